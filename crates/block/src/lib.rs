@@ -1,0 +1,22 @@
+//! The ground of Oarlock: addresses, the `Device`, `Clock` and `Random` traits, and the three answers of an ATS.
+//!
+//! Nothing here knows an operating system, a runtime or the datastore's format.
+
+mod address;
+mod answer;
+mod checksum;
+mod clock;
+mod cut_off;
+mod device;
+mod random;
+
+pub use address::{BlockCount, BlockSize, ByteCount, Lba};
+pub use answer::{Answer, Attempted, Refusal, UnknownCause};
+pub use checksum::crc32c;
+pub use clock::{Clock, Instant, WallTime};
+pub use cut_off::{CutOff, EnterError, NotCutOff, ProcessIdentity, Proof, SlotIndex, Victim};
+pub use device::{Device, DeviceIdentity, Fencing, Geometry, IoError};
+pub use random::Random;
+
+/// A future of the engine's own thread: boxed, and free to borrow.
+pub type LocalFuture<'a, T> = futures::future::LocalBoxFuture<'a, T>;
