@@ -1,0 +1,16 @@
+//! The catalogue of causes, as data: the names that events, metrics, JSON and documents share, and a page of text for each.
+//!
+//! Nothing here reads a device, a log or a clock. The engine and the log doctor judge; this crate says what their
+//! verdicts are called, which layer they belong to, what proves them and what helps.
+
+mod named;
+
+mod action;
+mod cause;
+mod event;
+mod layer;
+
+pub use action::Action;
+pub use cause::Cause;
+pub use event::EventKind;
+pub use layer::Layer;
