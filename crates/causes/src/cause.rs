@@ -3,7 +3,7 @@
 use crate::named::named_enum;
 
 named_enum! {
-    /// Why. The order is that of the command line's documentation; each is told in full by its entry in the catalogue.
+    /// Why. The order is that of the command line's documentation; [`Cause::entry`] tells all about each.
     Cause {
         /// Another host won the race for the record.
         Contention = "contention",

@@ -6,11 +6,14 @@
 mod named;
 
 mod action;
+mod catalogue;
 mod cause;
+mod entry;
 mod event;
 mod layer;
 
 pub use action::Action;
 pub use cause::Cause;
+pub use entry::{Entry, Evidence, Remedy, Source};
 pub use event::EventKind;
 pub use layer::Layer;

@@ -1,0 +1,39 @@
+//! `queue-depth`: the command waited in the host's own queue.
+
+use crate::entry::{Entry, Evidence, Remedy, Source};
+use crate::{Cause, Layer};
+
+pub(super) const ENTRY: Entry = Entry {
+    cause: Cause::QueueDepth,
+    layer: Layer::HostQueue,
+    title: "The command waited in the host's own queue",
+    what: "The device was quick, but the command did not reach it for a long time: the host's queue \
+           for that LUN or that adapter was full of other I/O, or the array answered TASK SET FULL and \
+           the host throttled itself.",
+    seen_as: "KAVG or QAVG high while DAVG is normal; QUED above 0 with ACTV at LQLEN; throttle \
+              messages; D:0x28. Linux: inflight at queue_depth, aqu-sz high. Oarlock: `queue_us` \
+              dwarfs `device_us`.",
+    proof: Evidence {
+        live: Some(
+            "The command's time in this host's queue is many times its time in the device, and the \
+             queue was full when it was queued.",
+        ),
+        logs: "Time in the host's queue far above the time in the device for the same command; queue \
+               counters at their limit; TASK SET FULL from the device.",
+    },
+    consequence: "Heartbeats wait behind bulk I/O, leases lapse, and the device is blamed though it \
+                  was idle.",
+    remedy: &[
+        Remedy {
+            text: "Raise the queue depth of adapter and device, and the number of outstanding I/Os, \
+                   only to what the array's vendor recommends.",
+            source: Source::CommonPractice,
+        },
+        Remedy { text: "Put fewer busy disks on one LUN.", source: Source::CommonPractice },
+        Remedy {
+            text: "Let heartbeats pass first: their own thread and their own place in the queue.",
+            source: Source::Document("docs/PROTOCOL.md"),
+        },
+    ],
+    sources: &[Source::CommonPractice],
+};
