@@ -35,7 +35,7 @@ pub(super) const ENTRY: Entry = Entry {
         },
         Remedy {
             text: "During a NetApp foreign LUN import, ATS stays off for the volume.",
-            source: Source::Page("https://docs.netapp.com"),
+            source: Source::Page("https://docs.netapp.com/us-en/ontap-fli/"),
         },
     ],
     sources: &[Source::Broadcom(313040), Source::Standard("SBC-4, Block Limits VPD page (B0h)")],
