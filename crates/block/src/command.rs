@@ -1,6 +1,7 @@
 //! What wrappers of a device call a command: its kind, and what became of it.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::{Answer, Attempted, IoError, Refusal, UnknownCause};
 
@@ -72,6 +73,9 @@ pub(crate) trait Reply: Sized + 'static {
 
     /// The reply that says nothing about what was executed.
     fn unknown(cause: UnknownCause) -> Self;
+
+    /// The same reply after a further wait on this host, where the reply says how long it waited there.
+    fn queued(self, waited: Duration) -> Self;
 }
 
 impl Reply for Result<(), IoError> {
@@ -89,21 +93,29 @@ impl Reply for Result<(), IoError> {
     fn unknown(cause: UnknownCause) -> Self {
         Err(IoError::Unknown(cause))
     }
+
+    fn queued(self, _waited: Duration) -> Self {
+        self
+    }
 }
 
 impl Reply for Attempted {
     fn outcome(&self) -> Outcome {
-        match self {
+        match &self.outcome {
             Ok(answer) => Outcome::Answered(answer.clone()),
             Err(refusal) => Outcome::Failed(IoError::Refused(refusal.clone())),
         }
     }
 
     fn refused(refusal: Refusal) -> Self {
-        Err(refusal)
+        Attempted::at_once(Err(refusal))
     }
 
     fn unknown(cause: UnknownCause) -> Self {
-        Ok(Answer::Unknown { cause })
+        Attempted::at_once(Ok(Answer::Unknown { cause }))
+    }
+
+    fn queued(self, waited: Duration) -> Self {
+        Attempted { queued_for: self.queued_for.saturating_add(waited), ..self }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | kind | what happens | its own keys |
 //! | --- | --- | --- |
-//! | `delay` | the command waits before it is sent; dropped meanwhile, it is never sent | `delay` |
+//! | `delay` | the command waits on this host before it is sent, and says so; dropped meanwhile, it is never sent | `delay` |
 //! | `late-reply` | executed at once, answered late | `delay` |
 //! | `lose-reply` | executed, never answered: the future is pending until it is dropped | |
 //! | `late-execution` | executed after the delay, even if the caller has given up by then | `delay` |

@@ -101,8 +101,10 @@ impl Faulty {
     async fn meet<R: Reply>(&self, fault: Option<Fault>, mut send: impl AsyncFnMut() -> R) -> R {
         match fault {
             Some(Fault::Delay(delay)) => {
+                let start = self.surroundings.clock.now();
                 self.sleep(delay).await;
-                send().await
+                let waited = self.surroundings.clock.now().since(start);
+                send().await.queued(waited)
             }
             Some(Fault::LateReply(delay)) => {
                 let reply = send().await;
@@ -261,7 +263,9 @@ impl Device for Faulty {
         Box::pin(async move {
             let strike = self.strike(CommandKind::Ats, lba, BlockCount(1));
             match strike.map(|strike| strike.fault) {
-                Some(Fault::FalseAlthoughEqual) => Ok(Answer::Miscompared { first_difference: Some(0) }),
+                Some(Fault::FalseAlthoughEqual) => {
+                    Attempted::at_once(Ok(Answer::Miscompared { first_difference: Some(0) }))
+                }
                 Some(Fault::LateExecution(delay)) => {
                     let (device, expected, new) = (self.device.clone(), expected.to_vec(), new.to_vec());
                     let work = async move { device.compare_and_write(lba, &expected, &new).await };

@@ -30,7 +30,7 @@ pub struct Meter {
     pub medium_failed: u64,
     /// Commands whose caller stopped waiting: for an ATS or a write, an unknown outcome too.
     pub abandoned: u64,
-    /// The time from sending to the answer, of every answered command.
+    /// The time from handing the command over to its answer, this host's own queue included, of every answered one.
     pub latency: Histogram,
 }
 
@@ -185,9 +185,10 @@ mod tests {
     #[test]
     fn true_false_and_plain_answers_are_counted_apart() {
         let device = metered(MemoryDevice::new(4));
-        assert_eq!(block_on(device.compare_and_write(Lba(0), &image(0), &image(1))), Ok(Answer::Swapped));
+        let first = block_on(device.compare_and_write(Lba(0), &image(0), &image(1)));
+        assert_eq!(first.outcome, Ok(Answer::Swapped));
         let again = block_on(device.compare_and_write(Lba(0), &image(0), &image(1)));
-        assert_eq!(again, Ok(Answer::Miscompared { first_difference: Some(0) }));
+        assert_eq!(again.outcome, Ok(Answer::Miscompared { first_difference: Some(0) }));
         block_on(device.write(Lba(1), &image(2))).unwrap();
         let ats = device.meter(CommandKind::Ats);
         assert_eq!((ats.issued, ats.swapped, ats.miscompared, ats.done), (2, 1, 1, 0));

@@ -177,7 +177,8 @@ mod tests {
         let mut buffer = vec![0; 1024];
         block_on(device.read(Lba(2), &mut buffer)).unwrap();
         clock.advance(Duration::from_millis(5));
-        assert_eq!(block_on(device.compare_and_write(Lba(1), &image(0), &image(7))), Ok(Answer::Swapped));
+        let swap = block_on(device.compare_and_write(Lba(1), &image(0), &image(7)));
+        assert_eq!(swap.outcome, Ok(Answer::Swapped));
         block_on(device.flush()).unwrap();
         let listed: Vec<_> = device
             .take()

@@ -49,6 +49,17 @@ impl MemoryDevice {
         self.bytes.borrow()[self.range(lba, 1).expect("a block of the device").start]
     }
 
+    fn swap(&self, lba: Lba, expected: &[u8], new: &[u8]) -> Result<Answer, Refusal> {
+        let range = self.range(lba, expected.len())?;
+        let mut bytes = self.bytes.borrow_mut();
+        let found = &mut bytes[range];
+        if let Some(offset) = found.iter().zip(expected).position(|(left, right)| left != right) {
+            return Ok(Answer::Miscompared { first_difference: u32::try_from(offset).ok() });
+        }
+        found.copy_from_slice(new);
+        Ok(Answer::Swapped)
+    }
+
     fn range(&self, lba: Lba, length: usize) -> Result<std::ops::Range<usize>, Refusal> {
         let start = usize::try_from(lba.byte_offset(BlockSize::B512)).map_err(|_| Refusal::OutOfRange)?;
         let end = start + length;
@@ -97,19 +108,7 @@ impl Device for MemoryDevice {
         expected: &'a [u8],
         new: &'a [u8],
     ) -> LocalFuture<'a, Attempted> {
-        async move {
-            let range = self.range(lba, expected.len())?;
-            let mut bytes = self.bytes.borrow_mut();
-            let found = &mut bytes[range];
-            match found.iter().zip(expected).position(|(left, right)| left != right) {
-                Some(offset) => Ok(Answer::Miscompared { first_difference: u32::try_from(offset).ok() }),
-                None => {
-                    found.copy_from_slice(new);
-                    Ok(Answer::Swapped)
-                }
-            }
-        }
-        .boxed_local()
+        async move { Attempted::at_once(self.swap(lba, expected, new)) }.boxed_local()
     }
 
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
@@ -198,7 +197,8 @@ impl Device for Fixed {
         _expected: &'a [u8],
         _new: &'a [u8],
     ) -> LocalFuture<'a, Attempted> {
-        futures::future::ready(self.0.clone().map(|cause| Answer::Unknown { cause })).boxed_local()
+        let outcome = self.0.clone().map(|cause| Answer::Unknown { cause });
+        futures::future::ready(Attempted::at_once(outcome)).boxed_local()
     }
 
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {

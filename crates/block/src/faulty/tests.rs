@@ -28,8 +28,8 @@ impl World {
         World { faulty: Rc::new(Faulty::new(truth.clone(), specs, surroundings)), truth, clock, pool }
     }
 
-    fn swap(&self, lba: u64, expected: u8, new: u8) -> Attempted {
-        block_on(self.faulty.compare_and_write(Lba(lba), &image(expected), &image(new)))
+    fn swap(&self, lba: u64, expected: u8, new: u8) -> Result<Answer, Refusal> {
+        block_on(self.faulty.compare_and_write(Lba(lba), &image(expected), &image(new))).outcome
     }
 
     fn read(&self, lba: u64) -> Vec<u8> {
@@ -47,7 +47,7 @@ impl World {
     }
 }
 
-const MISCOMPARED: Attempted = Ok(Answer::Miscompared { first_difference: Some(0) });
+const MISCOMPARED: Result<Answer, Refusal> = Ok(Answer::Miscompared { first_difference: Some(0) });
 
 #[test]
 fn a_device_without_faults_changes_nothing() {
@@ -65,7 +65,7 @@ fn a_late_reply_comes_after_the_execution() {
     assert!(block_on(async { poll!(&mut swap) }).is_pending());
     assert_eq!(world.truth.value(Lba(1)), 7, "executed at once");
     world.clock.advance(Duration::from_secs(3));
-    assert_eq!(swap.now_or_never(), Some(Ok(Answer::Swapped)));
+    assert_eq!(swap.now_or_never(), Some(Attempted::at_once(Ok(Answer::Swapped))));
 }
 
 #[test]
@@ -82,6 +82,17 @@ fn a_delayed_command_is_not_sent_before_its_time_and_never_once_dropped() {
     drop(dropped);
     world.clock.advance(Duration::from_secs(3));
     assert_eq!(world.truth.executed(), 1);
+}
+
+#[test]
+fn a_delayed_swap_says_how_long_it_waited_on_this_host() {
+    let world = World::new(&["delay:delay=3s"]);
+    let (expected, new) = (image(0), image(7));
+    let mut swap = world.faulty.compare_and_write(Lba(1), &expected, &new);
+    assert!(block_on(async { poll!(&mut swap) }).is_pending());
+    world.clock.advance(Duration::from_secs(4));
+    let queued_for = Duration::from_secs(4);
+    assert_eq!(swap.now_or_never(), Some(Attempted { outcome: Ok(Answer::Swapped), queued_for }));
 }
 
 #[test]
@@ -127,7 +138,7 @@ fn a_late_execution_answers_the_caller_that_waited() {
 async fn wait_for_all(faulty: Rc<Faulty>) {
     let mut buffer = image(0xee);
     assert_eq!(faulty.write(Lba(2), &image(7)).await, Ok(()));
-    assert_eq!(faulty.compare_and_write(Lba(2), &image(7), &image(8)).await, Ok(Answer::Swapped));
+    assert_eq!(faulty.compare_and_write(Lba(2), &image(7), &image(8)).await.outcome, Ok(Answer::Swapped));
     assert_eq!(faulty.read(Lba(2), &mut buffer).await, Ok(()));
     assert_eq!(buffer, image(8));
     assert_eq!(faulty.flush().await, Ok(()));
