@@ -15,8 +15,8 @@ pub(super) const ENTRY: Entry = Entry {
               dwarfs `device_us`.",
     proof: Evidence {
         live: Some(
-            "The command's time in this host's queue is many times its time in the device, and the \
-             queue was full when it was queued.",
+            "The attempt itself tells how long it waited in this host's queue, and that is many times \
+             what it needed in the device.",
         ),
         logs: "Time in the host's queue far above the time in the device for the same command; queue \
                counters at their limit; TASK SET FULL from the device.",
