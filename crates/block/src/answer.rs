@@ -1,6 +1,7 @@
 //! The three answers of an ATS, and the refusals that are no answers.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What the device said to a COMPARE AND WRITE (SBC-4, 5.3) that was sent.
 ///
@@ -72,5 +73,20 @@ pub enum Refusal {
     Gone,
 }
 
-/// What became of an attempt to compare and write: an answer of the device, or a refusal before execution.
-pub type Attempted = Result<Answer, Refusal>;
+/// What became of an attempt to compare and write.
+#[must_use = "an ATS whose answer is dropped is an ATS whose outcome nobody knows"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempted {
+    /// An answer of the device, or a refusal before execution.
+    pub outcome: Result<Answer, Refusal>,
+    /// How long the command waited on this host before it was sent to the device: what tells a queue that is too
+    /// short from a device that is slow.
+    pub queued_for: Duration,
+}
+
+impl Attempted {
+    /// An outcome that did not wait in a queue of this host.
+    pub fn at_once(outcome: Result<Answer, Refusal>) -> Attempted {
+        Attempted { outcome, queued_for: Duration::ZERO }
+    }
+}
