@@ -1,0 +1,40 @@
+//! Bytes on the disk: encode, decode, check, and the arithmetic of the layout.
+//!
+//! No I/O, no clock, no randomness. Any bytes may be given to any decoder: the answer is a record or a
+//! [`DecodeError`], never a panic. docs/FORMAT.md is the same for readers, and a test holds the two together.
+
+mod choose;
+mod error;
+mod ids;
+mod layout;
+mod lock;
+mod mailbox;
+mod names;
+mod record;
+mod slot;
+mod slot_set;
+mod stamp;
+mod superblock;
+mod table;
+mod timing;
+mod window;
+
+pub use choose::{Chosen, NoSuperblock, OtherCopy, Truth, choose};
+pub use error::DecodeError;
+pub use ids::{Epoch, FormatId, Generation, HostId, Incarnation, Nonce};
+pub use layout::{Layout, LayoutError, LayoutRequest, LockPosition, Region, Standing, shadow_candidates};
+pub use lock::{LockMode, LockRecord};
+pub use mailbox::{MAILBOX_ENTRIES_MAX, MailboxRecord};
+pub use names::{HostName, Label, LockName, NameError};
+pub use oarlock_block::SlotIndex;
+pub use record::{Image, Place, Record, Stamped, decode, encode, stamp_of};
+pub use slot::{CutOffProof, FenceReason, SlotRecord, SlotState};
+pub use slot_set::SlotSet;
+pub use stamp::{Kind, Owner, STAMP_LENGTH, Stamp, VERSION, Writer};
+pub use superblock::{Access, Superblock, SuperblockState, decode_superblock};
+pub use table::{Draft, FieldSpec, RECORD_LENGTH, Shape, View};
+pub use timing::{Timing, TimingError};
+pub use window::{LOCK_WINDOW, home, window};
+
+/// The most slots that a datastore has.
+pub const SLOTS_MAX: u16 = 1024;
