@@ -132,8 +132,8 @@ impl Record for LockRecord {
             return Err(at::HOLDERS.error("holders that the mode contradicts"));
         }
         // A repair may have lost the name with the block; nobody else holds or waits for what has none.
-        let nameless = self.mode == LockMode::Unknown
-            || (self.mode == LockMode::Free && !self.interest && !self.sticky);
+        let nameless =
+            self.mode == LockMode::Unknown || (self.mode == LockMode::Free && !self.interest && !self.sticky);
         if self.name.is_none() && !nameless {
             return Err(at::NAME_LENGTH.error("no name, on a lock that is in use"));
         }

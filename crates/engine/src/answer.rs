@@ -1,0 +1,124 @@
+//! Answers: a host that was asked looks at all locks, and gives up each part in one that it does not use (R25, R39).
+//!
+//! It is asked by a repair, which leaves a lock Unknown until every host that lived then has claimed or disclaimed it;
+//! and by its own slot, when the last life there ended by takeover and shared bits of it may still stand.
+
+use std::rc::Rc;
+
+use oarlock_block::Lba;
+use oarlock_format::{LockMode, LockRecord, SlotSet};
+
+use crate::cell::{Cell, Purpose, Swap};
+use crate::core::Core;
+use crate::decide::released;
+use crate::places::{Holding, LockPlace};
+use crate::roster::each_lock;
+use crate::store::{Lane, Seen};
+use crate::takeover::distrust;
+
+/// One record is tried this often in one look at all; what stays open is met again at the next look.
+const SWAPS_MAX: u32 = 8;
+
+/// Answers whenever it is asked, until the host has ended.
+pub(crate) async fn attend(core: Rc<Core>) {
+    while core.until_it_may_act().await.is_ok() {
+        let seen = core.changed.seen();
+        if !core.places.take_asked() {
+            core.changed.beyond(seen).await;
+            continue;
+        }
+        if !answer_all(&core).await {
+            core.places.ask();
+            core.store.world.pause(core.store.timing.beat).await;
+        }
+    }
+}
+
+/// Looks at every lock; whether all of them were answered.
+async fn answer_all(core: &Rc<Core>) -> bool {
+    let mut concerned: Vec<Seen<LockRecord>> = Vec::new();
+    let read = each_lock(core, |seen| {
+        if seen.stamped.record.holders.contains(core.me.slot) {
+            concerned.push(seen.clone());
+        }
+    });
+    if let Err(fault) = read.await {
+        distrust(core, &fault);
+        return false;
+    }
+    let mut all = true;
+    for seen in concerned {
+        all &= answer_one(core, seen.stamped.stamp.lba, seen).await;
+    }
+    core.changed.announce();
+    all
+}
+
+async fn answer_one(core: &Rc<Core>, lba: Lba, seen: Seen<LockRecord>) -> bool {
+    match place_of(core, lba, &seen.stamped.record) {
+        Some(place) => {
+            // Whoever takes or releases this lock here goes first; what is in use now is not given up.
+            let mut guarded = place.cell.lock().await;
+            if guarded.as_ref().is_none_or(|cell| cell.lba != lba) {
+                if guarded.as_ref().is_some_and(Cell::has_open_attempts) {
+                    return false;
+                }
+                *guarded = Some(Cell::new(lba, seen));
+            }
+            let Some(cell) = guarded.as_mut() else { return false };
+            answer_in_hand(core, cell, Some(&place)).await
+        }
+        None => answer_in_hand(core, &mut Cell::new(lba, seen), None).await,
+    }
+}
+
+/// This host's place for the lock in the block: by where it stands, which holds even where a repair lost the name.
+fn place_of(core: &Core, lba: Lba, record: &LockRecord) -> Option<Rc<LockPlace>> {
+    let at = core.places.all().into_iter().find(|place| {
+        place.cell.try_lock().is_some_and(|cell| cell.as_ref().is_some_and(|cell| cell.lba == lba))
+    });
+    at.or_else(|| record.name.as_ref().map(|name| core.places.of(name)))
+}
+
+async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<&LockPlace>) -> bool {
+    for _ in 0..SWAPS_MAX {
+        if let Err(fault) = cell.refresh(&core.store, Lane::Work).await {
+            distrust(core, &fault);
+            return false;
+        }
+        let Some(record) = answer(core, &cell.record, place) else { return !cell.has_open_attempts() };
+        if !core.may_act() {
+            return false;
+        }
+        match cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
+            Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
+            Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                core.store.world.pause(core.store.timing.beat / 8).await;
+            }
+        }
+    }
+    false
+}
+
+/// The record after this host's answer; `None` where nothing is asked of it.
+fn answer(core: &Core, record: &LockRecord, place: Option<&LockPlace>) -> Option<LockRecord> {
+    let holding = place.map_or(Holding::None, |place| place.holding.get());
+    match (holding, record.mode) {
+        (Holding::Exclusive | Holding::Kept(crate::decide::Want::Exclusive), LockMode::Unknown) => {
+            record.holders.contains(core.me.slot).then(|| LockRecord {
+                name: place.map(|place| place.name.clone()),
+                mode: LockMode::Exclusive,
+                owner: Some(core.me),
+                holders: SlotSet::default(),
+                epoch: record.epoch.next(),
+                ..record.clone()
+            })
+        }
+        // Whoever shares keeps its bit: new ones wait until the last of the old has gone or disclaimed.
+        (Holding::None, LockMode::Unknown | LockMode::Shared) => {
+            let wall_ms = core.store.world.clock.wall().milliseconds;
+            released(record, core.me, wall_ms)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,212 @@
+//! What the parts of one living host share: its place, its lease, its state, its jobs.
+//!
+//! ```text
+//!   join --> Live <----------> Held          Held: the lease ran out; nothing is sent but beats (R7)
+//!             |  beat confirmed  |
+//!             |                  | fenced, rolled back, hold time over
+//!             v                  v
+//!            Left             Stopped        both are final for this incarnation
+//! ```
+
+use std::cell::{Cell as StdCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use oarlock_block::{Instant, SlotIndex};
+use oarlock_format::{HostName, Owner, Writer};
+
+use crate::cell::{Purpose, Sender};
+use crate::jobs::Jobs;
+use crate::lease::Lease;
+use crate::places::Places;
+use crate::signal::Signal;
+use crate::store::{Lane, Store};
+use crate::takeover::Suspect;
+
+/// What a host is at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostState {
+    /// Its lease holds.
+    Live,
+    /// Its lease ran out: it sends nothing but beats, and gives nothing out.
+    Held,
+    /// It is over for this incarnation.
+    Stopped(StopReason),
+    /// It left cleanly.
+    Left,
+}
+
+impl HostState {
+    /// The name in `status` and JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            HostState::Live => "live",
+            HostState::Held => "held",
+            HostState::Stopped(_) => "fenced",
+            HostState::Left => "free",
+        }
+    }
+}
+
+/// Why a host stopped for good.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StopReason {
+    /// Another host wrote its death into its slot.
+    #[error("this host was fenced by slot {} (host id {:016x}, incarnation {})", by.slot, by.host.0, by.incarnation.0)]
+    Fenced {
+        /// The fencer.
+        by: Owner,
+    },
+    /// The slot belongs to a later incarnation by now.
+    #[error("this host's slot belongs to another incarnation by now")]
+    Superseded,
+    /// A block showed an older state than this host had seen (R2).
+    #[error("the device went back in time: {detail}")]
+    Rollback {
+        /// Which block, and what it showed.
+        detail: String,
+    },
+    /// The host's own slot does not hold a sound record any more.
+    #[error("this host's own slot cannot be trusted: {detail}")]
+    SlotDamaged {
+        /// What was found.
+        detail: String,
+    },
+    /// The device gave no confirmed beat for the whole hold time.
+    #[error("no beat was confirmed for the whole hold time of {} s", hold.as_secs())]
+    HoldOver {
+        /// The hold time.
+        hold: Duration,
+    },
+    /// Another live host has this name, and this one came second (R30).
+    #[error("slot {other} holds a live host of the same name; of two, the one in the higher slot leaves")]
+    NameTaken {
+        /// The other host's slot.
+        other: SlotIndex,
+    },
+}
+
+/// One living host.
+pub(crate) struct Core {
+    pub(crate) store: Store,
+    pub(crate) me: Owner,
+    pub(crate) name: HostName,
+    pub(crate) lease: Lease,
+    pub(crate) jobs: Jobs,
+    pub(crate) places: Places,
+    pub(crate) suspects: RefCell<BTreeMap<SlotIndex, Rc<Suspect>>>,
+    /// Changes of state, lease, slots of others and locks: whoever waits for any of these looks again.
+    pub(crate) changed: Signal,
+    state: RefCell<HostState>,
+    disturbances: StdCell<u64>,
+    leaving: StdCell<bool>,
+}
+
+impl Core {
+    pub(crate) fn new(store: Store, me: Owner, name: HostName, first_beat: Instant) -> Core {
+        let lease = Lease::new(store.timing.lease);
+        lease.confirm(first_beat);
+        Core {
+            store,
+            me,
+            name,
+            lease,
+            jobs: Jobs::default(),
+            places: Places::default(),
+            suspects: RefCell::default(),
+            changed: Signal::default(),
+            state: RefCell::new(HostState::Live),
+            disturbances: StdCell::new(0),
+            leaving: StdCell::new(false),
+        }
+    }
+
+    pub(crate) fn state(&self) -> HostState {
+        self.state.borrow().clone()
+    }
+
+    /// Moves to another state; the final ones are never left.
+    pub(crate) fn enter(&self, next: HostState) {
+        {
+            let mut state = self.state.borrow_mut();
+            if *state == next || matches!(*state, HostState::Stopped(_) | HostState::Left) {
+                return;
+            }
+            *state = next;
+        }
+        self.changed.announce();
+    }
+
+    pub(crate) fn stop(&self, reason: StopReason) {
+        self.enter(HostState::Stopped(reason));
+    }
+
+    /// Why the host can do nothing any more, if so.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        match self.state() {
+            HostState::Stopped(reason) => Some(Ended::Stopped(reason)),
+            HostState::Left => Some(Ended::Left),
+            HostState::Live | HostState::Held => None,
+        }
+    }
+
+    /// Whether the host may act now: its lease holds, and nothing ended it.
+    pub(crate) fn may_act(&self) -> bool {
+        self.lease.holds(self.store.now()) && self.ended().is_none()
+    }
+
+    /// How often this host itself was late or lapsed: what breaks every watch (R6).
+    pub(crate) fn disturbances(&self) -> u64 {
+        self.disturbances.get()
+    }
+
+    pub(crate) fn disturbed(&self) {
+        self.disturbances.set(self.disturbances.get() + 1);
+    }
+
+    pub(crate) fn leave_begins(&self) {
+        self.leaving.set(true);
+        self.changed.announce();
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.get()
+    }
+
+    pub(crate) fn sender(&self, purpose: Purpose) -> Sender {
+        let lane = if purpose == Purpose::OwnSlot { Lane::Beat } else { Lane::Work };
+        Sender { writer: Writer::Host(self.me), lane, purpose }
+    }
+
+    /// Waits until the host may act, or has ended.
+    pub(crate) async fn until_it_may_act(&self) -> Result<(), Ended> {
+        loop {
+            let seen = self.changed.seen();
+            if let Some(ended) = self.ended() {
+                return Err(ended);
+            }
+            if self.may_act() {
+                return Ok(());
+            }
+            self.changed.beyond(seen).await;
+        }
+    }
+
+    /// Waits for a change, for `limit` at most.
+    pub(crate) async fn change_within(&self, seen: u64, limit: Duration) {
+        let _ = self.store.world.within(limit, self.changed.beyond(seen)).await;
+    }
+}
+
+/// How a host's life ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// It left cleanly.
+    #[error("the host left the datastore")]
+    Left,
+    /// It had to stop.
+    #[error("the host stopped: {0}")]
+    Stopped(StopReason),
+}

@@ -1,0 +1,310 @@
+//! Creating a datastore: refuse what lives, then write Formatting, every record, and Ready (R38).
+
+use std::time::Duration;
+
+use oarlock_block::{BlockCount, BlockSize, ByteCount, IoError, Lba};
+use oarlock_format::{
+    FormatId, Generation, Image, Kind, Label, Layout, LayoutError, LayoutRequest, LockPosition, LockRecord,
+    MailboxRecord, Nonce, Record, SlotIndex, SlotRecord, SlotState, Stamp, Stamped, Superblock,
+    SuperblockState, Timing, TimingError, Writer,
+};
+
+use crate::open::read_superblock;
+use crate::store::{Lane, ReadFault, Store};
+use crate::verdict::Version;
+use crate::world::World;
+
+/// One write of fresh records carries this many bytes at most.
+const WRITE_BYTES: usize = 1 << 20;
+/// Each command of a format is given this long.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
+/// What is to be made.
+#[derive(Clone, Debug)]
+pub struct CreateRequest {
+    /// Its name.
+    pub label: Label,
+    /// How many hosts.
+    pub slots: u16,
+    /// The unit of allocation.
+    pub cluster_size: ByteCount,
+    /// Beat, lease, watch, hold, drain.
+    pub timing: Timing,
+    /// Overwrite a datastore that nobody lives in.
+    pub force: bool,
+}
+
+/// Why no datastore was made. Until the first record is written nothing on the device changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// The parameters contradict one another.
+    #[error(transparent)]
+    Timing(#[from] TimingError),
+    /// The device does not fit.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// There is a datastore already.
+    #[error(
+        "the device holds the datastore {label}; --force makes a new one of it, and everything in it is lost"
+    )]
+    Exists {
+        /// Its name.
+        label: Label,
+    },
+    /// A host lives in the datastore that is there (R38).
+    #[error(
+        "the datastore {label} is in use: host {host} (slot {slot}) lives; nothing makes a new one of it"
+    )]
+    Living {
+        /// The datastore.
+        label: Label,
+        /// The host.
+        host: String,
+        /// Its slot.
+        slot: SlotIndex,
+    },
+    /// The device refused or failed a command.
+    #[error("block {lba} could not be read or written: {error}")]
+    Device {
+        /// The block.
+        lba: Lba,
+        /// The device's words.
+        error: IoError,
+    },
+    /// Another wrote to the superblock meanwhile, or the device's compare and write does not work.
+    #[error(
+        "the superblock changed while it was being written: another format runs on this device, or it cannot compare and write"
+    )]
+    Raced,
+    /// The device did not answer.
+    #[error("the device did not answer within {} s", COMMAND_LIMIT.as_secs())]
+    NoAnswer,
+    /// The slots of the datastore that is there could not be read.
+    #[error(transparent)]
+    Record(#[from] ReadFault),
+}
+
+/// Makes a datastore on the device. `progress` hears how many of how many records are written.
+///
+/// # Errors
+/// Why not.
+pub async fn create(
+    world: &World,
+    request: &CreateRequest,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Stamped<Superblock>, CreateError> {
+    request.timing.check()?;
+    let geometry = world.device.geometry();
+    let stride = geometry.physical_block.whole_blocks(geometry.block_size).0.max(1);
+    let layout_request = LayoutRequest {
+        block_size: geometry.block_size,
+        stride_blocks: BlockCount(stride),
+        slots: request.slots,
+        cluster_size: request.cluster_size,
+        device_blocks: geometry.blocks,
+    };
+    let layout = Layout::plan(&layout_request)?;
+    refuse_what_is_there(world, request.force).await?;
+    let superblock = Superblock {
+        state: SuperblockState::Formatting,
+        label: request.label.clone(),
+        block_size: geometry.block_size,
+        stride_blocks: BlockCount(stride),
+        slots: request.slots,
+        cluster_size: request.cluster_size,
+        device_blocks: geometry.blocks,
+        timing: request.timing,
+        fencing: world.device.fencing(),
+        identity: world.device.identity(),
+        features_compatible: 0,
+        features_read_only: 0,
+        features_incompatible: 0,
+        layout,
+        created_wall_ms: world.clock.wall().milliseconds,
+    };
+    let maker = Maker { world, format_id: FormatId(world.random.nonce()), block_size: geometry.block_size };
+    maker.make(superblock, progress).await
+}
+
+/// A datastore is refused without `force`, and one in which a host lives always: its slots are watched for a whole
+/// watch.
+async fn refuse_what_is_there(world: &World, force: bool) -> Result<(), CreateError> {
+    let Ok(there) = read_superblock(world).await else { return Ok(()) };
+    let superblock = &there.superblock.record;
+    if superblock.state == SuperblockState::Formatting {
+        return Ok(());
+    }
+    let label = superblock.label.clone();
+    if !force {
+        return Err(CreateError::Exists { label });
+    }
+    if superblock.device_blocks > world.device.geometry().blocks {
+        // It was cut off behind: nothing can live in it.
+        return Ok(());
+    }
+    let store = Store::new(world.clone(), &there.superblock, std::rc::Rc::new(|_| {}));
+    let first = live_slots(&store).await?;
+    let until = store.now().plus(store.timing.watch);
+    let mut silent: Vec<_> = Vec::new();
+    for slot in first {
+        let victim = crate::takeover::victim(slot.0, &slot.2);
+        if world.cut_off.death_proved(victim).await.is_none() {
+            silent.push(slot);
+        }
+    }
+    while !silent.is_empty() && store.now() < until {
+        for (slot, version, record) in live_slots(&store).await? {
+            let moved = !silent.iter().any(|(known, before, _)| *known == slot && *before == version);
+            let victim = crate::takeover::victim(slot, &record);
+            if moved && world.cut_off.death_proved(victim).await.is_none() {
+                let host = record.name.map_or_else(|| "?".to_owned(), |name| name.as_str().to_owned());
+                return Err(CreateError::Living { label, host, slot });
+            }
+        }
+        world.pause(store.timing.beat / 2).await;
+    }
+    Ok(())
+}
+
+async fn live_slots(store: &Store) -> Result<Vec<(SlotIndex, Version, SlotRecord)>, ReadFault> {
+    let mut live = Vec::new();
+    for index in 0..store.layout.slot_count() {
+        let slot = SlotIndex(index);
+        match store.read::<SlotRecord>(Lane::Work, store.layout.slot(slot)).await {
+            Ok(seen) if seen.stamped.record.state == SlotState::Live => {
+                live.push((slot, seen.version(), seen.stamped.record));
+            }
+            // What is damaged beats for nobody.
+            Ok(_) | Err(ReadFault::Unsound { .. } | ReadFault::Older { .. }) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(live)
+}
+
+struct Maker<'a> {
+    world: &'a World,
+    format_id: FormatId,
+    block_size: BlockSize,
+}
+
+impl Maker<'_> {
+    async fn make(
+        &self,
+        superblock: Superblock,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Stamped<Superblock>, CreateError> {
+        let first = Lba(0);
+        let found = self.read(first).await?;
+        let begun = self.image(first, Generation(1), &superblock);
+        self.swap(first, &found, &begun).await?;
+        self.flush().await?;
+        self.write_records(&superblock.layout, progress).await?;
+        let ready = Superblock { state: SuperblockState::Ready, ..superblock };
+        let shadow = ready.layout.shadow.start;
+        self.write(shadow, self.image(shadow, Generation(2), &ready).bytes()).await?;
+        self.flush().await?;
+        let done = self.image(first, Generation(2), &ready);
+        self.swap(first, begun.bytes(), &done).await?;
+        self.flush().await?;
+        let stamp = done.stamp().ok_or(CreateError::Raced)?;
+        Ok(Stamped { stamp, record: ready })
+    }
+
+    /// Every slot, mailbox and lock position as it is before anybody used it; the scratch blocks as zeros.
+    async fn write_records(&self, layout: &Layout, progress: &dyn Fn(u64, u64)) -> Result<(), CreateError> {
+        let slots = u64::from(layout.slot_count());
+        let locks = u64::from(layout.lock_positions());
+        let total = slots * 2 + locks;
+        let mut records = Vec::new();
+        for index in 0..layout.slot_count() {
+            let (slot, mailbox) = (layout.slot(SlotIndex(index)), layout.mailbox(SlotIndex(index)));
+            records.push((slot, self.image(slot, Generation(1), &SlotRecord::never_used())));
+            records.push((mailbox, self.image(mailbox, Generation(1), &MailboxRecord::default())));
+        }
+        self.write_run(layout.slots.start, layout.slots.blocks, &records).await?;
+        progress(slots * 2, total);
+        let scratch = vec![0; self.bytes(layout.scratch.blocks)];
+        self.write(layout.scratch.start, &scratch).await?;
+        let per_write = u32::try_from(WRITE_BYTES / self.bytes(layout.stride_blocks)).unwrap_or(1).max(1);
+        let mut next = 0;
+        while next < layout.lock_positions() {
+            let until = layout.lock_positions().min(next + per_write);
+            let start = layout.lock(LockPosition(next));
+            let records: Vec<_> = (next..until)
+                .map(|position| {
+                    let lba = layout.lock(LockPosition(position));
+                    (lba, self.image(lba, Generation(1), &LockRecord::never_used()))
+                })
+                .collect();
+            let blocks = BlockCount(u64::from(until - next) * layout.stride_blocks.0);
+            self.write_run(start, blocks, &records).await?;
+            next = until;
+            progress(slots * 2 + u64::from(next), total);
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, blocks: BlockCount) -> usize {
+        usize::try_from(blocks.bytes(self.block_size).0).unwrap_or(usize::MAX)
+    }
+
+    /// Writes `blocks` blocks from `start` on: the records where they stand, zeros between them.
+    async fn write_run(
+        &self,
+        start: Lba,
+        blocks: BlockCount,
+        records: &[(Lba, Image)],
+    ) -> Result<(), CreateError> {
+        let mut bytes = vec![0; self.bytes(blocks)];
+        for (lba, image) in records {
+            let offset = self.bytes(BlockCount(lba.0 - start.0));
+            bytes[offset..offset + self.block_size.length()].copy_from_slice(image.bytes());
+        }
+        self.write(start, &bytes).await
+    }
+
+    fn image<R: Record>(&self, lba: Lba, generation: Generation, record: &R) -> Image {
+        debug_assert!(R::KIND != Kind::Journal);
+        let stamp = Stamp {
+            format_id: self.format_id,
+            lba,
+            generation,
+            writer: Writer::Tool,
+            nonce: Nonce(self.world.random.nonce()),
+        };
+        oarlock_format::encode(&stamp, record, self.block_size)
+    }
+
+    async fn read(&self, lba: Lba) -> Result<Vec<u8>, CreateError> {
+        let mut buffer = vec![0; self.block_size.length()];
+        let read = self.world.within(COMMAND_LIMIT, self.world.device.read(lba, &mut buffer)).await;
+        read.ok_or(CreateError::NoAnswer)?.map_err(|error| CreateError::Device { lba, error })?;
+        Ok(buffer)
+    }
+
+    async fn write(&self, lba: Lba, bytes: &[u8]) -> Result<(), CreateError> {
+        let written = self.world.within(COMMAND_LIMIT, self.world.device.write(lba, bytes)).await;
+        written.ok_or(CreateError::NoAnswer)?.map_err(|error| CreateError::Device { lba, error })
+    }
+
+    /// The superblock is put in place by ATS, so that of two formats at once one notices the other, and a device that
+    /// cannot compare and write is found out before anything relies on it.
+    async fn swap(&self, lba: Lba, expected: &[u8], new: &Image) -> Result<(), CreateError> {
+        let command = self.world.device.compare_and_write(lba, expected, new.bytes());
+        let attempted = self.world.within(COMMAND_LIMIT, command).await.ok_or(CreateError::NoAnswer)?;
+        match attempted.outcome {
+            Ok(oarlock_block::Answer::Swapped) => Ok(()),
+            Ok(oarlock_block::Answer::Miscompared { .. }) => Err(CreateError::Raced),
+            Ok(oarlock_block::Answer::Unknown { cause }) => {
+                Err(CreateError::Device { lba, error: IoError::Unknown(cause) })
+            }
+            Err(refusal) => Err(CreateError::Device { lba, error: IoError::Refused(refusal) }),
+        }
+    }
+
+    async fn flush(&self) -> Result<(), CreateError> {
+        let flushed = self.world.within(COMMAND_LIMIT, self.world.device.flush()).await;
+        flushed.ok_or(CreateError::NoAnswer)?.map_err(|error| CreateError::Device { lba: Lba(0), error })
+    }
+}

@@ -1,0 +1,360 @@
+//! The host: the face of the engine. Join, run, lock, look, evict, leave.
+
+use std::cell::Cell as StdCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use futures::lock::Mutex;
+use oarlock_block::{Instant, SlotIndex};
+use oarlock_format::{HostName, LockName, Owner, SlotRecord, SlotState, Stamped, Superblock, Timing};
+
+use crate::beat;
+use crate::cell::{Cell, Purpose, Swap};
+use crate::core::{Core, Ended, HostState};
+use crate::decide::Want;
+use crate::event::EventSink;
+use crate::guard::Guard;
+use crate::join::{self, JoinError, read_slots};
+use crate::lock::{self, LockError};
+use crate::open::open;
+use crate::places::{Holding, LockPlace, LockPolicy};
+use crate::planted::{PlantedBug, planted};
+use crate::roster::{self, HostRow, LockRow};
+use crate::store::ReadFault;
+use crate::takeover::suspect;
+use crate::world::World;
+use crate::{answer, mailbox};
+
+/// One host in one datastore. Clones are the same host.
+#[derive(Clone)]
+pub struct Host {
+    core: Rc<Core>,
+    slot: Rc<Mutex<Cell<SlotRecord>>>,
+    superblock: Rc<Stamped<Superblock>>,
+}
+
+/// What `status` tells of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostStatus {
+    /// Its name.
+    pub name: HostName,
+    /// Slot, host id, incarnation.
+    pub owner: Owner,
+    /// What it is at the moment.
+    pub state: HostState,
+    /// What is left of its lease.
+    pub lease_left: Duration,
+}
+
+/// Why a host could not be evicted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvictError {
+    /// No slot holds a host of this name.
+    #[error("no slot holds a host called {name}")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// It is this very host.
+    #[error("{name} is the host that was asked; it leaves by SIGTERM")]
+    Myself {
+        /// The name.
+        name: String,
+    },
+    /// It beats.
+    #[error("{name} lives: it beat while it was watched")]
+    Lives {
+        /// The name.
+        name: String,
+    },
+    /// It was not got through in time.
+    #[error("{name} was not evicted in time{}", reason.as_ref().map_or(String::new(), |reason| format!(": {reason}")))]
+    TimedOut {
+        /// The name.
+        name: String,
+        /// What stood in the way, if it is known.
+        reason: Option<String>,
+    },
+    /// The slots could not be read.
+    #[error(transparent)]
+    Record(#[from] ReadFault),
+    /// This host came to its end first.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+impl Host {
+    /// Opens the datastore and joins it under `name`; returns once one beat is confirmed. [`Host::run`] must be driven
+    /// from then on.
+    ///
+    /// # Errors
+    /// Why this host cannot be one of the datastore's.
+    pub async fn join(world: World, name: &HostName, events: EventSink) -> Result<Host, JoinError> {
+        let chosen = open(&world).await.map_err(JoinError::Open)?;
+        let store = join::store_for(world, &chosen.superblock, events);
+        let joined = join::join(store, &chosen.superblock, name).await?;
+        Ok(Host {
+            core: joined.core,
+            slot: Rc::new(Mutex::new(joined.slot)),
+            superblock: Rc::new(chosen.superblock),
+        })
+    }
+
+    /// Beats, watches, answers and settles, until the host has left or had to stop.
+    pub async fn run(&self) -> Ended {
+        let core = &self.core;
+        core.jobs.start(beat::beat(Rc::clone(core), Rc::clone(&self.slot)));
+        core.jobs.start(beat::guard_lease(Rc::clone(core)));
+        core.jobs.start(mailbox::attend(Rc::clone(core)));
+        core.jobs.start(answer::attend(Rc::clone(core)));
+        let jobs = core.jobs.drive();
+        let end = self.ended();
+        futures::pin_mut!(jobs, end);
+        match select(end, jobs).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(((), end)) => end.await,
+        }
+    }
+
+    /// Resolves when the host has left or stopped.
+    pub async fn ended(&self) -> Ended {
+        loop {
+            let seen = self.core.changed.seen();
+            if let Some(ended) = self.core.ended() {
+                return ended;
+            }
+            self.core.changed.beyond(seen).await;
+        }
+    }
+
+    /// What the host is now.
+    #[must_use]
+    pub fn status(&self) -> HostStatus {
+        HostStatus {
+            name: self.core.name.clone(),
+            owner: self.core.me,
+            state: self.core.state(),
+            lease_left: self.core.lease.end().since(self.core.store.now()),
+        }
+    }
+
+    /// Until when, by this host's clock, the host may act as things stand: for checkers, and for data paths.
+    #[must_use]
+    pub fn lease_end(&self) -> Instant {
+        self.core.lease.end()
+    }
+
+    /// The datastore's superblock as it was when the host joined.
+    #[must_use]
+    pub fn superblock(&self) -> &Stamped<Superblock> {
+        &self.superblock
+    }
+
+    /// Beat, lease, watch, hold.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        self.core.store.timing
+    }
+
+    /// Takes a named lock, waiting until `deadline` (by the host's clock) at most. Dropping the future gives the lock
+    /// up, whatever was on its way.
+    ///
+    /// # Errors
+    /// Why it was not got.
+    pub async fn lock(&self, name: &LockName, want: Want, deadline: Instant) -> Result<Guard, LockError> {
+        self.lock_with(name, want, LockPolicy::default(), deadline).await
+    }
+
+    /// As [`Host::lock`], for a lock that is used in a certain way.
+    ///
+    /// # Errors
+    /// Why it was not got.
+    pub async fn lock_with(
+        &self,
+        name: &LockName,
+        want: Want,
+        policy: LockPolicy,
+        deadline: Instant,
+    ) -> Result<Guard, LockError> {
+        if let Some(ended) = self.core.ended() {
+            return Err(ended.into());
+        }
+        let place = self.core.places.of(name);
+        place.policy.set(policy);
+        let (sender, receiver) = oneshot::channel();
+        // The acquire runs as a job of the host's: a caller that goes away must not leave an attempt behind that
+        // nobody closes.
+        self.core.jobs.start(acquire_for(Rc::clone(&self.core), place, want, deadline, sender));
+        let ended = self.ended();
+        futures::pin_mut!(ended);
+        match select(receiver, ended).await {
+            Either::Left((Ok(result), _)) => result,
+            Either::Left((Err(oneshot::Canceled), ended)) => Err(ended.await.into()),
+            Either::Right((ended, _)) => Err(ended.into()),
+        }
+    }
+
+    /// Looks at all slots for up to two beats.
+    ///
+    /// # Errors
+    /// Which slot could not be read.
+    pub async fn hosts(&self) -> Result<Vec<HostRow>, ReadFault> {
+        roster::hosts(&self.core).await
+    }
+
+    /// Reads all held locks.
+    ///
+    /// # Errors
+    /// Which record could not be read.
+    pub async fn locks(&self) -> Result<Vec<LockRow>, ReadFault> {
+        roster::locks(&self.core).await
+    }
+
+    /// How many hosts have a slot at this moment, dead ones that were not taken over among them.
+    ///
+    /// # Errors
+    /// Which slot could not be read.
+    pub async fn host_count(&self) -> Result<usize, ReadFault> {
+        let slots = read_slots(&self.core.store).await?;
+        Ok(slots.iter().filter(|(_, seen)| seen.stamped.record.state != SlotState::Free).count())
+    }
+
+    /// Takes over the host called `name`: watched and fenced if it is silent, at once if it is proved dead or
+    /// `certain`; always cut off first (I6).
+    ///
+    /// # Errors
+    /// Why it still has its slot.
+    pub async fn evict(&self, name: &HostName, certain: bool, deadline: Instant) -> Result<(), EvictError> {
+        let text = || name.as_str().to_owned();
+        let slots = read_slots(&self.core.store).await?;
+        let found = slots.iter().find(|(_, seen)| {
+            let record = &seen.stamped.record;
+            record.state != SlotState::Free && record.name.as_ref() == Some(name)
+        });
+        let Some((slot, first)) = found else { return Err(EvictError::Unknown { name: text() }) };
+        if *slot == self.core.me.slot {
+            return Err(EvictError::Myself { name: text() });
+        }
+        let interest = suspect(&self.core, *slot);
+        if certain {
+            interest.force();
+        }
+        let beat = self.core.store.timing.beat;
+        loop {
+            if let Some(ended) = self.core.ended() {
+                return Err(ended.into());
+            }
+            let record = self.read_slot(*slot).await?;
+            if record.1.state == SlotState::Free || record.1.incarnation != first.stamped.record.incarnation {
+                return Ok(());
+            }
+            let beats = record.1.state == SlotState::Live && record.0 != first.version().nonce;
+            if beats && !certain {
+                return Err(EvictError::Lives { name: text() });
+            }
+            if self.core.store.now() >= deadline {
+                return Err(EvictError::TimedOut { name: text(), reason: interest.refusal() });
+            }
+            self.core.change_within(self.core.changed.seen(), beat / 4).await;
+        }
+    }
+
+    async fn read_slot(&self, slot: SlotIndex) -> Result<(oarlock_format::Nonce, SlotRecord), ReadFault> {
+        let lba = self.core.store.layout.slot(slot);
+        let seen = self.core.store.read::<SlotRecord>(crate::store::Lane::Work, lba).await?;
+        Ok((seen.version().nonce, seen.stamped.record))
+    }
+
+    /// Leaves cleanly: every lock is released, the slot freed, the right to it given back. What cannot be done until
+    /// `deadline` is left to the others, as if this host had died.
+    pub async fn leave(&self, deadline: Instant) -> Ended {
+        let core = &self.core;
+        core.leave_begins();
+        for place in core.places.all() {
+            place.holding.set(match place.holding.get() {
+                Holding::Kept(_) => Holding::None,
+                other => other,
+            });
+            core.jobs.start(settle_for_leave(Rc::clone(core), place));
+        }
+        let released = async {
+            while !self.nothing_is_held().await {
+                let seen = core.changed.seen();
+                core.change_within(seen, core.store.timing.beat / 8).await;
+                if core.ended().is_some() {
+                    return;
+                }
+            }
+            if planted(PlantedBug::ExitBeforeFree) {
+                core.store.world.cut_off.exit(core.me.slot).await;
+            }
+            self.free_slot().await;
+        };
+        let left = deadline.since(core.store.now());
+        let _ = core.store.world.within(left, released).await;
+        core.enter(HostState::Left);
+        core.ended().unwrap_or(Ended::Left)
+    }
+
+    /// Whether no lock is held or open any more. Users that still have guards are waited for.
+    async fn nothing_is_held(&self) -> bool {
+        for place in self.core.places.all() {
+            let cell = place.cell.lock().await;
+            let open = cell.as_ref().is_some_and(Cell::has_open_attempts);
+            if open || place.holding.get() != Holding::None {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn free_slot(&self) {
+        let core = &self.core;
+        let mut slot = self.slot.lock().await;
+        while core.ended().is_none() && slot.record.state == SlotState::Live {
+            if !core.may_act() {
+                // A beat is the one thing that a lapsed host may send; freeing the slot is what ends all beats.
+                core.store.world.pause(core.store.timing.beat / 8).await;
+                continue;
+            }
+            let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+            match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
+                Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
+                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                    core.store.world.pause(core.store.timing.beat / 8).await;
+                }
+            }
+        }
+        if slot.record.state == SlotState::Free {
+            core.enter(HostState::Left);
+            core.store.world.cut_off.exit(core.me.slot).await;
+        }
+    }
+}
+
+async fn settle_for_leave(core: Rc<Core>, place: Rc<LockPlace>) {
+    if place.holding.get() == Holding::None {
+        lock::settle(core, place).await;
+    }
+}
+
+/// One acquire, driven by the host; a caller that went away gives it up.
+async fn acquire_for(
+    core: Rc<Core>,
+    place: Rc<LockPlace>,
+    want: Want,
+    deadline: Instant,
+    sender: oneshot::Sender<Result<Guard, LockError>>,
+) {
+    let gone = StdCell::new(false);
+    let still_wanted = || {
+        gone.set(sender.is_canceled());
+        !gone.get() && !core.is_leaving()
+    };
+    let result = lock::acquire(&core, &place, want, deadline, &still_wanted).await;
+    let result = result.map(|token| Guard::new(Rc::clone(&core), Rc::clone(&place), token));
+    // Where nobody listens any more, the guard comes back and its drop releases the lock.
+    drop(sender.send(result));
+}

@@ -1,0 +1,421 @@
+//! Joining: choose a slot, take the right to it, bury a former life there, claim it, confirm a beat (R9, R18, R30).
+//!
+//! ```text
+//!   read all slots --> another live host of my name? --> watch it: moves: refused; stands still: goes on
+//!        |
+//!        v
+//!   choose: my former slot, else a free one, else one whose death is proved
+//!        |
+//!        v
+//!   enter (its lock is mine) --> former life there: Fenced, CutOff, Replaying, Replayed, Free, each by ATS
+//!        |
+//!        v
+//!   claim: Free -> Live, incarnation + 1 --> durable --> one beat --> read all slots again: of two of one name the
+//!                                                                     higher leaves
+//! ```
+
+use std::rc::Rc;
+
+use oarlock_block::{EnterError, SlotIndex};
+use oarlock_format::{
+    CutOffProof, FenceReason, HostId, HostName, Image, Incarnation, Owner, SlotRecord, SlotState, Stamped,
+    Superblock, Writer,
+};
+
+use crate::cell::{Cell, Purpose, Sender, Swap};
+use crate::core::{Core, StopReason};
+use crate::event::EventSink;
+use crate::open::OpenError;
+use crate::store::{Lane, ReadFault, Seen, Store};
+use crate::takeover::{Evidence, Step, next_step, victim};
+use crate::verdict::Version;
+use crate::watch::{Look, Watch};
+
+/// Claims are tried this often against other joining hosts before "no free slot" is believed.
+const CLAIMS_MAX: u32 = 16;
+/// One swap of the claim or of a burial is tried this often while the device gives no clear answer.
+const SWAPS_MAX: u32 = 16;
+
+/// Why a host could not join.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// The device is no datastore that this host may use.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A record could not be read or trusted.
+    #[error(transparent)]
+    Record(#[from] ReadFault),
+    /// Another live host has this name (R30).
+    #[error("another live host is called {name} (slot {slot})")]
+    NameTaken {
+        /// The name.
+        name: HostName,
+        /// Its slot.
+        slot: SlotIndex,
+    },
+    /// Every slot is taken.
+    #[error("no free slot: all {slots} are taken ({silent} of them did not beat while this host looked)")]
+    NoFreeSlot {
+        /// How many there are.
+        slots: u16,
+        /// How many stood still.
+        silent: usize,
+    },
+    /// The slot's lock could not be asked.
+    #[error(transparent)]
+    Enter(#[from] EnterError),
+    /// The device gave no clear answer to the claim.
+    #[error("the claim of slot {slot} got no clear answer from the device")]
+    NoAnswer {
+        /// The slot.
+        slot: SlotIndex,
+    },
+    /// What was claimed could not be made durable.
+    #[error("the claim of slot {slot} could not be made durable: {error}")]
+    NotDurable {
+        /// The slot.
+        slot: SlotIndex,
+        /// The device's words.
+        error: oarlock_block::IoError,
+    },
+}
+
+/// A joined host's own slot, and the host.
+pub(crate) struct Joined {
+    pub(crate) core: Rc<Core>,
+    pub(crate) slot: Cell<SlotRecord>,
+}
+
+/// Joins under `name`; returns once one beat is confirmed.
+pub(crate) async fn join(
+    store: Store,
+    superblock: &Stamped<Superblock>,
+    name: &HostName,
+) -> Result<Joined, JoinError> {
+    let mut joiner = Joiner { store: &store, name, superblock };
+    let (index, mut slot, unclean) = joiner.claim().await?;
+    let me = match slot.writer() {
+        Writer::Host(owner) => owner,
+        Writer::Tool => return Err(JoinError::NoAnswer { slot: index }),
+    };
+    let sent = joiner.first_beat(index, me, &mut slot).await?;
+    let core = Rc::new(Core::new(store, me, name.clone(), sent));
+    if let Some(other) = second_of_my_name(&core).await? {
+        free_again(&core, &mut slot).await;
+        core.stop(StopReason::NameTaken { other });
+        return Err(JoinError::NameTaken { name: name.clone(), slot: other });
+    }
+    if unclean {
+        // Shared bits of the slot's last life may stand in lock records: this host answers for them (R25).
+        core.places.ask();
+    }
+    Ok(Joined { core, slot })
+}
+
+struct Joiner<'a> {
+    store: &'a Store,
+    name: &'a HostName,
+    superblock: &'a Stamped<Superblock>,
+}
+
+impl Joiner<'_> {
+    /// Claims a slot; the last part says whether its former life was taken over.
+    async fn claim(&mut self) -> Result<(SlotIndex, Cell<SlotRecord>, bool), JoinError> {
+        let mut silent = 0;
+        for _ in 0..CLAIMS_MAX {
+            let slots = read_slots(self.store).await?;
+            self.refuse_a_living_namesake(&slots).await?;
+            let (candidates, still) = self.candidates(&slots).await;
+            silent = still;
+            if candidates.is_empty() {
+                break;
+            }
+            for index in candidates {
+                match self.store.world.cut_off.enter(index).await {
+                    Ok(()) => {}
+                    Err(EnterError::Held { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+                match self.claim_entered(index).await {
+                    Ok(Some((slot, unclean))) => return Ok((index, slot, unclean)),
+                    Ok(None) => self.store.world.cut_off.exit(index).await,
+                    Err(error) => {
+                        self.store.world.cut_off.exit(index).await;
+                        return Err(error);
+                    }
+                }
+            }
+            self.store.world.pause(self.store.world.jitter(self.store.timing.beat / 8)).await;
+        }
+        Err(JoinError::NoFreeSlot { slots: self.store.layout.slot_count(), silent })
+    }
+
+    /// The slots to try, best first: this name's former one, free ones, then those whose death is proved.
+    async fn candidates(&self, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> (Vec<SlotIndex>, usize) {
+        let mut former = Vec::new();
+        let mut free = Vec::new();
+        let mut dead = Vec::new();
+        let mut taken = 0;
+        for (index, seen) in slots {
+            let record = &seen.stamped.record;
+            let mine = record.name.as_ref() == Some(self.name);
+            if record.state == SlotState::Free {
+                if mine {
+                    former.push(*index)
+                } else {
+                    free.push(*index)
+                }
+                continue;
+            }
+            let proved = self.store.world.cut_off.death_proved(victim(*index, record)).await.is_some();
+            match (proved, mine) {
+                (true, true) => former.insert(0, *index),
+                (true, false) => dead.push(*index),
+                (false, _) => taken += 1,
+            }
+        }
+        // Joining hosts start at different places, so that they do not all fight for the first free slot.
+        if !free.is_empty() {
+            let start = usize::try_from(self.store.world.random.below(free.len() as u64)).unwrap_or(0);
+            free.rotate_left(start);
+        }
+        former.extend(free);
+        former.extend(dead);
+        (former, taken)
+    }
+
+    /// Another host of this name that beats is the one that stays (R30). One that stands still for a whole watch does
+    /// not: this host takes another slot, and takes the silent one over once it lives.
+    async fn refuse_a_living_namesake(
+        &self,
+        slots: &[(SlotIndex, Seen<SlotRecord>)],
+    ) -> Result<(), JoinError> {
+        for (index, seen) in slots {
+            let record = &seen.stamped.record;
+            if record.state != SlotState::Live || record.name.as_ref() != Some(self.name) {
+                continue;
+            }
+            let victim = victim(*index, record);
+            if self.store.world.cut_off.death_proved(victim).await.is_none()
+                && self.moves(*index, seen.version()).await?
+            {
+                return Err(JoinError::NameTaken { name: self.name.clone(), slot: *index });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the slot shows another image before a whole watch is over.
+    async fn moves(&self, index: SlotIndex, first: Version) -> Result<bool, JoinError> {
+        let timing = self.store.timing;
+        let mut watch = Watch::new(timing.watch, timing.beat);
+        // A device that stalls again and again must not keep a joiner for ever.
+        let give_up = self.store.now().plus(timing.watch * 8);
+        loop {
+            let lba = self.store.layout.slot(index);
+            match self.store.read::<SlotRecord>(Lane::Work, lba).await {
+                Ok(seen) if seen.version() != first => return Ok(true),
+                Ok(seen) => watch.look(Look {
+                    image: seen.version().nonce,
+                    issued: seen.issued,
+                    replied: seen.replied,
+                    disturbances: 0,
+                }),
+                Err(fault) if self.store.now() >= give_up => return Err(fault.into()),
+                Err(_) => watch.broken(),
+            }
+            if watch.complete(self.store.now(), 0).is_some() {
+                return Ok(false);
+            }
+            self.store.world.pause(timing.beat / 2).await;
+        }
+    }
+
+    /// The slot's lock is this process's: nobody else lives there. Buries the former life, and claims.
+    async fn claim_entered(&self, index: SlotIndex) -> Result<Option<(Cell<SlotRecord>, bool)>, JoinError> {
+        let lba = self.store.layout.slot(index);
+        let seen = self.store.read::<SlotRecord>(Lane::Work, lba).await?;
+        let mut cell = Cell::new(lba, seen);
+        let me = self.next_life(index, &cell.record);
+        for _ in 0..SWAPS_MAX {
+            let evidence =
+                Evidence { death_proved: true, watched: false, evicted: false, replayer_cut_off: true };
+            let step = next_step(&cell.record.state, me, evidence);
+            let record = self.after(step, me, &cell.record);
+            let unclean = cell.record.unclean;
+            let sender = Sender { writer: Writer::Host(me), lane: Lane::Work, purpose: Purpose::Race };
+            match cell.swap(self.store, sender, record).await {
+                Swap::Swapped { .. } | Swap::Adopted { .. } => {
+                    let error = |error| JoinError::NotDurable { slot: index, error };
+                    self.store.flush().await.map_err(error)?;
+                    if cell.record.state == SlotState::Live && cell.writer() == Writer::Host(me) {
+                        return Ok(Some((cell, unclean)));
+                    }
+                }
+                Swap::Lost if cell.record.state == SlotState::Live => return Ok(None),
+                Swap::Lost => {
+                    if self.next_life(index, &cell.record) != me {
+                        return Ok(None);
+                    }
+                }
+                Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
+                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                    self.store.world.pause(self.store.timing.beat / 8).await;
+                }
+            }
+        }
+        Err(JoinError::NoAnswer { slot: index })
+    }
+
+    fn next_life(&self, index: SlotIndex, record: &SlotRecord) -> Owner {
+        Owner {
+            slot: index,
+            host: HostId::of(&self.store.format_id, self.name),
+            incarnation: record.incarnation.next(),
+        }
+    }
+
+    /// The record after one step of burying the former life in this host's own slot, or after the claim.
+    fn after(&self, step: Step, me: Owner, record: &SlotRecord) -> SlotRecord {
+        let (by, reason, proof) = (me, FenceReason::FormerLife, CutOffProof::FileLock);
+        let from = oarlock_format::Generation(0);
+        let state = match step {
+            Step::Done => return self.living(me.incarnation),
+            Step::Fence(_) | Step::Watch => SlotState::Fenced { by, reason, from },
+            Step::CutOff => SlotState::CutOff { by, reason, from, proof },
+            Step::TakeReplay | Step::WaitForReplayer(_) => SlotState::Replaying { by, reason, from, proof },
+            Step::Replay => SlotState::Replayed { by, reason, from, proof },
+            Step::Free => return SlotRecord { state: SlotState::Free, unclean: true, ..record.clone() },
+        };
+        // From here on the slot names this process: if it dies in the middle, its own death is what must be proved.
+        SlotRecord { state, process: self.store.world.cut_off.process(), ..record.clone() }
+    }
+
+    fn living(&self, incarnation: Incarnation) -> SlotRecord {
+        SlotRecord {
+            state: SlotState::Live,
+            name: Some(self.name.clone()),
+            incarnation,
+            unclean: false,
+            asked: false,
+            clock_ns: u64::try_from(self.store.now().since_zero().as_nanos()).unwrap_or(u64::MAX),
+            wall_ms: self.store.world.clock.wall().milliseconds,
+            process: self.store.world.cut_off.process(),
+            superblock_generation: self.superblock.stamp.generation,
+            version_max: oarlock_format::VERSION,
+            features: 0,
+        }
+    }
+
+    /// The first beat: what gives the host its lease. Returns when it was sent.
+    async fn first_beat(
+        &self,
+        index: SlotIndex,
+        me: Owner,
+        slot: &mut Cell<SlotRecord>,
+    ) -> Result<oarlock_block::Instant, JoinError> {
+        let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
+        for _ in 0..SWAPS_MAX {
+            let record = self.living(me.incarnation);
+            match slot.swap(self.store, sender, record).await {
+                Swap::Swapped { sent } | Swap::Adopted { sent } => return Ok(sent),
+                Swap::Lost => break,
+                Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
+                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                    self.store.world.pause(self.store.timing.beat / 8).await;
+                }
+            }
+        }
+        Err(JoinError::NoAnswer { slot: index })
+    }
+}
+
+/// Whether a live host of this name sits in a lower slot (R30); a dead one there is taken over in time.
+async fn second_of_my_name(core: &Core) -> Result<Option<SlotIndex>, JoinError> {
+    for (index, seen) in read_slots(&core.store).await? {
+        let record = &seen.stamped.record;
+        if index < core.me.slot && record.state == SlotState::Live && record.name.as_ref() == Some(&core.name)
+        {
+            let victim = victim(index, record);
+            let silent = core.store.world.cut_off.death_proved(victim).await.is_some()
+                || stands_still(core, index, seen.version()).await;
+            if !silent {
+                return Ok(Some(index));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the slot shows the same image for two beats: a host that was watched before the claim still does.
+async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
+    let until = core.store.now().plus(core.store.timing.beat * 2);
+    let lba = core.store.layout.slot(index);
+    while core.store.now() < until {
+        core.store.world.pause(core.store.timing.beat / 2).await;
+        match core.store.read::<SlotRecord>(Lane::Work, lba).await {
+            Ok(seen) if seen.version() == first => {}
+            Ok(_) | Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Frees the slot of a host that leaves as soon as it came.
+async fn free_again(core: &Core, slot: &mut Cell<SlotRecord>) {
+    let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+    for _ in 0..SWAPS_MAX {
+        match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record.clone()).await {
+            Swap::Swapped { .. } | Swap::Adopted { .. } if slot.record.state == SlotState::Free => break,
+            Swap::Lost => break,
+            _ => core.store.world.pause(core.store.timing.beat / 8).await,
+        }
+    }
+    core.store.world.cut_off.exit(core.me.slot).await;
+}
+
+/// Reads all slots, a good many with each command.
+pub(crate) async fn read_slots(store: &Store) -> Result<Vec<(SlotIndex, Seen<SlotRecord>)>, ReadFault> {
+    let count = store.layout.slot_count();
+    let block = store.block_size.length();
+    let mut all = Vec::with_capacity(usize::from(count));
+    let mut next = 0;
+    while next < count {
+        let until = count.min(next + SLOTS_PER_READ);
+        let first = store.layout.slot(SlotIndex(next));
+        let last = store.layout.slot(SlotIndex(until - 1));
+        let index = |slot: u16| {
+            usize::try_from(store.layout.slot(SlotIndex(slot)).0 - first.0).unwrap_or(usize::MAX) * block
+        };
+        let mut bytes = vec![0; usize::try_from(last.0 - first.0 + 1).unwrap_or(usize::MAX) * block];
+        let issued = store.now();
+        store.read_bytes(Lane::Work, first, &mut bytes).await?;
+        let replied = store.now();
+        for slot in next..until {
+            let lba = store.layout.slot(SlotIndex(slot));
+            let block = &bytes[index(slot)..index(slot) + block];
+            let seen = match oarlock_format::decode::<SlotRecord>(block, &store.place(lba)) {
+                Ok(stamped) if store.check_age(&stamped.stamp).is_ok() => {
+                    store.note_version(lba, Version::of(&stamped.stamp));
+                    Seen { image: Image::new(block), stamped, issued, replied }
+                }
+                Ok(_) | Err(_) => store.read::<SlotRecord>(Lane::Work, lba).await?,
+            };
+            all.push((SlotIndex(slot), seen));
+        }
+        next = until;
+    }
+    Ok(all)
+}
+
+/// Slots that one command reads: 64 slots and mailboxes of 512 bytes are 64 KiB.
+const SLOTS_PER_READ: u16 = 64;
+
+/// A store for joining: what the superblock says, and nothing known yet.
+pub(crate) fn store_for(
+    world: crate::world::World,
+    superblock: &Stamped<Superblock>,
+    events: EventSink,
+) -> Store {
+    Store::new(world, superblock, events)
+}

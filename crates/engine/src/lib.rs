@@ -1,0 +1,50 @@
+//! What a host does: join, beat, lock, watch, fence, cut off, take over, leave.
+//!
+//! Written against the traits of `oarlock-block` and nothing else: no runtime, no real clock, no threads. The protocol is
+//! straight-line `async` code on one thread; decisions are pure functions beside it ([`verdict`], [`watch`], [`lease`],
+//! [`decide`], [`takeover::next_step`]). docs/PROTOCOL.md says which rule stands where and why.
+
+mod answer;
+pub mod attempt;
+mod beat;
+mod cell;
+mod core;
+mod create;
+pub mod decide;
+mod event;
+mod guard;
+mod host;
+mod jobs;
+mod join;
+pub mod lease;
+mod lock;
+mod mailbox;
+mod open;
+mod places;
+mod planted;
+mod report;
+mod roster;
+mod signal;
+mod store;
+mod table;
+pub mod takeover;
+pub mod verdict;
+pub mod watch;
+mod world;
+
+pub use crate::core::{Ended, HostState, StopReason};
+pub use create::{CreateError, CreateRequest, create};
+pub use decide::Want;
+pub use event::{Event, EventSink, Window};
+pub use guard::Guard;
+pub use host::{EvictError, Host, HostStatus};
+pub use join::JoinError;
+pub use lock::LockError;
+pub use open::{OpenError, open, read_superblock};
+pub use places::LockPolicy;
+pub use planted::PlantedBug;
+#[cfg(feature = "planted-bugs")]
+pub use planted::plant;
+pub use roster::{HostRow, LockOwner, LockRow};
+pub use store::{READS_OF_DAMAGE, ReadFault};
+pub use world::World;

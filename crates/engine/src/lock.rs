@@ -1,0 +1,427 @@
+//! Locks: taking, waiting for, keeping and releasing one lock record (R1, R11, R25, R26).
+//!
+//! ```text
+//!   try:  know the record --> who stands in the way? --> nobody --------------> ATS: taken
+//!                                   |                                            | lost, unknown: decide again
+//!                                   +--> look at each one's slot, read after the record
+//!                                              all gone: as nobody               some present: set interest, watch
+//!                                                                                them, wait with growing pauses
+//! ```
+//! An acquire that ends without the lock leaves nothing behind: what is still open is settled in the background.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use oarlock_block::{Instant, SlotIndex};
+use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotState};
+
+use crate::cell::{Cell, Distrust, Purpose, Swap};
+use crate::core::{Core, Ended};
+use crate::decide::{Blocker, Life, Want, blockers, has, life, released, taken};
+use crate::mailbox;
+use crate::places::{Holding, LockPlace};
+use crate::planted::{PlantedBug, planted};
+use crate::store::{Lane, ReadFault};
+use crate::table::{self, Located};
+use crate::takeover::{Interest, distrust, suspect};
+
+/// Why a lock was not got.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LockError {
+    /// The deadline passed.
+    #[error("the lock {name} was not got in time{}", held_by.as_ref().map_or(String::new(), |by| format!(": {by}")))]
+    TimedOut {
+        /// The lock.
+        name: String,
+        /// Who held it at last, if that was known.
+        held_by: Option<String>,
+    },
+    /// The host came to its end first.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// All sixteen positions for the name are taken by locks in use.
+    #[error(
+        "there is no room for the lock {name}: all {} positions of its window hold locks in use",
+        oarlock_format::LOCK_WINDOW
+    )]
+    TableFull {
+        /// The lock.
+        name: String,
+    },
+    /// A record on the way could not be read or trusted.
+    #[error(transparent)]
+    Record(#[from] ReadFault),
+}
+
+/// The first pause of a waiter; each further one is half as long again, up to an eighth of a beat, with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// A try to take the lock.
+enum Tried {
+    /// It is this host's.
+    Got,
+    /// Something changed under the try: at once again.
+    Again,
+    /// Nothing is known at the moment, or the device is busy.
+    Unclear,
+    /// These slots stand in the way.
+    Blocked(Vec<SlotIndex>),
+}
+
+/// Takes the lock for one local user, until `deadline` at most. Returns the generation of the image that took it: the
+/// token.
+pub(crate) async fn acquire(
+    core: &Rc<Core>,
+    place: &Rc<LockPlace>,
+    want: Want,
+    deadline: Instant,
+    still_wanted: &dyn Fn() -> bool,
+) -> Result<u64, LockError> {
+    let mut waiter = Waiter::new(core, place, want, deadline);
+    place.waiting.set(place.waiting.get() + 1);
+    let result = waiter.wait(still_wanted).await;
+    place.waiting.set(place.waiting.get() - 1);
+    if result.is_err() && !planted(PlantedBug::ForgetUnknownAcquire) && place.holding.get() == Holding::None {
+        core.jobs.start(settle(Rc::clone(core), Rc::clone(place)));
+    }
+    result
+}
+
+struct Waiter<'a> {
+    core: &'a Rc<Core>,
+    place: &'a Rc<LockPlace>,
+    want: Want,
+    deadline: Instant,
+    interests: Vec<(SlotIndex, Interest)>,
+    pause: Duration,
+    /// Until when this sharer lets somebody who waits for the sharers go first.
+    polite_until: Option<Instant>,
+    cached_slots: Vec<(SlotIndex, SlotRecord)>,
+}
+
+impl<'a> Waiter<'a> {
+    fn new(core: &'a Rc<Core>, place: &'a Rc<LockPlace>, want: Want, deadline: Instant) -> Waiter<'a> {
+        Waiter {
+            core,
+            place,
+            want,
+            deadline,
+            interests: Vec::new(),
+            pause: FIRST_PAUSE,
+            polite_until: None,
+            cached_slots: Vec::new(),
+        }
+    }
+
+    async fn wait(&mut self, still_wanted: &dyn Fn() -> bool) -> Result<u64, LockError> {
+        loop {
+            if let Some(ended) = self.core.ended() {
+                return Err(ended.into());
+            }
+            if self.core.store.now() >= self.deadline || !still_wanted() {
+                return Err(self.timed_out());
+            }
+            if self.place.conflicts(self.want) || self.must_be_polite() {
+                self.pause_or_change().await;
+                continue;
+            }
+            let left = self.deadline.since(self.core.store.now());
+            let place = Rc::clone(self.place);
+            let Some(mut cell) = self.core.store.world.within(left, place.cell.lock()).await else {
+                continue;
+            };
+            if self.place.conflicts(self.want) {
+                continue;
+            }
+            if !self.core.may_act() {
+                drop(cell);
+                self.pause_or_change().await;
+                continue;
+            }
+            let tried = self.try_once(&mut cell).await?;
+            if let Tried::Got = tried
+                && let Some(token) = self.give_out(&cell).await?
+            {
+                return Ok(token);
+            }
+            drop(cell);
+            match tried {
+                Tried::Got | Tried::Again => {}
+                Tried::Unclear => self.pause_or_change().await,
+                Tried::Blocked(slots) => {
+                    self.watch(&slots);
+                    self.pause_or_change().await;
+                }
+            }
+        }
+    }
+
+    /// The lock is this host's on the disk. It is given out only within the lease (R7): otherwise the host waits until
+    /// it may act again, or ends.
+    async fn give_out(&self, cell: &Option<Cell<LockRecord>>) -> Result<Option<u64>, LockError> {
+        let Some(cell) = cell else { return Ok(None) };
+        if !planted(PlantedBug::GiveOutAfterLapse) && !self.core.may_act() {
+            self.core.until_it_may_act().await?;
+        }
+        self.place.hold(self.want);
+        Ok(Some(cell.generation().0))
+    }
+
+    /// Whether this host recently let somebody else go first (R26).
+    fn must_be_polite(&self) -> bool {
+        self.place.polite_until.get().is_some_and(|until| self.core.store.now() < until)
+            && !matches!(self.place.holding.get(), Holding::Kept(_))
+    }
+
+    async fn try_once(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
+        let Some(cell) = slot else { return self.find(slot).await };
+        if cell.has_open_attempts() {
+            return Ok(self.close(cell).await);
+        }
+        if cell.record.name.as_ref() != Some(&self.place.name) {
+            *slot = None;
+            return Ok(Tried::Again);
+        }
+        if has(&cell.record, self.core.me, self.want) && matches!(self.place.holding.get(), Holding::Kept(_))
+        {
+            return Ok(Tried::Got);
+        }
+        let mut in_the_way = blockers(&cell.record, self.core.me, self.want);
+        if !in_the_way.is_empty() {
+            // What stands in the way is judged by the record as it is now, and by slots read after it (R11).
+            cell.refresh(&self.core.store, Lane::Work)
+                .await
+                .inspect_err(|fault| distrust(self.core, fault))?;
+            in_the_way = blockers(&cell.record, self.core.me, self.want);
+            if cell.record.name.as_ref() != Some(&self.place.name) {
+                return Ok(Tried::Again);
+            }
+        }
+        let present = self.still_present(&in_the_way).await?;
+        if present.is_empty() && !self.yields_to_interest(&cell.record) {
+            return Ok(self.take(cell).await);
+        }
+        self.show_interest(cell, &present).await;
+        Ok(Tried::Blocked(present))
+    }
+
+    /// Finds the record of the name, or puts it into the table by taking it.
+    async fn find(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
+        let located = table::locate(self.core, &self.place.name).await;
+        let located = located.inspect_err(|error| {
+            if let LockError::Record(fault) = error {
+                distrust(self.core, fault);
+            }
+        })?;
+        match located {
+            Located::Found(cell) => {
+                *slot = Some(cell);
+                Ok(Tried::Again)
+            }
+            Located::Vacant { mut cell, children } => {
+                let name = Some(self.place.name.clone());
+                let vacant = LockRecord { name, children, ..cell.record.clone() };
+                let tried = self.swap_in(&mut cell, &vacant).await;
+                *slot = Some(cell);
+                Ok(tried)
+            }
+            Located::Again => Ok(Tried::Unclear),
+        }
+    }
+
+    async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
+        let record = cell.record.clone();
+        self.swap_in(cell, &record).await
+    }
+
+    async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Tried {
+        if !self.core.may_act() {
+            return Tried::Unclear;
+        }
+        let wall_ms = self.core.store.world.clock.wall().milliseconds;
+        let sticky = self.place.policy.get().sticky;
+        let record = taken(from, self.core.me, self.want, sticky, wall_ms);
+        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
+        if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
+            distrust(self.core, fault);
+        }
+        let mine = has(&cell.record, self.core.me, self.want)
+            && cell.record.name.as_ref() == Some(&self.place.name)
+            && !cell.has_open_attempts();
+        match swap {
+            Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
+            Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
+            Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => Tried::Unclear,
+        }
+    }
+
+    /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
+    async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
+        let in_place = cell.record.name.as_ref() == Some(&self.place.name);
+        if in_place && blockers(&cell.record, self.core.me, self.want).is_empty() {
+            return self.take(cell).await;
+        }
+        let record = cell.record.clone();
+        match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
+            Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
+            Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => Tried::Unclear,
+        }
+    }
+
+    /// Which of the blockers' slots say that they are still there.
+    async fn still_present(&mut self, in_the_way: &[Blocker]) -> Result<Vec<SlotIndex>, LockError> {
+        let mut present = Vec::new();
+        for blocker in in_the_way {
+            let slot = self.look_at(blocker.slot()).await?;
+            match life(blocker, &slot.record) {
+                Life::Gone => {
+                    if matches!(blocker, Blocker::Bit(_)) && !self.prove_free(slot).await {
+                        present.push(blocker.slot());
+                    }
+                }
+                Life::Present | Life::Impossible => present.push(blocker.slot()),
+            }
+        }
+        Ok(present)
+    }
+
+    async fn look_at(&mut self, slot: SlotIndex) -> Result<Cell<SlotRecord>, LockError> {
+        let lba = self.core.store.layout.slot(slot);
+        let seen = self.core.store.read::<SlotRecord>(Lane::Work, lba).await;
+        let seen = seen.inspect_err(|fault| distrust(self.core, fault))?;
+        let mut cell = Cell::new(lba, seen);
+        if planted(PlantedBug::JudgeByCachedSlot) {
+            match self.cached_slots.iter().find(|(cached, _)| *cached == slot) {
+                Some((_, record)) => cell.record = record.clone(),
+                None => self.cached_slots.push((slot, cell.record.clone())),
+            }
+        }
+        Ok(cell)
+    }
+
+    /// A free slot's bit is cleared only once an ATS proved the slot free: a stale read of a slot that has a new host by
+    /// now would take that host's lock away.
+    async fn prove_free(&self, mut slot: Cell<SlotRecord>) -> bool {
+        if planted(PlantedBug::JudgeByCachedSlot) {
+            return true;
+        }
+        if slot.record.state != SlotState::Free || !self.core.may_act() {
+            return false;
+        }
+        let record = slot.record.clone();
+        let swap = slot.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
+        matches!(swap, Swap::Swapped { .. })
+    }
+
+    /// Who would share waits for a beat where somebody waits for the sharers.
+    fn yields_to_interest(&mut self, record: &LockRecord) -> bool {
+        if !(self.want == Want::Shared && record.mode == LockMode::Shared && record.interest) {
+            return false;
+        }
+        let now = self.core.store.now();
+        let until = *self.polite_until.get_or_insert(now.plus(self.core.store.timing.beat));
+        now < until
+    }
+
+    /// Sets the interest bit, once, and rings those that keep the lock without using it.
+    async fn show_interest(&self, cell: &mut Cell<LockRecord>, present: &[SlotIndex]) {
+        if cell.record.interest || cell.record.mode == LockMode::Free || !self.core.may_act() {
+            return;
+        }
+        let record = LockRecord { interest: true, ..cell.record.clone() };
+        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
+        if cell.record.sticky && matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. }) {
+            for slot in present {
+                mailbox::ring(self.core, *slot, cell.lba).await;
+            }
+        }
+    }
+
+    fn watch(&mut self, slots: &[SlotIndex]) {
+        self.interests.retain(|(slot, _)| slots.contains(slot));
+        for slot in slots {
+            if *slot != self.core.me.slot && !self.interests.iter().any(|(known, _)| known == slot) {
+                self.interests.push((*slot, suspect(self.core, *slot)));
+            }
+        }
+    }
+
+    /// A growing, jittered pause; a change on this host ends it early.
+    async fn pause_or_change(&mut self) {
+        let longest = self.core.store.timing.beat / 8;
+        let left = self.deadline.since(self.core.store.now());
+        let pause = self.pause / 2 + self.core.store.world.jitter(self.pause / 2);
+        self.core.change_within(self.core.changed.seen(), pause.min(left)).await;
+        self.pause = (self.pause * 3 / 2).min(longest);
+    }
+
+    fn timed_out(&self) -> LockError {
+        let refusal = self.interests.iter().find_map(|(_, interest)| interest.refusal());
+        let held_by = self.interests.first().map(|(slot, _)| match &refusal {
+            Some(refusal) => format!("held by slot {slot}, whose takeover is refused: {refusal}"),
+            None => format!("held by slot {slot}"),
+        });
+        let here = self.place.conflicts(self.want).then(|| "another user on this host has it".to_owned());
+        LockError::TimedOut { name: self.place.name.as_str().to_owned(), held_by: here.or(held_by) }
+    }
+}
+
+/// One local user is done. The last one's end releases the lock, or keeps it where the policy says so.
+pub(crate) async fn release(core: Rc<Core>, place: Rc<LockPlace>) {
+    if !place.let_go() {
+        core.changed.announce();
+        return;
+    }
+    let want = match place.holding.get() {
+        Holding::Exclusive => Want::Exclusive,
+        _ => Want::Shared,
+    };
+    if place.policy.get().sticky && !core.is_leaving() && core.ended().is_none() {
+        place.holding.set(Holding::Kept(want));
+        core.changed.announce();
+        return;
+    }
+    place.holding.set(Holding::Releasing);
+    settle(core, place).await;
+}
+
+/// Brings the disk to "this host has no part in the lock, and nothing is open", for as long as that takes; ends with
+/// the host. Where another local user has got the lock meanwhile, there is nothing left to settle.
+pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
+    let mut cell = place.cell.lock().await;
+    if !matches!(place.holding.get(), Holding::None | Holding::Releasing) {
+        return;
+    }
+    let interested = cell.as_ref().is_some_and(|cell| cell.record.interest);
+    let mut pause = FIRST_PAUSE;
+    while let Some(known) = cell.as_mut() {
+        let wall_ms = core.store.world.clock.wall().milliseconds;
+        let record = match released(&known.record, core.me, wall_ms) {
+            Some(record) => record,
+            None if known.has_open_attempts() => known.record.clone(),
+            None => break,
+        };
+        if core.until_it_may_act().await.is_err() {
+            break;
+        }
+        match known.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
+            Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
+            other => {
+                if let Swap::Distrusted(Distrust::Fault(fault)) = &other {
+                    distrust(&core, fault);
+                }
+                core.store.world.pause(core.store.world.jitter(pause)).await;
+                pause = (pause * 2).min(core.store.timing.beat);
+            }
+        }
+    }
+    if interested {
+        // Somebody waits: this host lets it go first, and a sticky lock is not retaken for a whole beat (R26).
+        let beat = core.store.timing.beat;
+        let pause = if place.policy.get().sticky { beat } else { core.store.world.jitter(beat / 8) };
+        place.polite_until.set(Some(core.store.now().plus(pause)));
+    }
+    place.holding.set(Holding::None);
+    drop(cell);
+    core.changed.announce();
+}

@@ -1,0 +1,80 @@
+//! The mailbox: a hint, beside a host's slot, that somebody waits for a lock which the host keeps without using it (R26).
+
+use std::rc::Rc;
+
+use oarlock_block::{Lba, SlotIndex};
+use oarlock_format::MailboxRecord;
+
+use crate::cell::{Cell, Purpose, Swap};
+use crate::core::Core;
+use crate::lock;
+use crate::places::Holding;
+use crate::store::Lane;
+
+/// Ringing is tried this often against other ringers; after that the holder finds the interest bit by itself.
+const RINGS_MAX: u32 = 4;
+
+/// Tells the host in `slot` that somebody waits for the record at `lba`. Only a hint: every fault is forgotten.
+pub(crate) async fn ring(core: &Core, slot: SlotIndex, lba: Lba) {
+    let mailbox = core.store.layout.mailbox(slot);
+    let Ok(seen) = core.store.read::<MailboxRecord>(Lane::Work, mailbox).await else { return };
+    let mut cell = Cell::new(mailbox, seen);
+    for _ in 0..RINGS_MAX {
+        if !core.may_act() {
+            return;
+        }
+        let record = cell.record.ring(lba);
+        if record == cell.record {
+            return;
+        }
+        match cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
+            Swap::Swapped { .. } | Swap::Adopted { .. } => return,
+            Swap::Lost => {}
+            Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => return,
+        }
+    }
+}
+
+/// Reads the mailbox once per beat while locks are kept, and gives up those that somebody waits for. A host that keeps
+/// none reads nothing.
+pub(crate) async fn attend(core: Rc<Core>) {
+    while core.ended().is_none() {
+        core.store.world.pause(core.store.timing.beat).await;
+        if core.places.any_sticky() && core.may_act() {
+            look(&core).await;
+        }
+    }
+}
+
+async fn look(core: &Rc<Core>) {
+    let mailbox = core.store.layout.mailbox(core.me.slot);
+    let Ok(seen) = core.store.read::<MailboxRecord>(Lane::Work, mailbox).await else { return };
+    let mut cell = Cell::new(mailbox, seen);
+    let record = cell.record.clone();
+    if record.entries.is_empty() && !record.overflow {
+        return;
+    }
+    // Emptied before it is acted upon: a ring that comes in between is not lost, it makes this swap fail.
+    let empty = MailboxRecord::default();
+    let swap = if core.may_act() {
+        cell.swap(&core.store, core.sender(Purpose::Upkeep), empty).await
+    } else {
+        return;
+    };
+    if !matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. }) {
+        return;
+    }
+    for place in core.places.all() {
+        let Holding::Kept(_) = place.holding.get() else { continue };
+        let rung = match place.cell.try_lock() {
+            Some(cell) => cell.as_ref().is_some_and(|cell| record.entries.contains(&cell.lba)),
+            None => false,
+        };
+        if rung || record.overflow {
+            place.holding.set(Holding::None);
+            // The interest bit was set by whoever rang; this host's copy of the record does not have it yet, so the
+            // give-up meets it as a lost race and goes on from there.
+            core.jobs.start(lock::settle(Rc::clone(core), place));
+        }
+    }
+}

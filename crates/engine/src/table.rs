@@ -1,0 +1,163 @@
+//! The table of named locks: finding the position of a name, and putting a new name there.
+//!
+//! A name may stand at any of the sixteen positions of its window; the first is its home. Two hosts that put one name
+//! at two positions would make two locks of it. So each home's record carries a mask of the positions that names of
+//! this home may have taken (`children`), a bit of it is never cleared, and a name is put at position k like this:
+//!
+//! ```text
+//!   1  read the window; the name is not there; choose k
+//!   2  swap the home's record, setting bit k        (an ATS: the mask that it expected was the true one)
+//!   3  swap every other position in the mask for the same content in a new image, or find the name there
+//!   4  swap position k, from the image read in 1, to the name, already taken
+//! ```
+//! Say A put the name at k and B at l, and A's step 2 came first. Then B saw bit k and touched position k, and found no
+//! name there; A's step 4 expected the image from before that touch, so it failed. No step believes a mere read, so
+//! that a stale one cannot make two locks either. Where k is the home and the mask has no other bit, step 4 is the
+//! whole of it: one ATS.
+//!
+//! The touches also show the true generations, and the first image under the name takes one above all of them: the
+//! tokens of a name grow even when it moves to another position.
+
+use oarlock_block::Lba;
+use oarlock_format::{LockMode, LockName, LockRecord, Stamped, window};
+
+use crate::cell::{Cell, Purpose, Swap};
+use crate::core::Core;
+use crate::lock::LockError;
+use crate::planted::{PlantedBug, planted};
+use crate::store::{Lane, ReadFault, Seen, Store};
+
+/// What a look for a name came to.
+pub(crate) enum Located {
+    /// It stands here.
+    Found(Cell<LockRecord>),
+    /// It stands nowhere, and the next swap of this cell may put it there. `children` is what the mask of that record
+    /// must be then.
+    Vacant { cell: Cell<LockRecord>, children: u16 },
+    /// Another was faster, or an answer is not known: look again after a pause.
+    Again,
+}
+
+/// Finds the name, or prepares a position for it.
+pub(crate) async fn locate(core: &Core, name: &LockName) -> Result<Located, LockError> {
+    let window = read_window(core, name).await?;
+    if let Some(seen) = window.iter().find(|seen| seen.stamped.record.name.as_ref() == Some(name)) {
+        return Ok(Located::Found(Cell::new(seen.stamped.stamp.lba, seen.clone())));
+    }
+    let Some(chosen) = best_position(&window) else {
+        return Err(LockError::TableFull { name: name.as_str().to_owned() });
+    };
+    let mask = window[0].stamped.record.children | bit(chosen);
+    let cell = Cell::new(window[chosen].stamped.stamp.lba, window[chosen].clone());
+    if chosen == 0 && mask == bit(0) || planted(PlantedBug::InsertWithoutTouch) {
+        let children = if chosen == 0 { mask } else { cell.record.children };
+        return Ok(Located::Vacant { cell, children });
+    }
+    prepare(core, name, &window, chosen, cell).await
+}
+
+/// Steps 2 and 3.
+async fn prepare(
+    core: &Core,
+    name: &LockName,
+    window: &[Seen<LockRecord>],
+    chosen: usize,
+    mut cell: Cell<LockRecord>,
+) -> Result<Located, LockError> {
+    let mut home = Cell::new(window[0].stamped.stamp.lba, window[0].clone());
+    let mask = home.record.children | bit(chosen);
+    if !touch(core, &mut home, mask).await {
+        return Ok(Located::Again);
+    }
+    let mut highest = home.generation();
+    for other in (1..window.len()).filter(|other| *other != chosen && mask & bit(*other) != 0) {
+        let mut other = Cell::new(window[other].stamped.stamp.lba, window[other].clone());
+        let children = other.record.children;
+        if !touch(core, &mut other, children).await || other.record.name.as_ref() == Some(name) {
+            return Ok(Located::Again);
+        }
+        highest = highest.max(other.generation());
+    }
+    if chosen == 0 {
+        // The home was swapped in step 2, and it is where the name goes.
+        cell = home;
+    }
+    cell.raise_generation(highest);
+    let children = if chosen == 0 { mask } else { cell.record.children };
+    Ok(Located::Vacant { cell, children })
+}
+
+/// Swaps a record for the same content in a new image, with this mask; whether that surely happened. An attempt without
+/// an answer may land later: it changes nothing but the image, and sets a bit that is allowed to be set.
+async fn touch(core: &Core, cell: &mut Cell<LockRecord>, children: u16) -> bool {
+    if !core.may_act() {
+        return false;
+    }
+    let record = LockRecord { children, ..cell.record.clone() };
+    let swap = cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await;
+    matches!(swap, Swap::Swapped { .. })
+}
+
+fn bit(position: usize) -> u16 {
+    1 << position
+}
+
+/// The position that a new name takes: the first that holds no name, else the free one that was released longest ago.
+fn best_position(window: &[Seen<LockRecord>]) -> Option<usize> {
+    let vacant = window.iter().position(|seen| {
+        let record = &seen.stamped.record;
+        record.name.is_none() && record.mode == LockMode::Free
+    });
+    vacant.or_else(|| {
+        let free = |seen: &Seen<LockRecord>| {
+            seen.stamped.record.mode == LockMode::Free && !seen.stamped.record.interest
+        };
+        (0..window.len())
+            .filter(|index| free(&window[*index]))
+            .min_by_key(|index| window[*index].stamped.record.since_wall_ms)
+    })
+}
+
+/// Reads the sixteen positions of a name's window by one command. A position that does not check out is read again by
+/// itself; where it stays unsound the name may stand there, so nothing is guessed.
+async fn read_window(core: &Core, name: &LockName) -> Result<Vec<Seen<LockRecord>>, LockError> {
+    let store = &core.store;
+    let home = oarlock_format::home(&store.format_id, name, store.layout.lock_positions());
+    let positions: Vec<Lba> = window(home).map(|position| store.layout.lock(position)).collect();
+    Ok(read_positions(store, &positions).await?)
+}
+
+/// Reads the lock records at `positions`, ascending, by one command.
+pub(crate) async fn read_positions(
+    store: &Store,
+    positions: &[Lba],
+) -> Result<Vec<Seen<LockRecord>>, ReadFault> {
+    let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(Vec::new()) };
+    let block = store.block_size.length();
+    let index = |lba: Lba| usize::try_from(lba.0 - first.0).unwrap_or(usize::MAX) * block;
+    let mut bytes = vec![0; index(*last) + block];
+    let issued = store.now();
+    store.read_bytes(Lane::Work, *first, &mut bytes).await?;
+    let replied = store.now();
+    let mut window = Vec::with_capacity(positions.len());
+    for lba in positions {
+        let block = &bytes[index(*lba)..index(*lba) + block];
+        window.push(match oarlock_format::decode::<LockRecord>(block, &store.place(*lba)) {
+            Ok(stamped) if store.check_age(&stamped.stamp).is_ok() => {
+                store.note_version(*lba, crate::verdict::Version::of(&stamped.stamp));
+                seen(block, stamped, issued, replied)
+            }
+            Ok(_) | Err(_) => store.read::<LockRecord>(Lane::Work, *lba).await?,
+        });
+    }
+    Ok(window)
+}
+
+fn seen(
+    block: &[u8],
+    stamped: Stamped<LockRecord>,
+    issued: oarlock_block::Instant,
+    replied: oarlock_block::Instant,
+) -> Seen<LockRecord> {
+    Seen { image: oarlock_format::Image::new(block), stamped, issued, replied }
+}
