@@ -74,6 +74,44 @@ impl Region {
     }
 }
 
+/// Which region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RegionName {
+    /// Slot records and mailboxes.
+    Slots,
+    /// Blocks for `probe` and `bench`.
+    Scratch,
+    /// Named locks.
+    Locks,
+    /// Buckets of names.
+    Directory,
+    /// Descriptors of disks.
+    Descriptors,
+    /// Journals.
+    Journals,
+    /// Allocation groups.
+    Groups,
+    /// The superblock's shadow.
+    Shadow,
+}
+
+impl RegionName {
+    /// The word for people, and in FORMAT.md.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            RegionName::Slots => "slots",
+            RegionName::Scratch => "scratch",
+            RegionName::Locks => "locks",
+            RegionName::Directory => "directory",
+            RegionName::Descriptors => "descriptors",
+            RegionName::Journals => "journals",
+            RegionName::Groups => "groups",
+            RegionName::Shadow => "shadow",
+        }
+    }
+}
+
 /// The position of a named lock: an index into the region of locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LockPosition(pub u32);
@@ -137,10 +175,10 @@ pub enum LayoutError {
         found: BlockCount,
     },
     /// The regions that a superblock names do not fit one another or the device.
-    #[error("the {region} region does not fit the datastore")]
+    #[error("the region of {} does not fit the datastore", .region.name())]
     Region {
         /// The first that does not fit.
-        region: &'static str,
+        region: RegionName,
     },
 }
 
@@ -362,7 +400,7 @@ impl Layout {
                 && self.shadow.blocks.0 == stride,
         ];
         let mut free_from = stride;
-        for ((region, name), fits) in self.regions().into_iter().zip(fits) {
+        for ((name, region), fits) in self.regions().into_iter().zip(fits) {
             let end = region.end().filter(|end| *end <= request.device_blocks.0);
             let Some(end) =
                 end.filter(|_| fits && region.start.0 >= free_from && region.start.0.is_multiple_of(stride))
@@ -374,18 +412,18 @@ impl Layout {
         Ok(())
     }
 
-    /// All regions in the order in which they stand, with their names.
+    /// All regions in the order in which they stand, each with its name.
     #[must_use]
-    pub const fn regions(&self) -> [(Region, &'static str); 8] {
+    pub const fn regions(&self) -> [(RegionName, Region); 8] {
         [
-            (self.slots, "slots"),
-            (self.scratch, "scratch"),
-            (self.locks, "locks"),
-            (self.directory, "directory"),
-            (self.descriptors, "descriptors"),
-            (self.journals, "journals"),
-            (self.groups, "groups"),
-            (self.shadow, "shadow"),
+            (RegionName::Slots, self.slots),
+            (RegionName::Scratch, self.scratch),
+            (RegionName::Locks, self.locks),
+            (RegionName::Directory, self.directory),
+            (RegionName::Descriptors, self.descriptors),
+            (RegionName::Journals, self.journals),
+            (RegionName::Groups, self.groups),
+            (RegionName::Shadow, self.shadow),
         ]
     }
 
@@ -467,10 +505,10 @@ impl Layout {
     fn record_at(&self, lba: Lba) -> Option<Standing> {
         let slot = |index: u64| u16::try_from(index).ok().map(SlotIndex);
         let regions = self.regions();
-        let (region, name) = regions.iter().find(|(region, _)| region.contains(lba))?;
+        let (name, region) = regions.iter().find(|(_, region)| region.contains(lba))?;
         let record = self.record_index(*region, lba);
-        match *name {
-            "slots" => {
+        match name {
+            RegionName::Slots => {
                 let index = record?;
                 let slot = slot(index / SLOT_STRIDES)?;
                 Some(if index.is_multiple_of(SLOT_STRIDES) {
@@ -479,16 +517,16 @@ impl Layout {
                     Standing::Mailbox(slot)
                 })
             }
-            "scratch" => record.map(Standing::Scratch),
-            "locks" => self.lock_position_of(lba).map(Standing::Lock),
-            "directory" => record.map(Standing::Directory),
-            "descriptors" => record.map(|index| Standing::Descriptor(index / DESCRIPTOR_STRIDES)),
-            "journals" => {
+            RegionName::Scratch => record.map(Standing::Scratch),
+            RegionName::Locks => self.lock_position_of(lba).map(Standing::Lock),
+            RegionName::Directory => record.map(Standing::Directory),
+            RegionName::Descriptors => record.map(|index| Standing::Descriptor(index / DESCRIPTOR_STRIDES)),
+            RegionName::Journals => {
                 let journal = self.journals.blocks.0 / u64::from(self.slot_count());
                 slot((lba.0 - region.start.0) / journal).map(Standing::Journal)
             }
-            "groups" => Some(Standing::Group),
-            _ => (lba == region.start).then_some(Standing::Shadow),
+            RegionName::Groups => Some(Standing::Group),
+            RegionName::Shadow => (lba == region.start).then_some(Standing::Shadow),
         }
     }
 

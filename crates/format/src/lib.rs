@@ -4,6 +4,7 @@
 //! [`DecodeError`], never a panic. docs/FORMAT.md is the same for readers, and a test holds the two together.
 
 mod choose;
+mod describe;
 mod error;
 mod ids;
 mod layout;
@@ -20,9 +21,13 @@ mod timing;
 mod window;
 
 pub use choose::{Chosen, NoSuperblock, OtherCopy, Truth, choose};
+pub use describe::{Field, TABLES, describe};
 pub use error::DecodeError;
 pub use ids::{Epoch, FormatId, Generation, HostId, Incarnation, Nonce};
-pub use layout::{Layout, LayoutError, LayoutRequest, LockPosition, Region, Standing, shadow_candidates};
+pub use layout::{
+    GROUP_CLUSTERS, Layout, LayoutError, LayoutRequest, LockPosition, Region, RegionName, Standing,
+    shadow_candidates,
+};
 pub use lock::{LockMode, LockRecord};
 pub use mailbox::{MAILBOX_ENTRIES_MAX, MailboxRecord};
 pub use names::{HostName, Label, LockName, NameError};
@@ -33,7 +38,7 @@ pub use slot_set::SlotSet;
 pub use stamp::{Kind, Owner, STAMP_LENGTH, Stamp, VERSION, Writer};
 pub use superblock::{Access, Superblock, SuperblockState, decode_superblock};
 pub use table::{Draft, FieldSpec, RECORD_LENGTH, Shape, View};
-pub use timing::{Timing, TimingError};
+pub use timing::{DRIFT_PERCENT, STOP_ALLOWANCE_DIVISOR, Timing, TimingError, watch_min};
 pub use window::{LOCK_WINDOW, home, window};
 
 /// The most slots that a datastore has.

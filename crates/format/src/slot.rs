@@ -53,7 +53,7 @@ field_table! {
     BY_INCARNATION: 112, 8, "by incarnation", Shape::Number;
     FENCED_FROM: 120, 8, "fenced from", Shape::Number;
     CLOCK: 128, 8, "clock", Shape::Number;
-    WALL: 136, 8, "wall clock", Shape::Milliseconds;
+    WALL: 136, 8, "wall clock", Shape::WallTime;
     SUPERBLOCK_GENERATION: 144, 8, "superblock generation", Shape::Number;
     FEATURES: 152, 8, "features", Shape::Hex;
     BOOT_ID: 160, 16, "boot id", Shape::Hex;
