@@ -5,8 +5,9 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, Lba};
 
 use crate::error::DecodeError;
-use crate::layout::{Layout, LayoutError, LayoutRequest, Region, RegionName};
+use crate::layout::{Layout, Region, RegionName};
 use crate::names::Label;
+use crate::plan::{LayoutError, LayoutRequest};
 use crate::record::{Record, Stamped, decode_at};
 use crate::stamp::{Kind, STAMP_LENGTH};
 use crate::table::{Draft, FieldSpec, RECORD_LENGTH, View, field_table};
