@@ -1,7 +1,12 @@
 //! What the targets share: a block made of the fuzzer's bytes whose stamp holds, so that the fields behind it are reached.
 
-use oarlock_block::{BlockSize, Lba, crc32c};
-use oarlock_format::{FormatId, Place, Record, STAMP_LENGTH, Stamped, decode, describe, encode, stamp_of};
+use std::time::Duration;
+
+use oarlock_block::{BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, Lba, crc32c};
+use oarlock_format::{
+    FormatId, Generation, Label, Layout, LayoutRequest, Nonce, Place, Record, STAMP_LENGTH, Stamp, Stamped,
+    Superblock, SuperblockState, Timing, Writer, decode, describe, encode, stamp_of,
+};
 
 /// Where the blocks are read.
 pub const PLACE: Place = Place { format_id: FormatId(1), lba: Lba(0) };
@@ -44,4 +49,43 @@ pub fn check_describe(data: &[u8]) {
         let block = whole_block(kind.letters(), data);
         assert_eq!(covered(&block), block.len());
     }
+}
+
+/// The decoder of superblocks, also over the fuzzer's changes to a sound one: of bytes that were drawn freely, hardly any have
+/// regions that fit one another.
+pub fn check_superblock(data: &[u8]) {
+    check::<Superblock>(data);
+    let mut changed = sound_superblock();
+    changed.iter_mut().zip(data).for_each(|(byte, change)| *byte ^= change);
+    check::<Superblock>(&changed);
+}
+
+fn sound_superblock() -> Vec<u8> {
+    let request = LayoutRequest {
+        block_size: BlockSize::B512,
+        stride_blocks: BlockCount(8),
+        slots: 64,
+        cluster_size: ByteCount(65_536),
+        device_blocks: BlockCount(1 << 20),
+    };
+    let superblock = Superblock {
+        state: SuperblockState::Ready,
+        label: Label::new("fuzzed").expect("a good name"),
+        block_size: request.block_size,
+        stride_blocks: request.stride_blocks,
+        slots: request.slots,
+        cluster_size: request.cluster_size,
+        device_blocks: request.device_blocks,
+        timing: Timing { drain: Some(Duration::from_secs(60)), ..Timing::DEFAULT },
+        fencing: Fencing::DrainOnly,
+        identity: DeviceIdentity::new("naa.6001405").expect("a good identity"),
+        features_compatible: 0,
+        features_read_only: 0,
+        features_incompatible: 0,
+        layout: Layout::plan(&request).expect("a device that is large enough"),
+        created_wall_ms: 0,
+    };
+    let Place { format_id, lba } = PLACE;
+    let stamp = Stamp { format_id, lba, generation: Generation(0), writer: Writer::Tool, nonce: Nonce(0) };
+    encode(&stamp, &superblock, request.block_size).bytes().to_vec()
 }
