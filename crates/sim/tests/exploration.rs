@@ -99,14 +99,15 @@ fn add_twice(choices: Choices, by_ats: bool) -> Result<(), u64> {
             clock.sleep_until(clock.now().plus(Duration::from_millis(10 * host))).await;
             loop {
                 let mut image = [0; 512];
-                device.read(COUNTER, &mut image).await.expect("no faults");
+                assert_eq!(device.read(COUNTER, &mut image).await, Ok(()));
                 let next = next_image(&image, u128::from(host));
                 if by_ats {
                     if device.compare_and_write(COUNTER, &image, &next).await == Ok(Answer::Swapped) {
                         return;
                     }
                 } else {
-                    return device.write(COUNTER, &next).await.expect("no faults");
+                    assert_eq!(device.write(COUNTER, &next).await, Ok(()));
+                    return;
                 }
             }
         });

@@ -102,7 +102,7 @@ fn sleep_through_a_pause(frozen: bool) -> (TrueTime, Duration) {
     world.run_until(second(5));
     world.pause(life.host(), Some(Duration::from_secs(60)), frozen);
     world.run_until(second(200));
-    woke.get().expect("it woke")
+    woke.get().unwrap_or_else(|| panic!("it did not wake"))
 }
 
 #[test]
@@ -150,10 +150,11 @@ fn the_tasks_of_a_dead_life_are_dropped_and_their_destructors_may_call_the_world
     let (handle, host) = (world.handle(), life.host());
     // A task that ends its own host is not polled again either.
     life.spawn(async move {
+        handle.sleep_until(second(1)).await;
         handle.stop_life(host);
         futures::future::pending::<()>().await;
     });
-    world.run_until(second(1));
+    world.run_until(second(2));
     assert_eq!(count.get(), 1);
 }
 

@@ -30,7 +30,8 @@ fn world(late_ms: u64, cut_off: CutOffRules) -> (World, HostLife, HostLife) {
 }
 
 fn ask<T: 'static>(world: &World, life: &HostLife, future: impl Future<Output = T> + 'static) -> T {
-    world.run_to_end(life, second(1_000), future).0.expect("it ends")
+    let (answer, ended) = world.run_to_end(life, second(1_000), future);
+    answer.unwrap_or_else(|| panic!("no answer: {ended:?}"))
 }
 
 fn cut_off(world: &World, asker: &HostLife, victim: Victim) -> Result<Proof, NotCutOff> {

@@ -26,7 +26,9 @@ pub fn second(seconds: u64) -> TrueTime {
 
 /// The count in an image.
 pub fn count_in(image: &[u8]) -> u64 {
-    u64::from_le_bytes(image[..8].try_into().expect("an image has 512 bytes"))
+    let mut count = [0; 8];
+    count.copy_from_slice(&image[..8]);
+    u64::from_le_bytes(count)
 }
 
 /// The next image: one more, and a nonce, so that no image is written twice (I1).
