@@ -52,7 +52,7 @@ fn idle(name: &str, plan: &FaultPlan) {
                 let swapped = match select(beat, clock.sleep_until(next)).await {
                     Either::Left((answer, deadline)) => {
                         deadline.await;
-                        answer == Ok(Answer::Swapped)
+                        answer.outcome == Ok(Answer::Swapped)
                     }
                     Either::Right(_) => false,
                 };
@@ -92,7 +92,7 @@ fn busy(name: &str, plan: &FaultPlan, traced: bool) {
                     let mut new = image;
                     let count = u64::from_le_bytes(new[..8].try_into().unwrap_or_default());
                     new[..8].copy_from_slice(&(count + 1).to_le_bytes());
-                    if device.compare_and_write(lba, &image, &new).await == Ok(Answer::Swapped) {
+                    if device.compare_and_write(lba, &image, &new).await.outcome == Ok(Answer::Swapped) {
                         image = new;
                     } else {
                         let _ = device.read(lba, &mut image).await;

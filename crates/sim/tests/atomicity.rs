@@ -42,7 +42,7 @@ fn a_disk_without_faults_answers_an_uncontended_ats_with_two_events_and_two_poll
     let life = world.start_life(world.add_host(HostSetup::MEMBER));
     let device = life.device(Lane::Beat);
     let (answer, _) = world.run_to_end(&life, second(1), async move {
-        device.compare_and_write(COUNTER, &[0; 512], &[1; 512]).await
+        device.compare_and_write(COUNTER, &[0; 512], &[1; 512]).await.outcome
     });
     assert_eq!(answer, Some(Ok(Answer::Swapped)));
     let statistics = world.statistics();
@@ -63,8 +63,8 @@ fn a_miscompare_says_where_the_first_difference_is() {
     world.put_content(COUNTER, &stands);
     let beyond = Lba(device.geometry().blocks.0);
     let (answers, _) = world.run_to_end(&life, second(1), async move {
-        let differs = device.compare_and_write(COUNTER, &[7; 512], &[1; 512]).await;
-        (differs, device.compare_and_write(beyond, &[0; 512], &[1; 512]).await)
+        let differs = device.compare_and_write(COUNTER, &[7; 512], &[1; 512]).await.outcome;
+        (differs, device.compare_and_write(beyond, &[0; 512], &[1; 512]).await.outcome)
     });
     let miscompared = Ok(Answer::Miscompared { first_difference: Some(300) });
     assert_eq!(answers, Some((miscompared, Err(Refusal::OutOfRange))));

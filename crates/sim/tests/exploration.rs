@@ -76,7 +76,7 @@ fn two_commands_of_four_steps_have_seventy_schedules() {
             let (device, won) = (life.device(Lane::Work), Rc::clone(&won));
             life.spawn(async move {
                 let answer = device.compare_and_write(COUNTER, &[0; 512], &[number; 512]).await;
-                if answer == Ok(Answer::Swapped) {
+                if answer.outcome == Ok(Answer::Swapped) {
                     assert_eq!(won.replace(number), 0, "two winners");
                 }
             });
@@ -102,7 +102,7 @@ fn add_twice(choices: Choices, by_ats: bool) -> Result<(), u64> {
                 assert_eq!(device.read(COUNTER, &mut image).await, Ok(()));
                 let next = next_image(&image, u128::from(host));
                 if by_ats {
-                    if device.compare_and_write(COUNTER, &image, &next).await == Ok(Answer::Swapped) {
+                    if device.compare_and_write(COUNTER, &image, &next).await.outcome == Ok(Answer::Swapped) {
                         return;
                     }
                 } else {

@@ -24,10 +24,10 @@ fn world_with(kind: FaultKind, fault: Fault) -> (World, HostLife) {
 }
 
 /// What an ATS from zeros to ones is answered within a minute, and what stands on the disk then.
-fn swap_under(kind: FaultKind) -> (Option<oarlock_block::Attempted>, u8) {
+fn swap_under(kind: FaultKind) -> (Option<Result<Answer, Refusal>>, u8) {
     let (world, life) = world_with(kind, Fault::NONE.at(ALWAYS));
     let device = life.device(Lane::Work);
-    let swap = async move { device.compare_and_write(COUNTER, &[0; 512], &[1; 512]).await };
+    let swap = async move { device.compare_and_write(COUNTER, &[0; 512], &[1; 512]).await.outcome };
     let (answer, _) = world.run_to_end(&life, second(60), swap);
     assert_eq!(world.statistics().faults_of(kind), 1);
     (answer, world.content(COUNTER)[0])
@@ -49,7 +49,7 @@ fn a_repeated_ats_is_executed_twice_and_swaps_once() {
     let swaps = Rc::new(Swaps::default());
     world.observe(Rc::clone(&swaps) as Rc<dyn Observer>);
     let device = life.device(Lane::Work);
-    let swap = async move { device.compare_and_write(COUNTER, &[0; 512], &[1; 512]).await };
+    let swap = async move { device.compare_and_write(COUNTER, &[0; 512], &[1; 512]).await.outcome };
     assert_eq!(world.run_to_end(&life, second(1), swap).0, Some(Ok(Answer::Swapped)));
     assert_eq!(world.writes_in_flight(life.host(), life.life()), 1, "the second one is still to come");
     world.run_until(second(10));

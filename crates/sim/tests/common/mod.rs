@@ -68,7 +68,7 @@ pub async fn count_for_ever(life: HostLife, told: Rc<Told>) {
         add(&told.unknown);
         let attempt = select(device.compare_and_write(COUNTER, &image, &next), patience).await;
         if let Either::Left((answer, _)) = attempt {
-            let known = match answer {
+            let known = match answer.outcome {
                 Ok(Answer::Swapped) => &told.swapped,
                 Ok(Answer::Miscompared { .. }) => &told.miscompared,
                 Ok(Answer::Unknown { .. }) => &told.unknown,
