@@ -109,6 +109,7 @@ impl Host {
         core.jobs.start(beat::guard_lease(Rc::clone(core)));
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
+        core.jobs.start(join::bury_namesakes(Rc::clone(core)));
         let jobs = core.jobs.drive();
         let end = self.ended();
         futures::pin_mut!(jobs, end);

@@ -27,7 +27,7 @@ use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::open::OpenError;
 use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::takeover::{Evidence, Step, next_step, victim};
+use crate::takeover::{Evidence, Step, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
@@ -98,10 +98,16 @@ pub(crate) async fn join(
         Writer::Host(owner) => owner,
         Writer::Tool => return Err(JoinError::NoAnswer { slot: index }),
     };
-    let sent = joiner.first_beat(index, me, &mut slot).await?;
+    let sent = match joiner.first_beat(index, me, &mut slot).await {
+        Ok(sent) => sent,
+        Err(error) => {
+            free_again(&store, me, &mut slot).await;
+            return Err(error);
+        }
+    };
     let core = Rc::new(Core::new(store, me, name.clone(), sent));
     if let Some(other) = second_of_my_name(&core).await? {
-        free_again(&core, &mut slot).await;
+        free_again(&core.store, me, &mut slot).await;
         core.stop(StopReason::NameTaken { other });
         return Err(JoinError::NameTaken { name: name.clone(), slot: other });
     }
@@ -139,10 +145,9 @@ impl Joiner<'_> {
                 match self.claim_entered(index).await {
                     Ok(Some((slot, unclean))) => return Ok((index, slot, unclean)),
                     Ok(None) => self.store.world.cut_off.exit(index).await,
-                    Err(error) => {
-                        self.store.world.cut_off.exit(index).await;
-                        return Err(error);
-                    }
+                    // A claim may still be out. The slot's lock is kept: whoever finds it free would be told that
+                    // nothing more of this process can land.
+                    Err(error) => return Err(error),
                 }
             }
             self.store.world.pause(self.store.world.jitter(self.store.timing.beat / 8)).await;
@@ -330,6 +335,33 @@ impl Joiner<'_> {
     }
 }
 
+/// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
+/// interested in them, and the name must not stay taken twice. One that beats is left alone.
+pub(crate) async fn bury_namesakes(core: Rc<Core>) {
+    let Ok(slots) = read_slots(&core.store).await else { return };
+    let namesakes: Vec<_> = slots
+        .into_iter()
+        .filter(|(slot, seen)| {
+            let record = &seen.stamped.record;
+            let taken = record.state != SlotState::Free && record.name.as_ref() == Some(&core.name);
+            taken && *slot != core.me.slot
+        })
+        .collect();
+    for (slot, first) in namesakes {
+        let _interest = suspect(&core, slot);
+        let lba = core.store.layout.slot(slot);
+        while core.ended().is_none() {
+            core.store.world.pause(core.store.timing.beat).await;
+            let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await else { continue };
+            let record = &seen.stamped.record;
+            let beats = record.state == SlotState::Live && seen.version() != first.version();
+            if beats || record.state == SlotState::Free || record.name.as_ref() != Some(&core.name) {
+                break;
+            }
+        }
+    }
+}
+
 /// Whether a live host of this name sits in a lower slot (R30); a dead one there is taken over in time.
 async fn second_of_my_name(core: &Core) -> Result<Option<SlotIndex>, JoinError> {
     for (index, seen) in read_slots(&core.store).await? {
@@ -361,17 +393,21 @@ async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
     true
 }
 
-/// Frees the slot of a host that leaves as soon as it came.
-async fn free_again(core: &Core, slot: &mut Cell<SlotRecord>) {
+/// Frees the slot of a host that leaves as soon as it came. Where that does not succeed the slot's lock is kept to the
+/// process's end, for an attempt may still be out.
+async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>) {
     let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+    let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
     for _ in 0..SWAPS_MAX {
-        match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record.clone()).await {
-            Swap::Swapped { .. } | Swap::Adopted { .. } if slot.record.state == SlotState::Free => break,
-            Swap::Lost => break,
-            _ => core.store.world.pause(core.store.timing.beat / 8).await,
+        match slot.swap(store, sender, record.clone()).await {
+            Swap::Swapped { .. } | Swap::Adopted { .. } if slot.record.state == SlotState::Free => {
+                store.world.cut_off.exit(me.slot).await;
+                return;
+            }
+            Swap::Lost => return,
+            _ => store.world.pause(store.timing.beat / 8).await,
         }
     }
-    core.store.world.cut_off.exit(core.me.slot).await;
 }
 
 /// Reads all slots, a good many with each command.
