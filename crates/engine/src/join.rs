@@ -26,7 +26,7 @@ use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::open::OpenError;
-use crate::store::{Lane, ReadFault, Seen, Store};
+use crate::store::{Lane, ReadFault, Seen, Store, check_age};
 use crate::takeover::{Evidence, Step, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
@@ -219,6 +219,7 @@ impl Joiner<'_> {
         loop {
             let lba = self.store.layout.slot(index);
             match self.store.read::<SlotRecord>(Lane::Work, lba).await {
+                Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(false),
                 Ok(seen) if seen.version() != first => return Ok(true),
                 Ok(seen) => watch.look(Look {
                     image: seen.version().nonce,
@@ -264,7 +265,7 @@ impl Joiner<'_> {
                     }
                 }
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
@@ -326,7 +327,7 @@ impl Joiner<'_> {
                 Swap::Swapped { sent } | Swap::Adopted { sent } => return Ok(sent),
                 Swap::Lost => break,
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
@@ -431,7 +432,7 @@ pub(crate) async fn read_slots(store: &Store) -> Result<Vec<(SlotIndex, Seen<Slo
             let lba = store.layout.slot(SlotIndex(slot));
             let block = &bytes[index(slot)..index(slot) + block];
             let seen = match oarlock_format::decode::<SlotRecord>(block, &store.place(lba)) {
-                Ok(stamped) if store.check_age(&stamped.stamp).is_ok() => {
+                Ok(stamped) if check_age(&stamped.stamp, store.newest(lba)).is_ok() => {
                     store.note_version(lba, Version::of(&stamped.stamp));
                     Seen { image: Image::new(block), stamped, issued, replied }
                 }
