@@ -137,6 +137,9 @@ impl Core {
             }
             *state = next;
         }
+        if self.ended().is_some() {
+            self.lease.revoke();
+        }
         self.changed.announce();
     }
 

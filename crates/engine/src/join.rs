@@ -130,8 +130,10 @@ impl Joiner<'_> {
         let mut silent = 0;
         for _ in 0..CLAIMS_MAX {
             let slots = read_slots(self.store).await?;
-            self.refuse_a_living_namesake(&slots).await?;
-            let (candidates, still) = self.candidates(&slots).await;
+            let silent_namesake = self.refuse_a_living_namesake(&slots).await?;
+            let (mut candidates, still) = self.candidates(&slots).await;
+            // If the silent one should come back, it is the one to stay: of two of one name the higher leaves (R30).
+            candidates.sort_by_key(|slot| silent_namesake.is_some_and(|namesake| *slot < namesake));
             silent = still;
             if candidates.is_empty() {
                 break;
@@ -190,24 +192,28 @@ impl Joiner<'_> {
     }
 
     /// Another host of this name that beats is the one that stays (R30). One that stands still for a whole watch does
-    /// not: this host takes another slot, and takes the silent one over once it lives.
+    /// not: this host takes another slot, above the silent one's if it can, and takes it over once it lives. Returns the
+    /// highest slot of a silent namesake.
     async fn refuse_a_living_namesake(
         &self,
         slots: &[(SlotIndex, Seen<SlotRecord>)],
-    ) -> Result<(), JoinError> {
+    ) -> Result<Option<SlotIndex>, JoinError> {
+        let mut silent = None;
         for (index, seen) in slots {
             let record = &seen.stamped.record;
             if record.state != SlotState::Live || record.name.as_ref() != Some(self.name) {
                 continue;
             }
             let victim = victim(*index, record);
-            if self.store.world.cut_off.death_proved(victim).await.is_none()
-                && self.moves(*index, seen.version()).await?
-            {
+            if self.store.world.cut_off.death_proved(victim).await.is_some() {
+                continue;
+            }
+            if self.moves(*index, seen.version()).await? {
                 return Err(JoinError::NameTaken { name: self.name.clone(), slot: *index });
             }
+            silent = silent.max(Some(*index));
         }
-        Ok(())
+        Ok(silent)
     }
 
     /// Whether the slot shows another image before a whole watch is over.
@@ -337,7 +343,7 @@ impl Joiner<'_> {
 }
 
 /// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
-/// interested in them, and the name must not stay taken twice. One that beats is left alone.
+/// interested in them, and the name must not stay taken twice. Where one beats, the higher of the two leaves (R30).
 pub(crate) async fn bury_namesakes(core: Rc<Core>) {
     let Ok(slots) = read_slots(&core.store).await else { return };
     let namesakes: Vec<_> = slots
@@ -356,6 +362,10 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
             let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await else { continue };
             let record = &seen.stamped.record;
             let beats = record.state == SlotState::Live && seen.version() != first.version();
+            if beats && slot < core.me.slot {
+                // It was silent for a whole watch when this host joined, and lives after all.
+                core.stop(StopReason::NameTaken { other: slot });
+            }
             if beats || record.state == SlotState::Free || record.name.as_ref() != Some(&core.name) {
                 break;
             }
