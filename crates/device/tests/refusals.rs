@@ -28,6 +28,7 @@ fn what_is_neither_file_nor_block_device_is_refused_by_name() {
         (Path::new("/dev/null"), "a character device"),
     ] {
         assert!(matches!(refused(path), OpenError::NotADevice { found, .. } if found == what), "{what}");
+        assert!(what_is_on(path).is_err(), "{what}");
     }
     let absent = refused(&scratch.path("absent"));
     assert!(matches!(absent, OpenError::Io { absent: true, .. }), "{absent:?}");
