@@ -200,11 +200,7 @@ impl HostError {
     #[must_use]
     pub fn body(&self) -> ErrorBody {
         let entry = self.entry();
-        ErrorBody {
-            code: entry.code.to_owned(),
-            message: self.to_string(),
-            hint: entry.cure.to_owned(),
-        }
+        ErrorBody { code: entry.code.to_owned(), message: self.to_string(), hint: entry.cure.to_owned() }
     }
 
     /// The HTTP status that fits.

@@ -33,7 +33,9 @@ impl Folders {
     #[must_use]
     pub fn from_environment() -> Folders {
         let root = rustix::process::geteuid().is_root();
-        Folders::from_variables(root, &|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+        Folders::from_variables(root, &|name| {
+            env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+        })
     }
 
     fn from_variables(root: bool, variable: &dyn Fn(&str) -> Option<PathBuf>) -> Folders {
@@ -139,7 +141,10 @@ mod tests {
     fn a_user_has_the_folders_of_the_xdg_specification() {
         let user = folders(false, &[("XDG_RUNTIME_DIR", "/run/user/7"), ("HOME", "/home/u")]);
         assert_eq!(user.socket("store", "a").unwrap(), Path::new("/run/user/7/oarlock/store/a.sock"));
-        assert_eq!(user.events("store", "a").unwrap(), Path::new("/home/u/.local/state/oarlock/store/a.events"));
+        assert_eq!(
+            user.events("store", "a").unwrap(),
+            Path::new("/home/u/.local/state/oarlock/store/a.events")
+        );
         let named = folders(false, &[("XDG_STATE_HOME", "/state")]);
         assert_eq!(named.events("store", "a").unwrap(), Path::new("/state/oarlock/store/a.events"));
         assert!(matches!(named.socket("store", "a"), Err(HostError::NoRuntimeFolder)));
