@@ -17,7 +17,9 @@ use oarlock_device::{FileDevice, Lane, OpenOptions};
 fn keeps_the_contract(device: &dyn Device) {
     let length = block_length(device);
     let (zeros, ones, twos) = (block_of(device, 0), block_of(device, 1), block_of(device, 2));
-    let swap = |lba, expected: &[u8], new: &[u8]| block_on(device.compare_and_write(Lba(lba), expected, new)).outcome;
+    let swap = |lba, expected: &[u8], new: &[u8]| {
+        block_on(device.compare_and_write(Lba(lba), expected, new)).outcome
+    };
 
     assert_eq!(swap(3, &zeros, &ones), Ok(Answer::Swapped));
     assert_eq!(read_block(device, 3), ones);
@@ -137,7 +139,8 @@ fn of_many_swaps_of_one_image_exactly_one_wins() {
         (0..news.len()).filter(|&number| answers[number].outcome == Ok(Answer::Swapped)).collect();
     assert_eq!(winners.len(), 1);
     assert_eq!(read_block(&device, 1), news[winners[0]]);
-    let lost = answers.iter().filter(|answer| matches!(answer.outcome, Ok(Answer::Miscompared { .. }))).count();
+    let lost =
+        answers.iter().filter(|answer| matches!(answer.outcome, Ok(Answer::Miscompared { .. }))).count();
     assert_eq!(lost, news.len() - 1);
 }
 
@@ -166,7 +169,10 @@ fn a_file_truncated_under_us_is_out_of_range_and_stays_as_short() {
         let refused = Err(IoError::Refused(Refusal::OutOfRange));
         assert_eq!(block_on(device.read(Lba(lba), &mut zeros.clone())), refused);
         assert_eq!(block_on(device.write(Lba(lba), &zeros)), refused);
-        assert_eq!(block_on(device.compare_and_write(Lba(lba), &zeros, &zeros)).outcome, Err(Refusal::OutOfRange));
+        assert_eq!(
+            block_on(device.compare_and_write(Lba(lba), &zeros, &zeros)).outcome,
+            Err(Refusal::OutOfRange)
+        );
     }
     assert_eq!(fs::metadata(&path).unwrap().len(), 4 * length + 100);
 }

@@ -102,8 +102,9 @@ fn a_full_file_system_refuses_and_loses_nothing() {
     fs::write(folder.join("ballast"), vec![7; 900 << 10]).unwrap();
     let last = device.geometry().blocks.0 - 1;
     // Fills what is left, block by block from the end: 1,000 KiB at least, where 124 are left.
-    let full: Vec<_> =
-        (0..2000).map(|back| block_on(device.compare_and_write(Lba(last - back), &zeros, &ones)).outcome).collect();
+    let full: Vec<_> = (0..2000)
+        .map(|back| block_on(device.compare_and_write(Lba(last - back), &zeros, &ones)).outcome)
+        .collect();
     let first_refusal =
         full.iter().position(|answer| *answer != Ok(Answer::Swapped)).expect("it became full");
     assert_eq!(full[first_refusal], Err(Refusal::Full));
