@@ -28,13 +28,13 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use oarlock_block::{IoError, Lba};
-use oarlock_format::{NoSuperblock, SuperblockState};
+use oarlock_format::{DecodeError, NoSuperblock, SuperblockState};
 
 pub use code::{Code, Severity};
 pub use report::{CheckReport, Finding, Repaired, Spot};
 
 use crate::check::evidence::Evidence;
-use crate::check::scan::Snapshot;
+use crate::check::scan::{Look, Snapshot};
 use crate::check::suspicion::Suspicion;
 use crate::event::{Event, EventSink};
 use crate::host::Host;
@@ -121,7 +121,9 @@ pub async fn check(
     let mut repaired_as = None;
     if options.repair {
         let mut case = repair::Case::new(&store, &copies, &snapshot, &suspicions, &mut findings);
-        if is_this_device {
+        if let Some(reason) = not_ours_to_repair(&snapshot) {
+            case.refuse_all(&reason);
+        } else if is_this_device {
             repaired_as = case.repair(options.host.as_ref(), sink(&events)).await?;
         } else {
             case.refuse_all(
@@ -131,6 +133,18 @@ pub async fn check(
     }
     let events = events.take();
     Ok(CheckReport { events, repaired_as, ..CheckReport::new(label, findings) })
+}
+
+/// Where most slots belong to another datastore, the first superblock was laid over that one. What the superblock would
+/// have to make of its records is not for a program to decide.
+fn not_ours_to_repair(snapshot: &Snapshot) -> Option<String> {
+    let mut others = snapshot.slots.iter().filter_map(|look| match look {
+        Look::Unsound { error: DecodeError::OtherDatastore { found }, .. } => Some(*found),
+        _ => None,
+    });
+    let found = others.next()?;
+    (2 * (1 + others.count()) > snapshot.slots.len())
+        .then(|| format!("most slots belong to the datastore {found}: this superblock was laid over it"))
 }
 
 fn sink(events: &Rc<RefCell<Vec<Event>>>) -> EventSink {
