@@ -28,6 +28,9 @@ use crate::event::{Event, EventSink};
 use crate::host::Host;
 use crate::store::Store;
 
+/// A record that changed while it was being repaired is looked at anew so often.
+const ROUNDS_MAX: u32 = 3;
+
 /// What became of one remedy: what was done, or why nothing was.
 type Outcome = Result<Repaired, String>;
 

@@ -10,7 +10,7 @@ use crate::check::evidence::child_bit;
 use crate::check::exact::{Exchange, exchange, read_image};
 use crate::check::locks::no_such_slot;
 use crate::check::mend::mend;
-use crate::check::repair::{Case, Outcome};
+use crate::check::repair::{Case, Outcome, ROUNDS_MAX};
 use crate::check::report::Repaired;
 use crate::check::restore::{self, LockFacts};
 use crate::check::right::Right;
@@ -18,8 +18,6 @@ use crate::check::rollcall::{self, sender};
 use crate::check::suspicion::Remedy;
 use crate::store::Lane;
 
-/// Locks that changed while they were being repaired are looked at anew so often.
-const ROUNDS_MAX: u32 = 3;
 /// A swap of a sound record is tried this often against others.
 const SWAPS_MAX: u32 = 8;
 
