@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Device, Lba, Random};
-use oarlock_engine::{Guard, Host, LockPolicy, Want};
+use oarlock_engine::{Guard, Host, HostState, LockPolicy, Want};
 
 use crate::census::Grant;
 use crate::member::Run;
@@ -54,11 +54,8 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         Ok(guard) => guard,
         Err(error) => {
             run.world.note(Some(user.life.host()), &format!("{name} not got: {error}"));
-            return if user.host.status().state == oarlock_engine::HostState::Live {
-                Next::Again
-            } else {
-                Next::Stop
-            };
+            let over = matches!(user.host.status().state, HostState::Stopped(_) | HostState::Left);
+            return if over { Next::Stop } else { Next::Again };
         }
     };
     let life = (user.life.host(), user.life.life());
@@ -125,7 +122,7 @@ async fn count_under_lock(user: &User, guard: &Guard, lock: usize) -> bool {
 
 async fn in_time<T>(user: &User, future: impl Future<Output = T>) -> Option<T> {
     let clock = user.life.clock();
-    let patience: Duration = user.run.scenario.timing.lease * 2;
+    let patience = (user.run.scenario.timing.lease * 2).max(Duration::from_secs(10));
     let sleep = clock.sleep_until(clock.now().plus(patience));
     futures::pin_mut!(future);
     match select(future, sleep).await {

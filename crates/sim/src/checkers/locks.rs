@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing, decode,
-    stamp_of,
+    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing,
+    decode, stamp_of,
 };
 
 use crate::datastore::Template;
@@ -20,11 +20,13 @@ pub struct Locks {
     places: RefCell<BTreeMap<LockName, Lba>>,
     /// The generation of the image under which a name was last taken.
     taken: RefCell<BTreeMap<LockName, u64>>,
+    /// Which life of a slot last took a share in a lock, or confirmed it by a swap of the record.
+    shares: RefCell<BTreeMap<(Lba, SlotIndex), Incarnation>>,
 }
 
 impl Locks {
     pub fn new(run: Rc<Run>) -> Locks {
-        Locks { run, places: RefCell::default(), taken: RefCell::default() }
+        Locks { run, places: RefCell::default(), taken: RefCell::default(), shares: RefCell::default() }
     }
 
     fn record(lba: Lba, image: &Option<Image>) -> Option<LockRecord> {
@@ -102,8 +104,15 @@ impl Locks {
     }
 
     fn bits_changed(&self, lba: Lba, before: &LockRecord, after: &LockRecord, writer: Owner) {
+        if after.holders.contains(writer.slot) {
+            self.shares.borrow_mut().insert((lba, writer.slot), writer.incarnation);
+        }
         for slot in before.holders.iter().filter(|slot| !after.holders.contains(*slot)) {
-            let free = self.slot_now(slot).is_some_and(|record| record.state == SlotState::Free);
+            // Whoever lives in the slot by now took its share by a swap of its own, or does not share.
+            let shared = self.shares.borrow_mut().remove(&(lba, slot));
+            let free = self.slot_now(slot).is_some_and(|record| {
+                record.state == SlotState::Free || shared.is_none_or(|life| record.incarnation > life)
+            });
             if slot != writer.slot && !free && !self.run.census.rolled_back.get() {
                 self.wrong(
                     lba,
@@ -139,6 +148,7 @@ impl Observer for Locks {
         if fault.kind == FaultKind::Rollback {
             self.places.borrow_mut().clear();
             self.taken.borrow_mut().clear();
+            self.shares.borrow_mut().clear();
         }
     }
 }

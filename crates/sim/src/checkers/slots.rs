@@ -51,15 +51,19 @@ impl Slots {
                 self.lives.borrow_mut().entry((slot, after.incarnation.0)).or_insert(life);
             }
             SlotState::Fenced { reason, .. } if before.state == SlotState::Live => {
-                self.fenced(slot, &before, reason);
+                self.fenced(slot, &before, reason, life);
             }
-            SlotState::CutOff { .. } => self.cut(slot, &after),
+            SlotState::CutOff { .. } => self.cut(slot, &after, life),
             _ => {}
         }
     }
 
-    fn fenced(&self, slot: SlotIndex, victim: &SlotRecord, reason: FenceReason) {
+    fn fenced(&self, slot: SlotIndex, victim: &SlotRecord, reason: FenceReason, fencer: LifeKey) {
         let Some(life) = self.lives.borrow().get(&(slot, victim.incarnation.0)).copied() else { return };
+        if life == fencer {
+            // A process whose join failed buries what it wrote itself.
+            return;
+        }
         if self.run.scenario.theme == Theme::Stalls && reason == FenceReason::Watched {
             let message = format!("slot {slot} was fenced, though only the device stalled");
             self.run.violation("no fence in a stall", &message);
@@ -76,8 +80,11 @@ impl Slots {
         }
     }
 
-    fn cut(&self, slot: SlotIndex, victim: &SlotRecord) {
+    fn cut(&self, slot: SlotIndex, victim: &SlotRecord, fencer: LifeKey) {
         let Some(life) = self.lives.borrow().get(&(slot, victim.incarnation.0)).copied() else { return };
+        if life == fencer {
+            return;
+        }
         let in_flight = self.run.world.writes_in_flight(life.0, life.1);
         if self.is_present(life) || in_flight > 0 {
             let message = format!(
