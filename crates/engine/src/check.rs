@@ -6,7 +6,7 @@
 //!                              repair (only if asked):  superblock, slots, mailboxes, locks, ask  <--------+
 //! ```
 //! What a look shows is judged by pure functions over the whole of what was read. A suspicion counts only if each
-//! further look shows it too: what is in flux is not damage. docs/decisions/0030 says who repairs, and by what right.
+//! further look shows it too: what is in flux is not damage. docs/decisions/0031 says who repairs, and by what right.
 
 mod code;
 mod evidence;
@@ -74,7 +74,7 @@ pub enum CheckError {
         error: IoError,
     },
     /// The device did not answer.
-    #[error("the device did not answer within {} s (block {lba})", scan::READ_LIMIT.as_secs())]
+    #[error("the device did not answer within {} s (block {lba})", scan::PATIENCE_S)]
     NoAnswer {
         /// The block.
         lba: Lba,

@@ -224,7 +224,7 @@ async fn free(store: &Store, slot: SlotIndex, seen: &Seen<SlotRecord>) -> Result
             Swap::Lost if cell.version() != watched => {
                 return Err(living(slot, &cell.record, "its slot changed meanwhile".to_owned()));
             }
-            Swap::Lost | Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+            Swap::Lost | Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                 store.world.pause(store.timing.beat / 8).await;
             }
         }

@@ -4,8 +4,6 @@ use oarlock_format::{
     Epoch, Incarnation, LockMode, LockRecord, MailboxRecord, SlotRecord, SlotSet, SlotState,
 };
 
-use crate::planted::{PlantedBug, planted};
-
 /// What a repair adds to an incarnation or an epoch that it can only guess from what other records saw.
 const GUESS_STEP: u64 = 1 << 32;
 /// All sixteen positions of a window: a mask may say too much, never too little.
@@ -27,9 +25,6 @@ pub(crate) struct LockFacts {
 
 /// The record that replaces a damaged lock. `proved` is what its own bytes prove.
 pub(crate) fn lock(proved: Option<&LockRecord>, facts: &LockFacts) -> LockRecord {
-    if let Some(record) = proved.filter(|_| planted(PlantedBug::RepairRestoresOwner)) {
-        return record.clone();
-    }
     let nobody = facts.holders.is_empty();
     let children = match proved {
         _ if !facts.is_home => 0,

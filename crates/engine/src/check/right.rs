@@ -12,7 +12,7 @@ use crate::store::Store;
 pub(crate) enum Right<'a> {
     /// A host: it stops writing when its lease ends, and others can fence it.
     Host(&'a Host),
-    /// A tool without a slot. It sends only swaps that do no harm however late they land (docs/decisions/0030).
+    /// A tool without a slot. It sends only swaps that do no harm however late they land (docs/decisions/0031).
     Tool,
 }
 

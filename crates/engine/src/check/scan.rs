@@ -13,13 +13,18 @@ use oarlock_format::{
 
 use crate::check::CheckError;
 use crate::store::Store;
+use crate::world::World;
 
 /// Bytes that one command reads at most.
 const CHUNK_BYTES: u64 = 1 << 20;
 /// Blocks that are not asked for, but are read along because they stand between two that are.
 const BLOCKS_BETWEEN_MAX: u64 = 64;
-/// Each read is given this long.
-pub(crate) const READ_LIMIT: Duration = Duration::from_secs(30);
+/// One read is given this long, and then sent again: its reply may just have been lost.
+const READ_LIMIT: Duration = Duration::from_secs(5);
+/// A read without an answer is sent this often in all.
+const READS_MAX: u32 = 6;
+/// After so many seconds without an answer a check ends.
+pub(crate) const PATIENCE_S: u64 = READ_LIMIT.as_secs() * READS_MAX as u64;
 /// Gaps that are kept; the rest is counted.
 const GAPS_KEPT: usize = 16;
 
@@ -152,13 +157,26 @@ pub(crate) async fn read_bytes(
     lba: Lba,
     buffer: &mut [u8],
 ) -> Result<Result<(), IoError>, CheckError> {
-    match store.world.within(READ_LIMIT, store.world.device.read(lba, buffer)).await {
-        None => Err(CheckError::NoAnswer { lba }),
-        Some(Err(error @ IoError::Refused(Refusal::Gone | Refusal::CutOff | Refusal::Unsupported))) => {
+    match read_patiently(&store.world, lba, buffer).await? {
+        Err(error @ IoError::Refused(Refusal::Gone | Refusal::CutOff | Refusal::Unsupported)) => {
             Err(CheckError::Device { lba, error })
         }
-        Some(result) => Ok(result),
+        result => Ok(result),
     }
+}
+
+/// One read, sent again while no answer comes.
+pub(crate) async fn read_patiently(
+    world: &World,
+    lba: Lba,
+    buffer: &mut [u8],
+) -> Result<Result<(), IoError>, CheckError> {
+    for _ in 0..READS_MAX {
+        if let Some(result) = world.within(READ_LIMIT, world.device.read(lba, buffer)).await {
+            return Ok(result);
+        }
+    }
+    Err(CheckError::NoAnswer { lba })
 }
 
 /// Reads everything once. `progress` hears how many of how many blocks were read.

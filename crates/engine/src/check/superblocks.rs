@@ -10,7 +10,7 @@ use crate::check::CheckError;
 use crate::check::code::Code;
 use crate::check::evidence::claimed;
 use crate::check::report::Spot;
-use crate::check::scan::READ_LIMIT;
+use crate::check::scan::read_patiently;
 use crate::check::suspicion::{Remedy, Suspicion};
 use crate::store::READS_OF_DAMAGE;
 use crate::world::World;
@@ -114,18 +114,17 @@ async fn read_copy(world: &World, lba: Lba) -> Result<Copy, CheckError> {
 async fn read_once(world: &World, lba: Lba) -> Result<Copy, CheckError> {
     let mut buffer = [0; BlockSize::LARGEST];
     let buffer = &mut buffer[..world.device.geometry().block_size.length()];
-    match world.within(READ_LIMIT, world.device.read(lba, buffer)).await {
-        None => Err(CheckError::NoAnswer { lba }),
-        Some(Ok(())) => {
+    match read_patiently(world, lba, buffer).await? {
+        Ok(()) => {
             let decoded = decode_superblock(buffer, lba);
             Ok(Copy { lba, image: Some(Image::new(buffer)), decoded })
         }
         // A block that the medium lost is a copy that cannot be read; the other one may stand in.
-        Some(Err(IoError::Medium | IoError::Refused(Refusal::OutOfRange))) => {
+        Err(IoError::Medium | IoError::Refused(Refusal::OutOfRange)) => {
             let what = "what the device did not give";
             Ok(Copy { lba, image: None, decoded: Err(DecodeError::Field { offset: 0, what }) })
         }
-        Some(Err(error)) => Err(CheckError::Device { lba, error }),
+        Err(error) => Err(CheckError::Device { lba, error }),
     }
 }
 
@@ -224,14 +223,11 @@ pub(crate) async fn new_owner(world: &World, first: &Copy, slots: Lba) -> Result
     let block_size = world.device.geometry().block_size;
     let blocks = BlockCount(slots.0.saturating_sub(1));
     let mut bytes = vec![0; usize::try_from(blocks.bytes(block_size).0).unwrap_or(0)];
-    match world.within(READ_LIMIT, world.device.read(Lba(1), &mut bytes)).await {
-        None => Err(CheckError::NoAnswer { lba: Lba(1) }),
-        Some(Err(error)) => Err(CheckError::Device { lba: Lba(1), error }),
-        Some(Ok(())) => Ok(bytes.iter().position(|byte| *byte != 0).map(|offset| {
-            format!(
-                "byte {} of the device is not zero, and nothing of ours stands there",
-                block_size.length() + offset
-            )
+    match read_patiently(world, Lba(1), &mut bytes).await? {
+        Err(error) => Err(CheckError::Device { lba: Lba(1), error }),
+        Ok(()) => Ok(bytes.iter().position(|byte| *byte != 0).map(|offset| {
+            let offset = block_size.length() + offset;
+            format!("byte {offset} of the device is not zero, and nothing of ours stands there")
         })),
     }
 }
