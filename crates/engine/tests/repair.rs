@@ -109,6 +109,43 @@ fn a_live_holder_claims_its_lock_again_and_a_repair_never_does_it_for_it() {
 }
 
 #[test]
+fn a_lock_without_a_name_is_not_made_a_second_time_before_its_holder_has_answered() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let lba = machine.layout().lock(position(&machine));
+    let holder = machine.time.run(join(machine.process().0, "alpha"));
+    beside(&machine, &holder, async { std::mem::forget(take(&machine, &holder, Want::Exclusive).await) });
+    // The holder is slow: it lives, and sends nothing for as long as the other waits.
+    machine.disk.put(lba, &[0; BLOCK]);
+    machine.time.run(repair_by(&machine.process().0));
+    assert_eq!(read::<LockRecord>(&machine, lba).record.name, None);
+    let other = machine.time.run(join(machine.process().0, "beta"));
+    let got = beside(&machine, &other, async {
+        let deadline = machine.time.now().plus(Duration::from_secs(3));
+        other.lock(&lock_name(), Want::Exclusive, deadline).await.is_ok()
+    });
+    assert!(!got, "two owners of one name");
+}
+
+#[test]
+fn a_lock_without_a_name_is_nobody_s_once_its_possible_holders_are_gone() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let lba = machine.layout().lock(position(&machine));
+    let (world, process) = machine.process();
+    let holder = machine.time.run(join(world, "alpha"));
+    beside(&machine, &holder, async { std::mem::forget(take(&machine, &holder, Want::Exclusive).await) });
+    machine.kill(process);
+    machine.disk.put(lba, &[0; BLOCK]);
+    machine.time.run(repair_by(&machine.process().0));
+    let other = machine.time.run(join(machine.process().0, "beta"));
+    beside(&machine, &other, async { drop(take(&machine, &other, Want::Exclusive).await) });
+    let record: LockRecord = read(&machine, lba).record;
+    assert_eq!(record.holders.len(), 0);
+    assert_eq!(codes(&machine.check()), Vec::<&str>::new());
+}
+
+#[test]
 fn hosts_that_do_not_hold_a_damaged_lock_disclaim_it() {
     let machine = Machine::new(SMALL);
     machine.format();
