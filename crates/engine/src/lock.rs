@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotState};
+use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotSet, SlotState};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
@@ -235,8 +235,33 @@ impl<'a> Waiter<'a> {
                 *slot = Some(cell);
                 Ok(tried)
             }
+            Located::Unnamed(cell) => self.free_unnamed(cell).await,
             Located::Again => Ok(Tried::Unclear),
         }
+    }
+
+    /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
+    /// once all that are left are gone, it is nobody's.
+    async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
+        if cell.record.holders.contains(self.core.me.slot) {
+            self.core.places.ask();
+            self.core.changed.announce();
+            return Ok(Tried::Unclear);
+        }
+        // Judged by slots that are read after the record (R11).
+        let present = self.still_present(&blockers(&cell.record, self.core.me, Want::Exclusive)).await?;
+        if !present.is_empty() {
+            return Ok(Tried::Blocked(present));
+        }
+        let free = LockRecord {
+            mode: LockMode::Free,
+            holders: SlotSet::default(),
+            interest: false,
+            sticky: false,
+            ..cell.record.clone()
+        };
+        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
+        Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
 
     async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
