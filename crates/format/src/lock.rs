@@ -24,7 +24,7 @@ field_table! {
     OWNER_HOST: 96, 8, "owner host", Shape::Hex;
     OWNER_INCARNATION: 104, 8, "owner incarnation", Shape::Number;
     EPOCH: 112, 8, "epoch", Shape::Number;
-    SINCE: 120, 8, "since", Shape::Milliseconds;
+    SINCE: 120, 8, "since", Shape::WallTime;
     HOLDERS: 128, 128, "holders", Shape::SlotBits;
     NAME_LENGTH: 256, 1, "name length", Shape::Number;
     NAME: 257, 255, "name", Shape::Text("name length");

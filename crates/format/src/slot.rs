@@ -8,37 +8,15 @@
 //! ```
 //! Each arrow is one ATS that any host may take up when its author dies (R11).
 
-use oarlock_block::{ProcessIdentity, Proof};
+use oarlock_block::ProcessIdentity;
 
 use crate::error::DecodeError;
 use crate::ids::{Generation, Incarnation};
 use crate::names::HostName;
 use crate::record::Record;
-use crate::stamp::{Kind, Owner, OwnerFields, STAMP_LENGTH};
+use crate::slot_state::{Burial, CutOffProof, FenceReason, PROOFS, REASONS, STATES, SlotState};
+use crate::stamp::{Kind, OwnerFields, STAMP_LENGTH};
 use crate::table::{Draft, FieldSpec, RECORD_LENGTH, View, field_table};
-
-const STATES: &[(u8, &str)] =
-    &[(0, "free"), (1, "live"), (2, "fenced"), (3, "cut off"), (4, "replaying"), (5, "replayed")];
-
-const REASONS: &[(u8, &str)] = &[
-    (0, "none"),
-    (1, "watched"),
-    (2, "death proved"),
-    (3, "evicted"),
-    (4, "evicted, certain"),
-    (5, "former life"),
-    (6, "rollback"),
-];
-
-const PROOFS: &[(u8, &str)] = &[
-    (0, "none"),
-    (1, "file lock"),
-    (2, "killed"),
-    (3, "reservation"),
-    (4, "blocklist"),
-    (5, "drained"),
-    (6, "a person"),
-];
 
 field_table! {
     STAMP_LENGTH, RECORD_LENGTH;
@@ -53,7 +31,7 @@ field_table! {
     BY_INCARNATION: 112, 8, "by incarnation", Shape::Number;
     FENCED_FROM: 120, 8, "fenced from", Shape::Number;
     CLOCK: 128, 8, "clock", Shape::Number;
-    WALL: 136, 8, "wall clock", Shape::Milliseconds;
+    WALL: 136, 8, "wall clock", Shape::WallTime;
     SUPERBLOCK_GENERATION: 144, 8, "superblock generation", Shape::Number;
     FEATURES: 152, 8, "features", Shape::Hex;
     BOOT_ID: 160, 16, "boot id", Shape::Hex;
@@ -74,215 +52,6 @@ const BY: OwnerFields = OwnerFields { slot: at::BY_SLOT, host: at::BY_HOST, inca
 
 const UNCLEAN: u8 = 1;
 const ASKED: u8 = 2;
-
-/// What made the fencer fence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FenceReason {
-    /// The slot stood still through a whole watch (R6).
-    Watched,
-    /// Its death was proved without a watch (R9).
-    DeathProved,
-    /// A person evicted it, after a watch.
-    Evicted,
-    /// A person evicted it and vouched for its death: no watch.
-    EvictedCertain,
-    /// The host itself, in its next life on the same machine (R9).
-    FormerLife,
-    /// The host itself, when it met a record older than one it had known (R2).
-    Rollback,
-}
-
-impl FenceReason {
-    const ALL: [FenceReason; 6] = [
-        FenceReason::Watched,
-        FenceReason::DeathProved,
-        FenceReason::Evicted,
-        FenceReason::EvictedCertain,
-        FenceReason::FormerLife,
-        FenceReason::Rollback,
-    ];
-
-    const fn code(self) -> u8 {
-        match self {
-            FenceReason::Watched => 1,
-            FenceReason::DeathProved => 2,
-            FenceReason::Evicted => 3,
-            FenceReason::EvictedCertain => 4,
-            FenceReason::FormerLife => 5,
-            FenceReason::Rollback => 6,
-        }
-    }
-
-    /// The words for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        name_of(REASONS, self.code())
-    }
-}
-
-/// What proved that nothing more of the fenced host can land.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CutOffProof {
-    /// Its slot's byte lock was obtained (R13).
-    FileLock,
-    /// Its process was killed, and its byte lock obtained after that (R13).
-    Killed,
-    /// Its keys were preempted (R15).
-    Reservation,
-    /// Its client address is on the backend's blocklist (R20).
-    Blocklist,
-    /// Nothing but the drain time chosen at format (R19).
-    Drained,
-    /// A person's word (R19).
-    Person,
-}
-
-impl CutOffProof {
-    const ALL: [CutOffProof; 6] = [
-        CutOffProof::FileLock,
-        CutOffProof::Killed,
-        CutOffProof::Reservation,
-        CutOffProof::Blocklist,
-        CutOffProof::Drained,
-        CutOffProof::Person,
-    ];
-
-    const fn code(self) -> u8 {
-        match self {
-            CutOffProof::FileLock => 1,
-            CutOffProof::Killed => 2,
-            CutOffProof::Reservation => 3,
-            CutOffProof::Blocklist => 4,
-            CutOffProof::Drained => 5,
-            CutOffProof::Person => 6,
-        }
-    }
-
-    /// The words for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        name_of(PROOFS, self.code())
-    }
-}
-
-impl From<Proof> for CutOffProof {
-    fn from(proof: Proof) -> CutOffProof {
-        match proof {
-            Proof::FileLock => CutOffProof::FileLock,
-            Proof::Killed => CutOffProof::Killed,
-        }
-    }
-}
-
-/// Where the slot's host is in its life, or in its burial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SlotState {
-    /// Nobody lives here.
-    Free,
-    /// A host lives here, and beats.
-    Live,
-    /// Dead, but its commands may still land.
-    Fenced {
-        /// Who fenced it.
-        by: Owner,
-        /// Why.
-        reason: FenceReason,
-        /// The generation of the image that was swapped: the one that was watched.
-        from: Generation,
-    },
-    /// Nothing more of it can land.
-    CutOff {
-        /// Who cut it off.
-        by: Owner,
-        /// Why it was fenced.
-        reason: FenceReason,
-        /// The generation it was fenced from.
-        from: Generation,
-        /// What proves it.
-        proof: CutOffProof,
-    },
-    /// Its journal is being replayed. Another host goes on only after it fenced this one.
-    Replaying {
-        /// Who replays.
-        by: Owner,
-        /// Why it was fenced.
-        reason: FenceReason,
-        /// The generation it was fenced from.
-        from: Generation,
-        /// What proved the cut-off.
-        proof: CutOffProof,
-    },
-    /// Its journal is home: its locks may be broken.
-    Replayed {
-        /// Who replayed.
-        by: Owner,
-        /// Why it was fenced.
-        reason: FenceReason,
-        /// The generation it was fenced from.
-        from: Generation,
-        /// What proved the cut-off.
-        proof: CutOffProof,
-    },
-}
-
-/// The fields that the states of a burial share.
-struct Burial {
-    by: Owner,
-    reason: FenceReason,
-    from: Generation,
-    proof: Option<CutOffProof>,
-}
-
-impl SlotState {
-    const fn code(&self) -> u8 {
-        match self {
-            SlotState::Free => 0,
-            SlotState::Live => 1,
-            SlotState::Fenced { .. } => 2,
-            SlotState::CutOff { .. } => 3,
-            SlotState::Replaying { .. } => 4,
-            SlotState::Replayed { .. } => 5,
-        }
-    }
-
-    /// The word for people.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        name_of(STATES, self.code())
-    }
-
-    const fn burial(&self) -> Option<Burial> {
-        match *self {
-            SlotState::Free | SlotState::Live => None,
-            SlotState::Fenced { by, reason, from } => Some(Burial { by, reason, from, proof: None }),
-            SlotState::CutOff { by, reason, from, proof }
-            | SlotState::Replaying { by, reason, from, proof }
-            | SlotState::Replayed { by, reason, from, proof } => {
-                Some(Burial { by, reason, from, proof: Some(proof) })
-            }
-        }
-    }
-
-    fn from_parts(code: u8, burial: Option<Burial>) -> Result<SlotState, DecodeError> {
-        let state = match (code, burial) {
-            (0, None) => SlotState::Free,
-            (1, None) => SlotState::Live,
-            (2, Some(Burial { by, reason, from, proof: None })) => SlotState::Fenced { by, reason, from },
-            (3, Some(Burial { by, reason, from, proof: Some(proof) })) => {
-                SlotState::CutOff { by, reason, from, proof }
-            }
-            (4, Some(Burial { by, reason, from, proof: Some(proof) })) => {
-                SlotState::Replaying { by, reason, from, proof }
-            }
-            (5, Some(Burial { by, reason, from, proof: Some(proof) })) => {
-                SlotState::Replayed { by, reason, from, proof }
-            }
-            (0..=5, _) => return Err(at::STATE.error("a state that its fencer, reason or proof contradict")),
-            (6.., _) => return Err(at::STATE.error("an unknown state")),
-        };
-        Ok(state)
-    }
-}
 
 /// A host's heartbeat record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -373,7 +142,9 @@ impl Record for SlotRecord {
             None => None,
         };
         Ok(SlotRecord {
-            state: SlotState::from_parts(view.u8(at::STATE), decode_burial(view)?)?,
+            state: SlotState::from_parts(view.u8(at::STATE), decode_burial(view)?).ok_or(
+                at::STATE.error("an unknown state, or one that its fencer, reason or proof contradict"),
+            )?,
             name,
             incarnation: Incarnation(view.growing(at::INCARNATION, Incarnation::LARGEST.0)?),
             unclean: flags & UNCLEAN != 0,
@@ -406,24 +177,12 @@ fn decode_burial(view: &View<'_>) -> Result<Option<Burial>, DecodeError> {
             Err(at::BY_SLOT.error("no fencer, beside a reason, a proof or a generation"))
         };
     };
-    let reason = FenceReason::ALL
-        .into_iter()
-        .find(|known| known.code() == reason)
-        .ok_or(at::REASON.error("an unknown reason"))?;
+    let reason = FenceReason::of_code(reason).ok_or(at::REASON.error("an unknown reason"))?;
     let proof = match proof {
         0 => None,
-        code => Some(
-            CutOffProof::ALL
-                .into_iter()
-                .find(|known| known.code() == code)
-                .ok_or(at::PROOF.error("an unknown proof"))?,
-        ),
+        code => Some(CutOffProof::of_code(code).ok_or(at::PROOF.error("an unknown proof"))?),
     };
     Ok(Some(Burial { by, reason, from, proof }))
-}
-
-fn name_of(codes: &'static [(u8, &'static str)], code: u8) -> &'static str {
-    codes.iter().find(|(known, _)| *known == code).map_or("unknown", |(_, name)| name)
 }
 
 const fn flag(set: bool, mask: u8) -> u8 {

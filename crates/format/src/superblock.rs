@@ -5,8 +5,9 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, Lba};
 
 use crate::error::DecodeError;
-use crate::layout::{Layout, LayoutError, LayoutRequest, Region};
+use crate::layout::{Layout, Region, RegionName};
 use crate::names::Label;
+use crate::plan::{LayoutError, LayoutRequest};
 use crate::record::{Record, Stamped, decode_at};
 use crate::stamp::{Kind, STAMP_LENGTH};
 use crate::table::{Draft, FieldSpec, RECORD_LENGTH, View, field_table};
@@ -25,7 +26,7 @@ field_table! {
     STRIDE: 96, 4, "stride", Shape::Number;
     CLUSTER_SIZE: 100, 4, "cluster size", Shape::Number;
     DEVICE_BLOCKS: 104, 8, "device blocks", Shape::Number;
-    CREATED: 112, 8, "created", Shape::Milliseconds;
+    CREATED: 112, 8, "created", Shape::WallTime;
     FEATURES_COMPATIBLE: 120, 8, "compatible features", Shape::Hex;
     FEATURES_READ_ONLY: 128, 8, "read-only features", Shape::Hex;
     FEATURES_INCOMPATIBLE: 136, 8, "incompatible features", Shape::Hex;
@@ -181,9 +182,7 @@ impl Record for Superblock {
             LayoutError::TooSmall { .. } | LayoutError::TooLarge { .. } => {
                 at::DEVICE_BLOCKS.error("a device's length beyond the bounds")
             }
-            LayoutError::Region { region } => {
-                region_field(&self.layout, region).error("a region that does not fit")
-            }
+            LayoutError::Region { region } => region_field(region).error("a region that does not fit"),
         })
     }
 
@@ -210,7 +209,7 @@ impl Record for Superblock {
         draft.put_u64(at::DRAIN, self.timing.drain.map_or(0, milliseconds));
         draft.put_text(at::LABEL_LENGTH, at::LABEL, self.label.as_str());
         draft.put_text(at::IDENTITY_LENGTH, at::IDENTITY, self.identity.as_str());
-        for ((region, _), (start, blocks)) in self.layout.regions().into_iter().zip(REGIONS) {
+        for ((_, region), (start, blocks)) in self.layout.regions().into_iter().zip(REGIONS) {
             draft.put_u64(start, region.start.0);
             draft.put_u64(blocks, region.blocks.0);
         }
@@ -286,10 +285,17 @@ fn decode_layout(view: &View<'_>, stride_blocks: BlockCount) -> Layout {
 }
 
 /// Where the region of that name starts in the record.
-fn region_field(layout: &Layout, name: &str) -> FieldSpec {
-    let fields = layout.regions().into_iter().zip(REGIONS);
-    let found = fields.into_iter().find(|((_, known), _)| *known == name);
-    found.map_or(at::SLOTS_START, |(_, (start, _))| start)
+const fn region_field(region: RegionName) -> FieldSpec {
+    match region {
+        RegionName::Slots => at::SLOTS_START,
+        RegionName::Scratch => at::SCRATCH_START,
+        RegionName::Locks => at::LOCKS_START,
+        RegionName::Directory => at::DIRECTORY_START,
+        RegionName::Descriptors => at::DESCRIPTORS_START,
+        RegionName::Journals => at::JOURNALS_START,
+        RegionName::Groups => at::GROUPS_START,
+        RegionName::Shadow => at::SHADOW_START,
+    }
 }
 
 const fn fencing_code(fencing: Fencing) -> u8 {

@@ -31,10 +31,10 @@ pub enum Shape {
     Checksum,
     /// A slot's index; 0xFFFF says that there is none.
     Slot,
-    /// Milliseconds.
+    /// A length of time in milliseconds.
     Milliseconds,
-    /// Bytes.
-    Bytes,
+    /// Milliseconds since 1970 in UTC.
+    WallTime,
     /// One of the named values.
     Code(&'static [(u8, &'static str)]),
     /// Named bits, from bit 0 on.
