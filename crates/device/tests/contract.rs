@@ -34,7 +34,8 @@ fn keeps_the_contract(device: &dyn Device) {
     }
 
     // Longer than one transfer, so that it is cut into pieces.
-    let long: Vec<u8> = (0..(1 << 20) + 3 * length).map(|place| (place / length) as u8).collect();
+    let long: Vec<u8> =
+        (0..(1 << 20) + 3 * length).map(|place| (place / length % 251).to_le_bytes()[0]).collect();
     block_on(device.write(Lba(8), &long)).unwrap();
     let mut back = vec![0; long.len()];
     block_on(device.read(Lba(8), &mut back)).unwrap();

@@ -1,5 +1,6 @@
 //! What the tests of this crate share: a folder on a local file system, devices, and the one way to skip.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(unsafe_code, reason = "locks as another process would take them")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::fs;
@@ -175,4 +176,55 @@ pub fn block_sizes(folder: &Path) -> Vec<BlockSize> {
             FileDevice::open(&path, options).is_ok()
         })
         .collect()
+}
+
+/// A range of a file locked exclusively through a description of its own: what any other process could do.
+pub struct ForeignLock(fs::File);
+
+impl ForeignLock {
+    pub fn take(path: &Path, start: u64, length: u64) -> ForeignLock {
+        let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        // SAFETY: all zeros is a `flock`, and the call reads one that outlives it, for a descriptor that is open.
+        let result = unsafe {
+            let mut lock: libc::flock = std::mem::zeroed();
+            lock.l_type = libc::F_WRLCK.try_into().unwrap();
+            lock.l_start = start.try_into().unwrap();
+            lock.l_len = length.try_into().unwrap();
+            libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(&file), libc::F_OFD_SETLK, &raw mut lock)
+        };
+        assert_eq!(result, 0, "the range is free");
+        ForeignLock(file)
+    }
+}
+
+/// Something mounted by root, unmounted when dropped.
+pub struct Mount(PathBuf);
+
+impl Mount {
+    /// Mounts by `mount ARGUMENTS TARGET`; `None`, and a skip, where that cannot be done here.
+    pub fn new(arguments: &[&str], target: &Path) -> Option<Mount> {
+        if !is_root() {
+            skip("mounting needs root");
+            return None;
+        }
+        fs::create_dir_all(target).unwrap();
+        match Command::new("mount").args(arguments).arg(target).output() {
+            Ok(output) if output.status.success() => Some(Mount(target.to_owned())),
+            Ok(output) => {
+                skip(&format!("mount {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)));
+                None
+            }
+            Err(error) => {
+                skip(&format!("mount: {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily: a device that was dropped just now closes its file a moment later.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }

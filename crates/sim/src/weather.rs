@@ -1,0 +1,198 @@
+//! Weather: the plan's faults as they come over the world, each counted, and none after the plan's end.
+
+use std::time::Duration;
+
+use crate::command::Verb;
+use crate::events::Event;
+use crate::faults::Length;
+use crate::host::{Condition, EndCause};
+use crate::observer::{CommandIdentity, FaultEvent, Notice};
+use crate::slab::Key;
+use crate::state::State;
+use crate::{ChoiceKind, FaultKind, HostIndex, Latency, PerMillion, TrueTime};
+
+/// How many points in time a rollback's reach is divided into.
+const ROLLBACK_STEPS: u32 = 8;
+
+impl FaultKind {
+    /// Whether it comes over each host by itself, and not over the world.
+    pub(crate) const fn is_of_hosts(self) -> bool {
+        matches!(self, FaultKind::Crash | FaultKind::Pause | FaultKind::FrozenMachine | FaultKind::PathStall)
+    }
+}
+
+impl State {
+    /// Whether a fault of this kind befalls this command: then it is counted and in the trace. None befalls the commands
+    /// of hosts that are not mortal.
+    pub(crate) fn strikes(&mut self, kind: FaultKind, command: CommandIdentity) -> bool {
+        let struck = self.draws(kind, command.host);
+        if struck {
+            self.count_fault(kind, Some(command.host), Some(command));
+        }
+        struck
+    }
+
+    /// Whether a task of this host that was woken now is slow to wake.
+    pub(crate) fn strikes_waking(&mut self, host: HostIndex) -> bool {
+        let struck = self.draws(FaultKind::SlowWake, host);
+        if struck {
+            self.count_fault(FaultKind::SlowWake, Some(host), None);
+        }
+        struck
+    }
+
+    fn draws(&self, kind: FaultKind, host: HostIndex) -> bool {
+        let probability = self.plan.fault(kind).per_million;
+        probability != PerMillion::NEVER
+            && self.may_come(kind)
+            && self.host(host).setup.mortal
+            && self.choices.happens(ChoiceKind::Fault(kind), probability)
+    }
+
+    /// At each submission, execution and reply: the process of the host may end, or stop.
+    pub(crate) fn strike_host(&mut self, host: HostIndex, command: Option<Key>) {
+        if self.host(host).condition != Condition::Running {
+            return;
+        }
+        let identity = command.and_then(|key| self.commands.get(key)).map(|command| command.identity);
+        for kind in [FaultKind::Crash, FaultKind::Pause, FaultKind::FrozenMachine] {
+            if self.draws(kind, host) {
+                self.count_fault(kind, Some(host), identity);
+                self.befall(kind, host);
+                return;
+            }
+        }
+    }
+
+    fn may_come(&self, kind: FaultKind) -> bool {
+        let count = self.statistics.faults[kind.index()];
+        self.now < self.plan.stop_at && count < u64::from(self.plan.fault(kind).times_max)
+    }
+
+    fn count_fault(&mut self, kind: FaultKind, host: Option<HostIndex>, command: Option<CommandIdentity>) {
+        self.statistics.faults[kind.index()] += 1;
+        let located = command.filter(|command| command.verb != Verb::Flush);
+        self.record(Notice::Fault(FaultEvent {
+            at: self.now,
+            kind,
+            host,
+            command: command.map(|command| command.number),
+            lba: located.map(|command| command.lba),
+        }));
+    }
+
+    fn befall(&mut self, kind: FaultKind, host: HostIndex) {
+        let length = self.length_of(kind);
+        match kind {
+            FaultKind::Crash => self.end_life(host, EndCause::Crashed),
+            FaultKind::Pause => self.pause(host, Some(length), false),
+            FaultKind::FrozenMachine => self.pause(host, Some(length), true),
+            FaultKind::PathStall => {
+                let until = self.until(length);
+                let stalled = &mut self.path_stalled_until[host.place()];
+                *stalled = until.max(*stalled);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives the next fault of a kind that comes by itself its time.
+    pub(crate) fn schedule_fault(&mut self, kind: FaultKind, host: Option<HostIndex>) {
+        let Some(gap) = self.plan.fault(kind).gap else { return };
+        // A gap of nothing would be a storm without an end.
+        let gap = self.choices.duration(gap).max(Duration::from_micros(1));
+        let at = self.now.plus(gap);
+        if at < self.plan.stop_at {
+            self.events.push(at, Event::Fault { kind, host });
+        }
+    }
+
+    /// A fault that comes by itself has come.
+    pub(crate) fn fault_event(&mut self, kind: FaultKind, host: Option<HostIndex>) {
+        if !self.may_come(kind) {
+            return;
+        }
+        self.schedule_fault(kind, host);
+        if let Some(host) = host {
+            let running = self.host(host).condition == Condition::Running;
+            if running || kind == FaultKind::PathStall {
+                self.count_fault(kind, Some(host), None);
+                self.befall(kind, host);
+            }
+            return;
+        }
+        let length = self.length_of(kind);
+        let happened = match kind {
+            FaultKind::FabricStall => {
+                self.fabric_stalled_until = self.fabric_stalled_until.max(self.until(length));
+                true
+            }
+            FaultKind::DeviceStall => {
+                self.device_stalled_until = self.device_stalled_until.max(self.until(length));
+                true
+            }
+            FaultKind::Rollback => self.disk.roll_back(self.now, length),
+            FaultKind::PowerLoss => self.disk.lose_power(&self.choices) > 0,
+            FaultKind::BitRot => return self.rot(),
+            _ => false,
+        };
+        if happened {
+            self.count_fault(kind, None, None);
+        }
+    }
+
+    fn rot(&mut self) {
+        if let Some(lba) = self.disk.rot(self.plan.rot_range, &self.choices) {
+            let kind = FaultKind::BitRot;
+            self.statistics.faults[kind.index()] += 1;
+            let event = FaultEvent { at: self.now, kind, host: None, command: None, lba: Some(lba) };
+            self.record(Notice::Fault(event));
+        }
+    }
+
+    /// The disk remembers its content, and will again while a rollback may come.
+    pub(crate) fn remember_event(&mut self) {
+        if !self.may_come(FaultKind::Rollback) {
+            return;
+        }
+        self.disk.remember(self.now);
+        let reach = match &self.plan.fault(FaultKind::Rollback).length {
+            Length::Drawn(span) => span.to,
+            Length::OneOf(lengths) => lengths.iter().max().copied().unwrap_or_default(),
+        };
+        let step = (reach / ROLLBACK_STEPS).max(Duration::from_millis(1));
+        self.events.push(self.now.plus(step), Event::Remember);
+    }
+
+    /// How long a fault of this kind lasts this time.
+    pub(crate) fn length_of(&self, kind: FaultKind) -> Duration {
+        match &self.plan.fault(kind).length {
+            Length::Drawn(span) => self.choices.duration(*span),
+            Length::OneOf(lengths) => {
+                let chosen = self.choices.choose(ChoiceKind::Fault(kind), lengths.len());
+                lengths.get(chosen).copied().unwrap_or_default()
+            }
+        }
+    }
+
+    /// So long from now, but not beyond the end of faults.
+    pub(crate) fn until(&self, length: Duration) -> TrueTime {
+        self.now.plus(length).min(self.plan.stop_at.max(self.now))
+    }
+
+    /// The time that one leg of a command's way takes.
+    pub(crate) fn latency(&self, latency: Latency) -> Duration {
+        let rare = latency.tail_per_million.0 + latency.slow_per_million.0;
+        if rare > 0 {
+            let drawn = self.choices.below(1_000_000);
+            // A script draws 0, and means the usual.
+            if drawn > 0 && drawn <= u64::from(latency.tail_per_million.0) {
+                return self.choices.duration(latency.tail);
+            }
+            if drawn > 0 && drawn <= u64::from(rare) {
+                return self.choices.duration(latency.slow);
+            }
+        }
+        self.choices.duration(latency.usual)
+    }
+}
