@@ -33,7 +33,9 @@ pub enum ValueError {
         text: String,
     },
     /// A device that no backend of this program reaches.
-    #[error("`{text}` is reached by {backend}, which this version does not have: it takes plain files and local block devices")]
+    #[error(
+        "`{text}` is reached by {backend}, which this version does not have: it takes plain files and local block devices"
+    )]
     Backend {
         /// What was given.
         text: String,
@@ -107,17 +109,33 @@ mod tests {
 
     #[test]
     fn a_size_is_a_whole_number_and_a_power_of_1024() {
-        for (text, bytes) in [("0", 0), ("512", 512), ("64K", 65_536), ("256M", 1 << 28), ("8G", 8 << 30), ("1t", 1 << 40)] {
+        for (text, bytes) in
+            [("0", 0), ("512", 512), ("64K", 65_536), ("256M", 1 << 28), ("8G", 8 << 30), ("1t", 1 << 40)]
+        {
             assert_eq!(size(text), Ok(ByteCount(bytes)), "{text}");
         }
-        for text in ["", "K", "-1", "+1", "1.5G", "8 G", "8GB", "8GiB", "18446744073709551616", "18446744073709551615T", "8é"] {
+        for text in [
+            "",
+            "K",
+            "-1",
+            "+1",
+            "1.5G",
+            "8 G",
+            "8GB",
+            "8GiB",
+            "18446744073709551616",
+            "18446744073709551615T",
+            "8é",
+        ] {
             assert!(size(text).is_err(), "{text:?} is no size");
         }
     }
 
     #[test]
     fn a_time_has_a_unit() {
-        for (text, milliseconds) in [("200ms", 200), ("2s", 2_000), ("5m", 300_000), ("24h", 86_400_000), ("0s", 0)] {
+        for (text, milliseconds) in
+            [("200ms", 200), ("2s", 2_000), ("5m", 300_000), ("24h", 86_400_000), ("0s", 0)]
+        {
             assert_eq!(time(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
         for text in ["", "2", "ms", "s", "-2s", "1.5s", "2 s", "2d", "2S", "18446744073709551615h"] {
