@@ -151,6 +151,12 @@ impl Execution<'_> {
         if let Some(proof) = self.wait_for_byte(LOCK_WAIT_FIRST)? {
             return Ok(proof);
         }
+        if !(self.wanted)() {
+            return Err(NotCutOff::Failed {
+                slot,
+                reason: "nobody waits for the outcome any more".to_owned(),
+            });
+        }
         match self.holder()? {
             Holder::Gone => match self.wait_for_byte(LOCK_WAIT_AFTER)? {
                 Some(proof) => Ok(proof),

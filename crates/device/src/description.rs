@@ -157,3 +157,46 @@ impl AsFd for Description {
         self.file.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oarlock_block::{BlockCount, BlockSize, ByteCount};
+    use rustix::fs::{MemfdFlags, memfd_create};
+
+    fn description() -> Description {
+        let file = memfd_create(c"oarlock", MemfdFlags::CLOEXEC).unwrap();
+        let geometry =
+            Geometry { block_size: BlockSize::B512, physical_block: ByteCount(512), blocks: BlockCount(8) };
+        Description::new(file, 0, geometry, (false, true)).unwrap()
+    }
+
+    #[test]
+    fn a_slot_is_given_back_only_after_the_commands_that_were_out() {
+        let description = description();
+        let slot = SlotIndex(1);
+        assert!(description.slots.reserve(slot));
+        let (first, second) = (description.begin(), description.begin());
+        assert!(description.slots.begin_leaving(slot));
+        let left = description.leave_slot(slot).unwrap();
+        let later = description.begin();
+        description.ended(second);
+        assert!(description.slots.is_entered(slot) && left.try_recv().is_err());
+        description.ended(first);
+        assert!(left.try_recv().is_ok());
+        assert!(!description.slots.is_entered(slot), "commands of a later life are not waited for");
+        description.ended(later);
+    }
+
+    #[test]
+    fn a_slot_is_given_back_at_once_where_nothing_is_out() {
+        let description = description();
+        let slot = SlotIndex(1);
+        assert!(description.slots.reserve(slot));
+        let ended = description.begin();
+        description.ended(ended);
+        assert!(description.slots.begin_leaving(slot));
+        assert!(description.leave_slot(slot).is_none());
+        assert!(!description.slots.begin_leaving(slot), "it is given back once");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::Path;
 
 /// Bytes from the start that are looked at: the last magic lies at 1 MiB (VMFS).
@@ -152,8 +152,13 @@ fn master_boot_record(head: &[u8]) -> Option<Recognised> {
 /// Reads a file's or block device's ends, and says what is recognised there.
 ///
 /// # Errors
-/// Where it cannot be opened or read.
+/// Where it is neither, or cannot be opened or read.
 pub fn what_is_on(path: &Path) -> io::Result<Option<Recognised>> {
+    // Asked before it is opened: to open a fifo would wait for its writer.
+    let kind = std::fs::metadata(path)?.file_type();
+    if !kind.is_file() && !kind.is_block_device() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a plain file nor a block device"));
+    }
     let mut file = File::open(path)?;
     let size = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
     let head = read_part(&file, 0, size.min(HEAD as u64))?;

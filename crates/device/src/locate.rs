@@ -151,3 +151,152 @@ fn number_in(path: &Path, file: &Path) -> Result<u64, OpenError> {
         .parse()
         .map_err(|_| OpenError::Sysfs { path: path.to_owned(), file: file.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// A made-up sysfs in a folder of its own.
+    struct Sysfs(PathBuf);
+
+    impl Sysfs {
+        fn new() -> Sysfs {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let folder = std::env::temp_dir().join(format!("oarlock-sysfs-{}-{number}", std::process::id()));
+            fs::create_dir_all(folder.join("dev/block")).unwrap();
+            // The temporary folder may be behind a link, and what is found is compared resolved.
+            Sysfs(fs::canonicalize(folder).unwrap())
+        }
+
+        fn write(&self, file: &str, text: &str) {
+            let file = self.0.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+
+        fn disk(&self, name: &str, number: &str) {
+            self.write(&format!("devices/{name}/dev"), &format!("{number}\n"));
+            self.write(
+                &format!("devices/{name}/uevent"),
+                &format!("MAJOR=1\nDEVNAME={name}\nDEVTYPE=disk\n"),
+            );
+            symlink(self.0.join("devices").join(name), self.0.join("dev/block").join(number)).unwrap();
+        }
+
+        fn partition(&self, disk: &str, name: &str, number: &str, (start, size): (u64, u64)) {
+            let folder = format!("devices/{disk}/{name}");
+            self.write(&format!("{folder}/partition"), "1\n");
+            self.write(&format!("{folder}/start"), &format!("{start}\n"));
+            self.write(&format!("{folder}/size"), &format!("{size}\n"));
+            symlink(self.0.join(folder), self.0.join("dev/block").join(number)).unwrap();
+        }
+
+        fn slave(&self, disk: &str, below: &str) {
+            let slaves = self.0.join("devices").join(disk).join("slaves");
+            fs::create_dir_all(&slaves).unwrap();
+            symlink(self.0.join("devices").join(below), slaves.join(below)).unwrap();
+        }
+
+        fn scsi(&self, disk: &str) {
+            fs::create_dir_all(self.0.join("bus/scsi")).unwrap();
+            self.write(&format!("devices/{disk}/device/type"), "0\n");
+            let device = self.0.join("devices").join(disk).join("device");
+            symlink(self.0.join("bus/scsi"), device.join("subsystem")).unwrap();
+        }
+
+        fn locate(&self, number: (u32, u32)) -> Result<Location, OpenError> {
+            locate_disk(Path::new("/dev/asked"), &self.0, number, 0)
+        }
+    }
+
+    impl Drop for Sysfs {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_partition_is_a_part_of_its_disk() {
+        let sysfs = Sysfs::new();
+        sysfs.disk("vda", "254:0");
+        sysfs.partition("vda", "vda1", "254:1", (2048, 4096));
+        let location = sysfs.locate((254, 1)).unwrap();
+        assert_eq!(location.path, Path::new("/dev/vda"));
+        assert_eq!((location.base, location.length), (2048 * 512, Some(4096 * 512)));
+        let whole = sysfs.locate((254, 0)).unwrap();
+        assert_eq!((whole.path, whole.base, whole.length), (location.path, 0, None));
+        assert_eq!(whole.kind, location.kind);
+    }
+
+    #[test]
+    fn a_scsi_disk_needs_its_own_backend_also_below_a_mapped_device() {
+        let sysfs = Sysfs::new();
+        sysfs.disk("sda", "8:0");
+        sysfs.scsi("sda");
+        sysfs.disk("dm-0", "253:0");
+        sysfs.slave("dm-0", "sda");
+        sysfs.disk("dm-1", "253:1");
+        sysfs.slave("dm-1", "dm-0");
+        for number in [(8, 0), (253, 0), (253, 1)] {
+            assert!(matches!(sysfs.locate(number), Err(OpenError::NeedsScsi { disk, .. }) if disk == "sda"));
+        }
+    }
+
+    #[test]
+    fn a_disk_that_other_machines_may_see_is_refused() {
+        let sysfs = Sysfs::new();
+        for (number, name) in ["nbd0", "rbd0", "drbd0", "unheard0"].into_iter().enumerate() {
+            sysfs.disk(name, &format!("43:{number}"));
+            let refused = sysfs.locate((43, u32::try_from(number).unwrap()));
+            assert!(matches!(refused, Err(OpenError::NotLocal { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_nvme_namespace_is_local_only_behind_pcie() {
+        let sysfs = Sysfs::new();
+        for (number, (name, transport, local)) in
+            [("nvme0n1", "pcie", true), ("nvme1n1", "tcp", false), ("nvme2n1", "rdma", false)]
+                .into_iter()
+                .enumerate()
+        {
+            sysfs.disk(name, &format!("259:{number}"));
+            sysfs.write(&format!("devices/{name}/device/transport"), &format!("{transport}\n"));
+            assert_eq!(sysfs.locate((259, u32::try_from(number).unwrap())).is_ok(), local, "{name}");
+        }
+        sysfs.disk("nvme9n1", "259:9");
+        assert!(sysfs.locate((259, 9)).is_err(), "where nothing is said, nothing is believed");
+    }
+
+    #[test]
+    fn a_partition_of_a_loop_device_is_a_part_of_the_file() {
+        let sysfs = Sysfs::new();
+        let file = sysfs.0.join("file");
+        fs::write(&file, b"").unwrap();
+        sysfs.disk("loop0", "7:0");
+        sysfs.partition("loop0", "loop0p1", "259:0", (8, 16));
+        sysfs.write("devices/loop0/loop/backing_file", &format!("{}\n", file.display()));
+        sysfs.write("devices/loop0/loop/offset", "0\n");
+        sysfs.write("devices/loop0/loop/sizelimit", "0\n");
+        let expected =
+            Location { path: file.clone(), kind: LocationKind::File, base: 8 * 512, length: Some(16 * 512) };
+        assert_eq!(sysfs.locate((259, 0)), Ok(expected));
+        sysfs.write("devices/loop0/loop/sizelimit", "4096\n");
+        assert!(matches!(sysfs.locate((7, 0)), Err(OpenError::LoopOfAPart { size_limit: 4096, .. })));
+    }
+
+    #[test]
+    fn a_sysfs_that_is_not_understood_is_an_error() {
+        let sysfs = Sysfs::new();
+        sysfs.disk("vda", "254:0");
+        sysfs.partition("vda", "vda1", "254:1", (2048, 4096));
+        sysfs.write("devices/vda/vda1/start", "soon\n");
+        assert!(matches!(sysfs.locate((254, 1)), Err(OpenError::Sysfs { .. })));
+        sysfs.write("devices/vda/dev", "254\n");
+        assert!(matches!(sysfs.locate((254, 0)), Err(OpenError::Sysfs { .. })));
+        assert!(matches!(sysfs.locate((254, 9)), Err(OpenError::Io { absent: true, .. })));
+    }
+}

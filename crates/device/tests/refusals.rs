@@ -28,6 +28,7 @@ fn what_is_neither_file_nor_block_device_is_refused_by_name() {
         (Path::new("/dev/null"), "a character device"),
     ] {
         assert!(matches!(refused(path), OpenError::NotADevice { found, .. } if found == what), "{what}");
+        assert!(what_is_on(path).is_err(), "{what}");
     }
     let absent = refused(&scratch.path("absent"));
     assert!(matches!(absent, OpenError::Io { absent: true, .. }), "{absent:?}");
@@ -100,13 +101,9 @@ fn a_full_file_system_refuses_and_loses_nothing() {
     assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)), Ok(Answer::Swapped));
     fs::write(folder.join("ballast"), vec![7; 900 << 10]).unwrap();
     let last = device.geometry().blocks.0 - 1;
-    let full = loop {
-        // Fills what is left, block by block from the end.
-        let answers: Vec<_> = (0..2000)
-            .map(|back| block_on(device.compare_and_write(Lba(last - back), &zeros, &ones)))
-            .collect();
-        break answers;
-    };
+    // Fills what is left, block by block from the end: 1,000 KiB at least, where 124 are left.
+    let full: Vec<_> =
+        (0..2000).map(|back| block_on(device.compare_and_write(Lba(last - back), &zeros, &ones))).collect();
     let first_refusal =
         full.iter().position(|answer| *answer != Ok(Answer::Swapped)).expect("it became full");
     assert_eq!(full[first_refusal], Err(Refusal::Full));

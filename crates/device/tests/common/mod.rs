@@ -38,19 +38,21 @@ impl Scratch {
     pub fn new() -> Option<Scratch> {
         let places = [Path::new(env!("CARGO_TARGET_TMPDIR")), &std::env::temp_dir(), Path::new("/dev/shm")]
             .map(Path::to_owned);
-        let Some(place) = places.iter().find(|place| oarlock_device::is_local(place)) else {
-            skip("no folder on a local file system is at hand");
-            return None;
-        };
-        Some(Scratch::within(place))
+        let made = places
+            .iter()
+            .filter(|place| oarlock_device::is_local(place))
+            .find_map(|place| Scratch::within(place));
+        if made.is_none() {
+            skip("no folder on a local file system can be written");
+        }
+        made
     }
 
-    pub fn within(place: &Path) -> Scratch {
+    fn within(place: &Path) -> Option<Scratch> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = place.join(format!("oarlock-device-{}-{number}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Scratch(folder)
+        fs::create_dir(&folder).ok().map(|()| Scratch(folder))
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
