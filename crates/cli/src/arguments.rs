@@ -48,6 +48,18 @@ macro_rules! verbs {
 verbs! {
     /// Make a datastore of a plain file or block device
     Format => format;
+    /// The datastore, and the host that answers
+    Status => status;
+    /// Every host that has a slot
+    Hosts => hosts;
+    /// Every lock that is held
+    Locks => locks;
+    /// Every false and every unknown answer with its cause, every fence and takeover
+    Events => events;
+    /// Run a command under a lock of the datastore
+    Lock => lock;
+    /// Take over a host that is dead
+    Evict => evict;
     /// Decode a record of a device field by field; never writes
     Inspect => inspect;
     /// Give a copied datastore a life of its own
@@ -56,6 +68,9 @@ verbs! {
     Causes => causes;
     /// Measure what a device can do
     Bench => bench;
+    /// Started by `lock run` beside the command; of no use by itself
+    #[command(hide = true)]
+    Guard => guard;
     /// Write the man page to standard output
     #[command(hide = true)]
     Man => man;

@@ -92,16 +92,54 @@ catalogue! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use oarlock_host::error_catalogue;
+
+    /// What stands in docs/ERRORS.md before the errors.
+    const DOCUMENT: &str = include_str!("../../../docs/ERRORS.md");
+    const PARTS: [(&str, &str); 5] = [
+        ("OAR-01", "The device"),
+        ("OAR-02", "The datastore, its hosts and locks"),
+        ("OAR-03", "The running host"),
+        ("OAR-04", "Reaching a host"),
+        ("OAR-05", "The program"),
+    ];
+
+    fn all() -> Vec<[&'static str; 4]> {
+        let host = error_catalogue().iter().map(|entry| [entry.code, entry.title, entry.cause, entry.cure]);
+        let own =
+            Code::ALL.iter().map(|code| code.row()).map(|row| [row.code, row.title, row.cause, row.cure]);
+        host.chain(own).collect()
+    }
 
     #[test]
     fn every_error_has_a_code_of_its_own_and_whole_sentences() {
-        for (index, code) in Code::ALL.iter().enumerate() {
-            let row = code.row();
-            assert!(row.code.starts_with("OAR-") && row.code.len() == 8, "{}", row.code);
-            assert!(!row.title.ends_with('.'), "{}: a headline has no full stop", row.code);
-            assert!(row.cause.ends_with('.') && row.cure.ends_with('.'), "{}: sentences end", row.code);
-            let again = Code::ALL[index + 1..].iter().find(|other| other.row().code == row.code);
-            assert_eq!(again, None, "{} is given twice", row.code);
+        let all = all();
+        for (index, [code, title, cause, cure]) in all.iter().enumerate() {
+            assert!(PARTS.iter().any(|(prefix, _)| code.starts_with(prefix)) && code.len() == 8, "{code}");
+            assert!(!title.ends_with('.'), "{code}: a headline has no full stop");
+            assert!(cause.ends_with(['.', ')']) && cure.ends_with(['.', ')']), "{code}: sentences end");
+            assert!(all[index + 1..].iter().all(|other| other[0] != *code), "{code} is given twice");
         }
+    }
+
+    /// Both directions: the document has every error with its words, and no error that the program has not.
+    /// `OARLOCK_WRITE_DOCS=1 cargo test -p oarlock-cli errors_md` writes the document anew.
+    #[test]
+    fn errors_md_has_exactly_the_errors_of_the_catalogues() {
+        let (front, _) = DOCUMENT.split_once("\n## ").expect("the document has parts");
+        let mut text = front.to_owned();
+        for (prefix, heading) in PARTS {
+            text += &format!("\n## {heading} ({prefix}..)\n");
+            for [code, title, cause, cure] in all().iter().filter(|row| row[0].starts_with(prefix)) {
+                text += &format!("\n### {code}: {title}\n\n{cause}\n\n*What to do:* {cure}\n");
+            }
+        }
+        if std::env::var_os("OARLOCK_WRITE_DOCS").is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ERRORS.md"), &text).unwrap();
+            return;
+        }
+        let differs = text.lines().zip(DOCUMENT.lines()).find(|(wanted, found)| wanted != found);
+        assert_eq!(differs, None, "(the catalogue, docs/ERRORS.md)");
+        assert_eq!(text.lines().count(), DOCUMENT.lines().count(), "docs/ERRORS.md ends elsewhere");
     }
 }

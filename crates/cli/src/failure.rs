@@ -142,29 +142,25 @@ through_the_host! {
     Ended => |error| HostError::Ended(error);
 }
 
-/// The exit code of an error of the host's catalogue: most have failed; some are wrong usage; some pass.
-fn exit_of(code: &str) -> u8 {
-    let is = |codes: &[HostCode]| codes.iter().any(|known| known.text() == code);
-    if is(&USAGE) {
-        EXIT_USAGE
-    } else if is(&TRY_AGAIN) {
-        EXIT_TRY_AGAIN
-    } else {
-        EXIT_FAILED
+impl From<oarlock::Error> for Failure {
+    fn from(error: oarlock::Error) -> Failure {
+        let exit = if error.is_temporary() { EXIT_TRY_AGAIN } else { exit_of(error.code()) };
+        let (code, cure) = (error.code().to_owned(), error.hint().to_owned());
+        Failure { code, what: error.to_string(), cure, exit }
     }
 }
 
+/// The exit code of an error of the host's catalogue: most have failed, some are wrong usage.
+fn exit_of(code: &str) -> u8 {
+    if USAGE.iter().any(|known| known.text() == code) { EXIT_USAGE } else { EXIT_FAILED }
+}
+
 /// Errors of the command line that the host's catalogue has.
-const USAGE: [HostCode; 7] = [
+const USAGE: [HostCode; 6] = [
     HostCode::BadName,
     HostCode::Timing,
     HostCode::FaultSpec,
     HostCode::UnknownRecord,
     HostCode::SizeDiffers,
-    HostCode::BadRequest,
     HostCode::MustChoose,
 ];
-
-/// Errors that pass by themselves or with a host that is started.
-const TRY_AGAIN: [HostCode; 5] =
-    [HostCode::LockTimedOut, HostCode::TooMany, HostCode::NoHost, HostCode::Unreachable, HostCode::NoReply];

@@ -5,6 +5,8 @@ mod bench;
 mod catalogue;
 mod failure;
 mod ground;
+mod guarded;
+mod host_choice;
 mod own_file;
 mod report;
 mod stop;

@@ -3,7 +3,14 @@
 pub mod bench;
 pub mod causes;
 pub mod completions;
+pub mod events;
+pub mod evict;
 pub mod format;
+pub mod guard;
+pub mod hosts;
 pub mod inspect;
+pub mod lock;
+pub mod locks;
 pub mod man;
 pub mod resignature;
+pub mod status;
