@@ -48,6 +48,8 @@ macro_rules! verbs {
 verbs! {
     /// Make a datastore of a plain file or block device
     Format => format;
+    /// Be a host of a datastore, in the foreground, until SIGTERM
+    Up => up;
     /// The datastore, and the host that answers
     Status => status;
     /// Every host that has a slot

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use miette::Diagnostic;
 use oarlock_block::FaultSpecError;
-use oarlock_engine::{CreateError, Ended, JoinError, LockError, OpenError, ReadFault};
+use oarlock_engine::{Ended, JoinError, LockError, OpenError, ReadFault};
 use oarlock_format::NameError;
 use oarlock_host::api::ErrorBody;
 use oarlock_host::{Code as HostCode, HostError};
@@ -136,7 +136,6 @@ through_the_host! {
     oarlock_device::IdentityError => |error| HostError::Identity(error);
     OpenError => |error| HostError::Join(JoinError::Open(error));
     ReadFault => |error| HostError::Read(error);
-    CreateError => |error| HostError::Create(error);
     JoinError => |error| HostError::Join(error);
     LockError => |error| HostError::Lock(error);
     Ended => |error| HostError::Ended(error);

@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use oarlock_block::{BlockSize, ByteCount, Fencing};
-use oarlock_device::{OpenOptions, what_is_on};
-use oarlock_engine::{CreateError, CreateRequest, create};
-use oarlock_format::{Label, NameError, Stamped, Superblock, Timing};
-use oarlock_host::HostError;
-use serde::Serialize;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use oarlock_block::{BlockSize, ByteCount};
+use oarlock_device::what_is_on;
+use oarlock_format::{Label, NameError};
+use oarlock_host::{FormatOptions, Formatted, HostError};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::ground::{self, Ground};
 use crate::own_file::OwnFile;
 use crate::stop::Stop;
 use crate::terminal::progress_bar;
@@ -67,81 +66,51 @@ fn label(text: &str) -> Result<Label, NameError> {
     Label::new(text)
 }
 
-/// The new datastore.
-#[derive(Serialize)]
-struct Formatted {
-    id: String,
-    name: String,
-    device: String,
-    block_size: u32,
-    cluster_size: u64,
-    clusters: u64,
-    slots: u16,
-    fencing: &'static str,
-}
-
 /// Makes the datastore.
 ///
 /// # Errors
 /// Why not. What was on the device is untouched unless the format itself failed on the way; a file that was made for it
 /// is removed.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
-    let path = &arguments.device;
-    let request = request(&arguments)?;
+    let path = arguments.device.clone();
     let mut stop = Stop::catch()?;
-    let made = OwnFile::if_absent(path);
-    if made.is_some() {
-        if arguments.size.is_none() {
-            let what = format!("{}: nothing is there", path.display());
-            return Err(Failure::new(Code::SizeMissing, what));
-        }
-    } else {
-        refuse_what_is_there(path, arguments.force)?;
+    let made = OwnFile::if_absent(&path);
+    if made.is_none() {
+        refuse_what_is_there(&path, arguments.force)?;
+    } else if arguments.size.is_none() {
+        return Err(Failure::new(Code::SizeMissing, format!("{}: nothing is there", path.display())));
     }
-    let create = arguments.size.filter(|_| made.is_some());
-    let options = OpenOptions { create, block_size: arguments.block_size, ..OpenOptions::default() };
-    let mut ground = Ground::open(path, options)?;
-    if let Some(asked) = arguments.size {
-        check_size(path, &ground, asked)?;
-    }
-    let superblock = format(&mut ground, &mut stop, &request).map_err(|failure| failure.on(path))?;
+    let json = arguments.json;
+    let formatted =
+        until_a_signal(&mut stop, path.clone(), options(arguments)).map_err(|failure| failure.on(&path))?;
     if let Some(made) = made {
         made.keep();
     }
-    let formatted = Formatted::of(&superblock, path);
-    if arguments.json {
+    if json {
         report::print_json(&formatted)?
     } else {
-        report::print(&formatted.text())?
+        report::print(&text(&formatted))?
     }
     Ok(0)
 }
 
-/// What the engine is asked for, with the times checked before anything is opened.
-fn request(arguments: &Arguments) -> Result<CreateRequest, Failure> {
-    let timing = Timing {
+fn options(arguments: Arguments) -> FormatOptions {
+    FormatOptions {
+        size: arguments.size.map(|size| size.0),
+        slots: arguments.slots,
+        cluster_size: arguments.cluster_size.0,
+        block_size: arguments.block_size.map(BlockSize::bytes),
         beat: arguments.beat,
         lease: arguments.lease,
-        watch: arguments.watch.unwrap_or_else(|| watch_for(arguments.lease)),
+        watch: arguments.watch,
         hold: arguments.hold,
         drain: arguments.drain,
-    };
-    timing.check().map_err(|error| Failure::from(CreateError::Timing(error)))?;
-    Ok(CreateRequest {
-        label: arguments.name.clone(),
-        slots: arguments.slots,
-        cluster_size: arguments.cluster_size,
-        timing,
         force: arguments.force,
-    })
+        ..FormatOptions::new(arguments.name.as_str())
+    }
 }
 
-/// 1.1 leases; of a lease that is refused anyway, no watch at all.
-fn watch_for(lease: Duration) -> Duration {
-    const LEASE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
-    if lease > LEASE_MAX { lease } else { Timing::watch_for(lease) }
-}
-
+/// Whatever is recognised, sound or not: a datastore that this version cannot read is somebody's too.
 fn refuse_what_is_there(path: &Path, force: bool) -> Result<(), Failure> {
     if force || path.is_dir() {
         return Ok(());
@@ -155,62 +124,42 @@ fn refuse_what_is_there(path: &Path, force: bool) -> Result<(), Failure> {
     }
 }
 
-/// A file that is there is neither cut nor stretched.
-fn check_size(path: &Path, ground: &Ground, asked: ByteCount) -> Result<(), Failure> {
-    let geometry = ground.world.device.geometry();
-    if asked.whole_blocks(geometry.block_size) == geometry.blocks {
-        return Ok(());
-    }
-    Err(HostError::SizeDiffers { path: path.to_owned(), found: geometry.size().0, asked: asked.0 }.into())
-}
-
-fn format(
-    ground: &mut Ground,
-    stop: &mut Stop,
-    request: &CreateRequest,
-) -> Result<Stamped<Superblock>, Failure> {
+/// Formats on a thread of its own, so that a signal is heard meanwhile. The thread ends with the program.
+fn until_a_signal(stop: &mut Stop, path: PathBuf, options: FormatOptions) -> Result<Formatted, Failure> {
     let bar = progress_bar("formatting");
-    let world = &ground.world;
-    let progress = |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let shown = bar.clone();
+    let (sender, done) = oneshot::channel();
+    let work = move || {
+        let progress = |done, total| {
+            shown.set_length(total);
+            shown.set_position(done);
+        };
+        // Where nobody waits any more, a signal came.
+        let _ = sender.send(oarlock_host::format(&path, &options, &progress));
     };
-    let device = &ground.device;
-    let made = ground::run(&mut ground.executor, stop, async {
-        // The superblock is to name the file by an identity that a copy does not share.
-        device.ensure_identity()?;
-        Ok(create(world, request, &progress).await?)
-    });
+    let started = std::thread::Builder::new().name("oarlock-format".to_owned()).spawn(work);
+    started.map_err(|error| Failure::system("a thread cannot be had", &error))?;
+    let outcome = futures::executor::block_on(select(done, stop.signal()));
     bar.finish_and_clear();
-    made
+    match outcome {
+        Either::Left((Ok(formatted), _)) => Ok(formatted?),
+        Either::Left((Err(oneshot::Canceled), _)) => {
+            Err(Failure::new(Code::System, "the format's thread died"))
+        }
+        Either::Right((name, _)) => Err(Failure::new(Code::Interrupted, format!("interrupted by {name}"))),
+    }
 }
 
-impl Formatted {
-    fn of(superblock: &Stamped<Superblock>, path: &Path) -> Formatted {
-        let Stamped { stamp, record } = superblock;
-        Formatted {
-            id: stamp.format_id.to_string(),
-            name: record.label.as_str().to_owned(),
-            device: path.display().to_string(),
-            block_size: record.block_size.bytes(),
-            cluster_size: record.cluster_size.0,
-            clusters: record.clusters(),
-            slots: record.slots,
-            fencing: Fencing::name(record.fencing),
-        }
-    }
-
-    fn text(&self) -> String {
-        format!(
-            "{}: datastore {} ({}), {} slots, {} clusters of {}, blocks of {}, fencing {}\n",
-            self.device,
-            self.name,
-            self.id,
-            self.slots,
-            self.clusters,
-            ByteCount(self.cluster_size),
-            self.block_size,
-            self.fencing
-        )
-    }
+fn text(made: &Formatted) -> String {
+    format!(
+        "{}: datastore {} ({}), {} slots, {} clusters of {}, blocks of {}, fencing {}\n",
+        made.device,
+        made.name,
+        made.id,
+        made.slots,
+        made.clusters,
+        ByteCount(made.cluster_size),
+        made.block_size,
+        made.fencing
+    )
 }

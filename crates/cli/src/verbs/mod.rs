@@ -14,3 +14,4 @@ pub mod locks;
 pub mod man;
 pub mod resignature;
 pub mod status;
+pub mod up;
