@@ -144,3 +144,60 @@ pub fn spoil(path: &Path, at: u64, with: &[u8]) {
     let file = OpenOptions::new().write(true).open(path).unwrap();
     file.write_all_at(with, at).unwrap();
 }
+
+/// A running host: `oarlock up`, which said that it is ready. Killed with this value.
+pub struct Up {
+    pub child: std::process::Child,
+}
+
+impl Place {
+    /// Starts a host of the datastore in `pool`, and waits until it is ready.
+    pub fn up(&self, host: &str) -> Up {
+        self.up_with(host, &[])
+    }
+
+    pub fn up_with(&self, host: &str, more: &[&str]) -> Up {
+        let mut arguments = vec!["up", "pool", "--host", host];
+        arguments.extend(more);
+        let mut child =
+            self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+        assert_eq!(line, "ready\n", "host {host}");
+        Up { child }
+    }
+}
+
+impl Up {
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        send(&self.child, signal);
+    }
+
+    /// Waits for its end, and gives its exit code: -1 where a signal ended it.
+    pub fn wait(&mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a child.
+pub fn send(child: &std::process::Child, signal: rustix::process::Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+}
+
+/// Waits for `what`, and fails the test where it does not come within 20 seconds.
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "not within 20 s: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
