@@ -109,6 +109,7 @@ impl Host {
         core.jobs.start(beat::guard_lease(Rc::clone(core)));
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
+        core.jobs.start(join::bury_namesakes(Rc::clone(core)));
         let jobs = core.jobs.drive();
         let end = self.ended();
         futures::pin_mut!(jobs, end);
@@ -322,7 +323,7 @@ impl Host {
             let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
                 Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     core.store.world.pause(core.store.timing.beat / 8).await;
                 }
             }

@@ -26,8 +26,8 @@ use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::open::OpenError;
-use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::takeover::{Evidence, Step, next_step, victim};
+use crate::store::{Lane, ReadFault, Seen, Store, check_age};
+use crate::takeover::{Evidence, Step, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
@@ -98,10 +98,16 @@ pub(crate) async fn join(
         Writer::Host(owner) => owner,
         Writer::Tool => return Err(JoinError::NoAnswer { slot: index }),
     };
-    let sent = joiner.first_beat(index, me, &mut slot).await?;
+    let sent = match joiner.first_beat(index, me, &mut slot).await {
+        Ok(sent) => sent,
+        Err(error) => {
+            free_again(&store, me, &mut slot).await;
+            return Err(error);
+        }
+    };
     let core = Rc::new(Core::new(store, me, name.clone(), sent));
     if let Some(other) = second_of_my_name(&core).await? {
-        free_again(&core, &mut slot).await;
+        free_again(&core.store, me, &mut slot).await;
         core.stop(StopReason::NameTaken { other });
         return Err(JoinError::NameTaken { name: name.clone(), slot: other });
     }
@@ -124,8 +130,10 @@ impl Joiner<'_> {
         let mut silent = 0;
         for _ in 0..CLAIMS_MAX {
             let slots = read_slots(self.store).await?;
-            self.refuse_a_living_namesake(&slots).await?;
-            let (candidates, still) = self.candidates(&slots).await;
+            let silent_namesake = self.refuse_a_living_namesake(&slots).await?;
+            let (mut candidates, still) = self.candidates(&slots).await;
+            // If the silent one should come back, it is the one to stay: of two of one name the higher leaves (R30).
+            candidates.sort_by_key(|slot| silent_namesake.is_some_and(|namesake| *slot < namesake));
             silent = still;
             if candidates.is_empty() {
                 break;
@@ -139,10 +147,9 @@ impl Joiner<'_> {
                 match self.claim_entered(index).await {
                     Ok(Some((slot, unclean))) => return Ok((index, slot, unclean)),
                     Ok(None) => self.store.world.cut_off.exit(index).await,
-                    Err(error) => {
-                        self.store.world.cut_off.exit(index).await;
-                        return Err(error);
-                    }
+                    // A claim may still be out. The slot's lock is kept: whoever finds it free would be told that
+                    // nothing more of this process can land.
+                    Err(error) => return Err(error),
                 }
             }
             self.store.world.pause(self.store.world.jitter(self.store.timing.beat / 8)).await;
@@ -185,24 +192,28 @@ impl Joiner<'_> {
     }
 
     /// Another host of this name that beats is the one that stays (R30). One that stands still for a whole watch does
-    /// not: this host takes another slot, and takes the silent one over once it lives.
+    /// not: this host takes another slot, above the silent one's if it can, and takes it over once it lives. Returns the
+    /// highest slot of a silent namesake.
     async fn refuse_a_living_namesake(
         &self,
         slots: &[(SlotIndex, Seen<SlotRecord>)],
-    ) -> Result<(), JoinError> {
+    ) -> Result<Option<SlotIndex>, JoinError> {
+        let mut silent = None;
         for (index, seen) in slots {
             let record = &seen.stamped.record;
             if record.state != SlotState::Live || record.name.as_ref() != Some(self.name) {
                 continue;
             }
             let victim = victim(*index, record);
-            if self.store.world.cut_off.death_proved(victim).await.is_none()
-                && self.moves(*index, seen.version()).await?
-            {
+            if self.store.world.cut_off.death_proved(victim).await.is_some() {
+                continue;
+            }
+            if self.moves(*index, seen.version()).await? {
                 return Err(JoinError::NameTaken { name: self.name.clone(), slot: *index });
             }
+            silent = silent.max(Some(*index));
         }
-        Ok(())
+        Ok(silent)
     }
 
     /// Whether the slot shows another image before a whole watch is over.
@@ -214,6 +225,7 @@ impl Joiner<'_> {
         loop {
             let lba = self.store.layout.slot(index);
             match self.store.read::<SlotRecord>(Lane::Work, lba).await {
+                Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(false),
                 Ok(seen) if seen.version() != first => return Ok(true),
                 Ok(seen) => watch.look(Look {
                     image: seen.version().nonce,
@@ -259,7 +271,7 @@ impl Joiner<'_> {
                     }
                 }
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
@@ -321,12 +333,43 @@ impl Joiner<'_> {
                 Swap::Swapped { sent } | Swap::Adopted { sent } => return Ok(sent),
                 Swap::Lost => break,
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
         }
         Err(JoinError::NoAnswer { slot: index })
+    }
+}
+
+/// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
+/// interested in them, and the name must not stay taken twice. Where one beats, the higher of the two leaves (R30).
+pub(crate) async fn bury_namesakes(core: Rc<Core>) {
+    let Ok(slots) = read_slots(&core.store).await else { return };
+    let namesakes: Vec<_> = slots
+        .into_iter()
+        .filter(|(slot, seen)| {
+            let record = &seen.stamped.record;
+            let taken = record.state != SlotState::Free && record.name.as_ref() == Some(&core.name);
+            taken && *slot != core.me.slot
+        })
+        .collect();
+    for (slot, first) in namesakes {
+        let _interest = suspect(&core, slot);
+        let lba = core.store.layout.slot(slot);
+        while core.ended().is_none() {
+            core.store.world.pause(core.store.timing.beat).await;
+            let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await else { continue };
+            let record = &seen.stamped.record;
+            let beats = record.state == SlotState::Live && seen.version() != first.version();
+            if beats && slot < core.me.slot {
+                // It was silent for a whole watch when this host joined, and lives after all.
+                core.stop(StopReason::NameTaken { other: slot });
+            }
+            if beats || record.state == SlotState::Free || record.name.as_ref() != Some(&core.name) {
+                break;
+            }
+        }
     }
 }
 
@@ -361,17 +404,21 @@ async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
     true
 }
 
-/// Frees the slot of a host that leaves as soon as it came.
-async fn free_again(core: &Core, slot: &mut Cell<SlotRecord>) {
+/// Frees the slot of a host that leaves as soon as it came. Where that does not succeed the slot's lock is kept to the
+/// process's end, for an attempt may still be out.
+async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>) {
     let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+    let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
     for _ in 0..SWAPS_MAX {
-        match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record.clone()).await {
-            Swap::Swapped { .. } | Swap::Adopted { .. } if slot.record.state == SlotState::Free => break,
-            Swap::Lost => break,
-            _ => core.store.world.pause(core.store.timing.beat / 8).await,
+        match slot.swap(store, sender, record.clone()).await {
+            Swap::Swapped { .. } | Swap::Adopted { .. } if slot.record.state == SlotState::Free => {
+                store.world.cut_off.exit(me.slot).await;
+                return;
+            }
+            Swap::Lost => return,
+            _ => store.world.pause(store.timing.beat / 8).await,
         }
     }
-    core.store.world.cut_off.exit(core.me.slot).await;
 }
 
 /// Reads all slots, a good many with each command.
@@ -395,7 +442,7 @@ pub(crate) async fn read_slots(store: &Store) -> Result<Vec<(SlotIndex, Seen<Slo
             let lba = store.layout.slot(SlotIndex(slot));
             let block = &bytes[index(slot)..index(slot) + block];
             let seen = match oarlock_format::decode::<SlotRecord>(block, &store.place(lba)) {
-                Ok(stamped) if store.check_age(&stamped.stamp).is_ok() => {
+                Ok(stamped) if check_age(&stamped.stamp, store.newest(lba)).is_ok() => {
                     store.note_version(lba, Version::of(&stamped.stamp));
                     Seen { image: Image::new(block), stamped, issued, replied }
                 }

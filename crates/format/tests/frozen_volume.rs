@@ -12,7 +12,7 @@ use oarlock_format::{
     Place, Record, SlotRecord, SlotState, Stamped, Standing, Superblock, Truth, choose, decode,
     decode_superblock,
 };
-use volume::{CLAIMING, EXCLUSIVE, FORMAT_ID, FREE, SHARED, UNKNOWN, owner, position};
+use volume::{EXCLUSIVE, FORMAT_ID, FREE, PARENT, SHARED, UNKNOWN, owner, position};
 
 const DUMP: &str = include_str!("../../../testdata/volumes/v1/volume.txt");
 
@@ -92,7 +92,7 @@ fn the_slots_say_who_lives_who_is_fenced_and_what_is_free() {
 fn the_locks_are_found_at_their_homes_and_held_as_they_were() {
     let frozen = frozen();
     let free = frozen.lock(FREE);
-    assert_eq!((free.mode, free.owner, free.claiming), (LockMode::Free, None, false));
+    assert_eq!((free.mode, free.owner, free.children), (LockMode::Free, None, 0));
     let exclusive = frozen.lock(EXCLUSIVE);
     assert_eq!(
         (exclusive.mode, exclusive.owner, exclusive.interest),
@@ -101,11 +101,11 @@ fn the_locks_are_found_at_their_homes_and_held_as_they_were() {
     let shared = frozen.lock(SHARED);
     let holders: Vec<SlotIndex> = shared.holders.iter().collect();
     assert_eq!((shared.mode, holders), (LockMode::Shared, vec![SlotIndex(0), SlotIndex(1)]));
-    let claiming = frozen.lock(CLAIMING);
-    assert_eq!((claiming.mode, claiming.owner, claiming.claiming), (LockMode::Free, Some(owner(0)), true));
+    let parent = frozen.lock(PARENT);
+    assert_eq!((parent.mode, parent.owner, parent.children), (LockMode::Free, None, 0x8005));
     assert_eq!(frozen.lock(UNKNOWN).mode, LockMode::Unknown);
     let layout = frozen.superblock.record.layout;
-    let names = [FREE, EXCLUSIVE, SHARED, CLAIMING, UNKNOWN].map(|name| position(&layout, name));
+    let names = [FREE, EXCLUSIVE, SHARED, PARENT, UNKNOWN].map(|name| position(&layout, name));
     let unused = (0..layout.lock_positions()).map(LockPosition).find(|found| !names.contains(found));
     let unused: LockRecord = frozen.read(layout.lock(unused.unwrap())).unwrap();
     assert_eq!(unused, LockRecord::never_used());

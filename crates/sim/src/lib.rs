@@ -42,9 +42,12 @@
 //!
 //! Checkers are [`Observer`]s; a small world is run in every order by an [`Explorer`] with [`Scheduling::Interleaved`].
 
+mod census;
+mod checkers;
 mod choices;
 mod command;
 mod cut_off;
+mod datastore;
 mod device;
 mod disk;
 mod events;
@@ -55,30 +58,39 @@ mod faults;
 mod handle;
 mod host;
 mod local_clock;
+mod member;
 mod observer;
 mod random;
+mod scenario;
+mod seed_run;
 mod slab;
 mod state;
 mod time;
 mod timer;
 mod trace;
+mod user;
 mod weather;
 mod world;
 
+pub use census::{Census, Grant, LifeKey, Member};
 pub use choices::{ChoiceKind, Choices, Made, PerMillion, RECORDED_CHOICES_MAX, Span};
 pub use command::Verb;
 pub use cut_off::{CutOffRules, SimCutOff};
+pub use datastore::{Template, parts};
 pub use device::{Lane, SimDevice};
 pub use explorer::{Exploration, Explorer, Found, Limits};
 pub use faults::{Fault, FaultKind, FaultPlan, Latency, Length};
 pub use handle::{Handle, HostLife};
 pub use host::{EndCause, HOSTS_MAX, HostIndex, HostSetup, Life};
 pub use local_clock::{DRIFT_PPM_MAX, LocalClock};
+pub use member::Run;
 pub use observer::{
     Change, CommandIdentity, CommandNumber, Effect, Execution, FaultEvent, Image, LifeChange, Observer,
     Outcome, Reply, Submission,
 };
 pub use random::SimRandom;
+pub use scenario::{Scenario, Theme, fast_timing};
+pub use seed_run::{Found as SeedFound, SeedReport, run_scenario, run_seed};
 pub use time::TrueTime;
 pub use timer::SimClock;
 pub use trace::{Describe, TRACE_ENTRIES};

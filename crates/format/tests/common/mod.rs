@@ -121,10 +121,7 @@ pub fn images(block_size: BlockSize) -> Vec<(&'static str, Image)> {
         ("lock, exclusive", lock(exclusive_lock())),
         ("lock, shared", lock(shared.clone())),
         ("lock, unknown", lock(LockRecord { mode: LockMode::Unknown, name: None, ..shared })),
-        (
-            "lock, claiming",
-            lock(LockRecord { mode: LockMode::Free, claiming: true, interest: false, ..exclusive_lock() }),
-        ),
+        ("lock, a home with children", lock(LockRecord { children: 0x8005, ..exclusive_lock() })),
     ]
 }
 
@@ -224,20 +221,19 @@ pub fn any_mailbox() -> impl Strategy<Value = MailboxRecord> {
 
 pub fn any_lock() -> impl Strategy<Value = LockRecord> {
     let holders = proptest::collection::vec(0..1024_u16, 1..40);
-    let rest = (any::<bool>(), any::<bool>(), 0..=1_u64 << 63, any::<u64>());
-    (0..5_u8, "[a-z夜]{1,40}(/[a-z ]{1,40}){0,3}", any_owner(), holders, rest).prop_map(
-        |(shape, name, owner, holders, (interest, sticky, epoch, since_wall_ms))| {
+    let rest = (any::<bool>(), any::<bool>(), any::<u16>(), 0..=1_u64 << 63, any::<u64>());
+    (0..4_u8, "[a-z夜]{1,40}(/[a-z ]{1,40}){0,3}", any_owner(), holders, rest).prop_map(
+        |(shape, name, owner, holders, (interest, sticky, children, epoch, since_wall_ms))| {
             let some: SlotSet = holders.into_iter().map(SlotIndex).collect();
-            let (mode, owner, holders, claiming) = match shape {
-                0 => (LockMode::Free, None, SlotSet::EMPTY, false),
-                1 => (LockMode::Free, Some(owner), SlotSet::EMPTY, true),
-                2 => (LockMode::Exclusive, Some(owner), SlotSet::EMPTY, false),
-                3 => (LockMode::Shared, None, some, false),
-                _ => (LockMode::Unknown, None, some, false),
+            let (mode, owner, holders) = match shape {
+                0 => (LockMode::Free, None, SlotSet::EMPTY),
+                1 => (LockMode::Exclusive, Some(owner), SlotSet::EMPTY),
+                2 => (LockMode::Shared, None, some),
+                _ => (LockMode::Unknown, None, some),
             };
             let name = Some(LockName::new(&name).unwrap());
             let epoch = Epoch(epoch);
-            LockRecord { name, mode, owner, holders, interest, sticky, claiming, epoch, since_wall_ms }
+            LockRecord { name, mode, owner, holders, interest, sticky, children, epoch, since_wall_ms }
         },
     )
 }

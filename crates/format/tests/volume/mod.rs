@@ -25,7 +25,7 @@ const FORMATTED_MS: u64 = 1_795_228_800_000;
 pub const FREE: &str = "freed";
 pub const EXCLUSIVE: &str = "backup/nightly";
 pub const SHARED: &str = "images/golden";
-pub const CLAIMING: &str = "being-made";
+pub const PARENT: &str = "a-home-with-children";
 pub const UNKNOWN: &str = "repaired";
 
 /// A run of zeros of this length or more is written as its length.
@@ -151,7 +151,7 @@ fn fill(volume: &mut Volume) {
     volume
         .put_lock(EXCLUSIVE, LockRecord { mode: LockMode::Exclusive, owner, interest: true, ..none.clone() });
     volume.put_lock(SHARED, LockRecord { mode: LockMode::Shared, holders, ..none.clone() });
-    volume.put_lock(CLAIMING, LockRecord { owner, claiming: true, ..none.clone() });
+    volume.put_lock(PARENT, LockRecord { children: 0x8005, ..none.clone() });
     volume.put_lock(UNKNOWN, LockRecord { mode: LockMode::Unknown, holders, ..none });
 }
 

@@ -1,0 +1,63 @@
+//! I1 and I2: no image is written twice, generations grow, and a shared record changes only by ATS.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use oarlock_block::Lba;
+use oarlock_format::{Standing, stamp_of};
+
+use crate::member::Run;
+use crate::{Effect, Execution, FaultEvent, FaultKind, Observer};
+
+pub struct Images {
+    run: Rc<Run>,
+    written: RefCell<BTreeSet<(Lba, u128)>>,
+}
+
+impl Images {
+    pub fn new(run: Rc<Run>) -> Images {
+        Images { run, written: RefCell::default() }
+    }
+
+    fn swapped(&self, execution: &Execution) {
+        let after = execution.after.as_ref().and_then(|image| stamp_of(image));
+        let Some(after) = after else {
+            self.run.violation("I1", &format!("block {} was swapped for what is no record", execution.lba));
+            return;
+        };
+        if after.lba != execution.lba {
+            self.run.violation("I1", &format!("an image of block {} in block {}", after.lba, execution.lba));
+        }
+        let before = execution.before.as_ref().and_then(|image| stamp_of(image));
+        if before.is_some_and(|before| before.generation >= after.generation) {
+            self.run.violation("I1", &format!("the generation of block {} did not grow", execution.lba));
+        }
+        if !self.written.borrow_mut().insert((execution.lba, after.nonce.0)) {
+            self.run.violation("I1", &format!("an image was written to block {} twice", execution.lba));
+        }
+    }
+}
+
+impl Observer for Images {
+    fn on_execute(&self, execution: &Execution) {
+        match execution.effect {
+            Effect::Swapped => self.swapped(execution),
+            Effect::Written => {
+                let shared = !matches!(self.run.layout.kind_at(execution.lba), Standing::Scratch(_));
+                if shared {
+                    self.run.violation("I2", &format!("block {} was written without an ATS", execution.lba));
+                }
+            }
+            Effect::Read | Effect::Miscompared | Effect::Flushed | Effect::NotExecuted => {}
+        }
+    }
+
+    fn on_fault(&self, fault: &FaultEvent) {
+        if fault.kind == FaultKind::Rollback {
+            // The device forgot what was written; the engine's own images may well be the first again.
+            self.written.borrow_mut().clear();
+            self.run.census.rolled_back.set(true);
+        }
+    }
+}

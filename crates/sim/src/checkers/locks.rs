@@ -1,0 +1,154 @@
+//! One owner at the disk: a lock changes hands only by a release, or from an owner that its slot says is gone; a name
+//! stands in one place; epochs and tokens grow.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use oarlock_block::Lba;
+use oarlock_format::{
+    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing,
+    decode, stamp_of,
+};
+
+use crate::datastore::Template;
+use crate::member::Run;
+use crate::{Effect, Execution, FaultEvent, FaultKind, Image, Observer};
+
+pub struct Locks {
+    run: Rc<Run>,
+    places: RefCell<BTreeMap<LockName, Lba>>,
+    /// The generation of the image under which a name was last taken.
+    taken: RefCell<BTreeMap<LockName, u64>>,
+    /// Which life of a slot last took a share in a lock, or confirmed it by a swap of the record.
+    shares: RefCell<BTreeMap<(Lba, SlotIndex), Incarnation>>,
+}
+
+impl Locks {
+    pub fn new(run: Rc<Run>) -> Locks {
+        Locks { run, places: RefCell::default(), taken: RefCell::default(), shares: RefCell::default() }
+    }
+
+    fn record(lba: Lba, image: &Option<Image>) -> Option<LockRecord> {
+        let place = Place { format_id: Template::FORMAT_ID, lba };
+        image
+            .as_ref()
+            .and_then(|image| decode::<LockRecord>(image, &place).ok())
+            .map(|stamped| stamped.record)
+    }
+
+    fn slot_now(&self, slot: SlotIndex) -> Option<SlotRecord> {
+        let lba = self.run.layout.slot(slot);
+        let place = Place { format_id: Template::FORMAT_ID, lba };
+        decode::<SlotRecord>(&self.run.world.content(lba), &place).ok().map(|stamped| stamped.record)
+    }
+
+    fn swapped(&self, execution: &Execution) {
+        let lba = execution.lba;
+        let Some(after) = Locks::record(lba, &execution.after) else { return };
+        let Some(before) = Locks::record(lba, &execution.before) else { return };
+        let stamp = execution.after.as_ref().and_then(|image| stamp_of(image));
+        let Some(writer) = stamp.and_then(|stamp| stamp.writer.owner()) else { return };
+        if after.epoch < before.epoch {
+            self.wrong(lba, "the epoch went back");
+        }
+        if after.children & before.children != before.children {
+            self.wrong(lba, "a bit of the children's mask was cleared");
+        }
+        self.name_moved(lba, &before, &after);
+        self.owner_changed(lba, &before, &after, writer);
+        self.bits_changed(lba, &before, &after, writer);
+        let generation = stamp.map_or(0, |stamp| stamp.generation.0);
+        self.taken(lba, &before, &after, generation);
+    }
+
+    fn wrong(&self, lba: Lba, message: &str) {
+        self.run.violation("one owner", &format!("lock at block {lba}: {message}"));
+    }
+
+    fn name_moved(&self, lba: Lba, before: &LockRecord, after: &LockRecord) {
+        if before.name == after.name {
+            return;
+        }
+        if before.mode != LockMode::Free {
+            self.wrong(lba, "a held lock was given another name");
+        }
+        let mut places = self.places.borrow_mut();
+        if let Some(name) = &before.name {
+            places.remove(name);
+        }
+        if let Some(name) = &after.name
+            && let Some(other) = places.insert(name.clone(), lba)
+            && other != lba
+        {
+            self.wrong(lba, &format!("the name {name} stands at block {other} too"));
+        }
+    }
+
+    fn owner_changed(&self, lba: Lba, before: &LockRecord, after: &LockRecord, writer: Owner) {
+        let Some(owner) = before.owner else { return };
+        if after.owner == Some(owner) || writer == owner {
+            return;
+        }
+        let gone = self.slot_now(owner.slot).is_some_and(|slot| {
+            let over = matches!(slot.state, SlotState::Free | SlotState::Replayed { .. });
+            slot.incarnation > owner.incarnation || (slot.incarnation == owner.incarnation && over)
+        });
+        if !gone && !self.run.census.rolled_back.get() {
+            let message = format!(
+                "slot {} took it from slot {} incarnation {}, which is not gone",
+                writer.slot, owner.slot, owner.incarnation
+            );
+            self.wrong(lba, &message);
+        }
+    }
+
+    fn bits_changed(&self, lba: Lba, before: &LockRecord, after: &LockRecord, writer: Owner) {
+        if after.holders.contains(writer.slot) {
+            self.shares.borrow_mut().insert((lba, writer.slot), writer.incarnation);
+        }
+        for slot in before.holders.iter().filter(|slot| !after.holders.contains(*slot)) {
+            // Whoever lives in the slot by now took its share by a swap of its own, or does not share.
+            let shared = self.shares.borrow_mut().remove(&(lba, slot));
+            let free = self.slot_now(slot).is_some_and(|record| {
+                record.state == SlotState::Free || shared.is_none_or(|life| record.incarnation > life)
+            });
+            if slot != writer.slot && !free && !self.run.census.rolled_back.get() {
+                self.wrong(
+                    lba,
+                    &format!("slot {} cleared the bit of slot {slot}, which is not free", writer.slot),
+                );
+            }
+        }
+    }
+
+    /// Tokens of a name grow, even where it moved to another position.
+    fn taken(&self, lba: Lba, before: &LockRecord, after: &LockRecord, generation: u64) {
+        let Some(name) = &after.name else { return };
+        if after.epoch == before.epoch || self.run.census.rolled_back.get() {
+            return;
+        }
+        let last = self.taken.borrow_mut().insert(name.clone(), generation);
+        if last.is_some_and(|last| last >= generation) {
+            self.wrong(lba, &format!("{name} was taken with token {generation} after token {last:?}"));
+        }
+    }
+}
+
+impl Observer for Locks {
+    fn on_execute(&self, execution: &Execution) {
+        if execution.effect == Effect::Swapped
+            && matches!(self.run.layout.kind_at(execution.lba), Standing::Lock(_))
+        {
+            self.swapped(execution);
+        }
+    }
+
+    fn on_fault(&self, fault: &FaultEvent) {
+        if fault.kind == FaultKind::Rollback {
+            self.places.borrow_mut().clear();
+            self.taken.borrow_mut().clear();
+            self.shares.borrow_mut().clear();
+        }
+    }
+}

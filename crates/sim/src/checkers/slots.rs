@@ -1,0 +1,158 @@
+//! I4, I5, I6: a slot goes from state to state as it must, nobody is fenced within his lease, and nothing of a host lands
+//! once its slot says that it was cut off.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use oarlock_format::{
+    FenceReason, Place, SlotIndex, SlotRecord, SlotState, Standing, Writer, decode, stamp_of,
+};
+
+use crate::census::LifeKey;
+use crate::member::Run;
+use crate::scenario::Theme;
+use crate::{Effect, Execution, Image, Observer};
+
+pub struct Slots {
+    run: Rc<Run>,
+    /// Which process lives, or lived, in which slot in which incarnation.
+    lives: RefCell<BTreeMap<(SlotIndex, u64), LifeKey>>,
+    /// Processes that a slot says are cut off.
+    cut_off: RefCell<BTreeSet<LifeKey>>,
+}
+
+impl Slots {
+    pub fn new(run: Rc<Run>) -> Slots {
+        Slots { run, lives: RefCell::default(), cut_off: RefCell::default() }
+    }
+
+    fn record(&self, execution: &Execution, image: &Option<Image>) -> Option<SlotRecord> {
+        let format_id = crate::datastore::Template::FORMAT_ID;
+        let place = Place { format_id, lba: execution.lba };
+        image
+            .as_ref()
+            .and_then(|image| decode::<SlotRecord>(image, &place).ok())
+            .map(|stamped| stamped.record)
+    }
+
+    fn swapped(&self, slot: SlotIndex, execution: &Execution) {
+        let before = self.record(execution, &execution.before);
+        let (Some(before), Some(after)) = (before, self.record(execution, &execution.after)) else {
+            return;
+        };
+        let life = (execution.command.host, execution.command.life);
+        let writer = execution.after.as_ref().and_then(|image| stamp_of(image)).map(|stamp| stamp.writer);
+        if let Err(wrong) = lawful(slot, &before, &after, writer) {
+            self.run.violation("I5", &format!("slot {slot}: {wrong}"));
+        }
+        match after.state {
+            SlotState::Live => {
+                self.lives.borrow_mut().entry((slot, after.incarnation.0)).or_insert(life);
+            }
+            SlotState::Fenced { reason, .. } if before.state == SlotState::Live => {
+                self.fenced(slot, &before, reason, life);
+            }
+            SlotState::CutOff { .. } => self.cut(slot, &after, life),
+            _ => {}
+        }
+    }
+
+    fn fenced(&self, slot: SlotIndex, victim: &SlotRecord, reason: FenceReason, fencer: LifeKey) {
+        let Some(life) = self.lives.borrow().get(&(slot, victim.incarnation.0)).copied() else { return };
+        if life == fencer {
+            // A process whose join failed buries what it wrote itself.
+            return;
+        }
+        if self.run.scenario.theme == Theme::Stalls && reason == FenceReason::Watched {
+            let message = format!("slot {slot} was fenced, though only the device stalled");
+            self.run.violation("no fence in a stall", &message);
+        }
+        let proved = matches!(reason, FenceReason::DeathProved | FenceReason::FormerLife);
+        if proved && self.is_present(life) {
+            self.run
+                .violation("I4", &format!("slot {slot} was fenced as dead, and {}.{} lives", life.0, life.1));
+        }
+        let within = self.run.census.member(life).is_some_and(|member| member.believes_in_its_lease());
+        if reason == FenceReason::Watched && within && !self.run.census.rolled_back.get() {
+            let message = format!("slot {slot} was fenced within the lease of {}.{}", life.0, life.1);
+            self.run.violation("I4", &message);
+        }
+    }
+
+    fn cut(&self, slot: SlotIndex, victim: &SlotRecord, fencer: LifeKey) {
+        let Some(life) = self.lives.borrow().get(&(slot, victim.incarnation.0)).copied() else { return };
+        if life == fencer {
+            return;
+        }
+        let in_flight = self.run.world.writes_in_flight(life.0, life.1);
+        if self.is_present(life) || in_flight > 0 {
+            let message = format!(
+                "slot {slot} was written down as cut off, while {}.{} {} and has {in_flight} writes in flight",
+                life.0,
+                life.1,
+                if self.is_present(life) { "lives" } else { "is dead" }
+            );
+            self.run.violation("I6", &message);
+        }
+        self.cut_off.borrow_mut().insert(life);
+    }
+
+    fn is_present(&self, life: LifeKey) -> bool {
+        self.run.world.present_life(life.0).is_some_and(|present| present.life() == life.1)
+    }
+}
+
+impl Observer for Slots {
+    fn on_execute(&self, execution: &Execution) {
+        if !matches!(execution.effect, Effect::Swapped | Effect::Written) {
+            return;
+        }
+        let life = (execution.command.host, execution.command.life);
+        if self.cut_off.borrow().contains(&life) {
+            let message = format!("{} of {}.{} landed after its cut-off", execution.command, life.0, life.1);
+            self.run.violation("I6", &message);
+        }
+        if let Standing::Slot(slot) = self.run.layout.kind_at(execution.lba) {
+            self.swapped(slot, execution);
+        }
+    }
+}
+
+/// Whether a slot may go from one record to the other (R11).
+fn lawful(
+    slot: SlotIndex,
+    before: &SlotRecord,
+    after: &SlotRecord,
+    writer: Option<Writer>,
+) -> Result<(), String> {
+    let by_owner = writer
+        .and_then(Writer::owner)
+        .is_some_and(|owner| owner.slot == slot && owner.incarnation == before.incarnation);
+    let claimed = after.incarnation == before.incarnation.next();
+    let same = after.incarnation == before.incarnation;
+    let lawful = match (before.state, after.state) {
+        (SlotState::Free, SlotState::Live) => claimed,
+        (SlotState::Free, SlotState::Free) => same,
+        (SlotState::Live, SlotState::Live) => {
+            same && (by_owner || (after.asked && writer == Some(Writer::Tool)))
+        }
+        (SlotState::Live, SlotState::Free) => same && by_owner,
+        (SlotState::Live, SlotState::Fenced { .. })
+        | (SlotState::Fenced { .. }, SlotState::CutOff { .. })
+        | (SlotState::CutOff { .. } | SlotState::Replaying { .. }, SlotState::Replaying { .. })
+        | (SlotState::Replaying { .. }, SlotState::Replayed { .. })
+        | (SlotState::Replayed { .. }, SlotState::Free) => same,
+        _ => false,
+    };
+    if lawful {
+        return Ok(());
+    }
+    Err(format!(
+        "{} incarnation {} became {} incarnation {} by {writer:?}",
+        before.state.name(),
+        before.incarnation,
+        after.state.name(),
+        after.incarnation
+    ))
+}

@@ -1,0 +1,152 @@
+//! A formatted datastore, made once by the engine's own `create` in a calm world, and copied into each seed's world.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use oarlock_block::{BlockCount, BlockSize, ByteCount, Clock, CutOff, Device, Geometry, Lba, Random};
+use oarlock_engine::{CreateRequest, World as Parts, create};
+use oarlock_format::{FormatId, Label, Layout, Stamped, Superblock, Timing};
+
+use crate::scenario::range;
+use crate::{Handle, HostLife, HostSetup, Image, Lane, TrueTime, World, WorldOptions};
+
+/// The blocks of a fresh datastore.
+pub struct Template {
+    /// Its superblock.
+    pub superblock: Stamped<Superblock>,
+    blocks: Vec<(Lba, Image)>,
+}
+
+thread_local! {
+    static MADE: RefCell<BTreeMap<(u16, Duration), Rc<Template>>> = RefCell::default();
+}
+
+/// Hosts for which the small device is large enough.
+const FEW_HOSTS: u16 = 12;
+
+impl Template {
+    /// The format id of every simulated datastore of few hosts, so that names with one home can be found beforehand.
+    pub const FORMAT_ID: FormatId = FormatId(0x5eed_0a71_0cc5_1e7e_5eed_0a71_0cc5_1e7e);
+
+    /// The device: 64 MiB for a few hosts, 1 GiB for more.
+    #[must_use]
+    pub fn geometry(hosts: u16) -> Geometry {
+        let megabytes = if hosts <= FEW_HOSTS { 64 } else { 1024 };
+        Geometry {
+            block_size: BlockSize::B512,
+            physical_block: ByteCount(512),
+            blocks: BlockCount(megabytes * 2048),
+        }
+    }
+
+    /// Slots for so many hosts and a few former lives of theirs.
+    fn slots(hosts: u16) -> u16 {
+        if hosts <= FEW_HOSTS { 16 } else { (hosts + 64).min(1024) }
+    }
+
+    /// The positions of named locks on the small device.
+    #[must_use]
+    pub fn lock_positions() -> u32 {
+        Template::of(1, Timing::DEFAULT).layout().lock_positions()
+    }
+
+    /// Where the lock records stand on the small device.
+    #[must_use]
+    pub fn lock_range() -> (Lba, Lba) {
+        let layout = Template::of(1, Timing::DEFAULT).layout();
+        range(layout.locks.start, layout.locks.blocks)
+    }
+
+    /// The layout.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.superblock.record.layout
+    }
+
+    /// The template for so many hosts and this timing; made once on each thread.
+    #[must_use]
+    pub fn of(hosts: u16, timing: Timing) -> Rc<Template> {
+        let slots = Template::slots(hosts);
+        let known = MADE.with_borrow(|made| made.get(&(slots, timing.lease)).cloned());
+        known.unwrap_or_else(|| {
+            let template = Rc::new(Template::make(hosts, timing));
+            MADE.with_borrow_mut(|made| made.insert((slots, timing.lease), Rc::clone(&template)));
+            template
+        })
+    }
+
+    fn make(hosts: u16, timing: Timing) -> Template {
+        let mut options = WorldOptions::calm(0);
+        options.geometry = Template::geometry(hosts);
+        let world = World::seeded(options);
+        let life = world.start_life(world.add_host(HostSetup::OVERSEER));
+        let mut parts = parts(&life);
+        parts.random = Rc::new(FirstNonce {
+            id: Template::FORMAT_ID,
+            rest: Rc::clone(&parts.random),
+            used: false.into(),
+        });
+        let Ok(label) = Label::new("sim") else { unreachable!("a constant is a label") };
+        let request = CreateRequest {
+            label,
+            slots: Template::slots(hosts),
+            cluster_size: ByteCount(64 << 10),
+            timing,
+            force: false,
+        };
+        let limit = TrueTime::from_start(Duration::from_secs(600));
+        let (made, _) =
+            world.run_to_end(&life, limit, async move { create(&parts, &request, &|_, _| {}).await });
+        let superblock = match made {
+            Some(Ok(superblock)) => superblock,
+            other => panic!("the simulated device could not be formatted: {other:?}"),
+        };
+        let blocks = copy(&world, &superblock.record.layout);
+        Template { superblock, blocks }
+    }
+
+    /// Puts the datastore on a world's device.
+    pub fn put(&self, world: &Handle) {
+        for (lba, image) in &self.blocks {
+            world.put_content(*lba, image);
+        }
+    }
+}
+
+/// Every block of the superblocks, slots, mailboxes and locks.
+fn copy(world: &Handle, layout: &Layout) -> Vec<(Lba, Image)> {
+    let regions = [layout.slots, layout.locks, layout.shadow];
+    let records = regions.iter().flat_map(|region| region.start.0..region.start.plus(region.blocks).0);
+    std::iter::once(0).chain(records).map(|lba| (Lba(lba), world.content(Lba(lba)))).collect()
+}
+
+/// The parts of one life, as the engine takes them.
+#[must_use]
+pub fn parts(life: &HostLife) -> Parts {
+    Parts {
+        device: Rc::new(life.device(Lane::Work)) as Rc<dyn Device>,
+        beat_device: Rc::new(life.device(Lane::Beat)) as Rc<dyn Device>,
+        cut_off: Rc::new(life.cut_off()) as Rc<dyn CutOff>,
+        clock: Rc::new(life.clock()) as Rc<dyn Clock>,
+        random: Rc::new(life.random()) as Rc<dyn Random>,
+    }
+}
+
+/// Randomness whose first nonce is given: `create` draws the format id first.
+struct FirstNonce {
+    id: FormatId,
+    rest: Rc<dyn Random>,
+    used: std::cell::Cell<bool>,
+}
+
+impl Random for FirstNonce {
+    fn nonce(&self) -> u128 {
+        if self.used.replace(true) { self.rest.nonce() } else { self.id.0 }
+    }
+
+    fn bits(&self) -> u64 {
+        self.rest.bits()
+    }
+}

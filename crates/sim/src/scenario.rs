@@ -1,0 +1,191 @@
+//! The scenario: what one seed stands for: how many hosts, which faults, how long, which promises are checked.
+
+use std::time::Duration;
+
+use oarlock_block::{BlockCount, Lba};
+use oarlock_format::{LockName, Timing, home};
+
+use crate::datastore::Template;
+use crate::{Fault, FaultKind, FaultPlan, Span, TrueTime, WorldOptions};
+
+/// What a seed's run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// A few kinds of ordinary faults, drawn from the seed.
+    Ordinary,
+    /// Only stalls of the fabric and of the device: nobody may be fenced (R6).
+    Stalls,
+    /// Machines whose clocks stand still, besides the ordinary (R10).
+    Frozen,
+    /// Reads that show an earlier content, besides the ordinary (R2).
+    StaleReads,
+    /// The device goes back in time once (R2).
+    Rollback,
+    /// Bits of lock records rot.
+    Rot,
+    /// Two hosts have one name (R30).
+    Twins,
+    /// Many names that share one window of the table.
+    Crowded,
+    /// Locks that are kept beyond their use (R26).
+    Sticky,
+    /// Many restarts and clean leaves.
+    Restless,
+}
+
+impl Theme {
+    /// The theme of a seed: half of all seeds are ordinary.
+    fn of(seed: u64) -> Theme {
+        match seed % 20 {
+            10 => Theme::Stalls,
+            11 => Theme::Frozen,
+            12 => Theme::StaleReads,
+            13 => Theme::Rollback,
+            14 => Theme::Rot,
+            15 => Theme::Twins,
+            16 => Theme::Crowded,
+            17 => Theme::Sticky,
+            18 | 19 => Theme::Restless,
+            _ => Theme::Ordinary,
+        }
+    }
+
+    /// Whether what users write under a lock is checked: not where reads of it may be old, or all of it is.
+    #[must_use]
+    pub fn guards_data(self) -> bool {
+        !matches!(self, Theme::StaleReads | Theme::Rollback)
+    }
+}
+
+/// One seed's run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The seed.
+    pub seed: u64,
+    /// What it is about.
+    pub theme: Theme,
+    /// How many hosts.
+    pub hosts: u16,
+    /// Users on each host.
+    pub users_per_host: u16,
+    /// The locks that they fight for.
+    pub locks: Vec<LockName>,
+    /// Beat, lease, watch, hold.
+    pub timing: Timing,
+    /// How long faults happen.
+    pub faults_for: Duration,
+    /// How long it goes on without faults, for what must become good again.
+    pub calm_for: Duration,
+}
+
+/// Hosts of a seed, where the caller asks for no number.
+const HOSTS: [u16; 8] = [2, 2, 3, 3, 3, 4, 4, 5];
+
+impl Scenario {
+    /// The scenario of a seed; `hosts` overrides the number of hosts.
+    #[must_use]
+    pub fn of(seed: u64, hosts: Option<u16>) -> Scenario {
+        let theme = Theme::of(seed);
+        let mixed = crate::choices::mix(seed, &[0x5c]);
+        let fast = mixed.is_multiple_of(2);
+        let timing = if fast { fast_timing() } else { Timing::DEFAULT };
+        let index = usize::try_from(mixed >> 8 & 7).unwrap_or(0);
+        let locks = match theme {
+            Theme::Crowded => crowded_names(20),
+            _ => (0..1 + (mixed >> 16) % 3).map(|number| lock_name(&format!("lock/{number}"))).collect(),
+        };
+        Scenario {
+            seed,
+            theme,
+            hosts: hosts.unwrap_or(HOSTS[index]).max(1),
+            users_per_host: 1 + u16::try_from((mixed >> 24) % 2).unwrap_or(0),
+            locks,
+            timing,
+            faults_for: if fast { Duration::from_secs(40) } else { Duration::from_secs(120) },
+            // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
+            calm_for: timing.watch * 5 + Duration::from_secs(15),
+        }
+    }
+
+    /// When faults end.
+    #[must_use]
+    pub fn faults_end(&self) -> TrueTime {
+        TrueTime::from_start(self.faults_for)
+    }
+
+    /// When the run ends.
+    #[must_use]
+    pub fn end(&self) -> TrueTime {
+        self.faults_end().plus(self.calm_for)
+    }
+
+    /// The world's options.
+    #[must_use]
+    pub fn options(&self, trace_entries: usize) -> WorldOptions {
+        let mut options = WorldOptions::calm(self.seed).with_faults(self.faults());
+        options.geometry = Template::geometry(self.hosts);
+        options.trace_entries = trace_entries;
+        options
+    }
+
+    fn faults(&self) -> FaultPlan {
+        let seed = self.seed;
+        let mut plan = match self.theme {
+            Theme::Ordinary | Theme::Twins | Theme::Crowded | Theme::Sticky => {
+                FaultPlan::draw(seed, FaultKind::ORDINARY)
+            }
+            Theme::Stalls => {
+                let mut plan = FaultPlan::draw(seed, &[]);
+                for kind in [FaultKind::DeviceStall, FaultKind::FabricStall] {
+                    let gap = Span::milliseconds(3_000, 30_000);
+                    plan.set(kind, Fault::NONE.every(gap).lasting(Span::milliseconds(10, 60_000)));
+                }
+                plan
+            }
+            Theme::Frozen => {
+                FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::FrozenMachine])
+            }
+            Theme::StaleReads => {
+                FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::StaleRead])
+            }
+            Theme::Rollback => {
+                let mut plan = FaultPlan::draw(seed, &[]);
+                let fault = Fault::NONE.every(Span::milliseconds(5_000, 30_000)).times(1);
+                plan.set(FaultKind::Rollback, fault.lasting(Span::milliseconds(3_000, 20_000)));
+                plan
+            }
+            Theme::Rot => FaultPlan::draw(seed, &[FaultKind::Crash]).with_usual(&[FaultKind::BitRot]),
+            Theme::Restless => FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::Crash]),
+        };
+        plan.rot_range = Template::lock_range();
+        plan.stop_at = self.faults_end();
+        plan
+    }
+}
+
+/// Beats of 200 ms and a lease of a second: ten times as much happens in the same simulated time.
+#[must_use]
+pub fn fast_timing() -> Timing {
+    let lease = Duration::from_secs(1);
+    Timing { beat: Duration::from_millis(200), lease, watch: Timing::watch_for(lease), ..Timing::DEFAULT }
+}
+
+pub(crate) fn lock_name(text: &str) -> LockName {
+    match LockName::new(text) {
+        Ok(name) => name,
+        Err(error) => panic!("a workload's lock has no proper name: {error}"),
+    }
+}
+
+/// So many names with one home, found by trying.
+fn crowded_names(count: usize) -> Vec<LockName> {
+    let (format_id, positions) = (Template::FORMAT_ID, Template::lock_positions());
+    let wanted = home(&format_id, &lock_name("crowd/0"), positions);
+    let names = (0_u32..).map(|number| lock_name(&format!("crowd/{number}")));
+    names.filter(|name| home(&format_id, name, positions) == wanted).take(count).collect()
+}
+
+/// The range of blocks from `start`, as a pair of addresses.
+pub(crate) fn range(start: Lba, blocks: BlockCount) -> (Lba, Lba) {
+    (start, start.plus(blocks))
+}

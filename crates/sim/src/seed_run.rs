@@ -1,0 +1,220 @@
+//! One seed, one run: the datastore, the members, the users, the checkers; and what came of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use oarlock_block::Lba;
+use oarlock_engine::HostState;
+use oarlock_format::{SlotRecord, SlotState};
+
+use crate::census::Census;
+use crate::datastore::Template;
+use crate::member::{Run, keep_alive};
+use crate::scenario::{Scenario, Theme};
+use crate::{Ended, FaultKind, HostSetup, World, checkers};
+
+/// What is wrong with a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The seed.
+    pub seed: u64,
+    /// Which invariant is broken.
+    pub invariant: String,
+    /// How.
+    pub message: String,
+}
+
+/// What one seed came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedReport {
+    /// The seed.
+    pub seed: u64,
+    /// Simulated time of all hosts together.
+    pub host_time: Duration,
+    /// Commands to the device.
+    pub commands: u64,
+    /// Locks taken.
+    pub acquired: u64,
+    /// Faults that happened.
+    pub faults: u64,
+    /// Number that another run of the seed must give, too.
+    pub fingerprint: u64,
+    /// What is wrong, if anything is.
+    pub found: Option<Found>,
+    /// The last things that happened, where they were asked for.
+    pub trace: String,
+}
+
+/// Runs a seed; a panic in it is a finding like any other.
+#[must_use]
+pub fn run_seed(seed: u64, hosts: Option<u16>, trace_entries: usize) -> SeedReport {
+    let scenario = Scenario::of(seed, hosts);
+    let caught = catch_unwind(AssertUnwindSafe(|| run_scenario(&scenario, trace_entries)));
+    caught.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let message = text.unwrap_or_else(|| "a panic without words".to_owned());
+        let found = Found { seed, invariant: "I12".to_owned(), message: format!("panicked: {message}") };
+        SeedReport {
+            seed,
+            host_time: Duration::ZERO,
+            commands: 0,
+            acquired: 0,
+            faults: 0,
+            fingerprint: 0,
+            found: Some(found),
+            trace: String::new(),
+        }
+    })
+}
+
+/// Runs a scenario in a world of its own.
+#[must_use]
+pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
+    let world = World::seeded(scenario.options(trace_entries));
+    let template = Template::of(scenario.hosts, scenario.timing);
+    template.put(&world);
+    let run = Rc::new(Run {
+        world: world.handle(),
+        scenario: scenario.clone(),
+        census: Rc::new(Census::default()),
+        layout: template.layout(),
+    });
+    for checker in checkers::all(&run) {
+        world.observe(checker);
+    }
+    let overseer = world.start_life(world.add_host(HostSetup::OVERSEER));
+    for number in 0..scenario.hosts {
+        let host = world.add_host(HostSetup::MEMBER);
+        overseer.spawn(keep_alive(Rc::clone(&run), host, number));
+    }
+    let ended = world.run_until(scenario.end());
+    let found = world.violation().map(|violation| found_of(scenario.seed, &violation.what));
+    let found = found.or_else(|| afterwards(&run, ended));
+    report(&run, found)
+}
+
+fn found_of(seed: u64, what: &str) -> Found {
+    let (invariant, message) = what.split_once(": ").unwrap_or(("?", what));
+    Found { seed, invariant: invariant.to_owned(), message: message.to_owned() }
+}
+
+/// What must be so once faults have stopped for long: every host lives, every lock was got again.
+fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
+    let seed = run.scenario.seed;
+    let found =
+        |invariant: &str, message: String| Some(Found { seed, invariant: invariant.to_owned(), message });
+    if ended != Ended::Limit {
+        return found("liveness", format!("the run ended by itself: {ended:?}"));
+    }
+    if matches!(run.scenario.theme, Theme::Rot) {
+        // Records that rotted are refused until somebody repairs them: who needs them waits.
+        return None;
+    }
+    for number in 0..run.scenario.hosts {
+        let host = crate::HostIndex(number + 1);
+        let member = run.world.present_life(host).and_then(|life| run.census.member((host, life.life())));
+        let twin = run.scenario.theme == Theme::Twins;
+        match member {
+            Some(member) if member.host.status().state == HostState::Live => {}
+            Some(member) => {
+                return found(
+                    "liveness",
+                    format!("{host} is {} long after the faults", member.host.status().state.name()),
+                );
+            }
+            None if twin => {}
+            None => return found("liveness", format!("{host} has not joined long after the faults")),
+        }
+    }
+    if let Some(wrong) = two_of_one_name(run) {
+        return found("R30", wrong);
+    }
+    let settled = run.scenario.faults_end().plus(run.scenario.timing.watch * 3 + Duration::from_secs(10));
+    if run.scenario.locks.len() <= 3 {
+        for lock in 0..run.scenario.locks.len() {
+            if run.census.last_grant_of(lock).is_none_or(|last| last < settled) {
+                let last = run.census.last_grant_of(lock);
+                return found(
+                    "liveness",
+                    format!("lock {lock} was last got at {last:?}, and never after the faults"),
+                );
+            }
+        }
+    }
+    None
+}
+
+fn two_of_one_name(run: &Run) -> Option<String> {
+    let slots: Vec<SlotRecord> = (0..run.layout.slot_count())
+        .filter_map(|index| {
+            let lba = run.layout.slot(oarlock_format::SlotIndex(index));
+            let place = oarlock_format::Place { format_id: Template::FORMAT_ID, lba };
+            oarlock_format::decode::<SlotRecord>(&run.world.content(lba), &place).ok()
+        })
+        .map(|stamped| stamped.record)
+        .filter(|record| record.state == SlotState::Live)
+        .collect();
+    let name = slots.iter().enumerate().find_map(|(index, slot)| {
+        slots[index + 1..].iter().any(|other| other.name == slot.name).then(|| slot.name.clone()).flatten()
+    })?;
+    Some(format!("two live slots are called {name} at the end"))
+}
+
+fn report(run: &Run, found: Option<Found>) -> SeedReport {
+    let statistics = run.world.statistics();
+    let lasted = run.world.now().since_start();
+    SeedReport {
+        seed: run.scenario.seed,
+        host_time: lasted * u32::from(run.scenario.hosts),
+        commands: statistics.commands,
+        acquired: run.census.acquired.get(),
+        faults: FaultKind::ALL.iter().map(|kind| statistics.faults_of(*kind)).sum(),
+        fingerprint: run.world.fingerprint(),
+        found,
+        trace: run.world.trace(&|lba: Lba, bytes: &[u8]| describe(run, lba, bytes)),
+    }
+}
+
+/// A record in a few words, for the trace.
+fn describe(run: &Run, lba: Lba, bytes: &[u8]) -> String {
+    use oarlock_format::{LockRecord, Place, Standing, decode};
+    let place = Place { format_id: Template::FORMAT_ID, lba };
+    match run.layout.kind_at(lba) {
+        Standing::Slot(_) => match decode::<SlotRecord>(bytes, &place) {
+            Ok(slot) => format!(
+                "{} i{} g{} by {}",
+                slot.record.state.name(),
+                slot.record.incarnation,
+                slot.stamp.generation,
+                writer(&slot.stamp)
+            ),
+            Err(error) => error.to_string(),
+        },
+        Standing::Lock(_) => match decode::<LockRecord>(bytes, &place) {
+            Ok(lock) => format!(
+                "{} {} owner {} holders {:?}{} g{} by {}",
+                lock.record.name.map_or_else(|| "-".to_owned(), |name| name.to_string()),
+                lock.record.mode.name(),
+                lock.record
+                    .owner
+                    .map_or_else(|| "-".to_owned(), |owner| format!("s{}i{}", owner.slot, owner.incarnation)),
+                lock.record.holders.iter().map(|slot| slot.0).collect::<Vec<_>>(),
+                if lock.record.interest { " interest" } else { "" },
+                lock.stamp.generation,
+                writer(&lock.stamp)
+            ),
+            Err(error) => error.to_string(),
+        },
+        Standing::Scratch(_) => format!("counter {}", crate::user::counter(bytes)),
+        _ => String::new(),
+    }
+}
+
+fn writer(stamp: &oarlock_format::Stamp) -> String {
+    match stamp.writer {
+        oarlock_format::Writer::Tool => "tool".to_owned(),
+        oarlock_format::Writer::Host(owner) => format!("s{}i{}", owner.slot, owner.incarnation),
+    }
+}

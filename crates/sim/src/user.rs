@@ -1,0 +1,157 @@
+//! Users: what fights for the locks on each host, and writes under them what no two owners may write.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use oarlock_block::{Clock, Device, Lba, Random};
+use oarlock_engine::{Guard, Host, HostState, LockPolicy, Want};
+
+use crate::census::Grant;
+use crate::member::Run;
+use crate::scenario::Theme;
+use crate::{HostLife, Lane, SimRandom};
+
+/// One user of locks on one host.
+pub struct User {
+    /// The run.
+    pub run: Rc<Run>,
+    /// The process that it lives in.
+    pub life: HostLife,
+    /// The process's engine.
+    pub host: Host,
+    /// Its own randomness.
+    pub random: SimRandom,
+}
+
+/// Takes one lock after the other until the process ends.
+pub async fn use_locks(user: User) {
+    let clock = user.life.clock();
+    loop {
+        let pause = user.run.between(0, 2_000);
+        clock.sleep_until(clock.now().plus(pause)).await;
+        let lock = usize::try_from(user.random.below(user.run.scenario.locks.len() as u64)).unwrap_or(0);
+        let want = if user.random.below(4) == 0 { Want::Shared } else { Want::Exclusive };
+        if use_once(&user, lock, want).await == Next::Stop {
+            return;
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Again,
+    Stop,
+}
+
+async fn use_once(user: &User, lock: usize, want: Want) -> Next {
+    let run = &user.run;
+    let clock = user.life.clock();
+    let deadline = clock.now().plus(run.between(500, 40_000));
+    let policy = LockPolicy { sticky: run.scenario.theme == Theme::Sticky && lock == 0 };
+    let name = &run.scenario.locks[lock];
+    let guard = match user.host.lock_with(name, want, policy, deadline).await {
+        Ok(guard) => guard,
+        Err(error) => {
+            run.world.note(Some(user.life.host()), &format!("{name} not got: {error}"));
+            let over = matches!(user.host.status().state, HostState::Stopped(_) | HostState::Left);
+            return if over { Next::Stop } else { Next::Again };
+        }
+    };
+    let life = (user.life.host(), user.life.life());
+    // A sticky lock is given out again under the image that took it: its token does not grow by use.
+    let token = if policy.sticky { 0 } else { guard.token() };
+    let grant = Grant { lock, want, life, token };
+    let (number, wrong) = run.census.granted(&run.world, grant);
+    run.world.note(Some(life.0), &format!("{name} granted, {want:?}, token {}", guard.token()));
+    if let Some(wrong) = wrong.filter(|wrong| !policy.sticky || !wrong.contains("after token")) {
+        run.violation("one owner", &wrong);
+        return Next::Stop;
+    }
+    let mut stuck = false;
+    if want == Want::Exclusive && run.scenario.theme.guards_data() {
+        stuck = !count_under_lock(user, &guard, lock).await;
+    }
+    clock.sleep_until(clock.now().plus(run.between(0, 1_500))).await;
+    if stuck {
+        // A write without an answer may land at any time: whoever sent it must not give up the lock (R21). The
+        // process ends, and the cut-off waits for the write.
+        run.world.note(Some(life.0), "a write has no answer: the process ends");
+        run.census.ended(life);
+        run.world.stop_life(life.0);
+        return Next::Stop;
+    }
+    run.census.released(number);
+    run.world.note(Some(life.0), &format!("{name} released"));
+    if user.random.below(3) == 0 {
+        drop(guard);
+    } else {
+        guard.release().await;
+    }
+    Next::Again
+}
+
+/// The block that a lock's owner counts in.
+#[must_use]
+pub fn counter_of(run: &Run, lock: usize) -> Lba {
+    run.layout.scratch(lock as u64)
+}
+
+/// Reads a counter and writes it back one higher, a few times, as long as the lock holds. False where a write got no
+/// answer.
+async fn count_under_lock(user: &User, guard: &Guard, lock: usize) -> bool {
+    let lba = counter_of(&user.run, lock);
+    let device = user.life.device(Lane::Work);
+    for _ in 0..=user.random.below(2) {
+        let mut block = [0; 512];
+        let read = in_time(user, device.read(lba, &mut block)).await;
+        if !matches!(read, Some(Ok(()))) {
+            return true;
+        }
+        let value = counter(&block);
+        let next = counter_block(value + 1, value);
+        if !guard.holds() {
+            return true;
+        }
+        if in_time(user, device.write(lba, &next)).await.is_none() {
+            return false;
+        }
+    }
+    true
+}
+
+async fn in_time<T>(user: &User, future: impl Future<Output = T>) -> Option<T> {
+    let clock = user.life.clock();
+    let patience = (user.run.scenario.timing.lease * 2).max(Duration::from_secs(10));
+    let sleep = clock.sleep_until(clock.now().plus(patience));
+    futures::pin_mut!(future);
+    match select(future, sleep).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
+    }
+}
+
+/// The value in a counter block.
+#[must_use]
+pub fn counter(block: &[u8]) -> u64 {
+    field(block, 0)
+}
+
+/// The value that a counter block was made from.
+#[must_use]
+pub fn counter_base(block: &[u8]) -> u64 {
+    field(block, 8)
+}
+
+fn field(block: &[u8], offset: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&block[offset..offset + 8]);
+    u64::from_le_bytes(bytes)
+}
+
+fn counter_block(value: u64, base: u64) -> [u8; 512] {
+    let mut block = [0; 512];
+    block[..8].copy_from_slice(&value.to_le_bytes());
+    block[8..16].copy_from_slice(&base.to_le_bytes());
+    block
+}
