@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::HostError;
 use crate::surroundings::{clock, world_of};
 
+/// A watch and a hold that are long enough for every lease that is short enough.
+const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What device calls a datastore of ours; the engine says more of it, and knows whether anybody lives there.
 const OURS: &str = "an Oarlock datastore";
 
@@ -64,13 +67,12 @@ impl FormatOptions {
     }
 
     fn timing(&self) -> Result<Timing, CreateError> {
-        let timing = Timing {
-            beat: self.beat,
-            lease: self.lease,
-            watch: self.watch.unwrap_or_else(|| Timing::watch_for(self.lease)),
-            hold: self.hold,
-            drain: self.drain,
-        };
+        let patient =
+            Timing { beat: self.beat, lease: self.lease, watch: PATIENCE, hold: PATIENCE, drain: self.drain };
+        // First all but watch and hold: a lease that makes no sense has no watch.
+        patient.check()?;
+        let watch = self.watch.unwrap_or_else(|| Timing::watch_for(self.lease));
+        let timing = Timing { watch, hold: self.hold, ..patient };
         timing.check()?;
         Ok(timing)
     }
@@ -269,7 +271,7 @@ mod tests {
         let path = folder.path().join("pool.img");
         for wrong in [
             FormatOptions { beat: Duration::from_secs(9), ..options() },
-            FormatOptions { lease: Duration::from_secs(u64::MAX / 1000), ..options() },
+            FormatOptions { lease: Duration::from_secs(1 << 40), ..options() },
             FormatOptions { lease: Duration::ZERO, beat: Duration::ZERO, ..options() },
             FormatOptions { watch: Some(Duration::from_secs(10)), ..options() },
             FormatOptions { hold: Duration::from_secs(10), ..options() },

@@ -30,6 +30,7 @@ pub use error::HostError;
 pub use folders::{Folders, FoundSocket};
 pub use format::{FormatOptions, Formatted, format};
 pub use lost::{Lost, boot_time_ns};
+pub use oarlock_engine::{Ended, StopReason, Want};
 pub use record::{EVENTS_KEPT_MAX, EventLog, Follower, Recorder};
 pub use request::{Engine, HeldLock, LOCKS_MAX, REQUESTS_MAX};
 pub use routes::openapi_document;
