@@ -123,14 +123,11 @@ impl Guarded {
     /// SIGTERM, and SIGKILL after the grace that is left; at once where the host is gone, for then another may take the
     /// lock at once.
     fn kill(&mut self, api: &Api, lease: Duration) {
-        let until = Instant::now() + GRACE.min(lease / LEASE_PART_LEFT);
-        if Api::connect(api.path()).is_ok() {
+        let until = Instant::now() + GRACE.min((lease / LEASE_PART_LEFT).saturating_sub(LOOK));
+        let left = || until.saturating_duration_since(Instant::now());
+        if host_lives(api, left()) {
             self.signal(Signal::TERM);
-            let mut ended = false;
-            while !ended && Instant::now() < until {
-                let left = until.saturating_duration_since(Instant::now());
-                ended = matches!(self.news.recv_timeout(left), Ok(News::Ended));
-            }
+            while !left().is_zero() && !matches!(self.news.recv_timeout(left()), Ok(News::Ended)) {}
         }
         // The command's own children may have outlived it.
         self.signal(Signal::KILL);
@@ -150,6 +147,16 @@ impl Guarded {
         let _ = self.watchman.wait();
         status
     }
+}
+
+/// Whether anybody listens at the host's socket; asked on a thread of its own, because a stopped host's may not answer.
+fn host_lives(api: &Api, limit: Duration) -> bool {
+    let (sender, answer) = channel();
+    let path = api.path().to_owned();
+    let asked = thread("oarlock-glance", move || {
+        let _ = sender.send(Api::connect(&path).is_ok());
+    });
+    asked.is_ok() && answer.recv_timeout(limit).unwrap_or(false)
 }
 
 /// A command whose guard is not complete: it does not outlive an error on the way.

@@ -31,3 +31,25 @@ impl Drop for OwnFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_kept_goes_and_one_that_was_there_is_never_owned() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for kept in [false, true] {
+            let own = OwnFile::if_absent(&path).unwrap();
+            std::fs::write(&path, b"x").unwrap();
+            if kept {
+                own.keep();
+            } else {
+                drop(own);
+            }
+            assert_eq!(path.exists(), kept);
+        }
+        assert!(OwnFile::if_absent(&path).is_none());
+    }
+}

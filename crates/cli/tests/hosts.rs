@@ -160,7 +160,7 @@ fn events_are_followed_as_they_happen() {
 }
 
 #[test]
-fn sigterm_ends_a_format_and_removes_the_file_that_it_made() {
+fn sigterm_in_the_middle_of_a_format_leaves_the_datastore_as_it_was() {
     let place = Place::new();
     // A datastore in which a host seems to live is watched for a whole watch: there a format can be met in the middle.
     place.run(&["format", "pool", "--name", "store", "--size", "64M", "--slots", "8"]).succeeds();

@@ -1,5 +1,7 @@
 //! `oarlock lock run`: a command runs while its lock holds, and not longer.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
+
 mod common;
 
 use std::fs;

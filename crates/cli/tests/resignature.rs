@@ -6,13 +6,6 @@ use std::fs;
 
 use common::{Place, bytes, reseal, spoil};
 
-fn field(place: &Place, device: &str, block: &str, name: &str) -> String {
-    let inspected = place.run(&["inspect", device, block, "--json"]).json();
-    let fields = inspected["fields"].as_array().unwrap().clone();
-    let found = fields.iter().find(|field| field["name"] == name).unwrap();
-    found["value"].as_str().unwrap().to_owned()
-}
-
 /// The block of the shadow: the last of 64 MiB.
 const SHADOW: &str = "131071";
 
@@ -32,14 +25,14 @@ fn a_copy_is_refused_until_it_is_resigned_and_the_original_is_not_touched() {
     place.run(&["bench", "ats", "copy", "--for", "10ms"]).succeeds();
     assert!(bytes(&pool) == original);
     for block in ["0", SHADOW] {
-        assert_eq!(field(&place, "copy", block, "format id"), field(&place, "pool", block, "format id"));
+        assert_eq!(place.field("copy", block, "format id"), place.field("pool", block, "format id"));
         assert_eq!(
-            field(&place, "copy", block, "generation"),
+            place.field("copy", block, "generation"),
             "3",
             "block {block} is the next image of its record"
         );
-        assert_ne!(field(&place, "copy", block, "nonce"), field(&place, "pool", block, "nonce"));
-        assert_eq!(field(&place, "copy", block, "identity"), format!("{}", resigned["identity"]));
+        assert_ne!(place.field("copy", block, "nonce"), place.field("pool", block, "nonce"));
+        assert_eq!(place.field("copy", block, "identity"), format!("{}", resigned["identity"]));
     }
 }
 
@@ -62,7 +55,7 @@ fn a_resignature_that_was_cut_short_is_finished_by_the_next() {
     place.run(&["resignature", "copy"]).succeeds();
     spoil(&copy, 131_071 * 512, &shadow);
     assert_eq!(place.run(&["resignature", "copy", "--json"]).json()["changed"], true);
-    assert_eq!(field(&place, "copy", SHADOW, "generation"), "3");
+    assert_eq!(place.field("copy", SHADOW, "generation"), "3");
     assert_eq!(place.run(&["resignature", "copy", "--json"]).json()["changed"], false);
 }
 

@@ -1,5 +1,6 @@
 //! What the program's tests share: a folder that a datastore may lie in, the real program, and bytes to spoil.
 #![allow(dead_code)] // Each test file is a crate of its own and uses a part of it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -67,6 +68,14 @@ impl Place {
         arguments.extend(more);
         self.run(&arguments).succeeds();
         path
+    }
+
+    /// What one field of a block says.
+    pub fn field(&self, device: &str, block: &str, name: &str) -> String {
+        let inspected = self.run(&["inspect", device, block, "--json"]).json();
+        let mut fields = inspected["fields"].as_array().unwrap().iter();
+        let found = fields.find(|field| field["name"] == name).unwrap();
+        found["value"].as_str().unwrap().to_owned()
     }
 
     pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
