@@ -46,7 +46,7 @@ impl LockBuilder {
         Ok(Guard { lost: Arc::clone(lock.lost()), lock: Some(lock), _inner: self.inner })
     }
 
-    /// Takes the lock if nobody holds it; waits for the device alone. `None`: somebody holds it.
+    /// Takes the lock if nobody holds it: tries for a quarter of a beat. `None`: somebody holds it.
     ///
     /// # Errors
     /// Why the host could not take it.

@@ -208,7 +208,8 @@ pub struct LockRequest {
     /// How.
     #[serde(default)]
     pub mode: LockMode,
-    /// How long to wait for it at most, in milliseconds; 0: one try. A week is the longest.
+    /// How long to wait for it at most, in milliseconds; 0: one try, of a quarter of a beat. A week is the
+    /// longest.
     #[serde(default)]
     pub wait_ms: u64,
 }

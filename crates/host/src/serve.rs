@@ -31,6 +31,9 @@ const REPORTS_MAX: usize = 4096;
 /// An eviction without a time of its own is tried for a watch and so long.
 const EVICT_EXTRA: Duration = Duration::from_secs(30);
 
+/// A lock is tried for this part of a beat at least, however short the wait is to be.
+const TRIES_PER_BEAT: u32 = 4;
+
 type Tasks = FuturesUnordered<LocalBoxFuture<'static, ()>>;
 
 /// Events on their way from the engine to the record.
@@ -318,6 +321,8 @@ impl Keeper {
             let _ = reply.send(Err(refusal));
             return;
         }
+        // A wait of no time is one try, and a try takes a few commands to the device.
+        let wait = wait.max(self.host.timing().beat / TRIES_PER_BEAT);
         let acquire = Box::pin(self.host.lock(name, want, self.clock.now().plus(wait)));
         let guard = match select(acquire, reply.cancellation()).await {
             Either::Left((Ok(guard), _)) => guard,
