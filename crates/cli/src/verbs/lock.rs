@@ -13,9 +13,6 @@ use crate::guarded::Guarded;
 use crate::host_choice::HostChoice;
 use crate::values;
 
-/// However short the wait: one try reads a record and swaps it, and the device takes its time for that.
-const ONE_TRY: Duration = Duration::from_millis(250);
-
 /// What `oarlock lock` takes.
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -69,7 +66,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     // Asked first, so that nothing has to be asked while the lock is held.
     let lease = Duration::from_millis(api.status()?.datastore.lease_ms);
     let mode = if run.shared { LockMode::Shared } else { LockMode::Exclusive };
-    let guard = api.lock(run.name.as_str(), mode, run.wait.max(ONE_TRY))?;
+    let guard = api.lock(run.name.as_str(), mode, run.wait)?;
     let environment =
         [("OARLOCK_LOCK", run.name.as_str().to_owned()), ("OARLOCK_LOCK_TOKEN", guard.token().to_string())];
     let guarded = Guarded::start(&run.command, &environment)?;
