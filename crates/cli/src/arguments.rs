@@ -70,6 +70,8 @@ verbs! {
     Causes => causes;
     /// Measure what a device can do
     Bench => bench;
+    /// Run the protocol in the seeded world, under every fault, and judge it
+    Sim => sim;
     /// Started by `lock run` beside the command; of no use by itself
     #[command(hide = true)]
     Guard => guard;

@@ -58,7 +58,7 @@ catalogue! {
         "The command line has a flag, a verb or a number of arguments that the verb does not take.",
         "`oarlock VERB --help` shows what it takes.";
     BadValue = "OAR-0502", EXIT_USAGE, "a value that is none",
-        "A size, a time, a block size or a device on the command line does not read as one.",
+        "A size, a time, a block size, a device or a range of seeds on the command line does not read as one.",
         "Sizes are whole numbers with K, M, G or T (powers of 1,024); times are whole numbers with ms, s, m or h.";
     System = "OAR-0503", EXIT_FAILED, "the operating system refused",
         "The program could not write its output, catch signals, or make or remove a file; the message has the system's words.",

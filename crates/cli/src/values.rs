@@ -32,6 +32,12 @@ pub enum ValueError {
         /// What was given.
         text: String,
     },
+    /// Not a range of seeds.
+    #[error("`{text}` is no range of seeds: A..B, with A below B, as in 0..1000")]
+    Seeds {
+        /// What was given.
+        text: String,
+    },
     /// A device that no backend of this program reaches.
     #[error(
         "`{text}` is reached by {backend}, which this version does not have: it takes plain files and local block devices"

@@ -120,3 +120,14 @@ fn a_bench_refuses_what_it_did_not_make_and_removes_what_it_made() {
     place.run(&["bench", "ats", "own", "--for", "10ms"]).succeeds().says("removed after it");
     assert!(!place.path("own").exists() && !place.path("absent").exists());
 }
+
+#[test]
+fn the_simulator_runs_a_range_of_seeds_and_replays_one_with_its_trace() {
+    let place = Place::new();
+    let ran = place.run(&["sim", "--seeds", "0..2", "--hosts", "2", "--json"]).json();
+    assert_eq!((ran["seeds"].as_u64(), &ran["violations"]), (Some(2), &serde_json::json!([])));
+    assert!(ran["host_seconds"].as_u64().unwrap() > 0 && ran["operations"].as_u64().unwrap() > 0);
+    let again = place.run(&["sim", "--seeds", "1..2", "--hosts", "2", "--trace"]);
+    assert!(again.succeeds().stderr.lines().count() > 10, "{}", again.stderr);
+    place.run(&["sim", "--seeds", "5"]).fails(2, "OAR-0502");
+}

@@ -13,5 +13,6 @@ pub mod lock;
 pub mod locks;
 pub mod man;
 pub mod resignature;
+pub mod sim;
 pub mod status;
 pub mod up;
