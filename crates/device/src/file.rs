@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 use oarlock_block::{
@@ -236,21 +237,32 @@ impl Device for FileDevice {
         new: &'a [u8],
     ) -> LocalFuture<'a, Attempted> {
         Box::pin(async move {
-            let block = self.opened.description.geometry.block_size.length();
-            assert!(expected.len() == block && new.len() == block, "an ATS compares and writes one block");
-            let range = self.range(lba, block)?;
-            if self.opened.description.read_only {
-                return Err(Refusal::Unsupported);
-            }
-            let pool = &self.opened.description.pool;
-            let work = |reply| Work::Swap {
-                expected: pool.filled(expected),
-                new: pool.filled(new),
-                found: pool.take(block),
-                reply,
+            let asked = Instant::now();
+            let mut queued_for = Duration::ZERO;
+            let outcome = async {
+                let block = self.opened.description.geometry.block_size.length();
+                assert!(
+                    expected.len() == block && new.len() == block,
+                    "an ATS compares and writes one block"
+                );
+                let range = self.range(lba, block)?;
+                if self.opened.description.read_only {
+                    return Err(Refusal::Unsupported);
+                }
+                let pool = &self.opened.description.pool;
+                let work = |reply| Work::Swap {
+                    expected: pool.filled(expected),
+                    new: pool.filled(new),
+                    found: pool.take(block),
+                    reply,
+                };
+                let answer = self.send(range, work).await?;
+                // The wait for a permit is this host's queue; what follows is the device's.
+                queued_for = asked.elapsed();
+                answer.await.unwrap_or(Ok(Answer::Unknown { cause: UnknownCause::PathLost }))
             };
-            let answer = self.send(range, work).await?;
-            answer.await.unwrap_or(Ok(Answer::Unknown { cause: UnknownCause::PathLost }))
+            let outcome = outcome.await;
+            Attempted { outcome, queued_for }
         })
     }
 

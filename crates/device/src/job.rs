@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
-use oarlock_block::{Attempted, IoError, Refusal};
+use oarlock_block::{Answer, IoError, Refusal};
 
 use crate::buffer::Buffer;
 use crate::permits::Permit;
@@ -40,7 +40,7 @@ pub(crate) type ReadReply = oneshot::Sender<Result<Buffer, IoError>>;
 /// Where the outcome of a write or flush goes.
 pub(crate) type DoneReply = oneshot::Sender<Result<(), IoError>>;
 /// Where the answer to an ATS goes.
-pub(crate) type SwapReply = oneshot::Sender<Attempted>;
+pub(crate) type SwapReply = oneshot::Sender<Result<Answer, Refusal>>;
 
 /// A command as it is sent to a lane. A caller that went away leaves its reply's other end dropped, and changes nothing
 /// else.
