@@ -95,3 +95,76 @@ impl From<ResignatureError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oarlock_block::{CommandKind, Device, FaultSpec, Faulty, Metered, Surroundings};
+    use oarlock_host::FormatOptions;
+    use std::path::Path;
+    use std::rc::Rc;
+
+    /// A copy of a datastore, with `fault` on its device; and the swaps that a resignature of it sent.
+    fn resign(fault: &str) -> (Result<Resigned, ResignatureError>, u64) {
+        let folder = tempfile::tempdir_in(local()).unwrap();
+        let (pool, copy) = (folder.path().join("pool"), folder.path().join("copy"));
+        let options = FormatOptions { size: Some(64 << 20), slots: 8, ..FormatOptions::new("store") };
+        oarlock_host::format(&pool, &options, &|_, _| {}).unwrap();
+        std::fs::copy(&pool, &copy).unwrap();
+        let mut ground = Ground::open(&copy, OpenOptions::default()).unwrap();
+        let metered = Rc::new(Metered::new(ground.work(), Rc::clone(&ground.world.clock)));
+        let spawner = ground.executor.spawner();
+        let surroundings = Surroundings {
+            clock: Rc::clone(&ground.world.clock),
+            spawn: Rc::new(move |future| spawner.spawn(future).detach()),
+            record_at: Rc::new(|_| None),
+        };
+        let specs: Vec<FaultSpec> = vec![fault.parse().unwrap()];
+        let device = Rc::clone(&metered) as Rc<dyn Device>;
+        let faulty = Faulty::new(device, specs, surroundings);
+        let world = oarlock_engine::World { device: Rc::new(faulty), ..ground.world.clone() };
+        let resigned = ground.executor.block_on(resignature(&world));
+        assert!(resigned.is_err() || ground.executor.block_on(oarlock_engine::open(&ground.world)).is_ok());
+        (resigned, metered.meter(CommandKind::Ats).issued)
+    }
+
+    fn local() -> &'static Path {
+        let folders = [env!("CARGO_MANIFEST_DIR"), "/tmp", "/dev/shm"].map(Path::new);
+        folders.into_iter().find(|path| oarlock_device::is_local(path)).unwrap()
+    }
+
+    #[test]
+    fn a_sound_device_gets_one_swap_for_each_copy() {
+        let (resigned, swaps) = resign("unknown:op=ats,lba=99");
+        assert!(matches!(resigned, Ok(Resigned::Renewed { .. })));
+        assert_eq!(swaps, 2);
+    }
+
+    #[test]
+    fn a_swap_that_landed_without_an_answer_is_known_by_its_own_nonce() {
+        let (resigned, swaps) = resign("unknown:op=ats,lba=0,count=1");
+        assert!(matches!(resigned, Ok(Resigned::Renewed { .. })), "{resigned:?}");
+        assert_eq!(swaps, 2, "it is adopted, not sent again");
+        let (resigned, _) = resign("repeat:op=ats,lba=0,count=1");
+        assert!(matches!(resigned, Ok(Resigned::Renewed { .. })), "its own image was taken for another's");
+    }
+
+    #[test]
+    fn a_false_answer_to_an_equal_block_is_tried_again_with_a_new_image() {
+        let (resigned, _) = resign("false-although-equal:lba=0,count=2");
+        assert!(matches!(resigned, Ok(Resigned::Renewed { .. })), "{resigned:?}");
+    }
+
+    #[test]
+    fn a_device_that_never_answers_clearly_is_given_up() {
+        let (resigned, _) = resign("false-although-equal:lba=0");
+        assert!(matches!(resigned, Err(ResignatureError::NoAnswer { .. })), "{resigned:?}");
+    }
+
+    #[test]
+    fn a_refusal_is_reported_and_nothing_was_swapped() {
+        let (resigned, swaps) = resign("refuse:op=ats");
+        assert!(resigned.is_err());
+        assert_eq!(swaps, 0);
+    }
+}
