@@ -18,6 +18,7 @@ mod host;
 mod jobs;
 mod join;
 pub mod lease;
+mod life;
 mod lock;
 mod mailbox;
 mod open;
@@ -47,7 +48,7 @@ pub use places::LockPolicy;
 pub use planted::PlantedBug;
 #[cfg(feature = "planted-bugs")]
 pub use planted::plant;
-pub use resignature::{Resignature, ResignatureError, resignature};
+pub use resignature::{ResignatureError, Resigned, resignature};
 pub use roster::{HostRow, LockOwner, LockRow};
 pub use store::{READS_OF_DAMAGE, ReadFault};
 pub use world::World;

@@ -1,113 +1,131 @@
-//! The resignature: a copied LUN gets a life of its own (R22).
+//! Resignature: a copied datastore gets the identity of the device that it stands on, and so a life of its own (R22).
 //!
 //! ```text
-//!   nobody lives here: slot locks obtained, or a whole watch --> every slot Free --> shadow --> first superblock
+//!   first copy: old identity --ATS--> new identity, generation + 1;  then the shadow --ATS--> the same
 //! ```
-//! The first superblock goes last: until it carries the new identity no host joins, and a resignature that was broken off
-//! is simply begun again. The format id is kept, so every record stays valid; the locks of those who lived on the
-//! original are broken by whoever takes them, as after any host's death.
+//! Between the two the datastore can be used: the first copy is the truth (R38), and a further resignature brings the
+//! shadow along. The format id stays, so that every other record stays what it is.
 
-use oarlock_block::{DeviceIdentity, EnterError, Fencing, IoError, Lba, SlotIndex};
+use std::time::Duration;
+
+use oarlock_block::{Answer, BlockSize, DeviceIdentity, IoError, Lba, Refusal};
 use oarlock_format::{
-    Access, Generation, Image, NoSuperblock, SlotRecord, SlotState, Superblock, SuperblockState, Writer,
+    Access, Chosen, FormatId, Generation, Image, Label, Nonce, OtherCopy, SlotIndex, Stamp, Superblock,
+    SuperblockState, Truth, Writer, decode_superblock, encode, stamp_of,
 };
 
-use crate::cell::{Cell, Swap};
-use crate::check::CheckError;
-use crate::check::exact::{Exchange, exchange};
-use crate::check::right::Right;
-use crate::check::rollcall::sender;
-use crate::check::superblocks::read_copies;
-use crate::open::OpenError;
-use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::verdict::Version;
-use crate::watch::{Look, Watch};
+use crate::life::{Living, who_lives};
+use crate::open::{OpenError, read_superblock};
+use crate::store::ReadFault;
 use crate::world::World;
 
-/// One slot is swapped to Free this often.
-const SWAPS_MAX: u32 = 8;
-/// A watch that the device's stalls break again and again is given up after so many watches' time.
-const WATCHES_MAX: u32 = 8;
+/// Attempts on one copy at most, where the device gives no clear answers.
+const ATTEMPTS_MAX: usize = 16;
+/// Each command is given this long.
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+/// The pause before the next attempt.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a resignature did.
+/// What a resignature came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resignature {
-    /// The device that the superblock named before.
-    pub formatted_on: DeviceIdentity,
-    /// The device that it names now: this one.
-    pub this: DeviceIdentity,
-    /// The slots that were freed.
-    pub freed: Vec<SlotIndex>,
+pub enum Resigned {
+    /// Both copies name this device already: nothing was written.
+    AlreadyItsOwn {
+        /// The device's identity.
+        identity: DeviceIdentity,
+    },
+    /// Both copies name this device now.
+    Renewed {
+        /// The identity that the datastore had.
+        was: DeviceIdentity,
+        /// The identity that it has.
+        identity: DeviceIdentity,
+    },
 }
 
-/// Why a device was given no new identity. Until the first superblock is swapped, it keeps the old one.
+/// Why a copy was not given a life of its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResignatureError {
-    /// It is no copy.
-    #[error(
-        "this device is the one that the datastore was formatted on ({this}): there is nothing to change"
-    )]
-    Original {
-        /// Its identity.
-        this: DeviceIdentity,
-    },
-    /// The device is no datastore that this program may write to.
+    /// It is no datastore that this program may write to.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A host lives on this very device.
-    #[error("host {host} lives in slot {slot} of this device: {reason}")]
+    /// A host lives in it.
+    #[error("the datastore {label} is in use: host {host} (slot {slot}) lives")]
     Living {
-        /// Its name.
+        /// The datastore.
+        label: Label,
+        /// The host.
         host: String,
         /// Its slot.
         slot: SlotIndex,
-        /// What shows it.
-        reason: String,
     },
-    /// The device's stalls left no time for a whole watch.
-    #[error("no watch could be kept without a gap: the device stalls")]
-    NoWatch,
-    /// A record could not be written.
-    #[error("block {lba} was not swapped: {reason}")]
-    NotSwapped {
+    /// The two copies of the superblock contradict one another in a way that a repair must judge first.
+    #[error("the two copies of the superblock must be repaired first: {reason}")]
+    Unrepaired {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Somebody else changed the superblock meanwhile.
+    #[error("the superblock at block {lba} was changed by somebody else meanwhile")]
+    Raced {
         /// The block.
         lba: Lba,
-        /// Why not.
-        reason: String,
     },
-    /// What was written could not be made durable.
-    #[error("the new identity could not be made durable: {0}")]
-    NotDurable(IoError),
+    /// The device gave no clear answer.
+    #[error("the device gave no clear answer to {ATTEMPTS_MAX} attempts on block {lba}")]
+    NoAnswer {
+        /// The block.
+        lba: Lba,
+    },
+    /// The device refused or failed a command.
+    #[error("block {lba} could not be read or written: {error}")]
+    Device {
+        /// The block.
+        lba: Lba,
+        /// The device's words.
+        error: IoError,
+    },
     /// The slots could not be read.
     #[error(transparent)]
     Record(#[from] ReadFault),
-    /// The device failed.
-    #[error(transparent)]
-    Device(#[from] CheckError),
 }
 
-/// Gives the datastore on this device, which is a copy of another, this device's identity.
+/// Writes the device's own identity into both copies of the superblock, unless a host lives in the datastore.
 ///
 /// # Errors
-/// Why not.
-pub async fn resignature(world: &World) -> Result<Resignature, ResignatureError> {
-    let copies = read_copies(world).await?;
-    let chosen = copies.chosen.as_ref().map_err(|error: &NoSuperblock| OpenError::from(error.clone()))?;
-    let superblock = &chosen.superblock;
-    let this = world.device.identity();
-    refuse(world, &superblock.record, &this)?;
-    let store = Store::new(world.clone(), superblock, std::rc::Rc::new(|_| {}));
-    let freed = free_slots(&store).await?;
-    let generation = copies.generations().fold(Generation(0), Generation::max).next();
-    let record = Superblock { identity: this.clone(), ..superblock.record.clone() };
-    let shadow = record.layout.shadow.start;
-    put(&store, shadow, copies.image_at(shadow), generation, &record).await?;
-    put(&store, Lba(0), copies.image_at(Lba(0)), generation, &record).await?;
-    Ok(Resignature { formatted_on: superblock.record.identity.clone(), this, freed })
+/// Why not. Only [`ResignatureError::NoAnswer`] and [`ResignatureError::Device`] may leave the first copy changed and
+/// the shadow not; running it again finishes that.
+pub async fn resignature(world: &World) -> Result<Resigned, ResignatureError> {
+    let chosen = read_superblock(world).await?;
+    let superblock = &chosen.superblock.record;
+    check(world, &chosen)?;
+    let (was, identity) = (superblock.identity.clone(), world.device.identity());
+    if was == identity && chosen.other == OtherCopy::Same {
+        return Ok(Resigned::AlreadyItsOwn { identity });
+    }
+    if let Some(Living { host, slot }) = who_lives(world, &chosen.superblock).await? {
+        return Err(ResignatureError::Living { label: superblock.label.clone(), host, slot });
+    }
+    let generation = chosen.superblock.stamp.generation;
+    let mut writer = Signer {
+        world,
+        format_id: chosen.superblock.stamp.format_id,
+        record: Superblock { identity: identity.clone(), ..superblock.clone() },
+        generation,
+    };
+    if was != identity {
+        writer.generation = generation.next();
+        writer.sign(Lba(0), Some(chosen.superblock.stamp.nonce)).await?;
+    }
+    writer.sign(superblock.layout.shadow.start, None).await?;
+    Ok(Resigned::Renewed { was, identity })
 }
 
-fn refuse(world: &World, superblock: &Superblock, this: &DeviceIdentity) -> Result<(), ResignatureError> {
+/// Whether this is a datastore whose superblock may be written, as it stands.
+fn check(world: &World, chosen: &Chosen) -> Result<(), ResignatureError> {
+    let superblock = &chosen.superblock.record;
     let geometry = world.device.geometry();
+    let unrepaired = |reason| Err(ResignatureError::Unrepaired { reason });
     if superblock.state == SuperblockState::Formatting {
         return Err(OpenError::HalfFormatted.into());
     }
@@ -122,117 +140,95 @@ fn refuse(world: &World, superblock: &Superblock, this: &DeviceIdentity) -> Resu
     if let Access::ReadOnly { unknown } = superblock.access() {
         return Err(OpenError::ReadOnlyFeatures { unknown }.into());
     }
-    if superblock.identity == *this {
-        return Err(ResignatureError::Original { this: this.clone() });
+    match (&chosen.truth, &chosen.other) {
+        (Truth::Shadow, _) => unrepaired("the first is damaged"),
+        (_, OtherCopy::Ahead) => unrepaired("the shadow is newer than the first"),
+        (_, OtherCopy::Newer(_)) => unrepaired("a newer program wrote the shadow"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-async fn put(
-    store: &Store,
-    lba: Lba,
-    known: Option<&Image>,
+struct Signer<'a> {
+    world: &'a World,
+    format_id: FormatId,
+    record: Superblock,
     generation: Generation,
-    record: &Superblock,
-) -> Result<(), ResignatureError> {
-    let not_swapped = |reason: &str| ResignatureError::NotSwapped { lba, reason: reason.to_owned() };
-    let known = known.ok_or_else(|| not_swapped("it could not be read"))?;
-    match exchange(store, Right::Tool, lba, known, generation, record).await? {
-        Exchange::Done => store.flush().await.map_err(ResignatureError::NotDurable),
-        Exchange::Changed => Err(not_swapped("another wrote there at the same time")),
-        Exchange::Refused(reason) => Err(not_swapped(&reason)),
-    }
 }
 
-/// Frees every slot that is not; its incarnation is kept. A slot that holds no sound record stays as it is: nobody beats
-/// there, and `check --repair` puts it right once the device has its identity.
-async fn free_slots(store: &Store) -> Result<Vec<SlotIndex>, ResignatureError> {
-    let mut taken = Vec::new();
-    for slot in (0..store.layout.slot_count()).map(SlotIndex) {
-        match store.read::<SlotRecord>(Lane::Work, store.layout.slot(slot)).await {
-            Ok(seen) if seen.stamped.record.state != SlotState::Free => taken.push((slot, seen)),
-            Ok(_) | Err(ReadFault::Unsound { .. }) => {}
-            Err(fault) => return Err(fault.into()),
+impl Signer<'_> {
+    /// Swaps the copy at `lba`; where `from` is given, only from the image with that nonce. Durable when it returns.
+    async fn sign(&self, lba: Lba, from: Option<Nonce>) -> Result<(), ResignatureError> {
+        let expected = self.read(lba).await?;
+        if from.is_some() && stamp_of(&expected).map(|stamp| stamp.nonce) != from {
+            return Err(ResignatureError::Raced { lba });
         }
-    }
-    if store.world.device.fencing() == Fencing::FileLock {
-        free_entered(store, &taken).await?;
-    } else {
-        watch(store, &taken).await?;
-        for (slot, seen) in &taken {
-            free(store, *slot, seen).await?;
+        if self.stands(&expected, lba) {
+            return self.flush(lba).await;
         }
-    }
-    store.flush().await.map_err(ResignatureError::NotDurable)?;
-    Ok(taken.into_iter().map(|(slot, _)| slot).collect())
-}
-
-/// On a file, whoever has obtained a slot's lock knows that nobody lives there: a copy's slots name processes that live
-/// on the original, whose locks are another file's.
-async fn free_entered(
-    store: &Store,
-    taken: &[(SlotIndex, Seen<SlotRecord>)],
-) -> Result<(), ResignatureError> {
-    for (slot, seen) in taken {
-        let entered = store.world.cut_off.enter(*slot).await;
-        entered.map_err(|error: EnterError| living(*slot, &seen.stamped.record, error.to_string()))?;
-        let freed = free(store, *slot, seen).await;
-        store.world.cut_off.exit(*slot).await;
-        freed?;
-    }
-    Ok(())
-}
-
-/// Watches all these slots for a whole watch at once (R6).
-async fn watch(store: &Store, taken: &[(SlotIndex, Seen<SlotRecord>)]) -> Result<(), ResignatureError> {
-    let timing = store.timing;
-    let mut watches: Vec<Watch> = taken.iter().map(|_| Watch::new(timing.watch, timing.beat)).collect();
-    let give_up = store.now().plus(timing.watch * WATCHES_MAX);
-    while watches.iter().any(|watch| watch.complete(store.now(), 0).is_none()) {
-        if store.now() >= give_up {
-            return Err(ResignatureError::NoWatch);
-        }
-        for ((slot, first), watch) in taken.iter().zip(&mut watches) {
-            match store.read::<SlotRecord>(Lane::Work, store.layout.slot(*slot)).await {
-                Ok(seen) if seen.version() != first.version() => {
-                    let reason = "its slot changed while it was watched".to_owned();
-                    return Err(living(*slot, &seen.stamped.record, reason));
+        let mut sent = Vec::new();
+        for _ in 0..ATTEMPTS_MAX {
+            let image = self.image(lba);
+            sent.extend(image.stamp().map(|stamp| stamp.nonce));
+            let command = self.world.device.compare_and_write(lba, &expected, image.bytes());
+            match self.world.within(COMMAND_LIMIT, command).await.map(|attempted| attempted.outcome) {
+                Some(Ok(Answer::Swapped)) => return self.flush(lba).await,
+                Some(Err(Refusal::Busy)) => {}
+                Some(Err(refusal)) => {
+                    return Err(ResignatureError::Device { lba, error: IoError::Refused(refusal) });
                 }
-                Ok(seen) => watch.look(Look {
-                    image: seen.version().nonce,
-                    issued: seen.issued,
-                    replied: seen.replied,
-                    disturbances: 0,
-                }),
-                Err(_) => watch.broken(),
+                // False or unknown: what stands there decides. The expected image closes nothing (R1): the next
+                // attempt does, for if an earlier one lands first, it miscompares and finds that one's nonce.
+                Some(Ok(Answer::Miscompared { .. } | Answer::Unknown { .. })) | None => {
+                    let found = self.read(lba).await?;
+                    let own = stamp_of(&found).is_some_and(|stamp| sent.contains(&stamp.nonce));
+                    if own {
+                        return self.flush(lba).await;
+                    }
+                    if found != expected {
+                        return Err(ResignatureError::Raced { lba });
+                    }
+                }
             }
+            self.world.pause(PAUSE).await;
         }
-        store.world.pause(timing.beat / 2).await;
+        Err(ResignatureError::NoAnswer { lba })
     }
-    Ok(())
-}
 
-async fn free(store: &Store, slot: SlotIndex, seen: &Seen<SlotRecord>) -> Result<(), ResignatureError> {
-    let lba = store.layout.slot(slot);
-    let watched: Version = seen.version();
-    let mut cell = Cell::new(lba, seen.clone());
-    for _ in 0..SWAPS_MAX {
-        let record =
-            SlotRecord { state: SlotState::Free, unclean: true, asked: false, ..cell.record.clone() };
-        match cell.swap(store, sender(Writer::Tool), record).await {
-            Swap::Swapped { .. } | Swap::Adopted { .. } => return Ok(()),
-            Swap::Lost if cell.version() != watched => {
-                return Err(living(slot, &cell.record, "its slot changed meanwhile".to_owned()));
-            }
-            Swap::Lost | Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
-                store.world.pause(store.timing.beat / 8).await;
-            }
+    /// Whether the block holds this very superblock already.
+    fn stands(&self, bytes: &[u8], lba: Lba) -> bool {
+        decode_superblock(bytes, lba).is_ok_and(|found| {
+            found.record == self.record
+                && found.stamp.generation == self.generation
+                && found.stamp.format_id == self.format_id
+        })
+    }
+
+    fn image(&self, lba: Lba) -> Image {
+        let stamp = Stamp {
+            format_id: self.format_id,
+            lba,
+            generation: self.generation,
+            writer: Writer::Tool,
+            nonce: Nonce(self.world.random.nonce()),
+        };
+        encode(&stamp, &self.record, self.record.block_size)
+    }
+
+    async fn read(&self, lba: Lba) -> Result<Vec<u8>, ResignatureError> {
+        let mut buffer = [0; BlockSize::LARGEST];
+        let buffer = &mut buffer[..self.record.block_size.length()];
+        match self.world.within(COMMAND_LIMIT, self.world.device.read(lba, buffer)).await {
+            Some(Ok(())) => Ok(buffer.to_vec()),
+            Some(Err(error)) => Err(ResignatureError::Device { lba, error }),
+            None => Err(ResignatureError::NoAnswer { lba }),
         }
     }
-    Err(ResignatureError::NotSwapped { lba, reason: "the device gave no clear answer".to_owned() })
-}
 
-fn living(slot: SlotIndex, record: &SlotRecord, reason: String) -> ResignatureError {
-    let host = record.name.as_ref().map_or_else(|| "?".to_owned(), |name| name.as_str().to_owned());
-    ResignatureError::Living { host, slot, reason }
+    async fn flush(&self, lba: Lba) -> Result<(), ResignatureError> {
+        match self.world.within(COMMAND_LIMIT, self.world.device.flush()).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(ResignatureError::Device { lba, error }),
+            None => Err(ResignatureError::NoAnswer { lba }),
+        }
+    }
 }

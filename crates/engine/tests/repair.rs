@@ -15,7 +15,7 @@ use oarlock_block::{
 };
 use oarlock_causes::EventKind;
 use oarlock_engine::check::{CheckOptions, CheckReport, Repaired, check};
-use oarlock_engine::{Guard, Host, ResignatureError, Want, World, read_superblock, resignature};
+use oarlock_engine::{Guard, Host, Want, World, read_superblock};
 use oarlock_format::{
     Epoch, FormatId, Generation, HostId, HostName, Incarnation, Kind, LockMode, LockName, LockPosition,
     LockRecord, Nonce, Owner, Place, Record, SlotIndex, SlotRecord, SlotState, Stamp, Stamped, Writer,
@@ -424,65 +424,4 @@ fn a_lock_of_a_slot_that_is_not_there_keeps_its_name_and_loses_its_owner() {
     let record: LockRecord = read(&machine, lba).record;
     assert_eq!((record.mode, record.name), (LockMode::Free, Some(lock_name())));
     assert!(machine.check().findings.is_empty());
-}
-
-/// A datastore with a host that lived on the original, on a device of another name.
-fn copied() -> (Machine, Lba) {
-    let machine = Machine::new(SMALL);
-    machine.format();
-    let (world, process) = machine.process();
-    let host = machine.time.run(join(world, "alpha"));
-    beside(&machine, &host, async { std::mem::forget(take(&machine, &host, Want::Exclusive).await) });
-    machine.kill(process);
-    machine.disk.set_identity("file:copy");
-    let slot = machine.layout().slot(host.status().owner.slot);
-    (machine, slot)
-}
-
-#[test]
-fn a_resignature_gives_a_copy_a_life_of_its_own() {
-    let (machine, slot) = copied();
-    let before = format_id(&machine);
-    let (world, recorded) = machine.recorded();
-    let done = machine.time.run(resignature(&world)).unwrap();
-    assert_eq!((done.formatted_on.as_str(), done.this.as_str()), ("file:test", "file:copy"));
-    let commands = recorded.take();
-    assert!(commands.iter().all(|command| command.kind != CommandKind::Write));
-    let ats: Vec<Lba> = commands
-        .iter()
-        .filter(|command| command.kind == CommandKind::Ats)
-        .map(|command| command.lba)
-        .collect();
-    assert_eq!(ats, [slot, machine.layout().shadow.start, Lba(0)]);
-    let record: SlotRecord = read(&machine, slot).record;
-    assert_eq!((record.state, record.unclean, record.incarnation), (SlotState::Free, true, Incarnation(1)));
-    assert_eq!(format_id(&machine), before);
-    assert_eq!(codes(&machine.check()), ["CHK-0408"], "the lock of the original's host is left over");
-    let host = machine.time.run(join(machine.process().0, "beta"));
-    beside(&machine, &host, async { drop(take(&machine, &host, Want::Exclusive).await) });
-}
-
-#[test]
-fn a_resignature_is_refused_on_the_original_and_where_somebody_lives() {
-    let machine = Machine::new(SMALL);
-    machine.format();
-    let host = machine.time.run(join(machine.process().0, "alpha"));
-    let world = machine.process().0;
-    let this = DeviceIdentity::new("file:test").unwrap();
-    assert_eq!(machine.time.run(resignature(&world)), Err(ResignatureError::Original { this }));
-    machine.disk.set_identity("file:copy");
-    let refused = beside(&machine, &host, resignature(&world)).unwrap_err();
-    assert!(matches!(refused, ResignatureError::Living { slot, .. } if slot == host.status().owner.slot));
-    assert_eq!(codes(&machine.check()), ["CHK-0110"], "nothing was changed");
-}
-
-#[test]
-fn a_resignature_that_was_broken_off_is_begun_again() {
-    let (machine, _) = copied();
-    let before = machine.disk.block(Lba(0));
-    let world = machine.process().0;
-    machine.time.run(resignature(&world)).unwrap();
-    machine.disk.put(Lba(0), &before);
-    machine.time.run(resignature(&world)).unwrap();
-    assert!(machine.check().clean);
 }
