@@ -101,6 +101,12 @@ fn lost(core: &Rc<Core>, slot: &Cell<SlotRecord>) -> Next {
         core.changed.announce();
         return Next::AtOnce;
     }
+    if planted(PlantedBug::AdoptOlder)
+        && record.state == SlotState::Live
+        && slot.writer() == Writer::Host(core.me)
+    {
+        return Next::AtOnce;
+    }
     let reason = match record.state {
         SlotState::Fenced { by, .. }
         | SlotState::CutOff { by, .. }
