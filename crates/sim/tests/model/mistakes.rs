@@ -15,7 +15,7 @@ pub enum Mistake {
     EnterBesideOldWrites,
     /// R11: whoever joins into a slot that is being replayed takes the replay from the living.
     JoinerTakesReplay,
-    /// R42: a burial that the slot's next life carries out names that life's process, and a cut-off kills it.
+    /// R45: a burial that the slot's next life carries out names that life's process, and a cut-off kills it.
     KillTheNextLife,
     /// R6: the fence is sent however long ago the slot was looked at, from whatever stands there.
     FenceUnwatched,
