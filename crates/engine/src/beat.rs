@@ -70,7 +70,9 @@ async fn react(core: &Rc<Core>, slot: &mut Cell<SlotRecord>, swap: Swap) -> Next
             Next::AtOnce
         }
         Swap::Lost => lost(core, slot),
-        Swap::Open | Swap::Refused(_) | Swap::Distrusted(Distrust::FalseThoughEqual) => Next::AtOnce,
+        Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {
+            Next::AtOnce
+        }
         Swap::Distrusted(Distrust::Fault(fault)) => distrusted(core, fault),
     }
 }

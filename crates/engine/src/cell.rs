@@ -52,6 +52,8 @@ pub(crate) enum Swap {
     Open,
     /// The device surely did not execute it.
     Refused(Refusal),
+    /// The lease ran out before it could be sent: nothing was.
+    Lapsed,
     /// The block cannot be trusted: damaged, foreign, older than known, or false although equal.
     Distrusted(Distrust),
 }
@@ -159,10 +161,13 @@ impl<R: Record + Clone> Cell<R> {
     /// One ATS from the known image to `record`, given up after one beat, with its answer resolved as far as it can
     /// be. Never waits longer than three beats in all.
     ///
-    /// The caller holds the right to send: a lease, or the beat itself.
+    /// Outside of the lease nothing is sent but beats (I7).
     pub(crate) async fn swap(&mut self, store: &Store, sender: Sender, record: R) -> Swap {
         if self.open.is_full() {
             return self.read_back(store, sender, None).await;
+        }
+        if !store.may_send(sender.lane) {
+            return Swap::Lapsed;
         }
         let (new, stamp) = self.next_image(store, sender, &record);
         let sent = store.now();

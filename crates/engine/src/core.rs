@@ -93,7 +93,7 @@ pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) me: Owner,
     pub(crate) name: HostName,
-    pub(crate) lease: Lease,
+    pub(crate) lease: Rc<Lease>,
     pub(crate) jobs: Jobs,
     pub(crate) places: Places,
     pub(crate) suspects: RefCell<BTreeMap<SlotIndex, Rc<Suspect>>>,
@@ -106,8 +106,9 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(store: Store, me: Owner, name: HostName, first_beat: Instant) -> Core {
-        let lease = Lease::new(store.timing.lease);
+        let lease = Rc::new(Lease::new(store.timing.lease));
         lease.confirm(first_beat);
+        store.bind(&lease);
         Core {
             store,
             me,
@@ -135,6 +136,9 @@ impl Core {
                 return;
             }
             *state = next;
+        }
+        if self.ended().is_some() {
+            self.lease.revoke();
         }
         self.changed.announce();
     }

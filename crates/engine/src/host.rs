@@ -323,7 +323,7 @@ impl Host {
             let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
                 Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     core.store.world.pause(core.store.timing.beat / 8).await;
                 }
             }

@@ -26,7 +26,7 @@ use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::open::OpenError;
-use crate::store::{Lane, ReadFault, Seen, Store};
+use crate::store::{Lane, ReadFault, Seen, Store, check_age};
 use crate::takeover::{Evidence, Step, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
@@ -130,8 +130,10 @@ impl Joiner<'_> {
         let mut silent = 0;
         for _ in 0..CLAIMS_MAX {
             let slots = read_slots(self.store).await?;
-            self.refuse_a_living_namesake(&slots).await?;
-            let (candidates, still) = self.candidates(&slots).await;
+            let silent_namesake = self.refuse_a_living_namesake(&slots).await?;
+            let (mut candidates, still) = self.candidates(&slots).await;
+            // If the silent one should come back, it is the one to stay: of two of one name the higher leaves (R30).
+            candidates.sort_by_key(|slot| silent_namesake.is_some_and(|namesake| *slot < namesake));
             silent = still;
             if candidates.is_empty() {
                 break;
@@ -190,24 +192,28 @@ impl Joiner<'_> {
     }
 
     /// Another host of this name that beats is the one that stays (R30). One that stands still for a whole watch does
-    /// not: this host takes another slot, and takes the silent one over once it lives.
+    /// not: this host takes another slot, above the silent one's if it can, and takes it over once it lives. Returns the
+    /// highest slot of a silent namesake.
     async fn refuse_a_living_namesake(
         &self,
         slots: &[(SlotIndex, Seen<SlotRecord>)],
-    ) -> Result<(), JoinError> {
+    ) -> Result<Option<SlotIndex>, JoinError> {
+        let mut silent = None;
         for (index, seen) in slots {
             let record = &seen.stamped.record;
             if record.state != SlotState::Live || record.name.as_ref() != Some(self.name) {
                 continue;
             }
             let victim = victim(*index, record);
-            if self.store.world.cut_off.death_proved(victim).await.is_none()
-                && self.moves(*index, seen.version()).await?
-            {
+            if self.store.world.cut_off.death_proved(victim).await.is_some() {
+                continue;
+            }
+            if self.moves(*index, seen.version()).await? {
                 return Err(JoinError::NameTaken { name: self.name.clone(), slot: *index });
             }
+            silent = silent.max(Some(*index));
         }
-        Ok(())
+        Ok(silent)
     }
 
     /// Whether the slot shows another image before a whole watch is over.
@@ -219,6 +225,7 @@ impl Joiner<'_> {
         loop {
             let lba = self.store.layout.slot(index);
             match self.store.read::<SlotRecord>(Lane::Work, lba).await {
+                Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(false),
                 Ok(seen) if seen.version() != first => return Ok(true),
                 Ok(seen) => watch.look(Look {
                     image: seen.version().nonce,
@@ -264,7 +271,7 @@ impl Joiner<'_> {
                     }
                 }
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
@@ -326,7 +333,7 @@ impl Joiner<'_> {
                 Swap::Swapped { sent } | Swap::Adopted { sent } => return Ok(sent),
                 Swap::Lost => break,
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => {
+                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
@@ -336,7 +343,7 @@ impl Joiner<'_> {
 }
 
 /// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
-/// interested in them, and the name must not stay taken twice. One that beats is left alone.
+/// interested in them, and the name must not stay taken twice. Where one beats, the higher of the two leaves (R30).
 pub(crate) async fn bury_namesakes(core: Rc<Core>) {
     let Ok(slots) = read_slots(&core.store).await else { return };
     let namesakes: Vec<_> = slots
@@ -355,6 +362,10 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
             let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await else { continue };
             let record = &seen.stamped.record;
             let beats = record.state == SlotState::Live && seen.version() != first.version();
+            if beats && slot < core.me.slot {
+                // It was silent for a whole watch when this host joined, and lives after all.
+                core.stop(StopReason::NameTaken { other: slot });
+            }
             if beats || record.state == SlotState::Free || record.name.as_ref() != Some(&core.name) {
                 break;
             }
@@ -431,7 +442,7 @@ pub(crate) async fn read_slots(store: &Store) -> Result<Vec<(SlotIndex, Seen<Slo
             let lba = store.layout.slot(SlotIndex(slot));
             let block = &bytes[index(slot)..index(slot) + block];
             let seen = match oarlock_format::decode::<SlotRecord>(block, &store.place(lba)) {
-                Ok(stamped) if store.check_age(&stamped.stamp).is_ok() => {
+                Ok(stamped) if check_age(&stamped.stamp, store.newest(lba)).is_ok() => {
                     store.note_version(lba, Version::of(&stamped.stamp));
                     Seen { image: Image::new(block), stamped, issued, replied }
                 }

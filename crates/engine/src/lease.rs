@@ -17,13 +17,14 @@ use oarlock_block::Instant;
 pub struct Lease {
     length: Duration,
     confirmed: Cell<Option<Instant>>,
+    revoked: Cell<bool>,
 }
 
 impl Lease {
     /// A lease that no beat has confirmed yet.
     #[must_use]
     pub fn new(length: Duration) -> Lease {
-        Lease { length, confirmed: Cell::new(None) }
+        Lease { length, confirmed: Cell::new(None), revoked: Cell::new(false) }
     }
 
     /// A beat that was sent at `sent` is confirmed. A beat older than the newest confirmed one changes nothing.
@@ -31,6 +32,11 @@ impl Lease {
         if self.confirmed.get().is_none_or(|newest| sent > newest) {
             self.confirmed.set(Some(sent));
         }
+    }
+
+    /// The host has left or had to stop: whatever beat may still be confirmed, it never acts again.
+    pub fn revoke(&self) {
+        self.revoked.set(true);
     }
 
     /// When it ends, or the clock's zero where no beat was confirmed.
@@ -45,7 +51,7 @@ impl Lease {
     /// Whether the host may act at `now`.
     #[must_use]
     pub fn holds(&self, now: Instant) -> bool {
-        now < self.end()
+        !self.revoked.get() && now < self.end()
     }
 
     /// When its last quarter begins: from here on an unrenewed lease counts as lost to those who hold named locks
@@ -72,6 +78,15 @@ mod tests {
         assert!(lease.holds(at(14)));
         assert!(!lease.holds(at(15)));
         assert_eq!(lease.last_quarter(), Instant::from_zero(Duration::from_millis(12_500)));
+    }
+
+    #[test]
+    fn a_revoked_lease_never_holds_again() {
+        let lease = Lease::new(Duration::from_secs(10));
+        lease.confirm(at(5));
+        lease.revoke();
+        lease.confirm(at(6));
+        assert!(!lease.holds(at(7)));
     }
 
     #[test]

@@ -96,6 +96,8 @@ struct Waiter<'a> {
     pause: Duration,
     /// Until when this sharer lets somebody who waits for the sharers go first.
     polite_until: Option<Instant>,
+    /// When this waiter last rang, or began to wait.
+    rang: Option<Instant>,
     cached_slots: Vec<(SlotIndex, SlotRecord)>,
 }
 
@@ -109,6 +111,7 @@ impl<'a> Waiter<'a> {
             interests: Vec::new(),
             pause: FIRST_PAUSE,
             polite_until: None,
+            rang: None,
             cached_slots: Vec::new(),
         }
     }
@@ -235,9 +238,6 @@ impl<'a> Waiter<'a> {
     }
 
     async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Tried {
-        if !self.core.may_act() {
-            return Tried::Unclear;
-        }
         let wall_ms = self.core.store.world.clock.wall().milliseconds;
         let sticky = self.place.policy.get().sticky;
         let record = taken(from, self.core.me, self.want, sticky, wall_ms);
@@ -251,7 +251,7 @@ impl<'a> Waiter<'a> {
         match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         }
     }
 
@@ -264,7 +264,7 @@ impl<'a> Waiter<'a> {
         let record = cell.record.clone();
         match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         }
     }
 
@@ -305,7 +305,7 @@ impl<'a> Waiter<'a> {
         if planted(PlantedBug::JudgeByCachedSlot) {
             return true;
         }
-        if slot.record.state != SlotState::Free || !self.core.may_act() {
+        if slot.record.state != SlotState::Free {
             return false;
         }
         let record = slot.record.clone();
@@ -323,14 +323,21 @@ impl<'a> Waiter<'a> {
         now < until
     }
 
-    /// Sets the interest bit, once, and rings those that keep the lock without using it.
-    async fn show_interest(&self, cell: &mut Cell<LockRecord>, present: &[SlotIndex]) {
-        if cell.record.interest || cell.record.mode == LockMode::Free || !self.core.may_act() {
+    /// Sets the interest bit, once, and rings those that keep the lock without using it. A ring is only a hint and may
+    /// get lost, so whoever still waits after a lease rings again.
+    async fn show_interest(&mut self, cell: &mut Cell<LockRecord>, present: &[SlotIndex]) {
+        if cell.record.mode == LockMode::Free {
             return;
         }
-        let record = LockRecord { interest: true, ..cell.record.clone() };
-        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
-        if cell.record.sticky && matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. }) {
+        let now = self.core.store.now();
+        let mut rings = now.since(*self.rang.get_or_insert(now)) >= self.core.store.timing.lease;
+        if !cell.record.interest {
+            let record = LockRecord { interest: true, ..cell.record.clone() };
+            let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
+            rings |= matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. });
+        }
+        if rings && cell.record.sticky {
+            self.rang = Some(now);
             for slot in present {
                 mailbox::ring(self.core, *slot, cell.lba).await;
             }
@@ -376,7 +383,7 @@ pub(crate) async fn release(core: Rc<Core>, place: Rc<LockPlace>) {
         Holding::Exclusive => Want::Exclusive,
         _ => Want::Shared,
     };
-    if place.policy.get().sticky && !core.is_leaving() && core.ended().is_none() {
+    if place.policy.get().sticky && !place.wanted.get() && !core.is_leaving() && core.ended().is_none() {
         place.holding.set(Holding::Kept(want));
         core.changed.announce();
         return;
@@ -422,6 +429,7 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
         place.polite_until.set(Some(core.store.now().plus(pause)));
     }
     place.holding.set(Holding::None);
+    place.wanted.set(false);
     drop(cell);
     core.changed.announce();
 }

@@ -20,9 +20,6 @@ pub(crate) async fn ring(core: &Core, slot: SlotIndex, lba: Lba) {
     let Ok(seen) = core.store.read::<MailboxRecord>(Lane::Work, mailbox).await else { return };
     let mut cell = Cell::new(mailbox, seen);
     for _ in 0..RINGS_MAX {
-        if !core.may_act() {
-            return;
-        }
         let record = cell.record.ring(lba);
         if record == cell.record {
             return;
@@ -30,7 +27,7 @@ pub(crate) async fn ring(core: &Core, slot: SlotIndex, lba: Lba) {
         match cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } => return,
             Swap::Lost => {}
-            Swap::Open | Swap::Refused(_) | Swap::Distrusted(_) => return,
+            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => return,
         }
     }
 }
@@ -56,24 +53,24 @@ async fn look(core: &Rc<Core>) {
     }
     // Emptied before it is acted upon: a ring that comes in between is not lost, it makes this swap fail.
     let empty = MailboxRecord::default();
-    let swap = if core.may_act() {
-        cell.swap(&core.store, core.sender(Purpose::Upkeep), empty).await
-    } else {
-        return;
-    };
+    let swap = cell.swap(&core.store, core.sender(Purpose::Upkeep), empty).await;
     if !matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. }) {
         return;
     }
     for place in core.places.all() {
-        let Holding::Kept(_) = place.holding.get() else { continue };
-        let rung = match place.cell.try_lock() {
-            Some(cell) => cell.as_ref().is_some_and(|cell| record.entries.contains(&cell.lba)),
-            None => false,
-        };
-        if rung || record.overflow {
-            place.holding.set(Holding::None);
+        // A record that is in hand at this moment may be the one: it is given up once too often rather than never.
+        let rung = place
+            .cell
+            .try_lock()
+            .is_none_or(|cell| cell.as_ref().is_some_and(|cell| record.entries.contains(&cell.lba)));
+        if !rung && !record.overflow {
+            continue;
+        }
+        place.wanted.set(true);
+        if let Holding::Kept(_) = place.holding.get() {
             // The interest bit was set by whoever rang; this host's copy of the record does not have it yet, so the
             // give-up meets it as a lost race and goes on from there.
+            place.holding.set(Holding::Releasing);
             core.jobs.start(lock::settle(Rc::clone(core), place));
         }
     }

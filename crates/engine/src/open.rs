@@ -1,5 +1,7 @@
 //! Opening a datastore: reading both copies of the superblock, and checking that this device is the one it was formatted on.
 
+use std::time::Duration;
+
 use oarlock_block::{BlockSize, DeviceIdentity, IoError, Lba};
 use oarlock_format::{
     Access, Chosen, DecodeError, Layout, NoSuperblock, Stamped, Superblock, SuperblockState, choose,
@@ -8,8 +10,10 @@ use oarlock_format::{
 
 use crate::world::World;
 
-/// The superblock's reads are given this long each: a device that does not answer by then is not joined.
-const READ_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+/// One read of a superblock is given this long, and then sent again: its reply may just have been lost.
+const READ_LIMIT: Duration = Duration::from_secs(5);
+/// A read without an answer is sent this often in all.
+const READS_MAX: u32 = 6;
 
 /// Why a device cannot be opened as a datastore.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +27,7 @@ pub enum OpenError {
         error: IoError,
     },
     /// The device did not answer.
-    #[error("the device did not answer within {} s", READ_LIMIT.as_secs())]
+    #[error("the device did not answer within {} s", READ_LIMIT.as_secs() * u64::from(READS_MAX))]
     NoAnswer,
     /// No superblock to go by.
     #[error(transparent)]
@@ -138,9 +142,12 @@ async fn find_shadow(world: &World) -> Result<Copy, OpenError> {
 async fn read_copy(world: &World, lba: Lba) -> Result<Copy, OpenError> {
     let mut buffer = [0; BlockSize::LARGEST];
     let buffer = &mut buffer[..world.device.geometry().block_size.length()];
-    match world.within(READ_LIMIT, world.device.read(lba, buffer)).await {
-        None => Err(OpenError::NoAnswer),
-        Some(Err(error)) => Err(OpenError::Unreadable { lba, error }),
-        Some(Ok(())) => Ok(decode_superblock(buffer, lba)),
+    for _ in 0..READS_MAX {
+        match world.within(READ_LIMIT, world.device.read(lba, buffer)).await {
+            None => {}
+            Some(Err(error)) => return Err(OpenError::Unreadable { lba, error }),
+            Some(Ok(())) => return Ok(decode_superblock(buffer, lba)),
+        }
     }
+    Err(OpenError::NoAnswer)
 }

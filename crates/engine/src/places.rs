@@ -46,6 +46,8 @@ pub(crate) struct LockPlace {
     pub(crate) policy: StdCell<LockPolicy>,
     /// Somebody else waited: this host does not retake the lock before this time.
     pub(crate) polite_until: StdCell<Option<Instant>>,
+    /// Another host rang for it: its next release is not kept.
+    pub(crate) wanted: StdCell<bool>,
     /// Local users that wait for it.
     pub(crate) waiting: StdCell<usize>,
 }
@@ -104,6 +106,7 @@ impl Places {
             holding: StdCell::new(Holding::None),
             policy: StdCell::default(),
             polite_until: StdCell::new(None),
+            wanted: StdCell::new(false),
             waiting: StdCell::new(0),
         });
         by_name.insert(name.clone(), Rc::clone(&place));

@@ -1,8 +1,9 @@
 //! The datastore as one host reaches it: checked reads past every cache, and the memory of the newest version of each
 //! block (R2, R3, I11).
 
-use std::cell::{Cell as StdCell, RefCell};
+use std::cell::{Cell as StdCell, OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{BlockSize, Device, Instant, IoError, Lba};
@@ -11,6 +12,8 @@ use oarlock_format::{
 };
 
 use crate::event::{Event, EventSink};
+use crate::lease::Lease;
+use crate::planted::{PlantedBug, planted};
 use crate::verdict::{Normal, Version};
 use crate::world::World;
 
@@ -35,6 +38,8 @@ pub(crate) struct Store {
     pub(crate) layout: Layout,
     pub(crate) timing: Timing,
     pub(crate) normal: StdCell<Normal>,
+    /// Once the host lives: nothing but beats is sent outside of it (I7).
+    lease: OnceCell<Rc<Lease>>,
     newest: RefCell<BTreeMap<Lba, Version>>,
     events: EventSink,
 }
@@ -103,9 +108,24 @@ impl Store {
             layout: superblock.record.layout,
             timing: superblock.record.timing,
             normal: StdCell::default(),
+            lease: OnceCell::new(),
             newest: RefCell::default(),
             events,
         }
+    }
+
+    /// From now on the store sends nothing but beats outside of this lease.
+    pub(crate) fn bind(&self, lease: &Rc<Lease>) {
+        let bound = self.lease.set(Rc::clone(lease));
+        assert!(bound.is_ok(), "a store is bound to one life's lease");
+    }
+
+    /// Whether an ATS may be sent now: a beat always, everything else within the lease. Asked directly before the
+    /// sending, with nothing awaited in between.
+    pub(crate) fn may_send(&self, lane: Lane) -> bool {
+        lane == Lane::Beat
+            || planted(PlantedBug::FenceWhileLapsed)
+            || self.lease.get().is_none_or(|lease| lease.holds(self.now()))
     }
 
     pub(crate) fn device(&self, lane: Lane) -> &dyn Device {
@@ -138,18 +158,6 @@ impl Store {
         let known = newest.entry(lba).or_insert(version);
         if known.generation < version.generation {
             *known = version;
-        }
-    }
-
-    /// Whether the block can hold this stamp, by what this host has seen there.
-    pub(crate) fn check_age(&self, stamp: &Stamp) -> Result<(), ReadFault> {
-        match self.newest(stamp.lba) {
-            Some(newest) if Version::of(stamp).contradicts(&newest) => Err(ReadFault::Older {
-                lba: stamp.lba,
-                found: stamp.generation.0,
-                newest: newest.generation.0,
-            }),
-            _ => Ok(()),
         }
     }
 
@@ -189,11 +197,13 @@ impl Store {
         let mut buffer = [0; BlockSize::LARGEST];
         let buffer = &mut buffer[..self.block_size.length()];
         let issued = self.now();
+        // What was learnt while this read was on its way says nothing about it: it may have been executed before.
+        let newest = self.newest(lba);
         self.read_bytes(lane, lba, buffer).await?;
         let replied = self.now();
         let stamped = oarlock_format::decode::<R>(buffer, &self.place(lba))
             .map_err(|error| ReadFault::Unsound { lba, error })?;
-        self.check_age(&stamped.stamp)?;
+        check_age(&stamped.stamp, newest)?;
         self.note_version(lba, Version::of(&stamped.stamp));
         Ok(Seen { image: Image::new(buffer), stamped, issued, replied })
     }
@@ -205,5 +215,15 @@ impl Store {
             Some(result) => result,
             None => Err(IoError::Unknown(oarlock_block::UnknownCause::TimedOut)),
         }
+    }
+}
+
+/// Whether a block that was known to hold `newest` when the read was sent can show this stamp.
+pub(crate) fn check_age(stamp: &Stamp, newest: Option<Version>) -> Result<(), ReadFault> {
+    match newest {
+        Some(newest) if Version::of(stamp).contradicts(&newest) => {
+            Err(ReadFault::Older { lba: stamp.lba, found: stamp.generation.0, newest: newest.generation.0 })
+        }
+        _ => Ok(()),
     }
 }

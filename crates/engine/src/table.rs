@@ -25,7 +25,7 @@ use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
 use crate::lock::LockError;
 use crate::planted::{PlantedBug, planted};
-use crate::store::{Lane, ReadFault, Seen, Store};
+use crate::store::{Lane, ReadFault, Seen, Store, check_age};
 
 /// What a look for a name came to.
 pub(crate) enum Located {
@@ -90,9 +90,6 @@ async fn prepare(
 /// Swaps a record for the same content in a new image, with this mask; whether that surely happened. An attempt without
 /// an answer may land later: it changes nothing but the image, and sets a bit that is allowed to be set.
 async fn touch(core: &Core, cell: &mut Cell<LockRecord>, children: u16) -> bool {
-    if !core.may_act() {
-        return false;
-    }
     let record = LockRecord { children, ..cell.record.clone() };
     let swap = cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await;
     matches!(swap, Swap::Swapped { .. })
@@ -143,7 +140,7 @@ pub(crate) async fn read_positions(
     for lba in positions {
         let block = &bytes[index(*lba)..index(*lba) + block];
         window.push(match oarlock_format::decode::<LockRecord>(block, &store.place(*lba)) {
-            Ok(stamped) if store.check_age(&stamped.stamp).is_ok() => {
+            Ok(stamped) if check_age(&stamped.stamp, store.newest(*lba)).is_ok() => {
                 store.note_version(*lba, crate::verdict::Version::of(&stamped.stamp));
                 seen(block, stamped, issued, replied)
             }

@@ -346,10 +346,6 @@ impl<'a> Pursuit<'a> {
     }
 
     async fn swap_record(&mut self, record: SlotRecord) {
-        // The step before this one waited for the cut-off or a read; a host that lapsed meanwhile sends nothing.
-        if !self.core.may_act() {
-            return;
-        }
         match self.cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } => self.make_durable().await,
             other => self.not_done(&other).await,

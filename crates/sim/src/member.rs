@@ -121,7 +121,8 @@ fn leave_after(run: &Run, life: &HostLife) -> Option<Duration> {
     let before_the_calm = run.world.now() < run.scenario.faults_end();
     let restless = run.scenario.theme == Theme::Restless;
     let leaves = before_the_calm && (restless || run.one_in(6));
-    leaves.then(|| Duration::from_millis(life.random().below(if restless { 15_000 } else { 60_000 })))
+    let after = Duration::from_millis(life.random().below(if restless { 15_000 } else { 60_000 }));
+    (leaves && run.world.now().plus(after) < run.scenario.faults_end()).then_some(after)
 }
 
 async fn leave(run: &Run, host: &Host, life: &HostLife, after: Option<Duration>) {

@@ -122,7 +122,7 @@ async fn count_under_lock(user: &User, guard: &Guard, lock: usize) -> bool {
 
 async fn in_time<T>(user: &User, future: impl Future<Output = T>) -> Option<T> {
     let clock = user.life.clock();
-    let patience: Duration = user.run.scenario.timing.lease * 2;
+    let patience = (user.run.scenario.timing.lease * 2).max(Duration::from_secs(10));
     let sleep = clock.sleep_until(clock.now().plus(patience));
     futures::pin_mut!(future);
     match select(future, sleep).await {

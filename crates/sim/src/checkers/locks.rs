@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing, decode,
-    stamp_of,
+    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing,
+    decode, stamp_of,
 };
 
 use crate::datastore::Template;
@@ -148,7 +148,7 @@ impl Observer for Locks {
         if fault.kind == FaultKind::Rollback {
             self.places.borrow_mut().clear();
             self.taken.borrow_mut().clear();
-        self.shares.borrow_mut().clear();
+            self.shares.borrow_mut().clear();
         }
     }
 }
