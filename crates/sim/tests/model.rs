@@ -120,6 +120,32 @@ fn crash(state: &mut State, index: u8) -> Option<()> {
     Some(())
 }
 
+/// What this host may do, and what may be done to it. Whether it can now is found out by trying.
+fn actions_of(state: &State, host: u8, actions: &mut Vec<Action>) {
+    let left = &state.left;
+    let phase = state.host(host).phase;
+    if left.drift > 0 && left.ticks > 0 && phase == Phase::Live {
+        actions.extend([Action::Tick(Some((host, 0))), Action::Tick(Some((host, 2)))]);
+    }
+    if left.crashes > 0 && phase != Phase::Dead {
+        actions.push(Action::Crash(host));
+    }
+    match phase {
+        Phase::Dead if left.joins > 0 => actions.push(Action::Enter(host)),
+        Phase::Dead | Phase::Stopped => {}
+        Phase::Joining => actions.push(Action::Bury(host)),
+        Phase::Live if state.host(host).may_act() => {
+            actions.extend([Action::Beat(host), Action::ReadLock(host), Action::Take(host)]);
+            actions.extend([Action::GiveOut(host), Action::Release(host), Action::Write(host)]);
+            actions.extend([Action::Look(host), Action::Step(host)]);
+            let others = (0..HOSTS).filter(|slot| *slot != host);
+            actions
+                .extend(others.flat_map(|slot| [Action::ProveFree(host, slot), Action::Pursue(host, slot)]));
+        }
+        Phase::Live => actions.push(Action::Beat(host)),
+    }
+}
+
 impl Model for World {
     type State = State;
     type Action = Action;
@@ -150,33 +176,26 @@ impl Model for World {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        actions.push(Action::Tick(None));
-        actions.extend(
-            (0..state.commands.len()).flat_map(|index| [Action::Execute(index), Action::Lose(index)]),
-        );
-        let lanes = [Lane::Beat, Lane::Lock, Lane::Pursuit, Lane::Proof, Lane::Data];
-        for host in 0..HOSTS {
-            actions.extend([Action::Tick(Some((host, 0))), Action::Tick(Some((host, 2)))]);
-            actions.extend(
-                lanes.iter().flat_map(|lane| [Action::Deliver(host, *lane), Action::GiveUp(host, *lane)]),
-            );
-            actions.extend([
-                Action::Crash(host),
-                Action::Enter(host),
-                Action::Bury(host),
-                Action::Beat(host),
-            ]);
-            actions.extend([Action::ReadLock(host), Action::Take(host), Action::GiveOut(host)]);
-            actions.extend([
-                Action::Release(host),
-                Action::Write(host),
-                Action::Look(host),
-                Action::Step(host),
-            ]);
-            actions.extend(
-                (0..HOSTS).flat_map(|slot| [Action::ProveFree(host, slot), Action::Pursue(host, slot)]),
-            );
+        if state.left.ticks > 0 {
+            actions.push(Action::Tick(None));
         }
+        for (index, command) in state.commands.iter().enumerate() {
+            if command.done.is_none() {
+                actions.push(Action::Execute(index));
+            }
+            if !command.awaited {
+                actions.push(Action::Lose(index));
+                continue;
+            }
+            let host = command.by.slot;
+            if command.done.is_some() {
+                actions.push(Action::Deliver(host, command.lane));
+            }
+            if state.left.unknowns > 0 {
+                actions.push(Action::GiveUp(host, command.lane));
+            }
+        }
+        (0..HOSTS).for_each(|host| actions_of(state, host, actions));
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
