@@ -10,8 +10,8 @@
 //!   enter (its lock is mine) --> former life there: Fenced, CutOff, Replaying, Replayed, Free, each by ATS
 //!        |
 //!        v
-//!   claim: Free -> Live, incarnation + 1 --> durable --> one beat --> read all slots again: of two of one name the
-//!                                                                     higher leaves
+//!   claim: Free -> Live, incarnation + 1 --> durable --> one beat --> read all slots again: is
+//!                                                                     there a live one of my name? yield
 //! ```
 
 use std::rc::Rc;
@@ -343,7 +343,7 @@ impl Joiner<'_> {
 }
 
 /// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
-/// interested in them, and the name must not stay taken twice. Where one beats, the higher of the two leaves (R30).
+/// interested in them, and the name must not stay taken twice. Where one beats, this host came second (R30).
 pub(crate) async fn bury_namesakes(core: Rc<Core>) {
     let Ok(slots) = read_slots(&core.store).await else { return };
     let namesakes: Vec<_> = slots
@@ -362,7 +362,7 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
             let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await else { continue };
             let record = &seen.stamped.record;
             let beats = record.state == SlotState::Live && seen.version() != first.version();
-            if beats && slot < core.me.slot {
+            if beats && (slot < core.me.slot || !leaves_by_itself(&core, slot).await) {
                 // It was silent for a whole watch when this host joined, and lives after all.
                 core.stop(StopReason::NameTaken { other: slot });
             }
@@ -373,21 +373,41 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
     }
 }
 
-/// Whether a live host of this name sits in a lower slot (R30); a dead one there is taken over in time.
+/// The slot of a live host of this name that this one has to yield to (R30).
+///
+/// Each of two that join at once reads all slots after its claim, so at least one sees the other; it may be only one.
+/// Whoever sees a live one in a lower slot leaves. Whoever sees one in a higher slot gives it a lease to leave by itself,
+/// and leaves then: that one may have looked before this one came.
 async fn second_of_my_name(core: &Core) -> Result<Option<SlotIndex>, JoinError> {
     for (index, seen) in read_slots(&core.store).await? {
         let record = &seen.stamped.record;
-        if index < core.me.slot && record.state == SlotState::Live && record.name.as_ref() == Some(&core.name)
-        {
-            let victim = victim(index, record);
-            let silent = core.store.world.cut_off.death_proved(victim).await.is_some()
-                || stands_still(core, index, seen.version()).await;
-            if !silent {
-                return Ok(Some(index));
-            }
+        let namesake = record.state == SlotState::Live && record.name.as_ref() == Some(&core.name);
+        if !namesake || index == core.me.slot {
+            continue;
+        }
+        let victim = victim(index, record);
+        let silent = core.store.world.cut_off.death_proved(victim).await.is_some()
+            || stands_still(core, index, seen.version()).await;
+        if !silent && (index < core.me.slot || !leaves_by_itself(core, index).await) {
+            return Ok(Some(index));
         }
     }
     Ok(None)
+}
+
+/// Whether the host in a higher slot leaves within a lease.
+async fn leaves_by_itself(core: &Core, index: SlotIndex) -> bool {
+    let until = core.store.now().plus(core.store.timing.lease);
+    let lba = core.store.layout.slot(index);
+    while core.store.now() < until {
+        core.store.world.pause(core.store.timing.beat / 2).await;
+        if let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await
+            && seen.stamped.record.state != SlotState::Live
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether the slot shows the same image for two beats: a host that was watched before the claim still does.

@@ -29,12 +29,12 @@ use crate::takeover::{Interest, distrust, suspect};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     /// The deadline passed.
-    #[error("the lock {name} was not got in time{}", held_by.as_ref().map_or(String::new(), |by| format!(": {by}")))]
+    #[error("the lock {name} was not got in time{}", why.as_ref().map_or(String::new(), |why| format!(": {why}")))]
     TimedOut {
         /// The lock.
         name: String,
-        /// Who held it at last, if that was known.
-        held_by: Option<String>,
+        /// What stood in the way at last, if that was known.
+        why: Option<String>,
     },
     /// The host came to its end first.
     #[error(transparent)]
@@ -98,6 +98,8 @@ struct Waiter<'a> {
     polite_until: Option<Instant>,
     /// When this waiter last rang, or began to wait.
     rang: Option<Instant>,
+    /// The last read that did not come: what to say if the deadline passes.
+    last_fault: Option<ReadFault>,
     cached_slots: Vec<(SlotIndex, SlotRecord)>,
 }
 
@@ -112,6 +114,7 @@ impl<'a> Waiter<'a> {
             pause: FIRST_PAUSE,
             polite_until: None,
             rang: None,
+            last_fault: None,
             cached_slots: Vec::new(),
         }
     }
@@ -141,7 +144,13 @@ impl<'a> Waiter<'a> {
                 self.pause_or_change().await;
                 continue;
             }
-            let tried = self.try_once(&mut cell).await?;
+            let tried = match self.try_once(&mut cell).await {
+                Err(LockError::Record(fault)) if fault.is_passing() => {
+                    self.last_fault = Some(fault);
+                    Tried::Unclear
+                }
+                other => other?,
+            };
             if let Tried::Got = tried
                 && let Some(token) = self.give_out(&cell).await?
             {
@@ -369,7 +378,8 @@ impl<'a> Waiter<'a> {
             None => format!("held by slot {slot}"),
         });
         let here = self.place.conflicts(self.want).then(|| "another user on this host has it".to_owned());
-        LockError::TimedOut { name: self.place.name.as_str().to_owned(), held_by: here.or(held_by) }
+        let fault = self.last_fault.as_ref().map(ReadFault::to_string);
+        LockError::TimedOut { name: self.place.name.as_str().to_owned(), why: here.or(held_by).or(fault) }
     }
 }
 

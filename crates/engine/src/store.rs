@@ -98,6 +98,20 @@ pub enum ReadFault {
     },
 }
 
+impl ReadFault {
+    /// Whether the device may well give the block a moment later: no answer in time, or one that says nothing.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            ReadFault::TimedOut { .. } => true,
+            ReadFault::Unreadable { error, .. } => {
+                matches!(error, IoError::Unknown(_) | IoError::Refused(oarlock_block::Refusal::Busy))
+            }
+            ReadFault::Unsound { .. } | ReadFault::Older { .. } => false,
+        }
+    }
+}
+
 impl Store {
     /// The datastore that `superblock` describes.
     pub(crate) fn new(world: World, superblock: &Stamped<Superblock>, events: EventSink) -> Store {

@@ -103,7 +103,7 @@ impl Scenario {
             timing,
             faults_for: if fast { Duration::from_secs(40) } else { Duration::from_secs(120) },
             // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
-            calm_for: timing.watch * 5 + Duration::from_secs(15),
+            calm_for: timing.watch * 5 + Duration::from_secs(30),
         }
     }
 

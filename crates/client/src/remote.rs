@@ -1,0 +1,262 @@
+//! A running host, asked through its socket.
+
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use oarlock_host::Lost;
+use oarlock_host::api::{
+    ErrorBody, EventEntry, EvictRequest, Evicted, HostEntry, LockEntry, LockLine, LockMode, LockRequest,
+    Status,
+};
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::find::{Purpose, Selection, find};
+use crate::http::{self, Answer};
+
+/// What a host may take to answer beyond the time that it was given: it reads slots or locks of a slow device.
+const ANSWER_LIMIT: Duration = Duration::from_secs(150);
+
+/// A host that says nothing for so long while it is followed is not there: it sends an empty line every 15 seconds.
+const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+
+/// A release waits so long for the host to close its end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running host. It holds no connection: each question makes one.
+#[derive(Clone, Debug)]
+pub struct Api {
+    path: PathBuf,
+}
+
+impl Api {
+    /// The host at this socket.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] where nobody listens there.
+    pub fn connect(path: &Path) -> Result<Api, Error> {
+        http::connect(path)?;
+        Ok(Api { path: path.to_owned() })
+    }
+
+    /// The host that `selection` means: its `api`, else the one of its `host` and `store`, else `OARLOCK_API`, else the
+    /// only one that runs.
+    ///
+    /// # Errors
+    /// [`Error::NoHost`], [`Error::MustChoose`], [`Error::Unreachable`].
+    pub fn find(selection: &Selection, purpose: Purpose) -> Result<Api, Error> {
+        find(selection, purpose)
+    }
+
+    /// Its socket.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The datastore, and the host that answers.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn status(&self) -> Result<Status, Error> {
+        self.get("/v1/status", ANSWER_LIMIT)
+    }
+
+    pub(crate) fn status_within(&self, limit: Duration) -> Result<Status, Error> {
+        self.get("/v1/status", limit)
+    }
+
+    /// Every host that has a slot. Takes up to two beats.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn hosts(&self) -> Result<Vec<HostEntry>, Error> {
+        self.get("/v1/hosts", ANSWER_LIMIT)
+    }
+
+    /// Every lock that is held.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn locks(&self) -> Result<Vec<LockEntry>, Error> {
+        self.get("/v1/locks", ANSWER_LIMIT)
+    }
+
+    /// The last events, oldest first; with `follow`, then each further one as it happens, without end.
+    ///
+    /// # Errors
+    /// Why there is no answer. The iterator ends after its first error.
+    pub fn events(&self, follow: bool) -> Result<Events, Error> {
+        let target = if follow { "/v1/events?follow=true" } else { "/v1/events" };
+        let answer = http::ask(&self.path, ("GET", target), None, SILENCE_LIMIT)?;
+        Ok(Events { answer: Some(successful(answer)?) })
+    }
+
+    /// Takes the lock `name`, waiting for `wait` at most.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with `OAR-0241` where it was not got in time; else why there is no answer.
+    pub fn lock(&self, name: &str, mode: LockMode, wait: Duration) -> Result<RemoteGuard, Error> {
+        let request = LockRequest { mode, wait_ms: milliseconds(wait) };
+        let target = format!("/v1/locks/{}", http::encoded(name));
+        let mut answer = self.post(&target, &request, wait + ANSWER_LIMIT)?;
+        let line: Option<LockLine> = next_line(&mut answer)?;
+        let line = line.ok_or_else(|| answer.malformed("it is empty"))?;
+        let (Some(token), Some(until)) = (line.token, line.holds_until_ns) else {
+            return Err(answer.malformed("its first line has no token"));
+        };
+        RemoteGuard::start(answer, token, until)
+    }
+
+    /// Takes over the host called `host`.
+    ///
+    /// # Errors
+    /// Why it still has its slot, or why there is no answer.
+    pub fn evict(&self, host: &str, certain: bool, wait: Option<Duration>) -> Result<(), Error> {
+        let request = EvictRequest { host: host.to_owned(), certain, wait_ms: wait.map(milliseconds) };
+        let limit = wait.unwrap_or_default() + ANSWER_LIMIT;
+        let answer = self.post("/v1/evict", &request, limit)?;
+        self.parse::<Evicted>(&answer.whole()?).map(|_| ())
+    }
+
+    fn get<T: DeserializeOwned>(&self, target: &str, limit: Duration) -> Result<T, Error> {
+        let answer = successful(http::ask(&self.path, ("GET", target), None, limit)?)?;
+        self.parse(&answer.whole()?)
+    }
+
+    fn post(&self, target: &str, body: &impl serde::Serialize, limit: Duration) -> Result<Answer, Error> {
+        let body = serde_json::to_vec(body).map_err(|error| self.bad(&error))?;
+        successful(http::ask(&self.path, ("POST", target), Some(&body), limit)?)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
+        serde_json::from_slice(body).map_err(|error| self.bad(&error))
+    }
+
+    fn bad(&self, error: &serde_json::Error) -> Error {
+        Error::BadReply { path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The answer, or the error that it carries.
+fn successful(answer: Answer) -> Result<Answer, Error> {
+    if answer.status == 200 {
+        return Ok(answer);
+    }
+    let bad = answer.malformed(&format!("status {} without an error of the API", answer.status));
+    let body = answer.whole()?;
+    Err(serde_json::from_slice::<ErrorBody>(&body).map_or(bad, Error::Remote))
+}
+
+/// The next line that is not empty.
+fn next_line<T: DeserializeOwned>(answer: &mut Answer) -> Result<Option<T>, Error> {
+    while let Some(line) = answer.line()? {
+        if !line.is_empty() {
+            let parsed = serde_json::from_slice(&line);
+            return parsed.map(Some).map_err(|error| answer.malformed(&error.to_string()));
+        }
+    }
+    Ok(None)
+}
+
+/// Events as they come.
+pub struct Events {
+    answer: Option<Answer>,
+}
+
+impl Iterator for Events {
+    type Item = Result<EventEntry, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = next_line(self.answer.as_mut()?).transpose();
+        if !matches!(next, Some(Ok(_))) {
+            self.answer = None;
+        }
+        next
+    }
+}
+
+/// A lock that a running host holds for this process. It is released when the guard is dropped, and when this process
+/// ends, however it does.
+pub struct RemoteGuard {
+    token: u64,
+    lost: Arc<Lost>,
+    connection: UnixStream,
+}
+
+impl RemoteGuard {
+    fn start(mut answer: Answer, token: u64, until: u64) -> Result<RemoteGuard, Error> {
+        let connection = answer.closer()?;
+        answer.set_limit(None)?;
+        let lost = Arc::new(Lost::until(until));
+        let news = Arc::clone(&lost);
+        std::thread::Builder::new()
+            .name("oarlock-lock".to_owned())
+            .spawn(move || listen(answer, &news))
+            .map_err(|error| {
+                let reason = error.to_string();
+                Error::Host(oarlock_host::HostError::Resources { what: "thread", reason })
+            })?;
+        Ok(RemoteGuard { token, lost, connection })
+    }
+
+    /// A number that only grows from owner to owner: what is guarded should refuse a smaller one than it has seen.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// Whether the lock can no longer be relied upon. Cheap: it looks at the clock and at what the host said last.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_lost()
+    }
+
+    /// Waits until the lock can no longer be relied upon, for `timeout` at most; gives the reason, or `None` where it
+    /// still can.
+    #[must_use]
+    pub fn wait_lost(&self, timeout: Duration) -> Option<String> {
+        self.lost.wait(timeout)
+    }
+
+    /// Releases the lock: returns once the host has heard of it.
+    pub fn release(self) {
+        let _ = self.connection.shutdown(Shutdown::Write);
+        // The host closes its end once it has seen ours closed; the listening thread says so.
+        let _ = self.lost.wait_closed(CLOSE_LIMIT);
+    }
+}
+
+impl Drop for RemoteGuard {
+    fn drop(&mut self) {
+        let _ = self.connection.shutdown(Shutdown::Both);
+    }
+}
+
+/// Reads what the host says about the lock, until the connection ends.
+fn listen(mut answer: Answer, lost: &Lost) {
+    loop {
+        match next_line::<LockLine>(&mut answer) {
+            Ok(Some(line)) => {
+                if let Some(until) = line.holds_until_ns {
+                    lost.extend(until);
+                }
+                if let Some(reason) = line.lost {
+                    lost.lose(&reason);
+                }
+            }
+            Ok(None) | Err(_) => {
+                lost.lose("the connection to the host was closed");
+                lost.close();
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The backends of Oarlock, and what a host needs of the operating system besides: its clock, its randomness, its
+//! process identity, and an executor for the engine's thread.
+//!
+//! Today there is one backend, [`FileDevice`]: a plain file or a local block device, shared by the hosts of one
+//! machine. This is the only crate of the workspace that holds `unsafe` blocks: the ring, the `fcntl` locks and one
+//! `ioctl`, each in a file of its own behind a safe surface.
+//!
+//! Threads. One [`FileDevice`] has two, `oarlock-beat` and `oarlock-work`, each with a ring of its own, from `open`
+//! until the last command of a dropped device ended. Each running [`cut_off`](oarlock_block::CutOff::cut_off) has one
+//! more, for seconds at most. One [`BootClock`] has one, `oarlock-clock`.
+
+#[allow(unsafe_code)]
+mod buffer;
+mod clock;
+mod cut_off;
+mod description;
+mod executor;
+mod failure;
+mod file;
+mod file_system;
+mod geometry;
+mod identify;
+#[allow(unsafe_code)]
+mod identity;
+mod inbox;
+mod job;
+mod lane;
+mod locate;
+mod open;
+mod permits;
+mod process;
+mod random;
+#[allow(unsafe_code)]
+mod range_lock;
+mod range_table;
+#[allow(unsafe_code)]
+mod ring;
+mod slot_byte;
+
+pub use clock::BootClock;
+pub use executor::{Executor, Spawner, Task};
+pub use file::{FileDevice, Lane};
+pub use file_system::is_local;
+pub use identify::{Recognised, recognise, what_is_on};
+pub use identity::IdentityError;
+pub use open::{OpenError, OpenOptions};
+pub use process::{process_identity, this_process};
+pub use random::OsRandom;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks a mutex whose data stay whole whatever a panicking thread did: no critical section here panics half-way.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

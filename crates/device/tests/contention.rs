@@ -1,0 +1,139 @@
+//! One block, many processes: no update lost; and a block that is held keeps no other block waiting.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::{ForeignLock, Helper, PATIENCE, Scratch, block_length, block_of, open, read_block, role};
+use futures::executor::block_on;
+use futures::future::{FutureExt, join_all, select};
+use oarlock_block::{Answer, Device, Lba, Refusal};
+use oarlock_device::Lane;
+
+const PROCESSES: u64 = 2;
+const THREADS: u64 = 4;
+const INCREMENTS: u64 = 100;
+
+/// The counter that a block holds, in each of its words; a torn block has two.
+fn counter_in(block: &[u8]) -> u64 {
+    u64::from_le_bytes(block[..8].try_into().unwrap())
+}
+
+fn counter_block(length: usize, counter: u64) -> Vec<u8> {
+    counter.to_le_bytes().repeat(length / 8)
+}
+
+/// Adds one by ATS until it was swapped.
+fn increment(device: &dyn Device) {
+    let length = block_length(device);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let counter = counter_in(&read_block(device, 7));
+        let (expected, new) = (counter_block(length, counter), counter_block(length, counter + 1));
+        match block_on(device.compare_and_write(Lba(7), &expected, &new)) {
+            Ok(Answer::Swapped) => return,
+            Ok(Answer::Miscompared { .. }) | Err(Refusal::Busy) => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(Instant::now() < deadline, "no increment came through");
+    }
+}
+
+fn increment_from_many_threads(path: &Path) {
+    let device = open(path);
+    std::thread::scope(|scope| {
+        for number in 0..THREADS {
+            let device = device.clone();
+            let lane = if number % 2 == 0 { Lane::Beat } else { Lane::Work };
+            scope.spawn(move || {
+                let lane = device.lane(lane);
+                (0..INCREMENTS).for_each(|_| increment(&*lane));
+            });
+        }
+    });
+}
+
+#[test]
+fn no_increment_of_many_threads_in_two_processes_is_lost() {
+    const NAME: &str = "no_increment_of_many_threads_in_two_processes_is_lost";
+    if let Some(path) = role("increment") {
+        return increment_from_many_threads(&path);
+    }
+    let Some(scratch) = Scratch::new() else { return };
+    let path = scratch.path("file");
+    let device = open(&path);
+    let mut helpers: Vec<Helper> = (0..PROCESSES).map(|_| Helper::start(NAME, "increment", &path)).collect();
+    for helper in &mut helpers {
+        assert!(helper.0.wait().unwrap().success());
+    }
+    let block = read_block(&device, 7);
+    assert_eq!(block, counter_block(block.len(), PROCESSES * THREADS * INCREMENTS));
+}
+
+#[test]
+fn a_block_that_another_process_holds_is_busy_and_keeps_no_other_waiting() {
+    let Some(scratch) = Scratch::new() else { return };
+    let path = scratch.path("file");
+    let device = open(&path);
+    let (zeros, ones) = (block_of(&device, 0), block_of(&device, 1));
+    let held = ForeignLock::take(&path, 0, zeros.len() as u64);
+
+    let stuck = device.compare_and_write(Lba(0), &zeros, &ones);
+    let others = join_all((1..33).map(|lba| device.compare_and_write(Lba(lba), &zeros, &ones)));
+    let (answers, stuck) = match block_on(select(stuck, others)) {
+        futures::future::Either::Right(outcome) => outcome,
+        futures::future::Either::Left((answer, _)) => {
+            panic!("the others waited for the held block: {answer:?}")
+        }
+    };
+    assert!(answers.iter().all(|answer| *answer == Ok(Answer::Swapped)));
+    assert_eq!(block_on(stuck), Err(Refusal::Busy));
+    assert_eq!(read_block(&device, 0), zeros, "what was busy was not executed");
+
+    drop(held);
+    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)), Ok(Answer::Swapped));
+}
+
+#[test]
+fn a_plain_write_over_a_held_block_is_busy() {
+    let Some(scratch) = Scratch::new() else { return };
+    let path = scratch.path("file");
+    let device = open(&path);
+    let ones = block_of(&device, 1).repeat(4);
+    let _held = ForeignLock::take(&path, 2 * block_length(&device) as u64, 1);
+    let busy = Err(oarlock_block::IoError::Refused(Refusal::Busy));
+    assert_eq!(block_on(device.write(Lba(0), &ones)), busy);
+    assert_eq!(read_block(&device, 0), block_of(&device, 0));
+}
+
+#[test]
+fn a_read_waits_for_the_writer_but_not_for_ever() {
+    let Some(scratch) = Scratch::new() else { return };
+    let path = scratch.path("file");
+    let device = open(&path);
+    let _held = ForeignLock::take(&path, 0, 1);
+    let start = Instant::now();
+    assert_eq!(read_block(&device, 0), block_of(&device, 0));
+    assert!(start.elapsed() >= Duration::from_millis(20), "a read tries for the lock first");
+}
+
+#[test]
+fn a_lane_full_of_stuck_commands_does_not_keep_a_beat_waiting() {
+    let Some(scratch) = Scratch::new() else { return };
+    let path = scratch.path("file");
+    let device = open(&path);
+    let (zeros, ones) = (block_of(&device, 0), block_of(&device, 1));
+    let _held = ForeignLock::take(&path, 0, zeros.len() as u64);
+    let mut stuck: Vec<_> = (0..200).map(|_| device.compare_and_write(Lba(0), &zeros, &ones)).collect();
+    for attempt in &mut stuck {
+        assert!(attempt.as_mut().now_or_never().is_none());
+    }
+    let beat = device.lane(Lane::Beat);
+    let beating = beat.compare_and_write(Lba(1), &zeros, &ones);
+    match block_on(select(beating, join_all(stuck))) {
+        futures::future::Either::Left((answer, _)) => assert_eq!(answer, Ok(Answer::Swapped)),
+        futures::future::Either::Right(_) => panic!("the beat stood behind the stuck commands"),
+    }
+}

@@ -1,0 +1,320 @@
+//! The catalogue of errors: every code that any part of Oarlock gives, with its cause and its cure, in one table.
+//!
+//! docs/ERRORS.md is held to it. A code never changes its meaning; one that is retired is not given out again.
+
+/// One row of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorEntry {
+    /// `OAR-0xxx`: 01 the device, 02 the engine, 03 the host, 04 the client.
+    pub code: &'static str,
+    /// The error in a few words.
+    pub title: &'static str,
+    /// What it means.
+    pub cause: &'static str,
+    /// What helps.
+    pub cure: &'static str,
+}
+
+/// Every error, in the order of the codes.
+#[must_use]
+pub fn error_catalogue() -> &'static [ErrorEntry] {
+    CATALOGUE
+}
+
+impl Code {
+    /// Its row of the catalogue.
+    #[must_use]
+    pub fn entry(self) -> &'static ErrorEntry {
+        &CATALOGUE[self as usize]
+    }
+
+    /// `OAR-0xxx`.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        self.entry().code
+    }
+}
+
+/// Defines the codes from rows of name, code, title, cause and cure: so that no code lacks its row.
+macro_rules! codes {
+    ($( $name:ident = $code:literal, $title:literal, $cause:literal, $cure:literal; )+) => {
+        /// The name of each code within the program.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(
+                #[doc = concat!("`", $code, "`: ", $title, ".")]
+                $name,
+            )+
+        }
+
+        impl Code {
+            /// Every code, in the order of the catalogue.
+            pub const ALL: &'static [Code] = &[$( Code::$name, )+];
+        }
+
+        const CATALOGUE: &[ErrorEntry] = &[
+            $( ErrorEntry { code: $code, title: $title, cause: $cause, cure: $cure }, )+
+        ];
+    };
+}
+
+codes! {
+    DeviceAbsent = "OAR-0101", "no such device",
+        "Nothing is at the path of the device.",
+        "Check the path. `oarlock format PATH --name LABEL --size SIZE` makes a plain file there.";
+    DeviceOpen = "OAR-0102", "the device cannot be opened",
+        "The operating system refused to open, make or look at the device; its words are in the message.",
+        "Check the permissions of the path, the space of its file system, and the kernel's log.";
+    NotADevice = "OAR-0103", "not a plain file or block device",
+        "The path names a folder, a socket or the like.",
+        "Give the path of a plain file or of a block device.";
+    FileSystem = "OAR-0104", "a file system where file locks prove nothing",
+        "The plain file lies on a network, FUSE or overlay file system. There a file lock does not prove that the writes of a dead host have ended.",
+        "Put the file on a local ext4, xfs, btrfs, tmpfs or zfs.";
+    NeedsScsi = "OAR-0105", "a SCSI disk",
+        "Other machines may see a SCSI disk, and a file lock does not stop them. The file backend never drives one.",
+        "Use a plain file or a disk that is local to this machine; the SCSI backend comes in a later version.";
+    NotLocal = "OAR-0106", "a disk that may not be local",
+        "The disk's driver is not known to serve this machine alone, so a file lock may not stop other writers.",
+        "Use a plain file or a disk that is local to this machine.";
+    LoopOfAPart = "OAR-0107", "a loop device on a part of its file",
+        "The loop device has an offset or a size limit: hosts that open the file itself would mean other bytes.",
+        "Open the file itself, or set the loop device up without offset and limit.";
+    Sysfs = "OAR-0108", "the kernel does not say what the disk is",
+        "A file in /sys that describes the block device is missing or is not understood.",
+        "Check that /sys is mounted and is the machine's own.";
+    ForeignNode = "OAR-0109", "a device node outside of /dev",
+        "The node is not the one in the machine's devtmpfs, so that locks on it are not seen by other processes.",
+        "Give the process (the container) the machine's own /dev.";
+    DeviceBlockSize = "OAR-0110", "a block size that does not work there",
+        "Direct I/O on the device needs another block size than the one that was asked for, or than 512 and 4,096 bytes.",
+        "Format with `--block-size 4096`, or choose another device.";
+    NoRing = "OAR-0111", "no io_uring",
+        "The kernel gives this process no io_uring.",
+        "Allow it: the sysctl kernel.io_uring_disabled, or the container's seccomp profile.";
+    IdentityWrite = "OAR-0112", "the file's identity cannot be written",
+        "The attribute that tells a file from its copies could not be written, though the file system has attributes.",
+        "Check that you may write to the file, and that its file system has room.";
+    IdentityForeign = "OAR-0113", "the file's identity is not Oarlock's",
+        "The file's attribute user.oarlock.identity holds something that Oarlock did not write.",
+        "Remove it with `setfattr -x user.oarlock.identity FILE`, and format again.";
+
+    SuperblockUnreadable = "OAR-0201", "the superblock cannot be read",
+        "The device gave an error for the superblock or its shadow.",
+        "Look at the kernel's log and at the device; `oarlock inspect DEVICE superblock` shows what can be read.";
+    OpenNoAnswer = "OAR-0202", "the device does not answer",
+        "The device did not answer a read of the superblock in time.",
+        "Look at the kernel's log and at the load of the device, and try again.";
+    NoDatastore = "OAR-0203", "no datastore",
+        "Nothing on the device is Oarlock's.",
+        "Check the path; `oarlock format` makes a datastore.";
+    SuperblockOverwritten = "OAR-0204", "the superblock was overwritten",
+        "Something else was written over the first block; the shadow of the superblock still stands.",
+        "Find out who wrote it. If the device is the datastore's still, `oarlock check DEVICE --repair` restores the superblock.";
+    SuperblockDamaged = "OAR-0205", "both superblocks are damaged",
+        "Neither the superblock nor its shadow checks out.",
+        "`oarlock check DEVICE` says what is damaged; restore the device from a backup.";
+    NewerVersion = "OAR-0206", "a newer program is needed",
+        "A newer version of Oarlock made the datastore, or added a feature that this one does not know.",
+        "Use the newer version.";
+    HalfFormatted = "OAR-0207", "a format was cut short",
+        "A format of the device was begun and not finished. It holds no data.",
+        "Format it again, with `--force`.";
+    SnapshotSignature = "OAR-0208", "a copy of another datastore",
+        "The datastore was formatted on another device: this one is a copy, or a snapshot of the array.",
+        "Use the original; `oarlock resignature DEVICE` gives the copy a life of its own.";
+    Truncated = "OAR-0209", "the device is shorter than its datastore",
+        "The device lost blocks since the datastore was made.",
+        "Give the device its length back: a plain file with `truncate -s SIZE`, a volume by its administrator.";
+    BlockSizeChanged = "OAR-0210", "the device has other blocks than its datastore",
+        "The datastore was made with another logical block size than the device has now.",
+        "Present the device with the block size that it was formatted with.";
+    ReadOnlyFeatures = "OAR-0211", "this version may only read the datastore",
+        "The datastore uses features that only a newer program may write.",
+        "Use the newer version.";
+
+    BlockUnreadable = "OAR-0221", "a block cannot be read",
+        "The device gave an error for a block of the datastore.",
+        "Look at the kernel's log and at the device; `oarlock events` says what else went wrong.";
+    ReadTimedOut = "OAR-0222", "a block was not read in time",
+        "The device did not answer a read within one beat.",
+        "Look at the load of the device; try again.";
+    Unsound = "OAR-0223", "a block does not hold a sound record",
+        "A block was read again and again and never checked out: it is torn, rotten, or another's.",
+        "`oarlock check DEVICE` says what is damaged, and `--repair` restores it where a copy stands.";
+    Older = "OAR-0224", "a block shows an older state",
+        "A block shows an older state than this host has seen there: a stale read, a restored device, or two devices behind one name.",
+        "Find out what rolled the device back. The host joins afresh once it is told `--accept-rollback`.";
+
+    NameTaken = "OAR-0231", "another live host has this name",
+        "A host of this name lives in the datastore.",
+        "Choose another name with `--host`, or stop the other host.";
+    NoFreeSlot = "OAR-0232", "no free slot",
+        "Every slot of the datastore is taken.",
+        "Stop a host, or take over a dead one with `oarlock evict HOST`; the number of slots is set at format.";
+    SlotHeld = "OAR-0233", "the slot's lock cannot be taken",
+        "The lock of a slot could not be asked, or another process holds it.",
+        "See who holds it (`lslocks`), and try again.";
+    ClaimUnclear = "OAR-0234", "the claim had no clear answer",
+        "The device gave no clear answer to the claim of a slot.",
+        "Look at the load of the device and at the kernel's log, and try again.";
+    NotDurable = "OAR-0235", "the claim is not durable",
+        "The device could not flush the claim of a slot.",
+        "Look at the device and at the kernel's log: a device that cannot flush keeps nothing.";
+
+    LockTimedOut = "OAR-0241", "the lock was not got in time",
+        "Somebody else held the lock until the wait was over.",
+        "Try again, or wait longer with `--wait`; `oarlock locks` says who holds it.";
+    LockTableFull = "OAR-0242", "no room for the lock",
+        "All positions that the lock's name may stand at are taken by locks in use.",
+        "Release locks that are not needed, or use another name.";
+    EvictUnknown = "OAR-0243", "no such host",
+        "No slot holds a host of that name.",
+        "`oarlock hosts` lists them.";
+    EvictMyself = "OAR-0244", "the host that was asked",
+        "A host does not take itself over.",
+        "Stop it with SIGTERM, or ask another host.";
+    EvictLives = "OAR-0245", "the host lives",
+        "The host beat while it was watched.",
+        "Stop it with SIGTERM. A person who knows that it must go says `--certain`.";
+    EvictTimedOut = "OAR-0246", "the host was not taken over in time",
+        "The takeover did not get through; what stood in the way is in the message.",
+        "Remove what stands in the way, and try again.";
+
+    Left = "OAR-0251", "the host has left",
+        "The host left the datastore, or is leaving it.",
+        "Start it again with `oarlock up`.";
+    Fenced = "OAR-0252", "the host was fenced",
+        "The host was silent for a whole watch, and another wrote its death into its slot.",
+        "Find out why it was silent (a pause, an overloaded machine, a slow device), then start it again.";
+    Superseded = "OAR-0253", "the slot is another's by now",
+        "The host's slot belongs to a later life.",
+        "Find out whether two machines use one host name, then start it again.";
+    Rollback = "OAR-0254", "the device went back in time",
+        "A block showed an older state than this host had seen: a restored device, a stale read, two devices behind one name.",
+        "Find out what rolled the device back; then start the host once with `--accept-rollback`.";
+    SlotDamaged = "OAR-0255", "the host's own slot is damaged",
+        "The host's own slot does not hold a sound record any more.",
+        "`oarlock check DEVICE --repair`, then start the host again.";
+    HoldOver = "OAR-0256", "no beat for the whole hold time",
+        "The device confirmed no beat for the whole hold time.",
+        "Look at the device and the way to it; then start the host again.";
+    SecondOfItsName = "OAR-0257", "the second host of its name",
+        "Two hosts of one name joined at once, and this one is in the higher slot.",
+        "Choose another name with `--host`.";
+
+    Timing = "OAR-0261", "the times contradict one another",
+        "Beat, lease, watch and hold of the datastore do not fit together; which and why is in the message.",
+        "Leave `--watch` out: it is 1.1 leases then. At least four beats fit into a lease.";
+    Layout = "OAR-0262", "the device does not fit",
+        "The device is too small or too large for a datastore of these parameters, or a parameter is out of range.",
+        "256 MiB suffice with 64 slots and blocks of 512 bytes; the message says what is needed.";
+    DatastoreExists = "OAR-0263", "there is a datastore already",
+        "The device holds a datastore.",
+        "Use it; or give `--force`, and everything in it is lost.";
+    DatastoreLives = "OAR-0264", "the datastore is in use",
+        "A host lives in the datastore on the device. Nothing makes a new one of it.",
+        "Stop every host first; `oarlock hosts` lists them.";
+    FormatDevice = "OAR-0265", "a block cannot be written",
+        "The device refused or failed a command of the format.",
+        "Look at the device and at the kernel's log, and format again.";
+    FormatRaced = "OAR-0266", "the superblock changed under the format",
+        "Another format runs on the device, or its COMPARE AND WRITE does not work.",
+        "Wait for the other one; if there is none, the device is not fit for a datastore.";
+    FormatNoAnswer = "OAR-0267", "the device did not answer the format",
+        "A command of the format had no answer in time.",
+        "Look at the device and at the kernel's log, and format again.";
+    BadName = "OAR-0271", "not a name",
+        "Names are UTF-8, with no control character, no `@`, and no empty, `.` or `..` part; locks have 1 to 255 bytes, hosts and datastores 1 to 64 and no `/`.",
+        "Choose another name; the message says what is wrong with this one.";
+
+    SocketTaken = "OAR-0301", "the socket is in use",
+        "Another live process listens on the host's socket: most likely a host of this name runs already.",
+        "Stop it, or choose another `--host` or `--api`.";
+    SocketPath = "OAR-0302", "not a place for a socket",
+        "The path is too long for a socket (107 bytes are the most), or something that is no socket stands there.",
+        "Choose another path with `--api`.";
+    NoRuntimeFolder = "OAR-0303", "no folder for sockets",
+        "XDG_RUNTIME_DIR is not set, so that the place of the socket is not known.",
+        "Set XDG_RUNTIME_DIR, or give the path with `--api`.";
+    SocketIo = "OAR-0304", "the socket cannot be made",
+        "The operating system refused to make the socket or its folder; its words are in the message.",
+        "Check the permissions of the folder, or choose another path with `--api`.";
+    UnsafeClock = "OAR-0305", "a clock that stops with its virtual machine",
+        "This machine is virtual: its clock stops when it is paused. The device has neither file locks, reservations nor a blocklist that would protect the others from it.",
+        "Use a device that can cut a host off; or say `--unsafe-clock`, and never pause this machine.";
+    UnknownRecord = "OAR-0306", "no record of that name",
+        "A fault specification names a record that no datastore has.",
+        "The names are superblock, slot, mailbox, scratch, lock, directory, descriptor, journal, group.";
+    RollbackNotAccepted = "OAR-0307", "the rollback was not accepted",
+        "This host stopped because the device went back in time, and nobody has said since that this is known.",
+        "Find out what rolled the device back; then start the host once with `--accept-rollback`.";
+    ReadOnlyHost = "OAR-0308", "a read-only host",
+        "The host was started with `--read-only` and changes nothing but its own slot.",
+        "Ask another host, or start this one without `--read-only`.";
+    TooMany = "OAR-0309", "too many at once",
+        "The host serves as many requests as it may.",
+        "Try again; close connections that are not needed.";
+    BadRequest = "OAR-0310", "a request that is not understood",
+        "The request's path, method, parameters or body are not the API's.",
+        "docs/openapi.json describes the API.";
+    NotThere = "OAR-0311", "no such page",
+        "The API has no such path.",
+        "docs/openapi.json describes the API.";
+    Interrupted = "OAR-0312", "stopped before it was ready",
+        "The host was told to stop while it was joining.",
+        "Start it again.";
+    EngineGone = "OAR-0313", "the engine has ended",
+        "The thread of the engine has ended, and the host with it.",
+        "Start the host again; its standard error says why it ended.";
+    Resources = "OAR-0314", "the operating system gave too little",
+        "A thread, a timer or a file of /proc could not be had; the message says which.",
+        "Check the limits of the process (`ulimit -u`, `ulimit -n`), and that /proc is mounted.";
+    Foreign = "OAR-0315", "something is on the device",
+        "The device holds a file system, a partition table or the like.",
+        "Check that it is the right device. With `--force` what is there is lost.";
+    SizeDiffers = "OAR-0316", "the device has another size",
+        "The file or device is there already, and its size is not the one that was asked for.",
+        "Leave `--size` out, or make the file of that size first.";
+    FaultSpec = "OAR-0317", "not a fault specification",
+        "A fault specification could not be understood; the message says where.",
+        "KIND:KEY=VALUE,...: see `oarlock up --help`.";
+
+    NoHost = "OAR-0401", "no host runs here",
+        "No socket of a running host was found.",
+        "Start a host with `oarlock up DEVICE --host NAME`, or give its socket with `--api`.";
+    MustChoose = "OAR-0402", "several hosts run here",
+        "What is asked for concerns one host, and several run on this machine.",
+        "Say which with `--host`, `--store` or `--api`.";
+    Unreachable = "OAR-0403", "the host cannot be reached",
+        "Nobody listens on the socket, or it may not be opened.",
+        "Start the host; the group `oarlock` may use the socket of one that root runs.";
+    NoReply = "OAR-0404", "the host does not reply",
+        "The host accepted the connection and did not reply in time.",
+        "See whether its process is stopped or starved; `oarlock hosts` on another host says whether it lives.";
+    BadReply = "OAR-0405", "a reply that is not understood",
+        "What answered on the socket does not speak the API of this version.",
+        "Check that the socket is a host's, and that host and client are of one version.";
+    ConnectionLost = "OAR-0406", "the connection was lost",
+        "The host closed the connection in the middle of an answer.",
+        "See whether its process still runs, and try again.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_order() {
+        let codes: Vec<&str> = error_catalogue().iter().map(|entry| entry.code).collect();
+        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "{codes:?}");
+        assert!(codes.iter().all(|code| code.len() == 8 && code.starts_with("OAR-0")));
+    }
+
+    #[test]
+    fn every_code_finds_its_own_row() {
+        assert_eq!(Code::ALL.len(), error_catalogue().len());
+        assert_eq!(Code::DeviceAbsent.text(), "OAR-0101");
+        assert_eq!(Code::ConnectionLost.text(), "OAR-0406");
+    }
+}

@@ -1,0 +1,133 @@
+//! Which code each error of device, engine and format has: one exhaustive match per enum, so that a new variant cannot
+//! come without one.
+
+use oarlock_device::{IdentityError, OpenError as DeviceError};
+use oarlock_engine::{
+    CreateError, Ended, EvictError, JoinError, LockError, OpenError, ReadFault, StopReason,
+};
+use oarlock_format::NoSuperblock;
+
+use crate::code::Code;
+
+/// The code of a device that was not opened.
+#[must_use]
+pub fn device(error: &DeviceError) -> Code {
+    match error {
+        DeviceError::Io { absent: true, .. } => Code::DeviceAbsent,
+        DeviceError::Io { .. } => Code::DeviceOpen,
+        DeviceError::NotADevice { .. } => Code::NotADevice,
+        DeviceError::FileSystem { .. } => Code::FileSystem,
+        DeviceError::NeedsScsi { .. } => Code::NeedsScsi,
+        DeviceError::NotLocal { .. } => Code::NotLocal,
+        DeviceError::LoopOfAPart { .. } => Code::LoopOfAPart,
+        DeviceError::Sysfs { .. } => Code::Sysfs,
+        DeviceError::ForeignNode { .. } => Code::ForeignNode,
+        DeviceError::BlockSize { .. } => Code::DeviceBlockSize,
+        DeviceError::NoRing { .. } => Code::NoRing,
+    }
+}
+
+/// The code of an identity that was not given.
+#[must_use]
+pub fn identity(error: &IdentityError) -> Code {
+    match error {
+        IdentityError::Write { .. } => Code::IdentityWrite,
+        IdentityError::Foreign => Code::IdentityForeign,
+    }
+}
+
+/// The code of a device that is no datastore for this host.
+#[must_use]
+pub fn open(error: &OpenError) -> Code {
+    match error {
+        OpenError::Unreadable { .. } => Code::SuperblockUnreadable,
+        OpenError::NoAnswer => Code::OpenNoAnswer,
+        OpenError::NoSuperblock(NoSuperblock::NotOurs { .. }) => Code::NoDatastore,
+        OpenError::NoSuperblock(NoSuperblock::Overwritten { .. }) => Code::SuperblockOverwritten,
+        OpenError::NoSuperblock(NoSuperblock::Damaged { .. }) => Code::SuperblockDamaged,
+        OpenError::NoSuperblock(NoSuperblock::Newer { .. }) => Code::NewerVersion,
+        OpenError::HalfFormatted => Code::HalfFormatted,
+        OpenError::SnapshotSignature { .. } => Code::SnapshotSignature,
+        OpenError::Truncated { .. } => Code::Truncated,
+        OpenError::BlockSize { .. } => Code::BlockSizeChanged,
+        OpenError::ReadOnlyFeatures { .. } => Code::ReadOnlyFeatures,
+    }
+}
+
+/// The code of a block that was not read.
+#[must_use]
+pub fn read(error: &ReadFault) -> Code {
+    match error {
+        ReadFault::Unreadable { .. } => Code::BlockUnreadable,
+        ReadFault::TimedOut { .. } => Code::ReadTimedOut,
+        ReadFault::Unsound { .. } => Code::Unsound,
+        ReadFault::Older { .. } => Code::Older,
+    }
+}
+
+/// The code of a host that did not join.
+#[must_use]
+pub fn join(error: &JoinError) -> Code {
+    match error {
+        JoinError::Open(error) => open(error),
+        JoinError::Record(error) => read(error),
+        JoinError::NameTaken { .. } => Code::NameTaken,
+        JoinError::NoFreeSlot { .. } => Code::NoFreeSlot,
+        JoinError::Enter(_) => Code::SlotHeld,
+        JoinError::NoAnswer { .. } => Code::ClaimUnclear,
+        JoinError::NotDurable { .. } => Code::NotDurable,
+    }
+}
+
+/// The code of a lock that was not got.
+#[must_use]
+pub fn lock(error: &LockError) -> Code {
+    match error {
+        LockError::TimedOut { .. } => Code::LockTimedOut,
+        LockError::Ended(error) => ended(error),
+        LockError::TableFull { .. } => Code::LockTableFull,
+        LockError::Record(error) => read(error),
+    }
+}
+
+/// The code of a host that was not evicted.
+#[must_use]
+pub fn evict(error: &EvictError) -> Code {
+    match error {
+        EvictError::Unknown { .. } => Code::EvictUnknown,
+        EvictError::Myself { .. } => Code::EvictMyself,
+        EvictError::Lives { .. } => Code::EvictLives,
+        EvictError::TimedOut { .. } => Code::EvictTimedOut,
+        EvictError::Record(error) => read(error),
+        EvictError::Ended(error) => ended(error),
+    }
+}
+
+/// The code of a host that came to its end.
+#[must_use]
+pub fn ended(error: &Ended) -> Code {
+    match error {
+        Ended::Left => Code::Left,
+        Ended::Stopped(StopReason::Fenced { .. }) => Code::Fenced,
+        Ended::Stopped(StopReason::Superseded) => Code::Superseded,
+        Ended::Stopped(StopReason::Rollback { .. }) => Code::Rollback,
+        Ended::Stopped(StopReason::SlotDamaged { .. }) => Code::SlotDamaged,
+        Ended::Stopped(StopReason::HoldOver { .. }) => Code::HoldOver,
+        Ended::Stopped(StopReason::NameTaken { .. }) => Code::SecondOfItsName,
+    }
+}
+
+/// The code of a datastore that was not made.
+#[must_use]
+pub fn create(error: &CreateError) -> Code {
+    match error {
+        CreateError::Timing(_) => Code::Timing,
+        CreateError::Layout(_) => Code::Layout,
+        CreateError::Exists { .. } => Code::DatastoreExists,
+        CreateError::Living { .. } => Code::DatastoreLives,
+        CreateError::Device { .. } => Code::FormatDevice,
+        CreateError::Raced => Code::FormatRaced,
+        CreateError::NoAnswer => Code::FormatNoAnswer,
+        CreateError::Record(error) => read(error),
+    }
+}

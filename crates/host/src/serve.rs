@@ -1,0 +1,419 @@
+//! Serving: what the engine's thread does from the join on. Each request is a task of its own beside the host's.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak as RcWeak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::channel::{mpsc, oneshot};
+use futures::future::{Either, FutureExt, LocalBoxFuture, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use oarlock_block::{Clock, Faulty, WallTime};
+use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, Want};
+use oarlock_format::{LockName, Superblock};
+
+use crate::api::{
+    DatastoreStatus, EventsStatus, FaultStatus, HostEntry, LockEntry, OwnStatus, OwnerEntry, Status,
+};
+use crate::error::HostError;
+use crate::lost::Lost;
+use crate::names::Names;
+use crate::record::Recorder;
+use crate::request::{HeldLock, Request, Shared, Ticket, Ticketed, Times};
+use crate::surroundings::{EngineOptions, Opened};
+use crate::text::time_text;
+
+/// Events that wait for the names of their authors.
+const REPORTS_MAX: usize = 4096;
+
+/// An eviction without a time of its own is tried for a watch and so long.
+const EVICT_EXTRA: Duration = Duration::from_secs(30);
+
+/// A lock is tried for this part of a beat at least, however short the wait is to be.
+const TRIES_PER_BEAT: u32 = 4;
+
+type Tasks = FuturesUnordered<LocalBoxFuture<'static, ()>>;
+
+/// Events on their way from the engine to the record.
+pub(crate) struct Reports {
+    receiver: mpsc::Receiver<Event>,
+}
+
+impl Reports {
+    /// The queue, and what the engine fills it by. The sink holds the recorder weakly: the record ends with the
+    /// thread, not with the last clone of a sink.
+    pub(crate) fn new(recorder: &Rc<Recorder>) -> (Reports, EventSink) {
+        let (sender, receiver) = mpsc::channel(REPORTS_MAX);
+        let recorder: RcWeak<Recorder> = Rc::downgrade(recorder);
+        let sender = RefCell::new(sender);
+        let sink: EventSink = Rc::new(move |event| {
+            if sender.borrow_mut().try_send(event).is_err()
+                && let Some(recorder) = recorder.upgrade()
+            {
+                recorder.dropped(1);
+            }
+        });
+        (Reports { receiver }, sink)
+    }
+}
+
+/// What the tasks of the thread share.
+pub(crate) struct Keeper {
+    host: Host,
+    shared: Arc<Shared>,
+    names: Names,
+    clock: Rc<dyn Clock>,
+    faulty: Option<Rc<Faulty>>,
+    read_only: bool,
+    device: String,
+    /// Locks in use, to tell their users of the end.
+    held: RefCell<Vec<Weak<Lost>>>,
+    hosts_at_last: Cell<usize>,
+    leaving: Cell<bool>,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        options: &EngineOptions,
+        there: Opened,
+        host: Host,
+        shared: &Arc<Shared>,
+    ) -> Rc<Keeper> {
+        let device = options.device.display().to_string();
+        let clock = Rc::clone(&there.world.clock);
+        let beat = host.timing().beat;
+        let _ = shared.times.set(Times { beat });
+        let names = Names {
+            format_id: there.chosen.superblock.stamp.format_id,
+            layout: there.chosen.superblock.record.layout,
+            device: Rc::clone(&there.world.device),
+            clock: Rc::clone(&clock),
+            limit: beat,
+            path: device.clone(),
+            own: (host.status().owner, options.host.as_str().to_owned()),
+            known: RefCell::new(BTreeMap::new()),
+        };
+        let keeper = Keeper {
+            host,
+            shared: Arc::clone(shared),
+            names,
+            clock,
+            faulty: there.faulty,
+            read_only: options.read_only,
+            device,
+            held: RefCell::default(),
+            hosts_at_last: Cell::new(1),
+            leaving: Cell::new(false),
+        };
+        keeper.publish_lease();
+        Rc::new(keeper)
+    }
+
+    /// Serves until the host has left or had to stop.
+    pub(crate) async fn serve(
+        self: Rc<Self>,
+        mut requests: mpsc::UnboundedReceiver<Ticketed>,
+        mut reports: Reports,
+        recorder: Rc<Recorder>,
+    ) {
+        let mut tasks: Tasks = FuturesUnordered::new();
+        tasks.push(Rc::clone(&self).keep_publishing().boxed_local());
+        let host = self.host.clone();
+        let ended = {
+            let run = host.run().fuse();
+            let report = report(&self.names, &mut reports, &recorder).fuse();
+            futures::pin_mut!(run, report);
+            loop {
+                futures::select_biased! {
+                    ended = run => break ended,
+                    request = requests.next() => match request {
+                        Some(request) => tasks.push(Rc::clone(&self).attend(request).boxed_local()),
+                        // Every handle is gone: nobody is left to wait for anything.
+                        None => tasks.push(Rc::clone(&self).leave(Duration::ZERO).boxed_local()),
+                    },
+                    () = tasks.select_next_some() => {}
+                    () = report => {}
+                }
+            }
+        };
+        self.end(&ended, &mut tasks);
+        while let Ok(event) = reports.receiver.try_recv() {
+            recorder.record(self.names.entry_at_once(event));
+        }
+    }
+
+    /// Tells everybody that the host has ended. Guards are let go of here, while the engine is still whole.
+    fn end(&self, ended: &Ended, tasks: &mut Tasks) {
+        self.shared.until_ns.store(0, Ordering::Release);
+        let _ = self.shared.ended.set(ended.clone());
+        self.lose_all(&ended.to_string());
+        while let Some(Some(())) = tasks.next().now_or_never() {}
+    }
+
+    /// Publishes until when locks may be relied upon: the beginning of the lease's last quarter (R29).
+    fn publish_lease(&self) {
+        let until = self.host.lease_end().minus(self.host.timing().lease / 4);
+        let until = u64::try_from(until.since_zero().as_nanos()).unwrap_or(u64::MAX);
+        self.shared.until_ns.store(until, Ordering::Release);
+    }
+
+    async fn keep_publishing(self: Rc<Self>) {
+        loop {
+            self.publish_lease();
+            let pause = self.host.timing().beat / 4;
+            self.clock.sleep_until(self.clock.now().plus(pause)).await;
+        }
+    }
+
+    async fn attend(self: Rc<Self>, Ticketed { request, _ticket }: Ticketed) {
+        match request {
+            Request::Status(reply) => answer(reply, self.status()).await,
+            Request::Hosts(reply) => answer(reply, self.hosts()).await,
+            Request::Locks(reply) => answer(reply, self.locks()).await,
+            Request::Evict { name, certain, wait, reply } => {
+                answer(reply, self.evict(&name, certain, wait)).await;
+            }
+            Request::Leave { limit, reply } => {
+                Rc::clone(&self).leave(limit).await;
+                let _ = reply.send(Ok(()));
+            }
+            Request::Lock { name, want, wait, ticket, reply } => {
+                // The request is done once it is answered; the lock itself has a ticket of its own.
+                let under_way = Some(_ticket);
+                self.lock(&name, (want, wait), ticket, reply, under_way).await;
+            }
+        }
+    }
+
+    async fn status(&self) -> Result<Status, HostError> {
+        let own = self.host.status();
+        let limit = self.clock.sleep_until(self.clock.now().plus(self.host.timing().beat));
+        let count = self.host.host_count();
+        futures::pin_mut!(count);
+        if let Either::Left((Ok(hosts), _)) = select(count, limit).await {
+            self.hosts_at_last.set(hosts);
+        }
+        let stopped = match &own.state {
+            HostState::Stopped(reason) => Some(reason.to_string()),
+            _ => None,
+        };
+        Ok(Status {
+            datastore: self.datastore(),
+            host: OwnStatus {
+                name: own.name.as_str().to_owned(),
+                slot: own.owner.slot.0,
+                incarnation: own.owner.incarnation.0,
+                state: own.state.name().to_owned(),
+                lease_ms_left: milliseconds(own.lease_left),
+                stopped,
+                read_only: self.read_only,
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            hosts: self.hosts_at_last.get(),
+            disks: 0,
+            faults: self.faults(),
+            events: EventsStatus::default(),
+        })
+    }
+
+    fn datastore(&self) -> DatastoreStatus {
+        let superblock: &Superblock = &self.host.superblock().record;
+        let timing = self.host.timing();
+        DatastoreStatus {
+            id: self.names.format_id.to_string(),
+            name: superblock.label.as_str().to_owned(),
+            size: superblock.device_blocks.bytes(superblock.block_size).0,
+            free: superblock.clusters().saturating_mul(superblock.cluster_size.0),
+            fencing: superblock.fencing.name().to_owned(),
+            device: self.device.clone(),
+            beat_ms: milliseconds(timing.beat),
+            lease_ms: milliseconds(timing.lease),
+            watch_ms: milliseconds(timing.watch),
+            hold_ms: milliseconds(timing.hold),
+        }
+    }
+
+    fn faults(&self) -> Vec<FaultStatus> {
+        let struck = self.faulty.as_ref().map_or_else(Vec::new, |faulty| faulty.struck());
+        struck.into_iter().map(|(spec, struck)| FaultStatus { spec: spec.to_string(), struck }).collect()
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostEntry>, HostError> {
+        let rows = self.host.hosts().await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| HostEntry {
+                name: row.name,
+                slot: row.slot.0,
+                incarnation: row.incarnation,
+                state: row.state.to_owned(),
+                last_beat_ms_ago: milliseconds(row.last_beat_ago),
+            })
+            .collect())
+    }
+
+    async fn locks(&self) -> Result<Vec<LockEntry>, HostError> {
+        let rows = self.host.locks().await?;
+        let own = self.host.status().name;
+        Ok(rows
+            .into_iter()
+            .map(|row| LockEntry {
+                name: row.name,
+                kind: "named".to_owned(),
+                mode: row.mode.to_owned(),
+                owners: row
+                    .owners
+                    .into_iter()
+                    .map(|owner| OwnerEntry {
+                        host: owner.host,
+                        state: owner.state.to_owned(),
+                        slot: owner.slot.0,
+                    })
+                    .collect(),
+                waiters: (row.waiting_here > 0).then(|| own.as_str().to_owned()).into_iter().collect(),
+                since: time_text(WallTime { milliseconds: row.since_wall_ms }),
+                interest: row.interest,
+                waiting_here: row.waiting_here,
+            })
+            .collect())
+    }
+
+    async fn evict(
+        &self,
+        name: &oarlock_format::HostName,
+        certain: bool,
+        wait: Option<Duration>,
+    ) -> Result<(), HostError> {
+        if self.read_only {
+            return Err(HostError::ReadOnlyHost);
+        }
+        let wait = wait.unwrap_or(self.host.timing().watch + EVICT_EXTRA);
+        Ok(self.host.evict(name, certain, self.clock.now().plus(wait)).await?)
+    }
+
+    async fn leave(self: Rc<Self>, limit: Duration) {
+        self.leaving.set(true);
+        self.lose_all("the host is leaving the datastore");
+        self.host.leave(self.clock.now().plus(limit)).await;
+    }
+
+    fn lose_all(&self, reason: &str) {
+        for lost in self.held.borrow_mut().drain(..) {
+            if let Some(lost) = lost.upgrade() {
+                lost.lose(reason);
+            }
+        }
+    }
+
+    async fn lock(
+        &self,
+        name: &LockName,
+        (want, wait): (Want, Duration),
+        ticket: Ticket,
+        mut reply: oneshot::Sender<Result<HeldLock, HostError>>,
+        under_way: Option<Ticket>,
+    ) {
+        if self.read_only || self.leaving.get() {
+            let refusal = if self.read_only { HostError::ReadOnlyHost } else { Ended::Left.into() };
+            let _ = reply.send(Err(refusal));
+            return;
+        }
+        // A wait of no time is one try, and a try takes a few commands to the device.
+        let wait = wait.max(self.host.timing().beat / TRIES_PER_BEAT);
+        let acquire = Box::pin(self.host.lock(name, want, self.clock.now().plus(wait)));
+        let guard = match select(acquire, reply.cancellation()).await {
+            Either::Left((Ok(guard), _)) => guard,
+            Either::Left((Err(error), _)) => return drop(reply.send(Err(error.into()))),
+            Either::Right(((), _)) => return,
+        };
+        self.publish_lease();
+        let lost = Arc::new(Lost::on(Arc::clone(&self.shared.until_ns)));
+        self.remember(&lost);
+        if self.leaving.get() {
+            lost.lose("the host is leaving the datastore");
+        }
+        let (release, released) = oneshot::channel();
+        // A requester that has gone drops the lock with its answer, and `hold` hears of that at once.
+        let _ = reply.send(Ok(HeldLock {
+            token: guard.token(),
+            lost: Arc::clone(&lost),
+            release,
+            _ticket: ticket,
+        }));
+        drop(under_way);
+        self.hold(guard, &lost, released).await;
+    }
+
+    /// Remembers a lock in use; those that are not any more are forgotten in passing.
+    fn remember(&self, lost: &Arc<Lost>) {
+        let mut held = self.held.borrow_mut();
+        held.retain(|known| known.strong_count() > 0);
+        held.push(Arc::downgrade(lost));
+    }
+
+    /// Holds the guard until its user lets go or the host ends. A lock that is lost stays held until then: its user may
+    /// still be at work, and while the host lives nobody else may have it.
+    async fn hold(&self, guard: Guard, lost: &Lost, mut released: oneshot::Receiver<oneshot::Sender<()>>) {
+        let ended = self.host.ended();
+        futures::pin_mut!(ended);
+        let mut end = select(&mut released, ended);
+        let done = {
+            let loss = guard.lost();
+            futures::pin_mut!(loss);
+            match select(loss, &mut end).await {
+                Either::Right((done, _)) => done,
+                Either::Left(((), end)) => {
+                    lost.lose(&self.why_lost());
+                    end.await
+                }
+            }
+        };
+        match done {
+            Either::Left((done, _)) => {
+                guard.release().await;
+                if let Ok(done) = done {
+                    let _ = done.send(());
+                }
+            }
+            // Released as far as this host is concerned: others break the lock once they have taken it over. The
+            // engine gets no job that nobody would drive.
+            Either::Right((ended, _)) => {
+                lost.lose(&ended.to_string());
+                let _ = guard.release().now_or_never();
+            }
+        }
+    }
+
+    fn why_lost(&self) -> String {
+        match self.host.status().state {
+            HostState::Stopped(reason) => reason.to_string(),
+            HostState::Left => Ended::Left.to_string(),
+            HostState::Live | HostState::Held => "the host's lease was not renewed in time".to_owned(),
+        }
+    }
+}
+
+/// Moves events from the engine to the record, with the names of their authors; ends with the engine.
+async fn report(names: &Names, reports: &mut Reports, recorder: &Recorder) {
+    while let Some(event) = reports.receiver.next().await {
+        recorder.record(names.entry(event).await);
+    }
+}
+
+/// Answers a request, unless its requester goes away first.
+async fn answer<T>(
+    mut reply: oneshot::Sender<Result<T, HostError>>,
+    work: impl Future<Output = Result<T, HostError>>,
+) {
+    let work = Box::pin(work);
+    if let Either::Left((result, _)) = select(work, reply.cancellation()).await {
+        let _ = reply.send(result);
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,221 @@
+//! The socket of a host: one living process listens on it, and its user and group alone may connect.
+//!
+//! The listener is made beside its place and moved there once its permissions are right: so nobody connects before,
+//! and a socket that a dead host left is replaced in one step. Who may do so is settled by a lock on `PATH.lock`, which
+//! its process holds for its whole life.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::HostError;
+
+/// `sun_path` has 108 bytes, the last of them zero (unix(7)).
+const PATH_BYTES_MAX: usize = 107;
+
+/// The group that may use the sockets of root's hosts.
+const GROUP: &str = "oarlock";
+
+/// A listener at its place. Dropping it removes the socket, if it is still this one.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    inode: u64,
+    _lock: File,
+}
+
+impl Socket {
+    /// Listens at `path`; makes its folder where that is absent.
+    pub(crate) fn bind(path: &Path) -> Result<Socket, HostError> {
+        let beside = with_suffix(path, "~");
+        if beside.as_os_str().len() > PATH_BYTES_MAX {
+            let reason = "it is too long: 106 bytes are the most";
+            return Err(HostError::SocketPath { path: path.to_owned(), reason });
+        }
+        let group = rustix::process::geteuid().is_root().then(|| group_id(GROUP)).flatten();
+        make_folder(path, group)?;
+        let lock = take_lock(path)?;
+        refuse_what_is_there(path)?;
+        let failed = |action| move |error: io::Error| failure(path, action, &error);
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failure(&beside, "remove", &error));
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(&beside).map_err(failed("listen at"))?;
+        fs::set_permissions(&beside, Permissions::from_mode(0o660)).map_err(failed("give permissions to"))?;
+        if group.is_some() {
+            chown(&beside, None, group).map_err(failed("give the group oarlock to"))?;
+        }
+        let inode = fs::symlink_metadata(&beside).map_err(failed("look at"))?.ino();
+        fs::rename(&beside, path).map_err(failed("make"))?;
+        listener.set_nonblocking(true).map_err(failed("listen at"))?;
+        Ok(Socket { listener, path: path.to_owned(), inode, _lock: lock })
+    }
+
+    /// The listener, which does not block.
+    pub(crate) fn listener(&self) -> Result<UnixListener, HostError> {
+        self.listener.try_clone().map_err(|error| failure(&self.path, "listen at", &error))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|there| there.ino() == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn failure(path: &Path, action: &'static str, error: &io::Error) -> HostError {
+    HostError::SocketIo { path: path.to_owned(), action, reason: error.to_string() }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Folders that are made are for this user and group alone; those that are there stay as they are.
+fn make_folder(path: &Path, group: Option<u32>) -> Result<(), HostError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let mut absent: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    absent.retain(|folder| !folder.as_os_str().is_empty());
+    for folder in absent.into_iter().rev() {
+        match DirBuilder::new().mode(0o750).create(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failure(folder, "make the folder", &error));
+            }
+            _ => {}
+        }
+        if group.is_some() {
+            chown(folder, None, group)
+                .map_err(|error| failure(folder, "give the group oarlock to", &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// One process per socket, from here until its end. The file stays: removing it would let two processes lock two files.
+fn take_lock(path: &Path) -> Result<File, HostError> {
+    let lock_path = with_suffix(path, ".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(|error| failure(&lock_path, "open", &error))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(HostError::SocketTaken { path: path.to_owned() }),
+        Err(errno) => Err(failure(&lock_path, "lock", &errno.into())),
+    }
+}
+
+/// A socket on which somebody listens who knows nothing of the lock is not taken away, nor is a file of another kind.
+fn refuse_what_is_there(path: &Path) -> Result<(), HostError> {
+    let there = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failure(path, "look at", &error)),
+        Ok(there) => there,
+    };
+    if !there.file_type().is_socket() {
+        let reason = "a file that is no socket stands there";
+        return Err(HostError::SocketPath { path: path.to_owned(), reason });
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(HostError::SocketTaken { path: path.to_owned() }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The number of a group, as /etc/group has it.
+fn group_id(name: &str) -> Option<u32> {
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    group_in(&groups, name)
+}
+
+fn group_in(groups: &str, name: &str) -> Option<u32> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(folder: &tempfile::TempDir) -> PathBuf {
+        folder.path().join("oarlock/store/a.sock")
+    }
+
+    #[test]
+    fn a_socket_that_another_holds_is_refused_and_one_that_a_dead_host_left_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Socket::bind(&path(&folder)).unwrap();
+        assert!(matches!(Socket::bind(&path(&folder)), Err(HostError::SocketTaken { .. })));
+        assert!(UnixStream::connect(path(&folder)).is_ok());
+        // A host that is killed removes nothing.
+        let left = fs::hard_link(path(&folder), folder.path().join("left"));
+        left.unwrap();
+        drop(first);
+        fs::rename(folder.path().join("left"), path(&folder)).unwrap();
+        assert!(UnixStream::connect(path(&folder)).is_err());
+        let second = Socket::bind(&path(&folder)).unwrap();
+        assert!(UnixStream::connect(second.path()).is_ok());
+    }
+
+    #[test]
+    fn a_listener_that_knows_no_lock_is_not_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let _other = UnixListener::bind(&path).unwrap();
+        assert!(matches!(Socket::bind(&path), Err(HostError::SocketTaken { .. })));
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        fs::write(&path, "mine").unwrap();
+        assert!(matches!(Socket::bind(&path), Err(HostError::SocketPath { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn only_user_and_group_may_connect_and_a_dropped_socket_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = Socket::bind(&path(&folder)).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(socket.path()), 0o660);
+        assert_eq!(mode(socket.path().parent().unwrap()), 0o750);
+        drop(socket);
+        assert!(!path(&folder).exists());
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_for_a_socket_is_named_so() {
+        let path = PathBuf::from(format!("/tmp/{}", "x".repeat(103)));
+        assert!(matches!(Socket::bind(&path), Err(HostError::SocketPath { .. })));
+    }
+
+    #[test]
+    fn a_group_is_found_by_its_whole_name() {
+        let groups = "root:x:0:\noarlocks:x:7:\noarlock:x:977:a,b\n";
+        assert_eq!(group_in(groups, "oarlock"), Some(977));
+        assert_eq!(group_in(groups, "oar"), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Answers that go on: events as they come, and the news of a lock. One JSON document per line.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use futures::stream::unfold;
+use serde::Serialize;
+
+use crate::api::LockLine;
+use crate::record::{EventLog, Follower};
+use crate::request::HeldLock;
+
+/// A follower hears at least an empty line so often: it can tell a quiet host from a dead one.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The media type of one JSON document per line.
+const LINES: &str = "application/x-ndjson";
+
+/// A 200 whose body is a stream of lines.
+fn lines(stream: impl futures::Stream<Item = Bytes> + Send + 'static) -> Response {
+    use futures::StreamExt;
+    let body = Body::from_stream(stream.map(Ok::<Bytes, Infallible>));
+    let mut response = Response::new(body);
+    response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static(LINES));
+    response
+}
+
+fn line(document: &impl Serialize) -> Bytes {
+    // Every document of the API is plain data, for which serialising cannot fail.
+    let mut text = serde_json::to_vec(document).unwrap_or_default();
+    text.push(b'\n');
+    text.into()
+}
+
+/// The events that are kept, and no more.
+pub(crate) fn kept(log: &EventLog, tail: usize) -> Response {
+    let events = log.kept();
+    let skipped = events.len().saturating_sub(tail);
+    lines(futures::stream::iter(events.into_iter().skip(skipped).map(|event| line(&*event))))
+}
+
+/// The last events, then each as it comes.
+pub(crate) fn followed(follower: Follower) -> Response {
+    lines(unfold(follower, |mut follower| async move {
+        match tokio::time::timeout(KEEP_ALIVE, follower.next()).await {
+            Ok(Some(event)) => Some((line(&*event), follower)),
+            Ok(None) => None,
+            Err(_) => Some((Bytes::from_static(b"\n"), follower)),
+        }
+    }))
+}
+
+/// A lock whose user is told of every renewal and of its loss. It is released when this is dropped.
+struct News {
+    lock: HeldLock,
+    /// How often the lease is looked at.
+    pause: Duration,
+    told_until_ns: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Granted,
+    Held,
+    Lost,
+}
+
+/// The answer to a lock request that got its lock.
+pub(crate) fn granted(lock: HeldLock, beat: Duration) -> Response {
+    let news = News { lock, pause: beat / 4, told_until_ns: 0, stage: Stage::Granted };
+    lines(unfold(news, |mut news| async move {
+        let told = news.next().await;
+        Some((line(&told), news))
+    }))
+}
+
+impl News {
+    async fn next(&mut self) -> LockLine {
+        match self.stage {
+            Stage::Granted => {
+                self.stage = Stage::Held;
+                self.told_until_ns = self.lock.lost().until_ns();
+                LockLine {
+                    granted: Some(true),
+                    token: Some(self.lock.token()),
+                    holds_until_ns: Some(self.told_until_ns),
+                    lost: None,
+                }
+            }
+            Stage::Held => self.change().await,
+            // Nothing more is to be said. The lock stays with its user until that closes the connection.
+            Stage::Lost => futures::future::pending().await,
+        }
+    }
+
+    async fn change(&mut self) -> LockLine {
+        let lost = Arc::clone(self.lock.lost());
+        loop {
+            let until = lost.until_ns();
+            if let Some(reason) = lost.reason() {
+                self.stage = Stage::Lost;
+                return LockLine { lost: Some(reason), ..LockLine::default() };
+            }
+            if until > self.told_until_ns {
+                self.told_until_ns = until;
+                return LockLine { holds_until_ns: Some(until), ..LockLine::default() };
+            }
+            let _ = tokio::time::timeout(self.pause, lost.lost()).await;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Runs seeds against each known mistake until one of them finds it: `cargo xtask planted-bugs`.
+//!
+//! Prints for each the seed that found it and the command that replays it; exits with 1 unless each is found.
+
+use std::process::ExitCode;
+
+use oarlock_engine::{PlantedBug, plant};
+
+/// Seeds that a mistake may take to be found.
+const SEEDS_MAX: u64 = 2_000;
+
+fn main() -> ExitCode {
+    // A mistake may well end in a panic, which is a finding; its words are in the report.
+    std::panic::set_hook(Box::new(|_| {}));
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [bug, seed] = wanted.as_slice()
+        && let Ok(seed) = seed.parse()
+    {
+        return replay(bug, seed);
+    }
+    let mut all_found = true;
+    for bug in PlantedBug::ALL {
+        if wanted.is_empty() || wanted.contains(&format!("{bug:?}")) {
+            all_found &= search(bug);
+        }
+    }
+    if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn search(bug: PlantedBug) -> bool {
+    let found = (0..SEEDS_MAX).find_map(|seed| finding(bug, seed));
+    match found {
+        Some(found) => {
+            println!("{bug:?}: found by seed {}: {}: {}", found.seed, found.invariant, found.message);
+            println!("    replay: cargo xtask planted-bugs {bug:?} {}", found.seed);
+            true
+        }
+        None => {
+            println!("{bug:?}: NOT FOUND within {SEEDS_MAX} seeds");
+            false
+        }
+    }
+}
+
+/// What the seed finds with the mistake, and does not find without it.
+fn finding(bug: PlantedBug, seed: u64) -> Option<oarlock_sim::SeedFound> {
+    plant(Some(bug));
+    let found = oarlock_sim::run_seed(seed, None, 0).found;
+    plant(None);
+    found.filter(|_| oarlock_sim::run_seed(seed, None, 0).found.is_none())
+}
+
+fn replay(name: &str, seed: u64) -> ExitCode {
+    let Some(bug) = PlantedBug::ALL.into_iter().find(|bug| format!("{bug:?}") == name) else {
+        eprintln!("no such mistake: {name}; there are {:?}", PlantedBug::ALL);
+        return ExitCode::from(2);
+    };
+    plant(Some(bug));
+    let report = oarlock_sim::run_seed(seed, None, oarlock_sim::TRACE_ENTRIES);
+    println!("{}", report.trace);
+    println!("{:?}", report.found);
+    ExitCode::SUCCESS
+}
