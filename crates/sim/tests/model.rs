@@ -378,7 +378,7 @@ fn deaths(mistake: Option<Mistake>) -> World {
     World {
         wants: [EXCLUSIVE, EXCLUSIVE, EXCLUSIVE],
         held: true,
-        bounds: Bounds { crashes: 2, takes: bound(1, 2), unknowns: bound(0, 1), ..NOTHING },
+        bounds: Bounds { crashes: 2, takes: 1, unknowns: bound(0, 1), ..NOTHING },
         mistake,
         reaches: &[Note::ReplayTakenOver, Note::TakeoverCompleted, Note::LockBroken],
     }
@@ -390,8 +390,8 @@ fn reuse(mistake: Option<Mistake>) -> World {
         wants: [EXCLUSIVE, EXCLUSIVE, None],
         held: true,
         bounds: Bounds {
-            crashes: bound(1, 2),
-            joins: bound(1, 2),
+            crashes: 1,
+            joins: 1,
             beats: 1,
             takes: 2,
             writes: 1,
@@ -408,7 +408,7 @@ fn sharing(mistake: Option<Mistake>) -> World {
     World {
         wants: [SHARED, EXCLUSIVE, SHARED],
         held: true,
-        bounds: Bounds { crashes: 1, takes: 2, releases: bound(1, 2), unknowns: bound(0, 1), ..NOTHING },
+        bounds: Bounds { crashes: 1, takes: 2, releases: 1, unknowns: bound(0, 1), ..NOTHING },
         mistake,
         reaches: &[Note::TakeoverCompleted],
     }
