@@ -260,3 +260,61 @@ fn listen(mut answer: Answer, lost: &Lost) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixListener;
+
+    /// A host that answers one request by `answer`, and then keeps the connection open without a word until the test
+    /// is done: as a stopped process does.
+    fn mute_host(answer: String) -> (tempfile::TempDir, Api, UnixListener) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let accepting = listener.try_clone().unwrap();
+        std::thread::spawn(move || {
+            // The first connection only looks whether somebody listens.
+            let _look = accepting.accept().unwrap();
+            let (mut stream, _) = accepting.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            // Until the client closes its end.
+            while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+        });
+        let api = Api::connect(&path).unwrap();
+        (folder, api, listener)
+    }
+
+    #[test]
+    fn a_host_that_is_stopped_loses_its_clients_locks_by_the_clock() {
+        let until = oarlock_host::boot_time_ns() + 50_000_000;
+        let line = format!("{{\"granted\":true,\"token\":5,\"holds_until_ns\":{until}}}\n");
+        let (_folder, api, _listener) = mute_host(format!("HTTP/1.1 200 OK\r\n\r\n{line}"));
+        let guard = api.lock("x", LockMode::Exclusive, Duration::ZERO).unwrap();
+        assert_eq!(guard.token(), 5);
+        let reason = guard.wait_lost(Duration::from_secs(60)).unwrap();
+        assert_eq!(reason, "the host's lease was not renewed in time");
+        assert!(oarlock_host::boot_time_ns() >= until && guard.is_lost());
+    }
+
+    #[test]
+    fn a_host_that_does_not_reply_costs_no_more_than_its_time() {
+        let (_folder, api, _listener) = mute_host(String::new());
+        let error = api.status_within(Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, Error::NoReply { .. }), "{error}");
+        assert!(error.is_temporary());
+    }
+
+    #[test]
+    fn what_is_no_reply_of_the_api_is_named_so() {
+        for answer in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+            "HTTP/1.1 500 No\r\ncontent-length: 1\r\n\r\nx",
+        ] {
+            let (_folder, api, _listener) = mute_host(answer.to_owned());
+            assert!(matches!(api.status().unwrap_err(), Error::BadReply { .. }));
+        }
+    }
+}

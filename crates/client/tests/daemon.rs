@@ -234,31 +234,34 @@ fn events_are_followed_as_they_happen_and_survive_a_restart() {
 }
 
 #[test]
-fn the_author_of_an_image_is_told_by_name() {
+fn the_winner_of_a_race_is_told_by_name() {
     let place = Place::new();
-    let (_a, a) = place.daemon("a");
     let (_b, b) = place.daemon("b");
-    // Two hosts that take turns at once: one of them loses a race sooner or later.
-    let fight = |api: Api| {
-        move || {
-            for _ in 0..200 {
-                api.lock("x", LockMode::Exclusive, SOON).unwrap().release();
-                if api.events(false).unwrap().any(|event| event.unwrap().cause == "contention") {
-                    return;
-                }
-            }
+    let mut options = place.options("a");
+    // Each ATS on a lock waits in this host for a while: time enough for another to be first.
+    options.engine.arm("delay:op=ats,record=lock,delay=100ms").unwrap();
+    let slow = Daemon::start(options).unwrap();
+    let a = Api::connect(&slow.ready().api).unwrap();
+    let racing = a.clone();
+    let lost_a_race = |api: &Api| api.events(false).unwrap().any(|event| event.unwrap().kind == "miscompare");
+    let deadline = Instant::now() + SOON;
+    let loser = std::thread::spawn(move || {
+        while !lost_a_race(&racing) {
+            assert!(Instant::now() < deadline, "no race was lost");
+            // Whether it gets the lock is not the point: the other may be quicker every time.
+            drop(racing.lock("x", LockMode::Exclusive, Duration::from_millis(500)));
         }
-    };
-    let other = std::thread::spawn(fight(b.clone()));
-    fight(a.clone())();
-    other.join().unwrap();
-    for (api, rival) in [(a, "b"), (b, "a")] {
-        for event in api.events(false).unwrap().map(Result::unwrap) {
-            if event.cause == "contention" {
-                assert_eq!(event.by.unwrap().host, rival);
-            }
-        }
+    });
+    while !loser.is_finished() {
+        drop(b.lock("x", LockMode::Exclusive, Duration::from_millis(500)));
     }
+    loser.join().unwrap();
+    let lost: Vec<_> = a.events(false).unwrap().map(Result::unwrap).collect();
+    let lost = lost.iter().find(|event| event.kind == "miscompare").unwrap();
+    assert_eq!(lost.by.as_ref().unwrap().host, "b");
+    assert_eq!(lost.record.as_deref(), Some("lock"));
+    assert!(lost.found_generation.unwrap() > lost.expected_generation.unwrap());
+    assert!(lost.queue_us.unwrap() >= 100_000, "{lost:?}");
 }
 
 #[test]

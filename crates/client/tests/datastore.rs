@@ -201,3 +201,19 @@ fn a_device_that_is_no_datastore_is_refused_with_its_code() {
     assert_eq!(Datastore::open(folder.path().join("none"), "a").err().unwrap().code(), "OAR-0101");
     assert_eq!(Datastore::open(&path, "a/b").err().unwrap().code(), "OAR-0271");
 }
+
+#[test]
+fn a_datastore_of_large_blocks_is_found_to_have_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pool.img");
+    let options = FormatOptions {
+        size: Some(1 << 30),
+        block_size: Some(4096),
+        slots: 8,
+        ..FormatOptions::new("store")
+    };
+    assert_eq!(Datastore::format(&path, &options).unwrap().block_size, 4096);
+    let datastore = Datastore::open(&path, "a").unwrap();
+    let guard = datastore.lock("x").exclusive().wait(SOON).unwrap();
+    assert!(!guard.is_lost());
+}

@@ -12,7 +12,7 @@
 //! The read of an ATS that fails with EIO wrote nothing, and no refusal says so: `Busy` promises that trying again
 //! helps, `Gone` that the device went away. `Unknown` claims less than is known, which is never wrong.
 
-use oarlock_block::{Answer, Attempted, IoError, Refusal, UnknownCause};
+use oarlock_block::{Answer, IoError, Refusal, UnknownCause};
 use rustix::io::Errno;
 
 /// The refusal that an error number stands for wherever it appears.
@@ -37,7 +37,7 @@ fn refusal_before(errno: Errno) -> Option<Refusal> {
 }
 
 /// An ATS whose read failed.
-pub(crate) fn of_compare(errno: Errno) -> Attempted {
+pub(crate) fn of_compare(errno: Errno) -> Result<Answer, Refusal> {
     match refusal_before(errno) {
         Some(refusal) => Err(refusal),
         None => Ok(unknown()),
@@ -45,7 +45,7 @@ pub(crate) fn of_compare(errno: Errno) -> Attempted {
 }
 
 /// An ATS whose write failed.
-pub(crate) fn of_swap(errno: Errno) -> Attempted {
+pub(crate) fn of_swap(errno: Errno) -> Result<Answer, Refusal> {
     match refusal(errno) {
         Some(refusal) => Err(refusal),
         None => Ok(unknown()),

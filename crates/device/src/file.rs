@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use futures::channel::oneshot;
 use oarlock_block::{
@@ -15,7 +16,7 @@ use crate::cut_off::FileCutOff;
 use crate::description::Description;
 use crate::identity::{self, IdentityError};
 use crate::inbox::Message;
-use crate::job::{Command, Work};
+use crate::job::{Command, SwapReply, Work};
 use crate::locate::LocationKind;
 use crate::open::{self, OpenError, OpenOptions};
 use crate::range_lock::ByteRange;
@@ -171,6 +172,26 @@ impl FileDevice {
         }
     }
 
+    async fn swap(&self, lba: Lba, expected: &[u8], new: &[u8]) -> Result<Attempted, Refusal> {
+        let called = Instant::now();
+        let description = &self.opened.description;
+        let block = description.geometry.block_size.length();
+        assert!(expected.len() == block && new.len() == block, "an ATS compares and writes one block");
+        let range = self.range(lba, block)?;
+        if description.read_only {
+            return Err(Refusal::Unsupported);
+        }
+        let pool = &description.pool;
+        let work = |reply| Work::Swap {
+            expected: pool.filled(expected),
+            new: pool.filled(new),
+            found: pool.take(block),
+            reply: SwapReply::new(reply, called),
+        };
+        let lost = Attempted::at_once(Ok(Answer::Unknown { cause: UnknownCause::PathLost }));
+        Ok(self.send(range, work).await?.await.unwrap_or(lost))
+    }
+
     async fn read_piece(&self, range: ByteRange, piece: &mut [u8]) -> Result<(), IoError> {
         let pool = &self.opened.description.pool;
         let length = piece.len();
@@ -236,21 +257,10 @@ impl Device for FileDevice {
         new: &'a [u8],
     ) -> LocalFuture<'a, Attempted> {
         Box::pin(async move {
-            let block = self.opened.description.geometry.block_size.length();
-            assert!(expected.len() == block && new.len() == block, "an ATS compares and writes one block");
-            let range = self.range(lba, block)?;
-            if self.opened.description.read_only {
-                return Err(Refusal::Unsupported);
+            match self.swap(lba, expected, new).await {
+                Ok(attempted) => attempted,
+                Err(refusal) => Attempted::at_once(Err(refusal)),
             }
-            let pool = &self.opened.description.pool;
-            let work = |reply| Work::Swap {
-                expected: pool.filled(expected),
-                new: pool.filled(new),
-                found: pool.take(block),
-                reply,
-            };
-            let answer = self.send(range, work).await?;
-            answer.await.unwrap_or(Ok(Answer::Unknown { cause: UnknownCause::PathLost }))
         })
     }
 

@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
-use oarlock_block::{Attempted, IoError, Refusal};
+use oarlock_block::{Answer, Attempted, IoError, Refusal};
 
 use crate::buffer::Buffer;
 use crate::permits::Permit;
@@ -39,8 +39,31 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_micros(500);
 pub(crate) type ReadReply = oneshot::Sender<Result<Buffer, IoError>>;
 /// Where the outcome of a write or flush goes.
 pub(crate) type DoneReply = oneshot::Sender<Result<(), IoError>>;
-/// Where the answer to an ATS goes.
-pub(crate) type SwapReply = oneshot::Sender<Attempted>;
+/// Where the answer to an ATS goes, with the time that it waited on this host: for a place, for its range, for the ring.
+pub(crate) struct SwapReply {
+    sender: oneshot::Sender<Attempted>,
+    called: Instant,
+    left_queue: Option<Instant>,
+}
+
+impl SwapReply {
+    /// The reply to an ATS that is asked for now.
+    pub(crate) fn new(sender: oneshot::Sender<Attempted>, called: Instant) -> SwapReply {
+        SwapReply { sender, called, left_queue: None }
+    }
+
+    /// The command goes to the device.
+    pub(crate) fn leaves_queue(self) -> SwapReply {
+        SwapReply { left_queue: Some(Instant::now()), ..self }
+    }
+
+    /// Answers. A caller that went away is nobody's loss.
+    pub(crate) fn send(self, outcome: Result<Answer, Refusal>) {
+        let left = self.left_queue.unwrap_or_else(Instant::now);
+        let queued_for = left.saturating_duration_since(self.called);
+        drop(self.sender.send(Attempted { outcome, queued_for }));
+    }
+}
 
 /// A command as it is sent to a lane. A caller that went away leaves its reply's other end dropped, and changes nothing
 /// else.
@@ -85,7 +108,7 @@ impl Work {
             Work::Write { reply, .. } | Work::Flush { reply } => {
                 drop(reply.send(Err(IoError::Refused(refusal))));
             }
-            Work::Swap { reply, .. } => drop(reply.send(Err(refusal))),
+            Work::Swap { reply, .. } => reply.send(Err(refusal)),
         }
     }
 }

@@ -210,6 +210,7 @@ impl LaneThread {
                 self.submit_read(head, buffer, 0).then_some(Stage::Reading { done: 0, reply })
             }
             Work::Swap { expected, new, found, reply } => {
+                let reply = reply.leaves_queue();
                 self.submit_read(head, found, 0).then_some(Stage::Comparing { done: 0, expected, new, reply })
             }
             Work::Write { data, reply } => {
@@ -307,7 +308,7 @@ impl LaneThread {
             Progress::End => Err(Refusal::OutOfRange),
             Progress::Failed(errno) => failure::of_compare(errno),
         };
-        let _ = reply.send(answer);
+        reply.send(answer);
         None
     }
 
@@ -323,7 +324,7 @@ impl LaneThread {
             Progress::Failed(errno) => failure::of_swap(errno),
             Progress::End => failure::of_swap(Errno::IO),
         };
-        let _ = reply.send(answer);
+        reply.send(answer);
         None
     }
 

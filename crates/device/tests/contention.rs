@@ -32,7 +32,7 @@ fn increment(device: &dyn Device) {
     loop {
         let counter = counter_in(&read_block(device, 7));
         let (expected, new) = (counter_block(length, counter), counter_block(length, counter + 1));
-        match block_on(device.compare_and_write(Lba(7), &expected, &new)) {
+        match block_on(device.compare_and_write(Lba(7), &expected, &new)).outcome {
             Ok(Answer::Swapped) => return,
             Ok(Answer::Miscompared { .. }) | Err(Refusal::Busy) => {}
             other => panic!("{other:?}"),
@@ -88,12 +88,12 @@ fn a_block_that_another_process_holds_is_busy_and_keeps_no_other_waiting() {
             panic!("the others waited for the held block: {answer:?}")
         }
     };
-    assert!(answers.iter().all(|answer| *answer == Ok(Answer::Swapped)));
-    assert_eq!(block_on(stuck), Err(Refusal::Busy));
+    assert!(answers.iter().all(|answer| answer.outcome == Ok(Answer::Swapped)));
+    assert_eq!(block_on(stuck).outcome, Err(Refusal::Busy));
     assert_eq!(read_block(&device, 0), zeros, "what was busy was not executed");
 
     drop(held);
-    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)), Ok(Answer::Swapped));
+    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)).outcome, Ok(Answer::Swapped));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_lane_full_of_stuck_commands_does_not_keep_a_beat_waiting() {
     let beat = device.lane(Lane::Beat);
     let beating = beat.compare_and_write(Lba(1), &zeros, &ones);
     match block_on(select(beating, join_all(stuck))) {
-        futures::future::Either::Left((answer, _)) => assert_eq!(answer, Ok(Answer::Swapped)),
+        futures::future::Either::Left((answer, _)) => assert_eq!(answer.outcome, Ok(Answer::Swapped)),
         futures::future::Either::Right(_) => panic!("the beat stood behind the stuck commands"),
     }
 }

@@ -17,7 +17,9 @@ use oarlock_device::{FileDevice, Lane, OpenOptions};
 fn keeps_the_contract(device: &dyn Device) {
     let length = block_length(device);
     let (zeros, ones, twos) = (block_of(device, 0), block_of(device, 1), block_of(device, 2));
-    let swap = |lba, expected: &[u8], new: &[u8]| block_on(device.compare_and_write(Lba(lba), expected, new));
+    let swap = |lba, expected: &[u8], new: &[u8]| {
+        block_on(device.compare_and_write(Lba(lba), expected, new)).outcome
+    };
 
     assert_eq!(swap(3, &zeros, &ones), Ok(Answer::Swapped));
     assert_eq!(read_block(device, 3), ones);
@@ -77,9 +79,9 @@ fn what_one_handle_swapped_another_process_s_description_reads() {
     let path = scratch.path("file");
     let (one, other) = (open(&path), open(&path));
     let (zeros, ones) = (block_of(&one, 0), block_of(&one, 1));
-    assert_eq!(block_on(one.compare_and_write(Lba(0), &zeros, &ones)), Ok(Answer::Swapped));
+    assert_eq!(block_on(one.compare_and_write(Lba(0), &zeros, &ones)).outcome, Ok(Answer::Swapped));
     assert_eq!(read_block(&other, 0), ones);
-    assert_eq!(block_on(other.compare_and_write(Lba(0), &ones, &zeros)), Ok(Answer::Swapped));
+    assert_eq!(block_on(other.compare_and_write(Lba(0), &ones, &zeros)).outcome, Ok(Answer::Swapped));
     assert_eq!(read_block(&one, 0), zeros);
 }
 
@@ -117,7 +119,7 @@ fn more_commands_than_a_lane_has_places_all_end() {
     let blocks = 0..500_u64;
     let answers =
         block_on(join_all(blocks.clone().map(|lba| device.compare_and_write(Lba(lba), &zeros, &ones))));
-    assert!(answers.iter().all(|answer| *answer == Ok(Answer::Swapped)));
+    assert!(answers.iter().all(|answer| answer.outcome == Ok(Answer::Swapped)));
     assert!(blocks.into_iter().all(|lba| read_block(&device, lba) == ones));
 }
 
@@ -134,10 +136,11 @@ fn of_many_swaps_of_one_image_exactly_one_wins() {
     });
     let answers = block_on(join_all(attempts));
     let winners: Vec<usize> =
-        (0..news.len()).filter(|&number| answers[number] == Ok(Answer::Swapped)).collect();
+        (0..news.len()).filter(|&number| answers[number].outcome == Ok(Answer::Swapped)).collect();
     assert_eq!(winners.len(), 1);
     assert_eq!(read_block(&device, 1), news[winners[0]]);
-    let lost = answers.iter().filter(|answer| matches!(answer, Ok(Answer::Miscompared { .. }))).count();
+    let lost =
+        answers.iter().filter(|answer| matches!(answer.outcome, Ok(Answer::Miscompared { .. }))).count();
     assert_eq!(lost, news.len() - 1);
 }
 
@@ -148,7 +151,7 @@ fn a_device_opened_for_reading_writes_nothing() {
     let (zeros, ones) = (block_of(&open(&path), 0), block_of(&open(&path), 1));
     let device = FileDevice::open(&path, OpenOptions { read_only: true, ..OpenOptions::default() }).unwrap();
     assert_eq!(read_block(&device, 0), zeros);
-    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)), Err(Refusal::Unsupported));
+    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)).outcome, Err(Refusal::Unsupported));
     assert_eq!(block_on(device.write(Lba(0), &ones)), Err(IoError::Refused(Refusal::Unsupported)));
     assert_eq!(read_block(&device, 0), zeros);
 }
@@ -166,7 +169,10 @@ fn a_file_truncated_under_us_is_out_of_range_and_stays_as_short() {
         let refused = Err(IoError::Refused(Refusal::OutOfRange));
         assert_eq!(block_on(device.read(Lba(lba), &mut zeros.clone())), refused);
         assert_eq!(block_on(device.write(Lba(lba), &zeros)), refused);
-        assert_eq!(block_on(device.compare_and_write(Lba(lba), &zeros, &zeros)), Err(Refusal::OutOfRange));
+        assert_eq!(
+            block_on(device.compare_and_write(Lba(lba), &zeros, &zeros)).outcome,
+            Err(Refusal::OutOfRange)
+        );
     }
     assert_eq!(fs::metadata(&path).unwrap().len(), 4 * length + 100);
 }

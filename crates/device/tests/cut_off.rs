@@ -145,11 +145,11 @@ fn a_stopped_host_is_killed_and_all_its_locks_are_free() {
     let mut helper = living(NAME, &path);
     helper.signal(Signal::STOP);
     eventually("it stands still", || helper.is_in_state('T'));
-    let busy = block_on(device.compare_and_write(Lba(0), &zeros, &ones));
+    let busy = block_on(device.compare_and_write(Lba(0), &zeros, &ones)).outcome;
     assert_eq!(busy, Err(oarlock_block::Refusal::Busy));
     assert_eq!(cut(&device, victim_of(&helper)), Ok(Proof::Killed));
     assert!(!helper.0.wait().unwrap().success());
-    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)), Ok(Answer::Swapped));
+    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)).outcome, Ok(Answer::Swapped));
 }
 
 #[test]

@@ -98,12 +98,13 @@ fn a_full_file_system_refuses_and_loses_nothing() {
     let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "size=1m", "oarlock"], &folder) else { return };
     let device = open(&folder.join("file"));
     let (zeros, ones, twos) = (block_of(&device, 0), block_of(&device, 1), block_of(&device, 2));
-    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)), Ok(Answer::Swapped));
+    assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)).outcome, Ok(Answer::Swapped));
     fs::write(folder.join("ballast"), vec![7; 900 << 10]).unwrap();
     let last = device.geometry().blocks.0 - 1;
     // Fills what is left, block by block from the end: 1,000 KiB at least, where 124 are left.
-    let full: Vec<_> =
-        (0..2000).map(|back| block_on(device.compare_and_write(Lba(last - back), &zeros, &ones))).collect();
+    let full: Vec<_> = (0..2000)
+        .map(|back| block_on(device.compare_and_write(Lba(last - back), &zeros, &ones)).outcome)
+        .collect();
     let first_refusal =
         full.iter().position(|answer| *answer != Ok(Answer::Swapped)).expect("it became full");
     assert_eq!(full[first_refusal], Err(Refusal::Full));
@@ -112,13 +113,13 @@ fn a_full_file_system_refuses_and_loses_nothing() {
     assert_eq!(block_on(device.write(hole, &twos)), Err(IoError::Refused(Refusal::Full)));
     assert_eq!(read_block(&device, 0), ones, "what was there is there");
     assert_eq!(
-        block_on(device.compare_and_write(Lba(0), &ones, &twos)),
+        block_on(device.compare_and_write(Lba(0), &ones, &twos)).outcome,
         Ok(Answer::Swapped),
         "and can be changed"
     );
 
     fs::remove_file(folder.join("ballast")).unwrap();
-    assert_eq!(block_on(device.compare_and_write(hole, &zeros, &ones)), Ok(Answer::Swapped));
+    assert_eq!(block_on(device.compare_and_write(hole, &zeros, &ones)).outcome, Ok(Answer::Swapped));
 }
 
 #[test]
@@ -138,7 +139,7 @@ fn a_loop_device_is_its_file_unless_it_shows_a_part_of_it() {
     let looped = open(Path::new(&whole.0));
     assert_eq!(looped.identity(), device.identity());
     let (zeros, ones) = (block_of(&looped, 0), block_of(&looped, 1));
-    assert_eq!(block_on(looped.compare_and_write(Lba(1), &zeros, &ones)), Ok(Answer::Swapped));
+    assert_eq!(block_on(looped.compare_and_write(Lba(1), &zeros, &ones)).outcome, Ok(Answer::Swapped));
     assert_eq!(read_block(&device, 1), ones);
     let part = losetup(&["--offset", "4096"]).expect("the first one could be set up");
     assert!(matches!(refused(Path::new(&part.0)), OpenError::LoopOfAPart { offset: 4096, .. }));

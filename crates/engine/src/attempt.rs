@@ -10,8 +10,6 @@
 use oarlock_block::Instant;
 use oarlock_format::Nonce;
 
-use crate::planted::{PlantedBug, planted};
-
 /// Attempts kept open on one block at most. A host adds one per beat while its device gives no answers, and stops for
 /// good when the hold time is over; whoever sets beat and hold so that more would pile up waits instead of sending.
 pub const OPEN_ATTEMPTS_MAX: usize = 1024;
@@ -69,10 +67,6 @@ impl OpenAttempts {
     /// The block is known to hold, or to have held, the image `shown`: every attempt that expected another image is
     /// dead or has landed, for no image is ever written twice.
     pub fn shown(&mut self, shown: Nonce) {
-        if planted(PlantedBug::CloseUnknownByReading) {
-            self.list.clear();
-            return;
-        }
         self.list.retain(|attempt| attempt.expected == shown);
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, BlockSize, ByteCount, IoError, Lba};
 use oarlock_format::{
     FormatId, Generation, Image, Kind, Label, Layout, LayoutError, LayoutRequest, LockPosition, LockRecord,
-    MailboxRecord, Nonce, Record, SlotIndex, SlotRecord, SlotState, Stamp, Stamped, Superblock,
-    SuperblockState, Timing, TimingError, Writer,
+    MailboxRecord, Nonce, Record, SlotIndex, SlotRecord, Stamp, Stamped, Superblock, SuperblockState, Timing,
+    TimingError, Writer,
 };
 
+use crate::life::{Living, who_lives};
 use crate::open::read_superblock;
-use crate::store::{Lane, ReadFault, Store};
-use crate::verdict::Version;
+use crate::store::ReadFault;
 use crate::world::World;
 
 /// One write of fresh records carries this many bytes at most.
@@ -142,44 +142,10 @@ async fn refuse_what_is_there(world: &World, force: bool) -> Result<(), CreateEr
         // It was cut off behind: nothing can live in it.
         return Ok(());
     }
-    let store = Store::new(world.clone(), &there.superblock, std::rc::Rc::new(|_| {}));
-    let first = live_slots(&store).await?;
-    let until = store.now().plus(store.timing.watch);
-    let mut silent: Vec<_> = Vec::new();
-    for slot in first {
-        let victim = crate::takeover::victim(slot.0, &slot.2);
-        if world.cut_off.death_proved(victim).await.is_none() {
-            silent.push(slot);
-        }
+    match who_lives(world, &there.superblock).await? {
+        Some(Living { host, slot }) => Err(CreateError::Living { label, host, slot }),
+        None => Ok(()),
     }
-    while !silent.is_empty() && store.now() < until {
-        for (slot, version, record) in live_slots(&store).await? {
-            let moved = !silent.iter().any(|(known, before, _)| *known == slot && *before == version);
-            let victim = crate::takeover::victim(slot, &record);
-            if moved && world.cut_off.death_proved(victim).await.is_none() {
-                let host = record.name.map_or_else(|| "?".to_owned(), |name| name.as_str().to_owned());
-                return Err(CreateError::Living { label, host, slot });
-            }
-        }
-        world.pause(store.timing.beat / 2).await;
-    }
-    Ok(())
-}
-
-async fn live_slots(store: &Store) -> Result<Vec<(SlotIndex, Version, SlotRecord)>, ReadFault> {
-    let mut live = Vec::new();
-    for index in 0..store.layout.slot_count() {
-        let slot = SlotIndex(index);
-        match store.read::<SlotRecord>(Lane::Work, store.layout.slot(slot)).await {
-            Ok(seen) if seen.stamped.record.state == SlotState::Live => {
-                live.push((slot, seen.version(), seen.stamped.record));
-            }
-            // What is damaged beats for nobody.
-            Ok(_) | Err(ReadFault::Unsound { .. } | ReadFault::Older { .. }) => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    Ok(live)
 }
 
 struct Maker<'a> {

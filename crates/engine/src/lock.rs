@@ -13,14 +13,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotState};
+use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotSet, SlotState};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
 use crate::decide::{Blocker, Life, Want, blockers, has, life, released, taken};
 use crate::mailbox;
 use crate::places::{Holding, LockPlace};
-use crate::planted::{PlantedBug, planted};
+use crate::planted::{PlantedBug, planted, slot_to_judge_by};
 use crate::store::{Lane, ReadFault};
 use crate::table::{self, Located};
 use crate::takeover::{Interest, distrust, suspect};
@@ -81,7 +81,7 @@ pub(crate) async fn acquire(
     place.waiting.set(place.waiting.get() + 1);
     let result = waiter.wait(still_wanted).await;
     place.waiting.set(place.waiting.get() - 1);
-    if result.is_err() && !planted(PlantedBug::ForgetUnknownAcquire) && place.holding.get() == Holding::None {
+    if result.is_err() && place.holding.get() == Holding::None {
         core.jobs.start(settle(Rc::clone(core), Rc::clone(place)));
     }
     result
@@ -100,7 +100,6 @@ struct Waiter<'a> {
     rang: Option<Instant>,
     /// The last read that did not come: what to say if the deadline passes.
     last_fault: Option<ReadFault>,
-    cached_slots: Vec<(SlotIndex, SlotRecord)>,
 }
 
 impl<'a> Waiter<'a> {
@@ -115,7 +114,6 @@ impl<'a> Waiter<'a> {
             polite_until: None,
             rang: None,
             last_fault: None,
-            cached_slots: Vec::new(),
         }
     }
 
@@ -237,8 +235,33 @@ impl<'a> Waiter<'a> {
                 *slot = Some(cell);
                 Ok(tried)
             }
+            Located::Unnamed(cell) => self.free_unnamed(cell).await,
             Located::Again => Ok(Tried::Unclear),
         }
+    }
+
+    /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
+    /// once all that are left are gone, it is nobody's.
+    async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
+        if cell.record.holders.contains(self.core.me.slot) {
+            self.core.places.ask();
+            self.core.changed.announce();
+            return Ok(Tried::Unclear);
+        }
+        // Judged by slots that are read after the record (R11).
+        let present = self.still_present(&blockers(&cell.record, self.core.me, Want::Exclusive)).await?;
+        if !present.is_empty() {
+            return Ok(Tried::Blocked(present));
+        }
+        let free = LockRecord {
+            mode: LockMode::Free,
+            holders: SlotSet::default(),
+            interest: false,
+            sticky: false,
+            ..cell.record.clone()
+        };
+        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
+        Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
 
     async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
@@ -278,7 +301,7 @@ impl<'a> Waiter<'a> {
     }
 
     /// Which of the blockers' slots say that they are still there.
-    async fn still_present(&mut self, in_the_way: &[Blocker]) -> Result<Vec<SlotIndex>, LockError> {
+    async fn still_present(&self, in_the_way: &[Blocker]) -> Result<Vec<SlotIndex>, LockError> {
         let mut present = Vec::new();
         for blocker in in_the_way {
             let slot = self.look_at(blocker.slot()).await?;
@@ -294,17 +317,12 @@ impl<'a> Waiter<'a> {
         Ok(present)
     }
 
-    async fn look_at(&mut self, slot: SlotIndex) -> Result<Cell<SlotRecord>, LockError> {
+    async fn look_at(&self, slot: SlotIndex) -> Result<Cell<SlotRecord>, LockError> {
         let lba = self.core.store.layout.slot(slot);
         let seen = self.core.store.read::<SlotRecord>(Lane::Work, lba).await;
         let seen = seen.inspect_err(|fault| distrust(self.core, fault))?;
         let mut cell = Cell::new(lba, seen);
-        if planted(PlantedBug::JudgeByCachedSlot) {
-            match self.cached_slots.iter().find(|(cached, _)| *cached == slot) {
-                Some((_, record)) => cell.record = record.clone(),
-                None => self.cached_slots.push((slot, cell.record.clone())),
-            }
-        }
+        cell.record = slot_to_judge_by(self.core.me, slot.0, cell.record);
         Ok(cell)
     }
 
@@ -424,6 +442,12 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
         match known.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
             other => {
+                if planted(PlantedBug::CloseUnknownByReading) && has(&known.record, core.me, Want::Exclusive)
+                {
+                    place.holding.set(Holding::Kept(Want::Exclusive));
+                    known.forget_open_attempts();
+                    return;
+                }
                 if let Swap::Distrusted(Distrust::Fault(fault)) = &other {
                     distrust(&core, fault);
                 }

@@ -6,10 +6,8 @@
 /// One mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PlantedBug {
-    /// R1: an unknown is closed by reading the expected image back.
+    /// R1: a release without an answer is closed by reading one's own lock back, and the lock is used on.
     CloseUnknownByReading,
-    /// R1: an unknown acquire that lapsed its deadline is forgotten instead of settled.
-    ForgetUnknownAcquire,
     /// R11: a lock is broken while its owner's slot only says Fenced.
     BreakOnFenced,
     /// R11: a lock is judged by a slot that was read before the record.
@@ -38,9 +36,8 @@ pub enum PlantedBug {
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 14] = [
+    pub const ALL: [PlantedBug; 13] = [
         PlantedBug::CloseUnknownByReading,
-        PlantedBug::ForgetUnknownAcquire,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
         PlantedBug::KeepWatchAcrossStall,
@@ -59,15 +56,27 @@ impl PlantedBug {
 #[cfg(feature = "planted-bugs")]
 mod switch {
     use super::PlantedBug;
-    use std::cell::Cell;
+    use oarlock_format::{Owner, SlotRecord};
+    use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
 
     thread_local! {
         static ACTIVE: Cell<Option<PlantedBug>> = const { Cell::new(None) };
+        static SLOTS: RefCell<BTreeMap<(Owner, u16), SlotRecord>> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    /// The first record that `me` saw of the slot, where that mistake is live; else the one just read.
+    pub(crate) fn slot_to_judge_by(me: Owner, slot: u16, read: SlotRecord) -> SlotRecord {
+        if !planted(PlantedBug::JudgeByCachedSlot) {
+            return read;
+        }
+        SLOTS.with_borrow_mut(|slots| slots.entry((me, slot)).or_insert(read).clone())
     }
 
     /// Makes `bug` live on this thread, or none.
     pub fn plant(bug: Option<PlantedBug>) {
         ACTIVE.set(bug);
+        SLOTS.with_borrow_mut(BTreeMap::clear);
     }
 
     pub(crate) fn planted(bug: PlantedBug) -> bool {
@@ -78,10 +87,20 @@ mod switch {
 #[cfg(feature = "planted-bugs")]
 pub use switch::plant;
 #[cfg(feature = "planted-bugs")]
-pub(crate) use switch::planted;
+pub(crate) use switch::{planted, slot_to_judge_by};
 
 /// Whether this mistake is live: never, without the feature.
 #[cfg(not(feature = "planted-bugs"))]
 pub(crate) const fn planted(_bug: PlantedBug) -> bool {
     false
+}
+
+/// The record just read: what a lock's owner is judged by.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) fn slot_to_judge_by(
+    _me: oarlock_format::Owner,
+    _slot: u16,
+    read: oarlock_format::SlotRecord,
+) -> oarlock_format::SlotRecord {
+    read
 }

@@ -34,6 +34,8 @@ pub(crate) enum Located {
     /// It stands nowhere, and the next swap of this cell may put it there. `children` is what the mask of that record
     /// must be then.
     Vacant { cell: Cell<LockRecord>, children: u16 },
+    /// It may stand here: a repair could not tell this lock's name, and its possible holders have not all answered.
+    Unnamed(Cell<LockRecord>),
     /// Another was faster, or an answer is not known: look again after a pause.
     Again,
 }
@@ -43,6 +45,9 @@ pub(crate) async fn locate(core: &Core, name: &LockName) -> Result<Located, Lock
     let window = read_window(core, name).await?;
     if let Some(seen) = window.iter().find(|seen| seen.stamped.record.name.as_ref() == Some(name)) {
         return Ok(Located::Found(Cell::new(seen.stamped.stamp.lba, seen.clone())));
+    }
+    if let Some(unnamed) = window.iter().find(|seen| is_unnamed(&seen.stamped.record)) {
+        return Ok(Located::Unnamed(Cell::new(unnamed.stamped.stamp.lba, unnamed.clone())));
     }
     let Some(chosen) = best_position(&window) else {
         return Err(LockError::TableFull { name: name.as_str().to_owned() });
@@ -66,14 +71,15 @@ async fn prepare(
 ) -> Result<Located, LockError> {
     let mut home = Cell::new(window[0].stamped.stamp.lba, window[0].clone());
     let mask = home.record.children | bit(chosen);
-    if !touch(core, &mut home, mask).await {
+    if !touch(core, &mut home, mask).await || is_unnamed(&home.record) {
         return Ok(Located::Again);
     }
     let mut highest = home.generation();
     for other in (1..window.len()).filter(|other| *other != chosen && mask & bit(*other) != 0) {
         let mut other = Cell::new(window[other].stamped.stamp.lba, window[other].clone());
         let children = other.record.children;
-        if !touch(core, &mut other, children).await || other.record.name.as_ref() == Some(name) {
+        let touched = touch(core, &mut other, children).await;
+        if !touched || other.record.name.as_ref() == Some(name) || is_unnamed(&other.record) {
             return Ok(Located::Again);
         }
         highest = highest.max(other.generation());
@@ -93,6 +99,11 @@ async fn touch(core: &Core, cell: &mut Cell<LockRecord>, children: u16) -> bool 
     let record = LockRecord { children, ..cell.record.clone() };
     let swap = cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await;
     matches!(swap, Swap::Swapped { .. })
+}
+
+/// Whether a repair left this lock without a name: any name whose window it stands in may be its own (R39).
+pub(crate) fn is_unnamed(record: &LockRecord) -> bool {
+    record.mode == LockMode::Unknown && record.name.is_none()
 }
 
 fn bit(position: usize) -> u16 {

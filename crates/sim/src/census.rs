@@ -103,11 +103,21 @@ impl Census {
         self.next_grant.set(number + 1);
         self.acquired.set(self.acquired.get() + 1);
         self.last_grant.borrow_mut().insert(grant.lock, world.now());
-        let wrong = self.conflict(&grant).or_else(|| self.stale_token(&grant));
+        let wrong =
+            self.lapsed(&grant).or_else(|| self.conflict(&grant)).or_else(|| self.stale_token(&grant));
         self.grants.borrow_mut().insert(number, grant);
         let newest = self.tokens.borrow().get(&grant.lock).copied().unwrap_or(0).max(grant.token);
         self.tokens.borrow_mut().insert(grant.lock, newest);
         (number, wrong.filter(|_| !self.rolled_back.get()))
+    }
+
+    /// Nothing is given out outside of the lease (I7).
+    fn lapsed(&self, grant: &Grant) -> Option<String> {
+        let member = self.member(grant.life)?;
+        let holds = member.frozen.get() || member.believes_in_its_lease();
+        (!holds).then(|| {
+            format!("lock {} was given out by {}.{} after its lease", grant.lock, grant.life.0, grant.life.1)
+        })
     }
 
     fn conflict(&self, grant: &Grant) -> Option<String> {

@@ -20,11 +20,13 @@ pub struct Slots {
     lives: RefCell<BTreeMap<(SlotIndex, u64), LifeKey>>,
     /// Processes that a slot says are cut off.
     cut_off: RefCell<BTreeSet<LifeKey>>,
+    /// The newest generation that a process wrote into its own slot.
+    beaten: RefCell<BTreeMap<LifeKey, u64>>,
 }
 
 impl Slots {
     pub fn new(run: Rc<Run>) -> Slots {
-        Slots { run, lives: RefCell::default(), cut_off: RefCell::default() }
+        Slots { run, lives: RefCell::default(), cut_off: RefCell::default(), beaten: RefCell::default() }
     }
 
     fn record(&self, execution: &Execution, image: &Option<Image>) -> Option<SlotRecord> {
@@ -48,6 +50,7 @@ impl Slots {
         }
         match after.state {
             SlotState::Live => {
+                self.beat(slot, execution, life);
                 self.lives.borrow_mut().entry((slot, after.incarnation.0)).or_insert(life);
             }
             SlotState::Fenced { reason, .. } if before.state == SlotState::Live => {
@@ -55,6 +58,17 @@ impl Slots {
             }
             SlotState::CutOff { .. } => self.cut(slot, &after, life),
             _ => {}
+        }
+    }
+
+    /// R2: a host that has seen a newer state of its own slot never goes on from an older one.
+    fn beat(&self, slot: SlotIndex, execution: &Execution, life: LifeKey) {
+        let generation =
+            execution.after.as_ref().and_then(|image| stamp_of(image)).map_or(0, |stamp| stamp.generation.0);
+        let newest = self.beaten.borrow_mut().insert(life, generation);
+        if newest.is_some_and(|newest| generation <= newest) {
+            let message = format!("{}.{} beats on in slot {slot} from an older state", life.0, life.1);
+            self.run.violation("R2", &message);
         }
     }
 

@@ -1,0 +1,108 @@
+//! The command line: the one list of verbs. Help, man page and completions come from here.
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::verbs;
+
+/// One LUN, many hosts: a datastore of locks on a shared device, where the disk is the referee.
+#[derive(Debug, Parser)]
+#[command(
+    name = "oarlock",
+    version,
+    about,
+    long_about = None,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done; 1 it failed and said why; 2 wrong usage; 75 try again; those of `lock run` are in its help."
+)]
+pub struct Program {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Defines the verbs: the variant, and the module whose `Arguments` and `run` it has.
+macro_rules! verbs {
+    ($( $(#[$attribute:meta])* $verb:ident => $module:ident; )+) => {
+        /// What the program can do; one file of verbs/ each.
+        #[derive(Debug, Subcommand)]
+        pub enum Verb {
+            $( $(#[$attribute])* $verb(verbs::$module::Arguments), )+
+        }
+
+        impl Verb {
+            /// Does it; the answer is the program's exit code.
+            ///
+            /// # Errors
+            /// Why it failed.
+            pub fn run(self) -> Result<u8, Failure> {
+                match self {
+                    $( Verb::$verb(arguments) => verbs::$module::run(arguments), )+
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    /// Make a datastore of a plain file or block device
+    Format => format;
+    /// Be a host of a datastore, in the foreground, until SIGTERM
+    Up => up;
+    /// The datastore, and the host that answers
+    Status => status;
+    /// Every host that has a slot
+    Hosts => hosts;
+    /// Every lock that is held
+    Locks => locks;
+    /// Every false and every unknown answer with its cause, every fence and takeover
+    Events => events;
+    /// Run a command under a lock of the datastore
+    Lock => lock;
+    /// Take over a host that is dead
+    Evict => evict;
+    /// Decode a record of a device field by field; never writes
+    Inspect => inspect;
+    /// Give a copied datastore a life of its own
+    Resignature => resignature;
+    /// The catalogue: why an atomic test and set can be false, what proves it, what helps
+    Causes => causes;
+    /// Measure what a device can do
+    Bench => bench;
+    /// Run the protocol in the seeded world, under every fault, and judge it
+    Sim => sim;
+    /// Started by `lock run` beside the command; of no use by itself
+    #[command(hide = true)]
+    Guard => guard;
+    /// Write the man page to standard output
+    #[command(hide = true)]
+    Man => man;
+    /// Write a shell's completions to standard output
+    #[command(hide = true)]
+    Completions => completions;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Program::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_and_flag_that_is_shown_has_its_help() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} has no help");
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                assert!(argument.get_help().is_some(), "{name}: {} has no help", argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Program::command());
+    }
+}

@@ -1,0 +1,9 @@
+//! The bench: operations in flight on a device, timed, with their commands counted.
+
+mod measure;
+mod site;
+mod swap;
+
+pub use measure::{Figures, Operation, measure};
+pub use site::{Joined, Place, metered, name as bench_name};
+pub use swap::{Images, Swap};

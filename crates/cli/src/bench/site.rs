@@ -1,0 +1,114 @@
+//! Where a bench may write: the scratch blocks of a datastore that it joined, or a file that it made itself.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use oarlock_block::{ByteCount, Lba, Metered};
+use oarlock_device::{OpenOptions, Task};
+use oarlock_engine::{Ended, Host, World};
+use oarlock_format::{FormatId, HostName};
+
+use crate::catalogue::Code;
+use crate::failure::Failure;
+use crate::ground::Ground;
+use crate::own_file::OwnFile;
+
+/// The length of a bench's own file: more than the deepest queue has blocks.
+const OWN_FILE: ByteCount = ByteCount(16 << 20);
+/// A host that leaves after a bench is given this long.
+const LEAVE_LIMIT: Duration = Duration::from_secs(10);
+/// Scratch blocks that one host takes: benches of different slots keep out of one another's way as far as they can.
+const SCRATCH_PER_HOST: u64 = 64;
+
+/// A device that a bench may write to.
+pub enum Place {
+    /// Nothing was at the path: a file of the bench's own.
+    Own {
+        /// It goes with this value.
+        _file: OwnFile,
+    },
+    /// A datastore.
+    Datastore,
+}
+
+impl Place {
+    /// Opens the device; what is no datastore is refused, and left as it is.
+    ///
+    /// # Errors
+    /// Why a bench must not write there.
+    pub fn open(path: &Path) -> Result<(Place, Ground), Failure> {
+        if let Some(file) = OwnFile::if_absent(path) {
+            let options = OpenOptions { create: Some(OWN_FILE), ..OpenOptions::default() };
+            return Ok((Place::Own { _file: file }, Ground::open(path, options)?));
+        }
+        let mut ground = Ground::open(path, OpenOptions::default())?;
+        let opened = ground.executor.block_on(oarlock_engine::open(&ground.world));
+        opened.map_err(|error| Failure::from(error).on(path))?;
+        Ok((Place::Datastore, ground))
+    }
+}
+
+/// A bench that joined the datastore as a host.
+pub struct Joined {
+    /// The host.
+    pub host: Host,
+    run: Task<Ended>,
+}
+
+impl Joined {
+    /// Joins under a name of the bench's own.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn join(ground: &World, spawner: &oarlock_device::Spawner) -> Result<Joined, Failure> {
+        let host = Host::join(ground.clone(), &name()?, Rc::new(|_| {})).await?;
+        let running = host.clone();
+        let run = spawner.spawn(async move { running.run().await });
+        Ok(Joined { host, run })
+    }
+
+    /// The scratch blocks for this host.
+    ///
+    /// # Errors
+    /// Where the datastore has fewer than were asked for.
+    pub fn scratch(&self, count: u64) -> Result<Vec<Lba>, Failure> {
+        let layout = &self.host.superblock().record.layout;
+        let strides = layout.scratch.blocks.0 / layout.stride_blocks.0;
+        if count > strides {
+            return Err(Failure::new(Code::Bench, format!("there are only {strides} scratch blocks")));
+        }
+        let first = u64::from(self.host.status().owner.slot.0) * SCRATCH_PER_HOST;
+        let place = |index| layout.scratch.start.0 + (first + index) % strides * layout.stride_blocks.0;
+        Ok((0..count).map(|index| Lba(place(index))).collect())
+    }
+
+    /// The datastore's id.
+    #[must_use]
+    pub fn format_id(&self) -> FormatId {
+        self.host.superblock().stamp.format_id
+    }
+
+    /// Leaves the datastore.
+    pub async fn leave(self, clock: &dyn oarlock_block::Clock) {
+        self.host.leave(clock.now().plus(LEAVE_LIMIT)).await;
+        self.run.await;
+    }
+}
+
+/// A name that no other host has: of two benches on one machine each has its own pid.
+///
+/// # Errors
+/// Never, as names go.
+pub fn name() -> Result<HostName, Failure> {
+    let text = format!("bench-{}", std::process::id());
+    HostName::new(&text).map_err(|reason| oarlock_host::HostError::Name { text, reason }.into())
+}
+
+/// A world whose device for everything but beats is counted.
+#[must_use]
+pub fn metered(ground: &Ground) -> (World, Rc<Metered>) {
+    let device = Rc::new(Metered::new(ground.work(), Rc::clone(&ground.world.clock)));
+    let world = World { device: Rc::clone(&device) as Rc<dyn oarlock_block::Device>, ..ground.world.clone() };
+    (world, device)
+}

@@ -1,0 +1,145 @@
+//! The catalogue of the program's own errors: each with its code, its cause, its cure and its exit code.
+//!
+//! Errors that a host answers with have their rows in the host's catalogue; docs/ERRORS.md is held to both by a test.
+
+/// It failed, and said why.
+pub const EXIT_FAILED: u8 = 1;
+/// Wrong usage.
+pub const EXIT_USAGE: u8 = 2;
+/// Not now: try again.
+pub const EXIT_TRY_AGAIN: u8 = 75;
+/// There is no such command, as shells have it.
+pub const EXIT_NOT_FOUND: u8 = 127;
+/// The lock was lost while the command ran.
+pub const EXIT_LOST: u8 = 76;
+
+/// One row of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `OAR-....`: never given to another error.
+    pub code: &'static str,
+    /// A headline.
+    pub title: &'static str,
+    /// What it comes from.
+    pub cause: &'static str,
+    /// What helps.
+    pub cure: &'static str,
+    /// The program's exit code.
+    pub exit: u8,
+}
+
+/// Defines the errors and their rows at once.
+macro_rules! catalogue {
+    ($( $(#[$doc:meta])* $error:ident = $code:literal, $exit:expr, $title:literal, $cause:literal, $cure:literal; )+) => {
+        /// An error of the program's own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $( #[doc = $title] $error, )+
+        }
+
+        impl Code {
+            /// Every error.
+            #[cfg(test)]
+            pub const ALL: &'static [Code] = &[$( Code::$error, )+];
+
+            /// Its row.
+            #[must_use]
+            pub const fn row(self) -> Row {
+                match self {
+                    $( Code::$error => Row { code: $code, title: $title, cause: $cause, cure: $cure, exit: $exit }, )+
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    Usage = "OAR-0501", EXIT_USAGE, "wrong usage",
+        "The command line has a flag, a verb or a number of arguments that the verb does not take.",
+        "`oarlock VERB --help` shows what it takes.";
+    BadValue = "OAR-0502", EXIT_USAGE, "a value that is none",
+        "A size, a time, a block size, a device or a range of seeds on the command line does not read as one.",
+        "Sizes are whole numbers with K, M, G or T (powers of 1,024); times are whole numbers with ms, s, m or h.";
+    System = "OAR-0503", EXIT_FAILED, "the operating system refused",
+        "The program could not write its output, catch signals, or make or remove a file; the message has the system's words.",
+        "Do what the message says, and run it again.";
+    Interrupted = "OAR-0504", EXIT_FAILED, "interrupted",
+        "SIGINT or SIGTERM came before the work was done.",
+        "Run it again. A format that was cut short on a device that was there before is run again with `--force`.";
+    SizeMissing = "OAR-0505", EXIT_USAGE, "a file to be made needs a size",
+        "Nothing is at the path, and `--size` was not given.",
+        "Give `--size` (256M suffice for 64 hosts), or the path of a file or block device that is there.";
+    NoSuchRecord = "OAR-0506", EXIT_FAILED, "no such record",
+        "The slot, mailbox, lock or block that was asked for does not exist on this device.",
+        "`oarlock inspect DEVICE` shows how many slots and blocks there are; `oarlock locks` shows the locks that are held.";
+    Bench = "OAR-0507", EXIT_FAILED, "the bench cannot run here",
+        "A bench writes only to a datastore's scratch blocks and locks of its own, or to a file that it makes itself; or the device failed on the way.",
+        "Give it a datastore with a free slot, or (for `bench ats` and `bench beat`) a path where nothing is.";
+    NotResignable = "OAR-0508", EXIT_FAILED, "the copy cannot be given a life of its own",
+        "A host lives in it, its superblock changed meanwhile or gave no clear answer, or its first copy is damaged.",
+        "Stop its hosts; repair a damaged one with `oarlock check --repair`; then run it again.";
+    CommandNotStarted = "OAR-0509", EXIT_NOT_FOUND, "the command could not be started",
+        "There is no such program (exit code 127), or it may not be executed (126).",
+        "Check its path and its permissions. The lock was released again.";
+    LockLost = "OAR-0510", EXIT_LOST, "the lock was lost",
+        "The host's lease was not renewed in time, or the host went away. The command was killed before another host could take the lock.",
+        "`oarlock events` says why. What the command had begun was cut short: look at it before it runs again.";
+    UnknownCause = "OAR-0511", EXIT_USAGE, "no such cause",
+        "The catalogue of causes has no page of that name.",
+        "`oarlock causes` lists the names.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oarlock_host::error_catalogue;
+
+    /// What stands in docs/ERRORS.md before the errors.
+    const DOCUMENT: &str = include_str!("../../../docs/ERRORS.md");
+    const PARTS: [(&str, &str); 5] = [
+        ("OAR-01", "The device"),
+        ("OAR-02", "The datastore, its hosts and locks"),
+        ("OAR-03", "The running host"),
+        ("OAR-04", "Reaching a host"),
+        ("OAR-05", "The program"),
+    ];
+
+    fn all() -> Vec<[&'static str; 4]> {
+        let host = error_catalogue().iter().map(|entry| [entry.code, entry.title, entry.cause, entry.cure]);
+        let own =
+            Code::ALL.iter().map(|code| code.row()).map(|row| [row.code, row.title, row.cause, row.cure]);
+        host.chain(own).collect()
+    }
+
+    #[test]
+    fn every_error_has_a_code_of_its_own_and_whole_sentences() {
+        let all = all();
+        for (index, [code, title, cause, cure]) in all.iter().enumerate() {
+            assert!(PARTS.iter().any(|(prefix, _)| code.starts_with(prefix)) && code.len() == 8, "{code}");
+            assert!(!title.ends_with('.'), "{code}: a headline has no full stop");
+            assert!(cause.ends_with(['.', ')']) && cure.ends_with(['.', ')']), "{code}: sentences end");
+            assert!(all[index + 1..].iter().all(|other| other[0] != *code), "{code} is given twice");
+        }
+    }
+
+    /// Both directions: the document has every error with its words, and no error that the program has not.
+    /// `OARLOCK_WRITE_DOCS=1 cargo test -p oarlock-cli errors_md` writes the document anew.
+    #[test]
+    fn errors_md_has_exactly_the_errors_of_the_catalogues() {
+        let (front, _) = DOCUMENT.split_once("\n## ").expect("the document has parts");
+        let mut text = front.to_owned();
+        for (prefix, heading) in PARTS {
+            text += &format!("\n## {heading} ({prefix}..)\n");
+            for [code, title, cause, cure] in all().iter().filter(|row| row[0].starts_with(prefix)) {
+                text += &format!("\n### {code}: {title}\n\n{cause}\n\n*What to do:* {cure}\n");
+            }
+        }
+        if std::env::var_os("OARLOCK_WRITE_DOCS").is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ERRORS.md"), &text).unwrap();
+            return;
+        }
+        let differs = text.lines().zip(DOCUMENT.lines()).find(|(wanted, found)| wanted != found);
+        assert_eq!(differs, None, "(the catalogue, docs/ERRORS.md)");
+        assert_eq!(text.lines().count(), DOCUMENT.lines().count(), "docs/ERRORS.md ends elsewhere");
+    }
+}

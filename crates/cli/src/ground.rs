@@ -1,0 +1,70 @@
+//! The ground of a verb that works on a device itself: the device, the clock, the executor, the engine's world.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use futures::future::{Either, select};
+use oarlock_block::Device;
+use oarlock_device::{BootClock, Executor, FileDevice, Lane, OpenOptions, OsRandom};
+use oarlock_engine::World;
+
+use crate::catalogue::Code;
+use crate::failure::Failure;
+use crate::stop::Stop;
+
+/// A device that was opened, and all that the engine wants beside it.
+pub struct Ground {
+    /// Runs the engine's futures on this thread.
+    pub executor: Executor,
+    /// The device.
+    pub device: FileDevice,
+    /// What the engine is given.
+    pub world: World,
+}
+
+impl Ground {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// What was refused.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Ground, Failure> {
+        let clock = BootClock::start().map_err(|error| Failure::system("no clock", &error))?;
+        let device = FileDevice::open(path, options)?;
+        let cut_off =
+            device.cut_off().map_err(|error| Failure::system("this process has no identity", &error))?;
+        let world = World {
+            device: device.lane(Lane::Work),
+            beat_device: device.lane(Lane::Beat),
+            cut_off,
+            clock: Rc::new(clock),
+            random: Rc::new(OsRandom),
+        };
+        Ok(Ground { executor: Executor::new(), device, world })
+    }
+
+    /// The device for everything but beats.
+    #[must_use]
+    pub fn work(&self) -> Rc<dyn Device> {
+        Rc::clone(&self.world.device)
+    }
+}
+
+/// Runs a future to its end, or until a signal comes.
+///
+/// # Errors
+/// The future's, or that it was interrupted.
+pub fn run<T>(
+    executor: &mut Executor,
+    stop: &mut Stop,
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    executor.block_on(async {
+        futures::pin_mut!(future);
+        match select(future, stop.signal()).await {
+            Either::Left((result, _)) => result,
+            Either::Right((name, _)) => {
+                Err(Failure::new(Code::Interrupted, format!("interrupted by {name}")))
+            }
+        }
+    })
+}

@@ -1,0 +1,207 @@
+//! A guarded command: it runs while its lock holds, and not longer (R29).
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use oarlock::{Api, RemoteGuard};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::catalogue::Code;
+use crate::failure::Failure;
+use crate::verbs::guard::{DONE, GRACE};
+
+/// Between two looks at the lock, which costs a look at the clock.
+const LOOK: Duration = Duration::from_millis(20);
+/// The part of a lease that is left when a lock counts as lost.
+const LEASE_PART_LEFT: u32 = 4;
+/// A shell adds this to a signal's number.
+const SIGNALLED: i32 = 128;
+
+/// What the threads tell.
+enum News {
+    Ended,
+    Signal(i32),
+}
+
+/// A running command, and its watchman.
+pub struct Guarded {
+    child: Child,
+    group: Pid,
+    watchman: Child,
+    pipe: ChildStdin,
+    news: Receiver<News>,
+}
+
+impl Guarded {
+    /// Starts the command in a process group of its own.
+    ///
+    /// # Errors
+    /// Where a process or thread cannot be had.
+    pub fn start(command: &[OsString], environment: &[(&str, String)]) -> Result<Guarded, Failure> {
+        let own = std::env::current_exe()
+            .map_err(|error| Failure::system("this program cannot be found", &error))?;
+        let (sender, news) = channel();
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
+            .map_err(|error| Failure::system("signals cannot be caught", &error))?;
+        let passed_on = sender.clone();
+        thread("oarlock-signals", move || {
+            for signal in &mut signals {
+                if passed_on.send(News::Signal(signal)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        // This thread is the one that lives as long as the program: the command's request to be killed with its parent
+        // is tied to the thread that started it (prctl(2), PR_SET_PDEATHSIG).
+        let mut started = Command::new(&own);
+        started.args(["guard", "exec", "--parent", &std::process::id().to_string(), "--"]).args(command);
+        started.envs(environment.iter().map(|(name, value)| (name, value))).process_group(0);
+        let child =
+            started.spawn().map_err(|error| Failure::system("the command cannot be started", &error))?;
+        let group = Pid::from_child(&child);
+        let watchman = Command::new(&own)
+            .args(["guard", "watch", "--group", &group.as_raw_nonzero().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn();
+        let mut started = Started { child: Some(child), group };
+        let mut watchman =
+            watchman.map_err(|error| Failure::system("the watchman cannot be started", &error))?;
+        let pipe =
+            watchman.stdin.take().ok_or_else(|| Failure::new(Code::System, "the watchman has no pipe"))?;
+        thread("oarlock-child", move || {
+            // It stays unreaped until the watchman knows, so that its number is nobody else's meanwhile.
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while rustix::process::waitid(WaitId::Pid(group), options)
+                .is_err_and(|error| error == rustix::io::Errno::INTR)
+            {}
+            let _ = sender.send(News::Ended);
+        })?;
+        let child = started.child.take().ok_or_else(|| Failure::new(Code::System, "the command is gone"))?;
+        Ok(Guarded { child, group, watchman, pipe, news })
+    }
+
+    /// Waits for the command's end, or for the lock's: then the command is killed.
+    ///
+    /// # Errors
+    /// [`Code::LockLost`].
+    pub fn until_its_end(mut self, api: &Api, guard: &RemoteGuard, lease: Duration) -> Result<u8, Failure> {
+        loop {
+            match self.news.recv_timeout(LOOK) {
+                Ok(News::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                    let status = self.end()?;
+                    return match guard.wait_lost(Duration::ZERO) {
+                        None => Ok(exit_code(status)),
+                        Some(reason) => {
+                            let what =
+                                format!("the lock was lost before the command was seen to end: {reason}");
+                            Err(Failure::new(Code::LockLost, what))
+                        }
+                    };
+                }
+                Ok(News::Signal(number)) => self.signal(signal_of(number)),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(reason) = guard.wait_lost(Duration::ZERO) {
+                self.kill(api, lease);
+                self.end()?;
+                return Err(Failure::new(
+                    Code::LockLost,
+                    format!("the lock was lost: {reason}; the command was killed"),
+                ));
+            }
+        }
+    }
+
+    /// SIGTERM, and SIGKILL after the grace that is left; at once where the host is gone, for then another may take the
+    /// lock at once.
+    fn kill(&mut self, api: &Api, lease: Duration) {
+        let until = Instant::now() + GRACE.min((lease / LEASE_PART_LEFT).saturating_sub(LOOK));
+        let left = || until.saturating_duration_since(Instant::now());
+        if host_lives(api, left()) {
+            self.signal(Signal::TERM);
+            while !left().is_zero() && !matches!(self.news.recv_timeout(left()), Ok(News::Ended)) {}
+        }
+        // The command's own children may have outlived it.
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // A group that is empty already needs no signal.
+        let _ = kill_process_group(self.group, signal);
+    }
+
+    /// Tells the watchman that all is well, and collects both.
+    fn end(mut self) -> Result<ExitStatus, Failure> {
+        let _ = self.pipe.write_all(&[DONE]);
+        drop(self.pipe);
+        let status =
+            self.child.wait().map_err(|error| Failure::system("the command's end is unknown", &error));
+        let _ = self.watchman.wait();
+        status
+    }
+}
+
+/// Whether anybody listens at the host's socket; asked on a thread of its own, because a stopped host's may not answer.
+fn host_lives(api: &Api, limit: Duration) -> bool {
+    let (sender, answer) = channel();
+    let path = api.path().to_owned();
+    let asked = thread("oarlock-glance", move || {
+        let _ = sender.send(Api::connect(&path).is_ok());
+    });
+    asked.is_ok() && answer.recv_timeout(limit).unwrap_or(false)
+}
+
+/// A command whose guard is not complete: it does not outlive an error on the way.
+struct Started {
+    child: Option<Child>,
+    group: Pid,
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = kill_process_group(self.group, Signal::KILL);
+            let _ = child.wait();
+        }
+    }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map(|_| ()).map_err(|error| Failure::system("a thread cannot be had", &error))
+}
+
+fn signal_of(number: i32) -> Signal {
+    match number {
+        SIGINT => Signal::INT,
+        SIGHUP => Signal::HUP,
+        SIGQUIT => Signal::QUIT,
+        _ => Signal::TERM,
+    }
+}
+
+/// As shells have it: the command's code, or 128 and the number of the signal that ended it.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().unwrap_or_else(|| SIGNALLED + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_s_end_becomes_the_exit_code_that_a_shell_would_give() {
+        assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
+        assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137, "SIGKILL");
+    }
+}

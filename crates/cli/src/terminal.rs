@@ -1,0 +1,112 @@
+//! The terminal: whether there is one, how wide it is, and whether it wants colours.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Lines are never wrapped wider than this: longer ones are hard to read.
+const WIDTH_MAX: usize = 100;
+/// What is taken for the width where nothing tells it.
+const WIDTH_DEFAULT: usize = 80;
+/// Nothing is wrapped narrower than this.
+const WIDTH_MIN: usize = 30;
+
+/// Standard output, as far as its look goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Columns that a line may have.
+    pub width: usize,
+    colours: bool,
+}
+
+impl Look {
+    /// The look of standard output: colours only on a terminal, and not where `NO_COLOR` is set.
+    #[must_use]
+    pub fn of_output() -> Look {
+        let terminal = std::io::stdout().is_terminal();
+        let columns = terminal.then(|| console::Term::stdout().size_checked()).flatten();
+        let width = columns.map_or(WIDTH_DEFAULT, |(_, columns)| usize::from(columns));
+        Look { width: width.clamp(WIDTH_MIN, WIDTH_MAX), colours: terminal && colours_wanted() }
+    }
+
+    /// A heading.
+    #[must_use]
+    pub fn bold(self, text: &str) -> String {
+        console::Style::new().bold().force_styling(self.colours).apply_to(text).to_string()
+    }
+
+    /// What stands back.
+    #[must_use]
+    pub fn dim(self, text: &str) -> String {
+        console::Style::new().dim().force_styling(self.colours).apply_to(text).to_string()
+    }
+
+    /// A text wrapped to the width, each line behind `indent`.
+    #[must_use]
+    pub fn wrapped(self, text: &str, indent: &str) -> String {
+        let options = textwrap::Options::new(self.width).initial_indent(indent).subsequent_indent(indent);
+        textwrap::fill(text, options.break_words(false))
+    }
+}
+
+/// Whether the environment lets a terminal have colours (no-color.org: any value but the empty one forbids).
+#[must_use]
+pub fn colours_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A progress bar on standard error: hidden where that is no terminal.
+#[must_use]
+pub fn progress_bar(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}%");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(what);
+    bar
+}
+
+/// Rows as columns, each as wide as its widest cell; the first row is the heading.
+#[must_use]
+pub fn table(look: Look, rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width_of = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| console::measure_text_width(cell))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width_of).collect();
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let padding = width - console::measure_text_width(cell);
+            line.push_str(cell);
+            line.push_str(&" ".repeat(padding + 2));
+        }
+        let line = line.trim_end();
+        text.push_str(&if index == 0 { look.bold(line) } else { line.to_owned() });
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let look = Look { width: 80, colours: false };
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let text = table(look, &[row(["NAME", "SLOT"]), row(["größer", "1"])]);
+        assert_eq!(text, "NAME    SLOT\ngrößer  1\n");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_behind_its_indent() {
+        let look = Look { width: 12, colours: false };
+        assert_eq!(look.wrapped("one two three", "  "), "  one two\n  three");
+    }
+}

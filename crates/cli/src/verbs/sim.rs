@@ -1,0 +1,180 @@
+//! `oarlock sim`: runs the protocol in the seeded world, and says which seeds broke a promise.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use clap::Args;
+use oarlock_sim::{SeedReport, TRACE_ENTRIES, run_seed};
+use serde::Serialize;
+
+use crate::catalogue::EXIT_FAILED;
+use crate::failure::Failure;
+use crate::report;
+use crate::terminal::progress_bar;
+use crate::values::ValueError;
+
+/// Threads at most: each runs whole seeds by itself.
+const THREADS_MAX: usize = 64;
+
+/// What `oarlock sim` takes.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "One seed is one run: disk, clocks, faults, crashes and the order of everything come from it. \
+    Exit code 1 means that a seed broke a promise; the command that replays it, with a trace, is printed."
+)]
+pub struct Arguments {
+    /// The seeds A to B, without B
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    seeds: Range<u64>,
+    /// How many hosts; without it, what each seed says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    hosts: Option<u16>,
+    /// Print the last things that happened in each run to standard error
+    #[arg(long)]
+    trace: bool,
+    /// Print JSON: `{seeds,host_seconds,operations,faults,violations:[{seed,invariant,message,replay}]}`
+    #[arg(long)]
+    json: bool,
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, ValueError> {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let range = text.split_once("..").and_then(|(first, end)| Some(number(first)?..number(end)?));
+    range.filter(|range| !range.is_empty()).ok_or_else(|| ValueError::Seeds { text: text.to_owned() })
+}
+
+/// What all seeds came to.
+#[derive(Serialize)]
+struct Summary {
+    seeds: u64,
+    host_seconds: u64,
+    operations: u64,
+    faults: u64,
+    violations: Vec<Violation>,
+}
+
+#[derive(Serialize)]
+struct Violation {
+    seed: u64,
+    invariant: String,
+    message: String,
+    replay: String,
+}
+
+/// Runs the seeds on all processors, and prints what they came to.
+///
+/// # Errors
+/// Where a thread cannot be had, or standard output cannot be written.
+pub fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let bar = progress_bar("simulating");
+    bar.set_length(arguments.seeds.end - arguments.seeds.start);
+    let mut reports = Vec::new();
+    let next = AtomicU64::new(arguments.seeds.start);
+    std::thread::scope(|scope| {
+        let (sender, results) = channel();
+        for _ in 0..threads(&arguments.seeds) {
+            let (sender, next, arguments) = (sender.clone(), &next, &arguments);
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || work(arguments, next, &sender))
+                .map_err(|error| Failure::system("a thread cannot be had", &error))?;
+        }
+        drop(sender);
+        for report in results {
+            bar.inc(1);
+            reports.push(report);
+        }
+        Ok::<(), Failure>(())
+    })?;
+    bar.finish_and_clear();
+    reports.sort_by_key(|report: &SeedReport| report.seed);
+    for report in reports.iter().filter(|_| arguments.trace) {
+        report::say(&report.trace);
+    }
+    let summary = Summary::of(&reports, arguments.hosts);
+    if arguments.json {
+        report::print_json(&summary)?
+    } else {
+        report::print(&summary.text())?
+    }
+    Ok(if summary.violations.is_empty() { 0 } else { EXIT_FAILED })
+}
+
+fn threads(seeds: &Range<u64>) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    usize::try_from(seeds.end - seeds.start).map_or(processors, |count| count.min(processors))
+}
+
+/// Runs one seed after another until none is left.
+fn work(arguments: &Arguments, next: &AtomicU64, results: &Sender<SeedReport>) {
+    let entries = if arguments.trace { TRACE_ENTRIES } else { 0 };
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= arguments.seeds.end || results.send(run_seed(seed, arguments.hosts, entries)).is_err() {
+            return;
+        }
+    }
+}
+
+impl Summary {
+    fn of(reports: &[SeedReport], hosts: Option<u16>) -> Summary {
+        let violation = |report: &SeedReport| {
+            let found = report.found.as_ref()?;
+            Some(Violation {
+                seed: found.seed,
+                invariant: found.invariant.clone(),
+                message: found.message.clone(),
+                replay: replay(found.seed, hosts),
+            })
+        };
+        Summary {
+            seeds: reports.len() as u64,
+            host_seconds: reports.iter().map(|report| report.host_time.as_secs()).sum(),
+            operations: reports.iter().map(|report| report.commands).sum(),
+            faults: reports.iter().map(|report| report.faults).sum(),
+            violations: reports.iter().filter_map(violation).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{} seeds, {} host-seconds, {} commands, {} faults, {} violations\n",
+            self.seeds,
+            self.host_seconds,
+            self.operations,
+            self.faults,
+            self.violations.len()
+        );
+        for violation in &self.violations {
+            text += &format!(
+                "seed {}: {}: {}\n  {}\n",
+                violation.seed, violation.invariant, violation.message, violation.replay
+            );
+        }
+        text
+    }
+}
+
+/// The one command that runs the seed again.
+fn replay(seed: u64, hosts: Option<u16>) -> String {
+    let hosts = hosts.map_or_else(String::new, |hosts| format!(" --hosts {hosts}"));
+    format!("oarlock sim --seeds {seed}..{}{hosts} --trace", seed.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_seeds_excludes_its_end_and_is_never_empty() {
+        assert_eq!(seeds("3..5"), Ok(3..5));
+        for text in ["", "3", "5..5", "6..5", "..5", "3..", "a..b", "-1..2", "0..18446744073709551616"] {
+            assert!(seeds(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_violation_names_the_command_that_replays_it() {
+        assert_eq!(replay(7, Some(3)), "oarlock sim --seeds 7..8 --hosts 3 --trace");
+    }
+}

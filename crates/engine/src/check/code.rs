@@ -1,0 +1,108 @@
+//! The codes of findings: stable names, how grave each is, and what it means.
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Something is left over or under way; the protocol takes care of it by itself.
+    Note,
+    /// The datastore works; a person should know.
+    Warning,
+    /// An invariant of the format does not hold.
+    Damage,
+}
+
+impl Severity {
+    /// The word in JSON and in the documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Damage => "damage",
+        }
+    }
+}
+
+/// Declares every code once: its value, its stable text, its severity and its meaning.
+macro_rules! codes {
+    ($($value:ident = $text:literal, $severity:ident, $meaning:literal;)+) => {
+        /// What a finding is about. The text is stable: scripts and people rely on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $value,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the texts.
+            pub const ALL: &'static [Code] = &[$(Code::$value),+];
+
+            /// The stable text.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Code::$value => $text,)+ }
+            }
+
+            /// How grave it is.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Code::$value => Severity::$severity,)+ }
+            }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Code::$value => $meaning,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    Unreadable = "CHK-0001", Damage, "The device did not give a block that holds a record.";
+    InFlux = "CHK-0002", Warning, "A block never read as a sound record, and changed from read to read: somebody writes there.";
+    Gap = "CHK-0003", Note, "A block between two records is not zero; nobody reads it.";
+    FirstSpoiled = "CHK-0101", Damage, "The first superblock is damaged; its shadow stands in for it.";
+    ShadowSpoiled = "CHK-0102", Damage, "The superblock's shadow is damaged, missing, or another datastore's.";
+    ShadowDiffers = "CHK-0103", Damage, "Both superblocks have one generation and say different things.";
+    ShadowBehind = "CHK-0104", Warning, "The superblock's shadow is older than the first copy.";
+    ShadowAhead = "CHK-0105", Warning, "The superblock's shadow is newer than the first copy: a growth was broken off.";
+    ShadowNewer = "CHK-0106", Warning, "A newer program wrote the superblock's shadow.";
+    Overwritten = "CHK-0107", Damage, "Something else was written over the first superblock; its shadow still stands.";
+    BothSpoiled = "CHK-0108", Damage, "Neither copy of the superblock can be read.";
+    HalfFormatted = "CHK-0109", Damage, "A format of this device was begun and not finished.";
+    OtherDevice = "CHK-0110", Warning, "The datastore was formatted on another device: this is a copy, or an array's snapshot.";
+    Truncated = "CHK-0111", Damage, "The device is shorter than the datastore.";
+    Longer = "CHK-0112", Note, "The device is longer than the datastore: it can grow.";
+    SlotSpoiled = "CHK-0201", Damage, "A slot does not hold a sound record.";
+    SlotNewer = "CHK-0202", Warning, "A newer program wrote a slot.";
+    SlotContradicts = "CHK-0203", Damage, "A slot holds a host in a life that no host has.";
+    SlotOlder = "CHK-0204", Damage, "A slot is in an earlier life than other records have seen there.";
+    SlotNamesake = "CHK-0205", Warning, "Two slots hold a live host of one name.";
+    SlotBurial = "CHK-0206", Note, "A host was fenced and is not taken over to the end; whoever waits for its locks goes on.";
+    SlotForeignHand = "CHK-0207", Warning, "Somebody else than its own host wrote the image in a live slot.";
+    SlotFencer = "CHK-0208", Warning, "A burial names a fencer that the datastore cannot have had.";
+    SlotAsked = "CHK-0209", Note, "A host was asked to look at all locks, and has not answered yet.";
+    MailboxSpoiled = "CHK-0301", Damage, "A mailbox does not hold a sound record.";
+    MailboxNewer = "CHK-0302", Warning, "A newer program wrote a mailbox.";
+    MailboxHint = "CHK-0303", Warning, "A mailbox holds a hint about an address where no lock stands.";
+    LockSpoiled = "CHK-0401", Damage, "A lock's position does not hold a sound record.";
+    LockNewer = "CHK-0402", Warning, "A newer program wrote a lock's position.";
+    LockAstray = "CHK-0403", Damage, "A name stands outside of its window, where nobody looks for it.";
+    LockTwice = "CHK-0404", Damage, "One name stands at two positions: it would be two locks.";
+    LockUnlisted = "CHK-0405", Damage, "A name stands where its home's mask of children says that none does.";
+    LockHomeUnlisted = "CHK-0406", Note, "A name stands at its home, whose mask does not say so; the home is always looked at.";
+    LockNoSuchSlot = "CHK-0407", Damage, "A lock names a slot that the datastore does not have.";
+    LockLeftover = "CHK-0408", Note, "A lock is held by a host that is gone; the next who takes it breaks it.";
+    LockUnknown = "CHK-0409", Note, "After a repair, a lock waits until its possible holders have said whether they hold it.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_are_unique_and_ascend() {
+        let texts: Vec<&str> = Code::ALL.iter().map(|code| code.text()).collect();
+        assert!(texts.windows(2).all(|pair| pair[0] < pair[1]), "{texts:?}");
+    }
+}
