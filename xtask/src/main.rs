@@ -6,7 +6,11 @@ use std::process::{Command, ExitCode};
 type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
 const CHORES: [Chore; 4] = [
-    ("planted-bugs", "[BUG [SEED]]: the simulator against each known mistake; each must be found", planted_bugs),
+    (
+        "planted-bugs",
+        "[BUG [SEED]]: the simulator against each known mistake; each must be found",
+        planted_bugs,
+    ),
     ("exhaustive", ": every schedule of two hosts, one lock, one crash and one late command", exhaustive),
     ("seed", "SEED: one seed of the simulator, with its trace", seed),
     ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),

@@ -38,6 +38,7 @@ pub fn bury(state: &mut State, index: u8, mistake: Option<Mistake>) -> Option<()
         watched: false,
         evicted: false,
         replayer_cut_off: replayer_gone(state, index, known) || mistake == Some(Mistake::JoinerTakesReplay),
+        buried_by_itself: false,
     };
     let step = next_step(&known.state, me.owner(), evidence);
     let own = state.host_mut(index).own.as_mut()?;
@@ -77,7 +78,7 @@ fn after(step: Step, known: SlotState, me: Process, reason: FenceReason) -> Opti
         Step::TakeReplay => Some(SlotState::Replaying { by, reason, from, proof }),
         Step::Replay => Some(SlotState::Replayed { by, reason, from, proof }),
         Step::Free => Some(SlotState::Free),
-        Step::Watch | Step::WaitForReplayer(_) => None,
+        Step::Watch | Step::WaitForReplayer(_) | Step::EndBurial => None,
     }
 }
 
@@ -303,8 +304,14 @@ pub fn step(state: &mut State, index: u8, mistake: Option<Mistake>) -> Option<()
             SlotState::Replaying { by, .. } => rules::replayer_is_cut_off(state, by, slot),
             _ => false,
         },
+        buried_by_itself: mistake != Some(Mistake::KillTheNextLife)
+            && known.state.burial().is_some_and(|burial| slot_of(burial.by) == slot)
+            && !state.slot_lock_is_free(slot),
     };
     let step = next_step(&known.state, me.owner(), evidence);
+    if step == Step::EndBurial {
+        return kill(state, slot, known);
+    }
     if step == Step::CutOff && mistake != Some(Mistake::SkipCutOff) && !state.slot_lock_is_free(slot) {
         return kill(state, slot, known);
     }
