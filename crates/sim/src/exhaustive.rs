@@ -51,7 +51,6 @@ pub fn explore(bounds: Bounds) -> Exploration<String> {
 }
 
 /// Runs one schedule again, and gives its trace.
-#[must_use]
 pub fn replay(bounds: Bounds, script: Vec<usize>) -> (Result<(), String>, String) {
     let run = prepare(bounds, Choices::scripted(script), crate::TRACE_ENTRIES);
     let outcome = finish(&run);
