@@ -63,7 +63,10 @@ const FAULTS_END: Duration = Duration::from_millis(600);
 const END: Duration = Duration::from_secs(8);
 
 fn run_once(bounds: Bounds, choices: Choices) -> Result<(), String> {
-    finish(&prepare(bounds, choices, 0))
+    let run = prepare(bounds, choices, 0);
+    let outcome = finish(&run);
+    run.1.census.close();
+    outcome
 }
 
 type Prepared = (World, Rc<Run>, Rc<Cell<u32>>);
