@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod causes;
 pub mod completions;
+pub mod demo;
 pub mod events;
 pub mod evict;
 pub mod format;
