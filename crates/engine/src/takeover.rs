@@ -204,7 +204,13 @@ impl<'a> Pursuit<'a> {
 
     /// One look and at most one step; whether there is more to do.
     async fn goes_on(&mut self) -> bool {
-        let unwanted = self.suspect.interested.get() == 0 && !self.cell.has_open_attempts();
+        // Once the cut-off is proved the rest is a matter of moments: the slot is freed even if nobody waits any more.
+        let state = &self.cell.record.state;
+        let begun = matches!(
+            state,
+            SlotState::CutOff { .. } | SlotState::Replaying { .. } | SlotState::Replayed { .. }
+        );
+        let unwanted = self.suspect.interested.get() == 0 && !self.cell.has_open_attempts() && !begun;
         let lapsed = planted(PlantedBug::FenceWhileLapsed) && self.core.ended().is_none();
         if unwanted || (!lapsed && self.core.until_it_may_act().await.is_err()) {
             return false;
