@@ -27,7 +27,9 @@ pub(crate) async fn attend(core: Rc<Core>) {
             core.changed.beyond(seen).await;
             continue;
         }
-        if !answer_all(&core).await {
+        if answer_all(&core).await {
+            core.places.answered();
+        } else {
             core.places.ask();
             core.store.world.pause(core.store.timing.beat).await;
         }

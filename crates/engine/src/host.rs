@@ -325,7 +325,10 @@ impl Host {
                 core.store.world.pause(core.store.timing.beat / 8).await;
                 continue;
             }
-            let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+            // Who was asked and has not answered leaves bits in locks that may be unknown (R25, R39). The next life in the
+            // slot answers for them; an answer now could take as long as the device does for the whole table.
+            let unclean = slot.record.asked || core.places.owes_answer();
+            let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
                 Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
                 Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {

@@ -114,13 +114,13 @@ pub(crate) async fn join(
     let sent = match joiner.first_beat(index, me, &mut slot).await {
         Ok(sent) => sent,
         Err(error) => {
-            free_again(&store, me, &mut slot).await;
+            free_again(&store, me, &mut slot, unclean).await;
             return Err(error);
         }
     };
     let core = Rc::new(Core::new(store, me, name.clone(), sent));
     if let Some(other) = second_of_my_name(&core).await? {
-        free_again(&core.store, me, &mut slot).await;
+        free_again(&core.store, me, &mut slot, unclean).await;
         core.stop(StopReason::NameTaken { other });
         return Err(JoinError::NameTaken { name: name.clone(), slot: other });
     }
@@ -456,9 +456,10 @@ async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
 }
 
 /// Frees the slot of a host that leaves as soon as it came. Where that does not succeed the slot's lock is kept to the
-/// process's end, for an attempt may still be out.
-async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>) {
-    let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+/// process's end, for an attempt may still be out. What the slot's last life left behind (`unclean`) is left to the next.
+async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>, unclean: bool) {
+    let unclean = unclean || slot.record.asked;
+    let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
     let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
     for _ in 0..SWAPS_MAX {
         match slot.swap(store, sender, record.clone()).await {

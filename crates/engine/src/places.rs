@@ -89,6 +89,8 @@ impl LockPlace {
 pub(crate) struct Places {
     by_name: RefCell<BTreeMap<LockName, Rc<LockPlace>>>,
     asked: StdCell<bool>,
+    /// It was asked, and has not looked at all locks since.
+    owes_answer: StdCell<bool>,
 }
 
 impl Places {
@@ -128,6 +130,17 @@ impl Places {
     /// A repair asks this host to say which locks it owns (R39).
     pub(crate) fn ask(&self) {
         self.asked.set(true);
+        self.owes_answer.set(true);
+    }
+
+    /// All locks were looked at since [`Places::take_asked`]; who asked meanwhile still waits.
+    pub(crate) fn answered(&self) {
+        self.owes_answer.set(self.asked.get());
+    }
+
+    /// Whether somebody waits for an answer. A host that leaves so leaves bits behind, for which nobody would answer.
+    pub(crate) fn owes_answer(&self) -> bool {
+        self.owes_answer.get()
     }
 
     /// Whether it was asked since the last look.
