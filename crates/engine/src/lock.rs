@@ -56,6 +56,10 @@ pub enum LockError {
 /// The first pause of a waiter; each further one is half as long again, up to an eighth of a beat, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
+/// A deadline that has passed already still gets one try: so many steps of it at most, of which the finding of the
+/// record, the reading of who stands in the way and the taking are three.
+const STEPS_OF_A_LATE_TRY: u32 = 4;
+
 /// A try to take the lock.
 enum Tried {
     /// It is this host's.
@@ -98,6 +102,8 @@ struct Waiter<'a> {
     polite_until: Option<Instant>,
     /// When this waiter last rang, or began to wait.
     rang: Option<Instant>,
+    /// Steps that may be taken after the deadline, because none was taken before.
+    late_steps: u32,
     /// The last read that did not come: what to say if the deadline passes.
     last_fault: Option<ReadFault>,
 }
@@ -113,6 +119,7 @@ impl<'a> Waiter<'a> {
             pause: FIRST_PAUSE,
             polite_until: None,
             rang: None,
+            late_steps: STEPS_OF_A_LATE_TRY,
             last_fault: None,
         }
     }
@@ -122,7 +129,7 @@ impl<'a> Waiter<'a> {
             if let Some(ended) = self.core.ended() {
                 return Err(ended.into());
             }
-            if self.core.store.now() >= self.deadline || !still_wanted() {
+            if !still_wanted() || !self.has_time() {
                 return Err(self.timed_out());
             }
             if self.place.conflicts(self.want) || self.must_be_polite() {
@@ -164,6 +171,16 @@ impl<'a> Waiter<'a> {
                 }
             }
         }
+    }
+
+    /// Whether there is time for another step. A deadline of now is one try, not none.
+    fn has_time(&mut self) -> bool {
+        if self.core.store.now() < self.deadline {
+            return true;
+        }
+        let left = self.late_steps > 0;
+        self.late_steps = self.late_steps.saturating_sub(1);
+        left
     }
 
     /// The lock is this host's on the disk. It is given out only within the lease (R7): otherwise the host waits until
@@ -382,6 +399,8 @@ impl<'a> Waiter<'a> {
 
     /// A growing, jittered pause; a change on this host ends it early.
     async fn pause_or_change(&mut self) {
+        // Whoever waits has had its try.
+        self.late_steps = 0;
         let longest = self.core.store.timing.beat / 8;
         let left = self.deadline.since(self.core.store.now());
         let pause = self.pause / 2 + self.core.store.world.jitter(self.pause / 2);
