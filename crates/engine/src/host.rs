@@ -103,7 +103,8 @@ impl Host {
         })
     }
 
-    /// Beats, watches, answers and settles, until the host has left or had to stop.
+    /// Beats, watches, answers and settles, until the host has left or had to stop. Once it has returned nothing of this
+    /// host works on in the background; the last clone and the last guard that are dropped close the device.
     pub async fn run(&self) -> Ended {
         let core = &self.core;
         core.jobs.start(beat::beat(Rc::clone(core), Rc::clone(&self.slot)));
@@ -111,13 +112,17 @@ impl Host {
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
         core.jobs.start(join::bury_namesakes(Rc::clone(core)));
-        let jobs = core.jobs.drive();
-        let end = self.ended();
-        futures::pin_mut!(jobs, end);
-        match select(end, jobs).await {
-            Either::Left((ended, _)) => ended,
-            Either::Right(((), end)) => end.await,
-        }
+        let ended = {
+            let jobs = core.jobs.drive();
+            let end = self.ended();
+            futures::pin_mut!(jobs, end);
+            match select(end, jobs).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right(((), end)) => end.await,
+            }
+        };
+        core.jobs.close();
+        ended
     }
 
     /// Resolves when the host has left or stopped.
