@@ -210,7 +210,7 @@ codes! {
         "The device is too small or too large for a datastore of these parameters, or a parameter is out of range.",
         "256 MiB suffice with 64 slots and blocks of 512 bytes; the message says what is needed.";
     DatastoreExists = "OAR-0263", "there is a datastore already",
-        "The device holds a datastore.",
+        "The device holds a datastore, which may be one that this version cannot read.",
         "Use it; or give `--force`, and everything in it is lost.";
     DatastoreLives = "OAR-0264", "the datastore is in use",
         "A host lives in the datastore on the device. Nothing makes a new one of it.",
