@@ -203,7 +203,7 @@ impl<'a> Waiter<'a> {
     async fn try_once(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
         let Some(cell) = slot else { return self.find(slot).await };
         if cell.has_open_attempts() {
-            return Ok(self.close(cell).await);
+            return self.close(cell).await;
         }
         if cell.record.name.as_ref() != Some(&self.place.name) {
             *slot = None;
@@ -226,7 +226,7 @@ impl<'a> Waiter<'a> {
         }
         let present = self.still_present(&in_the_way).await?;
         if present.is_empty() && !self.yields_to_interest(&cell.record) {
-            return Ok(self.take(cell).await);
+            return self.take(cell).await;
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
@@ -250,7 +250,7 @@ impl<'a> Waiter<'a> {
                 let vacant = LockRecord { name, children, ..cell.record.clone() };
                 let tried = self.swap_in(&mut cell, &vacant).await;
                 *slot = Some(cell);
-                Ok(tried)
+                tried
             }
             Located::Unnamed(cell) => self.free_unnamed(cell).await,
             Located::Again => Ok(Tried::Unclear),
@@ -281,40 +281,44 @@ impl<'a> Waiter<'a> {
         Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
 
-    async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
+    async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
         let record = cell.record.clone();
         self.swap_in(cell, &record).await
     }
 
-    async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Tried {
+    async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Result<Tried, LockError> {
         let wall_ms = self.core.store.world.clock.wall().milliseconds;
         let sticky = self.place.policy.get().sticky;
         let record = taken(from, self.core.me, self.want, sticky, wall_ms);
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
         if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
             distrust(self.core, fault);
+            if matches!(fault, ReadFault::Unsound { .. }) {
+                // It was read often enough: whoever waits should know, and no waiting helps.
+                return Err(fault.clone().into());
+            }
         }
         let mine = has(&cell.record, self.core.me, self.want)
             && cell.record.name.as_ref() == Some(&self.place.name)
             && !cell.has_open_attempts();
-        match swap {
+        Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
-        }
+        })
     }
 
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
-    async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
+    async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
         let in_place = cell.record.name.as_ref() == Some(&self.place.name);
         if in_place && blockers(&cell.record, self.core.me, self.want).is_empty() {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
-        match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
+        Ok(match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
-        }
+        })
     }
 
     /// Which of the blockers' slots say that they are still there.

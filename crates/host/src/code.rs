@@ -217,7 +217,7 @@ codes! {
         "Stop every host first; `oarlock hosts` lists them.";
     FormatDevice = "OAR-0265", "a block cannot be written",
         "The device refused or failed a command of the format.",
-        "Look at the device and at the kernel's log, and format again.";
+        "Look at the device, at the space of its file system and at the kernel's log, and format again.";
     FormatRaced = "OAR-0266", "the superblock changed under the format",
         "Another format runs on the device, or its COMPARE AND WRITE does not work.",
         "Wait for the other one; if there is none, the device is not fit for a datastore.";
