@@ -74,6 +74,8 @@ verbs! {
     Bench => bench;
     /// Run the protocol in the seeded world, under every fault, and judge it
     Sim => sim;
+    /// See the main job in a minute: locks, deaths and late answers, on real processes and a real file
+    Demo => demo;
     /// Started by `lock run` beside the command; of no use by itself
     #[command(hide = true)]
     Guard => guard;

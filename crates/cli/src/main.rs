@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod catalogue;
 mod cures;
+mod demo;
 mod failure;
 mod ground;
 mod guarded;

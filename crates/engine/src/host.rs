@@ -112,17 +112,13 @@ impl Host {
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
         core.jobs.start(join::bury_namesakes(Rc::clone(core)));
-        let ended = {
-            let jobs = core.jobs.drive();
-            let end = self.ended();
-            futures::pin_mut!(jobs, end);
-            match select(end, jobs).await {
-                Either::Left((ended, _)) => ended,
-                Either::Right(((), end)) => end.await,
-            }
-        };
-        core.jobs.close();
-        ended
+        let jobs = core.jobs.drive();
+        let end = self.ended();
+        futures::pin_mut!(jobs, end);
+        match select(end, jobs).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(((), end)) => end.await,
+        }
     }
 
     /// Resolves when the host has left or stopped.
@@ -197,7 +193,14 @@ impl Host {
         let ended = self.ended();
         futures::pin_mut!(ended);
         match select(receiver, ended).await {
-            Either::Left((Ok(result), _)) => result,
+            Either::Left((Ok(Ok(guard)), _)) => {
+                // The caller may have been woken late: nothing is given out after the lapse (R7).
+                if !planted(PlantedBug::GiveOutAfterLapse) {
+                    self.core.until_it_may_act().await?;
+                }
+                Ok(guard)
+            }
+            Either::Left((Ok(Err(error)), _)) => Err(error),
             Either::Left((Err(oneshot::Canceled), ended)) => Err(ended.await.into()),
             Either::Right((ended, _)) => Err(ended.into()),
         }
@@ -250,7 +253,7 @@ impl Host {
         }
         let interest = suspect(&self.core, *slot);
         if certain {
-            interest.force();
+            interest.force(first.stamped.record.incarnation);
         }
         let beat = self.core.store.timing.beat;
         loop {
@@ -325,17 +328,14 @@ impl Host {
         let core = &self.core;
         let mut slot = self.slot.lock().await;
         while core.ended().is_none() && slot.record.state == SlotState::Live {
-            if !core.may_act() {
-                // A beat is the one thing that a lapsed host may send; freeing the slot is what ends all beats.
-                core.store.world.pause(core.store.timing.beat / 8).await;
-                continue;
-            }
             // Who was asked and has not answered leaves bits in locks that may be unknown (R25, R39). The next life in the
             // slot answers for them; an answer now could take as long as the device does for the whole table.
-            let unclean = slot.record.asked || core.places.owes_answer();
+            let unclean = slot.record.asked || core.places.is_unanswered();
+            // Like a beat it may be sent outside of the lease: if it swaps this host's own last image, nobody fenced it.
             let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
-                Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
+                Swap::Swapped { .. } | Swap::Adopted { .. } => {}
+                Swap::Lost => beat::lost(core, &slot),
                 Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     core.store.world.pause(core.store.timing.beat / 8).await;
                 }

@@ -15,9 +15,21 @@ pub(crate) struct Jobs {
     closed: Cell<bool>,
 }
 
+/// The driving of the jobs: when it ends, by whatever end, no job is taken any more. A job holds the host, and the host
+/// its jobs: one that nobody drives would keep the device, and the slot's lock with it, for ever.
+struct Driving<'a>(&'a Jobs);
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.0.closed.set(true);
+        // Taken out first: what is dropped may well start another.
+        let left = self.0.started.take();
+        drop(left);
+    }
+}
+
 impl Jobs {
-    /// Starts a job; it runs as long as the host does. After that it is dropped: nobody would drive it, and jobs hold
-    /// the host, which holds them, so that device and slot would stay open in a process that goes on.
+    /// Starts a job; it runs as long as the host does. Once the host is not driven any more it is dropped at once.
     pub(crate) fn start(&self, job: impl Future<Output = ()> + 'static) {
         if self.closed.get() {
             return;
@@ -28,17 +40,11 @@ impl Jobs {
         }
     }
 
-    /// The host has ended: jobs that wait are dropped, and none starts any more.
-    pub(crate) fn close(&self) {
-        self.closed.set(true);
-        // A job that is dropped may let go of what starts another, so the list is not in use meanwhile.
-        drop(self.started.take());
-        self.driver.take();
-    }
-
     /// Drives every job; never ends by itself.
     pub(crate) async fn drive(&self) {
         let mut running: FuturesUnordered<LocalFuture<'static, ()>> = FuturesUnordered::new();
+        // Dropped before the jobs are, so that their ends start no new ones.
+        let _driving = Driving(self);
         poll_fn(|context| -> Poll<()> {
             loop {
                 *self.driver.borrow_mut() = Some(context.waker().clone());

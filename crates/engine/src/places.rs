@@ -89,8 +89,8 @@ impl LockPlace {
 pub(crate) struct Places {
     by_name: RefCell<BTreeMap<LockName, Rc<LockPlace>>>,
     asked: StdCell<bool>,
-    /// It was asked, and has not looked at all locks since.
-    owes_answer: StdCell<bool>,
+    /// A look that was asked for is on its way, or still to come.
+    unanswered: StdCell<bool>,
 }
 
 impl Places {
@@ -130,17 +130,17 @@ impl Places {
     /// A repair asks this host to say which locks it owns (R39).
     pub(crate) fn ask(&self) {
         self.asked.set(true);
-        self.owes_answer.set(true);
+        self.unanswered.set(true);
     }
 
-    /// All locks were looked at since [`Places::take_asked`]; who asked meanwhile still waits.
+    /// Every lock was looked at since the host was last asked.
     pub(crate) fn answered(&self) {
-        self.owes_answer.set(self.asked.get());
+        self.unanswered.set(self.asked.get());
     }
 
-    /// Whether somebody waits for an answer. A host that leaves so leaves bits behind, for which nobody would answer.
-    pub(crate) fn owes_answer(&self) -> bool {
-        self.owes_answer.get()
+    /// Whether the host still has to look at all locks.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.unanswered.get()
     }
 
     /// Whether it was asked since the last look.
