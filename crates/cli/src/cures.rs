@@ -34,7 +34,7 @@ pub const fn cure(code: Code) -> &'static str {
             "Give the device its length back: a plain file with `truncate -s SIZE`, a volume by its administrator. Then check again."
         }
         Code::Longer => "Nothing. Growing a datastore comes with a later version.",
-        Code::SlotSpoiled | Code::SlotContradicts | Code::SlotOlder => {
+        Code::SlotSpoiled | Code::SlotContradicts | Code::SlotOlder | Code::SlotFencer => {
             "`oarlock check DEVICE --repair` frees the slot once it is proved that nobody lives there. A host that does live there holds its I/O meanwhile: stop it, or let it run into its hold time, and repair again."
         }
         Code::SlotNamesake => {
@@ -44,7 +44,6 @@ pub const fn cure(code: Code) -> &'static str {
         Code::SlotForeignHand => {
             "The host stops by itself when it meets the image. Find out what wrote there, or whether a copy was laid over the device."
         }
-        Code::SlotFencer => "Nothing, if the takeover goes on; else `oarlock evict HOST` finishes it.",
         Code::SlotAsked => "Nothing: the host answers with its next beats. If it is dead, it is taken over.",
         Code::MailboxSpoiled => {
             "`oarlock check DEVICE --repair` empties it. It holds hints only; nothing is lost."

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{BLOCK, Place, Ran, bytes, eventually, spoil};
+use common::{BLOCK, Place, Ran, bytes, eventually, flip, spoil};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -14,14 +14,6 @@ use serde_json::Value;
 const SHADOW: u64 = 131_071;
 
 impl Place {
-    /// Where a record stands.
-    fn lba(&self, record: &[&str]) -> u64 {
-        let mut arguments = vec!["inspect", "pool"];
-        arguments.extend(record);
-        arguments.push("--json");
-        self.run(&arguments).json()["lba"].as_u64().unwrap()
-    }
-
     fn check(&self, more: &[&str]) -> (i32, Value) {
         let mut arguments = vec!["check", "pool", "--json"];
         arguments.extend(more);
@@ -41,13 +33,6 @@ fn lock_lba(pool: &Path) -> u64 {
 /// Overwrites a whole block with a byte that no record begins with.
 fn spoil_block(path: &Path, lba: u64) {
     spoil(path, lba * BLOCK as u64, &[0xa5; BLOCK]);
-}
-
-/// Flips one bit in the middle of a record.
-fn flip(path: &Path, lba: u64) {
-    let at = lba * BLOCK as u64 + 100;
-    let byte = bytes(path)[usize::try_from(at).unwrap()];
-    spoil(path, at, &[byte ^ 4]);
 }
 
 fn codes(report: &Value) -> Vec<&str> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use oarlock_host::Lost;
 use oarlock_host::api::{
     ErrorBody, EventEntry, EvictRequest, Evicted, HostEntry, LockEntry, LockLine, LockMode, LockRequest,
-    Status,
+    Released, Status,
 };
 use serde::de::DeserializeOwned;
 
@@ -25,6 +25,9 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
 /// A release waits so long for the host to close its end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// And so long for its word that the device says so: the host answers after five seconds in any case.
+const RELEASE_LIMIT: Duration = Duration::from_secs(7);
 
 /// A running host. It holds no connection: each question makes one.
 #[derive(Clone, Debug)]
@@ -108,7 +111,7 @@ impl Api {
         let (Some(token), Some(until)) = (line.token, line.holds_until_ns) else {
             return Err(answer.malformed("its first line has no token"));
         };
-        RemoteGuard::start(answer, token, until)
+        RemoteGuard::start(self, answer, &line, (token, until))
     }
 
     /// Takes over the host called `host`.
@@ -187,12 +190,19 @@ impl Iterator for Events {
 /// ends, however it does.
 pub struct RemoteGuard {
     token: u64,
+    grant: Option<u64>,
     lost: Arc<Lost>,
     connection: UnixStream,
+    api: Api,
 }
 
 impl RemoteGuard {
-    fn start(mut answer: Answer, token: u64, until: u64) -> Result<RemoteGuard, Error> {
+    fn start(
+        api: &Api,
+        mut answer: Answer,
+        line: &LockLine,
+        (token, until): (u64, u64),
+    ) -> Result<RemoteGuard, Error> {
         let connection = answer.closer()?;
         answer.set_limit(None)?;
         let lost = Arc::new(Lost::until(until));
@@ -204,7 +214,7 @@ impl RemoteGuard {
                 let reason = error.to_string();
                 Error::Host(oarlock_host::HostError::Resources { what: "thread", reason })
             })?;
-        Ok(RemoteGuard { token, lost, connection })
+        Ok(RemoteGuard { token, grant: line.grant, lost, connection, api: api.clone() })
     }
 
     /// A number that only grows from owner to owner: what is guarded should refuse a smaller one than it has seen.
@@ -226,11 +236,15 @@ impl RemoteGuard {
         self.lost.wait(timeout)
     }
 
-    /// Releases the lock: returns once the host has heard of it.
-    pub fn release(self) {
+    /// Releases the lock: returns once the host says that the device has it so, or after a bounded wait. Whether the host
+    /// said so: if not, it goes on with the release, or has ended, and then others take the lock over.
+    pub fn release(self) -> bool {
         let _ = self.connection.shutdown(Shutdown::Write);
         // The host closes its end once it has seen ours closed; the listening thread says so.
-        let _ = self.lost.wait_closed(CLOSE_LIMIT);
+        let closed = self.lost.wait_closed(CLOSE_LIMIT);
+        let Some(grant) = self.grant.filter(|_| closed) else { return false };
+        let released: Result<Released, Error> = self.api.get(&format!("/v1/grants/{grant}"), RELEASE_LIMIT);
+        released.is_ok_and(|answer| answer.released)
     }
 }
 
@@ -297,6 +311,15 @@ mod tests {
         let reason = guard.wait_lost(Duration::from_secs(60)).unwrap();
         assert_eq!(reason, "the host's lease was not renewed in time");
         assert!(oarlock_host::boot_time_ns() >= until && guard.is_lost());
+    }
+
+    #[test]
+    fn a_release_of_which_the_host_says_nothing_ends_and_says_so() {
+        let until = oarlock_host::boot_time_ns() + 60_000_000_000;
+        let line = format!("{{\"granted\":true,\"token\":5,\"holds_until_ns\":{until}}}\n");
+        let (_folder, api, _listener) = mute_host(format!("HTTP/1.1 200 OK\r\n\r\n{line}"));
+        let guard = api.lock("x", LockMode::Exclusive, Duration::ZERO).unwrap();
+        assert!(!guard.release(), "a host that numbers no grants can only close");
     }
 
     #[test]

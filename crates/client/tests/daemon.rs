@@ -290,3 +290,17 @@ fn a_host_that_a_rollback_stopped_joins_again_only_when_a_person_says_so() {
     assert!(!note.exists());
     drop(Daemon::start(place.options("a")).unwrap());
 }
+
+#[test]
+fn a_release_returns_when_the_device_has_it_and_not_before() {
+    let place = Place::new();
+    let mut options = place.options("a");
+    // The take passes, and the release takes its time on the way to the device.
+    options.engine.arm("delay:op=ats,record=lock,after=1,count=1,delay=400ms").unwrap();
+    let daemon = Daemon::start(options).unwrap();
+    let api = Api::connect(&daemon.ready().api).unwrap();
+    let (_other, beside) = place.daemon("b");
+    let guard = api.lock("nightly", LockMode::Exclusive, SOON).unwrap();
+    assert!(guard.release(), "the host said so");
+    assert!(beside.locks().unwrap().is_empty(), "the lock is still held when its release has returned");
+}

@@ -5,12 +5,12 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, BlockSize, ByteCount, IoError, Lba};
 use oarlock_format::{
     FormatId, Generation, Image, Kind, Label, Layout, LayoutError, LayoutRequest, LockPosition, LockRecord,
-    MailboxRecord, Nonce, Record, SlotIndex, SlotRecord, Stamp, Stamped, Superblock, SuperblockState, Timing,
-    TimingError, Writer,
+    MailboxRecord, NoSuperblock, Nonce, Record, SlotIndex, SlotRecord, Stamp, Stamped, Superblock,
+    SuperblockState, Timing, TimingError, Writer,
 };
 
 use crate::life::{Living, who_lives};
-use crate::open::read_superblock;
+use crate::open::{OpenError, read_superblock};
 use crate::store::ReadFault;
 use crate::world::World;
 
@@ -50,6 +50,15 @@ pub enum CreateError {
     Exists {
         /// Its name.
         label: Label,
+    },
+    /// There is a datastore that this program cannot read: a newer one, an overwritten or a damaged one.
+    #[error(
+        "the device holds a datastore that cannot be read ({reason}); --force makes a new one of it, and everything in it \
+         is lost"
+    )]
+    Unread {
+        /// What is wrong with it.
+        reason: NoSuperblock,
     },
     /// A host lives in the datastore that is there (R38).
     #[error(
@@ -126,11 +135,23 @@ pub async fn create(
     maker.make(superblock, progress).await
 }
 
-/// A datastore is refused without `force`, and one in which a host lives always: its slots are watched for a whole
-/// watch.
+/// A datastore is refused without `force`, whether this program can read it or not; and one in which a host lives
+/// always: its slots are watched for a whole watch.
 async fn refuse_what_is_there(world: &World, force: bool) -> Result<(), CreateError> {
-    let Ok(there) = read_superblock(world).await else { return Ok(()) };
-    let superblock = &there.superblock.record;
+    let there = match read_superblock(world).await {
+        Ok(there) => there.superblock,
+        Err(OpenError::NoSuperblock(NoSuperblock::NotOurs { .. })) => return Ok(()),
+        Err(OpenError::NoSuperblock(reason)) if !force => return Err(CreateError::Unread { reason }),
+        // Its slots stand where the shadow says.
+        Err(OpenError::NoSuperblock(NoSuperblock::Overwritten { shadow, .. })) => *shadow,
+        Err(OpenError::Unreadable { lba, error }) if !force => {
+            return Err(CreateError::Device { lba, error });
+        }
+        Err(OpenError::NoAnswer) => return Err(CreateError::NoAnswer),
+        // Where its slots stand nobody can tell any more; a person says that it may go.
+        Err(_) => return Ok(()),
+    };
+    let superblock = &there.record;
     if superblock.state == SuperblockState::Formatting {
         return Ok(());
     }
@@ -142,7 +163,7 @@ async fn refuse_what_is_there(world: &World, force: bool) -> Result<(), CreateEr
         // It was cut off behind: nothing can live in it.
         return Ok(());
     }
-    match who_lives(world, &there.superblock).await? {
+    match who_lives(world, &there).await? {
         Some(Living { host, slot }) => Err(CreateError::Living { label, host, slot }),
         None => Ok(()),
     }

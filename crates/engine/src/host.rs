@@ -16,12 +16,13 @@ use crate::core::{Core, Ended, HostState};
 use crate::decide::Want;
 use crate::event::EventSink;
 use crate::guard::Guard;
-use crate::join::{self, JoinError, read_slots};
+use crate::join::{self, JoinError};
 use crate::lock::{self, LockError};
 use crate::open::open;
 use crate::places::{Holding, LockPlace, LockPolicy};
 use crate::planted::{PlantedBug, planted};
 use crate::roster::{self, HostRow, LockRow};
+use crate::slots::read_slots;
 use crate::store::ReadFault;
 use crate::takeover::suspect;
 use crate::world::World;
@@ -102,7 +103,8 @@ impl Host {
         })
     }
 
-    /// Beats, watches, answers and settles, until the host has left or had to stop.
+    /// Beats, watches, answers and settles, until the host has left or had to stop. Once it has returned nothing of this
+    /// host works on in the background; the last clone and the last guard that are dropped close the device.
     pub async fn run(&self) -> Ended {
         let core = &self.core;
         core.jobs.start(beat::beat(Rc::clone(core), Rc::clone(&self.slot)));
@@ -226,7 +228,7 @@ impl Host {
     /// Which slot could not be read.
     pub async fn host_count(&self) -> Result<usize, ReadFault> {
         let slots = read_slots(&self.core.store).await?;
-        Ok(slots.iter().filter(|(_, seen)| seen.stamped.record.state != SlotState::Free).count())
+        Ok(slots.sound.iter().filter(|(_, seen)| seen.stamped.record.state != SlotState::Free).count())
     }
 
     /// Takes over the host called `name`: watched and fenced if it is silent, at once if it is proved dead or
@@ -237,11 +239,15 @@ impl Host {
     pub async fn evict(&self, name: &HostName, certain: bool, deadline: Instant) -> Result<(), EvictError> {
         let text = || name.as_str().to_owned();
         let slots = read_slots(&self.core.store).await?;
-        let found = slots.iter().find(|(_, seen)| {
+        let found = slots.sound.iter().find(|(_, seen)| {
             let record = &seen.stamped.record;
             record.state != SlotState::Free && record.name.as_ref() == Some(name)
         });
-        let Some((slot, first)) = found else { return Err(EvictError::Unknown { name: text() }) };
+        let Some((slot, first)) = found else {
+            // It may be the host of a slot that cannot be read.
+            let damaged = slots.damaged.into_iter().next();
+            return Err(damaged.map_or(EvictError::Unknown { name: text() }, |(_, fault)| fault.into()));
+        };
         if *slot == self.core.me.slot {
             return Err(EvictError::Myself { name: text() });
         }
@@ -322,8 +328,11 @@ impl Host {
         let core = &self.core;
         let mut slot = self.slot.lock().await;
         while core.ended().is_none() && slot.record.state == SlotState::Live {
+            // Who was asked and has not answered leaves bits in locks that may be unknown (R25, R39). The next life in the
+            // slot answers for them; an answer now could take as long as the device does for the whole table.
+            let unclean = slot.record.asked || core.places.is_unanswered();
             // Like a beat it may be sent outside of the lease: if it swaps this host's own last image, nobody fenced it.
-            let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+            let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
                 Swap::Swapped { .. } | Swap::Adopted { .. } => {}
                 Swap::Lost => beat::lost(core, &slot),

@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use oarlock_block::{EnterError, Fencing, SlotIndex};
 use oarlock_format::{
-    CutOffProof, FenceReason, HostId, HostName, Image, Incarnation, Owner, SlotRecord, SlotState, Stamped,
+    CutOffProof, FenceReason, HostId, HostName, Incarnation, Kind, Owner, SlotRecord, SlotState, Stamped,
     Superblock, Writer,
 };
 
@@ -26,7 +26,8 @@ use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::open::OpenError;
-use crate::store::{Lane, ReadFault, Seen, Store, check_age};
+use crate::slots::{Slots, is_of_one_block, read_slots};
+use crate::store::{Lane, ReadFault, Seen, Store};
 use crate::takeover::{Evidence, Step, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
@@ -54,12 +55,17 @@ pub enum JoinError {
         slot: SlotIndex,
     },
     /// Every slot is taken.
-    #[error("no free slot: all {slots} are taken ({silent} of them did not beat while this host looked)")]
+    #[error(
+        "no free slot: all {slots} are taken ({silent} of them did not beat while this host looked){}",
+        damaged_words(*damaged)
+    )]
     NoFreeSlot {
         /// How many there are.
         slots: u16,
         /// How many stood still.
         silent: usize,
+        /// How many do not hold a sound record, so that nobody may take them.
+        damaged: usize,
     },
     /// The slot's lock could not be asked.
     #[error(transparent)]
@@ -78,6 +84,13 @@ pub enum JoinError {
         /// The device's words.
         error: oarlock_block::IoError,
     },
+}
+
+fn damaged_words(damaged: usize) -> String {
+    if damaged == 0 {
+        return String::new();
+    }
+    format!("; {damaged} of them are damaged, and `oarlock check --repair` may free them")
 }
 
 /// A joined host's own slot, and the host.
@@ -134,9 +147,13 @@ struct Joiner<'a> {
 impl Joiner<'_> {
     /// Claims a slot; the last part says whether its former life was taken over.
     async fn claim(&mut self) -> Result<(SlotIndex, Cell<SlotRecord>, bool), JoinError> {
-        let mut silent = 0;
-        for _ in 0..CLAIMS_MAX {
-            let slots = read_slots(self.store).await?;
+        let (mut silent, mut damaged) = (0, 0);
+        for round in 0..CLAIMS_MAX {
+            let Slots { sound: slots, damaged: skipped } = read_slots(self.store).await?;
+            if round == 0 {
+                self.report_skipped(&skipped);
+            }
+            damaged = skipped.len();
             let silent_namesake = self.refuse_a_living_namesake(&slots).await?;
             let (mut candidates, still) = self.candidates(&slots).await;
             // If the silent one should come back, it is the one to stay: of two of one name the higher leaves (R30).
@@ -161,7 +178,15 @@ impl Joiner<'_> {
             }
             self.store.world.pause(self.store.world.jitter(self.store.timing.beat / 8)).await;
         }
-        Err(JoinError::NoFreeSlot { slots: self.store.layout.slot_count(), silent })
+        Err(JoinError::NoFreeSlot { slots: self.store.layout.slot_count(), silent, damaged })
+    }
+
+    /// A damaged slot is neither taken nor taken for a namesake's (docs/decisions/0051): its host, if it has one, cannot
+    /// beat, and a person should know.
+    fn report_skipped(&self, skipped: &[(SlotIndex, ReadFault)]) {
+        for (slot, fault) in skipped {
+            self.store.report_distrust(self.store.layout.slot(*slot), Kind::Slot, None, fault);
+        }
     }
 
     /// The slots to try, best first: this name's former one, free ones, then those whose death is proved.
@@ -240,6 +265,7 @@ impl Joiner<'_> {
                     replied: seen.replied,
                     disturbances: 0,
                 }),
+                Err(fault) if is_of_one_block(&fault) => return Ok(false),
                 Err(fault) if self.store.now() >= give_up => return Err(fault.into()),
                 Err(_) => watch.broken(),
             }
@@ -253,7 +279,11 @@ impl Joiner<'_> {
     /// The slot's lock is this process's: nobody else lives there. Buries the former life, and claims.
     async fn claim_entered(&self, index: SlotIndex) -> Result<Option<(Cell<SlotRecord>, bool)>, JoinError> {
         let lba = self.store.layout.slot(index);
-        let seen = self.store.read::<SlotRecord>(Lane::Work, lba).await?;
+        let seen = match self.store.read::<SlotRecord>(Lane::Work, lba).await {
+            // It rotted since it was chosen, and nothing was sent: there are others.
+            Err(fault) if is_of_one_block(&fault) => return Ok(None),
+            seen => seen?,
+        };
         let mut cell = Cell::new(lba, seen);
         let me = self.next_life(index, &cell.record);
         for _ in 0..SWAPS_MAX {
@@ -379,6 +409,7 @@ impl Joiner<'_> {
 pub(crate) async fn bury_namesakes(core: Rc<Core>) {
     let Ok(slots) = read_slots(&core.store).await else { return };
     let namesakes: Vec<_> = slots
+        .sound
         .into_iter()
         .filter(|(slot, seen)| {
             let record = &seen.stamped.record;
@@ -412,7 +443,7 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
 /// and leaves then, for that one may have looked before this one came: see [`bury_namesakes`], which runs while the host
 /// beats.
 async fn second_of_my_name(core: &Core) -> Result<Option<SlotIndex>, JoinError> {
-    for (index, seen) in read_slots(&core.store).await? {
+    for (index, seen) in read_slots(&core.store).await?.sound {
         let record = &seen.stamped.record;
         let namesake = record.state == SlotState::Live && record.name.as_ref() == Some(&core.name);
         if !namesake || index >= core.me.slot {
@@ -458,9 +489,10 @@ async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
 }
 
 /// Frees the slot of a host that leaves as soon as it came. Where that does not succeed the slot's lock is kept to the
-/// process's end, for an attempt may still be out.
+/// process's end, for an attempt may still be out. What it was asked is left to the next life there, as `unclean`.
 async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>) {
-    let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
+    let unclean = slot.record.unclean || slot.record.asked;
+    let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
     let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
     for _ in 0..SWAPS_MAX {
         match slot.swap(store, sender, record.clone()).await {
@@ -473,43 +505,6 @@ async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>) {
         }
     }
 }
-
-/// Reads all slots, a good many with each command.
-pub(crate) async fn read_slots(store: &Store) -> Result<Vec<(SlotIndex, Seen<SlotRecord>)>, ReadFault> {
-    let count = store.layout.slot_count();
-    let block = store.block_size.length();
-    let mut all = Vec::with_capacity(usize::from(count));
-    let mut next = 0;
-    while next < count {
-        let until = count.min(next + SLOTS_PER_READ);
-        let first = store.layout.slot(SlotIndex(next));
-        let last = store.layout.slot(SlotIndex(until - 1));
-        let index = |slot: u16| {
-            usize::try_from(store.layout.slot(SlotIndex(slot)).0 - first.0).unwrap_or(usize::MAX) * block
-        };
-        let mut bytes = vec![0; usize::try_from(last.0 - first.0 + 1).unwrap_or(usize::MAX) * block];
-        let issued = store.now();
-        store.read_bytes(Lane::Work, first, &mut bytes).await?;
-        let replied = store.now();
-        for slot in next..until {
-            let lba = store.layout.slot(SlotIndex(slot));
-            let block = &bytes[index(slot)..index(slot) + block];
-            let seen = match oarlock_format::decode::<SlotRecord>(block, &store.place(lba)) {
-                Ok(stamped) if check_age(&stamped.stamp, store.newest(lba)).is_ok() => {
-                    store.note_version(lba, Version::of(&stamped.stamp));
-                    Seen { image: Image::new(block), stamped, issued, replied }
-                }
-                Ok(_) | Err(_) => store.read::<SlotRecord>(Lane::Work, lba).await?,
-            };
-            all.push((SlotIndex(slot), seen));
-        }
-        next = until;
-    }
-    Ok(all)
-}
-
-/// Slots that one command reads: 64 slots and mailboxes of 512 bytes are 64 KiB.
-const SLOTS_PER_READ: u16 = 64;
 
 /// A store for joining: what the superblock says, and nothing known yet.
 pub(crate) fn store_for(

@@ -28,6 +28,7 @@ mod report;
 mod resignature;
 mod roster;
 mod signal;
+mod slots;
 mod store;
 mod table;
 pub mod takeover;

@@ -56,6 +56,10 @@ pub enum LockError {
 /// The first pause of a waiter; each further one is half as long again, up to an eighth of a beat, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
+/// A deadline that has passed already still gets one try: so many steps of it at most, of which the finding of the
+/// record, the reading of who stands in the way and the taking are three.
+const STEPS_OF_A_LATE_TRY: u32 = 4;
+
 /// A try to take the lock.
 enum Tried {
     /// It is this host's.
@@ -98,6 +102,8 @@ struct Waiter<'a> {
     polite_until: Option<Instant>,
     /// When this waiter last rang, or began to wait.
     rang: Option<Instant>,
+    /// Steps that may be taken after the deadline, because none was taken before.
+    late_steps: u32,
     /// The last read that did not come: what to say if the deadline passes.
     last_fault: Option<ReadFault>,
 }
@@ -113,6 +119,7 @@ impl<'a> Waiter<'a> {
             pause: FIRST_PAUSE,
             polite_until: None,
             rang: None,
+            late_steps: STEPS_OF_A_LATE_TRY,
             last_fault: None,
         }
     }
@@ -122,7 +129,7 @@ impl<'a> Waiter<'a> {
             if let Some(ended) = self.core.ended() {
                 return Err(ended.into());
             }
-            if self.core.store.now() >= self.deadline || !still_wanted() {
+            if !still_wanted() || !self.has_time() {
                 return Err(self.timed_out());
             }
             if self.place.conflicts(self.want) || self.must_be_polite() {
@@ -166,6 +173,16 @@ impl<'a> Waiter<'a> {
         }
     }
 
+    /// Whether there is time for another step. A deadline of now is one try, not none.
+    fn has_time(&mut self) -> bool {
+        if self.core.store.now() < self.deadline {
+            return true;
+        }
+        let left = self.late_steps > 0;
+        self.late_steps = self.late_steps.saturating_sub(1);
+        left
+    }
+
     /// The lock is this host's on the disk. It is given out only within the lease (R7): otherwise the host waits until
     /// it may act again, or ends.
     async fn give_out(&self, cell: &Option<Cell<LockRecord>>) -> Result<Option<u64>, LockError> {
@@ -186,7 +203,7 @@ impl<'a> Waiter<'a> {
     async fn try_once(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
         let Some(cell) = slot else { return self.find(slot).await };
         if cell.has_open_attempts() {
-            return Ok(self.close(cell).await);
+            return self.close(cell).await;
         }
         if cell.record.name.as_ref() != Some(&self.place.name) {
             *slot = None;
@@ -209,7 +226,7 @@ impl<'a> Waiter<'a> {
         }
         let present = self.still_present(&in_the_way).await?;
         if present.is_empty() && !self.yields_to_interest(&cell.record) {
-            return Ok(self.take(cell).await);
+            return self.take(cell).await;
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
@@ -233,7 +250,7 @@ impl<'a> Waiter<'a> {
                 let vacant = LockRecord { name, children, ..cell.record.clone() };
                 let tried = self.swap_in(&mut cell, &vacant).await;
                 *slot = Some(cell);
-                Ok(tried)
+                tried
             }
             Located::Unnamed(cell) => self.free_unnamed(cell).await,
             Located::Again => Ok(Tried::Unclear),
@@ -264,40 +281,44 @@ impl<'a> Waiter<'a> {
         Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
 
-    async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
+    async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
         let record = cell.record.clone();
         self.swap_in(cell, &record).await
     }
 
-    async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Tried {
+    async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Result<Tried, LockError> {
         let wall_ms = self.core.store.world.clock.wall().milliseconds;
         let sticky = self.place.policy.get().sticky;
         let record = taken(from, self.core.me, self.want, sticky, wall_ms);
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
         if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
             distrust(self.core, fault);
+            if matches!(fault, ReadFault::Unsound { .. }) {
+                // It was read often enough: whoever waits should know, and no waiting helps.
+                return Err(fault.clone().into());
+            }
         }
         let mine = has(&cell.record, self.core.me, self.want)
             && cell.record.name.as_ref() == Some(&self.place.name)
             && !cell.has_open_attempts();
-        match swap {
+        Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
-        }
+        })
     }
 
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
-    async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Tried {
+    async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
         let in_place = cell.record.name.as_ref() == Some(&self.place.name);
         if in_place && blockers(&cell.record, self.core.me, self.want).is_empty() {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
-        match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
+        Ok(match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
-        }
+        })
     }
 
     /// Which of the blockers' slots say that they are still there.
@@ -383,6 +404,8 @@ impl<'a> Waiter<'a> {
 
     /// A growing, jittered pause; a change on this host ends it early.
     async fn pause_or_change(&mut self) {
+        // Whoever waits has had its try.
+        self.late_steps = 0;
         let longest = self.core.store.timing.beat / 8;
         let left = self.deadline.since(self.core.store.now());
         let pause = self.pause / 2 + self.core.store.world.jitter(self.pause / 2);

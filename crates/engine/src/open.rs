@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oarlock_block::{BlockSize, DeviceIdentity, IoError, Lba};
+use oarlock_block::{BlockSize, DeviceIdentity, IoError, Lba, Refusal};
 use oarlock_format::{
     Access, Chosen, DecodeError, Layout, NoSuperblock, Stamped, Superblock, SuperblockState, choose,
     decode_superblock, shadow_candidates,
@@ -145,6 +145,13 @@ async fn read_copy(world: &World, lba: Lba) -> Result<Copy, OpenError> {
     for _ in 0..READS_MAX {
         match world.within(READ_LIMIT, world.device.read(lba, buffer)).await {
             None => {}
+            // A device that is too short for a superblock has none.
+            Some(Err(IoError::Refused(Refusal::OutOfRange))) => return Ok(Err(DecodeError::Blank)),
+            // A block that the medium lost is a damaged copy; the other one may stand in.
+            Some(Err(IoError::Medium)) => {
+                let what = "what the device did not give";
+                return Ok(Err(DecodeError::Field { offset: 0, what }));
+            }
             Some(Err(error)) => return Err(OpenError::Unreadable { lba, error }),
             Some(Ok(())) => return Ok(decode_superblock(buffer, lba)),
         }

@@ -6,7 +6,7 @@ use oarlock_block::{Instant, SlotIndex};
 use oarlock_format::{LockMode, LockPosition, LockRecord, Owner, SlotRecord, SlotState};
 
 use crate::core::{Core, HostState};
-use crate::join::read_slots;
+use crate::slots::read_slots;
 use crate::store::{ReadFault, Seen};
 use crate::table::read_positions;
 
@@ -62,6 +62,7 @@ pub(crate) async fn hosts(core: &Core) -> Result<Vec<HostRow>, ReadFault> {
     let beat = core.store.timing.beat;
     let first = read_slots(&core.store).await?;
     let mut looks: Vec<LookAt> = first
+        .sound
         .into_iter()
         .filter(|(_, seen)| seen.stamped.record.state != SlotState::Free)
         .map(|(slot, seen)| LookAt { slot, first_seen: seen.replied, moved: false, seen })
@@ -69,7 +70,7 @@ pub(crate) async fn hosts(core: &Core) -> Result<Vec<HostRow>, ReadFault> {
     let until = core.store.now().plus(beat * 2);
     while core.store.now() < until && !looks.iter().all(|look| look.is_settled(core)) {
         core.store.world.pause(beat / 4).await;
-        for (slot, seen) in read_slots(&core.store).await? {
+        for (slot, seen) in read_slots(&core.store).await?.sound {
             if let Some(look) = looks.iter_mut().find(|look| look.slot == slot)
                 && look.seen.version() != seen.version()
             {
@@ -143,7 +144,7 @@ pub(crate) async fn each_lock(core: &Core, mut each: impl FnMut(&Seen<LockRecord
 pub(crate) async fn locks(core: &Core) -> Result<Vec<LockRow>, ReadFault> {
     let mut held = Vec::new();
     each_lock(core, |seen| held.push(seen.stamped.record.clone())).await?;
-    let slots = read_slots(&core.store).await?;
+    let slots = read_slots(&core.store).await?.sound;
     let waiting = core.places.all();
     Ok(held
         .into_iter()
@@ -166,8 +167,11 @@ fn owners(record: &LockRecord, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> Vec<L
     let owner = record.owner.into_iter().map(|owner: Owner| (owner.slot, Some(owner.incarnation)));
     owner
         .chain(sharing)
-        .filter_map(|(index, incarnation)| {
-            let (_, seen) = slots.iter().find(|(slot, _)| *slot == index)?;
+        .map(|(index, incarnation)| {
+            // Nobody knows who lives in a damaged slot; whoever does cannot beat.
+            let Some((_, seen)) = slots.iter().find(|(slot, _)| *slot == index) else {
+                return LockOwner { host: "?".to_owned(), slot: index, state: "silent" };
+            };
             let slot = &seen.stamped.record;
             let later = incarnation.is_some_and(|incarnation| slot.incarnation != incarnation);
             let state = match slot.state {
@@ -178,7 +182,7 @@ fn owners(record: &LockRecord, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> Vec<L
             };
             let host = slot.name.as_ref().filter(|_| !later);
             let host = host.map_or_else(|| "?".to_owned(), |name| name.as_str().to_owned());
-            Some(LockOwner { host, slot: index, state })
+            LockOwner { host, slot: index, state }
         })
         .collect()
 }

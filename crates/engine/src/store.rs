@@ -185,6 +185,12 @@ impl Store {
         }
     }
 
+    /// The record in a block that was read at `lba`. Every record enters the engine here: none that names a slot which
+    /// the datastore does not have, for such a one would be looked for outside of the slots (I12).
+    pub(crate) fn decode<R: Record>(&self, lba: Lba, bytes: &[u8]) -> Result<Stamped<R>, DecodeError> {
+        oarlock_format::decode_within(bytes, &self.place(lba), &self.layout)
+    }
+
     /// Reads one record past every cache, and checks it: magic, kind, format id, address, version, CRC, age. What does
     /// not check out is read again, eight times within one beat at most, and then refused (R3).
     pub(crate) async fn read<R: Record>(&self, lane: Lane, lba: Lba) -> Result<Seen<R>, ReadFault> {
@@ -215,8 +221,7 @@ impl Store {
         let newest = self.newest(lba);
         self.read_bytes(lane, lba, buffer).await?;
         let replied = self.now();
-        let stamped = oarlock_format::decode::<R>(buffer, &self.place(lba))
-            .map_err(|error| ReadFault::Unsound { lba, error })?;
+        let stamped = self.decode::<R>(lba, buffer).map_err(|error| ReadFault::Unsound { lba, error })?;
         check_age(&stamped.stamp, newest)?;
         self.note_version(lba, Version::of(&stamped.stamp));
         Ok(Seen { image: Image::new(buffer), stamped, issued, replied })

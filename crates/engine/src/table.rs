@@ -150,7 +150,7 @@ pub(crate) async fn read_positions(
     let mut window = Vec::with_capacity(positions.len());
     for lba in positions {
         let block = &bytes[index(*lba)..index(*lba) + block];
-        window.push(match oarlock_format::decode::<LockRecord>(block, &store.place(*lba)) {
+        window.push(match store.decode::<LockRecord>(*lba, block) {
             Ok(stamped) if check_age(&stamped.stamp, store.newest(*lba)).is_ok() => {
                 store.note_version(*lba, crate::verdict::Version::of(&stamped.stamp));
                 seen(block, stamped, issued, replied)

@@ -32,7 +32,7 @@ pub use mailbox::{MAILBOX_ENTRIES_MAX, MailboxRecord};
 pub use names::{HostName, Label, LockName, NameError};
 pub use oarlock_block::SlotIndex;
 pub use plan::{LayoutError, LayoutRequest, shadow_candidates};
-pub use record::{Image, Place, Record, Stamped, decode, encode, stamp_of};
+pub use record::{Image, Place, Record, Stamped, decode, decode_within, encode, stamp_of};
 pub use slot::SlotRecord;
 pub use slot_set::SlotSet;
 pub use slot_state::{Burial, CutOffProof, FenceReason, SlotState};

@@ -2,6 +2,7 @@
 
 use crate::error::DecodeError;
 use crate::ids::Epoch;
+use crate::layout::Layout;
 use crate::names::LockName;
 use crate::record::Record;
 use crate::slot_set::{SLOT_SET_LENGTH, SlotSet};
@@ -136,6 +137,17 @@ impl Record for LockRecord {
             self.mode == LockMode::Unknown || (self.mode == LockMode::Free && !self.interest && !self.sticky);
         if self.name.is_none() && !nameless {
             return Err(at::NAME_LENGTH.error("no name, on a lock that is in use"));
+        }
+        Ok(())
+    }
+
+    fn check_within(&self, layout: &Layout) -> Result<(), DecodeError> {
+        let slots = layout.slot_count();
+        if self.owner.is_some_and(|owner| owner.slot.0 >= slots) {
+            return Err(at::OWNER_SLOT.error("a slot that the datastore does not have"));
+        }
+        if self.holders.iter().any(|slot| slot.0 >= slots) {
+            return Err(at::HOLDERS.error("a slot that the datastore does not have"));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use oarlock_block::{BlockSize, Lba, crc32c};
 
 use crate::error::DecodeError;
 use crate::ids::FormatId;
+use crate::layout::Layout;
 use crate::stamp::{self, Kind, MAGIC_PREFIX, Stamp, VERSION};
 use crate::table::{Draft, FieldSpec, View};
 
@@ -62,6 +63,16 @@ pub trait Record: Sized {
     /// [`DecodeError::Field`]: what does not agree.
     fn check(&self) -> Result<(), DecodeError>;
 
+    /// Whether the record names nothing that the datastore does not have. A whole record can: bytes on a disk prove
+    /// nothing, and whoever goes on to look at a slot that is not there would look somewhere else.
+    ///
+    /// # Errors
+    /// [`DecodeError::Field`]: what it names.
+    fn check_within(&self, layout: &Layout) -> Result<(), DecodeError> {
+        let _ = layout;
+        Ok(())
+    }
+
     /// Writes the fields.
     fn encode_body(&self, draft: &mut Draft);
 
@@ -113,6 +124,20 @@ pub fn encode<R: Record>(stamp: &Stamp, record: &R, block_size: BlockSize) -> Im
 /// The first doubt that the block does not stand.
 pub fn decode<R: Record>(bytes: &[u8], place: &Place) -> Result<Stamped<R>, DecodeError> {
     decode_at(bytes, place.lba, Some(place.format_id))
+}
+
+/// As [`decode`], for readers who will act on the record: it names nothing that a datastore of this layout has not.
+///
+/// # Errors
+/// The first doubt that the block does not stand.
+pub fn decode_within<R: Record>(
+    bytes: &[u8],
+    place: &Place,
+    layout: &Layout,
+) -> Result<Stamped<R>, DecodeError> {
+    let stamped = decode::<R>(bytes, place)?;
+    stamped.record.check_within(layout)?;
+    Ok(stamped)
 }
 
 /// As [`decode`]; without a format id for the superblock, where one learns it.

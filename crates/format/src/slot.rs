@@ -12,6 +12,7 @@ use oarlock_block::ProcessIdentity;
 
 use crate::error::DecodeError;
 use crate::ids::{Generation, Incarnation};
+use crate::layout::Layout;
 use crate::names::HostName;
 use crate::record::Record;
 use crate::slot_state::{Burial, CutOffProof, FenceReason, PROOFS, REASONS, STATES, SlotState};
@@ -109,6 +110,15 @@ impl Record for SlotRecord {
             return Err(at::NAME_LENGTH.error("no name, in a slot that is not free"));
         }
         Ok(())
+    }
+
+    fn check_within(&self, layout: &Layout) -> Result<(), DecodeError> {
+        match self.state.burial() {
+            Some(burial) if burial.by.slot.0 >= layout.slot_count() => {
+                Err(at::BY_SLOT.error("a slot that the datastore does not have"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn encode_body(&self, draft: &mut Draft) {

@@ -210,14 +210,14 @@ codes! {
         "The device is too small or too large for a datastore of these parameters, or a parameter is out of range.",
         "256 MiB suffice with 64 slots and blocks of 512 bytes; the message says what is needed.";
     DatastoreExists = "OAR-0263", "there is a datastore already",
-        "The device holds a datastore.",
+        "The device holds a datastore, which may be one that this version cannot read.",
         "Use it; or give `--force`, and everything in it is lost.";
     DatastoreLives = "OAR-0264", "the datastore is in use",
         "A host lives in the datastore on the device. Nothing makes a new one of it.",
         "Stop every host first; `oarlock hosts` lists them.";
     FormatDevice = "OAR-0265", "a block cannot be written",
         "The device refused or failed a command of the format.",
-        "Look at the device and at the kernel's log, and format again.";
+        "Look at the device, at the space of its file system and at the kernel's log, and format again.";
     FormatRaced = "OAR-0266", "the superblock changed under the format",
         "Another format runs on the device, or its COMPARE AND WRITE does not work.",
         "Wait for the other one; if there is none, the device is not fit for a datastore.";

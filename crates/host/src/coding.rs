@@ -123,7 +123,7 @@ pub fn create(error: &CreateError) -> Code {
     match error {
         CreateError::Timing(_) => Code::Timing,
         CreateError::Layout(_) => Code::Layout,
-        CreateError::Exists { .. } => Code::DatastoreExists,
+        CreateError::Exists { .. } | CreateError::Unread { .. } => Code::DatastoreExists,
         CreateError::Living { .. } => Code::DatastoreLives,
         CreateError::Device { .. } => Code::FormatDevice,
         CreateError::Raced => Code::FormatRaced,

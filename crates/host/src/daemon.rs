@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -215,7 +215,7 @@ impl Standing {
         let recorder = Recorder::start(folders.events(&label, host))?;
         let log = recorder.log();
         let engine = opened.join(recorder).await?;
-        let desk = Desk { engine: engine.engine().clone(), log };
+        let desk = Desk { engine: engine.engine().clone(), log, grants: Arc::default() };
         let server = Server::start(socket.listener()?, desk)?;
         Ok(Standing { engine, server, socket, note })
     }

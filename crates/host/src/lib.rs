@@ -9,6 +9,7 @@ mod error;
 mod event_file;
 mod folders;
 mod format;
+mod grants;
 mod lost;
 mod names;
 mod notify;

@@ -1,5 +1,6 @@
 //! The paths of the API, and the document that describes them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,9 +17,10 @@ use utoipa::{IntoParams, OpenApi};
 
 use crate::api::{
     ErrorBody, EventEntry, EvictRequest, Evicted, HostEntry, LockEntry, LockLine, LockMode, LockRequest,
-    Status, WAIT_MS_MAX,
+    Released, Status, WAIT_MS_MAX,
 };
 use crate::error::HostError;
+use crate::grants::Grants;
 use crate::record::{EVENTS_KEPT_MAX, EventLog};
 use crate::request::Engine;
 use crate::stream;
@@ -26,11 +28,15 @@ use crate::stream;
 /// Bytes of a request's body.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
+/// Whoever waits for a release is answered after this time at the latest.
+const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+
 /// What every handler may ask.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) engine: Engine,
     pub(crate) log: EventLog,
+    pub(crate) grants: Arc<Grants>,
 }
 
 /// The API's document.
@@ -41,7 +47,7 @@ pub(crate) struct Desk {
         description = "What a running host answers on its unix socket: JSON over HTTP/1.1. Names of fields stay; \
                        fields are added, so a reader ignores what it does not know."
     ),
-    paths(status, hosts, locks, events, lock, evict),
+    paths(status, hosts, locks, events, lock, released, evict),
     components(schemas(EventEntry, LockLine, ErrorBody))
 )]
 struct Document;
@@ -64,6 +70,7 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/v1/locks", get(locks))
         .route("/v1/events", get(events))
         .route("/v1/locks/{*name}", post(lock))
+        .route("/v1/grants/{grant}", get(released))
         .route("/v1/evict", post(evict))
         .fallback(not_there)
         .method_not_allowed_fallback(wrong_method)
@@ -152,7 +159,19 @@ async fn lock(
         LockMode::Shared => Want::Shared,
     };
     let lock = desk.engine.lock(&name, want, wait).await?;
-    Ok(stream::granted(lock, desk.engine.beat()))
+    Ok(stream::granted(lock, desk.grants.begin(), desk.engine.beat()))
+}
+
+/// Waits until the lock of a grant is released on the device, for five seconds at most. To release it, close the
+/// connection that it was granted on.
+#[utoipa::path(get, path = "/v1/grants/{grant}",
+    params(("grant" = u64, Path, description = "The number in the first line of the lock's answer.")),
+    responses((status = 200, body = Released), (status = "default", body = ErrorBody))
+)]
+async fn released(State(desk): State<Desk>, grant: Result<Path<u64>, PathRejection>) -> Outcome {
+    let Path(grant) = grant.map_err(|error| bad(&error))?;
+    let ended = tokio::time::timeout(RELEASE_LIMIT, desk.grants.ended(grant)).await;
+    Ok(json(&Released { released: ended.is_ok() }))
 }
 
 /// Takes over a dead host: watched and fenced if it is silent, at once if it is proved dead; always cut off first.

@@ -10,6 +10,8 @@ use futures::stream::unfold;
 use serde::Serialize;
 
 use crate::api::LockLine;
+use crate::grants::Grant;
+use crate::lost::Lost;
 use crate::record::{EventLog, Follower};
 use crate::request::HeldLock;
 
@@ -53,9 +55,12 @@ pub(crate) fn followed(follower: Follower) -> Response {
     }))
 }
 
-/// A lock whose user is told of every renewal and of its loss. It is released when this is dropped.
+/// A lock whose user is told of every renewal and of its loss. It is released when this is dropped, and the grant ends
+/// once the device says so.
 struct News {
-    lock: HeldLock,
+    lock: Option<HeldLock>,
+    lost: Arc<Lost>,
+    grant: Option<Grant>,
     /// How often the lease is looked at.
     pause: Duration,
     told_until_ns: u64,
@@ -70,8 +75,10 @@ enum Stage {
 }
 
 /// The answer to a lock request that got its lock.
-pub(crate) fn granted(lock: HeldLock, beat: Duration) -> Response {
-    let news = News { lock, pause: beat / 4, told_until_ns: 0, stage: Stage::Granted };
+pub(crate) fn granted(lock: HeldLock, grant: Grant, beat: Duration) -> Response {
+    let lost = Arc::clone(lock.lost());
+    let (lock, grant) = (Some(lock), Some(grant));
+    let news = News { lock, lost, grant, pause: beat / 4, told_until_ns: 0, stage: Stage::Granted };
     lines(unfold(news, |mut news| async move {
         let told = news.next().await;
         Some((line(&told), news))
@@ -83,10 +90,11 @@ impl News {
         match self.stage {
             Stage::Granted => {
                 self.stage = Stage::Held;
-                self.told_until_ns = self.lock.lost().until_ns();
+                self.told_until_ns = self.lost.until_ns();
                 LockLine {
                     granted: Some(true),
-                    token: Some(self.lock.token()),
+                    token: self.lock.as_ref().map(HeldLock::token),
+                    grant: self.grant.as_ref().map(Grant::id),
                     holds_until_ns: Some(self.told_until_ns),
                     lost: None,
                 }
@@ -98,7 +106,7 @@ impl News {
     }
 
     async fn change(&mut self) -> LockLine {
-        let lost = Arc::clone(self.lock.lost());
+        let lost = Arc::clone(&self.lost);
         loop {
             let until = lost.until_ns();
             if let Some(reason) = lost.reason() {
@@ -110,6 +118,19 @@ impl News {
                 return LockLine { holds_until_ns: Some(until), ..LockLine::default() };
             }
             let _ = tokio::time::timeout(self.pause, lost.lost()).await;
+        }
+    }
+}
+
+impl Drop for News {
+    fn drop(&mut self) {
+        let (Some(lock), grant) = (self.lock.take(), self.grant.take()) else { return };
+        // Without a runtime the process is at its end; the lock is let go of by its own drop.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                lock.release().await;
+                drop(grant);
+            });
         }
     }
 }

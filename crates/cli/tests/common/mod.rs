@@ -210,3 +210,26 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
+
+/// Says that a test was skipped and why; fails it where nothing may be skipped.
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("OARLOCK_CI").is_none(), "skipped, and nothing may be skipped here: {reason}");
+    eprintln!("skipped: {reason}");
+}
+
+impl Place {
+    /// Where a record stands, as `inspect` says it: `["slot", "3"]`.
+    pub fn lba(&self, record: &[&str]) -> u64 {
+        let mut arguments = vec!["inspect", "pool"];
+        arguments.extend(record);
+        arguments.push("--json");
+        self.run(&arguments).json()["lba"].as_u64().unwrap()
+    }
+}
+
+/// Flips one bit in the middle of a record.
+pub fn flip(path: &Path, lba: u64) {
+    let at = lba * BLOCK as u64 + 100;
+    let byte = bytes(path)[usize::try_from(at).unwrap()];
+    spoil(path, at, &[byte ^ 4]);
+}

@@ -80,7 +80,7 @@ codes! {
     SlotNamesake = "CHK-0205", Warning, "Two slots hold a live host of one name.";
     SlotBurial = "CHK-0206", Note, "A host was fenced and is not taken over to the end; whoever waits for its locks goes on.";
     SlotForeignHand = "CHK-0207", Warning, "Somebody else than its own host wrote the image in a live slot.";
-    SlotFencer = "CHK-0208", Warning, "A burial names a fencer that the datastore cannot have had.";
+    SlotFencer = "CHK-0208", Damage, "A burial names a fencer that the datastore cannot have had: no host believes it.";
     SlotAsked = "CHK-0209", Note, "A host was asked to look at all locks, and has not answered yet.";
     MailboxSpoiled = "CHK-0301", Damage, "A mailbox does not hold a sound record.";
     MailboxNewer = "CHK-0302", Warning, "A newer program wrote a mailbox.";

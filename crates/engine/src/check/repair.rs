@@ -102,7 +102,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether no host could join before the superblock and the slots are repaired.
+    /// Whether the superblock and the slots are repaired before a host joins: beside one that is overwritten none can,
+    /// and without a sound free slot none either.
     fn hinders_joining(&self) -> bool {
         matches!(self.copies.chosen, Err(NoSuperblock::Overwritten { .. }))
             || self.suspicions.iter().any(|suspicion| matches!(suspicion.remedy, Remedy::Slot(_)))

@@ -67,10 +67,9 @@ fn sound(
             found.push(new(Code::SlotBurial, message));
         }
     }
-    if let Some(burial) = record.state.burial()
-        && burial.by.slot.0 >= store.layout.slot_count()
-    {
-        found.push(new(Code::SlotFencer, format!("it was fenced from slot {}", burial.by.slot)));
+    if let Some(fencer) = no_such_fencer(record, store.layout.slot_count()) {
+        let message = format!("it was fenced from slot {fencer}");
+        found.push(new(Code::SlotFencer, message).cured_by(Remedy::Slot(slot)));
     }
     if record.asked && record.state == SlotState::Live {
         found.push(new(Code::SlotAsked, format!("{} was asked", name_of(record))));
@@ -82,6 +81,11 @@ fn sound(
 pub(crate) fn contradiction(record: &SlotRecord) -> Option<String> {
     (record.state != SlotState::Free && record.incarnation == Incarnation(0))
         .then(|| format!("{} is {} in incarnation 0", name_of(record), record.state.name()))
+}
+
+/// The slot of a fencer that the datastore does not have.
+pub(crate) fn no_such_fencer(record: &SlotRecord, slots: u16) -> Option<SlotIndex> {
+    record.state.burial().map(|burial| burial.by.slot).filter(|slot| slot.0 >= slots)
 }
 
 /// A live slot's image is written by its own host in this life, or by a repair that asks it.

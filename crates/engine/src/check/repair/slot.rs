@@ -10,7 +10,7 @@ use crate::check::repair::{Case, Outcome, ROUNDS_MAX};
 use crate::check::report::Repaired;
 use crate::check::restore;
 use crate::check::right::Right;
-use crate::check::slots::contradiction;
+use crate::check::slots::{contradiction, no_such_fencer};
 
 const UNREAD: &str = "the block could not be read, and is swapped only from what was read";
 
@@ -46,7 +46,7 @@ impl Case<'_> {
         let Some(bad) = read_image(self.store, lba).await? else { return Ok(Some(Err(UNREAD.to_owned()))) };
         let seen = self.evidence.lives.get(&slot).map_or(Incarnation(0), |trace| trace.incarnation);
         let proved = match decode::<SlotRecord>(bad.bytes(), &self.store.place(lba)) {
-            Ok(sound) if contradiction(&sound.record).is_none() && sound.record.incarnation >= seen => {
+            Ok(sound) if self.is_well(&sound.record) && sound.record.incarnation >= seen => {
                 return Ok(Some(Ok(Repaired::ByAnother)));
             }
             Ok(sound) => Some(sound.record),
@@ -61,6 +61,10 @@ impl Case<'_> {
         };
         let exchanged = exchange(self.store, right, lba, &bad, generation, &record).await?;
         Ok(outcome_of(exchanged, how))
+    }
+
+    fn is_well(&self, record: &SlotRecord) -> bool {
+        contradiction(record).is_none() && no_such_fencer(record, self.store.layout.slot_count()).is_none()
     }
 
     pub(super) async fn mailbox(&self, right: Right<'_>, slot: SlotIndex) -> Result<Outcome, CheckError> {
