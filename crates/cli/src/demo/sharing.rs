@@ -9,7 +9,7 @@ use super::stage::{LIMIT, Stage, Trouble, ensure};
 use super::story::Plot;
 
 /// Increments by each host in one round.
-const ROUND: u32 = 12;
+const ROUND: u32 = 8;
 /// Rounds: each goes on until one host was seen to lose an ATS to another, which the first round all but always shows.
 const ROUNDS_MAX: u32 = 20;
 /// A round is done within this time.
@@ -57,8 +57,9 @@ fn round(stage: &mut Stage, hosts: &[&str]) -> Result<(), Trouble> {
             }
             if *left > 0 {
                 *left -= 1;
-                let arguments =
-                    ["lock", "run", "counter", "--host", host, "--wait", "20s", "--", "sh", "-c", COUNT, host];
+                let arguments = [
+                    "lock", "run", "counter", "--host", host, "--wait", "20s", "--", "sh", "-c", COUNT, host,
+                ];
                 *running = Some(stage.cast.start(&arguments)?);
             }
         }
@@ -80,7 +81,9 @@ fn in_order(tally: &str, wanted: u32) -> Result<u64, Trouble> {
         ensure(token > last, || format!("the token of `{line}` is not above {last}"))?;
         last = token;
     }
-    ensure(expected == u64::from(wanted), || format!("{expected} increments were noted instead of {wanted}"))?;
+    ensure(expected == u64::from(wanted), || {
+        format!("{expected} increments were noted instead of {wanted}")
+    })?;
     Ok(last)
 }
 

@@ -9,9 +9,11 @@ use crate::{demo, report};
 
 /// What `oarlock demo` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "What happens is told on standard error while it happens; the answers of the run follow on standard \
+#[command(
+    after_help = "What happens is told on standard error while it happens; the answers of the run follow on standard \
     output. The folder is made in TMPDIR, /dev/shm, /var/tmp or the current folder, whichever is local. Exit code 1 unless \
-    every step holds.")]
+    every step holds."
+)]
 pub struct Arguments {
     /// Print JSON: `{ok,seconds,steps:[{name,ok,ms,detail}],answers:[the events' fields and host],events:[the same]}`
     #[arg(long)]
