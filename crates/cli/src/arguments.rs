@@ -62,6 +62,8 @@ verbs! {
     Lock => lock;
     /// Take over a host that is dead
     Evict => evict;
+    /// Check every invariant of a datastore, offline or beside its hosts; and repair it
+    Check => check;
     /// Decode a record of a device field by field; never writes
     Inspect => inspect;
     /// Give a copied datastore a life of its own

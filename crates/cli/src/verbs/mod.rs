@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod causes;
+pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod events;
