@@ -204,7 +204,10 @@ impl<'a> Pursuit<'a> {
 
     /// One look and at most one step; whether there is more to do.
     async fn goes_on(&mut self) -> bool {
-        let unwanted = self.suspect.interested.get() == 0 && !self.cell.has_open_attempts();
+        // Whoever waited has what it wanted as soon as the slot is Replayed, and goes away: the slot is freed all the same,
+        // or it would show a fenced host for as long as nobody else needs it.
+        let replayed = matches!(self.cell.record.state, SlotState::Replayed { .. });
+        let unwanted = self.suspect.interested.get() == 0 && !self.cell.has_open_attempts() && !replayed;
         let lapsed = planted(PlantedBug::FenceWhileLapsed) && self.core.ended().is_none();
         if unwanted || (!lapsed && self.core.until_it_may_act().await.is_err()) {
             return false;
