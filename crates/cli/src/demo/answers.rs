@@ -21,7 +21,7 @@ pub fn step(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let words: Vec<&str> = answers.iter().map(|news| word(news, &stage.news)).collect();
     let of = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
     Ok(format!(
-        "{} false and {} unknown answers, each with cause, proof and window: they are listed below",
+        "{} answers were false and {} ATS had none; each has its cause, its proof and its window: see the list below",
         of(FALSE),
         of(UNKNOWN)
     ))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::answers;
 use super::cast::Actor;
 use super::news::News;
-use super::stage::{Stage, Trouble};
+use super::stage::{Stage, Trouble, ensure};
 use super::{deaths, delayed, opening, sharing};
 use crate::catalogue::Code;
 use crate::failure::Failure;
@@ -158,6 +158,9 @@ fn leave(stage: &mut Stage, plot: &mut Plot, whole: bool) -> Result<String, Trou
             stage.succeed(*host, super::stage::LIMIT)?;
             stage.tell(&format!("{name}: left the datastore; its slot is free"));
         }
+        let check = stage.ask_json(&["check", "pool", "--json"])?;
+        ensure(check["clean"] == true, || format!("`oarlock check` found damage: {}", check["findings"]))?;
+        stage.tell("`oarlock check pool` finds every record sound");
     }
     stage.look();
     stage.clear().map_err(Trouble::Broken)?;
