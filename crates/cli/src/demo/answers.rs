@@ -1,7 +1,7 @@
 //! The answers: every false and every unknown ATS of the run, with cause, proof, and the window it was lost in.
 
 use super::news::News;
-use super::stage::{Stage, Trouble, ensure};
+use super::stage::{LIMIT, Stage, Trouble, ensure};
 use super::story::{Facts, Plot};
 use crate::terminal::{Look, table};
 
@@ -18,23 +18,26 @@ pub fn step(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let answers: Vec<&News> = stage.news.iter().filter(|news| news.is_answer()).collect();
     let unexplained = answers.iter().find(|news| !is_explained(news));
     ensure(unexplained.is_none(), || format!("without cause, proof or window: {unexplained:?}"))?;
-    let of = |wanted: &str| answers.iter().filter(|news| news.event.kind == wanted).count();
+    let words: Vec<&str> = answers.iter().map(|news| word(news, &stage.news)).collect();
+    let of = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
     Ok(format!(
-        "{} false and {} unknown answers, each with cause, proof and window: they are listed below",
-        of("miscompare"),
-        of("unknown")
+        "{} answers were false and {} ATS had none; each has its cause, its proof and its window: see the list below",
+        of(FALSE),
+        of(UNKNOWN)
     ))
 }
 
 /// Those who live are live, and the dead have no slot.
 fn survivors(stage: &mut Stage) -> Result<(), Trouble> {
-    let hosts = stage.ask_json(&["hosts", "--host", "a", "--json"])?;
-    let rows = hosts.as_array().into_iter().flatten();
-    let mut seen: Vec<(&str, &str)> =
-        rows.filter_map(|host| Some((host["name"].as_str()?, host["state"].as_str()?))).collect();
-    seen.sort_unstable();
     let wanted = [("a", "live"), ("c", "live"), ("d", "live")];
-    ensure(seen == wanted, || format!("the hosts are {seen:?} instead of {wanted:?}"))
+    stage.wait("a, c and d live, and nobody else has a slot", LIMIT, |stage| {
+        let hosts = stage.ask_json(&["hosts", "--host", "a", "--json"])?;
+        let rows = hosts.as_array().into_iter().flatten();
+        let mut seen: Vec<(&str, &str)> =
+            rows.filter_map(|host| Some((host["name"].as_str()?, host["state"].as_str()?))).collect();
+        seen.sort_unstable();
+        Ok((seen == wanted).then_some(()))
+    })
 }
 
 /// All that the dead held is a's.
@@ -63,6 +66,19 @@ fn told(stage: &mut Stage, plot: &Plot) -> Result<(), Trouble> {
     Ok(())
 }
 
+const FALSE: &str = "false";
+const UNKNOWN: &str = "no answer";
+const FOUND_OUT: &str = "found out";
+
+/// What the device answered, in a word.
+fn word(news: &News, all: &[News]) -> &'static str {
+    match news.event.kind.as_str() {
+        "unknown" => UNKNOWN,
+        _ if all.iter().any(|other| news.resolves(other)) => FOUND_OUT,
+        _ => FALSE,
+    }
+}
+
 /// Whether an answer has all that a reader needs to believe it.
 fn is_explained(news: &News) -> bool {
     let event = &news.event;
@@ -87,7 +103,8 @@ pub fn text(facts: &Facts, look: Look) -> String {
 
 /// How the list is to be read.
 const LEGEND: &str = "Each false and each unknown answer to an ATS. AGE: of the expected image when the ATS was sent; \
-    QUEUE, DEVICE: how long it waited on this host, and took at the device. Below each its proof.";
+    QUEUE, DEVICE: how long it waited on its host, and took at the device. Below each stand the answer (an ATS without one is found out by \
+    a read) and the proof.";
 
 /// A row for each answer, its proof below it.
 fn listed(answers: &[News], look: Look) -> String {
@@ -98,8 +115,9 @@ fn listed(answers: &[News], look: Look) -> String {
     let mut lines = whole.lines();
     let mut text = format!("{}\n", lines.next().unwrap_or_default());
     for (line, news) in lines.zip(answers) {
-        let answer = if news.event.kind == "unknown" { "no answer" } else { "false" };
-        let proof = look.wrapped(&format!("{answer}: {}", news.event.detail), "    ");
+        let winner = news.winner().map(|host| format!(", {host} was first")).unwrap_or_default();
+        let proof = format!("{}{winner}: {}", word(news, answers), news.event.detail);
+        let proof = look.wrapped(&proof, "    ");
         text += &format!("{line}\n{}\n", look.dim(&proof));
     }
     text

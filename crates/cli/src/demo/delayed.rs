@@ -1,7 +1,7 @@
 //! A device that answers late: the host meets its own image, says so, and goes on.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::news::News;
 use super::stage::{LIMIT, Stage, Trouble, ensure};
@@ -14,8 +14,11 @@ const FAULTS: [&str; 2] = [
     "late-reply:op=ats,record=slot,delay=3s,after=4,count=1",
     "late-execution:op=ats,record=slot,delay=1060ms,after=7,count=1",
 ];
-/// Both have struck within this time.
-const STRIKE_LIMIT: Duration = Duration::from_secs(40);
+/// The first has struck within this time.
+const STRIKE_LIMIT: Duration = Duration::from_secs(30);
+/// The second strikes so long after the first at most. On a machine that stands still in the wrong tenth of a second it
+/// is answered after all, or comes after the next beat and fails: then d meets itself but once.
+const SECOND_LIMIT: Duration = Duration::from_secs(10);
 
 /// Stays until it is told to go.
 const WORK: &str = ": > working; until [ -e done ]; do sleep 0.05; done";
@@ -27,15 +30,21 @@ pub fn delayed(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     stage.ready("d", host)?;
     plot.hosts.push(("d", host));
     stage.tell("d: joins; its device will misbehave on two of its beats:");
-    FAULTS.iter().for_each(|fault| stage.tell(&format!("   --fault {fault}")));
+    FAULTS.iter().for_each(|fault| stage.tell(&format!("--fault {fault}")));
     let work = stage.run_under("d", "report", &[], WORK)?;
     stage.await_file("working", work, LIMIT)?;
     stage.tell("d: works under the lock `report` meanwhile");
-    stage.wait("d meets its own image twice", STRIKE_LIMIT, |stage| {
+    let mut first = None;
+    let met = stage.wait("d meets its own image", STRIKE_LIMIT + SECOND_LIMIT, |stage| {
         if let Some(status) = stage.cast.status(host) {
             return Err(stage.gone_wrong(host, status));
         }
-        Ok((stage.since(before).iter().filter(|news| met_itself(news)).count() >= FAULTS.len()).then_some(()))
+        let met = stage.since(before).iter().filter(|news| met_itself(news)).count();
+        if met == 0 {
+            return Ok(None);
+        }
+        let since = first.get_or_insert_with(Instant::now).elapsed();
+        Ok((met >= FAULTS.len() || since > SECOND_LIMIT).then_some(met))
     })?;
     let status = stage.ask_json(&["status", "--host", "d", "--json"])?;
     let live = status["host"]["state"] == "live" && status["host"]["lease_ms_left"].as_u64() > Some(0);
@@ -47,7 +56,10 @@ pub fn delayed(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let lapsed = stage.since(before).iter().any(|news| news.host == "d" && news.event.kind == "lapse");
     ensure(!lapsed, || "d's lease ran out".to_owned())?;
     stage.tell("d: its work is done; its lock was never lost");
-    Ok("d met its own image, named it delayed-own-write, adopted it, and kept lease and lock".to_owned())
+    let times = if met == 1 { "once" } else { "twice" };
+    Ok(format!(
+        "d met its own image {times}, named it delayed-own-write, adopted it, and kept lease and lock"
+    ))
 }
 
 /// d's own image, found in its slot.

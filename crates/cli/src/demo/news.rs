@@ -28,6 +28,23 @@ impl News {
         self.is_answer() && self.event.cause == "contention"
     }
 
+    /// The other host that swapped the block first, where one did.
+    pub fn winner(&self) -> Option<&str> {
+        let winner = self.event.by.as_ref().map(|by| by.host.as_str());
+        winner.filter(|winner| *winner != self.host && self.event.kind == "miscompare")
+    }
+
+    /// Whether it tells what became of the ATS that `unknown` says had no answer: then this one was not answered
+    /// *false*, but found out by a read.
+    pub fn resolves(&self, unknown: &News) -> bool {
+        let window = |news: &News| {
+            let event = &news.event;
+            (event.lba, event.expected_generation, event.expected_age_us, event.device_us)
+        };
+        let kinds = (self.event.kind.as_str(), unknown.event.kind.as_str());
+        kinds == ("miscompare", "unknown") && self.host == unknown.host && window(self) == window(unknown)
+    }
+
     /// `lock 861`, `slot 8`, or as much of it as is known.
     pub fn place(&self) -> String {
         let record = self.event.record.as_deref().unwrap_or("block");

@@ -9,7 +9,7 @@ use super::stage::{LIMIT, Stage, Trouble, ensure};
 use super::story::Plot;
 
 /// Increments by each host in one round.
-const ROUND: u32 = 12;
+const ROUND: u32 = 8;
 /// Rounds: each goes on until one host was seen to lose an ATS to another, which the first round all but always shows.
 const ROUNDS_MAX: u32 = 20;
 /// A round is done within this time.

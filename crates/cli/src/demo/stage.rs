@@ -263,11 +263,10 @@ impl Stage {
 fn sentence(news: &News) -> String {
     let event = &news.event;
     let head = match event.kind.as_str() {
-        "miscompare" => {
-            format!("{}: false at {}: {}, {}", news.host, news.place(), event.cause, event.action)
-        }
-        "unknown" => {
-            format!("{}: no answer at {}: {}, {}", news.host, news.place(), event.cause, event.action)
+        "miscompare" | "unknown" => {
+            let answer = if event.kind == "unknown" { "no answer" } else { "not swapped" };
+            let winner = news.winner().map(|host| format!(" (by {host})")).unwrap_or_default();
+            format!("{}: {answer} at {}: {}{winner}, {}", news.host, news.place(), event.cause, event.action)
         }
         kind => format!("{}: {kind}", news.host),
     };

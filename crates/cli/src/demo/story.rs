@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::answers;
 use super::cast::Actor;
 use super::news::News;
-use super::stage::{Stage, Trouble};
+use super::stage::{Stage, Trouble, ensure};
 use super::{deaths, delayed, opening, sharing};
 use crate::catalogue::Code;
 use crate::failure::Failure;
@@ -79,7 +79,7 @@ const STEPS: [(&str, &str, Act); 8] = [
     ("shared", "Two share a lock; one who wants it alone waits", sharing::shared),
     ("killed", "Host c is killed with SIGKILL while it holds two locks", deaths::killed),
     ("stopped", "Host b is stopped with SIGSTOP while it holds a lock", deaths::stopped),
-    ("delayed", "Host d's device answers late, or never in time", delayed::delayed),
+    ("delayed", "Host d's device delays two of its beats beyond their replies", delayed::delayed),
     ("answers", "Each false and each unknown answer has a cause", answers::step),
 ];
 
@@ -92,8 +92,9 @@ pub fn play() -> Result<Facts, Failure> {
     let mut plot = Plot::default();
     let mut steps = Vec::new();
     stage.teller.say(
-        "Oarlock: several hosts share one device with no network among them. This plays the main job on real processes \
-         and a real file, in a folder that is removed at the end.",
+        "Oarlock: several hosts share one device with no network among them; the device is the referee. Each change is \
+         one ATS (atomic test and set, COMPARE AND WRITE) of one block, and one that is not swapped gets a cause. This \
+         plays the main job on real processes and a real file, in a folder that is removed at the end.",
     );
     let mut interrupted = false;
     for (name, title, act) in STEPS {
@@ -109,13 +110,17 @@ pub fn play() -> Result<Facts, Failure> {
     let last = perform(&mut stage, "leave", "The hosts leave, and nothing is left behind", |stage| {
         leave(stage, &mut plot, whole)
     });
+    interrupted |= last.is_none();
     steps.extend(last);
     if interrupted {
         return Err(Failure::new(Code::Interrupted, "interrupted by a signal; everything was cleared away"));
     }
     let ok = steps.iter().all(|step| step.ok);
     let seconds = (stage.teller.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-    let (answers, events) = std::mem::take(&mut stage.news).into_iter().partition(News::is_answer);
+    let mut news = std::mem::take(&mut stage.news);
+    // Each host's events came in their order; all have one wall clock, whose text sorts as its time does.
+    news.sort_by(|left, right| left.event.time.cmp(&right.event.time));
+    let (answers, events) = news.into_iter().partition(News::is_answer);
     Ok(Facts { ok, seconds, steps, answers, events, listings: plot.listings })
 }
 
@@ -153,6 +158,9 @@ fn leave(stage: &mut Stage, plot: &mut Plot, whole: bool) -> Result<String, Trou
             stage.succeed(*host, super::stage::LIMIT)?;
             stage.tell(&format!("{name}: left the datastore; its slot is free"));
         }
+        let check = stage.ask_json(&["check", "pool", "--json"])?;
+        ensure(check["clean"] == true, || format!("`oarlock check` found damage: {}", check["findings"]))?;
+        stage.tell("`oarlock check pool` finds every record sound");
     }
     stage.look();
     stage.clear().map_err(Trouble::Broken)?;

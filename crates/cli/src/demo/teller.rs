@@ -45,7 +45,7 @@ impl Teller {
 
     /// A paragraph.
     pub fn say(&self, text: &str) {
-        report::say(&textwrap::fill(text, self.width));
+        report::say(&self.wrapped(text, ""));
     }
 
     /// A step begins.
@@ -58,8 +58,7 @@ impl Teller {
     /// Something happened.
     pub fn tell(&self, text: &str) {
         let time = format!("{:8.2} s  ", self.elapsed().as_secs_f64());
-        let options = textwrap::Options::new(self.width).initial_indent(INDENT).subsequent_indent(INDENT);
-        let wrapped = textwrap::fill(text, options.break_words(false));
+        let wrapped = self.wrapped(text, INDENT);
         let time = self.styled(Style::new().dim(), &time);
         report::say(&wrapped.replacen(INDENT, &time, 1));
     }
@@ -68,10 +67,16 @@ impl Teller {
     pub fn ended(&self, ok: bool, detail: &str) {
         let (mark, style) =
             if ok { ("✓", Style::new().green().bold()) } else { ("✗", Style::new().red().bold()) };
-        let options = textwrap::Options::new(self.width).initial_indent("    ").subsequent_indent("    ");
-        let wrapped = textwrap::fill(detail, options.break_words(false));
+        let wrapped = self.wrapped(detail, "    ");
         let mark = format!("  {} ", self.styled(style, mark));
         report::say(&wrapped.replacen("    ", &mark, 1));
+    }
+
+    /// Nothing is broken at its hyphens: names of causes and faults have some.
+    fn wrapped(&self, text: &str, indent: &str) -> String {
+        let options = textwrap::Options::new(self.width).initial_indent(indent).subsequent_indent(indent);
+        let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
+        textwrap::fill(text, options.break_words(false))
     }
 
     fn styled(&self, style: Style, text: &str) -> String {
