@@ -427,9 +427,11 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
     if !matches!(place.holding.get(), Holding::None | Holding::Releasing) {
         return;
     }
-    let interested = cell.as_ref().is_some_and(|cell| cell.record.interest);
+    let mut interested = false;
     let mut pause = FIRST_PAUSE;
     while let Some(known) = cell.as_mut() {
+        // Interest that came while the lock was held is learnt here, when the first swap is lost to it.
+        interested |= known.record.interest;
         let wall_ms = core.store.world.clock.wall().milliseconds;
         let record = match released(&known.record, core.me, wall_ms) {
             Some(record) => record,
@@ -457,9 +459,12 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
         }
     }
     if interested {
-        // Somebody waits: this host lets it go first, and a sticky lock is not retaken for a whole beat (R26).
+        // Somebody waits: this host lets it go first, and a sticky lock is not retaken for a whole beat (R26). Every
+        // waiter looks again within an eighth of a beat, its longest pause, and shall have looked once before this host
+        // asks again: a newcomer's pauses are short, and it would win against all who have waited for long.
         let beat = core.store.timing.beat;
-        let pause = if place.policy.get().sticky { beat } else { core.store.world.jitter(beat / 8) };
+        let look = beat / 8;
+        let pause = if place.policy.get().sticky { beat } else { look + core.store.world.jitter(look) };
         place.polite_until.set(Some(core.store.now().plus(pause)));
     }
     place.holding.set(Holding::None);
