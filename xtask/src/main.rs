@@ -1,6 +1,85 @@
-//! The project's own chores, run as `cargo xtask NAME`.
+//! The project's own chores, run as `cargo xtask NAME`: what is too long or too particular for `cargo test`.
 
-fn main() {
-    eprintln!("usage: cargo xtask NAME");
-    std::process::exit(2);
+use std::process::{Command, ExitCode};
+
+/// One chore: its name, what it does, and how.
+type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
+
+const CHORES: [Chore; 4] = [
+    (
+        "planted-bugs",
+        "[BUG [SEED]]: the simulator against each known mistake; each must be found",
+        planted_bugs,
+    ),
+    ("exhaustive", ": every schedule of two hosts, one lock, one crash and one late command", exhaustive),
+    ("seed", "SEED: one seed of the simulator, with its trace", seed),
+    ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),
+];
+
+/// The fuzz targets of fuzz/Cargo.toml.
+const FUZZ_TARGETS: [&str; 5] = ["superblock", "slot", "mailbox", "lock", "describe"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let chore = arguments.first().and_then(|name| CHORES.iter().find(|(known, ..)| known == name));
+    match chore {
+        Some((_, _, run)) => run(&arguments[1..]),
+        None => {
+            for (name, what, _) in CHORES {
+                eprintln!("cargo xtask {name} {what}");
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn planted_bugs(arguments: &[String]) -> ExitCode {
+    example("planted_bugs", &["--features", "planted-bugs"], arguments)
+}
+
+fn exhaustive(arguments: &[String]) -> ExitCode {
+    example("exhaustive", &[], arguments)
+}
+
+fn seed(arguments: &[String]) -> ExitCode {
+    example("seed", &[], arguments)
+}
+
+/// Runs an example of the simulator in release.
+fn example(name: &str, flags: &[&str], arguments: &[String]) -> ExitCode {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--release", "--package", "oarlock-sim", "--example", name]).args(flags);
+    finish(cargo.arg("--").args(arguments))
+}
+
+/// Fuzzes each target; needs cargo-fuzz, and a toolchain that lets a stable compiler build it.
+fn fuzz(arguments: &[String]) -> ExitCode {
+    let seconds = match arguments.first().map_or(Ok(60), |text| text.parse::<u32>()) {
+        Ok(seconds) => seconds,
+        Err(error) => {
+            eprintln!("cargo xtask fuzz: {}: {error}; give a number of seconds", arguments[0]);
+            return ExitCode::from(2);
+        }
+    };
+    for target in FUZZ_TARGETS {
+        let limit = format!("-max_total_time={seconds}");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target, "--", &limit]);
+        let code = finish(&mut cargo);
+        if code != ExitCode::SUCCESS {
+            return code;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn finish(command: &mut Command) -> ExitCode {
+    match command.status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("{command:?} could not be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

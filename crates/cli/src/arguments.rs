@@ -62,6 +62,8 @@ verbs! {
     Lock => lock;
     /// Take over a host that is dead
     Evict => evict;
+    /// Check every invariant of a datastore, offline or beside its hosts; and repair it
+    Check => check;
     /// Decode a record of a device field by field; never writes
     Inspect => inspect;
     /// Give a copied datastore a life of its own
@@ -72,6 +74,8 @@ verbs! {
     Bench => bench;
     /// Run the protocol in the seeded world, under every fault, and judge it
     Sim => sim;
+    /// See the main job in a minute: locks, deaths and late answers, on real processes and a real file
+    Demo => demo;
     /// Started by `lock run` beside the command; of no use by itself
     #[command(hide = true)]
     Guard => guard;

@@ -92,23 +92,29 @@ catalogue! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cures::cure;
     use oarlock_host::error_catalogue;
 
     /// What stands in docs/ERRORS.md before the errors.
     const DOCUMENT: &str = include_str!("../../../docs/ERRORS.md");
-    const PARTS: [(&str, &str); 5] = [
+    const PARTS: [(&str, &str); 6] = [
         ("OAR-01", "The device"),
         ("OAR-02", "The datastore, its hosts and locks"),
         ("OAR-03", "The running host"),
         ("OAR-04", "Reaching a host"),
         ("OAR-05", "The program"),
+        ("CHK-0", "What a check finds"),
     ];
 
     fn all() -> Vec<[&'static str; 4]> {
         let host = error_catalogue().iter().map(|entry| [entry.code, entry.title, entry.cause, entry.cure]);
         let own =
             Code::ALL.iter().map(|code| code.row()).map(|row| [row.code, row.title, row.cause, row.cure]);
-        host.chain(own).collect()
+        // Findings are no errors, and have their place in the same document: a code is a code to whoever looks one up.
+        let findings = oarlock_engine::check::Code::ALL
+            .iter()
+            .map(|code| [code.text(), code.severity().name(), code.meaning(), cure(*code)]);
+        host.chain(own).chain(findings).collect()
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod arguments;
 mod bench;
 mod catalogue;
+mod cures;
+mod demo;
 mod failure;
 mod ground;
 mod guarded;

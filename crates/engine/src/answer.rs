@@ -27,7 +27,9 @@ pub(crate) async fn attend(core: Rc<Core>) {
             core.changed.beyond(seen).await;
             continue;
         }
-        if !answer_all(&core).await {
+        if answer_all(&core).await {
+            core.places.answered();
+        } else {
             core.places.ask();
             core.store.world.pause(core.store.timing.beat).await;
         }
@@ -55,7 +57,7 @@ async fn answer_all(core: &Rc<Core>) -> bool {
 }
 
 async fn answer_one(core: &Rc<Core>, lba: Lba, seen: Seen<LockRecord>) -> bool {
-    match place_of(core, lba, &seen.stamped.record) {
+    match place_of(core, lba, &seen.stamped.record).await {
         Some(place) => {
             // Whoever takes or releases this lock here goes first; what is in use now is not given up.
             let mut guarded = place.cell.lock().await;
@@ -72,12 +74,16 @@ async fn answer_one(core: &Rc<Core>, lba: Lba, seen: Seen<LockRecord>) -> bool {
     }
 }
 
-/// This host's place for the lock in the block: by where it stands, which holds even where a repair lost the name.
-fn place_of(core: &Core, lba: Lba, record: &LockRecord) -> Option<Rc<LockPlace>> {
-    let at = core.places.all().into_iter().find(|place| {
-        place.cell.try_lock().is_some_and(|cell| cell.as_ref().is_some_and(|cell| cell.lba == lba))
-    });
-    at.or_else(|| record.name.as_ref().map(|name| core.places.of(name)))
+/// This host's place for the lock in the block: by where it stands, which holds even where a repair lost the name. A place
+/// that is in hand at the moment is waited for: the lock may be the one.
+async fn place_of(core: &Core, lba: Lba, record: &LockRecord) -> Option<Rc<LockPlace>> {
+    for place in core.places.all() {
+        let stands_here = place.cell.lock().await.as_ref().is_some_and(|cell| cell.lba == lba);
+        if stands_here {
+            return Some(place);
+        }
+    }
+    record.name.as_ref().map(|name| core.places.of(name))
 }
 
 async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<&LockPlace>) -> bool {

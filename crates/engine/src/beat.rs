@@ -24,6 +24,7 @@ fn next_beat(core: &Core, known: &SlotRecord) -> SlotRecord {
     SlotRecord {
         clock_ns: u64::try_from(core.store.now().since_zero().as_nanos()).unwrap_or(u64::MAX),
         wall_ms: core.store.world.clock.wall().milliseconds,
+        unclean: known.unclean && core.places.is_unanswered(),
         asked: false,
         ..known.clone()
     }
@@ -69,7 +70,10 @@ async fn react(core: &Rc<Core>, slot: &mut Cell<SlotRecord>, swap: Swap) -> Next
             confirmed(core, sent);
             Next::AtOnce
         }
-        Swap::Lost => lost(core, slot),
+        Swap::Lost => {
+            lost(core, slot);
+            if core.ended().is_some() { Next::Never } else { Next::AtOnce }
+        }
         Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {
             Next::AtOnce
         }
@@ -90,7 +94,8 @@ fn confirmed(core: &Core, sent: Instant) {
     core.changed.announce();
 }
 
-fn lost(core: &Rc<Core>, slot: &Cell<SlotRecord>) -> Next {
+/// Another image stands in the host's own slot: it was fenced, or it is asked something.
+pub(crate) fn lost(core: &Core, slot: &Cell<SlotRecord>) {
     let record = &slot.record;
     if record.state == SlotState::Live
         && record.incarnation == core.me.incarnation
@@ -99,7 +104,13 @@ fn lost(core: &Rc<Core>, slot: &Cell<SlotRecord>) -> Next {
         // A repair asks (R39): the slot is still this host's, and the next beat goes on from the asking image.
         core.places.ask();
         core.changed.announce();
-        return Next::AtOnce;
+        return;
+    }
+    if planted(PlantedBug::AdoptOlder)
+        && record.state == SlotState::Live
+        && slot.writer() == Writer::Host(core.me)
+    {
+        return;
     }
     let reason = match record.state {
         SlotState::Fenced { by, .. }
@@ -109,7 +120,6 @@ fn lost(core: &Rc<Core>, slot: &Cell<SlotRecord>) -> Next {
         SlotState::Live | SlotState::Free => StopReason::Superseded,
     };
     core.stop(reason);
-    Next::Never
 }
 
 fn distrusted(core: &Core, fault: ReadFault) -> Next {
@@ -138,33 +148,31 @@ fn note_pace(core: &Core, lba: Lba, started: Instant) {
     core.store.report(event.about(format!("a beat took {} ms, over {part} of the lease", took.as_millis())));
 }
 
-/// Watches the lease itself: announces the lapse when it runs out, and ends the host when the hold time is over.
+/// Watches the lease itself: announces its last quarter and its end, and ends the host when the hold time is over.
+///
+/// Whether the host may act is asked of the clock, never of this task, which only wakes those who wait for the answer.
 pub(crate) async fn guard_lease(core: Rc<Core>) {
-    loop {
-        let end = core.lease.end();
-        // A margin of one nanosecond would do; the clock may also wake the sleeper late, which only delays the report:
-        // whether the host may act is asked of the clock, never of this task.
-        core.store.world.clock.sleep_until(core.lease.last_quarter()).await;
-        core.changed.announce();
-        core.store.world.clock.sleep_until(end).await;
-        if core.ended().is_some() {
-            return;
-        }
-        if core.lease.holds(core.store.now()) {
-            continue;
-        }
-        if core.state() == HostState::Live {
-            core.disturbed();
-            core.enter(HostState::Held);
-            report_lapse(
-                &core,
-                Action::Held,
-                "no beat was confirmed for a whole lease; everything is held back",
-            );
-        }
-        hold(&core).await;
-        if core.ended().is_some() {
-            return;
+    let mut announced = None;
+    while core.ended().is_none() {
+        let (now, quarter, end) = (core.store.now(), core.lease.last_quarter(), core.lease.end());
+        if now < quarter {
+            core.store.world.clock.sleep_until(quarter).await;
+        } else if now < end {
+            if announced.replace(end) != Some(end) {
+                core.changed.announce();
+            }
+            core.change_within(core.changed.seen(), end.since(now)).await;
+        } else {
+            if core.state() == HostState::Live {
+                core.disturbed();
+                core.enter(HostState::Held);
+                report_lapse(
+                    &core,
+                    Action::Held,
+                    "no beat was confirmed for a whole lease; everything is held back",
+                );
+            }
+            hold(&core).await;
         }
     }
 }

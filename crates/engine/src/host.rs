@@ -191,7 +191,14 @@ impl Host {
         let ended = self.ended();
         futures::pin_mut!(ended);
         match select(receiver, ended).await {
-            Either::Left((Ok(result), _)) => result,
+            Either::Left((Ok(Ok(guard)), _)) => {
+                // The caller may have been woken late: nothing is given out after the lapse (R7).
+                if !planted(PlantedBug::GiveOutAfterLapse) {
+                    self.core.until_it_may_act().await?;
+                }
+                Ok(guard)
+            }
+            Either::Left((Ok(Err(error)), _)) => Err(error),
             Either::Left((Err(oneshot::Canceled), ended)) => Err(ended.await.into()),
             Either::Right((ended, _)) => Err(ended.into()),
         }
@@ -240,7 +247,7 @@ impl Host {
         }
         let interest = suspect(&self.core, *slot);
         if certain {
-            interest.force();
+            interest.force(first.stamped.record.incarnation);
         }
         let beat = self.core.store.timing.beat;
         loop {
@@ -315,14 +322,11 @@ impl Host {
         let core = &self.core;
         let mut slot = self.slot.lock().await;
         while core.ended().is_none() && slot.record.state == SlotState::Live {
-            if !core.may_act() {
-                // A beat is the one thing that a lapsed host may send; freeing the slot is what ends all beats.
-                core.store.world.pause(core.store.timing.beat / 8).await;
-                continue;
-            }
+            // Like a beat it may be sent outside of the lease: if it swaps this host's own last image, nobody fenced it.
             let record = SlotRecord { state: SlotState::Free, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
-                Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
+                Swap::Swapped { .. } | Swap::Adopted { .. } => {}
+                Swap::Lost => beat::lost(core, &slot),
                 Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     core.store.world.pause(core.store.timing.beat / 8).await;
                 }

@@ -1,6 +1,6 @@
 //! The host's background jobs: futures that outlive the call that started them, all driven by `Host::run`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
@@ -12,11 +12,28 @@ use oarlock_block::LocalFuture;
 pub(crate) struct Jobs {
     started: RefCell<Vec<LocalFuture<'static, ()>>>,
     driver: RefCell<Option<Waker>>,
+    closed: Cell<bool>,
+}
+
+/// The driving of the jobs: when it ends, by whatever end, no job is taken any more. A job holds the host, and the host
+/// its jobs: one that nobody drives would keep the device, and the slot's lock with it, for ever.
+struct Driving<'a>(&'a Jobs);
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.0.closed.set(true);
+        // Taken out first: what is dropped may well start another.
+        let left = self.0.started.take();
+        drop(left);
+    }
 }
 
 impl Jobs {
-    /// Starts a job; it runs as long as the host does.
+    /// Starts a job; it runs as long as the host does. Once the host is not driven any more it is dropped at once.
     pub(crate) fn start(&self, job: impl Future<Output = ()> + 'static) {
+        if self.closed.get() {
+            return;
+        }
         self.started.borrow_mut().push(Box::pin(job));
         if let Some(driver) = self.driver.borrow_mut().take() {
             driver.wake();
@@ -26,6 +43,8 @@ impl Jobs {
     /// Drives every job; never ends by itself.
     pub(crate) async fn drive(&self) {
         let mut running: FuturesUnordered<LocalFuture<'static, ()>> = FuturesUnordered::new();
+        // Dropped before the jobs are, so that their ends start no new ones.
+        let _driving = Driving(self);
         poll_fn(|context| -> Poll<()> {
             loop {
                 *self.driver.borrow_mut() = Some(context.waker().clone());

@@ -16,7 +16,7 @@
 
 use std::rc::Rc;
 
-use oarlock_block::{EnterError, SlotIndex};
+use oarlock_block::{EnterError, Fencing, SlotIndex};
 use oarlock_format::{
     CutOffProof, FenceReason, HostId, HostName, Image, Incarnation, Owner, SlotRecord, SlotState, Stamped,
     Superblock, Writer,
@@ -106,10 +106,17 @@ pub(crate) async fn join(
         }
     };
     let core = Rc::new(Core::new(store, me, name.clone(), sent));
-    if let Some(other) = second_of_my_name(&core).await? {
-        free_again(&core.store, me, &mut slot).await;
-        core.stop(StopReason::NameTaken { other });
-        return Err(JoinError::NameTaken { name: name.clone(), slot: other });
+    match second_of_my_name(&core).await {
+        Ok(None) => {}
+        Ok(Some(other)) => {
+            free_again(&core.store, me, &mut slot).await;
+            core.stop(StopReason::NameTaken { other });
+            return Err(JoinError::NameTaken { name: name.clone(), slot: other });
+        }
+        Err(error) => {
+            free_again(&core.store, me, &mut slot).await;
+            return Err(error);
+        }
     }
     if unclean {
         // Shared bits of the slot's last life may stand in lock records: this host answers for them (R25).
@@ -250,8 +257,7 @@ impl Joiner<'_> {
         let mut cell = Cell::new(lba, seen);
         let me = self.next_life(index, &cell.record);
         for _ in 0..SWAPS_MAX {
-            let evidence =
-                Evidence { death_proved: true, watched: false, evicted: false, replayer_cut_off: true };
+            let Some(evidence) = self.evidence(index, &cell.record).await? else { return Ok(None) };
             let step = next_step(&cell.record.state, me, evidence);
             let record = self.after(step, me, &cell.record);
             let unclean = cell.record.unclean;
@@ -279,6 +285,31 @@ impl Joiner<'_> {
         Err(JoinError::NoAnswer { slot: index })
     }
 
+    /// What the holder of a slot's lock knows about the last life there; `None` where that is not for it to bury: without
+    /// file locks `enter` proves nothing, and a replay belongs to its author while that one can act.
+    async fn evidence(&self, index: SlotIndex, record: &SlotRecord) -> Result<Option<Evidence>, JoinError> {
+        if record.state != SlotState::Free && self.store.world.device.fencing() != Fencing::FileLock {
+            return Ok(None);
+        }
+        if let SlotState::Replaying { by, .. } = record.state
+            && by.slot != index
+        {
+            let seen = self.store.read::<SlotRecord>(Lane::Work, self.store.layout.slot(by.slot)).await?;
+            let replayer = seen.stamped.record;
+            let acts = matches!(replayer.state, SlotState::Live | SlotState::Fenced { .. });
+            if replayer.incarnation < by.incarnation || (replayer.incarnation == by.incarnation && acts) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Evidence {
+            death_proved: true,
+            watched: false,
+            evicted: false,
+            replayer_cut_off: true,
+            buried_by_itself: false,
+        }))
+    }
+
     fn next_life(&self, index: SlotIndex, record: &SlotRecord) -> Owner {
         Owner {
             slot: index,
@@ -292,8 +323,8 @@ impl Joiner<'_> {
         let (by, reason, proof) = (me, FenceReason::FormerLife, CutOffProof::FileLock);
         let from = oarlock_format::Generation(0);
         let state = match step {
-            Step::Done => return self.living(me.incarnation),
-            Step::Fence(_) | Step::Watch => SlotState::Fenced { by, reason, from },
+            Step::Done => return self.living(me.incarnation, record.unclean),
+            Step::Fence(_) | Step::Watch | Step::EndBurial => SlotState::Fenced { by, reason, from },
             Step::CutOff => SlotState::CutOff { by, reason, from, proof },
             Step::TakeReplay | Step::WaitForReplayer(_) => SlotState::Replaying { by, reason, from, proof },
             Step::Replay => SlotState::Replayed { by, reason, from, proof },
@@ -303,12 +334,13 @@ impl Joiner<'_> {
         SlotRecord { state, process: self.store.world.cut_off.process(), ..record.clone() }
     }
 
-    fn living(&self, incarnation: Incarnation) -> SlotRecord {
+    /// The record of a life. `unclean` stays until the host has looked at every lock for bits of the last life (R25).
+    fn living(&self, incarnation: Incarnation, unclean: bool) -> SlotRecord {
         SlotRecord {
             state: SlotState::Live,
             name: Some(self.name.clone()),
             incarnation,
-            unclean: false,
+            unclean,
             asked: false,
             clock_ns: u64::try_from(self.store.now().since_zero().as_nanos()).unwrap_or(u64::MAX),
             wall_ms: self.store.world.clock.wall().milliseconds,
@@ -328,7 +360,7 @@ impl Joiner<'_> {
     ) -> Result<oarlock_block::Instant, JoinError> {
         let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
         for _ in 0..SWAPS_MAX {
-            let record = self.living(me.incarnation);
+            let record = self.living(me.incarnation, slot.record.unclean);
             match slot.swap(self.store, sender, record).await {
                 Swap::Swapped { sent } | Swap::Adopted { sent } => return Ok(sent),
                 Swap::Lost => break,
@@ -377,18 +409,19 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
 ///
 /// Each of two that join at once reads all slots after its claim, so at least one sees the other; it may be only one.
 /// Whoever sees a live one in a lower slot leaves. Whoever sees one in a higher slot gives it a lease to leave by itself,
-/// and leaves then: that one may have looked before this one came.
+/// and leaves then, for that one may have looked before this one came: see [`bury_namesakes`], which runs while the host
+/// beats.
 async fn second_of_my_name(core: &Core) -> Result<Option<SlotIndex>, JoinError> {
     for (index, seen) in read_slots(&core.store).await? {
         let record = &seen.stamped.record;
         let namesake = record.state == SlotState::Live && record.name.as_ref() == Some(&core.name);
-        if !namesake || index == core.me.slot {
+        if !namesake || index >= core.me.slot {
             continue;
         }
         let victim = victim(index, record);
         let silent = core.store.world.cut_off.death_proved(victim).await.is_some()
             || stands_still(core, index, seen.version()).await;
-        if !silent && (index < core.me.slot || !leaves_by_itself(core, index).await) {
+        if !silent {
             return Ok(Some(index));
         }
     }

@@ -372,7 +372,8 @@ impl<'a> Waiter<'a> {
     }
 
     fn watch(&mut self, slots: &[SlotIndex]) {
-        self.interests.retain(|(slot, _)| slots.contains(slot));
+        // A pursuit that ended with another life in the slot is begun again for that one.
+        self.interests.retain(|(slot, interest)| slots.contains(slot) && !interest.is_over());
         for slot in slots {
             if *slot != self.core.me.slot && !self.interests.iter().any(|(known, _)| known == slot) {
                 self.interests.push((*slot, suspect(self.core, *slot)));
@@ -430,10 +431,15 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
     let mut interested = false;
     let mut pause = FIRST_PAUSE;
     while let Some(known) = cell.as_mut() {
-        // Interest that came while the lock was held is learnt here, when the first swap is lost to it.
+        // The bit is usually seen only when this host's own image loses against it.
         interested |= known.record.interest;
         let wall_ms = core.store.world.clock.wall().milliseconds;
-        let record = match released(&known.record, core.me, wall_ms) {
+        // The position may hold another name by now, and this host may well own that one for somebody else here.
+        let named = known.record.name.as_ref();
+        let concerns =
+            named == Some(&place.name) || (named.is_none() && known.record.mode == LockMode::Unknown);
+        let part = if concerns { released(&known.record, core.me, wall_ms) } else { None };
+        let record = match part {
             Some(record) => record,
             None if known.has_open_attempts() => known.record.clone(),
             None => break,

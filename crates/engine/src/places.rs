@@ -89,6 +89,8 @@ impl LockPlace {
 pub(crate) struct Places {
     by_name: RefCell<BTreeMap<LockName, Rc<LockPlace>>>,
     asked: StdCell<bool>,
+    /// A look that was asked for is on its way, or still to come.
+    unanswered: StdCell<bool>,
 }
 
 impl Places {
@@ -128,6 +130,17 @@ impl Places {
     /// A repair asks this host to say which locks it owns (R39).
     pub(crate) fn ask(&self) {
         self.asked.set(true);
+        self.unanswered.set(true);
+    }
+
+    /// Every lock was looked at since the host was last asked.
+    pub(crate) fn answered(&self) {
+        self.unanswered.set(self.asked.get());
+    }
+
+    /// Whether the host still has to look at all locks.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.unanswered.get()
     }
 
     /// Whether it was asked since the last look.

@@ -27,7 +27,10 @@ const DEATH_ASKED_EVERY: Duration = Duration::from_millis(200);
 pub(crate) struct Suspect {
     slot: SlotIndex,
     interested: StdCell<usize>,
-    forced: StdCell<bool>,
+    /// The life that a person knows to be dead.
+    forced: StdCell<Option<Incarnation>>,
+    /// The pursuit has come to its end; whoever still waits begins another.
+    over: StdCell<bool>,
     refused: RefCell<Option<String>>,
 }
 
@@ -37,9 +40,14 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    /// A person knows the host to be dead: the watch is skipped, never the cut-off.
-    pub(crate) fn force(&self) {
-        self.suspect.forced.set(true);
+    /// A person knows the host to be dead in this life of it: the watch is skipped, never the cut-off.
+    pub(crate) fn force(&self, incarnation: Incarnation) {
+        self.suspect.forced.set(Some(incarnation));
+    }
+
+    /// Whether the pursuit has ended: with a free slot, or because another life began there.
+    pub(crate) fn is_over(&self) -> bool {
+        self.suspect.over.get()
     }
 
     /// Why the takeover does not get on, if it was refused.
@@ -62,7 +70,8 @@ pub(crate) fn suspect(core: &Rc<Core>, slot: SlotIndex) -> Interest {
         let suspect = Rc::new(Suspect {
             slot,
             interested: StdCell::new(0),
-            forced: StdCell::new(false),
+            forced: StdCell::new(None),
+            over: StdCell::new(false),
             refused: RefCell::new(None),
         });
         core.suspects.borrow_mut().insert(slot, Rc::clone(&suspect));
@@ -84,6 +93,8 @@ pub enum Step {
     Fence(FenceReason),
     /// Make sure that nothing more of it lands, and write that down.
     CutOff,
+    /// The slot's own next life stopped in the middle of burying the last one: end it, so that others can go on.
+    EndBurial,
     /// Become the one that replays.
     TakeReplay,
     /// Another replays: its own death would have to be proved first.
@@ -105,6 +116,9 @@ pub struct Evidence {
     pub evicted: bool,
     /// The replaying host was cut off itself.
     pub replayer_cut_off: bool,
+    /// The slot's own next life is burying the last one, and is not proved dead: it will finish, unless it stands still
+    /// for a whole watch itself.
+    pub buried_by_itself: bool,
 }
 
 /// What is to be done next with a slot, as a pure function of what was read and what is known (R11).
@@ -112,6 +126,8 @@ pub struct Evidence {
 pub fn next_step(state: &SlotState, me: Owner, evidence: Evidence) -> Step {
     match *state {
         SlotState::Free => Step::Done,
+        _ if evidence.buried_by_itself && (evidence.watched || evidence.evicted) => Step::EndBurial,
+        _ if evidence.buried_by_itself => Step::Watch,
         SlotState::Live if evidence.death_proved => Step::Fence(FenceReason::DeathProved),
         SlotState::Live if evidence.evicted => Step::Fence(FenceReason::EvictedCertain),
         SlotState::Live if evidence.watched => Step::Fence(FenceReason::Watched),
@@ -136,6 +152,7 @@ async fn pursue(core: Rc<Core>, suspect: Rc<Suspect>) {
     if let Some(mut pursuit) = pursuit {
         while pursuit.goes_on().await {}
     }
+    suspect.over.set(true);
     core.suspects.borrow_mut().remove(&suspect.slot);
     core.changed.announce();
 }
@@ -148,6 +165,10 @@ struct Pursuit<'a> {
     watch: Watch,
     /// The interest in the replaying host's slot, while that one is waited for.
     replayer: Option<Interest>,
+    /// Fences in a row that the device was too busy for.
+    busy: u32,
+    /// The last step could not be made durable: no other is taken before it is (R12).
+    undurable: bool,
 }
 
 impl<'a> Pursuit<'a> {
@@ -163,7 +184,16 @@ impl<'a> Pursuit<'a> {
                     let mut watch = Watch::new(length, timing.beat);
                     watch.look(look_of(core, &seen));
                     let cell = Cell::new(lba, seen);
-                    return Some(Pursuit { core, suspect, cell, incarnation, watch, replayer: None });
+                    return Some(Pursuit {
+                        core,
+                        suspect,
+                        cell,
+                        incarnation,
+                        watch,
+                        replayer: None,
+                        busy: 0,
+                        undurable: false,
+                    });
                 }
                 Err(fault) => distrust(core, &fault),
             }
@@ -174,13 +204,23 @@ impl<'a> Pursuit<'a> {
 
     /// One look and at most one step; whether there is more to do.
     async fn goes_on(&mut self) -> bool {
-        let unwanted = self.suspect.interested.get() == 0 && !self.cell.has_open_attempts();
+        // Once the cut-off is proved the rest is a matter of moments: the slot is freed even if nobody waits any more.
+        let state = &self.cell.record.state;
+        let begun = matches!(
+            state,
+            SlotState::CutOff { .. } | SlotState::Replaying { .. } | SlotState::Replayed { .. }
+        );
+        let unwanted = self.suspect.interested.get() == 0 && !self.cell.has_open_attempts() && !begun;
         let lapsed = planted(PlantedBug::FenceWhileLapsed) && self.core.ended().is_none();
         if unwanted || (!lapsed && self.core.until_it_may_act().await.is_err()) {
             return false;
         }
         if self.cell.record.incarnation != self.incarnation {
             return false;
+        }
+        if self.undurable {
+            self.make_durable().await;
+            return true;
         }
         let evidence = self.evidence().await;
         let step = next_step(&self.cell.record.state, self.core.me, evidence);
@@ -189,6 +229,7 @@ impl<'a> Pursuit<'a> {
             Step::Watch => self.look_again().await,
             Step::Fence(reason) => self.fence(reason, evidence).await,
             Step::CutOff => self.cut_off().await,
+            Step::EndBurial => self.end_of_process().await,
             Step::TakeReplay => {
                 self.after_cut_off(|by, reason, from, proof| SlotState::Replaying {
                     by,
@@ -213,7 +254,8 @@ impl<'a> Pursuit<'a> {
     async fn evidence(&self) -> Evidence {
         let world = &self.core.store.world;
         let record = &self.cell.record;
-        let death_proved = record.state == SlotState::Live
+        let own_burial = buried_by(&record.state) == Some(self.suspect.slot);
+        let death_proved = (record.state == SlotState::Live || own_burial)
             && world.cut_off.death_proved(victim(self.suspect.slot, record)).await.is_some();
         let replayer_cut_off = match record.state {
             SlotState::Replaying { by, .. } => self.is_cut_off(by).await,
@@ -223,8 +265,9 @@ impl<'a> Pursuit<'a> {
             death_proved,
             watched: self.watch.complete(self.core.store.now(), self.core.disturbances())
                 == Some(self.cell.version().nonce),
-            evicted: self.suspect.forced.get(),
+            evicted: self.suspect.forced.get() == Some(self.cell.record.incarnation),
             replayer_cut_off,
+            buried_by_itself: own_burial && !death_proved,
         }
     }
 
@@ -259,7 +302,8 @@ impl<'a> Pursuit<'a> {
         while self.core.store.now() < until {
             world.pause(tick).await;
             let victim = victim(self.suspect.slot, &self.cell.record);
-            if self.suspect.forced.get() || world.cut_off.death_proved(victim).await.is_some() {
+            let forced = self.suspect.forced.get() == Some(self.cell.record.incarnation);
+            if forced || world.cut_off.death_proved(victim).await.is_some() {
                 break;
             }
             if self.suspect.interested.get() == 0 {
@@ -287,14 +331,24 @@ impl<'a> Pursuit<'a> {
             }
             // A process that was stopped in the middle of an ATS keeps its block locked for ever, its own slot's too.
             // It was silent for a whole watch; its end frees the block, and the fence follows.
+            // Busy may also mean a beat that is just coming back: only a block that stays locked is a reason.
             Swap::Refused(Refusal::Busy) if evidence.watched || evidence.evicted => {
-                self.kill_before_fence().await
+                self.busy += 1;
+                let image = self.cell.version();
+                let read = self.cell.refresh(&self.core.store, Lane::Work).await;
+                if self.busy >= BUSY_FENCES && read.is_ok() && self.cell.version() == image {
+                    self.end_of_process().await;
+                }
             }
             other => self.not_done(&other).await,
         }
     }
 
-    async fn kill_before_fence(&mut self) {
+    /// Ends the process that the slot names, before its state says so: only where it stood still for a whole watch.
+    async fn end_of_process(&mut self) {
+        if !self.core.may_act() {
+            return;
+        }
         let victim = victim(self.suspect.slot, &self.cell.record);
         if let Err(reason) = self.core.store.world.cut_off.cut_off(victim).await {
             self.refuse(reason.to_string()).await;
@@ -354,6 +408,7 @@ impl<'a> Pursuit<'a> {
 
     /// A slot's state is durable before the next step (R12); where the flush fails, the step is not relied on.
     async fn make_durable(&mut self) {
+        self.undurable = true;
         let mut tries = 0;
         while let Err(error) = self.core.store.flush().await {
             tries += 1;
@@ -363,6 +418,7 @@ impl<'a> Pursuit<'a> {
             }
             self.core.store.world.pause(self.core.store.timing.beat / 2).await;
         }
+        self.undurable = false;
         *self.suspect.refused.borrow_mut() = None;
     }
 
@@ -376,6 +432,9 @@ impl<'a> Pursuit<'a> {
     }
 
     async fn wait_for(&mut self, replayer: Owner) {
+        if self.replayer.as_ref().is_some_and(Interest::is_over) {
+            self.replayer = None;
+        }
         if self.replayer.is_none() && replayer.slot != self.suspect.slot && replayer.slot != self.core.me.slot
         {
             self.replayer = Some(suspect(self.core, replayer.slot));
@@ -396,6 +455,20 @@ impl<'a> Pursuit<'a> {
         let event = self.core.store.event(kind, Cause::Fenced, self.cell.lba, Kind::Slot, action);
         let event = event.about(format!("host {name} (slot {}): {detail}", self.suspect.slot));
         self.core.store.report(event);
+    }
+}
+
+/// Fences that the device was too busy for, in a row, before the victim's process is ended first.
+const BUSY_FENCES: u32 = 4;
+
+/// The slot of the host that is burying the last life in a slot.
+fn buried_by(state: &SlotState) -> Option<SlotIndex> {
+    match state {
+        SlotState::Free | SlotState::Live => None,
+        SlotState::Fenced { by, .. }
+        | SlotState::CutOff { by, .. }
+        | SlotState::Replaying { by, .. }
+        | SlotState::Replayed { by, .. } => Some(by.slot),
     }
 }
 
@@ -434,8 +507,13 @@ mod tests {
     use super::*;
     use oarlock_format::HostId;
 
-    const NOTHING: Evidence =
-        Evidence { death_proved: false, watched: false, evicted: false, replayer_cut_off: false };
+    const NOTHING: Evidence = Evidence {
+        death_proved: false,
+        watched: false,
+        evicted: false,
+        replayer_cut_off: false,
+        buried_by_itself: false,
+    };
 
     fn owner(slot: u16) -> Owner {
         Owner { slot: SlotIndex(slot), host: HostId(u64::from(slot)), incarnation: Incarnation(1) }
@@ -457,9 +535,23 @@ mod tests {
     fn a_fenced_host_is_cut_off_before_anything_else() {
         let by = owner(2);
         let fenced = SlotState::Fenced { by, reason: FenceReason::Watched, from: Generation(4) };
-        let everything =
-            Evidence { death_proved: true, watched: true, evicted: true, replayer_cut_off: true };
+        let everything = Evidence {
+            death_proved: true,
+            watched: true,
+            evicted: true,
+            replayer_cut_off: true,
+            buried_by_itself: false,
+        };
         assert_eq!(next_step(&fenced, owner(1), everything), Step::CutOff);
+    }
+
+    #[test]
+    fn a_next_life_that_buries_the_last_one_is_left_alone_until_it_stands_still_itself() {
+        let burial = SlotState::Fenced { by: owner(3), reason: FenceReason::FormerLife, from: Generation(4) };
+        let alive = Evidence { buried_by_itself: true, ..NOTHING };
+        assert_eq!(next_step(&burial, owner(1), alive), Step::Watch);
+        assert_eq!(next_step(&burial, owner(1), Evidence { watched: true, ..alive }), Step::EndBurial);
+        assert_eq!(next_step(&burial, owner(1), Evidence { death_proved: true, ..NOTHING }), Step::CutOff);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Prints for each the seed that found it and the command that replays it; exits with 1 unless each is found.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oarlock_engine::{PlantedBug, plant};
 
@@ -18,13 +19,25 @@ fn main() -> ExitCode {
     {
         return replay(bug, seed);
     }
-    let mut all_found = true;
-    for bug in PlantedBug::ALL {
-        if wanted.is_empty() || wanted.contains(&format!("{bug:?}")) {
-            all_found &= search(bug);
+    let bugs: Vec<PlantedBug> = PlantedBug::ALL
+        .into_iter()
+        .filter(|bug| wanted.is_empty() || wanted.contains(&format!("{bug:?}")))
+        .collect();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicUsize::new(0);
+    let missed = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(bug) = bugs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if !search(*bug) {
+                        missed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
         }
-    }
-    if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    });
+    if missed.into_inner() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn search(bug: PlantedBug) -> bool {

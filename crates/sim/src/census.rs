@@ -75,6 +75,14 @@ impl Census {
         self.grants.borrow_mut().retain(|_, grant| grant.life != life);
     }
 
+    /// The run is over. A host's events lead back to the run that counts it, so it must be let go of, or neither is ever
+    /// freed.
+    pub fn close(&self) {
+        let members = self.members.take();
+        drop(members);
+        self.grants.borrow_mut().clear();
+    }
+
     /// The engine of a process, if it joined.
     #[must_use]
     pub fn member(&self, life: LifeKey) -> Option<Rc<Member>> {

@@ -20,7 +20,7 @@ pub struct Template {
 }
 
 thread_local! {
-    static MADE: RefCell<BTreeMap<(u16, Duration), Rc<Template>>> = RefCell::default();
+    static MADE: RefCell<BTreeMap<(u16, Duration, Duration), Rc<Template>>> = RefCell::default();
 }
 
 /// Hosts for which the small device is large enough.
@@ -69,10 +69,12 @@ impl Template {
     #[must_use]
     pub fn of(hosts: u16, timing: Timing) -> Rc<Template> {
         let slots = Template::slots(hosts);
-        let known = MADE.with_borrow(|made| made.get(&(slots, timing.lease)).cloned());
+        let known = MADE.with_borrow(|made| made.get(&(slots, timing.beat, timing.lease)).cloned());
         known.unwrap_or_else(|| {
             let template = Rc::new(Template::make(hosts, timing));
-            MADE.with_borrow_mut(|made| made.insert((slots, timing.lease), Rc::clone(&template)));
+            MADE.with_borrow_mut(|made| {
+                made.insert((slots, timing.beat, timing.lease), Rc::clone(&template))
+            });
             template
         })
     }

@@ -53,6 +53,7 @@ mod disk;
 mod events;
 mod execution;
 mod executor;
+pub mod exhaustive;
 mod explorer;
 mod faults;
 mod handle;

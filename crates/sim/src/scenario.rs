@@ -6,7 +6,7 @@ use oarlock_block::{BlockCount, Lba};
 use oarlock_format::{LockName, Timing, home};
 
 use crate::datastore::Template;
-use crate::{Fault, FaultKind, FaultPlan, Span, TrueTime, WorldOptions};
+use crate::{Fault, FaultKind, FaultPlan, Latency, PerMillion, Span, TrueTime, WorldOptions};
 
 /// What a seed's run is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +31,13 @@ pub enum Theme {
     Sticky,
     /// Many restarts and clean leaves.
     Restless,
+    /// The shortest watch that the lease allows, clocks that drift by the most, slow reads and beats, stalled paths: the
+    /// arithmetic of R5 without any room.
+    Tight,
 }
 
 impl Theme {
-    /// The theme of a seed: half of all seeds are ordinary.
+    /// The theme of a seed: nearly half of all seeds are ordinary.
     fn of(seed: u64) -> Theme {
         match seed % 20 {
             10 => Theme::Stalls,
@@ -45,7 +48,8 @@ impl Theme {
             15 => Theme::Twins,
             16 => Theme::Crowded,
             17 => Theme::Sticky,
-            18 | 19 => Theme::Restless,
+            18 => Theme::Restless,
+            19 | 9 => Theme::Tight,
             _ => Theme::Ordinary,
         }
     }
@@ -88,7 +92,12 @@ impl Scenario {
         let theme = Theme::of(seed);
         let mixed = crate::choices::mix(seed, &[0x5c]);
         let fast = mixed.is_multiple_of(2);
-        let timing = if fast { fast_timing() } else { Timing::DEFAULT };
+        let timing = match theme {
+            Theme::Tight => tight_timing(),
+            _ if fast => fast_timing(),
+            _ => Timing::DEFAULT,
+        };
+        let fast = timing.lease < Timing::DEFAULT.lease;
         let index = usize::try_from(mixed >> 8 & 7).unwrap_or(0);
         let locks = match theme {
             Theme::Crowded => crowded_names(20),
@@ -97,7 +106,7 @@ impl Scenario {
         Scenario {
             seed,
             theme,
-            hosts: hosts.unwrap_or(HOSTS[index]).max(1),
+            hosts: hosts.unwrap_or(if theme == Theme::Tight { 5 } else { HOSTS[index] }).max(1),
             users_per_host: 1 + u16::try_from((mixed >> 24) % 2).unwrap_or(0),
             locks,
             timing,
@@ -136,9 +145,11 @@ impl Scenario {
             }
             Theme::Stalls => {
                 let mut plan = FaultPlan::draw(seed, &[]);
+                // Hosts come out of a stall at different times.
+                plan.latency = staggered(self.timing.beat);
                 for kind in [FaultKind::DeviceStall, FaultKind::FabricStall] {
                     let gap = Span::milliseconds(3_000, 30_000);
-                    plan.set(kind, Fault::NONE.every(gap).lasting(Span::milliseconds(10, 60_000)));
+                    plan.set(kind, Fault::NONE.every(gap).lasting(Span::milliseconds(10, 25_000)));
                 }
                 plan
             }
@@ -155,12 +166,55 @@ impl Scenario {
                 plan
             }
             Theme::Rot => FaultPlan::draw(seed, &[FaultKind::Crash]).with_usual(&[FaultKind::BitRot]),
+            Theme::Tight => {
+                let mut plan = FaultPlan::draw(seed, &[]);
+                plan.latency = UNEVEN;
+                plan.work_queue = Latency::ZERO;
+                plan.drift_ppm_max = 10_000;
+                let gap = Span::milliseconds(1_000, 15_000);
+                plan.set(
+                    FaultKind::PathStall,
+                    Fault::NONE.every(gap).lasting(Span::milliseconds(500, 4_000)),
+                );
+                plan
+            }
             Theme::Restless => FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::Crash]),
         };
         plan.rot_range = Template::lock_range();
         plan.stop_at = self.faults_end();
         plan
     }
+}
+
+/// A device that answers most commands at once, and some only after a good part of a beat.
+fn staggered(beat: Duration) -> Latency {
+    let slow = Span { from: beat / 40, to: beat * 9 / 20 };
+    Latency {
+        usual: Span::milliseconds(1, 10),
+        slow,
+        slow_per_million: PerMillion(300_000),
+        tail: slow,
+        tail_per_million: PerMillion::NEVER,
+    }
+}
+
+/// Commands of which some take most of a short beat on their way, or on their way back. Most do not: a watch in which every
+/// other read is slow is never complete.
+const UNEVEN: Latency = Latency {
+    usual: Span::milliseconds(1, 15),
+    slow: Span::milliseconds(100, 225),
+    slow_per_million: PerMillion(60_000),
+    tail: Span::milliseconds(100, 225),
+    tail_per_million: PerMillion::NEVER,
+};
+
+/// A lease of a second, a beat of a quarter of it, and the shortest watch that goes with it.
+fn tight_timing() -> Timing {
+    let lease = Duration::from_secs(1);
+    let watch = oarlock_format::watch_min(lease);
+    // A timing is written down in whole milliseconds.
+    let watch = Duration::from_millis(u64::try_from(watch.as_millis()).unwrap_or(u64::MAX) + 1);
+    Timing { beat: lease / 4, lease, watch, ..Timing::DEFAULT }
 }
 
 /// Beats of 200 ms and a lease of a second: ten times as much happens in the same simulated time.

@@ -92,7 +92,9 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
     let ended = world.run_until(scenario.end());
     let found = world.violation().map(|violation| found_of(scenario.seed, &violation.what));
     let found = found.or_else(|| afterwards(&run, ended));
-    report(&run, found)
+    let report = report(&run, found);
+    run.census.close();
+    report
 }
 
 fn found_of(seed: u64, what: &str) -> Found {

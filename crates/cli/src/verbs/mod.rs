@@ -2,7 +2,9 @@
 
 pub mod bench;
 pub mod causes;
+pub mod check;
 pub mod completions;
+pub mod demo;
 pub mod events;
 pub mod evict;
 pub mod format;

@@ -21,7 +21,7 @@ pub struct Slots {
     /// Processes that a slot says are cut off.
     cut_off: RefCell<BTreeSet<LifeKey>>,
     /// The newest generation that a process wrote into its own slot.
-    beaten: RefCell<BTreeMap<LifeKey, u64>>,
+    beaten: RefCell<BTreeMap<(LifeKey, SlotIndex), u64>>,
 }
 
 impl Slots {
@@ -65,7 +65,7 @@ impl Slots {
     fn beat(&self, slot: SlotIndex, execution: &Execution, life: LifeKey) {
         let generation =
             execution.after.as_ref().and_then(|image| stamp_of(image)).map_or(0, |stamp| stamp.generation.0);
-        let newest = self.beaten.borrow_mut().insert(life, generation);
+        let newest = self.beaten.borrow_mut().insert((life, slot), generation);
         if newest.is_some_and(|newest| generation <= newest) {
             let message = format!("{}.{} beats on in slot {slot} from an older state", life.0, life.1);
             self.run.violation("R2", &message);

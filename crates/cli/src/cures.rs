@@ -1,0 +1,67 @@
+//! The cures of what a check finds: one for each code, for people. docs/ERRORS.md is held to them by a test.
+
+use oarlock_engine::check::Code;
+
+const REPAIR: &str = "`oarlock check DEVICE --repair` puts it right, beside running hosts too.";
+const NEWER: &str = "Use the newer version; this one leaves the record as it is.";
+const BY_ITSELF: &str = "Nothing: the hosts take care of it by themselves.";
+
+/// What to do about a finding of this code.
+#[must_use]
+pub const fn cure(code: Code) -> &'static str {
+    match code {
+        Code::Unreadable => {
+            "Look at the device and at the kernel's log: the medium lost the block. Copy what can be read, and replace the device."
+        }
+        Code::InFlux => "Find out who writes to the device beside Oarlock, and stop it; then check again.",
+        Code::Gap => "Nothing. If such blocks become more, find out who writes to the device beside Oarlock.",
+        Code::FirstSpoiled | Code::ShadowSpoiled | Code::ShadowBehind | Code::ShadowAhead => REPAIR,
+        Code::ShadowDiffers => {
+            "`oarlock check DEVICE --repair` writes the shadow anew from the first copy, which is the truth. Find out what wrote two: a copy may have been laid over a part of the device."
+        }
+        Code::ShadowNewer | Code::SlotNewer | Code::MailboxNewer | Code::LockNewer => NEWER,
+        Code::Overwritten => {
+            "Find out who wrote there. If the device is the datastore's still, `oarlock check DEVICE --repair` restores the superblock from its shadow."
+        }
+        Code::BothSpoiled => {
+            "Restore the device from a backup. No program can tell any more where its records stand."
+        }
+        Code::HalfFormatted => "It holds no data: format it again with `oarlock format DEVICE --force`.",
+        Code::OtherDevice => {
+            "Use the original; `oarlock resignature DEVICE` gives the copy a life of its own."
+        }
+        Code::Truncated => {
+            "Give the device its length back: a plain file with `truncate -s SIZE`, a volume by its administrator. Then check again."
+        }
+        Code::Longer => "Nothing. Growing a datastore comes with a later version.",
+        Code::SlotSpoiled | Code::SlotContradicts | Code::SlotOlder => {
+            "`oarlock check DEVICE --repair` frees the slot once it is proved that nobody lives there. A host that does live there holds its I/O meanwhile: stop it, or let it run into its hold time, and repair again."
+        }
+        Code::SlotNamesake => {
+            "Nothing, if it passes: of two, the one in the higher slot leaves. Else give one of the two hosts another name."
+        }
+        Code::SlotBurial | Code::LockLeftover | Code::LockHomeUnlisted => BY_ITSELF,
+        Code::SlotForeignHand => {
+            "The host stops by itself when it meets the image. Find out what wrote there, or whether a copy was laid over the device."
+        }
+        Code::SlotFencer => "Nothing, if the takeover goes on; else `oarlock evict HOST` finishes it.",
+        Code::SlotAsked => "Nothing: the host answers with its next beats. If it is dead, it is taken over.",
+        Code::MailboxSpoiled => {
+            "`oarlock check DEVICE --repair` empties it. It holds hints only; nothing is lost."
+        }
+        Code::MailboxHint => "Nothing: the host ignores the hint and empties the mailbox when it reads it.",
+        Code::LockSpoiled => {
+            "`oarlock check DEVICE --repair` makes the lock unknown, and asks the hosts that may hold it. Until then nobody can take it."
+        }
+        Code::LockNoSuchSlot | Code::LockAstray => {
+            "`oarlock check DEVICE --repair` makes the lock unknown, and asks the hosts that may hold it."
+        }
+        Code::LockTwice => {
+            "`oarlock check DEVICE --repair` keeps the one that is held. Find out whether two users had the lock at once: what it guards may need a look."
+        }
+        Code::LockUnlisted => REPAIR,
+        Code::LockUnknown => {
+            "Nothing, while its possible holders live: they answer within a few beats. `oarlock check DEVICE --repair` asks them again."
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The demonstration: the main job on real processes and a real file, step by step, each with a check that can fail.
+
+mod answers;
+mod cast;
+mod deaths;
+mod delayed;
+mod folder;
+mod news;
+mod opening;
+mod sharing;
+mod stage;
+mod story;
+mod teller;
+
+pub use answers::text;
+pub use story::play;

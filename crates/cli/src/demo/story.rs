@@ -1,0 +1,165 @@
+//! The story: the steps in their order, and what came of them.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::answers;
+use super::cast::Actor;
+use super::news::News;
+use super::stage::{Stage, Trouble};
+use super::{deaths, delayed, opening, sharing};
+use crate::catalogue::Code;
+use crate::failure::Failure;
+
+/// What one step came to.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    /// Its name, which stays.
+    pub name: &'static str,
+    /// Whether all that it checks holds.
+    pub ok: bool,
+    /// How long it took.
+    pub ms: u64,
+    /// What was seen, in a sentence.
+    pub detail: String,
+}
+
+/// The facts of one run.
+#[derive(Debug, Serialize)]
+pub struct Facts {
+    /// Whether every step holds.
+    pub ok: bool,
+    /// How long it all took.
+    pub seconds: f64,
+    /// The steps that were done; after one that does not hold only `leave`.
+    pub steps: Vec<Step>,
+    /// Each false and each unknown answer.
+    pub answers: Vec<News>,
+    /// All other events: fences, takeovers, lapses.
+    pub events: Vec<News>,
+    /// What `oarlock hosts` and `oarlock locks` printed at the end.
+    #[serde(skip)]
+    pub listings: Vec<String>,
+}
+
+/// The hosts, and what they remember from step to step.
+#[derive(Debug, Default)]
+pub struct Plot {
+    /// The hosts that run: name and process.
+    pub hosts: Vec<(&'static str, Actor)>,
+    /// Where the answers to the last questions go.
+    pub listings: Vec<String>,
+}
+
+impl Plot {
+    /// The process of a host.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn host(&self, name: &str) -> Result<Actor, Trouble> {
+        let found = self.hosts.iter().find(|(known, _)| *known == name);
+        found.map(|(_, actor)| *actor).ok_or_else(|| Trouble::Broken(format!("host {name} does not run")))
+    }
+
+    /// A host does not run any more.
+    pub fn gone(&mut self, name: &str) {
+        self.hosts.retain(|(known, _)| *known != name);
+    }
+}
+
+/// What a step does: it checks, and gives a sentence about what it saw.
+type Act = fn(&mut Stage, &mut Plot) -> Result<String, Trouble>;
+
+/// The steps: name, heading, and what is done.
+const STEPS: [(&str, &str, Act); 8] = [
+    ("format", "A datastore in a plain file", opening::format),
+    ("join", "Three hosts join it", opening::join),
+    ("counter", "They fight for one lock; a counter under it loses nothing", sharing::counter),
+    ("shared", "Two share a lock; one who wants it alone waits", sharing::shared),
+    ("killed", "Host c is killed with SIGKILL while it holds two locks", deaths::killed),
+    ("stopped", "Host b is stopped with SIGSTOP while it holds a lock", deaths::stopped),
+    ("delayed", "Host d's device answers late, or never in time", delayed::delayed),
+    ("answers", "Each false and each unknown answer has a cause", answers::step),
+];
+
+/// Plays it all, and clears the stage whatever came of it.
+///
+/// # Errors
+/// Where the stage cannot be set up, or a signal came.
+pub fn play() -> Result<Facts, Failure> {
+    let mut stage = Stage::set_up()?;
+    let mut plot = Plot::default();
+    let mut steps = Vec::new();
+    stage.teller.say(
+        "Oarlock: several hosts share one device with no network among them. This plays the main job on real processes \
+         and a real file, in a folder that is removed at the end.",
+    );
+    let mut interrupted = false;
+    for (name, title, act) in STEPS {
+        match perform(&mut stage, name, title, |stage| act(stage, &mut plot)) {
+            Some(step) => steps.push(step),
+            None => interrupted = true,
+        }
+        if interrupted || steps.last().is_some_and(|step| !step.ok) {
+            break;
+        }
+    }
+    let whole = !interrupted && steps.iter().all(|step| step.ok);
+    let last = perform(&mut stage, "leave", "The hosts leave, and nothing is left behind", |stage| {
+        leave(stage, &mut plot, whole)
+    });
+    steps.extend(last);
+    if interrupted {
+        return Err(Failure::new(Code::Interrupted, "interrupted by a signal; everything was cleared away"));
+    }
+    let ok = steps.iter().all(|step| step.ok);
+    let seconds = (stage.teller.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+    let (answers, events) = std::mem::take(&mut stage.news).into_iter().partition(News::is_answer);
+    Ok(Facts { ok, seconds, steps, answers, events, listings: plot.listings })
+}
+
+/// One step, told as it goes; `None` where a signal cut it short.
+fn perform(
+    stage: &mut Stage,
+    name: &'static str,
+    title: &str,
+    act: impl FnOnce(&mut Stage) -> Result<String, Trouble>,
+) -> Option<Step> {
+    stage.teller.step(title);
+    let begin = Instant::now();
+    let outcome = act(stage);
+    let ms = milliseconds(begin.elapsed());
+    stage.sum_up();
+    let (ok, detail) = match outcome {
+        Ok(detail) => (true, detail),
+        Err(Trouble::Broken(detail)) => (false, detail),
+        Err(Trouble::Interrupted) => return None,
+    };
+    stage.teller.ended(ok, &detail);
+    Some(Step { name, ok, ms, detail })
+}
+
+/// Everybody leaves, and the folder goes. Of hosts that are only cleared away after a failure nothing more is asked.
+fn leave(stage: &mut Stage, plot: &mut Plot, whole: bool) -> Result<String, Trouble> {
+    stage.cast.end_commands();
+    stage.look();
+    let hosts = std::mem::take(&mut plot.hosts);
+    for (_, host) in &hosts {
+        stage.cast.signal(*host, rustix::process::Signal::TERM);
+    }
+    if whole {
+        for (name, host) in &hosts {
+            stage.succeed(*host, super::stage::LIMIT)?;
+            stage.tell(&format!("{name}: left the datastore; its slot is free"));
+        }
+    }
+    stage.look();
+    stage.clear().map_err(Trouble::Broken)?;
+    Ok("no process, no socket, no folder".to_owned())
+}
+
+/// Whole milliseconds.
+pub fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

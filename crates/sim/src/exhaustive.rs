@@ -1,0 +1,156 @@
+//! Every schedule, within bounds, of the engine itself: two hosts, one lock, one crash and one late command.
+//!
+//! Both hosts join, take the lock, count under it and release it. At each submission, execution and reply one of them may
+//! crash; any one command may be executed a moment later, or long after its host gave it up or died; and wherever two
+//! tasks or events are close enough to change places, they may. The bounds say how many of each in one run. All checkers
+//! of the seeded runs watch; at the end the lock must be free to whoever is left.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use oarlock_block::Clock;
+use oarlock_engine::{Host, Want};
+use oarlock_format::HostName;
+
+use crate::census::{Census, Grant, Member};
+use crate::datastore::{Template, parts};
+use crate::member::Run;
+use crate::scenario::{Scenario, Theme, fast_timing, lock_name};
+use crate::user::count_once;
+use crate::{
+    ChoiceKind, Choices, Exploration, Explorer, FaultKind, FaultPlan, HostLife, HostSetup, Limits,
+    Scheduling, TrueTime, World, WorldOptions, checkers,
+};
+
+/// How far one exploration goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Crashes in one run.
+    pub crashes: usize,
+    /// Late commands in one run.
+    pub late: usize,
+    /// Steps out of the order of time in one run.
+    pub out_of_order: usize,
+    /// Runs at most.
+    pub schedules_max: u64,
+}
+
+/// Runs every schedule within the bounds.
+#[must_use]
+pub fn explore(bounds: Bounds) -> Exploration<String> {
+    let limits = Limits {
+        non_default_max: bounds.out_of_order,
+        non_default_max_of: vec![
+            (ChoiceKind::Fault(FaultKind::Crash), bounds.crashes),
+            (ChoiceKind::Fault(FaultKind::LateCommand), bounds.late),
+        ],
+        ..Limits::unbounded(bounds.schedules_max)
+    };
+    Explorer::new(limits).explore(|choices| run_once(bounds, choices))
+}
+
+/// Runs one schedule again, and gives its trace.
+pub fn replay(bounds: Bounds, script: Vec<usize>) -> (Result<(), String>, String) {
+    let run = prepare(bounds, Choices::scripted(script), crate::TRACE_ENTRIES);
+    let outcome = finish(&run);
+    (outcome, run.0.trace(&|_, _| String::new()))
+}
+
+/// Faults and reordering end here; what follows must become good again.
+const FAULTS_END: Duration = Duration::from_millis(600);
+/// A watch, a cut-off and a few beats later everything is over.
+const END: Duration = Duration::from_secs(8);
+
+fn run_once(bounds: Bounds, choices: Choices) -> Result<(), String> {
+    let run = prepare(bounds, choices, 0);
+    let outcome = finish(&run);
+    run.1.census.close();
+    outcome
+}
+
+type Prepared = (World, Rc<Run>, Rc<Cell<u32>>);
+
+fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
+    let timing = fast_timing();
+    let delays = vec![Duration::from_millis(300), Duration::from_secs(5)];
+    let count = |bound: usize| u32::try_from(bound).unwrap_or(u32::MAX);
+    let mut faults = FaultPlan::exhaustive(count(bounds.crashes), count(bounds.late), delays);
+    faults.stop_at = TrueTime::from_start(FAULTS_END);
+    let mut options = WorldOptions::calm(1).with_faults(faults);
+    options.geometry = Template::geometry(2);
+    options.trace_entries = trace_entries;
+    options.scheduling = Scheduling::Interleaved { window: Duration::from_micros(150), alternatives_max: 3 };
+    let world = World::new(options, choices);
+    let template = Template::of(2, timing);
+    template.put(&world);
+    let scenario = Scenario {
+        seed: 1,
+        theme: Theme::Ordinary,
+        hosts: 2,
+        users_per_host: 1,
+        locks: vec![lock_name("lock/0")],
+        timing,
+        faults_for: FAULTS_END,
+        calm_for: END.saturating_sub(FAULTS_END),
+    };
+    let census = Rc::new(Census::default());
+    let run = Rc::new(Run { world: world.handle(), scenario, census, layout: template.layout() });
+    for checker in checkers::all(&run) {
+        world.observe(checker);
+    }
+    let done = Rc::new(Cell::new(0));
+    for number in 0..2_u64 {
+        let life = world.start_life(world.add_host(HostSetup::MEMBER));
+        life.spawn(one_host(Rc::clone(&run), life.clone(), number, Rc::clone(&done)));
+    }
+    (world, run, done)
+}
+
+fn finish((world, run, done): &Prepared) -> Result<(), String> {
+    world.run_until(TrueTime::from_start(END));
+    if let Some(violation) = world.violation() {
+        return Err(violation.what);
+    }
+    let present = (0..2).filter(|host| run.world.present_life(crate::HostIndex(*host)).is_some()).count();
+    let expected = u32::try_from(present).unwrap_or(0);
+    if done.get() < expected {
+        return Err(format!("{present} hosts live at the end, and {} of them had the lock", done.get()));
+    }
+    Ok(())
+}
+
+/// Joins, takes the lock, counts, releases. The second host begins while the first holds the lock.
+async fn one_host(run: Rc<Run>, life: HostLife, number: u64, done: Rc<Cell<u32>>) {
+    let clock = life.clock();
+    clock.sleep_until(clock.now().plus(Duration::from_millis(3 * number))).await;
+    let Ok(name) = HostName::new(&format!("h{number}")) else { return };
+    let host = loop {
+        if let Ok(host) = Host::join(parts(&life), &name, Rc::new(|_| {})).await {
+            break host;
+        }
+        clock.sleep_until(clock.now().plus(run.scenario.timing.beat)).await;
+    };
+    let key = (life.host(), life.life());
+    let member = Member { host: host.clone(), clock: life.clock(), frozen: Cell::new(false) };
+    run.census.joined(key, member);
+    let running = host.clone();
+    life.spawn(async move {
+        running.run().await;
+    });
+    let mut counted = false;
+    while !counted && host.status().state == oarlock_engine::HostState::Live {
+        let deadline = clock.now().plus(END);
+        let Ok(guard) = host.lock(&run.scenario.locks[0], Want::Exclusive, deadline).await else { continue };
+        let grant = Grant { lock: 0, want: Want::Exclusive, life: key, token: guard.token() };
+        let (grant, wrong) = run.census.granted(&run.world, grant);
+        if let Some(wrong) = wrong {
+            run.violation("one owner", &wrong);
+        }
+        counted = count_once(&run, &life, &guard).await;
+        clock.sleep_until(clock.now().plus(Duration::from_millis(2))).await;
+        run.census.released(grant);
+        guard.release().await;
+    }
+    done.set(done.get() + 1);
+}

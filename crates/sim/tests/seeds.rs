@@ -1,0 +1,50 @@
+//! The protocol under every fault: a few hundred seeds here, ten thousand by `oarlock sim`, and small worlds exhaustively.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use oarlock_sim::exhaustive::{Bounds, explore};
+use oarlock_sim::run_seed;
+
+/// Seeds that each `cargo test` runs.
+const SEEDS: u64 = 240;
+
+#[test]
+fn a_few_hundred_seeds_break_no_invariant() {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let acquired = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= SEEDS {
+                        return;
+                    }
+                    let report = run_seed(seed, None, 0);
+                    assert_eq!(report.found, None, "replay: cargo xtask seed {seed}");
+                    acquired.fetch_add(report.acquired, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert!(acquired.into_inner() > SEEDS * 50, "hardly any lock was taken: these runs prove nothing");
+}
+
+#[test]
+fn one_seed_is_one_run() {
+    for seed in [0, 7, 13, 16, 19] {
+        let (first, second) = (run_seed(seed, None, 0), run_seed(seed, None, 0));
+        assert_eq!(first.fingerprint, second.fingerprint, "seed {seed} ran differently the second time");
+    }
+}
+
+#[test]
+fn every_schedule_with_one_crash_or_one_late_command_keeps_one_owner() {
+    for (crashes, late) in [(1, 0), (0, 1)] {
+        let bounds = Bounds { crashes, late, out_of_order: 0, schedules_max: 10_000 };
+        let explored = explore(bounds);
+        assert!(explored.complete && explored.schedules > 30, "{explored:?}");
+        assert_eq!(explored.found, None);
+    }
+}
