@@ -488,9 +488,12 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
         }
     }
     if interested {
-        // Somebody waits: this host lets it go first, and a sticky lock is not retaken for a whole beat (R26).
+        // Somebody waits: this host lets it go first, and a sticky lock is not retaken for a whole beat (R26). Every
+        // waiter looks again within an eighth of a beat, its longest pause, and shall have looked once before this host
+        // asks again: a newcomer's pauses are short, and it would win against all who have waited for long.
         let beat = core.store.timing.beat;
-        let pause = if place.policy.get().sticky { beat } else { core.store.world.jitter(beat / 8) };
+        let look = beat / 8;
+        let pause = if place.policy.get().sticky { beat } else { look + core.store.world.jitter(look) };
         place.polite_until.set(Some(core.store.now().plus(pause)));
     }
     place.holding.set(Holding::None);
