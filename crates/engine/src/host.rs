@@ -342,8 +342,9 @@ impl Host {
             }
         }
         if slot.record.state == SlotState::Free {
-            core.enter(HostState::Left);
+            // First the right to the slot, then the end: once it has ended nobody drives what is left to do.
             core.store.world.cut_off.exit(core.me.slot).await;
+            core.enter(HostState::Left);
         }
     }
 }
