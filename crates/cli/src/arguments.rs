@@ -68,6 +68,8 @@ verbs! {
     Inspect => inspect;
     /// Give a copied datastore a life of its own
     Resignature => resignature;
+    /// Find out from logs why an atomic test and set was false, and what to do
+    Doctor => doctor;
     /// The catalogue: why an atomic test and set can be false, what proves it, what helps
     Causes => causes;
     /// Measure what a device can do

@@ -9,6 +9,7 @@ mod failure;
 mod ground;
 mod guarded;
 mod host_choice;
+mod logs;
 mod own_file;
 mod report;
 mod stop;

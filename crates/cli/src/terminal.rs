@@ -29,6 +29,12 @@ impl Look {
         Look { width: width.clamp(WIDTH_MIN, WIDTH_MAX), colours: terminal && colours_wanted() }
     }
 
+    /// Whether there may be colours.
+    #[must_use]
+    pub fn colours(self) -> bool {
+        self.colours
+    }
+
     /// A heading.
     #[must_use]
     pub fn bold(self, text: &str) -> String {

@@ -5,6 +5,7 @@ pub mod causes;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod evict;
 pub mod format;

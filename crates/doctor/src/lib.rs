@@ -1,0 +1,39 @@
+//! The log doctor: why was the atomic test and set false?
+//!
+//! ```text
+//!  bytes --source--> lines --sieve--> records --dialects--> facts --scene--> incidents --rules--> findings --> report
+//! ```
+//!
+//! Nothing here opens a file, asks for the time or belongs to one operating system: whoever calls gives names and
+//! readers ([`Doctor::read`]), and gets a [`Report`].
+
+pub mod bounds;
+mod civil;
+mod diagnose;
+mod dialect;
+mod doctor;
+mod error;
+mod explain;
+mod fact;
+mod finding;
+mod incident;
+mod ledger;
+mod merge;
+mod names;
+mod plain;
+mod prefix;
+mod record;
+pub mod report;
+mod rule;
+mod scene;
+mod scsi_line;
+mod sieve;
+mod source;
+mod stamp;
+mod text;
+mod timeline;
+
+pub use doctor::Doctor;
+pub use error::DoctorError;
+pub use explain::{Explanation, Field, explain};
+pub use finding::{Evidence, Finding, PutAside, Remedy, Report, Stranger};

@@ -1,0 +1,4 @@
+//! Reports: the same findings for different readers.
+
+pub mod advice;
+pub mod terminal;

@@ -1,0 +1,86 @@
+//! Rules: one cause, one file. A rule looks at an incident and says: proved, and how surely; considered and put aside,
+//! and why; or nothing, where the incident has nothing to do with it.
+//!
+//! What a cause means and what helps is data of the crate `causes`; here is only the proof. A new rule is a file, and a
+//! line in [`RULES`].
+
+mod case;
+mod reservation;
+mod reset_cascade;
+pub mod unsolved;
+
+pub use case::Case;
+
+use oarlock_causes::Cause;
+
+use crate::fact::Fact;
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// The lines fit, and would fit other stories too.
+    Possible,
+    /// The lines show the mechanism at work.
+    Likely,
+    /// The lines leave no other reading.
+    Certain,
+}
+
+impl Confidence {
+    /// The name in JSON and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Possible => "possible",
+            Confidence::Likely => "likely",
+            Confidence::Certain => "certain",
+        }
+    }
+}
+
+/// What a rule found.
+#[derive(Clone, Debug)]
+pub struct Proof<'a> {
+    /// How sure.
+    pub confidence: Confidence,
+    /// The lines that show it, in the order in which they convince.
+    pub lines: Vec<&'a Fact>,
+    /// What these lines show, in one or two sentences.
+    pub because: String,
+    /// What would make it surer.
+    pub collect: Vec<String>,
+}
+
+impl<'a> Proof<'a> {
+    /// A proof by those lines.
+    #[must_use]
+    pub fn new(confidence: Confidence, because: impl Into<String>, lines: Vec<&'a Fact>) -> Proof<'a> {
+        Proof { confidence, lines, because: because.into(), collect: Vec::new() }
+    }
+
+    /// The same, with what would make it surer.
+    #[must_use]
+    pub fn and_collect(mut self, what: impl Into<String>) -> Proof<'a> {
+        self.collect.push(what.into());
+        self
+    }
+}
+
+/// What a rule says of an incident.
+#[derive(Clone, Debug)]
+pub enum Judgement<'a> {
+    /// It holds.
+    Met(Proof<'a>),
+    /// It was worth a thought, and does not hold.
+    Aside(String),
+    /// Nothing here has to do with it.
+    Silent,
+}
+
+/// One cause's proof.
+pub type Rule = for<'a> fn(&Case<'a>) -> Judgement<'a>;
+
+/// Every rule, the earliest links of the chain first: of two causes that are proved alike, the earlier is the cause and
+/// the later follows from it.
+pub const RULES: &[(Cause, Rule)] =
+    &[(Cause::Reservation, reservation::judge), (Cause::ResetCascade, reset_cascade::judge)];

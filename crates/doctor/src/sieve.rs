@@ -1,0 +1,47 @@
+//! The sieve before every parser: one search for the key words of all dialects over a whole chunk. A line without one is
+//! never looked at.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::dialect::Dialects;
+
+/// The search, and what each key word leads to.
+#[derive(Debug)]
+pub struct Sieve {
+    search: AhoCorasick,
+    /// The set of dialects that each key word belongs to, one bit each.
+    masks: Vec<u64>,
+}
+
+impl Sieve {
+    /// The sieve of those dialects. `None` never happens for the words of this crate; a test holds it.
+    #[must_use]
+    pub fn new(dialects: &Dialects) -> Option<Sieve> {
+        let mut words: Vec<&'static str> = Vec::new();
+        let mut masks: Vec<u64> = Vec::new();
+        for (bit, known) in dialects.key_words() {
+            for word in known {
+                match words.iter().position(|seen| seen == word) {
+                    Some(at) => masks[at] |= bit,
+                    None => {
+                        words.push(word);
+                        masks.push(bit);
+                    }
+                }
+            }
+        }
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&words)
+            .ok()?;
+        Some(Sieve { search, masks })
+    }
+
+    /// Where the first key word at or behind `from` begins, and the dialects that it leads to.
+    #[must_use]
+    pub fn next(&self, text: &[u8], from: usize) -> Option<(usize, u64)> {
+        let found = self.search.find(aho_corasick::Input::new(text).range(from..))?;
+        Some((found.start(), self.masks.get(found.pattern().as_usize()).copied().unwrap_or(u64::MAX)))
+    }
+}
