@@ -10,6 +10,7 @@ use crate::ledger::{Input, Ledger};
 use crate::names::Name;
 use crate::rule::{Case, Confidence, Judgement, Proof, RULES, unsolved};
 use crate::scene::Scene;
+use crate::series::Chronicle;
 
 /// What was read, judged.
 #[must_use]
@@ -31,6 +32,7 @@ pub fn diagnose(ledger: &mut Ledger, with_strangers: bool) -> Report {
         report.strangers = ledger.strangers.iter().map(stranger).collect();
     }
     let scene = Scene::set(ledger);
+    report.chronicle = Chronicle::of(&scene);
     let incidents = incident::find(&scene);
     report.incidents =
         incidents.iter().take(FINDINGS_MAX).map(|incident| judge(incident, scene, &inputs)).collect();
@@ -99,6 +101,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         hosts: texts(&incident.hosts),
         first: first.map(|when| when.to_string()),
         last: last.map(|when| when.to_string()),
+        span: first.zip(last),
         events: counted.map(|fact| fact.count).fold(0, u64::saturating_add),
         evidence: proof.lines.iter().take(EVIDENCE_MAX).map(|fact| quote(case, fact, inputs)).collect(),
         explanation: entry.what.to_owned(),

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::series::Chronicle;
+use crate::stamp::Stamp;
+
 /// A line that is quoted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
@@ -64,6 +67,9 @@ pub struct Finding {
     pub first: Option<String>,
     /// The last.
     pub last: Option<String>,
+    /// The same two moments as times that can be drawn.
+    #[serde(skip)]
+    pub(crate) span: Option<(Stamp, Stamp)>,
     /// How many lines belong to it.
     pub events: u64,
     /// The lines that prove it.
@@ -109,4 +115,7 @@ pub struct Report {
     /// The first lines that were not understood; only where they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub strangers: Vec<Stranger>,
+    /// What happened to each host and device, for time lines.
+    #[serde(skip)]
+    pub(crate) chronicle: Chronicle,
 }

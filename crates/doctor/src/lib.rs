@@ -27,6 +27,7 @@ pub mod report;
 mod rule;
 mod scene;
 mod scsi_line;
+mod series;
 mod sieve;
 mod source;
 mod stamp;

@@ -50,6 +50,13 @@ fn join(known: &mut Finding, other: Finding) {
     add(&mut known.collect_next, other.collect_next);
     known.first = known.first.take().min(other.first);
     known.last = known.last.take().max(other.last);
+    known.span = match (known.span, other.span) {
+        (Some((first, last)), Some((from, to))) if first.axis == from.axis && last.axis == to.axis => Some((
+            if from.micros < first.micros { from } else { first },
+            if to.micros > last.micros { to } else { last },
+        )),
+        (known, other) => known.or(other),
+    };
     known.events = known.events.saturating_add(other.events);
     for evidence in other.evidence {
         if known.evidence.len() < EVIDENCE_MAX && !known.evidence.contains(&evidence) {
