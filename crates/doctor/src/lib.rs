@@ -16,6 +16,7 @@ mod error;
 mod explain;
 mod fact;
 mod finding;
+mod image_line;
 mod incident;
 mod ledger;
 mod merge;
@@ -30,6 +31,7 @@ mod scsi_line;
 mod sieve;
 mod source;
 mod stamp;
+mod subject;
 mod text;
 mod timeline;
 

@@ -1,0 +1,64 @@
+//! sg3_utils in a terminal: commands that a person typed, and what they answered.
+
+use super::{Dialect, Reading};
+use crate::fact::{Command, DeviceStatus, Kind, Opcode, Sense};
+use crate::ledger::{Draft, Ledger};
+use crate::record::Record;
+use crate::text::{after, holds, word};
+
+/// A session in a terminal.
+#[derive(Debug, Default)]
+pub struct SgUtils {
+    /// The last command's device.
+    device: Option<String>,
+    /// Whether the last answer was told already: some versions say it twice.
+    told: bool,
+}
+
+impl Dialect for SgUtils {
+    fn name(&self) -> &'static str {
+        "sg3_utils"
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        vec![
+            "sg_compare_and_write",
+            "COMPARE AND WRITE",
+            "Compare and write",
+            "Miscompare at byte offset",
+            "iscompare during verify operation",
+            "Info fld=",
+        ]
+    }
+
+    fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+        let body = record.body();
+        if body.contains("sg_compare_and_write --") || body.contains("sg_compare_and_write -") {
+            let device = after(body, " /dev/").map(word);
+            self.device = device.map(str::to_owned);
+            self.told = false;
+            return Reading::UNDERSTOOD;
+        }
+        let of_linux = body.contains("Add. Sense") || body.contains("TARGET") || body.contains("CAM status");
+        let key = holds(body, "sense key: miscompare") || body.contains("Miscompare at byte offset");
+        if key && !of_linux {
+            if !std::mem::replace(&mut self.told, true) || self.device.is_none() {
+                let command = Command {
+                    opcode: Some(Opcode::COMPARE_AND_WRITE),
+                    device: Some(DeviceStatus::CHECK_CONDITION),
+                    sense: Some(Sense::MISCOMPARE),
+                    ..Command::default()
+                };
+                let device = self.device.as_deref();
+                ledger.note(record, Draft { device, ..Draft::of(Kind::Command(command)) });
+            }
+            return Reading::UNDERSTOOD;
+        }
+        let rest = ["Additional sense", "Info fld", "SCSI COMPARE AND WRITE failed"];
+        if rest.iter().any(|part| body.contains(part)) { Reading::UNDERSTOOD } else { Reading::Stranger }
+    }
+
+    fn end(&mut self, _ledger: &mut Ledger) {
+        *self = SgUtils::default();
+    }
+}
