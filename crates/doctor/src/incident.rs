@@ -63,13 +63,16 @@ pub fn weight(fact: &Fact) -> Weight {
             Weight::Trigger
         }
         Kind::Space(SpaceEvent::Warning) => Weight::Trouble,
-        Kind::ReservationConflicts | Kind::Snapshot | Kind::AdapterFault | Kind::Oarlock(_) => {
-            Weight::Trigger
-        }
+        Kind::ReservationConflicts
+        | Kind::Snapshot
+        | Kind::OwnImage
+        | Kind::AdapterFault
+        | Kind::Oarlock(_) => Weight::Trigger,
         Kind::Medium => Weight::Trouble,
         Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy) => Weight::Context,
         Kind::Cluster(_) => Weight::Trigger,
-        Kind::Slot(_) | Kind::LockDump(_) | Kind::Queue(_) | Kind::Support(Support::No) => Weight::Context,
+        Kind::Queue(_) => Weight::Trouble,
+        Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
         Kind::Path(_) | Kind::Version(_) | Kind::Latency { .. } | Kind::Restart => Weight::Context,
     }
 }
@@ -224,6 +227,8 @@ impl<'a> Incident<'a> {
             let of_weight = self.facts.iter().filter(move |fact| weight(fact) == wanted);
             of_weight.map(|fact| fact.count).fold(0, u64::saturating_add)
         };
-        weigh(Weight::Trigger) > 0 || weigh(Weight::Trouble) >= TROUBLES_MIN
+        // A gateway that loses its lock once had a reason; one that loses it again and again fights.
+        let lost = self.facts.iter().filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost)).count();
+        weigh(Weight::Trigger) > 0 || lost >= 2 || weigh(Weight::Trouble) >= TROUBLES_MIN
     }
 }

@@ -7,6 +7,7 @@
 //! Nothing here opens a file, asks for the time or belongs to one operating system: whoever calls gives names and
 //! readers ([`Doctor::read`]), and gets a [`Report`].
 
+mod advisory;
 pub mod bounds;
 mod civil;
 mod diagnose;

@@ -6,11 +6,17 @@ use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::text::{after, holds, word};
 
+/// Commands of one session.
+const COMMANDS_MAX: usize = 1_000;
+
 /// A session in a terminal.
 #[derive(Debug, Default)]
 pub struct SgUtils {
     /// The last command's device.
     device: Option<String>,
+    /// The last command, and those before it that were answered without a word: they had swapped.
+    command: Option<String>,
+    swapped: Vec<String>,
     /// Whether the last answer was told already: some versions say it twice.
     told: bool,
 }
@@ -34,6 +40,12 @@ impl Dialect for SgUtils {
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
         if body.contains("sg_compare_and_write --") || body.contains("sg_compare_and_write -") {
+            if let Some(done) = self.command.take().filter(|_| !self.told)
+                && self.swapped.len() < COMMANDS_MAX
+            {
+                self.swapped.push(done);
+            }
+            self.command = body.find("sg_compare_and_write").map(|at| body[at..].trim().to_owned());
             let device = after(body, " /dev/").map(word);
             self.device = device.map(str::to_owned);
             self.told = false;
@@ -50,6 +62,10 @@ impl Dialect for SgUtils {
                     ..Command::default()
                 };
                 let device = self.device.as_deref();
+                // The same command had swapped before: what stands there is what it wrote.
+                if self.command.as_ref().is_some_and(|command| self.swapped.contains(command)) {
+                    ledger.note(record, Draft { device, ..Draft::of(Kind::OwnImage) });
+                }
                 ledger.note(record, Draft { device, ..Draft::of(Kind::Command(command)) });
             }
             return Reading::UNDERSTOOD;

@@ -151,10 +151,11 @@ impl NvmeStatus {
         (self.kind, self.code) == (2, 0x85)
     }
 
-    /// A fused pair that was split.
+    /// A fused pair that was split. Code 09h is no proof of that: it is the usual answer to the second half of a pair whose
+    /// first half compared unequal.
     #[must_use]
     pub fn is_split_fuse(self) -> bool {
-        self.kind == 0 && matches!(self.code, 0x09 | 0x0a)
+        (self.kind, self.code) == (0, 0x0a)
     }
 
     /// What it means.
