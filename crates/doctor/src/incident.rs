@@ -7,8 +7,8 @@
 //! ```
 
 use crate::fact::{
-    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, Opcode, Outcome,
-    PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
+    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
+    Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
 use crate::names::Name;
 use crate::scene::{Scene, near};
@@ -51,6 +51,8 @@ pub fn weight(fact: &Fact) -> Weight {
             HeartbeatStep::Reclaimed | HeartbeatStep::Restored => Weight::Trouble,
             _ => Weight::Trigger,
         },
+        // To ask whether an owner lives is everyday; the answer may be an incident.
+        Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
         Kind::Slot(image) if !image.state.is_sound() => Weight::Trigger,
         Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) => Weight::Trigger,

@@ -42,14 +42,15 @@ const CASES: [(&str, Expected); 20] = [
 
 fn diagnose(path: &Path) -> Report {
     let mut doctor = Doctor::new();
-    let mut file = File::open(path).unwrap();
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let mut file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     doctor.read(&name, &mut file, &mut |_| {});
     doctor.judge()
 }
 
 fn log_of(folder: &Path, case: &str) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().filter_map(Result::ok).map(|entry| entry.path());
+    let entries =
+        std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     let mut logs = entries.filter(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name.starts_with(&format!("{case}-")) && name.ends_with(".log")

@@ -1,7 +1,7 @@
 //! Hex dumps (`hexdump -C`, `xxd`) of VMFS: slots of the heartbeat region, and lock records.
 
 use super::{Dialect, Reading};
-use crate::fact::{Fact, Kind, LockKind, LockRecord, SlotImage, SlotState, Uuid};
+use crate::fact::{Kind, LockKind, LockRecord, SlotImage, SlotState, Uuid};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::text::hex;
@@ -212,10 +212,4 @@ fn row(line: &str) -> Option<(u64, [u8; 16])> {
 fn address_alone(line: &str) -> Option<u64> {
     let digits = line.len() >= 6 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
     digits.then(|| hex(line))?
-}
-
-/// Whether a fact is a slot of a dump.
-#[must_use]
-pub fn is_slot(fact: &Fact) -> bool {
-    matches!(fact.kind, Kind::Slot(_))
 }
