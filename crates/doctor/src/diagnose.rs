@@ -49,6 +49,14 @@ fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> 
     let case = Case { incident, scene };
     let mut met: Vec<(Cause, Proof<'a>)> = Vec::new();
     let mut considered = Vec::new();
+    // A host that names its own cause has read the block; nobody knows better.
+    for &cause in Cause::ALL.iter().filter(|cause| **cause != Cause::CannotTell) {
+        let lines = case.all(|fact| fact.kind == Kind::Oarlock(cause));
+        if !lines.is_empty() {
+            let because = "An Oarlock host read the block after the answer, and names the cause itself.";
+            met.push((cause, Proof::new(Confidence::Certain, because, lines)));
+        }
+    }
     for &(cause, rule) in RULES {
         match rule(&case) {
             Judgement::Met(proof) => met.push((cause, proof)),

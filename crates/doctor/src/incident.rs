@@ -7,8 +7,8 @@
 //! ```
 
 use crate::fact::{
-    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, Opcode, Outcome,
-    PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
+    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
+    Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
 use crate::names::Name;
 use crate::scene::{Scene, near};
@@ -51,6 +51,8 @@ pub fn weight(fact: &Fact) -> Weight {
             HeartbeatStep::Reclaimed | HeartbeatStep::Restored => Weight::Trouble,
             _ => Weight::Trigger,
         },
+        // To ask whether an owner lives is everyday; the answer may be an incident.
+        Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
         Kind::Slot(image) if !image.state.is_sound() => Weight::Trigger,
         Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) => Weight::Trigger,
@@ -63,13 +65,16 @@ pub fn weight(fact: &Fact) -> Weight {
             Weight::Trigger
         }
         Kind::Space(SpaceEvent::Warning) => Weight::Trouble,
-        Kind::ReservationConflicts | Kind::Snapshot | Kind::AdapterFault | Kind::Oarlock(_) => {
-            Weight::Trigger
-        }
+        Kind::ReservationConflicts
+        | Kind::Snapshot
+        | Kind::OwnImage
+        | Kind::AdapterFault
+        | Kind::Oarlock(_) => Weight::Trigger,
         Kind::Medium => Weight::Trouble,
         Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy) => Weight::Context,
         Kind::Cluster(_) => Weight::Trigger,
-        Kind::Slot(_) | Kind::LockDump(_) | Kind::Queue(_) | Kind::Support(Support::No) => Weight::Context,
+        Kind::Queue(_) => Weight::Trouble,
+        Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
         Kind::Path(_) | Kind::Version(_) | Kind::Latency { .. } | Kind::Restart => Weight::Context,
     }
 }
@@ -224,6 +229,8 @@ impl<'a> Incident<'a> {
             let of_weight = self.facts.iter().filter(move |fact| weight(fact) == wanted);
             of_weight.map(|fact| fact.count).fold(0, u64::saturating_add)
         };
-        weigh(Weight::Trigger) > 0 || weigh(Weight::Trouble) >= TROUBLES_MIN
+        // A gateway that loses its lock once had a reason; one that loses it again and again fights.
+        let lost = self.facts.iter().filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost)).count();
+        weigh(Weight::Trigger) > 0 || lost >= 2 || weigh(Weight::Trouble) >= TROUBLES_MIN
     }
 }

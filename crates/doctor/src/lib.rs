@@ -7,6 +7,7 @@
 //! Nothing here opens a file, asks for the time or belongs to one operating system: whoever calls gives names and
 //! readers ([`Doctor::read`]), and gets a [`Report`].
 
+mod advisory;
 pub mod bounds;
 mod civil;
 mod diagnose;
@@ -16,6 +17,7 @@ mod error;
 mod explain;
 mod fact;
 mod finding;
+mod image_line;
 mod incident;
 mod ledger;
 mod merge;
@@ -31,6 +33,7 @@ mod series;
 mod sieve;
 mod source;
 mod stamp;
+mod subject;
 mod text;
 mod timeline;
 

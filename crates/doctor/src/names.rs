@@ -37,12 +37,6 @@ impl Names {
     pub fn text(&self, name: Name) -> &str {
         self.texts.get(name.0 as usize).map_or("", |text| text)
     }
-
-    /// The number of a name that was seen before.
-    #[must_use]
-    pub fn find(&self, text: &str) -> Option<Name> {
-        self.index.get(text).copied()
-    }
 }
 
 #[cfg(test)]

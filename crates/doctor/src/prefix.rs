@@ -61,10 +61,13 @@ fn priority(prefix: &mut Prefix) {
 /// `In(182) `: severity and facility of ESXi 8.
 fn severity(prefix: &mut Prefix) {
     let bytes = prefix.body.as_bytes();
-    if bytes.len() > 4 && bytes[2] == b'(' && bytes[0].is_ascii_uppercase() && bytes[1].is_ascii_lowercase() {
-        if let Some(end) = prefix.body.find(") ").filter(|&end| end < 8) {
-            prefix.body = prefix.body[end + 2..].trim_start();
-        }
+    if bytes.len() > 4
+        && bytes[2] == b'('
+        && bytes[0].is_ascii_uppercase()
+        && bytes[1].is_ascii_lowercase()
+        && let Some(end) = prefix.body.find(") ").filter(|&end| end < 8)
+    {
+        prefix.body = prefix.body[end + 2..].trim_start();
     }
 }
 
@@ -306,7 +309,7 @@ fn is_program(name: &str) -> bool {
 fn is_host(word: &str) -> bool {
     !word.is_empty()
         && word.len() <= 253
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:<>".contains(&byte))
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:<>".contains(&byte))
         && !word.ends_with(':')
         && !word.starts_with("cpu")
 }

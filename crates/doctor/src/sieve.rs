@@ -21,7 +21,7 @@ impl Sieve {
         let mut masks: Vec<u64> = Vec::new();
         for (bit, known) in dialects.key_words() {
             for word in known {
-                match words.iter().position(|seen| seen == word) {
+                match words.iter().position(|seen| *seen == word) {
                     Some(at) => masks[at] |= bit,
                     None => {
                         words.push(word);
@@ -30,8 +30,16 @@ impl Sieve {
                 }
             }
         }
+        // The longest word is found, and stands for those within it too.
+        let masks = words
+            .iter()
+            .map(|long| {
+                let within = words.iter().zip(&masks).filter(|(word, _)| long.contains(**word));
+                within.fold(0, |mask, (_, more)| mask | more)
+            })
+            .collect();
         let search = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
+            .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(AhoCorasickKind::DFA))
             .build(&words)
             .ok()?;

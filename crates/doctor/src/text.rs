@@ -53,12 +53,6 @@ pub fn decimal(text: &str) -> Option<u64> {
     text[..end].parse().ok()
 }
 
-/// The number behind the first `mark`, blanks skipped.
-#[must_use]
-pub fn number_after(text: &str, mark: &str) -> Option<u64> {
-    number(after(text, mark)?.trim_start_matches([' ', ':', '=']))
-}
-
 /// Whether a text holds another, letters of either case: for messages whose spelling changed over the years.
 #[must_use]
 pub fn holds(text: &str, part: &str) -> bool {
@@ -81,7 +75,6 @@ mod tests {
         assert_eq!(number("0x89,"), Some(0x89));
         assert_eq!(number("42ms"), Some(42));
         assert_eq!(number("x"), None);
-        assert_eq!(number_after("gen: 53, mode", "gen"), Some(53));
         assert_eq!(number("99999999999999999999999"), None);
     }
 

@@ -16,8 +16,8 @@ impl Dialect for EsxCommand {
         "VMware: failed commands"
     }
 
-    fn words(&self) -> &'static [&'static str] {
-        &["H:0x", "H:0\u{d7}", "D:0x", "Failed:", "last error status from device", " status = "]
+    fn words(&self) -> Vec<&'static str> {
+        vec!["H:0x", "H:0\u{d7}", "D:0x", "Failed:", "last error status from device", " status = "]
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {

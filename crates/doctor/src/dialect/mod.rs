@@ -3,7 +3,26 @@
 //! A dialect names the key words that its lines hold. The sieve finds lines by them; the dialect reads the line and notes
 //! facts. A new dialect is a file, and a line in [`Dialects::all`].
 
+mod cluster;
+mod dump;
 mod esx_command;
+mod esx_fabric;
+mod esx_fields;
+mod esx_heartbeat;
+mod esx_latency;
+mod esx_lock;
+mod esx_path;
+mod esx_task;
+mod esx_volume;
+mod esxtop;
+mod gateway;
+mod linux_path;
+mod linux_scsi;
+mod lio;
+mod oarlock;
+pub mod phrase;
+mod sg_utils;
+mod versions;
 
 use crate::ledger::Ledger;
 use crate::record::Record;
@@ -33,7 +52,7 @@ pub trait Dialect {
     fn name(&self) -> &'static str;
 
     /// Words of which each of its lines holds at least one, exactly as they are spelt there.
-    fn words(&self) -> &'static [&'static str];
+    fn words(&self) -> Vec<&'static str>;
 
     /// Reads a record, and notes what it says.
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading;
@@ -54,11 +73,31 @@ impl Dialects {
     /// All that are known, at most 64.
     #[must_use]
     pub fn all() -> Dialects {
-        Dialects(vec![Box::new(esx_command::EsxCommand)])
+        Dialects(vec![
+            Box::new(esx_command::EsxCommand),
+            Box::new(esx_heartbeat::EsxHeartbeat),
+            Box::new(esx_lock::EsxLock),
+            Box::new(esx_latency::EsxLatency),
+            Box::new(esx_task::BOOK),
+            Box::new(esx_path::BOOK),
+            Box::new(esx_fabric::BOOK),
+            Box::new(esx_volume::BOOK),
+            Box::new(linux_path::BOOK),
+            Box::new(lio::BOOK),
+            Box::new(gateway::BOOK),
+            Box::new(cluster::BOOK),
+            Box::new(linux_scsi::LinuxScsi),
+            Box::new(sg_utils::SgUtils::default()),
+            Box::new(dump::Dump::default()),
+            Box::new(esxtop::Esxtop::default()),
+            Box::new(esx_fields::EsxFields::default()),
+            Box::new(versions::Versions),
+            Box::new(oarlock::OarlockEvents),
+        ])
     }
 
     /// The bit of each dialect, and its words.
-    pub fn key_words(&self) -> impl Iterator<Item = (u64, &'static [&'static str])> {
+    pub fn key_words(&self) -> impl Iterator<Item = (u64, Vec<&'static str>)> {
         self.0.iter().enumerate().map(|(index, dialect)| (1 << index, dialect.words()))
     }
 

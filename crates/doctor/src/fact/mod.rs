@@ -116,6 +116,8 @@ pub enum Kind {
     AdapterFault,
     /// A lock manager or a cluster stack other than VMFS.
     Cluster(ClusterStep),
+    /// A writer met an image that it had itself put there.
+    OwnImage,
     /// An event of an Oarlock host, which names its own cause.
     Oarlock(oarlock_causes::Cause),
     /// The host started, stopped or crashed.

@@ -7,16 +7,10 @@
 pub struct HostStatus(pub u16);
 
 impl HostStatus {
-    /// Nothing went wrong on the way.
-    pub const OK: HostStatus = HostStatus(0);
-    /// The path is gone.
-    pub const NO_CONNECT: HostStatus = HostStatus(1);
     /// The driver could not send it.
     pub const BUS_BUSY: HostStatus = HostStatus(2);
     /// No answer in time.
     pub const TIMEOUT: HostStatus = HostStatus(3);
-    /// The host gave the command up.
-    pub const ABORT: HostStatus = HostStatus(5);
     /// The device was reset while the command was out.
     pub const RESET: HostStatus = HostStatus(8);
     /// Sources disagree: see [`HostStatus::reading`].
@@ -26,12 +20,6 @@ impl HostStatus {
     #[must_use]
     pub fn leaves_the_command_open(self) -> bool {
         matches!(self.0, 0x3 | 0x5 | 0x7 | 0x8 | 0xb | 0xc | 0xd | 0xe)
-    }
-
-    /// Whether it tells of a path.
-    #[must_use]
-    pub fn is_of_a_path(self) -> bool {
-        matches!(self.0, 0x1 | 0x2 | 0xc | 0xd | 0xe)
     }
 
     /// What it means, in every reading that public sources give.
@@ -151,10 +139,11 @@ impl NvmeStatus {
         (self.kind, self.code) == (2, 0x85)
     }
 
-    /// A fused pair that was split.
+    /// A fused pair that was split. Code 09h is no proof of that: it is the usual answer to the second half of a pair whose
+    /// first half compared unequal.
     #[must_use]
     pub fn is_split_fuse(self) -> bool {
-        self.kind == 0 && matches!(self.code, 0x09 | 0x0a)
+        (self.kind, self.code) == (0, 0x0a)
     }
 
     /// What it means.

@@ -1,9 +1,26 @@
 //! A case: one incident, with the questions that rules ask of it.
 
-use crate::fact::{Command, Fact, Heartbeat, HostStatus, Kind, Lock};
+use crate::fact::{ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, Uuid};
 use crate::incident::Incident;
 use crate::names::Name;
 use crate::scene::{Scene, before, near, same_host};
+
+/// What lies just before: a heartbeat is given up after 8 seconds, and reclaimed or lost within 16 (KB320840); a path
+/// takes up to a minute to be called dead.
+pub const JUST_BEFORE_US: i64 = 60_000_000;
+
+/// What kind of record an ATS was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A heartbeat slot: its host's own.
+    Slot,
+    /// A lock record: everybody's.
+    Lock,
+    /// Both are talked about.
+    Both,
+    /// The lines do not say.
+    Unknown,
+}
 
 /// One incident before the rules.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +69,57 @@ impl<'a> Case<'a> {
         self.commands(|command| command.is_ats() && command.unanswered())
     }
 
+    /// ATS that failed in any way, and heartbeats and locks in trouble: what a cause must explain to matter.
+    #[must_use]
+    pub fn stakes(&self) -> Vec<&'a Fact> {
+        self.all(|fact| match &fact.kind {
+            Kind::Command(command) => command.is_ats(),
+            Kind::Heartbeat(heartbeat) => {
+                !matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored)
+            }
+            Kind::Lock(_) => true,
+            Kind::Cluster(step) => !matches!(step, ClusterStep::Healthy | ClusterStep::Busy),
+            _ => false,
+        })
+    }
+
+    /// What the incident's ATS were about, as far as the lines around them tell: the first split of every diagnosis.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        let slot = self.heartbeats(|_| true);
+        let lock = self.locks(|_| true);
+        match (slot.is_empty(), lock.is_empty()) {
+            (false, true) => Record::Slot,
+            (true, false) => Record::Lock,
+            (false, false) => Record::Both,
+            (true, true) => Record::Unknown,
+        }
+    }
+
+    /// The ids by which hosts name themselves in their own heartbeats.
+    #[must_use]
+    pub fn own_ids(&self, host: Option<Name>) -> Vec<Uuid> {
+        let own = |fact: &Fact| match &fact.kind {
+            // A host waits for, and reclaims, its own slot.
+            Kind::Heartbeat(heartbeat) if heartbeat.step != HeartbeatStep::Corrupt && fact.host == host => {
+                heartbeat.slot.and_then(|slot| slot.owner)
+            }
+            _ => None,
+        };
+        self.scene.facts.iter().filter_map(own).collect()
+    }
+
+    /// The facts among `causes` before or at which a stake begins within `window_us`: without one, a cause has no victim.
+    #[must_use]
+    pub fn followed_by(&self, causes: &[&'a Fact], stakes: &[&Fact], window_us: i64) -> Vec<&'a Fact> {
+        let follows = |cause: &&Fact| {
+            stakes.iter().any(|stake| {
+                same_host_or_shared(cause, stake) && !before(stake, cause) && near(cause, stake, window_us)
+            })
+        };
+        causes.iter().copied().filter(|cause| follows(cause)).collect()
+    }
+
     /// The first fact of `others` that stands before `fact`, on the same host, within `window_us`.
     #[must_use]
     pub fn just_before(&self, fact: &Fact, others: &[&'a Fact], window_us: i64) -> Option<&'a Fact> {
@@ -87,4 +155,10 @@ pub fn was_reset(command: &Command) -> bool {
 #[must_use]
 pub fn total(facts: &[&Fact]) -> u64 {
     facts.iter().map(|fact| fact.count).fold(0, u64::saturating_add)
+}
+
+/// Whether a cause can have that victim: of one host, or of what hosts share.
+fn same_host_or_shared(cause: &Fact, stake: &Fact) -> bool {
+    same_host(cause, stake)
+        || matches!(cause.kind, Kind::Target(_) | Kind::Gateway(_) | Kind::Fabric(_) | Kind::Task { .. })
 }

@@ -4,9 +4,31 @@
 //! What a cause means and what helps is data of the crate `causes`; here is only the proof. A new rule is a file, and a
 //! line in [`RULES`].
 
+mod array_fault;
+mod array_full;
+mod array_load;
+mod ats_unsupported;
 mod case;
+mod contention;
+mod corrupt_block;
+mod delayed_own_write;
+mod device_fault;
+mod fabric_congestion;
+mod fenced;
+mod foreign_block;
+mod gateway_fault;
+mod hba_fault;
+mod known_advisory;
+mod lock_mode_mixed;
+mod path_fault;
+mod paths_disagree;
+mod queue_depth;
 mod reservation;
 mod reset_cascade;
+mod rollback;
+mod slow_storage;
+mod snapshot_signature;
+mod stale_cache;
 pub mod unsolved;
 
 pub use case::Case;
@@ -82,5 +104,29 @@ pub type Rule = for<'a> fn(&Case<'a>) -> Judgement<'a>;
 
 /// Every rule, the earliest links of the chain first: of two causes that are proved alike, the earlier is the cause and
 /// the later follows from it.
-pub const RULES: &[(Cause, Rule)] =
-    &[(Cause::Reservation, reservation::judge), (Cause::ResetCascade, reset_cascade::judge)];
+pub const RULES: &[(Cause, Rule)] = &[
+    (Cause::CorruptBlock, corrupt_block::judge),
+    (Cause::ForeignBlock, foreign_block::judge),
+    (Cause::Rollback, rollback::judge),
+    (Cause::ArrayFull, array_full::judge),
+    (Cause::Reservation, reservation::judge),
+    (Cause::AtsUnsupported, ats_unsupported::judge),
+    (Cause::SnapshotSignature, snapshot_signature::judge),
+    (Cause::GatewayFault, gateway_fault::judge),
+    (Cause::ArrayFault, array_fault::judge),
+    (Cause::HbaFault, hba_fault::judge),
+    (Cause::DeviceFault, device_fault::judge),
+    (Cause::FabricCongestion, fabric_congestion::judge),
+    (Cause::PathFault, path_fault::judge),
+    (Cause::PathsDisagree, paths_disagree::judge),
+    (Cause::ArrayLoad, array_load::judge),
+    (Cause::QueueDepth, queue_depth::judge),
+    (Cause::SlowStorage, slow_storage::judge),
+    (Cause::Fenced, fenced::judge),
+    (Cause::StaleCache, stale_cache::judge),
+    (Cause::LockModeMixed, lock_mode_mixed::judge),
+    (Cause::DelayedOwnWrite, delayed_own_write::judge),
+    (Cause::ResetCascade, reset_cascade::judge),
+    (Cause::Contention, contention::judge),
+    (Cause::KnownAdvisory, known_advisory::judge),
+];

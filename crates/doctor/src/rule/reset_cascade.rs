@@ -2,7 +2,6 @@
 
 use super::case::{Case, total, was_reset};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::Command;
 use crate::scene::{before, near, same_host};
 
 /// The storm comes about a second after its trigger; heartbeats wait up to eight.
@@ -41,10 +40,4 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         Proof::new(Confidence::Likely, because, lines)
             .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters."),
     )
-}
-
-/// Whether a command is a victim of a reset rather than a cause.
-#[must_use]
-pub fn is_victim(command: &Command) -> bool {
-    was_reset(command)
 }

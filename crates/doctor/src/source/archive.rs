@@ -33,10 +33,12 @@ fn checksum_fits(block: &[u8]) -> bool {
 /// A number in octal, or in base 256 where the first bit is set (GNU).
 fn octal(field: &[u8]) -> Option<u64> {
     if let Some(&first) = field.first().filter(|&&first| first & 0x80 != 0) {
-        let rest = field[1..].iter().map(|&byte| u64::from(byte));
-        let start = u64::from(first & 0x7f);
-        return rest
-            .fold(Some(start), |sum, byte| sum.filter(|&sum| sum < 1 << 48).map(|sum| sum << 8 | byte));
+        // More than 48 bits of size is no log.
+        let mut size = u64::from(first & 0x7f);
+        for &byte in &field[1..] {
+            size = if size < 1 << 48 { size << 8 | u64::from(byte) } else { return None };
+        }
+        return Some(size);
     }
     let digits: Vec<u8> = field.iter().copied().filter(|byte| !matches!(byte, b' ' | 0)).collect();
     let text = std::str::from_utf8(&digits).ok()?;

@@ -9,5 +9,4 @@ mod origin;
 mod sniff;
 mod utf16;
 
-pub use origin::host_of;
 pub use sniff::Intake;

@@ -1,0 +1,46 @@
+//! Gateways and targets in user space: tcmu-runner, Ceph clients, SPDK, SCST, tgt, ctld.
+
+use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
+use crate::fact::GatewayStep::{Blocklisted, LockAcquired, LockLost, Shutdown};
+use crate::fact::TargetStep::{BackendError, FusedSplit, Miscompare, SessionLost, SlowBackend};
+use crate::fact::TaskKind::{Abort, DeviceReset};
+use crate::fact::TaskOutcome::{Failed, Issued};
+
+pub const BOOK: PhraseBook = PhraseBook { name: "gateways and targets in user space", phrases: PHRASES };
+
+const PHRASES: &[Phrase] = &[
+    // tcmu-runner, and librbd below it
+    phrase("cquired exclusive lock", Means::Gateway(LockAcquired)),
+    phrase("Async lock drop", Means::Gateway(LockLost)),
+    phrase("exclusive lock lost", Means::Gateway(LockLost)),
+    phrase("lost exclusive lock", Means::Gateway(LockLost)),
+    phrase("Lock acquired by", Means::Gateway(LockLost)),
+    phrase("blacklisted", Means::Gateway(Blocklisted)),
+    phrase("blocklisted", Means::Gateway(Blocklisted)),
+    phrase("ESHUTDOWN", Means::Gateway(Shutdown)),
+    phrase("Cannot send after transport endpoint shutdown", Means::Gateway(Shutdown)),
+    beside("tcmu", &["imed out"], Means::Target(SlowBackend)),
+    phrase("slow requests are blocked", Means::Target(SlowBackend)),
+    phrase("slow ops", Means::Target(SlowBackend)),
+    // SPDK
+    phrase("failing first of fused commands", Means::Target(FusedSplit)),
+    phrase("Expected first of fused commands", Means::Target(FusedSplit)),
+    phrase("failing second of fused commands", Means::Target(FusedSplit)),
+    phrase("nvmf_ctrlr_process_io_fused_cmd", Means::Nothing),
+    phrase("nvmf_ctrlr_process_io_cmd", Means::Nothing),
+    phrase("nvmf_ctrlr_keep_alive_poll", Means::Target(SessionLost)),
+    beside("spdk", &["ABORT", "not supported"], Means::Task(Abort, Failed)),
+    beside("iscsi.c", &["ABORT TASK", "not support"], Means::Task(Abort, Failed)),
+    phrase("bdev_nvme_abort", Means::Task(Abort, Issued)),
+    // SCST, tgt, FreeBSD's ctld
+    beside("scst", &["iscompare"], Means::Target(Miscompare)),
+    beside("scst", &["TM fn", "ABORT"], Means::Task(Abort, Issued)),
+    beside("scst", &["TM fn", "RESET"], Means::Task(DeviceReset, Issued)),
+    beside("scst", &["stuck"], Means::Target(SlowBackend)),
+    beside("tgtd:", &["abort_cmd"], Means::Task(Abort, Issued)),
+    beside("tgtd:", &["io error"], Means::Target(BackendError)),
+    beside("tgtd:", &["connection closed"], Means::Target(SessionLost)),
+    phrase("no ping reply (NOP-Out) after", Means::Target(SessionLost)),
+    beside("ctl_datamove", &["aborted"], Means::Task(Abort, Issued)),
+    beside("COMPARE AND WRITE", &["CAM status", "iscompare"], Means::Target(Miscompare)),
+];

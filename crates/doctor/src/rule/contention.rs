@@ -1,0 +1,76 @@
+//! `contention`: another host that lives holds, or won, the record.
+
+use super::case::{Case, JUST_BEFORE_US};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, Kind, LockKind, LockRecord, LockStep, Uuid};
+use crate::scene::near;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let held = case.locks(|lock| lock.step == LockStep::NotFree);
+    let stale = case.locks(|lock| lock.step == LockStep::Stale);
+    let asked = case.locks(|lock| lock.step == LockStep::CheckingLiveness);
+    let broken = case.locks(|lock| lock.step == LockStep::Breaking);
+    if held.is_empty() && stale.is_empty() {
+        return match (asked.is_empty(), case.miscompares().is_empty()) {
+            (false, _) => Judgement::Aside(
+                "The host asked whether the owner of a lock lives; no line says that it does.".to_owned(),
+            ),
+            (true, false) => Judgement::Aside(
+                "No line names a lock record, an owner or another host that writes here.".to_owned(),
+            ),
+            (true, true) => Judgement::Silent,
+        };
+    }
+    if let Some(own) = held.iter().find(|fact| is_own(case, fact)) {
+        return Judgement::Aside(format!(
+            "The owner of the lock is this host itself ({}): nobody competes.",
+            owner(own).map_or_else(String::new, |owner| owner.to_string())
+        ));
+    }
+    if !broken.is_empty() && stale.is_empty() && held.is_empty() {
+        return Judgement::Aside("The owner was found dead, and its lock was broken.".to_owned());
+    }
+    let late = case.unanswered_ats();
+    let near_late =
+        late.iter().any(|late| held.iter().chain(&stale).any(|lock| near(late, lock, JUST_BEFORE_US)));
+    let named = held.iter().any(|fact| owner(fact).is_some());
+    let confidence = match (near_late, named) {
+        (true, _) => Confidence::Possible,
+        (false, true) => Confidence::Certain,
+        (false, false) => Confidence::Likely,
+    };
+    let because = because(&held);
+    let lines =
+        held.into_iter().take(4).chain(asked.into_iter().take(2)).chain(stale.into_iter().take(2)).collect();
+    let proof = Proof::new(confidence, because, lines);
+    Judgement::Met(proof.and_collect("How many hosts share the volume, and how full it is: over ten hosts and under a tenth of free space make this frequent (KB301887)."))
+}
+
+fn because(held: &[&Fact]) -> String {
+    let Some(record) = held.iter().find_map(|fact| record(fact)) else {
+        return "The record was another host's: it was taken, or had changed, in the meantime. This is what an atomic test and set is for.".to_owned();
+    };
+    let owner = record.owner.map_or_else(|| "another host".to_owned(), |owner| format!("host {owner}"));
+    let what = match record.kind {
+        LockKind::Other(_) => "a record".to_owned(),
+        kind => kind.name().to_owned(),
+    };
+    format!(
+        "The lock of {what} is held by {owner}, which was found alive (`Not free`). It is a lock record, not a heartbeat slot: others may hold it."
+    )
+}
+
+fn record(fact: &Fact) -> Option<LockRecord> {
+    match &fact.kind {
+        Kind::Lock(lock) => lock.record,
+        _ => None,
+    }
+}
+
+fn owner(fact: &Fact) -> Option<Uuid> {
+    record(fact).and_then(|record| record.owner)
+}
+
+fn is_own(case: &Case<'_>, fact: &Fact) -> bool {
+    owner(fact).is_some_and(|owner| case.own_ids(fact.host).contains(&owner))
+}

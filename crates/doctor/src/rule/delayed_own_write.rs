@@ -1,0 +1,58 @@
+//! `delayed-own-write`: the host met its own earlier write, which it had thought lost.
+
+use super::case::{Case, JUST_BEFORE_US, Record, command};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
+use crate::scene::near;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let own = case.all(|fact| fact.kind == Kind::OwnImage);
+    if !own.is_empty() {
+        let because = "The same command had swapped before, without an error: the block holds the new image of this very writer.";
+        return Judgement::Met(Proof::new(Confidence::Certain, because, own));
+    }
+    let mut false_ones = case.miscompares();
+    false_ones.extend(case.heartbeats(|heartbeat| heartbeat.step == HeartbeatStep::Miscompare));
+    if false_ones.is_empty() {
+        return Judgement::Silent;
+    }
+    let open = case.all(is_open);
+    let pair = false_ones
+        .iter()
+        .find_map(|answer| case.just_before(answer, &open, JUST_BEFORE_US).map(|earlier| (earlier, *answer)));
+    let Some((earlier, answer)) = pair else {
+        return Judgement::Aside(
+            "No atomic test and set of this host was left without an answer in the minute before the false one, as far as these lines go."
+                .to_owned(),
+        );
+    };
+    let complete = case.all(|fact| {
+        fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::AlreadyComplete }
+            && near(fact, answer, JUST_BEFORE_US)
+    });
+    let contested = !case.locks(|lock| matches!(lock.step, LockStep::NotFree | LockStep::Stale)).is_empty();
+    let confidence = match (complete.is_empty(), contested, case.record()) {
+        (false, _, _) => Confidence::Certain,
+        (true, true, Record::Lock) => Confidence::Possible,
+        (true, _, _) => Confidence::Likely,
+    };
+    let because = if complete.is_empty() {
+        "The same host had left an atomic test and set to this device without an answer shortly before: it was executed after all, or in part \
+         of the cases, and the next one met its image."
+    } else {
+        "The same host had given up an atomic test and set to this device shortly before, and the target says that a command it was told to \
+         abort was already complete: the next one met its image."
+    };
+    let lines = std::iter::once(earlier).chain(complete.into_iter().take(2)).chain([answer]).collect();
+    Judgement::Met(
+        Proof::new(confidence, because, lines)
+            .and_collect("The image in the block (`hexdump -C` of the slot or lock record): does it name this host, and the stamp that it tried to write?"),
+    )
+}
+
+/// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.
+fn is_open(fact: &Fact) -> bool {
+    let ats = command(fact).is_some_and(|command| command.is_ats() && command.unanswered());
+    let beat = matches!(&fact.kind, Kind::Heartbeat(heartbeat) if heartbeat.step == HeartbeatStep::TimedOut);
+    ats || beat
+}

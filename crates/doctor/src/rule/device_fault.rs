@@ -1,0 +1,52 @@
+//! `device-fault`: a disk fails, most often a local one that nobody else uses.
+
+use super::case::{Case, command, total};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, HostStatus, Kind, Sense, TaskKind};
+
+/// A few failures may be a hiccup.
+const FAILURES_MIN: u64 = 2;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let broken = case.all(|fact| {
+        fact.kind == Kind::Medium
+            || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_broken))
+    });
+    let local = case.incident.devices.iter().any(|&device| is_local(case.scene.names.text(device)));
+    let one_host = case.incident.hosts.len() <= 1;
+    if !broken.is_empty() {
+        let because = if local && one_host {
+            "A local disk that one host uses alone reports errors of its medium or hardware. Nobody can compete for it."
+        } else {
+            "The device reports errors of its medium or hardware: behind a LUN, the array has a failing disk."
+        };
+        let confidence =
+            if total(&broken) >= FAILURES_MIN || local { Confidence::Certain } else { Confidence::Likely };
+        return Judgement::Met(Proof::new(confidence, because, broken).and_collect(NEXT));
+    }
+    let failing = case.all(|fact| match &fact.kind {
+        Kind::Command(command) => command
+            .host
+            .is_some_and(|status| status == HostStatus::BUS_BUSY || status.leaves_the_command_open()),
+        Kind::Task { task, .. } => *task != TaskKind::Abort,
+        _ => false,
+    });
+    if local && one_host && total(&failing) >= FAILURES_MIN {
+        let because = format!(
+            "The device is a local disk that one host uses alone, and {} of its commands or resets failed. No other host can have written \
+             there: whatever was late or false comes from the disk, its controller or its driver.",
+            total(&failing)
+        );
+        let lines: Vec<&Fact> =
+            failing.into_iter().take(4).chain(case.stakes().into_iter().take(2)).collect();
+        return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
+    }
+    Judgement::Silent
+}
+
+const NEXT: &str = "SMART data of the disk (`esxcli storage core device smart get -d DEVICE`, `smartctl -x`), its firmware, and its controller's driver.";
+
+/// Names that VMware gives to disks that are not on a network.
+fn is_local(device: &str) -> bool {
+    ["t10.ATA", "t10.NVMe", "mpx.vmhba", "t10.SATA", "t10.USB"].iter().any(|start| device.starts_with(start))
+}

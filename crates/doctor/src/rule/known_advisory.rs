@@ -1,0 +1,45 @@
+//! `known-advisory`: what the logs say of versions matches a published fault.
+
+use super::case::Case;
+use super::{Confidence, Judgement, Proof};
+use crate::advisory::{self, Match};
+use crate::fact::Kind;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    if case.stakes().is_empty() {
+        return Judgement::Silent;
+    }
+    let mut lines = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
+    let mut confidence = Confidence::Possible;
+    for fact in case.facts() {
+        let matched = match &fact.kind {
+            Kind::Version(component) => advisory::of_component(component),
+            _ => case.text(fact.device).and_then(advisory::of_device),
+        };
+        let Some((advisory, how)) = matched else { continue };
+        if how == Match::Version {
+            confidence = Confidence::Likely;
+        }
+        let text = format!(
+            "{}: {} ({}). Remedy: {}. Source: {}.",
+            advisory.product, advisory.fault, advisory.range, advisory.remedy, advisory.source
+        );
+        if !texts.contains(&text) {
+            texts.push(text);
+            lines.push(fact);
+        }
+    }
+    if texts.is_empty() {
+        return Judgement::Silent;
+    }
+    let sure = if confidence == Confidence::Likely {
+        "A version in these lines lies in the range of a published fault."
+    } else {
+        "The device is of a family for which a fault was published; its version is not in these lines."
+    };
+    let because = format!("{sure} {}", texts.join(" "));
+    Judgement::Met(Proof::new(confidence, because, lines).and_collect(
+        "The versions of array, adapter firmware, driver and host, to hold against the advisory.",
+    ))
+}

@@ -1,0 +1,37 @@
+//! `paths-disagree`: one block gives different answers through different paths.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, command};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::Fact;
+use crate::names::Name;
+
+/// So many false answers on one path alone are no chance.
+const FALSE_MIN: u64 = 4;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let mut by_path: BTreeMap<Name, Vec<&'a Fact>> = BTreeMap::new();
+    let ats = case.commands(crate::fact::Command::is_ats);
+    for fact in ats.iter().filter(|fact| command(fact).is_some_and(|command| command.miscompared())) {
+        if let Some(path) = fact.path {
+            by_path.entry(path).or_default().push(fact);
+        }
+    }
+    // Other I/O to the device went through other paths all the while.
+    let others = case
+        .all(|fact| fact.path.is_some_and(|path| !by_path.contains_key(&path)) && command(fact).is_some());
+    let count: u64 = by_path.values().flatten().map(|fact| fact.count).fold(0, u64::saturating_add);
+    if by_path.len() != 1 || others.is_empty() || count < FALSE_MIN || !case.unanswered_ats().is_empty() {
+        return Judgement::Silent;
+    }
+    let because = format!(
+        "{count} atomic tests and sets were false, all through one path, while other paths to the same device were in use, and none of \
+         them was false there."
+    );
+    let lines = by_path.into_values().flatten().take(6).collect();
+    Judgement::Met(
+        Proof::new(Confidence::Possible, because, lines)
+            .and_collect("One block read through each path in turn (`sg_read_block_limits` for the id, `sg_dd` of the same block): do they agree? Firmware of all controllers."),
+    )
+}
