@@ -87,6 +87,9 @@ catalogue! {
     UnknownCause = "OAR-0511", EXIT_USAGE, "no such cause",
         "The catalogue of causes has no page of that name.",
         "`oarlock causes` lists the names.";
+    ReportInTheWay = "OAR-0513", EXIT_FAILED, "something else is where the report is to be",
+        "A report is written only where nothing is, or over a former report.",
+        "Give another path, or `--force` where the plain file that is there may go.";
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod host_choice;
 mod logs;
 mod own_file;
 mod report;
+mod report_file;
 mod stop;
 mod terminal;
 mod values;

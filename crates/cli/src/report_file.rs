@@ -36,7 +36,8 @@ impl ReportFile {
             }
             Ok(_) if force => {}
             Ok(_) => {
-                let known = begins_with(path, mark).map_err(|error| Failure::system(&shown.to_string(), &error))?;
+                let known =
+                    begins_with(path, mark).map_err(|error| Failure::system(&shown.to_string(), &error))?;
                 if !known {
                     return refused(format!("{shown} is there already and is no former report"));
                 }

@@ -6,6 +6,7 @@ use crate::diagnose::diagnose;
 use crate::error::DoctorError;
 use crate::finding::Report;
 use crate::ledger::Ledger;
+use crate::redact::redact;
 use crate::source::Intake;
 
 /// Reads, then judges.
@@ -15,6 +16,7 @@ pub struct Doctor {
     ledger: Ledger,
     problems: Vec<String>,
     with_strangers: bool,
+    redacting: bool,
 }
 
 impl Default for Doctor {
@@ -32,6 +34,7 @@ impl Doctor {
             ledger: Ledger::default(),
             problems: Vec::new(),
             with_strangers: false,
+            redacting: false,
         }
     }
 
@@ -39,6 +42,12 @@ impl Doctor {
     #[must_use]
     pub fn showing_strangers(self, with_strangers: bool) -> Doctor {
         Doctor { with_strangers, ..self }
+    }
+
+    /// Whether names, ids, addresses and paths are replaced in the report.
+    #[must_use]
+    pub fn redacting(self, redacting: bool) -> Doctor {
+        Doctor { redacting, ..self }
     }
 
     /// Reads an input to its end. `name` is what the report calls it; it tells the host where the lines do not.
@@ -61,6 +70,9 @@ impl Doctor {
     pub fn judge(mut self) -> Report {
         let mut report = diagnose(&mut self.ledger, self.with_strangers);
         report.problems = self.problems;
+        if self.redacting {
+            redact(&mut report, &self.ledger);
+        }
         report
     }
 }

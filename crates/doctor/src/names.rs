@@ -32,6 +32,11 @@ impl Names {
         name
     }
 
+    /// The text of every name.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|text| &**text)
+    }
+
     /// The text of a name.
     #[must_use]
     pub fn text(&self, name: Name) -> &str {

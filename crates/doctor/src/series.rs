@@ -22,6 +22,8 @@ const CELLS_MAX: usize = 100_000;
 const GRAIN_US: i64 = 1_000_000;
 /// How many times longer cells become when there are too many.
 const COARSER: i64 = 4;
+/// H:0x5: the host gave the command up.
+const ABORTED: HostStatus = HostStatus(5);
 /// Different zones of logs that are remembered; two say as much as all: there is not one.
 const ZONES_MAX: usize = 8;
 
@@ -262,7 +264,7 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::BadRecord) => None,
         Kind::Cluster(_) => one(Channel::BeatLost),
         Kind::Lock(_) => one(Channel::Lock),
-        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) | Kind::Oarlock(_) => {
+        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) | Kind::OwnImage | Kind::Oarlock(_) => {
             one(Channel::FalseAts)
         }
         Kind::Target(TargetStep::SessionLost) => one(Channel::PathLost),
@@ -285,7 +287,7 @@ fn of_command(command: &Command, fact: &Fact) -> Option<Channel> {
         return Some(if missed { Channel::FalseAts } else { Channel::FailedAts });
     }
     match command.host {
-        Some(HostStatus::ABORT) => Some(Channel::Abort),
+        Some(ABORTED) => Some(Channel::Abort),
         Some(HostStatus::RESET) => Some(Channel::Reset),
         _ => (weight(fact) > Weight::Context).then_some(Channel::Failure),
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use oarlock_doctor::report::html;
 use oarlock_doctor::report::terminal::Page;
 use oarlock_doctor::{Doctor, explain};
 
@@ -10,6 +11,7 @@ use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::logs::{self, Log};
 use crate::report;
+use crate::report_file::ReportFile;
 use crate::terminal::{Look, progress_bar};
 
 /// What `oarlock doctor` takes.
@@ -27,6 +29,15 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Also write the report as one page for a browser, which needs nothing else
+    #[arg(long, value_name = "OUT", conflicts_with = "explain")]
+    html: Option<PathBuf>,
+    /// Write the page over whatever plain file is there, not only over a former report
+    #[arg(long, requires = "html")]
+    force: bool,
+    /// Replace names, ids, addresses and paths, the same by the same, so that the report can be shared
+    #[arg(long, conflicts_with = "explain")]
+    redact: bool,
 }
 
 /// Reads, judges and prints.
@@ -45,9 +56,11 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
         }
         return Ok(0);
     }
+    let at = |out: &PathBuf| ReportFile::at(out, html::MARK, arguments.force);
+    let out = arguments.html.as_ref().map(at).transpose()?;
     let logs = logs::find(&arguments.logs)
         .map_err(|(path, error)| Failure::new(Code::System, format!("{}: {error}", path.display())))?;
-    let mut doctor = Doctor::new().showing_strangers(arguments.unknown);
+    let mut doctor = Doctor::new().showing_strangers(arguments.unknown).redacting(arguments.redact);
     let bar = progress_bar("reading");
     bar.set_length(logs.iter().map(|log| if let Log::File(_, bytes) = log { *bytes } else { 0 }).sum());
     for log in &logs {
@@ -55,6 +68,9 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     }
     bar.finish_and_clear();
     let found = doctor.judge();
+    if let Some(out) = out {
+        out.write(&html::page(&found))?;
+    }
     if arguments.json {
         report::print_json(&found)?
     } else {
