@@ -32,8 +32,8 @@ pub fn diagnose(ledger: &mut Ledger, with_strangers: bool) -> Report {
         report.strangers = ledger.strangers.iter().map(stranger).collect();
     }
     let scene = Scene::set(ledger);
-    report.chronicle = Chronicle::of(&scene);
     let incidents = incident::find(&scene);
+    report.chronicle = Chronicle::of(&scene, &incidents);
     report.incidents =
         incidents.iter().take(FINDINGS_MAX).map(|incident| judge(incident, scene, &inputs)).collect();
     report.incidents = crate::merge::alike(std::mem::take(&mut report.incidents));

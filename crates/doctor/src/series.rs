@@ -3,13 +3,13 @@
 //! Facts feed it in any number. Two happenings of one sort in one cell of time are one with a count, or with the higher
 //! figure; when there are too many cells, they become four times as long, and [`Chronicle::grain_us`] says so.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::fact::{
     ClusterStep, Command, Fact, GatewayStep, Heartbeat, HeartbeatStep, HostStatus, Kind, Outcome, PathEvent,
     Queue, TargetStep, TaskKind,
 };
-use crate::incident::{Weight, weight};
+use crate::incident::{Incident, Weight, weight};
 use crate::names::{Name, Names};
 use crate::scene::Scene;
 use crate::stamp::{Axis, Stamp};
@@ -24,8 +24,6 @@ const GRAIN_US: i64 = 1_000_000;
 const COARSER: i64 = 4;
 /// H:0x5: the host gave the command up.
 const ABORTED: HostStatus = HostStatus(5);
-/// Different zones of logs that are remembered; two say as much as all: there is not one.
-const ZONES_MAX: usize = 8;
 
 /// A sort of happening. The order is that of the rows of a time line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +87,40 @@ pub(crate) struct Track {
     pub(crate) subject: Option<String>,
     /// What its times count from.
     pub(crate) axis: Axis,
+    /// The zone that its lines were written in.
+    zone: Zone,
+}
+
+/// The zone of a track's lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Zone {
+    /// No line tells one.
+    Unsaid,
+    /// Minutes east of UTC.
+    One(i16),
+    /// Its lines tell several.
+    Several,
+}
+
+impl Zone {
+    fn and(self, minutes: Option<i16>) -> Zone {
+        match (self, minutes) {
+            (known, None) => known,
+            (Zone::Unsaid, Some(minutes)) => Zone::One(minutes),
+            (Zone::One(known), Some(minutes)) if known == minutes => self,
+            (Zone::One(_) | Zone::Several, Some(_)) => Zone::Several,
+        }
+    }
+}
+
+impl Track {
+    /// The zone that its lines were written in, in minutes east of UTC, where it is one zone and another than UTC.
+    pub(crate) fn zone_minutes(&self) -> Option<i16> {
+        match self.zone {
+            Zone::One(minutes) if minutes != 0 => Some(minutes),
+            _ => None,
+        }
+    }
 }
 
 /// Every track.
@@ -97,7 +129,6 @@ pub(crate) struct Chronicle {
     tracks: Vec<Track>,
     index: HashMap<(Option<Name>, Option<Name>, Axis), usize>,
     cells: BTreeMap<(usize, Channel, i64), Moment>,
-    zones: BTreeSet<i16>,
     grain_us: i64,
     untimed: u64,
     turned_away: u64,
@@ -109,7 +140,6 @@ impl Default for Chronicle {
             tracks: Vec::new(),
             index: HashMap::new(),
             cells: BTreeMap::new(),
-            zones: BTreeSet::new(),
             grain_us: GRAIN_US,
             untimed: 0,
             turned_away: 0,
@@ -119,11 +149,8 @@ impl Default for Chronicle {
 
 impl Chronicle {
     /// The chronicle of all that was read.
-    pub(crate) fn of(scene: &Scene<'_>) -> Chronicle {
-        let mut devices: HashMap<Name, Name> = HashMap::new();
-        for (volume, device) in scene.facts.iter().filter_map(|fact| fact.volume.zip(fact.device)) {
-            devices.entry(volume).or_insert(device);
-        }
+    pub(crate) fn of(scene: &Scene<'_>, incidents: &[Incident<'_>]) -> Chronicle {
+        let devices = devices(scene, incidents);
         let mut chronicle = Chronicle::default();
         for fact in scene.facts {
             let known = fact.volume.map(|volume| devices.get(&volume).copied().unwrap_or(volume));
@@ -146,8 +173,8 @@ impl Chronicle {
             self.turned_away = self.turned_away.saturating_add(fact.count);
             return;
         };
-        if let Some(zone) = when.zone_minutes.filter(|_| self.zones.len() < ZONES_MAX) {
-            self.zones.insert(zone);
+        if let Some(track) = self.tracks.get_mut(track) {
+            track.zone = track.zone.and(when.zone_minutes);
         }
         let to_us = fact.last.filter(|last| last.axis == when.axis).map_or(when.micros, |last| last.micros);
         for (channel, amount) in happenings.into_iter().flatten() {
@@ -174,7 +201,12 @@ impl Chronicle {
             return None;
         }
         let text = |name: Option<Name>| name.map(|name| names.text(name).to_owned());
-        self.tracks.push(Track { host: text(host), subject: text(subject), axis: when.axis });
+        self.tracks.push(Track {
+            host: text(host),
+            subject: text(subject),
+            axis: when.axis,
+            zone: Zone::Unsaid,
+        });
         self.index.insert(key, self.tracks.len() - 1);
         Some(self.tracks.len() - 1)
     }
@@ -239,12 +271,28 @@ impl Chronicle {
     pub(crate) fn turned_away(&self) -> u64 {
         self.turned_away
     }
+}
 
-    /// The zone that the logs were written in, in minutes east of UTC, where it is one zone and another than UTC.
-    pub(crate) fn zone_minutes(&self) -> Option<i16> {
-        let mut zones = self.zones.iter().copied();
-        zones.next().filter(|&zone| zone != 0 && self.zones.len() == 1)
+/// The device of each volume: by a line that names both, else by incidents that are about one device and that volume, as
+/// long as all of them say the same.
+fn devices(scene: &Scene<'_>, incidents: &[Incident<'_>]) -> HashMap<Name, Name> {
+    let mut told: HashMap<Name, Name> = HashMap::new();
+    for (volume, device) in scene.facts.iter().filter_map(|fact| fact.volume.zip(fact.device)) {
+        told.entry(volume).or_insert(device);
     }
+    let mut guessed: HashMap<Name, Option<Name>> = HashMap::new();
+    for incident in incidents {
+        if let ([device], [volume]) = (incident.devices.as_slice(), incident.volumes.as_slice()) {
+            let known = guessed.entry(*volume).or_insert(Some(*device));
+            *known = known.filter(|known| known == device);
+        }
+    }
+    for (volume, device) in guessed {
+        if let Some(device) = device {
+            told.entry(volume).or_insert(device);
+        }
+    }
+    told
 }
 
 /// What a fact adds to its track; a sample of counters adds several things.
@@ -372,13 +420,13 @@ mod tests {
             fact(6, Some(device), Some(volume), beat(HeartbeatStep::Restored)),
             fact(7, Some(device), None, Kind::Latency { usual_us: None, now_us: 700 }),
         ];
-        let chronicle = Chronicle::of(&Scene { facts: &facts, names: &names });
+        let chronicle = Chronicle::of(&Scene { facts: &facts, names: &names }, &[]);
         let subjects: Vec<_> = chronicle.tracks().iter().map(|track| track.subject.as_deref()).collect();
         assert_eq!(subjects, [Some("naa.6")]);
         let lost: Vec<Moment> = chronicle.moments(0, Channel::BeatLost).collect();
         assert_eq!(lost, [Moment { from_us: 5_000_000, to_us: 5_000_000, amount: 1 }]);
         assert_eq!(chronicle.moments(0, Channel::BeatBack).count(), 1);
-        assert_eq!(chronicle.zone_minutes(), Some(120));
+        assert_eq!(chronicle.tracks()[0].zone_minutes(), Some(120));
     }
 
     #[test]

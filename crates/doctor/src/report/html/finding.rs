@@ -3,13 +3,13 @@
 use oarlock_causes::{Cause, Layer};
 
 use super::markup::Markup;
-use super::timeline;
+use super::timeline::{self, Whole};
 use super::words::{counted, headline};
 use crate::finding::{Evidence, Finding, Remedy, Report};
 use crate::report::remedy_risk::RemedyRisk;
 
 /// The article of a finding.
-pub(super) fn article(report: &Report, number: usize, finding: &Finding, page: &mut Markup) {
+pub(super) fn article(report: &Report, whole: &Whole, number: usize, finding: &Finding, page: &mut Markup) {
     page.raw("<article class=\"finding\" id=\"finding-").words(format_args!("{number}"));
     page.raw("\" aria-labelledby=\"head-").words(format_args!("{number}")).raw("\">");
     page.raw("<h3 id=\"head-").words(format_args!("{number}")).raw("\"><span class=\"count\">");
@@ -17,19 +17,19 @@ pub(super) fn article(report: &Report, number: usize, finding: &Finding, page: &
     facts(finding, page);
     walk(finding, page);
     page.raw("<div class=\"halves\"><div class=\"told\"><h4>What these lines show</h4>");
-    page.element("<p>", &finding.because, "</p>").element(
+    page.sentences("<p>", &finding.because, "</p>").element(
         "<h4>What that is</h4><p>",
         &finding.explanation,
         "</p>",
     );
-    page.element("<h4>What follows from it</h4><p>", &finding.consequence, "</p>");
+    page.sentences("<h4>What follows from it</h4><p>", &finding.consequence, "</p>");
     remedies(finding, page);
     list("<h4>What to collect next</h4><ul>", &finding.collect_next, page);
     aside(finding, page);
     page.raw("</div><div class=\"proof\"><h4>Proof</h4><ol>");
     finding.evidence.iter().for_each(|evidence| quote(evidence, page));
     page.raw("</ol></div></div>");
-    timeline::of_finding(report, finding, page);
+    timeline::of_finding(report, whole, finding, page);
     page.raw("</article>");
 }
 
@@ -46,7 +46,7 @@ fn facts(finding: &Finding, page: &mut Markup) {
         term("With it", &finding.also.join(", "));
     }
     if !finding.hosts.is_empty() {
-        term("Seen by", &finding.hosts.join(", "));
+        term("Seen by", &some_of(&finding.hosts));
     }
     if !finding.devices.is_empty() {
         term("Device", &some_of(&finding.devices));
@@ -65,7 +65,7 @@ fn confidence(finding: &Finding) -> &str {
     if finding.cause == Cause::CannotTell.name() { "not enough to tell" } else { &finding.confidence }
 }
 
-/// The names of many devices would hide everything else.
+/// The names of many hosts or devices would hide everything else.
 fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 6;
     let more = names.len().saturating_sub(SHOWN);
@@ -102,8 +102,8 @@ fn walk(finding: &Finding, page: &mut Markup) {
         });
         page.text(layer.name());
         page.raw(match layer.name() == finding.layer {
-            true => "<span class=\"note\"> the cause</span></li>",
-            false if touched => "<span class=\"note\"> also</span></li>",
+            true => "<span class=\"note\">: the cause</span></li>",
+            false if touched => "<span class=\"note\">: also</span></li>",
             false => "</li>",
         });
     }
@@ -116,7 +116,7 @@ fn remedies(finding: &Finding, page: &mut Markup) {
     }
     page.raw("<h4>What helps, the best first</h4><ol class=\"remedies\">");
     for Remedy { text, source } in &finding.remedy {
-        page.element("<li><p>", text, "</p><p class=\"source\"><span class=\"risk\">Risk: ");
+        page.sentences("<li><p>", text, "</p><p class=\"source\"><span class=\"risk\">Risk: ");
         page.text(RemedyRisk::of(text).sentence()).raw("</span> Source: ");
         linked(source, page);
         page.raw("</p></li>");
@@ -143,7 +143,7 @@ fn aside(finding: &Finding, page: &mut Markup) {
     }
     page.raw("<h4>What was put aside, and why</h4><dl class=\"aside\">");
     for other in &finding.considered {
-        page.element("<dt>", &other.cause, "</dt>").element("<dd>", &other.why, "</dd>");
+        page.element("<dt>", &other.cause, "</dt>").sentences("<dd>", &other.why, "</dd>");
     }
     page.raw("</dl>");
 }
@@ -155,7 +155,7 @@ pub(super) fn list(open: &'static str, texts: &[String], page: &mut Markup) {
     }
     page.raw(open);
     for text in texts {
-        page.element("<li>", text, "</li>");
+        page.sentences("<li>", text, "</li>");
     }
     page.raw("</ul>");
 }

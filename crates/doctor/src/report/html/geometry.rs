@@ -12,6 +12,8 @@ pub(super) const COLUMNS: usize = 160;
 const LENGTH_US_MIN: i64 = 10_000_000;
 /// Ticks of a time line; on a narrow page every second is left out.
 const TICKS_MAX: i64 = 8;
+/// The height of the lowest bar in thousandths of its row: a single event is not overlooked.
+const LOWEST: u32 = 350;
 /// Numbers of incidents nearer than this many percent would lie upon one another.
 const LABEL_PERCENT: f64 = 5.0;
 
@@ -122,9 +124,9 @@ pub(super) fn logarithmic(low: u64, high: u64) -> impl Fn(u64) -> u32 {
     let length = log(high) - log(low);
     move |amount| {
         let part = ((log(amount.clamp(low, high)) - log(low)) / length).clamp(0.0, 1.0);
-        // Between 250 and 1,000: the lowest is not overlooked.
+        let lowest = f64::from(LOWEST);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let height = (250.0 + 750.0 * part).round() as u32;
+        let height = (lowest + (1_000.0 - lowest) * part).round() as u32;
         height
     }
 }
@@ -321,9 +323,9 @@ mod tests {
     #[test]
     fn the_lowest_bar_is_seen_and_the_highest_fills_its_row() {
         let scale = logarithmic(1, 1_000);
-        assert_eq!((scale(1), scale(1_000), scale(u64::MAX)), (250, 1_000, 1_000));
+        assert_eq!((scale(1), scale(1_000), scale(u64::MAX)), (LOWEST, 1_000, 1_000));
         assert!(scale(10) > scale(9));
-        assert_eq!(logarithmic(7, 7)(7), 250);
+        assert_eq!(logarithmic(7, 7)(7), LOWEST);
         assert_eq!(decades(500, 2_000_000), [1_000, 10_000, 100_000, 1_000_000]);
     }
 

@@ -22,6 +22,27 @@ impl Markup {
         self
     }
 
+    /// Adds a text, escaped, in which what stands between two backticks is code.
+    pub(super) fn prose(&mut self, text: &str) -> &mut Markup {
+        let mut parts = text.split('`').peekable();
+        let mut is_code = false;
+        while let Some(part) = parts.next() {
+            // A last backtick without a partner is an ordinary sign.
+            match (is_code, parts.peek().is_some()) {
+                (true, true) => self.element("<code>", part, "</code>"),
+                (true, false) => self.raw("`").text(part),
+                (false, _) => self.text(part),
+            };
+            is_code = !is_code;
+        }
+        self
+    }
+
+    /// Adds an element that holds prose.
+    pub(super) fn sentences(&mut self, open: &'static str, text: &str, close: &'static str) -> &mut Markup {
+        self.raw(open).prose(text).raw(close)
+    }
+
     /// Adds a text made of parts, escaped.
     pub(super) fn words(&mut self, words: fmt::Arguments<'_>) -> &mut Markup {
         // Writing to a string cannot fail.
@@ -114,6 +135,18 @@ mod tests {
         let mut markup = Markup::default();
         markup.words(format_args!("{}-{}", "<b>", 7));
         assert_eq!(markup.into_string(), "&lt;b&gt;-7");
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_still_escaped() {
+        let prose = |text: &str| {
+            let mut markup = Markup::default();
+            markup.prose(text);
+            markup.into_string()
+        };
+        assert_eq!(prose("run `a <b`, then"), "run <code>a &lt;b</code>, then");
+        assert_eq!(prose("one ` alone"), "one ` alone");
+        assert_eq!(prose("`a` and `b"), "<code>a</code> and `b");
     }
 
     #[test]

@@ -12,12 +12,13 @@ use oarlock_causes::Cause;
 
 use self::finding::{article, list};
 use self::markup::Markup;
+use self::timeline::Whole;
 use self::words::{counted, grouped, headline};
 use super::advice::{Risk, not_now, risk};
 use crate::finding::{Finding, Report};
 
 /// Findings on the first screen.
-const FIRST_SCREEN_MAX: usize = 4;
+const FIRST_SCREEN_MAX: usize = 3;
 /// Findings that are told in full; later ones, which are less grave, are rows of a table. JSON has them all in full.
 const ARTICLES_MAX: usize = 60;
 /// Steps that are told on the first screen.
@@ -54,8 +55,9 @@ pub fn page(report: &Report) -> String {
     } else {
         first_screen(report, &mut page);
     }
-    timeline::overview(report, &mut page);
-    findings(report, &mut page);
+    let whole = Whole::of(&report.chronicle);
+    timeline::overview(report, &whole, &mut page);
+    findings(report, &whole, &mut page);
     strangers(report, &mut page);
     page.raw("</main>\n<footer><p>Made by <code>oarlock doctor</code>. Log lines are quoted as they were read; what they cannot prove is said to be unproved.</p></footer>\n</body>\n</html>\n");
     page.into_string()
@@ -115,13 +117,13 @@ fn first_screen(report: &Report, page: &mut Markup) {
     if let Some(first) = report.incidents.first() {
         page.raw("<section class=\"card\"><h2>What to do now</h2><ol>");
         for step in steps(first) {
-            page.element("<li>", step, "</li>");
+            page.sentences("<li>", step, "</li>");
         }
         page.raw("</ol></section>");
     }
     page.raw("<section class=\"card\"><h2>What not to do</h2><ul class=\"never\">");
     for step in causes.first().map_or(&[][..], |&cause| not_now(cause)) {
-        page.element("<li>", step, "</li>");
+        page.sentences("<li>", step, "</li>");
     }
     page.raw("</ul></section></div>");
 }
@@ -147,13 +149,13 @@ fn circumstances(finding: &Finding) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-fn findings(report: &Report, page: &mut Markup) {
+fn findings(report: &Report, whole: &Whole, page: &mut Markup) {
     if report.incidents.is_empty() {
         return;
     }
     page.raw("<section aria-labelledby=\"findings\"><h2 id=\"findings\">Findings, layer by layer</h2>");
     for (index, finding) in report.incidents.iter().take(ARTICLES_MAX).enumerate() {
-        article(report, index + 1, finding, page);
+        article(report, whole, index + 1, finding, page);
     }
     if report.incidents.len() > ARTICLES_MAX {
         page.raw("<h3>More findings</h3><p class=\"hint\">Less grave than those above; <code>--json</code> has them in full.</p>");
@@ -186,3 +188,6 @@ fn strangers(report: &Report, page: &mut Markup) {
     }
     page.raw("</ol></section>");
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use crate::series::{Channel, Chronicle, Moment};
 /// Height of a row's words, in pixels.
 const WORDS_PX: u32 = 17;
 /// Height of the bars of one sort, in pixels.
-const BARS_PX: u32 = 16;
+const BARS_PX: u32 = 18;
 /// Height of a row of latencies, in pixels.
-const LATENCY_PX: u32 = 44;
+const LATENCY_PX: u32 = 64;
 /// Space below a row, in pixels.
 const GAP_PX: u32 = 7;
 /// Latencies up to here are a line on the ground, in microseconds.
@@ -171,7 +171,11 @@ impl Row {
 
     fn caption(&self, above: Option<Total>, below: Option<Total>, top: u32, page: &mut Markup) {
         let told = |channel, total: Option<Total>| amount(channel, total.map_or(0, |total| total.amount));
-        let most = if self.up.is_peak() { ", at most" } else { ":" };
+        let most = match self.down {
+            _ if self.up.is_peak() => ", at most",
+            Some(_) => "",
+            None => ":",
+        };
         page.raw("<text class=\"words\" x=\"0\"").pixels("y", top + 12).raw(">");
         page.words(format_args!("{}{most} {}", self.words, told(self.up, above)));
         if let Some(down) = self.down {

@@ -15,6 +15,8 @@ const TRACKS_MAX: usize = 12;
 const TRACKS_OF_FINDING_MAX: usize = 4;
 /// A finding has a time line of its own where it covers less than this part of the overview.
 const PART_OF_OVERVIEW: i64 = 4;
+/// What came before a finding, and after it, is drawn with it for so long, in microseconds.
+const BEFORE_US: i64 = 15_000_000;
 /// Height of the numbers of incidents, in pixels.
 const NUMBERS_PX: u32 = 18;
 /// Height of one line of the axis, in pixels.
@@ -22,8 +24,23 @@ const AXIS_PX: u32 = 16;
 /// Every axis, those that say most first.
 const AXES: [Axis; 4] = [Axis::Wall, Axis::Yearless, Axis::Day, Axis::Boot];
 
+/// The time that the overview covers, for each axis.
+#[derive(Debug)]
+pub(super) struct Whole(Vec<Window>);
+
+impl Whole {
+    /// The time that a chronicle covers.
+    pub(super) fn of(chronicle: &Chronicle) -> Whole {
+        Whole(AXES.into_iter().filter_map(|axis| extent(chronicle, axis)).collect())
+    }
+
+    fn of_axis(&self, axis: Axis) -> Option<Window> {
+        self.0.iter().copied().find(|window| window.axis == axis)
+    }
+}
+
 /// The time lines of all that was read.
-pub(super) fn overview(report: &Report, page: &mut Markup) {
+pub(super) fn overview(report: &Report, whole: &Whole, page: &mut Markup) {
     let chronicle = &report.chronicle;
     page.raw("<section aria-labelledby=\"course\"><h2 id=\"course\">What happened when</h2>");
     if chronicle.is_empty() {
@@ -34,30 +51,28 @@ pub(super) fn overview(report: &Report, page: &mut Markup) {
         "<p class=\"hint\">A picture for each host and device. Bars are taller where more happened, by powers of ten. \
          Shaded and numbered: the findings below.</p>",
     );
-    for axis in AXES {
-        let tracks = ranked(chronicle, axis, |_| true);
-        if let Some(window) = extent(chronicle, &tracks, axis) {
-            let shown = &tracks[..tracks.len().min(TRACKS_MAX)];
-            explain(chronicle, window, tracks.len() - shown.len(), page);
-            for &track in shown {
-                picture(report, track, window, page);
-            }
-            figures(chronicle, shown, window, page);
+    for &window in &whole.0 {
+        let tracks = ranked(chronicle, window.axis, |_| true);
+        let shown = &tracks[..tracks.len().min(TRACKS_MAX)];
+        explain(chronicle, window, tracks.len() - shown.len(), page);
+        for &track in shown {
+            picture(report, track, window, page);
         }
+        figures(chronicle, shown, window, page);
     }
     omissions(chronicle, page);
     page.raw("</section>");
 }
 
 /// The time line of one finding, nearer than the overview shows it; none where that shows it well enough.
-pub(super) fn of_finding(report: &Report, finding: &Finding, page: &mut Markup) {
+pub(super) fn of_finding(report: &Report, whole: &Whole, finding: &Finding, page: &mut Markup) {
     let chronicle = &report.chronicle;
     let Some((first, last)) = finding.span else { return };
     let axis = first.axis;
-    let window = Window::around(axis, first.micros, last.micros);
-    let all = ranked(chronicle, axis, |_| true);
-    let wide = extent(chronicle, &all, axis)
-        .is_some_and(|whole| whole.length_us() / PART_OF_OVERVIEW <= window.length_us());
+    let (from, to) = (first.micros.saturating_sub(BEFORE_US), last.micros.saturating_add(BEFORE_US));
+    let window = Window::around(axis, from, to);
+    let wide =
+        whole.of_axis(axis).is_some_and(|whole| whole.length_us() / PART_OF_OVERVIEW <= window.length_us());
     let tracks = ranked(chronicle, axis, |track| concerns(finding, track));
     let shown: Vec<usize> = tracks
         .into_iter()
@@ -72,7 +87,9 @@ pub(super) fn of_finding(report: &Report, finding: &Finding, page: &mut Markup) 
     for &track in &shown {
         picture(report, track, window, page);
     }
+    page.raw("<div class=\"closely\">");
     figures(chronicle, &shown, window, page);
+    page.raw("</div>");
 }
 
 /// Whether a finding is about a track.
@@ -108,15 +125,16 @@ fn ranked(chronicle: &Chronicle, axis: Axis, chosen: impl Fn(&Track) -> bool) ->
     found.into_iter().map(|(_, _, index)| index).collect()
 }
 
-/// The time that these tracks cover.
-fn extent(chronicle: &Chronicle, tracks: &[usize], axis: Axis) -> Option<Window> {
-    let moments = || {
-        let all = tracks.iter().flat_map(|&track| channels().map(move |(channel, _)| (track, channel)));
-        all.flat_map(|(track, channel)| chronicle.moments(track, channel))
-    };
-    let from = moments().map(|moment| moment.from_us).min()?;
-    let to = moments().map(|moment| moment.to_us).max()?;
-    Some(Window::around(axis, from, to))
+/// The time that the tracks of an axis cover.
+fn extent(chronicle: &Chronicle, axis: Axis) -> Option<Window> {
+    let tracks = chronicle.tracks().iter().enumerate().filter(|(_, track)| track.axis == axis);
+    let all = tracks.flat_map(|(track, _)| channels().map(move |(channel, _)| (track, channel)));
+    let moments = all.flat_map(|(track, channel)| chronicle.moments(track, channel));
+    let ends = moments.fold(None, |ends: Option<(i64, i64)>, moment| {
+        let (from, to) = ends.unwrap_or((moment.from_us, moment.to_us));
+        Some((from.min(moment.from_us), to.max(moment.to_us)))
+    });
+    ends.map(|(from, to)| Window::around(axis, from, to))
 }
 
 /// What time is shown, and what is counted together.
@@ -125,9 +143,6 @@ fn explain(chronicle: &Chronicle, window: Window, not_drawn: usize, page: &mut M
     let (from, to) = (moment(window.axis, window.from_us), moment(window.axis, window.to_us));
     page.raw("<p class=\"hint\">");
     page.words(format_args!("From {from} to {to} ({}", axis_name(window.axis)));
-    if let Some(minutes) = chronicle.zone_minutes().filter(|_| window.axis == Axis::Wall) {
-        page.words(format_args!("; the logs' own zone, {}, below it", zone(minutes)));
-    }
     page.words(format_args!("). Each bar covers {}", duration(micros(window.column_us()))));
     page.words(format_args!(
         "; events within {} are counted together",
@@ -145,10 +160,15 @@ fn picture(report: &Report, track: usize, window: Window, page: &mut Markup) {
     let Some(about) = chronicle.tracks().get(track) else { return };
     let mut rows = Markup::default();
     let bottom = draw(chronicle, track, window, NUMBERS_PX, &mut rows);
-    let own_zone = chronicle.zone_minutes().filter(|_| window.axis == Axis::Wall);
+    let own_zone = about.zone_minutes().filter(|_| window.axis == Axis::Wall);
     let height = bottom + AXIS_PX * if own_zone.is_some() { 2 } else { 1 } + 4;
     page.raw("<figure class=\"track\"><figcaption>");
     name(about, page);
+    if let Some(minutes) = own_zone {
+        page.raw(" <span class=\"zone\">")
+            .words(format_args!("UTC, and below it the log's own zone, {}", zone(minutes)));
+        page.raw("</span>");
+    }
     page.raw("</figcaption><svg class=\"line\" role=\"img\" width=\"100%\"").pixels("height", height);
     page.raw(" aria-label=\"");
     in_words(report, track, window, page);

@@ -42,13 +42,13 @@ pub(super) fn duration(micros: u64) -> String {
     let tenths = |unit: u64, name: &str| {
         let tenths = micros.saturating_mul(10) / unit;
         if tenths >= 100 || tenths % 10 == 0 {
-            format!("{} {name}", grouped(tenths / 10))
+            format!("{}\u{a0}{name}", grouped(tenths / 10))
         } else {
-            format!("{}.{} {name}", tenths / 10, tenths % 10)
+            format!("{}.{}\u{a0}{name}", tenths / 10, tenths % 10)
         }
     };
     match micros {
-        0..1_000 => format!("{micros} µs"),
+        0..1_000 => format!("{micros}\u{a0}µs"),
         1_000..1_000_000 => tenths(1_000, "ms"),
         1_000_000..120_000_000 => tenths(1_000_000, "s"),
         120_000_000..7_200_000_000 => tenths(60_000_000, "min"),
@@ -103,7 +103,11 @@ mod tests {
     #[test]
     fn figures_have_as_many_digits_as_they_mean() {
         let found = [640, 1_000, 1_550, 48_300, 2_300_000, 90_000_000, 600_000_000].map(duration);
-        assert_eq!(found, ["640 µs", "1 ms", "1.5 ms", "48 ms", "2.3 s", "90 s", "10 min"]);
+        assert_eq!(
+            found,
+            ["640 µs", "1 ms", "1.5 ms", "48 ms", "2.3 s", "90 s", "10 min"]
+                .map(|text| text.replace(' ', "\u{a0}"))
+        );
         assert_eq!([2_000, 330, 1_234_567].map(rate), ["2/s", "0.33/s", "1,234/s"]);
         assert_eq!(counted(1, "event"), "1 event");
         assert_eq!(counted(12_345, "event"), "12,345 events");
