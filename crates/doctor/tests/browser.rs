@@ -1,5 +1,6 @@
 //! The page in a real browser, without a network: nothing runs, nothing sticks out at any width, and it can be printed.
 //! Without Chromium on the machine these tests say so and are skipped.
+#![allow(clippy::unwrap_used)] // Its functions are called by tests alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

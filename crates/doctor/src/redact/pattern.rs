@@ -201,9 +201,10 @@ fn long_number(word: &str) -> Option<Range<usize>> {
     None
 }
 
-/// Ids of the shapes 8-8-4-12, as VMFS has them, and 8-4-4-4-12, with either sign between.
+/// Ids of the shapes 8-8-4-12, as VMFS has them, and 8-4-4-4-12, with either sign between; also one that the end of the
+/// line cuts, and the end of one with which a wrapped line goes on.
 fn uuids(text: &str) -> Vec<Range<usize>> {
-    const SHAPES: [&[usize]; 2] = [&[8, 8, 4, 12], &[8, 4, 4, 4, 12]];
+    const SHAPES: [&[usize]; 3] = [&[8, 8, 4, 12], &[8, 4, 4, 4, 12], &[4, 12]];
     let bytes = text.as_bytes();
     let at_shape = |start: usize, shape: &[usize]| {
         let mut at = start;
@@ -214,10 +215,14 @@ fn uuids(text: &str) -> Vec<Range<usize>> {
                 }
                 at += 1;
             }
-            if !bytes.get(at..at + length)?.iter().all(u8::is_ascii_hexdigit) {
+            let group = bytes.get(at..(at + length).min(bytes.len()))?;
+            if !group.iter().all(u8::is_ascii_hexdigit) {
                 return None;
             }
-            at += length;
+            at += group.len();
+            if group.len() < *length {
+                return (index > 0 && shape.len() > 2).then_some(start..at);
+            }
         }
         Some(start..at)
     };

@@ -86,6 +86,8 @@ fn what_looks_like_a_name_goes_and_what_is_proof_stays() {
         ("lock on 'web7.vmdk' (reboot) 'reboot'", "lock on 'name-1' (reboot) 'reboot'"),
         ("volume Gold_7 is full, volume is full", "volume name-1 is full, volume is full"),
         ("4f72aa10-1b2c3d4e-99aa-0025b5aa00f1 (Gold Two) x", "id-1 (volume-1) x"),
+        ("uuid 4f72aa10-1b2c3d4e-99", "uuid id-1"),
+        ("99aa-0025b5aa00f1 jrnl", "id-1 jrnl"),
     ];
     for (line, wanted) in cases {
         assert_eq!(redactor(&[]).text(line, Author::Log), wanted);

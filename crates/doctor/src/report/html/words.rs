@@ -29,7 +29,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -41,7 +41,7 @@ pub(super) fn grouped(number: u64) -> String {
 pub(super) fn duration(micros: u64) -> String {
     let tenths = |unit: u64, name: &str| {
         let tenths = micros.saturating_mul(10) / unit;
-        if tenths >= 100 || tenths % 10 == 0 {
+        if tenths >= 100 || tenths.is_multiple_of(10) {
             format!("{}\u{a0}{name}", grouped(tenths / 10))
         } else {
             format!("{}.{}\u{a0}{name}", tenths / 10, tenths % 10)
@@ -59,7 +59,7 @@ pub(super) fn duration(micros: u64) -> String {
 
 /// A rate that is given in events in 1,000 seconds.
 pub(super) fn rate(thousandths: u64) -> String {
-    if thousandths % 1_000 == 0 || thousandths >= 100_000 {
+    if thousandths.is_multiple_of(1_000) || thousandths >= 100_000 {
         return format!("{}/s", grouped(thousandths / 1_000));
     }
     format!("{}.{:02}/s", thousandths / 1_000, thousandths % 1_000 / 10)
