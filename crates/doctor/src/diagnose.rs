@@ -2,6 +2,7 @@
 
 use oarlock_causes::Cause;
 
+use crate::advisory::Advisories;
 use crate::bounds::{EVIDENCE_MAX, FINDINGS_MAX};
 use crate::fact::{Fact, Kind};
 use crate::finding::{Evidence, Finding, PutAside, Remedy, Report, Stranger};
@@ -13,7 +14,7 @@ use crate::scene::Scene;
 
 /// What was read, judged.
 #[must_use]
-pub fn diagnose(ledger: &mut Ledger, with_strangers: bool) -> Report {
+pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bool) -> Report {
     let inputs = ledger.inputs.clone();
     let mut report = Report {
         files: inputs.len() as u64,
@@ -30,7 +31,7 @@ pub fn diagnose(ledger: &mut Ledger, with_strangers: bool) -> Report {
         };
         report.strangers = ledger.strangers.iter().map(stranger).collect();
     }
-    let scene = Scene::set(ledger);
+    let scene = Scene::set(ledger, advisories);
     let incidents = incident::find(&scene);
     report.incidents =
         incidents.iter().take(FINDINGS_MAX).map(|incident| judge(incident, scene, &inputs)).collect();

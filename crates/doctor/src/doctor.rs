@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
+use crate::advisory::Advisories;
 use crate::diagnose::diagnose;
 use crate::error::DoctorError;
 use crate::finding::Report;
 use crate::ledger::Ledger;
+use crate::redact::redact;
 use crate::source::Intake;
 
 /// Reads, then judges.
@@ -15,6 +17,8 @@ pub struct Doctor {
     ledger: Ledger,
     problems: Vec<String>,
     with_strangers: bool,
+    advisories: Advisories,
+    redacts: bool,
 }
 
 impl Default for Doctor {
@@ -32,6 +36,8 @@ impl Doctor {
             ledger: Ledger::default(),
             problems: Vec::new(),
             with_strangers: false,
+            advisories: Advisories::default(),
+            redacts: false,
         }
     }
 
@@ -39,6 +45,20 @@ impl Doctor {
     #[must_use]
     pub fn showing_strangers(self, with_strangers: bool) -> Doctor {
         Doctor { with_strangers, ..self }
+    }
+
+    /// Whether the report hides names and ids, each behind the same stand-in wherever it occurs.
+    #[must_use]
+    pub fn redacting(self, redacts: bool) -> Doctor {
+        Doctor { redacts, ..self }
+    }
+
+    /// Adds published faults that a user wrote down: the text of a file like `data/advisories.tsv`.
+    ///
+    /// # Errors
+    /// The first line that is no advisory.
+    pub fn add_advisories(&mut self, text: &str) -> Result<(), DoctorError> {
+        self.advisories.add(text)
     }
 
     /// Reads an input to its end. `name` is what the report calls it; it tells the host where the lines do not.
@@ -59,8 +79,8 @@ impl Doctor {
     /// Judges what was read.
     #[must_use]
     pub fn judge(mut self) -> Report {
-        let mut report = diagnose(&mut self.ledger, self.with_strangers);
+        let mut report = diagnose(&mut self.ledger, &self.advisories, self.with_strangers);
         report.problems = self.problems;
-        report
+        if self.redacts { redact(report) } else { report }
     }
 }

@@ -25,6 +25,7 @@ mod names;
 mod plain;
 mod prefix;
 mod record;
+mod redact;
 pub mod report;
 mod rule;
 mod scene;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::advisory::Advisories;
 use crate::fact::Fact;
 use crate::ledger::Ledger;
 use crate::names::Names;
@@ -17,14 +18,16 @@ pub struct Scene<'a> {
     pub facts: &'a [Fact],
     /// Their names.
     pub names: &'a Names,
+    /// Published faults.
+    pub advisories: &'a Advisories,
 }
 
 impl<'a> Scene<'a> {
     /// The scene of what was read: puts the facts into the order of time.
-    pub fn set(ledger: &'a mut Ledger) -> Scene<'a> {
+    pub fn set(ledger: &'a mut Ledger, advisories: &'a Advisories) -> Scene<'a> {
         crate::timeline::settle(ledger);
         ledger.facts_mut().sort_by(order);
-        Scene { facts: ledger.facts(), names: &ledger.names }
+        Scene { facts: ledger.facts(), names: &ledger.names, advisories }
     }
 }
 

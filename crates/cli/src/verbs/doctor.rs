@@ -24,6 +24,12 @@ pub struct Arguments {
     /// Also list the lines that hold a key word and were not understood
     #[arg(long)]
     unknown: bool,
+    /// Hide names and ids, each behind the same stand-in wherever it occurs, so that the report can be shared
+    #[arg(long)]
+    redact: bool,
+    /// Published faults to look for, besides those that are built in: eight fields a line, parted by tabs
+    #[arg(long, value_name = "FILE")]
+    advisories: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -47,7 +53,16 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     }
     let logs = logs::find(&arguments.logs)
         .map_err(|(path, error)| Failure::new(Code::System, format!("{}: {error}", path.display())))?;
-    let mut doctor = Doctor::new().showing_strangers(arguments.unknown);
+    let mut doctor = Doctor::new().showing_strangers(arguments.unknown).redacting(arguments.redact);
+    if let Some(path) = &arguments.advisories {
+        let unread = |error: &dyn std::fmt::Display| {
+            Failure::new(Code::BadValue, format!("{}: {error}", path.display()))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| unread(&error))?;
+        doctor.add_advisories(&text).map_err(|error| {
+            unread(&error).with_cure("docs/DOCTOR.md shows the fields; `-` stands for one that there is not.")
+        })?;
+    }
     let bar = progress_bar("reading");
     bar.set_length(logs.iter().map(|log| if let Log::File(_, bytes) = log { *bytes } else { 0 }).sum());
     for log in &logs {

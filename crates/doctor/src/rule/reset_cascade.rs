@@ -1,6 +1,6 @@
 //! `reset-cascade`: one late ATS made the host reset the device, and the reset killed everything else.
 
-use super::case::{Case, total, was_reset};
+use super::case::{Case, FIRST, total, was_reset};
 use super::{Confidence, Judgement, Proof};
 use crate::scene::{before, near, same_host};
 
@@ -16,11 +16,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Silent;
     }
     let fits = |trigger: &&crate::fact::Fact| {
-        victims.iter().any(|victim| {
+        victims.iter().take(FIRST).any(|victim| {
             same_host(trigger, victim) && before(trigger, victim) && near(trigger, victim, STORM_WITHIN_US)
         })
     };
-    let Some(trigger) = triggers.iter().copied().find(fits) else {
+    let Some(trigger) = triggers.iter().copied().take(FIRST).find(fits) else {
         return Judgement::Aside(
             "Commands were lost to a reset (H:0x8), but no atomic test and set that went unanswered stands before them."
                 .to_owned(),
