@@ -5,7 +5,7 @@ use oarlock_causes::Cause;
 use crate::advisory::Advisories;
 use crate::bounds::{EVIDENCE_MAX, FINDINGS_MAX};
 use crate::fact::{Fact, Kind};
-use crate::finding::{Evidence, Finding, PutAside, Remedy, Report, Stranger};
+use crate::finding::{ClockOffset, Evidence, Finding, PutAside, Remedy, Report, Stranger};
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
@@ -33,6 +33,11 @@ pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bo
     }
     let scene = Scene::set(ledger, advisories);
     let incidents = incident::find(&scene);
+    let offset = |(&host, &us): (&Name, &i64)| ClockOffset {
+        host: scene.names.text(host).to_owned(),
+        ahead_s: us / 1_000_000,
+    };
+    report.clock_offsets = scene.offsets.iter().map(offset).collect();
     report.incidents =
         incidents.iter().take(FINDINGS_MAX).map(|incident| judge(incident, scene, &inputs)).collect();
     report.incidents = crate::merge::alike(std::mem::take(&mut report.incidents));

@@ -30,6 +30,9 @@ pub fn redact(mut report: Report) -> Report {
         stranger.file = redactor.text(&stranger.file);
         stranger.text = redactor.text(&stranger.text);
     }
+    for offset in &mut report.clock_offsets {
+        offset.host = redactor.text(&offset.host);
+    }
     for problem in &mut report.problems {
         *problem = redactor.text(problem);
     }

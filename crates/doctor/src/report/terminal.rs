@@ -63,6 +63,13 @@ impl Page {
         for problem in &report.problems {
             self.line(&format!("Not read: {problem}"), "", page);
         }
+        for offset in &report.clock_offsets {
+            let text = format!(
+                "The clock of {} is {} s ahead of the others': its times are shifted here, but not in the quoted lines.",
+                offset.host, offset.ahead_s
+            );
+            self.line(&text, "", page);
+        }
         let Some(first) = report.incidents.first() else {
             self.line("No incident was found in these lines.", "", page);
             return;
