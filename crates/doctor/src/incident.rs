@@ -91,7 +91,11 @@ fn command_weight(command: &Command) -> Weight {
         return Weight::Trigger;
     }
     let of_data = command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.0 >= 0xc0);
+    let gone = command.sense.is_some_and(crate::fact::Sense::is_gone);
     let harmless = command.sense.is_some_and(|sense| sense.key == 5 || sense.is_reset());
+    if gone {
+        return Weight::Trouble;
+    }
     if of_data && !harmless { Weight::Trouble } else { Weight::Context }
 }
 

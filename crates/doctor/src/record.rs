@@ -97,7 +97,9 @@ pub fn glued(line: &str) -> Vec<&str> {
 
 /// `cpu12:3456)` or `cpu12:3456 opID=`.
 fn is_processor(text: &str) -> bool {
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    // Publishers mask numbers: `cpuX:XXXXXXX)`.
+    let digits =
+        |text: &str| text.bytes().take_while(|byte| byte.is_ascii_digit() || b"X#*x".contains(byte)).count();
     let number = digits(&text[3..]);
     let rest = &text[3 + number..];
     number > 0
