@@ -64,9 +64,11 @@ impl Page {
             self.line(&format!("Not read: {problem}"), "", page);
         }
         for offset in &report.clock_offsets {
+            let side = if offset.ahead_s < 0 { "behind" } else { "ahead of" };
             let text = format!(
-                "The clock of {} is {} s ahead of the others': its times are shifted here, but not in the quoted lines.",
-                offset.host, offset.ahead_s
+                "The clock of {} is {} s {side} the others': its times are shifted here, but not in the quoted lines.",
+                offset.host,
+                offset.ahead_s.unsigned_abs()
             );
             self.line(&text, "", page);
         }

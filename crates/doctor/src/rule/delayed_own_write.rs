@@ -43,8 +43,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         (true, _, _) => Confidence::Likely,
     };
     let because = if complete.is_empty() {
-        "The same host had left an atomic test and set to this device without an answer shortly before: it was executed after all, or in part \
-         of the cases, and the next one met its image."
+        "The same host had left an atomic test and set to this device without an answer shortly before: the array executed it \
+         all the same, by all that these lines show, and the next one met its image."
     } else {
         "The same host had given up an atomic test and set to this device shortly before, and the target says that a command it was told to \
          abort was already complete: the next one met its image."
