@@ -33,6 +33,7 @@ pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bo
     }
     let scene = Scene::set(ledger, advisories);
     let incidents = incident::find(&scene);
+    report.incidents_unjudged = incidents.len().saturating_sub(FINDINGS_MAX) as u64;
     let offset = |(&host, &us): (&Name, &i64)| ClockOffset {
         host: scene.names.text(host).to_owned(),
         ahead_s: us / 1_000_000,

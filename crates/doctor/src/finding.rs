@@ -113,6 +113,8 @@ pub struct Report {
     pub strange: u64,
     /// What was found, the gravest first.
     pub incidents: Vec<Finding>,
+    /// Further incidents that were not judged: there were too many.
+    pub incidents_unjudged: u64,
     /// Clocks that differ: the times of these hosts were shifted by so many seconds, to lie over those of the others.
     pub clock_offsets: Vec<ClockOffset>,
     /// What could not be read.

@@ -116,3 +116,16 @@ fn a_line_without_end_and_a_binary_file_are_passed_over() {
     let binary: Vec<u8> = (0..1 << 20).map(|at: u32| at.to_le_bytes()[0] & 1).collect();
     assert_eq!(judge("core", &mut binary.as_slice()).lines, 0);
 }
+
+#[test]
+fn more_incidents_than_are_judged_are_counted() {
+    let log: String = (0..700)
+        .map(|device| {
+            format!(
+                "2026-07-07T07:00:00.000Z cpu1:2)ScsiDeviceIO: 1: Cmd(0x4) 0x89, CmdSN 0x1 from world 2 to dev \"naa.60{device:030}\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.\n"
+            )
+        })
+        .collect();
+    let report = judge("x.log", &mut log.as_bytes());
+    assert_eq!((report.incidents.len(), report.incidents_unjudged), (500, 200));
+}
