@@ -54,7 +54,7 @@ pub fn weight(fact: &Fact) -> Weight {
         // To ask whether an owner lives is everyday; the answer may be an incident.
         Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
-        Kind::Slot(image) if !image.state.is_sound() => Weight::Trigger,
+        Kind::Slot(image) if !image.is_sound() => Weight::Trigger,
         Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) => Weight::Trigger,
         Kind::Target(TargetStep::Noise) => Weight::Context,
         Kind::Target(_) => Weight::Trouble,
