@@ -1,7 +1,6 @@
 //! Advisories: published faults of hardware, firmware and drivers, as data (`data/advisories.tsv`).
 
-use std::sync::LazyLock;
-
+use crate::error::DoctorError;
 use crate::fact::Component;
 
 /// The advisories that come with the doctor, one a line, fields parted by tabs.
@@ -37,7 +36,53 @@ pub enum Match {
     Family,
 }
 
-static ADVISORIES: LazyLock<Vec<Advisory<'static>>> = LazyLock::new(|| parse(SHIPPED).unwrap_or_default());
+/// All advisories that are known.
+#[derive(Clone, Debug)]
+pub struct Advisories {
+    texts: Vec<String>,
+}
+
+impl Default for Advisories {
+    fn default() -> Advisories {
+        Advisories { texts: vec![SHIPPED.to_owned()] }
+    }
+}
+
+impl Advisories {
+    /// Adds those of a file that a user wrote; they come before the shipped ones.
+    ///
+    /// # Errors
+    /// The first line that is none.
+    pub fn add(&mut self, text: &str) -> Result<(), DoctorError> {
+        let what = "an advisory has eight fields, parted by tabs";
+        parse(text).map_err(|line| DoctorError::Advisory { line, what })?;
+        self.texts.insert(0, text.to_owned());
+        Ok(())
+    }
+
+    fn all(&self) -> impl Iterator<Item = Advisory<'_>> {
+        self.texts.iter().flat_map(|text| parse(text).unwrap_or_default())
+    }
+
+    /// The advisory that a component's version meets.
+    #[must_use]
+    pub fn of_component(&self, component: &Component) -> Option<(Advisory<'_>, Match)> {
+        let meets = |advisory: &Advisory<'_>| {
+            advisory.component != "-"
+                && component.name.as_ref() == advisory.component
+                && advisory.below != "-"
+                && is_below(&component.version, advisory.below)
+        };
+        self.all().find(meets).map(|advisory| (advisory, Match::Version))
+    }
+
+    /// The advisory for the family of a device.
+    #[must_use]
+    pub fn of_device(&self, device: &str) -> Option<(Advisory<'_>, Match)> {
+        let meets = |advisory: &Advisory<'_>| advisory.device != "-" && device.starts_with(advisory.device);
+        self.all().find(meets).map(|advisory| (advisory, Match::Family))
+    }
+}
 
 /// Reads advisories: eight fields a line, parted by tabs; lines that begin with `#` are for people.
 ///
@@ -55,25 +100,6 @@ pub fn parse(text: &str) -> Result<Vec<Advisory<'_>>, usize> {
             Ok(Advisory { device, component, below, product, fault, range, remedy, source })
         })
         .collect()
-}
-
-/// The advisory that a component's version meets.
-#[must_use]
-pub fn of_component(component: &Component) -> Option<(Advisory<'static>, Match)> {
-    let meets = |advisory: &&Advisory<'static>| {
-        advisory.component != "-"
-            && component.name.as_ref() == advisory.component
-            && advisory.below != "-"
-            && is_below(&component.version, advisory.below)
-    };
-    ADVISORIES.iter().find(meets).map(|advisory| (*advisory, Match::Version))
-}
-
-/// The advisory for the family of a device.
-#[must_use]
-pub fn of_device(device: &str) -> Option<(Advisory<'static>, Match)> {
-    let meets = |advisory: &&Advisory<'static>| advisory.device != "-" && device.starts_with(advisory.device);
-    ADVISORIES.iter().find(meets).map(|advisory| (*advisory, Match::Family))
 }
 
 /// Whether one version is older than another: numbers are compared as numbers, part by part.

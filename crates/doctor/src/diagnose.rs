@@ -2,9 +2,10 @@
 
 use oarlock_causes::Cause;
 
+use crate::advisory::Advisories;
 use crate::bounds::{EVIDENCE_MAX, FINDINGS_MAX};
 use crate::fact::{Fact, Kind};
-use crate::finding::{Evidence, Finding, PutAside, Remedy, Report, Stranger};
+use crate::finding::{ClockOffset, Evidence, Finding, PutAside, Remedy, Report, Stranger};
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
@@ -14,7 +15,7 @@ use crate::series::Chronicle;
 
 /// What was read, judged.
 #[must_use]
-pub fn diagnose(ledger: &mut Ledger, with_strangers: bool) -> Report {
+pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bool) -> Report {
     let inputs = ledger.inputs.clone();
     let mut report = Report {
         files: inputs.len() as u64,
@@ -31,9 +32,15 @@ pub fn diagnose(ledger: &mut Ledger, with_strangers: bool) -> Report {
         };
         report.strangers = ledger.strangers.iter().map(stranger).collect();
     }
-    let scene = Scene::set(ledger);
+    let scene = Scene::set(ledger, advisories);
     let incidents = incident::find(&scene);
-    report.chronicle = Chronicle::of(&scene, &incidents);
+    report.chronicle = Chronicle::of(scene.facts, scene.names, &incidents);
+    report.incidents_unjudged = incidents.len().saturating_sub(FINDINGS_MAX) as u64;
+    let offset = |(&host, &us): (&Name, &i64)| ClockOffset {
+        host: scene.names.text(host).to_owned(),
+        ahead_s: us / 1_000_000,
+    };
+    report.clock_offsets = scene.offsets.iter().map(offset).collect();
     report.incidents =
         incidents.iter().take(FINDINGS_MAX).map(|incident| judge(incident, scene, &inputs)).collect();
     report.incidents = crate::merge::alike(std::mem::take(&mut report.incidents));

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use crate::advisory::Advisories;
 use crate::diagnose::diagnose;
 use crate::error::DoctorError;
 use crate::finding::Report;
@@ -16,7 +17,8 @@ pub struct Doctor {
     ledger: Ledger,
     problems: Vec<String>,
     with_strangers: bool,
-    redacting: bool,
+    advisories: Advisories,
+    redacts: bool,
 }
 
 impl Default for Doctor {
@@ -34,7 +36,8 @@ impl Doctor {
             ledger: Ledger::default(),
             problems: Vec::new(),
             with_strangers: false,
-            redacting: false,
+            advisories: Advisories::default(),
+            redacts: false,
         }
     }
 
@@ -44,10 +47,18 @@ impl Doctor {
         Doctor { with_strangers, ..self }
     }
 
-    /// Whether names, ids, addresses and paths are replaced in the report.
+    /// Whether the report hides names and ids, each behind the same stand-in wherever it occurs.
     #[must_use]
-    pub fn redacting(self, redacting: bool) -> Doctor {
-        Doctor { redacting, ..self }
+    pub fn redacting(self, redacts: bool) -> Doctor {
+        Doctor { redacts, ..self }
+    }
+
+    /// Adds published faults that a user wrote down: the text of a file like `data/advisories.tsv`.
+    ///
+    /// # Errors
+    /// The first line that is no advisory.
+    pub fn add_advisories(&mut self, text: &str) -> Result<(), DoctorError> {
+        self.advisories.add(text)
     }
 
     /// Reads an input to its end. `name` is what the report calls it; it tells the host where the lines do not.
@@ -68,9 +79,9 @@ impl Doctor {
     /// Judges what was read.
     #[must_use]
     pub fn judge(mut self) -> Report {
-        let mut report = diagnose(&mut self.ledger, self.with_strangers);
+        let mut report = diagnose(&mut self.ledger, &self.advisories, self.with_strangers);
         report.problems = self.problems;
-        if self.redacting {
+        if self.redacts {
             redact(&mut report, &self.ledger);
         }
         report

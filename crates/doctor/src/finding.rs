@@ -97,6 +97,15 @@ pub struct Stranger {
     pub text: String,
 }
 
+/// A host whose clock differs from the others'.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClockOffset {
+    /// The host.
+    pub host: String,
+    /// Seconds by which its clock is ahead; what it wrote was shifted back by them.
+    pub ahead_s: i64,
+}
+
 /// A whole report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -110,6 +119,10 @@ pub struct Report {
     pub strange: u64,
     /// What was found, the gravest first.
     pub incidents: Vec<Finding>,
+    /// Further incidents that were not judged: there were too many.
+    pub incidents_unjudged: u64,
+    /// Clocks that differ: the times of these hosts were shifted by so many seconds, to lie over those of the others.
+    pub clock_offsets: Vec<ClockOffset>,
     /// What could not be read.
     pub problems: Vec<String>,
     /// The first lines that were not understood; only where they were asked for.

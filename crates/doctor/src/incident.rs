@@ -54,7 +54,7 @@ pub fn weight(fact: &Fact) -> Weight {
         // To ask whether an owner lives is everyday; the answer may be an incident.
         Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
-        Kind::Slot(image) if !image.state.is_sound() => Weight::Trigger,
+        Kind::Slot(image) if !image.is_sound() => Weight::Trigger,
         Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) => Weight::Trigger,
         Kind::Target(TargetStep::Noise) => Weight::Context,
         Kind::Target(_) => Weight::Trouble,
@@ -91,7 +91,11 @@ fn command_weight(command: &Command) -> Weight {
         return Weight::Trigger;
     }
     let of_data = command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.0 >= 0xc0);
+    let gone = command.sense.is_some_and(crate::fact::Sense::is_gone);
     let harmless = command.sense.is_some_and(|sense| sense.key == 5 || sense.is_reset());
+    if gone {
+        return Weight::Trouble;
+    }
     if of_data && !harmless { Weight::Trouble } else { Weight::Context }
 }
 
@@ -146,12 +150,17 @@ fn still_open(last: &Fact, now: &Fact) -> bool {
 /// Gives what is about no device to the clusters that it is near; what is near none makes clusters of its own.
 fn attach<'a>(clusters: &mut Vec<Incident<'a>>, ambient: Vec<&'a Fact>) {
     let grown = clusters.len();
+    // What is attached later must not move the ends of a cluster.
+    let ends: Vec<_> = clusters
+        .iter()
+        .map(|cluster| (cluster.facts.first().copied(), cluster.facts.last().copied()))
+        .collect();
     let mut lonely: Vec<Incident<'a>> = Vec::new();
     for fact in ambient {
         let context = weight(fact) == Weight::Context;
         let mut homes = 0;
-        for cluster in &mut clusters[..grown] {
-            if cluster.is_near(fact, context) {
+        for (cluster, ends) in clusters[..grown].iter_mut().zip(&ends) {
+            if cluster.is_near(fact, context, *ends) {
                 cluster.facts.push(fact);
                 homes += 1;
             }
@@ -172,6 +181,16 @@ fn attach<'a>(clusters: &mut Vec<Incident<'a>>, ambient: Vec<&'a Fact>) {
         cluster.facts.sort_by_key(key);
     }
     clusters.extend(lonely);
+}
+
+/// Whether a fact lies between two others, or is near one of them. A cluster has no long silence within.
+fn within(first: &Fact, last: &Fact, fact: &Fact) -> bool {
+    let (Some(start), Some(end), Some(when)) = (first.when, last.last, fact.when) else {
+        return near(first, fact, QUIET_US) || near(last, fact, QUIET_US);
+    };
+    let axis = start.axis == when.axis && end.axis == when.axis;
+    axis && when.micros >= start.micros.saturating_sub(QUIET_US)
+        && when.micros <= end.micros.saturating_add(QUIET_US)
 }
 
 impl<'a> Incident<'a> {
@@ -207,7 +226,7 @@ impl<'a> Incident<'a> {
     }
 
     /// Whether a fact about no device, or one that only informs, belongs here too.
-    fn is_near(&self, fact: &Fact, context: bool) -> bool {
+    fn is_near(&self, fact: &Fact, context: bool, ends: (Option<&Fact>, Option<&Fact>)) -> bool {
         let own = fact.device.is_none_or(|device| self.devices.contains(&device));
         let host = fact.host.is_none_or(|host| self.hosts.contains(&host) || self.hosts.is_empty());
         // The fabric and the array are everybody's.
@@ -216,11 +235,8 @@ impl<'a> Incident<'a> {
         // A version holds for as long as the log goes on.
         let lasting = context
             && matches!(fact.kind, Kind::Version(_) | Kind::Support(_) | Kind::Slot(_) | Kind::LockDump(_));
-        let (Some(first), Some(last)) = (self.facts.first(), self.facts.last()) else { return false };
-        let in_time = near(first, fact, QUIET_US)
-            || near(last, fact, QUIET_US)
-            || self.facts.iter().any(|own| near(own, fact, QUIET_US));
-        own && (host || shared) && (lasting || in_time)
+        let (Some(first), Some(last)) = ends else { return false };
+        own && (host || shared) && (lasting || within(first, last, fact))
     }
 
     /// Whether this is worth a report.

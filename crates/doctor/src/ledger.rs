@@ -3,7 +3,7 @@
 //! Facts that say the same of the same thing within a second are one fact with a count. When there are too many, that
 //! second becomes eight, and so on: what is lost is detail about storms, never the beginning or the end of one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
@@ -76,6 +76,8 @@ pub struct Ledger {
     pub strange: u64,
     /// The first of those.
     pub strangers: Vec<StrangerLine>,
+    /// By how much each host's clock is ahead of the others', in microseconds, where that was found.
+    pub offsets: BTreeMap<Name, i64>,
     facts: Vec<Fact>,
     recent: HashMap<u64, usize>,
     merge_us: Option<i64>,

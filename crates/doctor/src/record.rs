@@ -46,19 +46,20 @@ impl<'a> Record<'a> {
         let mut taken = 0;
         for line in self.following() {
             let next = prefix::split(&line);
-            // Old consoles put the time before each line of a wrapped record; a new record also names its processor.
-            let begins = next.begins && is_new_message(next.body);
-            if begins || line.trim().is_empty() {
+            // Some versions put time and processor before each line of a wrapped record; a new one has a topic.
+            let next_body = without_processor(next.body).trim();
+            let begins = next.begins && is_new_message(next_body);
+            if begins || next_body.is_empty() {
                 return None;
             }
             let glue = if text.ends_with([' ', '[', '.']) { "" } else { " " };
-            let spaced = format!("{text}{glue}{}", next.body.trim());
+            let spaced = format!("{text}{glue}{}", next_body);
             taken += 1;
             if whole(&spaced) {
                 return Some((spaced, taken));
             }
             // A word may be broken in its middle.
-            let joined = format!("{text}{}", next.body.trim());
+            let joined = format!("{text}{}", next_body);
             if whole(&joined) {
                 return Some((joined, taken));
             }
@@ -68,10 +69,15 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Whether a message names its processor or a topic, as new messages do.
+/// Whether a message begins with a topic, as new messages do: `HBX: 2313: `, `WARNING: `.
 fn is_new_message(body: &str) -> bool {
-    body.starts_with("cpu")
-        || body.split(' ').next().is_some_and(|word| word.ends_with(':') && word.len() > 3)
+    body.split(' ').next().is_some_and(|word| word.ends_with(':') && word.len() > 1)
+}
+
+/// The message behind `cpu12:3456 opID=ab)`.
+fn without_processor(body: &str) -> &str {
+    let named = body.starts_with("cpu") && is_processor(body);
+    body.split_once(')').filter(|_| named).map_or(body, |(_, message)| message)
 }
 
 /// Splits a line in which several records of a VMkernel ran together: each has a processor, `cpu12:3456)`.
@@ -97,7 +103,9 @@ pub fn glued(line: &str) -> Vec<&str> {
 
 /// `cpu12:3456)` or `cpu12:3456 opID=`.
 fn is_processor(text: &str) -> bool {
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    // Publishers mask numbers: `cpuX:XXXXXXX)`.
+    let digits =
+        |text: &str| text.bytes().take_while(|byte| byte.is_ascii_digit() || b"X#*x".contains(byte)).count();
     let number = digits(&text[3..]);
     let rest = &text[3 + number..];
     number > 0

@@ -65,6 +65,9 @@ pub(crate) fn redact(report: &mut Report, ledger: &Ledger) {
         stranger.file = redactor.file(&stranger.file);
         stranger.text = redactor.text(&stranger.text, Author::Log);
     }
+    for offset in &mut report.clock_offsets {
+        offset.host = redactor.whole(&offset.host, Sort::Host);
+    }
     for problem in &mut report.problems {
         *problem = redactor.problem(problem);
     }

@@ -1,10 +1,12 @@
 //! The scene: all facts in the order of time, and what it means that two of them are near each other.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
+use crate::advisory::Advisories;
 use crate::fact::Fact;
 use crate::ledger::Ledger;
-use crate::names::Names;
+use crate::names::{Name, Names};
 use crate::stamp::Axis;
 
 /// A line without a time is near another of the same input within so many lines.
@@ -17,14 +19,18 @@ pub struct Scene<'a> {
     pub facts: &'a [Fact],
     /// Their names.
     pub names: &'a Names,
+    /// Clocks that differed, in microseconds; the facts are shifted already.
+    pub offsets: &'a BTreeMap<Name, i64>,
+    /// Published faults.
+    pub advisories: &'a Advisories,
 }
 
 impl<'a> Scene<'a> {
     /// The scene of what was read: puts the facts into the order of time.
-    pub fn set(ledger: &'a mut Ledger) -> Scene<'a> {
+    pub fn set(ledger: &'a mut Ledger, advisories: &'a Advisories) -> Scene<'a> {
         crate::timeline::settle(ledger);
         ledger.facts_mut().sort_by(order);
-        Scene { facts: ledger.facts(), names: &ledger.names }
+        Scene { facts: ledger.facts(), names: &ledger.names, offsets: &ledger.offsets, advisories }
     }
 }
 

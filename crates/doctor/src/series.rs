@@ -11,7 +11,6 @@ use crate::fact::{
 };
 use crate::incident::{Incident, Weight, weight};
 use crate::names::{Name, Names};
-use crate::scene::Scene;
 use crate::stamp::{Axis, Stamp};
 
 /// Hosts and devices that are told apart. What belongs to later ones is counted as turned away.
@@ -149,12 +148,12 @@ impl Default for Chronicle {
 
 impl Chronicle {
     /// The chronicle of all that was read.
-    pub(crate) fn of(scene: &Scene<'_>, incidents: &[Incident<'_>]) -> Chronicle {
-        let devices = devices(scene, incidents);
+    pub(crate) fn of(facts: &[Fact], names: &Names, incidents: &[Incident<'_>]) -> Chronicle {
+        let devices = devices(facts, incidents);
         let mut chronicle = Chronicle::default();
-        for fact in scene.facts {
+        for fact in facts {
             let known = fact.volume.map(|volume| devices.get(&volume).copied().unwrap_or(volume));
-            chronicle.feed(fact, fact.device.or(known), scene.names);
+            chronicle.feed(fact, fact.device.or(known), names);
         }
         chronicle
     }
@@ -275,9 +274,9 @@ impl Chronicle {
 
 /// The device of each volume: by a line that names both, else by incidents that are about one device and that volume, as
 /// long as all of them say the same.
-fn devices(scene: &Scene<'_>, incidents: &[Incident<'_>]) -> HashMap<Name, Name> {
+fn devices(facts: &[Fact], incidents: &[Incident<'_>]) -> HashMap<Name, Name> {
     let mut told: HashMap<Name, Name> = HashMap::new();
-    for (volume, device) in scene.facts.iter().filter_map(|fact| fact.volume.zip(fact.device)) {
+    for (volume, device) in facts.iter().filter_map(|fact| fact.volume.zip(fact.device)) {
         told.entry(volume).or_insert(device);
     }
     let mut guessed: HashMap<Name, Option<Name>> = HashMap::new();
@@ -420,7 +419,7 @@ mod tests {
             fact(6, Some(device), Some(volume), beat(HeartbeatStep::Restored)),
             fact(7, Some(device), None, Kind::Latency { usual_us: None, now_us: 700 }),
         ];
-        let chronicle = Chronicle::of(&Scene { facts: &facts, names: &names }, &[]);
+        let chronicle = Chronicle::of(&facts, &names, &[]);
         let subjects: Vec<_> = chronicle.tracks().iter().map(|track| track.subject.as_deref()).collect();
         assert_eq!(subjects, [Some("naa.6")]);
         let lost: Vec<Moment> = chronicle.moments(0, Channel::BeatLost).collect();

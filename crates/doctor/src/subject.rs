@@ -24,7 +24,10 @@ fn device(text: &str) -> Option<&str> {
     const STARTS: [&str; 7] = ["naa.", "eui.", "t10.", "mpx.vmhba", "sym.0", "uuid.", "nqn."];
     STARTS.iter().find_map(|start| {
         let at = text.find(start)?;
-        let name = word(&text[at..]).trim_end_matches(['.', ':']);
+        let name = word(&text[at..]);
+        // A partition is not the device.
+        let whole = if matches!(*start, "naa." | "eui.") { name.split(':').next()? } else { name };
+        let name = whole.trim_end_matches(['.', ':']);
         (name.len() > start.len()).then_some(name)
     })
 }
@@ -98,6 +101,14 @@ fn volume(text: &str) -> Option<&str> {
             return Some(&rest[start..end]);
         }
     }
+    // `[esx.problem.vmfs.heartbeat.timedout] 66aa...-... bronze`: the id, then the label.
+    if let Some(rest) = after(text, ".vmfs.").and_then(|rest| after(rest, "] ")) {
+        let id = word(rest);
+        let label = word(rest[id.len()..].trim_start());
+        if id.len() == 35 && id.matches('-').count() == 3 {
+            return Some(if label.is_empty() { id } else { label });
+        }
+    }
     let before = text.find("': HB ").or_else(|| text.find("': [Req"))?;
     let start = text[..before].rfind('\'')? + 1;
     Some(&text[start..before])
@@ -118,6 +129,10 @@ mod tests {
             ("nvme0n1: I/O error", (Some("nvme0n1"), None, None)),
             ("Lost access to volume 5a-5b-00000-1 (alpha) due", (None, None, Some("alpha"))),
             ("[HB state 0] on vol 'beta'", (None, None, Some("beta"))),
+            (
+                "[x] 9us: [esx.problem.vmfs.heartbeat.timedout] 66aa0001-bb000001-1111-0050560a0b0c delta",
+                (None, None, Some("delta")),
+            ),
             ("HBX: 2956: 'gamma': HB at offset 1 - W", (None, None, Some("gamma"))),
             ("Volume 4f7217c1-3589352d-625d-001b22248a7a (\"d-1\") may", (None, None, Some("d-1"))),
             ("lpfc: vmhba2 lpfc_x:2050: PRLI", (None, Some("vmhba2"), None)),

@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Also list the lines that hold a key word and were not understood
     #[arg(long)]
     unknown: bool,
+    /// Published faults to look for, besides those that are built in: eight fields a line, parted by tabs
+    #[arg(long, value_name = "FILE")]
+    advisories: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -35,7 +38,7 @@ pub struct Arguments {
     /// Write the page over whatever plain file is there, not only over a former report
     #[arg(long, requires = "html")]
     force: bool,
-    /// Replace names, ids, addresses and paths, the same by the same, so that the report can be shared
+    /// Hide names, ids, addresses and paths, each behind the same stand-in wherever it occurs, to share the report
     #[arg(long, conflicts_with = "explain")]
     redact: bool,
 }
@@ -61,6 +64,15 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let logs = logs::find(&arguments.logs)
         .map_err(|(path, error)| Failure::new(Code::System, format!("{}: {error}", path.display())))?;
     let mut doctor = Doctor::new().showing_strangers(arguments.unknown).redacting(arguments.redact);
+    if let Some(path) = &arguments.advisories {
+        let unread = |error: &dyn std::fmt::Display| {
+            Failure::new(Code::BadValue, format!("{}: {error}", path.display()))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| unread(&error))?;
+        doctor.add_advisories(&text).map_err(|error| {
+            unread(&error).with_cure("docs/DOCTOR.md shows the fields; `-` stands for one that there is not.")
+        })?;
+    }
     let bar = progress_bar("reading");
     bar.set_length(logs.iter().map(|log| if let Log::File(_, bytes) = log { *bytes } else { 0 }).sum());
     for log in &logs {

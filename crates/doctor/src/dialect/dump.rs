@@ -1,5 +1,7 @@
 //! Hex dumps (`hexdump -C`, `xxd`) of VMFS: slots of the heartbeat region, and lock records.
 
+use std::collections::BTreeMap;
+
 use super::{Dialect, Reading};
 use crate::fact::{Kind, LockKind, LockRecord, SlotImage, SlotState, Uuid};
 use crate::ledger::{Draft, Ledger};
@@ -117,10 +119,7 @@ impl Dump {
         let slots = std::mem::take(&mut self.slots);
         self.last = None;
         self.repeats = false;
-        let volume_start = slots.iter().find_map(|slot| {
-            let image = decode(slot);
-            (image.state.is_sound()).then(|| slot.address.wrapping_sub(image.offset))
-        });
+        let volume_start = start_of_volume(&slots);
         for slot in &slots {
             let record = Record::new(slot.place, &slot.line, &[]);
             if let Some(start) = volume_start {
@@ -131,6 +130,18 @@ impl Dump {
             }
         }
     }
+}
+
+/// Where the volume begins in the dump, by what most of the slots say of their own offsets: one of them may be wrong.
+fn start_of_volume(slots: &[RawSlot]) -> Option<u64> {
+    let mut starts: BTreeMap<u64, usize> = BTreeMap::new();
+    for slot in slots {
+        let image = decode(slot);
+        if image.state.is_sound() {
+            *starts.entry(slot.address.wrapping_sub(image.offset)).or_default() += 1;
+        }
+    }
+    starts.into_iter().max_by_key(|(_, count)| *count).map(|(start, _)| start)
 }
 
 fn word32(bytes: &[u8; KEPT], at: usize) -> u32 {
@@ -167,7 +178,7 @@ fn uuid(bytes: &[u8; KEPT], at: usize) -> Uuid {
     Uuid([word32(bytes, at), word32(bytes, at + 4), third, fourth])
 }
 
-/// A lock record: type, offset, version, slot of the owner.
+/// A lock record: type, own offset, the owner's slot and its generation, the record's version, mode, owner, stamp.
 fn lock_of(bytes: &[u8; KEPT]) -> Option<LockRecord> {
     let kind = LockKind::of(word32(bytes, 0));
     if matches!(kind, LockKind::Other(_)) {
@@ -176,12 +187,12 @@ fn lock_of(bytes: &[u8; KEPT]) -> Option<LockRecord> {
     Some(LockRecord {
         kind,
         offset: Some(word64(bytes, 4)),
-        version: Some(word64(bytes, 12)),
-        slot_offset: Some(word64(bytes, 20)),
-        slot_generation: Some(word64(bytes, 28)),
+        slot_offset: Some(word64(bytes, 12)),
+        slot_generation: Some(word64(bytes, 20)),
+        version: Some(word64(bytes, 28)),
         mode: Some(u64::from(word32(bytes, 36))),
         owner: Some(uuid(bytes, 40)).filter(|owner| *owner != Uuid::NOBODY),
-        stamp: None,
+        stamp: Some(word64(bytes, 56)),
     })
 }
 

@@ -52,7 +52,7 @@ impl Dialect for EsxLock {
         }
         let Some(step) = step(body) else { return Reading::Stranger };
         let whole = |text: &str| image_line::lock(text).is_some_and(|lock| lock.owner.is_some());
-        let cut = body.contains("[type") && !whole(body);
+        let cut = (body.contains("[type") || body.trim_end().ends_with(':')) && !whole(body);
         let unwrapped = if cut { record.unwrapped(whole) } else { None };
         let (text, and_lines) = unwrapped.unwrap_or_else(|| (body.to_owned(), 0));
         let about = subject::find(&text);

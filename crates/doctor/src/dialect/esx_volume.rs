@@ -44,6 +44,7 @@ const PHRASES: &[Phrase] = &[
     phrase("File system timeout (Ok to retry)", Means::Nothing),
     phrase("WARNING: NFS", Means::Nothing),
     beside("VSCSIFs", &["status Busy"], Means::Nothing),
+    phrase("Power-on Reset occurred", Means::Nothing),
     phrase("edium error", Means::Medium),
     phrase("MEDIUM ERROR", Means::Medium),
     phrase("Boot Successful", Means::Restart),

@@ -4,7 +4,7 @@ use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::GatewayStep::{Blocklisted, LockAcquired, LockLost, Shutdown};
 use crate::fact::TargetStep::{BackendError, FusedSplit, Miscompare, SessionLost, SlowBackend};
 use crate::fact::TaskKind::{Abort, DeviceReset};
-use crate::fact::TaskOutcome::{Failed, Issued};
+use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued};
 
 pub const BOOK: PhraseBook = PhraseBook { name: "gateways and targets in user space", phrases: PHRASES };
 
@@ -29,11 +29,17 @@ const PHRASES: &[Phrase] = &[
     phrase("nvmf_ctrlr_process_io_fused_cmd", Means::Nothing),
     phrase("nvmf_ctrlr_process_io_cmd", Means::Nothing),
     phrase("nvmf_ctrlr_keep_alive_poll", Means::Target(SessionLost)),
-    beside("spdk", &["ABORT", "not supported"], Means::Task(Abort, Failed)),
-    beside("iscsi.c", &["ABORT TASK", "not support"], Means::Task(Abort, Failed)),
+    beside("spdk", &["ABORT", "not supported"], Means::Target(SessionLost)),
+    beside("iscsi.c", &["ABORT TASK", "not support"], Means::Target(SessionLost)),
     phrase("bdev_nvme_abort", Means::Task(Abort, Issued)),
     // SCST, tgt, FreeBSD's ctld
     beside("scst", &["iscompare"], Means::Target(Miscompare)),
+    // iSCSI TM function 1 is ABORT TASK, and response 1 says that there is no such task any more (RFC 7143, 11.6.1).
+    beside("iSCSI TM fn 1", &["finished, status 1"], Means::Task(Abort, AlreadyComplete)),
+    beside("iSCSI TM fn 1", &["finished, status 0"], Means::Task(Abort, Done)),
+    phrase("iSCSI TM fn 1", Means::Task(Abort, Issued)),
+    beside("iSCSI TM fn 5", &[], Means::Task(DeviceReset, Issued)),
+    beside("waiting for reply to/from initiator", &[], Means::Target(SessionLost)),
     beside("scst", &["TM fn", "ABORT"], Means::Task(Abort, Issued)),
     beside("scst", &["TM fn", "RESET"], Means::Task(DeviceReset, Issued)),
     beside("scst", &["stuck"], Means::Target(SlowBackend)),

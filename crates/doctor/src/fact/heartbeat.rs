@@ -123,6 +123,14 @@ pub struct SlotImage {
     pub owner: Option<Uuid>,
 }
 
+impl SlotImage {
+    /// Whether the slot is in a state that a slot may be in, at the offset that it names as its own.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.state.is_sound() && self.found_at.is_none_or(|at| at == self.offset)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,6 +50,12 @@ impl Sense {
         self.key == 5 && matches!((self.code, self.qualifier), (0x20, 0) | (0x24, 0) | (0x26, 0))
     }
 
+    /// Whether what is behind the device cannot be reached: communication failure, or a logical unit that is no longer there.
+    #[must_use]
+    pub fn is_gone(self) -> bool {
+        matches!((self.key, self.code, self.qualifier), (2, 0x08, 0) | (5, 0x25, 0))
+    }
+
     /// Whether space ran out below the device, or is about to.
     #[must_use]
     pub fn is_out_of_space(self) -> bool {

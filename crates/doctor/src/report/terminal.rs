@@ -63,6 +63,22 @@ impl Page {
         for problem in &report.problems {
             self.line(&format!("Not read: {problem}"), "", page);
         }
+        if report.incidents_unjudged > 0 {
+            let more = format!(
+                "{} further incidents were not judged: give fewer logs, or fewer hours of them.",
+                report.incidents_unjudged
+            );
+            self.line(&more, "", page);
+        }
+        for offset in &report.clock_offsets {
+            let side = if offset.ahead_s < 0 { "behind" } else { "ahead of" };
+            let text = format!(
+                "The clock of {} is {} s {side} the others': its times are shifted here, but not in the quoted lines.",
+                offset.host,
+                offset.ahead_s.unsigned_abs()
+            );
+            self.line(&text, "", page);
+        }
         let Some(first) = report.incidents.first() else {
             self.line("No incident was found in these lines.", "", page);
             return;

@@ -9,6 +9,9 @@ use crate::scene::{Scene, before, near, same_host};
 /// takes up to a minute to be called dead.
 pub const JUST_BEFORE_US: i64 = 60_000_000;
 
+/// So many facts of one kind are compared with so many of another: the first of a storm tell what there is to tell.
+pub const FIRST: usize = 1_000;
+
 /// What kind of record an ATS was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -96,28 +99,27 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The ids by which hosts name themselves in their own heartbeats.
+    /// Whether a host names itself so in its own heartbeats of this incident.
     #[must_use]
-    pub fn own_ids(&self, host: Option<Name>) -> Vec<Uuid> {
-        let own = |fact: &Fact| match &fact.kind {
+    pub fn is_own_id(&self, host: Option<Name>, id: Uuid) -> bool {
+        self.facts().take(FIRST).any(|fact| match &fact.kind {
             // A host waits for, and reclaims, its own slot.
             Kind::Heartbeat(heartbeat) if heartbeat.step != HeartbeatStep::Corrupt && fact.host == host => {
-                heartbeat.slot.and_then(|slot| slot.owner)
+                heartbeat.slot.and_then(|slot| slot.owner) == Some(id)
             }
-            _ => None,
-        };
-        self.scene.facts.iter().filter_map(own).collect()
+            _ => false,
+        })
     }
 
     /// The facts among `causes` before or at which a stake begins within `window_us`: without one, a cause has no victim.
     #[must_use]
     pub fn followed_by(&self, causes: &[&'a Fact], stakes: &[&Fact], window_us: i64) -> Vec<&'a Fact> {
         let follows = |cause: &&Fact| {
-            stakes.iter().any(|stake| {
+            stakes.iter().take(FIRST).any(|stake| {
                 same_host_or_shared(cause, stake) && !before(stake, cause) && near(cause, stake, window_us)
             })
         };
-        causes.iter().copied().filter(|cause| follows(cause)).collect()
+        causes.iter().copied().take(FIRST).filter(|cause| follows(cause)).collect()
     }
 
     /// The first fact of `others` that stands before `fact`, on the same host, within `window_us`.
@@ -126,6 +128,7 @@ impl<'a> Case<'a> {
         others
             .iter()
             .copied()
+            .take(FIRST)
             .find(|other| same_host(other, fact) && before(other, fact) && near(other, fact, window_us))
     }
 

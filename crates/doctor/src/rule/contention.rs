@@ -1,6 +1,6 @@
 //! `contention`: another host that lives holds, or won, the record.
 
-use super::case::{Case, JUST_BEFORE_US};
+use super::case::{Case, FIRST, JUST_BEFORE_US};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, Kind, LockKind, LockRecord, LockStep, Uuid};
 use crate::scene::near;
@@ -9,7 +9,6 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let held = case.locks(|lock| lock.step == LockStep::NotFree);
     let stale = case.locks(|lock| lock.step == LockStep::Stale);
     let asked = case.locks(|lock| lock.step == LockStep::CheckingLiveness);
-    let broken = case.locks(|lock| lock.step == LockStep::Breaking);
     if held.is_empty() && stale.is_empty() {
         return match (asked.is_empty(), case.miscompares().is_empty()) {
             (false, _) => Judgement::Aside(
@@ -21,18 +20,18 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             (true, true) => Judgement::Silent,
         };
     }
-    if let Some(own) = held.iter().find(|fact| is_own(case, fact)) {
+    let (own, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|fact| is_own(case, fact));
+    if let Some(own) = own.first().filter(|_| held.is_empty() && stale.is_empty()) {
         return Judgement::Aside(format!(
             "The owner of the lock is this host itself ({}): nobody competes.",
             owner(own).map_or_else(String::new, |owner| owner.to_string())
         ));
     }
-    if !broken.is_empty() && stale.is_empty() && held.is_empty() {
-        return Judgement::Aside("The owner was found dead, and its lock was broken.".to_owned());
-    }
     let late = case.unanswered_ats();
-    let near_late =
-        late.iter().any(|late| held.iter().chain(&stale).any(|lock| near(late, lock, JUST_BEFORE_US)));
+    let near_late = late
+        .iter()
+        .take(FIRST)
+        .any(|late| held.iter().chain(&stale).take(FIRST).any(|lock| near(late, lock, JUST_BEFORE_US)));
     let named = held.iter().any(|fact| owner(fact).is_some());
     let confidence = match (near_late, named) {
         (true, _) => Confidence::Possible,
@@ -72,5 +71,5 @@ fn owner(fact: &Fact) -> Option<Uuid> {
 }
 
 fn is_own(case: &Case<'_>, fact: &Fact) -> bool {
-    owner(fact).is_some_and(|owner| case.own_ids(fact.host).contains(&owner))
+    owner(fact).is_some_and(|owner| case.is_own_id(fact.host, owner))
 }

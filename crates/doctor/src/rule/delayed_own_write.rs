@@ -1,9 +1,13 @@
 //! `delayed-own-write`: the host met its own earlier write, which it had thought lost.
 
-use super::case::{Case, JUST_BEFORE_US, Record, command};
+use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
 use crate::scene::near;
+
+/// A heartbeat that was given up is tried again every second, for the 16 seconds until access is lost (KB320840): an answer
+/// later than that may be to another command.
+const NEXT_TRY_US: i64 = 20_000_000;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let own = case.all(|fact| fact.kind == Kind::OwnImage);
@@ -19,6 +23,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let open = case.all(is_open);
     let pair = false_ones
         .iter()
+        .take(FIRST)
         .find_map(|answer| case.just_before(answer, &open, JUST_BEFORE_US).map(|earlier| (earlier, *answer)));
     let Some((earlier, answer)) = pair else {
         return Judgement::Aside(
@@ -34,11 +39,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let confidence = match (complete.is_empty(), contested, case.record()) {
         (false, _, _) => Confidence::Certain,
         (true, true, Record::Lock) => Confidence::Possible,
+        (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
         (true, _, _) => Confidence::Likely,
     };
     let because = if complete.is_empty() {
-        "The same host had left an atomic test and set to this device without an answer shortly before: it was executed after all, or in part \
-         of the cases, and the next one met its image."
+        "The same host had left an atomic test and set to this device without an answer shortly before: the array executed it \
+         all the same, by all that these lines show, and the next one met its image."
     } else {
         "The same host had given up an atomic test and set to this device shortly before, and the target says that a command it was told to \
          abort was already complete: the next one met its image."

@@ -1,12 +1,14 @@
 //! `gateway-fault`: gateways fight over the lock of one image, or one shuts down with commands in flight.
 
-use super::case::{Case, JUST_BEFORE_US};
+use super::case::{Case, JUST_BEFORE_US, total};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, GatewayStep, Kind};
 use crate::scene::near;
 
 /// A failover takes the lock once; a fight takes it again and again.
 const TURNS_MIN: usize = 3;
+/// A storage that is gone is gone for every command.
+const FAILURES_MIN: u64 = 3;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let of = |wanted: &[GatewayStep]| {
@@ -25,6 +27,20 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         ));
     }
     let down = of(&[GatewayStep::Shutdown, GatewayStep::Blocklisted]);
+    let cut_off = case.commands(|command| {
+        command.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (2, 8, 0))
+    });
+    if down.is_empty() && total(&cut_off) >= FAILURES_MIN {
+        let because = format!(
+            "The device itself answered {} times that it cannot reach what is behind it (sense 0x2 0x8 0x0): a gateway or a controller without \
+             its storage.",
+            total(&cut_off)
+        );
+        let proof = Proof::new(Confidence::Possible, because, cut_off);
+        return Judgement::Met(proof.and_collect(
+            "The log of the gateway or controller in that minute: what does it say of its own storage?",
+        ));
+    }
     if down.is_empty() {
         return if lock.is_empty() {
             Judgement::Silent

@@ -1,8 +1,10 @@
 //! `known-advisory`: what the logs say of versions matches a published fault.
 
+use std::collections::BTreeSet;
+
 use super::case::Case;
 use super::{Confidence, Judgement, Proof};
-use crate::advisory::{self, Match};
+use crate::advisory::Match;
 use crate::fact::Kind;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
@@ -12,10 +14,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let mut lines = Vec::new();
     let mut texts: Vec<String> = Vec::new();
     let mut confidence = Confidence::Possible;
+    let mut seen = BTreeSet::new();
     for fact in case.facts() {
+        // A device is looked up once, not with every line.
+        if !matches!(fact.kind, Kind::Version(_)) && !seen.insert(fact.device) {
+            continue;
+        }
         let matched = match &fact.kind {
-            Kind::Version(component) => advisory::of_component(component),
-            _ => case.text(fact.device).and_then(advisory::of_device),
+            Kind::Version(component) => case.scene.advisories.of_component(component),
+            _ => case.text(fact.device).and_then(|device| case.scene.advisories.of_device(device)),
         };
         let Some((advisory, how)) = matched else { continue };
         if how == Match::Version {

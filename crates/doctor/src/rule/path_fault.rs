@@ -1,13 +1,18 @@
 //! `path-fault`: a path failed with commands in flight.
 
-use super::case::{Case, JUST_BEFORE_US, command};
+use super::case::{Case, JUST_BEFORE_US, command, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Command, FabricEvent, HostStatus, Kind, PathEvent, Sense};
+use crate::fact::{Command, FabricEvent, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
+
+/// So many losses are no hiccup.
+const MANY: u64 = 4;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let events = case.all(|fact| match &fact.kind {
         Kind::Path(event) => event.is_loss() && !matches!(event, PathEvent::InDoubt | PathEvent::Failover),
         Kind::Fabric(event) => matches!(event, FabricEvent::LinkIntegrity | FabricEvent::Dropped),
+        // The other end refused to abort what was lost on the way.
+        Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Failed } => true,
         _ => false,
     });
     let gone = case.commands(is_of_a_lost_path);
@@ -33,10 +38,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
         return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
     }
+    let many = total(&strong) >= MANY;
     let all_gone = events
         .iter()
         .any(|fact| matches!(fact.kind, Kind::Path(PathEvent::AllDown | PathEvent::PermanentLoss)));
-    if stakes.is_empty() && (all_gone || !gone.is_empty()) {
+    if stakes.is_empty() && (all_gone || many || !gone.is_empty()) {
         let confidence = if all_gone { Confidence::Likely } else { Confidence::Possible };
         let because = "Paths were lost, and commands with them. No atomic test and set is among these lines.";
         return Judgement::Met(Proof::new(confidence, because, strong).and_collect(NEXT));
@@ -50,5 +56,6 @@ const NEXT: &str = "The port's error counters on both ends (invalid CRC, loss of
 /// The command came to nothing because its path was gone.
 fn is_of_a_lost_path(command: &Command) -> bool {
     command.sense.is_some_and(Sense::is_nexus_loss)
+        || command.sense.is_some_and(|sense| sense.key == 5 && sense.is_gone())
         || command.host.is_some_and(|status| matches!(status.0, 0x1 | 0xd | 0xe | 0xf))
 }

@@ -1,6 +1,6 @@
 //! `reset-cascade`: one late ATS made the host reset the device, and the reset killed everything else.
 
-use super::case::{Case, total, was_reset};
+use super::case::{Case, FIRST, command, total, was_reset};
 use super::{Confidence, Judgement, Proof};
 use crate::scene::{before, near, same_host};
 
@@ -11,18 +11,20 @@ const VICTIMS_MIN: u64 = 2;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let victims = case.commands(|command| was_reset(command) && !command.is_ats());
-    let triggers = case.commands(|command| command.is_ats() && command.unanswered() && !was_reset(command));
+    let triggers = case.commands(|command| {
+        command.is_ats() && (command.unanswered() || command.miscompared()) && !was_reset(command)
+    });
     if victims.is_empty() {
         return Judgement::Silent;
     }
     let fits = |trigger: &&crate::fact::Fact| {
-        victims.iter().any(|victim| {
+        victims.iter().take(FIRST).any(|victim| {
             same_host(trigger, victim) && before(trigger, victim) && near(trigger, victim, STORM_WITHIN_US)
         })
     };
-    let Some(trigger) = triggers.iter().copied().find(fits) else {
+    let Some(trigger) = triggers.iter().copied().take(FIRST).find(fits) else {
         return Judgement::Aside(
-            "Commands were lost to a reset (H:0x8), but no atomic test and set that went unanswered stands before them."
+            "Commands were lost to a reset (H:0x8), but no atomic test and set that was late or false stands before them."
                 .to_owned(),
         );
     };
@@ -30,8 +32,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if count < VICTIMS_MIN {
         return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
     }
+    let what = if command(trigger).is_some_and(crate::fact::Command::miscompared) {
+        "was answered false"
+    } else {
+        "had no answer and was given up"
+    };
     let because = format!(
-        "One atomic test and set had no answer and was given up; within seconds the host reset the device, and {count} other \
+        "One atomic test and set {what}; within seconds the host reset the device, and {count} other \
          commands ended with H:0x8. Those are victims, not causes."
     );
     let mut lines = vec![trigger];

@@ -43,16 +43,13 @@ pub(super) fn read(
     let mut kept = 0;
     let result = loop {
         buffer.resize(kept + CHUNK_BYTES, 0);
-        let read = match super::archive::fill(input, &mut buffer[kept..]) {
-            Ok(read) => read,
-            Err(error) => break Err(error),
-        };
+        let (read, error) = super::archive::fill_until_error(input, &mut buffer[kept..]);
         let filled = kept + read;
         let last = read < CHUNK_BYTES;
         let end = if last { filled } else { whole_lines(&buffer[..filled]) };
         let done = at.chunk(intake, &buffer[..filled], end, ledger);
         if last {
-            break Ok(());
+            break error.map_or(Ok(()), Err);
         }
         buffer.copy_within(done..filled, 0);
         kept = filled - done;

@@ -19,7 +19,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64);
 #[derive(Debug)]
 pub struct Intake {
     pub(super) dialects: Dialects,
-    pub(super) sieve: Sieve,
+    pub(super) sieve: &'static Sieve,
     pub(super) buffer: Vec<u8>,
 }
 
@@ -27,9 +27,7 @@ impl Intake {
     /// An intake that knows every dialect. `None` never happens; a test holds it.
     #[must_use]
     pub fn new() -> Option<Intake> {
-        let dialects = Dialects::all();
-        let sieve = Sieve::new(&dialects)?;
-        Some(Intake { dialects, sieve, buffer: Vec::new() })
+        Some(Intake { dialects: Dialects::all(), sieve: Sieve::of_all()?, buffer: Vec::new() })
     }
 
     /// Reads an input to its end, whatever it is wrapped in.

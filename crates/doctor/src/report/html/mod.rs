@@ -23,6 +23,8 @@ const FIRST_SCREEN_MAX: usize = 3;
 const ARTICLES_MAX: usize = 60;
 /// Steps that are told on the first screen.
 const STEPS_MAX: usize = 3;
+/// Clocks that differ and are named.
+const OFFSETS_MAX: usize = 8;
 /// Inputs that could not be read and are named.
 const PROBLEMS_MAX: usize = 50;
 
@@ -72,6 +74,18 @@ fn header(report: &Report, page: &mut Markup) {
         grouped(report.understood),
         grouped(report.strange)
     ));
+    if report.incidents_unjudged > 0 {
+        let more = counted(report.incidents_unjudged, "further incident");
+        page.words(format_args!(" {more} not judged: give fewer logs, or fewer hours of them."));
+    }
+    for offset in report.clock_offsets.iter().take(OFFSETS_MAX) {
+        let way = if offset.ahead_s < 0 { "behind" } else { "ahead of" };
+        let seconds = counted(offset.ahead_s.unsigned_abs(), "second");
+        page.words(format_args!(
+            " The clock of {} is {seconds} {way} the others': its times are shifted here, but not in the quoted lines.",
+            offset.host
+        ));
+    }
     page.raw("</p></header>");
     if report.problems.is_empty() {
         return;
