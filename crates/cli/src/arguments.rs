@@ -66,6 +66,8 @@ verbs! {
     Check => check;
     /// Decode a record of a device field by field; never writes
     Inspect => inspect;
+    /// Use what a datastore's device gained
+    Grow => grow;
     /// Give a copied datastore a life of its own
     Resignature => resignature;
     /// The catalogue: why an atomic test and set can be false, what proves it, what helps

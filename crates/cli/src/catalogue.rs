@@ -87,6 +87,9 @@ catalogue! {
     UnknownCause = "OAR-0511", EXIT_USAGE, "no such cause",
         "The catalogue of causes has no page of that name.",
         "`oarlock causes` lists the names.";
+    NotGrown = "OAR-0512", EXIT_FAILED, "the datastore cannot grow",
+        "A copy of its superblock is damaged, was changed by another program meanwhile, or gave no clear answer; or a live host could not be told.",
+        "Repair a damaged one with `oarlock check --repair`; then run it again: it goes on where it ended.";
 }
 
 #[cfg(test)]

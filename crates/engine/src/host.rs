@@ -33,7 +33,6 @@ use crate::{answer, mailbox};
 pub struct Host {
     core: Rc<Core>,
     slot: Rc<Mutex<Cell<SlotRecord>>>,
-    superblock: Rc<Stamped<Superblock>>,
 }
 
 /// What `status` tells of a host.
@@ -96,11 +95,7 @@ impl Host {
         let chosen = open(&world).await.map_err(JoinError::Open)?;
         let store = join::store_for(world, &chosen.superblock, events);
         let joined = join::join(store, &chosen.superblock, name).await?;
-        Ok(Host {
-            core: joined.core,
-            slot: Rc::new(Mutex::new(joined.slot)),
-            superblock: Rc::new(chosen.superblock),
-        })
+        Ok(Host { core: joined.core, slot: Rc::new(Mutex::new(joined.slot)) })
     }
 
     /// Beats, watches, answers and settles, until the host has left or had to stop. Once it has returned nothing of this
@@ -149,10 +144,10 @@ impl Host {
         self.core.lease.end()
     }
 
-    /// The datastore's superblock as it was when the host joined.
+    /// The datastore's superblock: the newest that this host has seen. A growth makes it look again (R38).
     #[must_use]
-    pub fn superblock(&self) -> &Stamped<Superblock> {
-        &self.superblock
+    pub fn superblock(&self) -> Rc<Stamped<Superblock>> {
+        self.core.superblock()
     }
 
     /// Beat, lease, watch, hold.

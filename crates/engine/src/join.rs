@@ -118,7 +118,7 @@ pub(crate) async fn join(
             return Err(error);
         }
     };
-    let core = Rc::new(Core::new(store, me, name.clone(), sent));
+    let core = Rc::new(Core::new(store, superblock, me, name.clone(), sent));
     match second_of_my_name(&core).await {
         Ok(None) => {}
         Ok(Some(other)) => {

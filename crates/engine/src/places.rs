@@ -127,7 +127,7 @@ impl Places {
             .any(|place| place.policy.get().sticky && !matches!(place.holding.get(), Holding::None))
     }
 
-    /// A repair asks this host to say which locks it owns (R39).
+    /// A tool asks this host to look again: at the superblock (R38), and which locks it owns (R39).
     pub(crate) fn ask(&self) {
         self.asked.set(true);
         self.unanswered.set(true);

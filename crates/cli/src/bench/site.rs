@@ -73,7 +73,7 @@ impl Joined {
     /// # Errors
     /// Where the datastore has fewer than were asked for.
     pub fn scratch(&self, count: u64) -> Result<Vec<Lba>, Failure> {
-        let layout = &self.host.superblock().record.layout;
+        let layout = self.host.superblock().record.layout;
         let strides = layout.scratch.blocks.0 / layout.stride_blocks.0;
         if count > strides {
             return Err(Failure::new(Code::Bench, format!("there are only {strides} scratch blocks")));

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod events;
 pub mod evict;
 pub mod format;
+pub mod grow;
 pub mod guard;
 pub mod hosts;
 pub mod inspect;

@@ -54,6 +54,11 @@ pub(crate) async fn ask(store: &Store, right: Right<'_>, holders: &SlotSet) -> R
     Ok(asked)
 }
 
+/// As a tool asks that repairs nothing: every live host among `holders`, to look again (R38, R39).
+pub(crate) async fn ask_as_tool(store: &Store, holders: &SlotSet) -> Result<usize, String> {
+    ask(store, Right::Tool, holders).await
+}
+
 async fn ask_one(store: &Store, right: Right<'_>, slot: SlotIndex) -> Result<bool, String> {
     let lba = store.layout.slot(slot);
     // A slot that cannot be read is a finding of its own.
