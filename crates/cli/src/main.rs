@@ -9,7 +9,6 @@ mod failure;
 mod ground;
 mod guarded;
 mod host_choice;
-mod own_file;
 mod report;
 mod stop;
 mod terminal;
