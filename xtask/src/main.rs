@@ -10,7 +10,7 @@ type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 const CHORES: [Chore; 5] = [
     (
         "planted-bugs",
-        "[BUG [SEED]]: the simulator against each known mistake; each must be found",
+        "[BUG [SEED] | survey SEEDS [BUG...]]: the simulator against each known mistake; each must be found",
         planted_bugs,
     ),
     ("exhaustive", ": every schedule of two hosts, one lock, one crash and one late command", exhaustive),

@@ -9,7 +9,6 @@ mod failure;
 mod ground;
 mod guarded;
 mod host_choice;
-mod own_file;
 mod report;
 mod stop;
 mod terminal;
@@ -25,6 +24,7 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     report::install();
+    let json = arguments::asks_for_json(std::env::args_os().skip(1));
     let program = match Program::try_parse() {
         Ok(program) => program,
         // Help and version are no errors.
@@ -32,10 +32,10 @@ fn main() -> ExitCode {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) => return report::failed(Failure::usage(&error)),
+        Err(error) => return report::failed(Failure::usage(&error), json),
     };
     match program.verb.run() {
         Ok(exit) => ExitCode::from(exit),
-        Err(failure) => report::failed(failure),
+        Err(failure) => report::failed(failure, json),
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::process::Stdio;
 
-use common::{Place, Ran, bytes, eventually};
+use common::{BLOCK, Place, Ran, bytes, eventually, spoil};
 use rustix::process::Signal;
 
 #[test]
@@ -39,6 +39,26 @@ fn a_living_datastore_is_not_formatted_whatever_the_flags() {
     let _a = place.up("a");
     place.run(&["format", "pool", "--name", "other", "--force"]).fails(1, "OAR-0264").says("host a");
     assert_eq!(place.run(&["status", "--json"]).json()["datastore"]["name"], "store");
+}
+
+/// Without a superblock nothing on the device says where its slots stand, and nobody could be watched: the locks of the
+/// slots do.
+#[test]
+fn a_living_datastore_whose_superblocks_are_gone_is_not_formatted_either() {
+    let place = Place::new();
+    let pool = place.format();
+    let mut a = place.up("a");
+    let shadow = std::fs::metadata(&pool).unwrap().len() - BLOCK as u64;
+    for at in [0, shadow] {
+        spoil(&pool, at, &[0; BLOCK]);
+    }
+    for force in [&[][..], &["--force"]] {
+        let arguments: Vec<&str> = [&["format", "pool", "--name", "other"], force].concat();
+        place.run(&arguments).fails(1, "OAR-0264").says("a process holds the lock of slot");
+    }
+    a.signal(Signal::TERM);
+    assert_eq!(a.wait(), 0, "the host was not disturbed");
+    place.run(&["format", "pool", "--name", "other"]).succeeds();
 }
 
 #[test]

@@ -61,9 +61,9 @@ fault_kinds! {
     Pause = "pause",
     /// Like a pause, but the machine's clock stands still too (R10).
     FrozenMachine = "frozen machine",
-    /// Each `gap` per host: neither its commands nor their replies pass for `length`.
+    /// Each `gap` per host: neither its commands nor their replies pass for `length`; see [`FaultPlan::replies_first`].
     PathStall = "path stall",
-    /// Each `gap`: the same for all hosts at once.
+    /// Each `gap`: the same for all hosts at once; see [`FaultPlan::ragged`].
     FabricStall = "fabric stall",
     /// Each `gap`: the device executes nothing for `length`.
     DeviceStall = "device stall",
@@ -252,6 +252,12 @@ pub struct FaultPlan {
     pub work_queue: Latency,
     /// What asking for a slot's lock takes.
     pub lock_latency: Span,
+    /// A path that stalls first holds back the replies alone for so long, lets them through in one burst, and stalls then:
+    /// a port whose credits run out before its link goes down.
+    pub replies_first: Span,
+    /// After a stall of the fabric each host's path comes back so much later than the fabric: the hosts notice at
+    /// different times that a controller has taken over from another.
+    pub ragged: Span,
     /// The largest drift of a host's clock, in parts per million; hosts draw theirs from both sides.
     pub drift_ppm_max: u32,
     /// Whether the device has a write cache that a power loss empties.
@@ -271,6 +277,8 @@ impl FaultPlan {
             latency: Latency::FAST,
             work_queue: Latency::ZERO,
             lock_latency: Span::exactly(Duration::ZERO),
+            replies_first: Span::exactly(Duration::ZERO),
+            ragged: Span::exactly(Duration::ZERO),
             drift_ppm_max: 0,
             volatile_cache: false,
             rot_range: (Lba(0), Lba(u64::MAX)),
@@ -320,6 +328,8 @@ impl FaultPlan {
                 plan.volatile_cache |= *kind == FaultKind::PowerLoss;
             }
         }
+        plan.replies_first = Span::milliseconds(0, [0, 250, 2_000][usize::try_from(below(3)).unwrap_or(0)]);
+        plan.ragged = Span::milliseconds(0, [0, 500, 15_000][usize::try_from(below(3)).unwrap_or(0)]);
         plan
     }
 

@@ -61,6 +61,7 @@ mod host;
 mod local_clock;
 mod member;
 mod observer;
+mod path;
 mod random;
 mod scenario;
 mod seed_run;

@@ -65,7 +65,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
     let (number, wrong) = run.census.granted(&run.world, grant);
     run.world.note(Some(life.0), &format!("{name} granted, {want:?}, token {}", guard.token()));
     if let Some(wrong) = wrong.filter(|wrong| !policy.sticky || !wrong.contains("after token")) {
-        run.violation("one owner", &wrong);
+        run.world.report_violation(wrong);
         return Next::Stop;
     }
     let mut stuck = false;
@@ -73,7 +73,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         stuck = !count_under_lock(user, &guard, lock).await;
     }
     // Where the arithmetic of leases is tried, most stalls shall meet a host that holds a lock.
-    let (least, most) = if run.scenario.theme == Theme::Tight { (1_000, 3_000) } else { (0, 1_500) };
+    let (least, most) = if run.scenario.theme.is_tight() { (1_000, 3_000) } else { (0, 1_500) };
     clock.sleep_until(clock.now().plus(run.between(least, most))).await;
     if stuck {
         // A write without an answer may land at any time: whoever sent it must not give up the lock (R21). The

@@ -88,9 +88,9 @@ impl State {
             FaultKind::Pause => self.pause(host, Some(length), false),
             FaultKind::FrozenMachine => self.pause(host, Some(length), true),
             FaultKind::PathStall => {
-                let until = self.until(length);
-                let stalled = &mut self.path_stalled_until[host.place()];
-                *stalled = until.max(*stalled);
+                let first = self.until(self.choices.duration(self.plan.replies_first)).since(self.now);
+                let (now, until) = (self.now, self.until(length));
+                self.paths[host.place()].stall_replies_first(now, first, until);
             }
             _ => {}
         }
@@ -124,7 +124,7 @@ impl State {
         let length = self.length_of(kind);
         let happened = match kind {
             FaultKind::FabricStall => {
-                self.fabric_stalled_until = self.fabric_stalled_until.max(self.until(length));
+                self.stall_fabric(length);
                 true
             }
             FaultKind::DeviceStall => {
@@ -138,6 +138,19 @@ impl State {
         };
         if happened {
             self.count_fault(kind, None, None);
+        }
+    }
+
+    /// Nothing passes for anybody; each path comes back when its host notices that the fabric has.
+    fn stall_fabric(&mut self, length: Duration) {
+        let until = self.until(length);
+        self.fabric_stalled_until = self.fabric_stalled_until.max(until);
+        if self.plan.ragged.to == Duration::ZERO {
+            return;
+        }
+        for place in 0..self.paths.len() {
+            let back = self.until(length + self.choices.duration(self.plan.ragged));
+            self.paths[place].stall(self.now, self.now, back);
         }
     }
 

@@ -8,11 +8,11 @@ use oarlock_block::{ByteCount, Lba, Metered};
 use oarlock_device::{OpenOptions, Task};
 use oarlock_engine::{Ended, Host, World};
 use oarlock_format::{FormatId, HostName};
+use oarlock_host::MadeFile;
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::ground::Ground;
-use crate::own_file::OwnFile;
 
 /// The length of a bench's own file: more than the deepest queue has blocks.
 const OWN_FILE: ByteCount = ByteCount(16 << 20);
@@ -26,7 +26,7 @@ pub enum Place {
     /// Nothing was at the path: a file of the bench's own.
     Own {
         /// It goes with this value.
-        _file: OwnFile,
+        _file: MadeFile,
     },
     /// A datastore.
     Datastore,
@@ -38,11 +38,13 @@ impl Place {
     /// # Errors
     /// Why a bench must not write there.
     pub fn open(path: &Path) -> Result<(Place, Ground), Failure> {
-        if let Some(file) = OwnFile::if_absent(path) {
-            let options = OpenOptions { create: Some(OWN_FILE), ..OpenOptions::default() };
-            return Ok((Place::Own { _file: file }, Ground::open(path, options)?));
+        let file = MadeFile::make(path, OWN_FILE.0);
+        // Where nothing is, and no file could be made, the device's own opening says why.
+        let create = (file.is_none() && !path.exists()).then_some(OWN_FILE);
+        let mut ground = Ground::open(path, OpenOptions { create, ..OpenOptions::default() })?;
+        if let Some(file) = file {
+            return Ok((Place::Own { _file: file }, ground));
         }
-        let mut ground = Ground::open(path, OpenOptions::default())?;
         let opened = ground.executor.block_on(oarlock_engine::open(&ground.world));
         opened.map_err(|error| Failure::from(error).on(path))?;
         Ok((Place::Datastore, ground))
