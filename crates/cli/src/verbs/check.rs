@@ -30,7 +30,7 @@ pub struct Arguments {
     /// Put right what can be put right
     #[arg(long)]
     repair: bool,
-    /// Print JSON: `{clean,findings:[{code,severity,where,message,repaired,refused}]}`
+    /// Print JSON: `{clean, findings:[{code, severity, where, message, repaired, refused}]}`
     #[arg(long)]
     json: bool,
 }
