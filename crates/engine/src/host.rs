@@ -24,7 +24,7 @@ use crate::planted::{PlantedBug, planted};
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
 use crate::store::ReadFault;
-use crate::takeover::suspect;
+use crate::takeover::{distrust, suspect};
 use crate::world::World;
 use crate::{answer, mailbox};
 
@@ -206,7 +206,7 @@ impl Host {
     /// # Errors
     /// Which slot could not be read.
     pub async fn hosts(&self) -> Result<Vec<HostRow>, ReadFault> {
-        roster::hosts(&self.core).await
+        roster::hosts(&self.core).await.inspect_err(|fault| distrust(&self.core, fault))
     }
 
     /// Reads all held locks.
@@ -214,7 +214,7 @@ impl Host {
     /// # Errors
     /// Which record could not be read.
     pub async fn locks(&self) -> Result<Vec<LockRow>, ReadFault> {
-        roster::locks(&self.core).await
+        roster::locks(&self.core).await.inspect_err(|fault| distrust(&self.core, fault))
     }
 
     /// How many hosts have a slot at this moment, dead ones that were not taken over among them.
@@ -222,7 +222,7 @@ impl Host {
     /// # Errors
     /// Which slot could not be read.
     pub async fn host_count(&self) -> Result<usize, ReadFault> {
-        let slots = read_slots(&self.core.store).await?;
+        let slots = read_slots(&self.core.store).await.inspect_err(|fault| distrust(&self.core, fault))?;
         Ok(slots.sound.iter().filter(|(_, seen)| seen.stamped.record.state != SlotState::Free).count())
     }
 

@@ -28,7 +28,7 @@ use crate::event::EventSink;
 use crate::open::OpenError;
 use crate::slots::{Slots, is_of_one_block, read_slots};
 use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::takeover::{Evidence, Step, next_step, suspect, victim};
+use crate::takeover::{Evidence, Step, distrust, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
@@ -407,7 +407,7 @@ impl Joiner<'_> {
 /// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
 /// interested in them, and the name must not stay taken twice. Where one beats, this host came second (R30).
 pub(crate) async fn bury_namesakes(core: Rc<Core>) {
-    let Ok(slots) = read_slots(&core.store).await else { return };
+    let Some(slots) = all_slots(&core).await else { return };
     let namesakes: Vec<_> = slots
         .sound
         .into_iter()
@@ -422,7 +422,13 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
         let lba = core.store.layout.slot(slot);
         while core.ended().is_none() {
             core.store.world.pause(core.store.timing.beat).await;
-            let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await else { continue };
+            let seen = match core.store.read::<SlotRecord>(Lane::Work, lba).await {
+                Ok(seen) => seen,
+                Err(fault) => {
+                    distrust(&core, &fault);
+                    continue;
+                }
+            };
             let record = &seen.stamped.record;
             let beats = record.state == SlotState::Live && seen.version() != first.version();
             if beats && (slot < core.me.slot || !leaves_by_itself(&core, slot).await) {
@@ -434,6 +440,19 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
             }
         }
     }
+}
+
+/// All slots, however long the device takes to show them; nothing once the host has ended. A look that is given up
+/// would leave two hosts of one name for ever, where the other one looked before this one came.
+async fn all_slots(core: &Core) -> Option<Slots> {
+    while core.ended().is_none() {
+        match read_slots(&core.store).await {
+            Ok(slots) => return Some(slots),
+            Err(fault) => distrust(core, &fault),
+        }
+        core.store.world.pause(core.store.timing.beat).await;
+    }
+    None
 }
 
 /// The slot of a live host of this name that this one has to yield to (R30).

@@ -18,6 +18,7 @@ use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
 use crate::planted::{PlantedBug, planted};
 use crate::store::{Lane, ReadFault};
+use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
 /// A proof of death is asked for this often while somebody waits: what a killed host's takeover waits for at most.
@@ -165,8 +166,8 @@ struct Pursuit<'a> {
     watch: Watch,
     /// The interest in the replaying host's slot, while that one is waited for.
     replayer: Option<Interest>,
-    /// Fences in a row that the device was too busy for.
-    busy: u32,
+    /// Fences in a row that the device was too busy for, all from this one image.
+    busy: (Version, u32),
     /// The last step could not be made durable: no other is taken before it is (R12).
     undurable: bool,
 }
@@ -183,6 +184,7 @@ impl<'a> Pursuit<'a> {
                     let length = timing.watch + core.store.world.jitter(timing.beat / 2);
                     let mut watch = Watch::new(length, timing.beat);
                     watch.look(look_of(core, &seen));
+                    let first = seen.version();
                     let cell = Cell::new(lba, seen);
                     return Some(Pursuit {
                         core,
@@ -191,7 +193,7 @@ impl<'a> Pursuit<'a> {
                         incarnation,
                         watch,
                         replayer: None,
-                        busy: 0,
+                        busy: (first, 0),
                         undurable: false,
                     });
                 }
@@ -229,7 +231,11 @@ impl<'a> Pursuit<'a> {
             Step::Watch => self.look_again().await,
             Step::Fence(reason) => self.fence(reason, evidence).await,
             Step::CutOff => self.cut_off().await,
-            Step::EndBurial => self.end_of_process().await,
+            Step::EndBurial => {
+                if self.still_stands().await {
+                    self.end_of_process().await;
+                }
+            }
             Step::TakeReplay => {
                 self.after_cut_off(|by, reason, from, proof| SlotState::Replaying {
                     by,
@@ -333,14 +339,30 @@ impl<'a> Pursuit<'a> {
             // It was silent for a whole watch; its end frees the block, and the fence follows.
             // Busy may also mean a beat that is just coming back: only a block that stays locked is a reason.
             Swap::Refused(Refusal::Busy) if evidence.watched || evidence.evicted => {
-                self.busy += 1;
                 let image = self.cell.version();
-                let read = self.cell.refresh(&self.core.store, Lane::Work).await;
-                if self.busy >= BUSY_FENCES && read.is_ok() && self.cell.version() == image {
+                let before = if self.busy.0 == image { self.busy.1 } else { 0 };
+                self.busy = (image, before + 1);
+                if self.busy.1 >= BUSY_FENCES && self.still_stands().await {
                     self.end_of_process().await;
                 }
             }
             other => self.not_done(&other).await,
+        }
+    }
+
+    /// Whether the slot, read once more, holds the image that is known: who moved meanwhile lives, and is left alone.
+    async fn still_stands(&mut self) -> bool {
+        let image = self.cell.version();
+        match self.cell.refresh(&self.core.store, Lane::Work).await {
+            Ok(seen) => {
+                self.watch.look(look_of(self.core, &seen));
+                self.cell.version() == image
+            }
+            Err(fault) => {
+                self.watch.broken();
+                distrust(self.core, &fault);
+                false
+            }
         }
     }
 
