@@ -13,11 +13,11 @@ use company::{beside, join, read, take};
 use futures::FutureExt;
 use machine::{Disk, Machine, SMALL};
 use oarlock_block::{
-    Attempted, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture, Refusal,
-    SlotIndex,
+    Attempted, ByteCount, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
+    Refusal, SlotIndex,
 };
-use oarlock_engine::Want;
-use oarlock_format::{SlotRecord, SlotState, Timing};
+use oarlock_engine::{CreateRequest, Want, create};
+use oarlock_format::{Label, SlotRecord, SlotState, Timing};
 
 const SOON: Duration = Duration::from_secs(60);
 const MS: Duration = Duration::from_millis(1);
@@ -27,11 +27,19 @@ struct Moody {
     disk: Rc<Disk>,
     /// Every ATS is refused at once, as by an array whose pool is full; reads are served.
     full: Cell<bool>,
+    /// A read of the first block takes so long.
+    stall: Cell<Duration>,
+    time: Rc<machine::Time>,
 }
 
 impl Moody {
     fn of(machine: &Machine) -> Rc<Moody> {
-        Rc::new(Moody { disk: Rc::clone(&machine.disk), full: Cell::new(false) })
+        Rc::new(Moody {
+            disk: Rc::clone(&machine.disk),
+            full: Cell::new(false),
+            stall: Cell::default(),
+            time: Rc::clone(&machine.time),
+        })
     }
 }
 
@@ -49,7 +57,12 @@ impl Device for Moody {
     }
 
     fn read<'a>(&'a self, lba: Lba, buffer: &'a mut [u8]) -> LocalFuture<'a, Result<(), IoError>> {
-        self.disk.read(lba, buffer)
+        let until = self.time.now().plus(if lba == Lba(0) { self.stall.get() } else { Duration::ZERO });
+        async move {
+            self.time.sleep_until(until).await;
+            self.disk.read(lba, buffer).await
+        }
+        .boxed_local()
     }
 
     fn write<'a>(&'a self, lba: Lba, data: &'a [u8]) -> LocalFuture<'a, Result<(), IoError>> {
@@ -131,4 +144,37 @@ fn a_host_whose_own_beats_are_refused_fences_nobody() {
 async fn until_one_ends(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     futures::pin_mut!(one, other);
     futures::future::select(one, other).await;
+}
+
+/// ```text
+///   format --force: looks at all slots: nobody ... paused  ................ writes a new datastore over the old one
+///                                                  A joins, takes a lock          and A's user works on
+/// ```
+#[test]
+fn a_host_that_joins_while_a_format_is_paused_is_not_overwritten() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let device = Moody::of(&machine);
+    let (world, _) = machine.process_on(Rc::clone(&device) as Rc<dyn Device>);
+    let request = CreateRequest {
+        label: Label::new("new").unwrap(),
+        slots: 4,
+        cluster_size: ByteCount(65_536),
+        timing: Timing::DEFAULT,
+        force: true,
+    };
+    device.stall.set(MS * 1_000);
+    let made = create(&world, &request, &|_, _| {});
+    let joins = async {
+        // By then the superblock was read, and nobody lives.
+        sleep(&machine, MS * 500).await;
+        device.stall.set(MS * 30_000);
+        sleep(&machine, MS * 1_000).await;
+        company::try_join(machine.process().0, "a").await.0.is_ok()
+    };
+    let (made, joined) = machine.time.run(async { futures::join!(made, joins) });
+    assert!(made.is_ok() != joined, "made: {made:?}, joined: {joined}");
+    // What it held of the slots meanwhile, it gave back.
+    let host = join(&machine, machine.process().0, "b");
+    assert_eq!(host.status().owner.incarnation.0, 1);
 }
