@@ -53,7 +53,7 @@ impl FileCutOff {
         if !description.slots.reserve(slot) {
             return Err(EnterError::Held { slot });
         }
-        let taken = description.try_lock(range_lock::LockKind::Exclusive, description.slots.byte(slot));
+        let taken = description.try_lock(description.slots.byte(slot));
         match taken {
             Ok(true) => return Ok(()),
             Ok(false) => description.slots.forget(slot),

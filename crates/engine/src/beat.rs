@@ -76,9 +76,14 @@ async fn react(core: &Rc<Core>, slot: &mut Cell<SlotRecord>, swap: Swap) -> Next
             if core.ended().is_some() { Next::Never } else { Next::AtOnce }
         }
         Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {
+            // Not in its turn: a late beat, however fast the device said no. It may say so to everybody (R6).
+            core.disturbed();
             Next::AtOnce
         }
-        Swap::Distrusted(Distrust::Fault(fault)) => distrusted(core, fault),
+        Swap::Distrusted(Distrust::Fault(fault)) => {
+            core.disturbed();
+            distrusted(core, fault)
+        }
     }
 }
 

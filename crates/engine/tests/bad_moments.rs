@@ -1,0 +1,180 @@
+//! Bad moments: devices that fail fast, tools that ask the silent, waiters that meet a leave.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
+
+mod company;
+mod machine;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use company::{beside, join, read, take};
+use futures::FutureExt;
+use machine::{Disk, Machine, SMALL};
+use oarlock_block::{
+    Attempted, ByteCount, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
+    Refusal, SlotIndex,
+};
+use oarlock_engine::{CreateRequest, Want, create};
+use oarlock_format::{Label, SlotRecord, SlotState, Timing};
+
+const SOON: Duration = Duration::from_secs(60);
+const MS: Duration = Duration::from_millis(1);
+
+/// The machine's disk with moods.
+struct Moody {
+    disk: Rc<Disk>,
+    /// Every ATS is refused at once, as by an array whose pool is full; reads are served.
+    full: Cell<bool>,
+    /// A read of the first block takes so long.
+    stall: Cell<Duration>,
+    time: Rc<machine::Time>,
+}
+
+impl Moody {
+    fn of(machine: &Machine) -> Rc<Moody> {
+        Rc::new(Moody {
+            disk: Rc::clone(&machine.disk),
+            full: Cell::new(false),
+            stall: Cell::default(),
+            time: Rc::clone(&machine.time),
+        })
+    }
+}
+
+impl Device for Moody {
+    fn geometry(&self) -> Geometry {
+        self.disk.geometry()
+    }
+
+    fn identity(&self) -> DeviceIdentity {
+        self.disk.identity()
+    }
+
+    fn fencing(&self) -> Fencing {
+        self.disk.fencing()
+    }
+
+    fn read<'a>(&'a self, lba: Lba, buffer: &'a mut [u8]) -> LocalFuture<'a, Result<(), IoError>> {
+        let until = self.time.now().plus(if lba == Lba(0) { self.stall.get() } else { Duration::ZERO });
+        async move {
+            self.time.sleep_until(until).await;
+            self.disk.read(lba, buffer).await
+        }
+        .boxed_local()
+    }
+
+    fn write<'a>(&'a self, lba: Lba, data: &'a [u8]) -> LocalFuture<'a, Result<(), IoError>> {
+        self.disk.write(lba, data)
+    }
+
+    fn compare_and_write<'a>(
+        &'a self,
+        lba: Lba,
+        expected: &'a [u8],
+        new: &'a [u8],
+    ) -> LocalFuture<'a, Attempted> {
+        if self.full.get() {
+            return async { Attempted::at_once(Err(Refusal::Full)) }.boxed_local();
+        }
+        self.disk.compare_and_write(lba, expected, new)
+    }
+
+    fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
+        self.disk.flush()
+    }
+}
+
+async fn sleep(machine: &Machine, time: Duration) {
+    machine.time.sleep_until(machine.time.now().plus(time)).await;
+}
+
+fn state(machine: &Machine, slot: SlotIndex) -> SlotState {
+    read::<SlotRecord>(machine, machine.layout().slot(slot)).state
+}
+
+/// Beat 5 s, lease 20 s, watch 22 s.
+///
+/// ```text
+///   A  last beat 0           refused ...                   lapsed at 20
+///   B   watches A       last beat 4.9   refused ...                     fences at 23, a moment before A's next try
+///      the pool is full from 5 to 23: all ATS are refused at once, all reads are served
+/// ```
+/// B's own beats failed for all that time, fast: none was slow, and its lease held until 24.9. The whole device had stalled.
+#[test]
+fn a_host_whose_own_beats_are_refused_fences_nobody() {
+    for (dice, outage) in (0..6).flat_map(|dice| (0..14).map(move |outage| (dice, outage))) {
+        let outage = MS * (17_100 + 200 * outage);
+        let machine = Machine::new(SMALL);
+        machine.format_with(Timing {
+            beat: MS * 5_000,
+            lease: MS * 20_000,
+            watch: MS * 22_000,
+            ..Timing::DEFAULT
+        });
+        // By how much B's watch is longer is random.
+        (0..dice).for_each(|_| drop(machine.process()));
+        let device = Moody::of(&machine);
+        let process = || machine.process_on(Rc::clone(&device) as Rc<dyn Device>).0;
+        let held = join(&machine, process(), "a");
+        let slot = held.status().owner.slot;
+        beside(&machine, &held, async {
+            std::mem::forget(take(&machine, &held, Want::Exclusive, SOON).await.unwrap());
+            sleep(&machine, MS * 4_900).await;
+            let watches = company::try_join(process(), "b").await.0.unwrap();
+            let story = async {
+                let weather = async {
+                    // B's fourth beat is confirmed, A's fifth is not.
+                    sleep(&machine, MS * 15_050).await;
+                    device.full.set(true);
+                    sleep(&machine, outage).await;
+                    device.full.set(false);
+                    sleep(&machine, MS * 5_000).await;
+                };
+                let waits = take(&machine, &watches, Want::Exclusive, SOON).map(drop);
+                until_one_ends(weather, waits).await;
+            };
+            until_one_ends(watches.run().map(|_| ()), story).await;
+        });
+        assert_eq!(state(&machine, slot), SlotState::Live, "dice {dice}, {outage:?}");
+    }
+}
+
+async fn until_one_ends(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    futures::pin_mut!(one, other);
+    futures::future::select(one, other).await;
+}
+
+/// ```text
+///   format --force: looks at all slots: nobody ... paused  ................ writes a new datastore over the old one
+///                                                  A joins, takes a lock          and A's user works on
+/// ```
+#[test]
+fn a_host_that_joins_while_a_format_is_paused_is_not_overwritten() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let device = Moody::of(&machine);
+    let (world, _) = machine.process_on(Rc::clone(&device) as Rc<dyn Device>);
+    let request = CreateRequest {
+        label: Label::new("new").unwrap(),
+        slots: 4,
+        cluster_size: ByteCount(65_536),
+        timing: Timing::DEFAULT,
+        force: true,
+    };
+    device.stall.set(MS * 1_000);
+    let made = create(&world, &request, &|_, _| {});
+    let joins = async {
+        // By then the superblock was read, and nobody lives.
+        sleep(&machine, MS * 500).await;
+        device.stall.set(MS * 30_000);
+        sleep(&machine, MS * 1_000).await;
+        company::try_join(machine.process().0, "a").await.0.is_ok()
+    };
+    let (made, joined) = machine.time.run(async { futures::join!(made, joins) });
+    assert!(made.is_ok() != joined, "made: {made:?}, joined: {joined}");
+    // What it held of the slots meanwhile, it gave back.
+    let host = join(&machine, machine.process().0, "b");
+    assert_eq!(host.status().owner.incarnation.0, 1);
+}
