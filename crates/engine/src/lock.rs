@@ -145,6 +145,11 @@ impl<'a> Waiter<'a> {
             let Some(mut cell) = self.core.store.world.within(left, place.cell.lock()).await else {
                 continue;
             };
+            // It may have waited for long. A host that began to leave meanwhile and found nothing held here is freeing its
+            // slot by now: what it took after that would be broken under its user at once.
+            if !still_wanted() {
+                return Err(self.timed_out());
+            }
             if self.place.conflicts(self.want) {
                 continue;
             }
