@@ -8,7 +8,9 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures::lock::Mutex;
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{HostName, LockName, Owner, SlotRecord, SlotState, Stamped, Superblock, Timing};
+use oarlock_format::{
+    Generation, HostName, LockName, Owner, SlotRecord, SlotState, Stamped, Superblock, Timing,
+};
 
 use crate::beat;
 use crate::cell::{Cell, Purpose, Swap};
@@ -199,6 +201,17 @@ impl Host {
             Either::Left((Err(oneshot::Canceled), ended)) => Err(ended.await.into()),
             Either::Right((ended, _)) => Err(ended.into()),
         }
+    }
+
+    /// A repair by this very host made locks unknown: it looks at all locks, as if its slot had asked it (R39).
+    pub(crate) fn ask_itself(&self) {
+        self.core.places.ask();
+        self.core.changed.announce();
+    }
+
+    /// The next image of this host's slot goes above this generation.
+    pub(crate) async fn raise_generation(&self, above: Generation) {
+        self.slot.lock().await.raise_generation(above);
     }
 
     /// Looks at all slots for up to two beats.

@@ -67,7 +67,7 @@ fault_kinds! {
     FabricStall = "fabric stall",
     /// Each `gap`: the device executes nothing for `length`.
     DeviceStall = "device stall",
-    /// Each `gap`: some bits of one block of the plan's `rot_range` flip.
+    /// Each `gap`: some bits of one block in one of the plan's `rot_ranges` flip.
     BitRot = "bit rot",
     /// Each `gap`: the whole device is as it was at most `length` ago. Costs a copy of the device's index beforehand.
     Rollback = "rollback",
@@ -262,8 +262,8 @@ pub struct FaultPlan {
     pub drift_ppm_max: u32,
     /// Whether the device has a write cache that a power loss empties.
     pub volatile_cache: bool,
-    /// Where bits rot: first block, and the first beyond.
-    pub rot_range: (Lba, Lba),
+    /// Where bits rot, each range as likely as another: its first block, and the first beyond.
+    pub rot_ranges: Vec<(Lba, Lba)>,
     /// No fault begins at or after this, and none lasts beyond it, but for replies and commands that are lost already.
     pub stop_at: TrueTime,
 }
@@ -281,7 +281,7 @@ impl FaultPlan {
             ragged: Span::exactly(Duration::ZERO),
             drift_ppm_max: 0,
             volatile_cache: false,
-            rot_range: (Lba(0), Lba(u64::MAX)),
+            rot_ranges: vec![(Lba(0), Lba(u64::MAX))],
             stop_at: TrueTime::NEVER,
         }
     }

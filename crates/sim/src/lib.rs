@@ -60,6 +60,7 @@ mod handle;
 mod host;
 mod local_clock;
 mod member;
+mod mender;
 mod observer;
 mod path;
 mod random;

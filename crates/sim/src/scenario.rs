@@ -21,7 +21,7 @@ pub enum Theme {
     StaleReads,
     /// The device goes back in time once (R2).
     Rollback,
-    /// Bits of lock records rot.
+    /// Bits of locks, slots and mailboxes rot, and are repaired beside the live hosts (R39).
     Rot,
     /// Two hosts have one name (R30).
     Twins,
@@ -111,6 +111,8 @@ impl Scenario {
             _ if fast => fast_timing(),
             _ => Timing::DEFAULT,
         };
+        // A host whose own slot rotted gives up after the hold time, and its slot is repaired only then.
+        let timing = if theme == Theme::Rot { Timing { hold: timing.watch * 2, ..timing } } else { timing };
         let fast = timing.lease < Timing::DEFAULT.lease;
         let index = usize::try_from(mixed >> 8 & 7).unwrap_or(0);
         let locks = match theme {
@@ -175,7 +177,13 @@ impl Scenario {
                 plan.set(FaultKind::Rollback, fault.lasting(Span::milliseconds(3_000, 20_000)));
                 plan
             }
-            Theme::Rot => FaultPlan::draw(seed, &[FaultKind::Crash]).with_usual(&[FaultKind::BitRot]),
+            Theme::Rot => {
+                let kinds = if seed.is_multiple_of(3) { &[FaultKind::Crash] } else { FaultKind::ORDINARY };
+                let mut plan = FaultPlan::draw(seed, kinds);
+                let gap = Span { from: self.timing.lease, to: self.timing.lease * 8 };
+                plan.set(FaultKind::BitRot, Fault::NONE.every(gap));
+                plan
+            }
             Theme::Tight => {
                 let mut plan = stalling_paths(seed);
                 plan.latency = if seed.is_multiple_of(3) { UNEVEN } else { QUICK };
@@ -196,7 +204,7 @@ impl Scenario {
                 plan
             }
         };
-        plan.rot_range = Template::lock_range();
+        plan.rot_ranges = Template::ranges_in_use(&self.locks);
         plan.stop_at = self.faults_end();
         plan
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Device, Lba, Random};
-use oarlock_engine::{Guard, Host, HostState, LockPolicy, Want};
+use oarlock_engine::{Guard, Host, HostState, LockError, LockPolicy, Want};
 
 use crate::census::Grant;
 use crate::member::Run;
+use crate::mender::mend;
 use crate::scenario::Theme;
 use crate::{HostLife, Lane, SimRandom};
 
@@ -54,6 +55,10 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         Ok(guard) => guard,
         Err(error) => {
             run.world.note(Some(user.life.host()), &format!("{name} not got: {error}"));
+            let rot = run.scenario.theme == Theme::Rot && matches!(error, LockError::Record(_));
+            if rot && user.random.below(2) == 0 {
+                mend(run, &user.life, Some(user.host.clone())).await;
+            }
             let over = matches!(user.host.status().state, HostState::Stopped(_) | HostState::Left);
             return if over { Next::Stop } else { Next::Again };
         }

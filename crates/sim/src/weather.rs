@@ -155,8 +155,10 @@ impl State {
     }
 
     fn rot(&mut self) {
-        if let Some(lba) = self.disk.rot(self.plan.rot_range, &self.choices) {
-            let kind = FaultKind::BitRot;
+        let kind = FaultKind::BitRot;
+        let chosen = self.choices.choose(ChoiceKind::Fault(kind), self.plan.rot_ranges.len());
+        let Some(range) = self.plan.rot_ranges.get(chosen).copied() else { return };
+        if let Some(lba) = self.disk.rot(range, &self.choices) {
             self.statistics.faults[kind.index()] += 1;
             let event = FaultEvent { at: self.now, kind, host: None, command: None, lba: Some(lba) };
             self.record(Notice::Fault(event));
