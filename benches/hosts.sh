@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Many hosts, each a process, on one file of one machine: are their beats in time? benches/hosts.sh [FOLDER [HOSTS [SECONDS]]]
-# The beats are seen by a reader that is no host and locks nothing (benches/pace.rs); the hosts' own events are counted.
+# The beats are seen by a reader that is no host and locks nothing (benches/pace.rs). Then every host is asked for its
+# own events (a beat that takes more than half an interval is one) and for its state.
 source "$(dirname "$0")/common.sh"
 begin "${1:-.}"
 hosts=${2:-64} seconds=${3:-60}
@@ -13,5 +14,7 @@ before=$(cpu)
 "$built/examples/pace" "$work/pool.img" "$seconds"
 after=$(cpu)
 echo "$before $after $seconds $(getconf CLK_TCK)" | awk '{ printf "processor time of all hosts: %.1f %% of one core\n", 100 * ($2 - $1) / $4 / $3 }'
-echo "load $(cut -d' ' -f1-3 /proc/loadavg); events of all hosts, by kind:"
-cat "$work"/run/bench/*.events 2>/dev/null | grep -o '"kind":"[a-z]*"' | sort | uniq -c || true
+states() { for number in $(seq "$hosts"); do "$oarlock" status --host "host-$number" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["host"]["state"])'; done; }
+events() { for number in $(seq "$hosts"); do "$oarlock" events --host "host-$number" --json; done; }
+echo "load $(cut -d' ' -f1-3 /proc/loadavg)"
+echo "their own word: $(states | sort | uniq -c | xargs); events of all of them: $(events | grep -o '"kind":"[a-z-]*"' | sort | uniq -c | xargs | grep . || echo none)"
