@@ -73,5 +73,5 @@ field() {
 machine() {
     local processor
     processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
-    echo "$(nproc) x ${processor:-?}, $(uname -sr), $(findmnt -n -o FSTYPE -T "$work"), load $(cut -d' ' -f1-3 /proc/loadavg)"
+    echo "$(nproc) x ${processor:-?}, $(uname -sr), $(findmnt -n -o FSTYPE -T "$work" | head -1), load $(cut -d' ' -f1-3 /proc/loadavg)"
 }
