@@ -12,8 +12,6 @@ use crate::verbs;
 #[command(
     name = "oarlock",
     version,
-    about,
-    long_about = None,
     max_term_width = 100,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done; 1 it failed and said why; 2 wrong usage; 75 try again; those of `lock run` are in its help."

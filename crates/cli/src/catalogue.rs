@@ -59,7 +59,7 @@ catalogue! {
         "`oarlock VERB --help` shows what it takes.";
     BadValue = "OAR-0502", EXIT_USAGE, "a value that is none",
         "A size, a time, a block size, a device or a range of seeds on the command line does not read as one.",
-        "Sizes are whole numbers with K, M, G or T (powers of 1,024); times are whole numbers with ms, s, m or h.";
+        "Sizes are whole numbers with K, M, G or T (powers of 1,024); times are whole numbers with ms, s, m or h. The message has an example.";
     System = "OAR-0503", EXIT_FAILED, "the operating system refused",
         "The program could not write its output, catch signals, or make or remove a file; the message has the system's words.",
         "Do what the message says, and run it again.";

@@ -97,7 +97,7 @@ impl Guarded {
             match self.news.recv_timeout(LOOK) {
                 Ok(News::Ended) | Err(RecvTimeoutError::Disconnected) => {
                     let status = self.end()?;
-                    return match guard.wait_lost(Duration::ZERO) {
+                    return match guard.lost(Duration::ZERO) {
                         None => Ok(exit_code(status)),
                         Some(reason) => {
                             let what =
@@ -109,7 +109,7 @@ impl Guarded {
                 Ok(News::Signal(number)) => self.signal(signal_of(number)),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if let Some(reason) = guard.wait_lost(Duration::ZERO) {
+            if let Some(reason) = guard.lost(Duration::ZERO) {
                 self.kill(api, lease);
                 self.end()?;
                 return Err(Failure::new(

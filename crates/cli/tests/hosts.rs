@@ -161,6 +161,16 @@ fn a_host_that_is_killed_is_taken_over_at_once_and_a_living_one_is_not() {
 }
 
 #[test]
+fn a_host_that_only_looks_takes_no_lock_and_evicts_nobody() {
+    let place = Place::new();
+    place.format();
+    let _a = place.up_with("a", &["--read-only"]);
+    assert_eq!(place.run(&["hosts", "--json"]).json()[0]["name"], "a");
+    place.run(&["lock", "run", "nightly", "--", "true"]).fails(1, "OAR-0308");
+    place.run(&["evict", "b"]).fails(1, "OAR-0308");
+}
+
+#[test]
 fn events_are_followed_as_they_happen() {
     let place = Place::new();
     place.format();

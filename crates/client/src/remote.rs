@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::find::{Purpose, Selection, find};
 use crate::http::{self, Answer};
+use crate::lock::holds_for;
 
 /// What a host may take to answer beyond the time that it was given: it reads slots or locks of a slow device.
 const ANSWER_LIMIT: Duration = Duration::from_secs(150);
@@ -229,10 +230,16 @@ impl RemoteGuard {
         self.lost.is_lost()
     }
 
+    /// For how long the lock may be relied upon without further news of the host; each beat of the host extends it.
+    #[must_use]
+    pub fn holds_for(&self) -> Duration {
+        holds_for(&self.lost)
+    }
+
     /// Waits until the lock can no longer be relied upon, for `timeout` at most; gives the reason, or `None` where it
     /// still can.
     #[must_use]
-    pub fn wait_lost(&self, timeout: Duration) -> Option<String> {
+    pub fn lost(&self, timeout: Duration) -> Option<String> {
         self.lost.wait(timeout)
     }
 
@@ -308,7 +315,9 @@ mod tests {
         let (_folder, api, _listener) = mute_host(format!("HTTP/1.1 200 OK\r\n\r\n{line}"));
         let guard = api.lock("x", LockMode::Exclusive, Duration::ZERO).unwrap();
         assert_eq!(guard.token(), 5);
-        let reason = guard.wait_lost(Duration::from_secs(60)).unwrap();
+        assert!(guard.holds_for() <= Duration::from_millis(50));
+        let reason = guard.lost(Duration::from_secs(60)).unwrap();
+        assert_eq!(guard.holds_for(), Duration::ZERO);
         assert_eq!(reason, "the host's lease was not renewed in time");
         assert!(oarlock_host::boot_time_ns() >= until && guard.is_lost());
     }

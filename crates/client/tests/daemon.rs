@@ -176,9 +176,9 @@ fn a_renewed_lease_keeps_a_remote_guard_and_a_leaving_daemon_takes_it() {
     let (daemon, api) = place.daemon("a");
     let guard = api.lock("x", LockMode::Shared, SOON).unwrap();
     // Three leases long: without news of renewals it would be lost by its clock.
-    assert_eq!(guard.wait_lost(Duration::from_secs(3)), None);
+    assert_eq!(guard.lost(Duration::from_secs(3)), None);
     let leave = std::thread::spawn(move || daemon.leave());
-    assert_eq!(guard.wait_lost(SOON).unwrap(), "the host is leaving the datastore");
+    assert_eq!(guard.lost(SOON).unwrap(), "the host is leaving the datastore");
     assert!(guard.is_lost());
     drop(guard);
     assert_eq!(leave.join().unwrap().unwrap(), Ended::Left);

@@ -50,7 +50,7 @@ struct Run {
     /// Operations in flight at once, each on a block or lock of its own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     depth: u64,
-    /// Print JSON: `{operations_per_second,p50_us,p99_us,max_us,ios_per_operation}`
+    /// Print JSON: `{operations_per_second, p50_us, p99_us, max_us, ios_per_operation}`
     #[arg(long)]
     json: bool,
 }
@@ -120,7 +120,7 @@ fn measure_joined(
     if matches!(what, What::Lock(_)) {
         let names: Vec<LockName> = (0..run.depth).map(lock_name).collect::<Result<_, _>>()?;
         report::say(&format!(
-            "joined as {}; takes and releases {} locks named {}...",
+            "joined as {}; locks that it takes and releases: {}, the first is {}",
             joined.host.status().name,
             run.depth,
             names[0]

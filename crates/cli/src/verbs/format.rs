@@ -57,7 +57,7 @@ pub struct Arguments {
     /// Overwrite what is recognised on the device; never a datastore in which a host lives
     #[arg(long)]
     force: bool,
-    /// Print JSON: `{id,name,device,block_size,cluster_size,clusters,slots,fencing}`
+    /// Print JSON: `{id, name, device, block_size, cluster_size, clusters, slots, fencing}`
     #[arg(long)]
     json: bool,
 }

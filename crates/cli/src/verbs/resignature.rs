@@ -25,7 +25,7 @@ pub struct Arguments {
     /// The copy: a plain file or block device
     #[arg(value_parser = values::device)]
     device: PathBuf,
-    /// Print JSON: `{device,changed,was,identity}`
+    /// Print JSON: `{device, changed, was, identity}`
     #[arg(long)]
     json: bool,
 }

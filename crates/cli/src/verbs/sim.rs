@@ -33,7 +33,7 @@ pub struct Arguments {
     /// Print the last things that happened in each run to standard error
     #[arg(long)]
     trace: bool,
-    /// Print JSON: `{seeds,host_seconds,operations,faults,violations:[{seed,invariant,message,replay}]}`
+    /// Print JSON: `{seeds, host_seconds, operations, faults, violations:[{seed, invariant, message, replay}]}`
     #[arg(long)]
     json: bool,
 }
