@@ -10,7 +10,7 @@ use oarlock_engine::{Host, Want};
 use oarlock_format::LockName;
 use oarlock_host::HostError;
 
-use crate::bench::{Figures, Images, Joined, Operation, Place, Swap, bench_name, measure, metered};
+use crate::bench::{Figures, Images, Joined, Operation, Place, Swap, bench_name, measure, metered, own_blocks};
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::ground::{self, Ground};
@@ -85,15 +85,15 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
 
 fn in_own_file(ground: &mut Ground, stop: &mut Stop, what: &What, run: &Run) -> Result<Figures, Failure> {
     report::say(&format!(
-        "{}: made for this bench and removed after it; blocks 0 to {} are written",
+        "{}: made for this bench and removed after it; {} blocks of it are written",
         run.device.display(),
-        run.depth - 1
+        run.depth
     ));
     let format_id = oarlock_format::FormatId(ground.world.random.nonce());
     let (device, images) = lane(ground, what, format_id)?;
     let bench = Bench { clock: Rc::clone(&ground.world.clock), device, length: run.length };
     let random = Rc::clone(&ground.world.random);
-    let blocks: Vec<Lba> = (0..run.depth).map(Lba).collect();
+    let blocks = own_blocks(run.depth, bench.device.geometry().block_size);
     ground::run(&mut ground.executor, stop, async { bench.swaps(&random, &blocks, &images).await })
 }
 
