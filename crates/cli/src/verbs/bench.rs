@@ -10,7 +10,9 @@ use oarlock_engine::{Host, Want};
 use oarlock_format::LockName;
 use oarlock_host::HostError;
 
-use crate::bench::{Figures, Images, Joined, Operation, Place, Swap, bench_name, measure, metered, own_blocks};
+use crate::bench::{
+    Figures, Images, Joined, Operation, Place, Swap, bench_name, measure, metered, own_blocks,
+};
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::ground::{self, Ground};
