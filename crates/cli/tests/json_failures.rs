@@ -15,6 +15,7 @@ const FAILURES: &[(&[&str], i32, &str)] = &[
     (&["evict", "a", "--json"], 75, "OAR-0401"),
     (&["check", "none", "--json"], 1, "OAR-0101"),
     (&["inspect", "none", "--json"], 1, "OAR-0101"),
+    (&["grow", "none", "--json"], 1, "OAR-0101"),
     (&["resignature", "none", "--json"], 1, "OAR-0101"),
     (&["bench", "lock", "none", "--json"], 1, "OAR-0507"),
     (&["causes", "nonsense", "--json"], 2, "OAR-0511"),
