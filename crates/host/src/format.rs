@@ -23,6 +23,8 @@ const OURS: &str = "an Oarlock datastore";
 
 /// The slot whose lock a format holds, far above those of hosts: of two formats of one device the second is refused.
 const FORMATTER: SlotIndex = SlotIndex(u16::MAX);
+/// A format waits this long for another one to end.
+const FORMATTER_WAIT: Duration = Duration::from_secs(2);
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -170,11 +172,7 @@ fn make(
 /// Refuses a device that another format is writing to, or whose hosts the engine cannot see because there is no superblock
 /// to be read: on a file their locks tell of them. This format's own lock lasts as long as the open device.
 async fn refuse_company(world: &World, path: &Path) -> Result<(), HostError> {
-    match world.cut_off.enter(FORMATTER).await {
-        Ok(()) => {}
-        Err(EnterError::Held { .. }) => return Err(HostError::FormatUnderWay { path: path.to_owned() }),
-        Err(error) => return Err(JoinError::Enter(error).into()),
-    }
+    enter_as_formatter(world, path).await?;
     if read_superblock(world).await.is_ok() || world.device.fencing() != Fencing::FileLock {
         return Ok(());
     }
@@ -185,6 +183,24 @@ async fn refuse_company(world: &World, path: &Path) -> Result<(), HostError> {
         }
     }
     Ok(())
+}
+
+/// Takes the formats' own lock. A process that has just ended, a format cut short by a signal say, keeps its locks for as
+/// long as the kernel finishes its writes (R13): a moment is waited for.
+async fn enter_as_formatter(world: &World, path: &Path) -> Result<(), HostError> {
+    let until = world.clock.now().plus(FORMATTER_WAIT);
+    loop {
+        match world.cut_off.enter(FORMATTER).await {
+            Ok(()) => return Ok(()),
+            Err(EnterError::Held { .. }) if world.clock.now() < until => {
+                world.clock.sleep_until(world.clock.now().plus(FORMATTER_WAIT / 50)).await;
+            }
+            Err(EnterError::Held { .. }) => {
+                return Err(HostError::FormatUnderWay { path: path.to_owned() });
+            }
+            Err(error) => return Err(JoinError::Enter(error).into()),
+        }
+    }
 }
 
 fn formatted(path: &Path, superblock: &Stamped<Superblock>) -> Formatted {
