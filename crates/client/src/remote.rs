@@ -1,6 +1,8 @@
 //! A running host, asked through its socket.
 
+use std::io;
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -234,6 +236,23 @@ impl RemoteGuard {
     #[must_use]
     pub fn wait_lost(&self, timeout: Duration) -> Option<String> {
         self.lost.wait(timeout)
+    }
+
+    /// Resolves with the host's word that the lock is lost, or with the end of the connection. That the lease ran out
+    /// without a word is told by [`is_lost`](RemoteGuard::is_lost) alone, which looks at the clock.
+    pub fn when_told(&self) -> impl Future<Output = String> + Send + 'static + use<> {
+        let lost = Arc::clone(&self.lost);
+        async move { lost.lost().await }
+    }
+
+    /// A second handle on the connection, for a process that must have ended before the lock may go to another: where this
+    /// one dies, the host keeps the lock until the last handle is closed. [`release`](RemoteGuard::release) and the drop
+    /// of the guard give it back all the same.
+    ///
+    /// # Errors
+    /// Where the system gives no descriptor.
+    pub fn connection(&self) -> io::Result<OwnedFd> {
+        Ok(self.connection.try_clone()?.into())
     }
 
     /// Releases the lock: returns once the host says that the device has it so, or after a bounded wait. Whether the host
