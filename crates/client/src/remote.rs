@@ -107,7 +107,7 @@ impl Api {
     pub fn lock(&self, name: &str, mode: LockMode, wait: Duration) -> Result<RemoteGuard, Error> {
         let request = LockRequest { mode, wait_ms: milliseconds(wait) };
         let target = format!("/v1/locks/{}", http::encoded(name));
-        let mut answer = self.post(&target, &request, wait + ANSWER_LIMIT)?;
+        let mut answer = self.post(&target, &request, wait.saturating_add(ANSWER_LIMIT))?;
         let line: Option<LockLine> = next_line(&mut answer)?;
         let line = line.ok_or_else(|| answer.malformed("it is empty"))?;
         let (Some(token), Some(until)) = (line.token, line.holds_until_ns) else {
@@ -122,7 +122,7 @@ impl Api {
     /// Why it still has its slot, or why there is no answer.
     pub fn evict(&self, host: &str, certain: bool, wait: Option<Duration>) -> Result<(), Error> {
         let request = EvictRequest { host: host.to_owned(), certain, wait_ms: wait.map(milliseconds) };
-        let limit = wait.unwrap_or_default() + ANSWER_LIMIT;
+        let limit = wait.unwrap_or_default().saturating_add(ANSWER_LIMIT);
         let answer = self.post("/v1/evict", &request, limit)?;
         self.parse::<Evicted>(&answer.whole()?).map(|_| ())
     }

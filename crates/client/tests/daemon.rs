@@ -328,3 +328,13 @@ fn a_client_that_said_too_much_and_is_gone_keeps_no_lock_that_it_lost() {
     drop(stream);
     api.lock("x", LockMode::Exclusive, SOON).unwrap().release();
 }
+
+#[test]
+fn a_wait_for_ever_is_refused_and_no_panic() {
+    let place = Place::new();
+    let (_daemon, api) = place.daemon("a");
+    assert_eq!(code(&api.lock("x", LockMode::Exclusive, Duration::MAX).err().unwrap()), "OAR-0310");
+    assert_eq!(code(&api.evict("b", false, Some(Duration::MAX)).unwrap_err()), "OAR-0310");
+    let datastore = Datastore::open(place.device(), "b").unwrap();
+    datastore.lock("x").wait(Duration::MAX).unwrap().release();
+}
