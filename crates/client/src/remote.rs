@@ -1,6 +1,8 @@
 //! A running host, asked through its socket.
 
+use std::io;
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,7 +108,7 @@ impl Api {
     pub fn lock(&self, name: &str, mode: LockMode, wait: Duration) -> Result<RemoteGuard, Error> {
         let request = LockRequest { mode, wait_ms: milliseconds(wait) };
         let target = format!("/v1/locks/{}", http::encoded(name));
-        let mut answer = self.post(&target, &request, wait + ANSWER_LIMIT)?;
+        let mut answer = self.post(&target, &request, wait.saturating_add(ANSWER_LIMIT))?;
         let line: Option<LockLine> = next_line(&mut answer)?;
         let line = line.ok_or_else(|| answer.malformed("it is empty"))?;
         let (Some(token), Some(until)) = (line.token, line.holds_until_ns) else {
@@ -121,7 +123,7 @@ impl Api {
     /// Why it still has its slot, or why there is no answer.
     pub fn evict(&self, host: &str, certain: bool, wait: Option<Duration>) -> Result<(), Error> {
         let request = EvictRequest { host: host.to_owned(), certain, wait_ms: wait.map(milliseconds) };
-        let limit = wait.unwrap_or_default() + ANSWER_LIMIT;
+        let limit = wait.unwrap_or_default().saturating_add(ANSWER_LIMIT);
         let answer = self.post("/v1/evict", &request, limit)?;
         self.parse::<Evicted>(&answer.whole()?).map(|_| ())
     }
@@ -241,6 +243,23 @@ impl RemoteGuard {
     #[must_use]
     pub fn lost(&self, timeout: Duration) -> Option<String> {
         self.lost.wait(timeout)
+    }
+
+    /// Resolves with the host's word that the lock is lost, or with the end of the connection. That the lease ran out
+    /// without a word is told by [`is_lost`](RemoteGuard::is_lost) alone, which looks at the clock.
+    pub fn when_told(&self) -> impl Future<Output = String> + Send + 'static + use<> {
+        let lost = Arc::clone(&self.lost);
+        async move { lost.lost().await }
+    }
+
+    /// A second handle on the connection, for a process that must have ended before the lock may go to another: where this
+    /// one dies, the host keeps the lock until the last handle is closed. [`release`](RemoteGuard::release) and the drop
+    /// of the guard give it back all the same.
+    ///
+    /// # Errors
+    /// Where the system gives no descriptor.
+    pub fn connection(&self) -> io::Result<OwnedFd> {
+        Ok(self.connection.try_clone()?.into())
     }
 
     /// Releases the lock: returns once the host says that the device has it so, or after a bounded wait. Whether the host

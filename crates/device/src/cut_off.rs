@@ -55,7 +55,10 @@ impl FileCutOff {
         }
         let taken = description.try_lock(description.slots.byte(slot));
         match taken {
-            Ok(true) => return Ok(()),
+            Ok(true) => {
+                description.slots.locked(slot);
+                return Ok(());
+            }
             Ok(false) => description.slots.forget(slot),
             Err(error) => {
                 description.slots.forget(slot);

@@ -176,6 +176,7 @@ mod tests {
         let description = description();
         let slot = SlotIndex(1);
         assert!(description.slots.reserve(slot));
+        description.slots.locked(slot);
         let (first, second) = (description.begin(), description.begin());
         assert!(description.slots.begin_leaving(slot));
         let left = description.leave_slot(slot).unwrap();
@@ -193,6 +194,7 @@ mod tests {
         let description = description();
         let slot = SlotIndex(1);
         assert!(description.slots.reserve(slot));
+        description.slots.locked(slot);
         let ended = description.begin();
         description.ended(ended);
         assert!(description.slots.begin_leaving(slot));

@@ -25,7 +25,7 @@ use crate::places::{Holding, LockPlace, LockPolicy};
 use crate::planted::{PlantedBug, planted};
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
-use crate::store::ReadFault;
+use crate::store::{Lane, ReadFault, Seen};
 use crate::takeover::{distrust, suspect};
 use crate::world::World;
 use crate::{answer, mailbox};
@@ -268,11 +268,12 @@ impl Host {
             if let Some(ended) = self.core.ended() {
                 return Err(ended.into());
             }
-            let record = self.read_slot(*slot).await?;
-            if record.1.state == SlotState::Free || record.1.incarnation != first.stamped.record.incarnation {
+            let seen = self.read_slot(*slot).await?;
+            let record = &seen.stamped.record;
+            if record.state == SlotState::Free || record.incarnation != first.stamped.record.incarnation {
                 return Ok(());
             }
-            let beats = record.1.state == SlotState::Live && record.0 != first.version().nonce;
+            let beats = record.state == SlotState::Live && join::shows_life(&seen, first.version());
             if beats && !certain {
                 return Err(EvictError::Lives { name: text() });
             }
@@ -283,10 +284,8 @@ impl Host {
         }
     }
 
-    async fn read_slot(&self, slot: SlotIndex) -> Result<(oarlock_format::Nonce, SlotRecord), ReadFault> {
-        let lba = self.core.store.layout.slot(slot);
-        let seen = self.core.store.read::<SlotRecord>(crate::store::Lane::Work, lba).await?;
-        Ok((seen.version().nonce, seen.stamped.record))
+    async fn read_slot(&self, slot: SlotIndex) -> Result<Seen<SlotRecord>, ReadFault> {
+        self.core.store.read(Lane::Work, self.core.store.layout.slot(slot)).await
     }
 
     /// Leaves cleanly: every lock is released, the slot freed, the right to it given back. What cannot be done until

@@ -258,7 +258,7 @@ impl Joiner<'_> {
             let lba = self.store.layout.slot(index);
             match self.store.read::<SlotRecord>(Lane::Work, lba).await {
                 Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(false),
-                Ok(seen) if seen.version() != first => return Ok(true),
+                Ok(seen) if shows_life(&seen, first) => return Ok(true),
                 Ok(seen) => watch.look(Look {
                     image: seen.version().nonce,
                     issued: seen.issued,
@@ -430,7 +430,7 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
                 }
             };
             let record = &seen.stamped.record;
-            let beats = record.state == SlotState::Live && seen.version() != first.version();
+            let beats = record.state == SlotState::Live && shows_life(&seen, first.version());
             if beats && (slot < core.me.slot || !leaves_by_itself(&core, slot).await) {
                 // It was silent for a whole watch when this host joined, and lives after all.
                 core.stop(StopReason::NameTaken { other: slot });
@@ -493,14 +493,20 @@ async fn leaves_by_itself(core: &Core, index: SlotIndex) -> bool {
     false
 }
 
-/// Whether the slot shows the same image for two beats: a host that was watched before the claim still does.
+/// Whether what a slot shows, after it showed `first`, is a sign of its host's life. A tool that asks the host something
+/// writes there too (R38, R39), whether anybody lives there or not.
+pub(crate) fn shows_life(seen: &Seen<SlotRecord>, first: Version) -> bool {
+    seen.version() != first && seen.stamped.stamp.writer != Writer::Tool
+}
+
+/// Whether nobody beats in the slot for two beats: a host that was watched before the claim still does not.
 async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
     let until = core.store.now().plus(core.store.timing.beat * 2);
     let lba = core.store.layout.slot(index);
     while core.store.now() < until {
         core.store.world.pause(core.store.timing.beat / 2).await;
         match core.store.read::<SlotRecord>(Lane::Work, lba).await {
-            Ok(seen) if seen.version() == first => {}
+            Ok(seen) if !shows_life(&seen, first) => {}
             Ok(_) | Err(_) => return false,
         }
     }

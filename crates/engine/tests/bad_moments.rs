@@ -16,7 +16,7 @@ use oarlock_block::{
     Attempted, ByteCount, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
     Refusal, SlotIndex,
 };
-use oarlock_engine::{CreateRequest, Want, create};
+use oarlock_engine::{CreateRequest, Want, create, grow};
 use oarlock_format::{Label, SlotRecord, SlotState, Timing};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -177,4 +177,28 @@ fn a_host_that_joins_while_a_format_is_paused_is_not_overwritten() {
     // What it held of the slots meanwhile, it gave back.
     let host = join(&machine, machine.process().0, "b");
     assert_eq!(host.status().owner.incarnation.0, 1);
+}
+
+/// ```text
+///   A: stopped                                  its slot is asked by a growth
+///   A' (same name): A stood still for a whole watch: joins above it, and takes it over ...
+///                                               the slot changed: "A lives", and A' leaves with all its locks
+/// ```
+#[test]
+fn a_slot_that_a_tool_asked_is_no_sign_of_its_hosts_life() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let (world, _) = machine.process();
+    let stopped = join(&machine, world, "a");
+    // From here on nobody drives it.
+    let next = join(&machine, machine.process().0, "a");
+    assert!(next.status().owner.slot > stopped.status().owner.slot);
+    beside(&machine, &next, async {
+        sleep(&machine, MS * 1_000).await;
+        machine.disk.set_length(2 * SMALL / 512);
+        let tool = machine.process().0;
+        let grown = grow(&tool);
+        let watches = sleep(&machine, MS * 30_000);
+        futures::join!(grown, watches).0.unwrap();
+    });
 }
