@@ -193,7 +193,10 @@ impl Host {
             Either::Left((Ok(Ok(guard)), _)) => {
                 // The caller may have been woken late: nothing is given out after the lapse (R7).
                 if !planted(PlantedBug::GiveOutAfterLapse) {
-                    self.core.until_it_may_act().await?;
+                    let left = deadline.since(self.core.store.now());
+                    let within = self.core.store.world.within(left, self.core.until_it_may_act()).await;
+                    within
+                        .ok_or_else(|| LockError::TimedOut { name: name.as_str().to_owned(), why: None })??;
                 }
                 Ok(guard)
             }

@@ -193,11 +193,13 @@ impl<'a> Waiter<'a> {
     }
 
     /// The lock is this host's on the disk. It is given out only within the lease (R7): otherwise the host waits until
-    /// it may act again, or ends.
+    /// it may act again, or ends, or the user's time is over; then the lock is given back.
     async fn give_out(&self, cell: &Option<Cell<LockRecord>>) -> Result<Option<u64>, LockError> {
         let Some(cell) = cell else { return Ok(None) };
         if !planted(PlantedBug::GiveOutAfterLapse) && !self.core.may_act() {
-            self.core.until_it_may_act().await?;
+            let left = self.deadline.since(self.core.store.now());
+            let within = self.core.store.world.within(left, self.core.until_it_may_act()).await;
+            within.ok_or_else(|| self.timed_out())??;
         }
         self.place.hold(self.want);
         Ok(Some(cell.generation().0))

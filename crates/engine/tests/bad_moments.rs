@@ -16,8 +16,8 @@ use oarlock_block::{
     Attempted, ByteCount, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
     Refusal, SlotIndex,
 };
-use oarlock_engine::{CreateRequest, Want, create, grow};
-use oarlock_format::{Label, SlotRecord, SlotState, Timing};
+use oarlock_engine::{CreateRequest, LockError, Want, create, grow};
+use oarlock_format::{Label, LockMode, LockRecord, SlotRecord, SlotState, Timing};
 
 const SOON: Duration = Duration::from_secs(60);
 const MS: Duration = Duration::from_millis(1);
@@ -27,9 +27,14 @@ struct Moody {
     disk: Rc<Disk>,
     /// Every ATS is refused at once, as by an array whose pool is full; reads are served.
     full: Cell<bool>,
+    /// Every ATS on a slot is refused.
+    no_beats: Cell<bool>,
+    /// The answer to an ATS takes so long.
+    late: Cell<Duration>,
     /// A read of the first block takes so long.
     stall: Cell<Duration>,
     time: Rc<machine::Time>,
+    locks: Lba,
 }
 
 impl Moody {
@@ -37,8 +42,11 @@ impl Moody {
         Rc::new(Moody {
             disk: Rc::clone(&machine.disk),
             full: Cell::new(false),
+            no_beats: Cell::new(false),
+            late: Cell::default(),
             stall: Cell::default(),
             time: Rc::clone(&machine.time),
+            locks: machine.layout().locks.start,
         })
     }
 }
@@ -75,10 +83,16 @@ impl Device for Moody {
         expected: &'a [u8],
         new: &'a [u8],
     ) -> LocalFuture<'a, Attempted> {
-        if self.full.get() {
+        let is_slot = lba < self.locks;
+        if self.full.get() || (is_slot && self.no_beats.get()) {
             return async { Attempted::at_once(Err(Refusal::Full)) }.boxed_local();
         }
-        self.disk.compare_and_write(lba, expected, new)
+        async move {
+            let answer = self.disk.compare_and_write(lba, expected, new).await;
+            self.time.sleep_until(self.time.now().plus(self.late.get())).await;
+            answer
+        }
+        .boxed_local()
     }
 
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
@@ -200,5 +214,30 @@ fn a_slot_that_a_tool_asked_is_no_sign_of_its_hosts_life() {
         let grown = grow(&tool);
         let watches = sleep(&machine, MS * 30_000);
         futures::join!(grown, watches).0.unwrap();
+    });
+}
+
+/// The lease ends at 10; the take is sent at 9.6 and answered at 10.6. It is given out only within the lease (R7); who
+/// waits for it has a deadline nevertheless, and not the hold time.
+#[test]
+fn a_lock_that_was_got_while_the_lease_ran_out_keeps_to_its_deadline_and_is_given_back() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let device = Moody::of(&machine);
+    let (world, _) = machine.process_on(Rc::clone(&device) as Rc<dyn Device>);
+    let host = join(&machine, world, "a");
+    beside(&machine, &host, async {
+        device.no_beats.set(true);
+        sleep(&machine, MS * 9_600).await;
+        device.late.set(MS * 1_000);
+        let asked = machine.time.now();
+        let got = take(&machine, &host, Want::Exclusive, MS * 3_000).await;
+        assert!(matches!(got, Err(LockError::TimedOut { .. })));
+        assert_eq!(machine.time.now().since(asked), MS * 3_000);
+        device.late.set(Duration::ZERO);
+        device.no_beats.set(false);
+        sleep(&machine, MS * 2_000).await;
+        let free: LockRecord = read(&machine, company::home_lba(&machine));
+        assert_eq!(free.mode, LockMode::Free);
     });
 }
