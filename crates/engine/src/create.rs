@@ -139,8 +139,8 @@ pub async fn create(
     let mut entered = Vec::new();
     let made = async {
         if let Some(old) = &old {
-            enter_all(world, old, &mut entered).await?;
             refuse_the_living(world, old).await?;
+            enter_all(world, old, &mut entered).await?;
         }
         maker.make(superblock, progress).await
     };
@@ -151,8 +151,9 @@ pub async fn create(
     made
 }
 
-/// Takes the right to every slot of the datastore that is to go, for as long as the format lasts: who holds one lives, or
-/// something of it may still land; and nobody joins behind the back of a format that is paused after its watch (R13, R18).
+/// Takes the right to every slot of the datastore that is to go, for as long as the format lasts: who holds one came during
+/// the watch, or was only stopped, or something of it may still land; and nobody joins behind the back of a format that is
+/// paused from here on (R13, R18).
 async fn enter_all(
     world: &World,
     old: &Stamped<Superblock>,

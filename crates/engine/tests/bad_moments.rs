@@ -16,7 +16,7 @@ use oarlock_block::{
     Attempted, ByteCount, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
     Refusal, SlotIndex,
 };
-use oarlock_engine::{CreateRequest, LockError, Want, create, grow};
+use oarlock_engine::{CreateError, CreateRequest, LockError, Want, create, grow};
 use oarlock_format::{Label, LockMode, LockRecord, SlotRecord, SlotState, Timing};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -160,6 +160,29 @@ async fn until_one_ends(one: impl Future<Output = ()>, other: impl Future<Output
     futures::future::select(one, other).await;
 }
 
+fn by_force() -> CreateRequest {
+    CreateRequest {
+        label: Label::new("new").unwrap(),
+        slots: 4,
+        cluster_size: ByteCount(65_536),
+        timing: Timing::DEFAULT,
+        force: true,
+    }
+}
+
+#[test]
+fn a_host_that_is_only_stopped_keeps_its_datastore() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let (world, process) = machine.process();
+    // Nobody drives it: its slot stands still.
+    let _stopped = join(&machine, world, "a");
+    let format = || machine.time.run(create(&machine.process().0, &by_force(), &|_, _| {}));
+    assert!(matches!(format(), Err(CreateError::Living { host, .. }) if host == "a"));
+    machine.kill(process);
+    format().unwrap();
+}
+
 /// ```text
 ///   format --force: looks at all slots: nobody ... paused  ................ writes a new datastore over the old one
 ///                                                  A joins, takes a lock          and A's user works on
@@ -170,13 +193,7 @@ fn a_host_that_joins_while_a_format_is_paused_is_not_overwritten() {
     machine.format();
     let device = Moody::of(&machine);
     let (world, _) = machine.process_on(Rc::clone(&device) as Rc<dyn Device>);
-    let request = CreateRequest {
-        label: Label::new("new").unwrap(),
-        slots: 4,
-        cluster_size: ByteCount(65_536),
-        timing: Timing::DEFAULT,
-        force: true,
-    };
+    let request = by_force();
     device.stall.set(MS * 1_000);
     let made = create(&world, &request, &|_, _| {});
     let joins = async {
