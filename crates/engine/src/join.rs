@@ -28,7 +28,7 @@ use crate::event::EventSink;
 use crate::open::OpenError;
 use crate::slots::{Slots, is_of_one_block, read_slots};
 use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::takeover::{Evidence, Step, distrust, next_step, suspect, victim};
+use crate::takeover::{Evidence, Step, distrust, grace_of, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
@@ -285,6 +285,10 @@ impl Joiner<'_> {
             seen => seen?,
         };
         let mut cell = Cell::new(lba, seen);
+        if cell.record.state == SlotState::Live {
+            // The users of the life that has ended here need a moment to hear of it.
+            self.store.world.pause(grace_of(self.store.timing.lease)).await;
+        }
         let me = self.next_life(index, &cell.record);
         for _ in 0..SWAPS_MAX {
             let Some(evidence) = self.evidence(index, &cell.record).await? else { return Ok(None) };

@@ -9,12 +9,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, home_lba, join, put, put_later, read, take};
+use company::{beside, home_lba, join, put, put_by, read, take};
 use machine::{BLOCK, Machine, SMALL};
 use oarlock_block::{ByteCount, Clock, CommandKind, Device, Lba, SlotIndex};
 use oarlock_engine::check::{CheckOptions, check};
 use oarlock_engine::{CreateError, CreateRequest, Ended, Host, LockError, StopReason, Want, create};
-use oarlock_format::{Label, LockMode, LockPosition, LockRecord, SlotRecord, SlotState, Timing};
+use oarlock_format::{
+    Label, LockMode, LockPosition, LockRecord, Owner, SlotRecord, SlotState, Timing, Writer,
+};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -251,6 +253,7 @@ fn a_namesake_is_found_although_the_first_look_for_one_failed() {
     let host = join(&machine, machine.process().0, "alpha");
     let (own, blocks) = (host.status().owner.slot, SMALL / 512);
     let other = machine.layout().slot(SlotIndex(1 - own.0));
+    let writer = Writer::Host(Owner { slot: SlotIndex(1 - own.0), ..host.status().owner });
     let mut namesake: SlotRecord = read(&machine, machine.layout().slot(own));
     put(&machine, other, &namesake);
     let its_process = machine.process().0;
@@ -265,7 +268,7 @@ fn a_namesake_is_found_although_the_first_look_for_one_failed() {
             for beats in 0..20 {
                 machine.time.sleep_until(machine.time.now().plus(beat)).await;
                 namesake.clock_ns += 1;
-                put_later(&machine, other, &namesake, 1 + beats);
+                put_by(&machine, other, &namesake, writer, 1 + beats);
             }
         };
         let (run, story) = (host.run(), story);
