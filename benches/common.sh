@@ -1,4 +1,4 @@
-# What the scripts of this folder share; sourced, not run. They want bash, python3, and the programs of a release build.
+# What the scripts of this folder share; sourced, not run. They want bash, python3 and cargo: each builds what it runs.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,6 +8,7 @@ oarlock=$built/oarlock
 # A folder that goes when the script ends, and the processes that the script started with it. The argument says where:
 # what is measured is that file system.
 begin() {
+    (cd "$here" && cargo build --release --quiet -p oarlock-cli -p oarlock -p oarlock-format --bins --examples)
     work=$(mktemp -d "${1:-.}/oarlock-bench.XXXXXX")
     work=$(cd "$work" && pwd)
     export OARLOCK_RUNTIME_DIR=$work/run
@@ -21,15 +22,31 @@ finish() {
         # A stopped process dies of this too.
         kill -KILL "$pid" 2>/dev/null || true
     done
-    wait 2>/dev/null || true
+    for pid in "${started[@]}"; do gone "$pid"; done
     rm -rf "$work"
+}
+
+# start COMMAND...: starts it, leaves its pid in `started_pid`. The shell is not told to look after it, for it would
+# print a line for each that is killed here.
+start() {
+    "$@" &
+    started_pid=$!
+    disown "$started_pid"
+    started+=("$started_pid")
+}
+
+# gone PID: returns when that process has ended; waits 20 s at most.
+gone() {
+    for _ in $(seq 2000); do
+        if ! kill -0 "$1" 2>/dev/null; then return; fi
+        sleep 0.01
+    done
 }
 
 # host FILE NAME: starts `oarlock up`, waits until it is ready, and leaves its pid in `host_pid`.
 host() {
-    "$oarlock" up "$1" --host "$2" >"$work/$2.out" 2>"$work/$2.err" &
-    host_pid=$!
-    started+=("$host_pid")
+    start "$oarlock" up "$1" --host "$2" >"$work/$2.out" 2>"$work/$2.err"
+    host_pid=$started_pid
     for _ in $(seq 600); do
         if grep -q '^ready' "$work/$2.out"; then return; fi
         if ! kill -0 "$host_pid" 2>/dev/null; then break; fi
@@ -54,5 +71,7 @@ field() {
 }
 
 machine() {
-    echo "$(nproc) cores, $(uname -sr), $(stat -f -c %T "$work"), load $(cut -d' ' -f1-3 /proc/loadavg)"
+    local processor
+    processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
+    echo "$(nproc) x ${processor:-?}, $(uname -sr), $(findmnt -n -o FSTYPE -T "$work" | head -1), load $(cut -d' ' -f1-3 /proc/loadavg)"
 }

@@ -7,7 +7,7 @@ rounds=${2:-5} seconds=${3:-4}
 sanlock=$(command -v sanlock || echo /usr/sbin/sanlock)
 python=${SANLOCK_PYTHON:-/usr/bin/python3}
 machine
-"$sanlock" version 2>/dev/null | head -1 || true
+echo "sanlock $("$sanlock" version 2>/dev/null | head -1)"
 # The daemon raises its limit of locked memory, and ends where it may not; here nothing is lost without it.
 cat >"$work/limit.c" <<'C'
 #include <sys/resource.h>
@@ -17,8 +17,7 @@ cc -shared -fPIC -o "$work/limit.so" "$work/limit.c"
 mkdir "$work/sanlock"
 export SANLOCK_RUN_DIR=$work/sanlock
 # -D keeps it in the foreground, -w 0 leaves the watchdog alone, -l 0 and -h 0 ask for neither mlock nor priority.
-LD_PRELOAD=$work/limit.so "$sanlock" daemon -D -l 0 -h 0 -w 0 -U root -G root -e host1 >/dev/null 2>&1 &
-started+=($!)
+start env LD_PRELOAD="$work/limit.so" "$sanlock" daemon -D -l 0 -h 0 -w 0 -U root -G root -e host1 >/dev/null 2>&1
 sleep 1
 here_pairs=$here/benches/sanlock_pairs.py
 "$python" "$here_pairs" join "$work"

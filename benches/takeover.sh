@@ -18,9 +18,8 @@ round() {
     victim=$host_pid
     host "$file" heir
     heir=$host_pid
-    "$oarlock" lock run nightly --host victim -- sh -c "touch '$work/held'; exec sleep 600" >/dev/null 2>&1 &
-    holder=$!
-    started+=("$holder")
+    start "$oarlock" lock run nightly --host victim -- sh -c "touch '$work/held'; exec sleep 600" >/dev/null 2>&1
+    holder=$started_pid
     until [ -e "$work/held" ]; do sleep 0.05; done
     kill -"$signal" "$victim"
     # The dead or silent process is surely not scheduled any more.
@@ -29,7 +28,7 @@ round() {
     end_at=$("$oarlock" lock run nightly --host heir --wait 60s -- date +%s.%N 2>>"$work/heir.lock.err") || end_at=
     kill -KILL "$victim" 2>/dev/null || true
     kill -TERM "$heir"
-    wait "$heir" "$victim" "$holder" 2>/dev/null || true
+    for pid in "$heir" "$victim" "$holder"; do gone "$pid"; done
     started=()
     if [ -z "$end_at" ]; then
         echo "not taken over within 60 s" >&2

@@ -1,18 +1,25 @@
 //! The project's own chores, run as `cargo xtask NAME`: what is too long or too particular for `cargo test`.
 
+mod soak;
+
 use std::process::{Command, ExitCode};
 
 /// One chore: its name, what it does, and how.
 type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
-const CHORES: [Chore; 4] = [
+const CHORES: [Chore; 5] = [
     (
         "planted-bugs",
-        "[BUG [SEED]]: the simulator against each known mistake; each must be found",
+        "[BUG [SEED] | survey SEEDS [BUG...]]: the simulator against each known mistake; each must be found",
         planted_bugs,
     ),
     ("exhaustive", ": every schedule of two hosts, one lock, one crash and one late command", exhaustive),
     ("seed", "SEED: one seed of the simulator, with its trace", seed),
+    (
+        "soak",
+        "[SECONDS [SEED]]: real hosts, killed and stopped at random, while a counter is kept (60)",
+        soak::run,
+    ),
     ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),
 ];
 

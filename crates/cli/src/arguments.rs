@@ -1,5 +1,7 @@
 //! The command line: the one list of verbs. Help, man page and completions come from here.
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
@@ -10,8 +12,6 @@ use crate::verbs;
 #[command(
     name = "oarlock",
     version,
-    about,
-    long_about = None,
     max_term_width = 100,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done; 1 it failed and said why; 2 wrong usage; 75 try again; those of `lock run` are in its help."
@@ -66,6 +66,8 @@ verbs! {
     Check => check;
     /// Decode a record of a device field by field; never writes
     Inspect => inspect;
+    /// Use what a datastore's device gained
+    Grow => grow;
     /// Give a copied datastore a life of its own
     Resignature => resignature;
     /// Find out from logs why an atomic test and set was false, and what to do
@@ -89,10 +91,26 @@ verbs! {
     Completions => completions;
 }
 
+/// Whether failures are to be told in JSON too: asked of the words themselves, since a command line that is not understood
+/// must be answered in the same form. What follows `--` belongs to another program.
+#[must_use]
+pub fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
+    words.take_while(|word| word != "--").any(|word| word == "--json")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn json_is_asked_for_by_the_program_s_own_words_alone() {
+        let asks = |line: &str| asks_for_json(line.split(' ').map(OsString::from));
+        assert!(asks("status --json"));
+        assert!(asks("status --nonsense --json"));
+        assert!(!asks("status"));
+        assert!(!asks("lock run nightly -- jq --json"));
+    }
 
     #[test]
     fn the_definition_of_the_command_line_is_sound() {

@@ -59,7 +59,7 @@ catalogue! {
         "`oarlock VERB --help` shows what it takes.";
     BadValue = "OAR-0502", EXIT_USAGE, "a value that is none",
         "A size, a time, a block size, a device or a range of seeds on the command line does not read as one.",
-        "Sizes are whole numbers with K, M, G or T (powers of 1,024); times are whole numbers with ms, s, m or h.";
+        "Sizes are whole numbers with K, M, G or T (powers of 1,024); times are whole numbers with ms, s, m or h. The message has an example.";
     System = "OAR-0503", EXIT_FAILED, "the operating system refused",
         "The program could not write its output, catch signals, or make or remove a file; the message has the system's words.",
         "Do what the message says, and run it again.";
@@ -87,6 +87,9 @@ catalogue! {
     UnknownCause = "OAR-0511", EXIT_USAGE, "no such cause",
         "The catalogue of causes has no page of that name.",
         "`oarlock causes` lists the names.";
+    NotGrown = "OAR-0512", EXIT_FAILED, "the datastore cannot grow",
+        "A copy of its superblock is damaged, was changed by another program meanwhile, or gave no clear answer; or a live host could not be told.",
+        "Repair a damaged one with `oarlock check --repair`; then run it again: it goes on where it ended.";
     ReportInTheWay = "OAR-0513", EXIT_FAILED, "something else is where the report is to be",
         "A report is written only where nothing is, or over a former report.",
         "Give another path, or `--force` where the plain file that is there may go.";

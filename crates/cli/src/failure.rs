@@ -60,6 +60,15 @@ impl Failure {
         Failure { what: format!("{place}: {}", self.what), ..self }
     }
 
+    /// What `--json` writes to standard error: a script finds there what a person reads without it.
+    #[must_use]
+    pub fn document(&self) -> serde_json::Value {
+        serde_json::json!({
+            "error": { "code": self.code, "message": self.what, "hint": self.cure },
+            "exit": self.exit,
+        })
+    }
+
     /// What clap found wrong: its sentence, and its usage as the cure.
     #[must_use]
     pub fn usage(error: &clap::Error) -> Failure {

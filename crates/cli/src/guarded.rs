@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use oarlock::{Api, RemoteGuard};
+use oarlock_host::wait_for;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -27,6 +28,8 @@ const SIGNALLED: i32 = 128;
 enum News {
     Ended,
     Signal(i32),
+    /// The lock is lost, or the lease's end is to be looked at.
+    Lost,
 }
 
 /// A running command, and its watchman.
@@ -43,7 +46,11 @@ impl Guarded {
     ///
     /// # Errors
     /// Where a process or thread cannot be had.
-    pub fn start(command: &[OsString], environment: &[(&str, String)]) -> Result<Guarded, Failure> {
+    pub fn start(
+        command: &[OsString],
+        environment: &[(&str, String)],
+        guard: &RemoteGuard,
+    ) -> Result<Guarded, Failure> {
         let own = std::env::current_exe()
             .map_err(|error| Failure::system("this program cannot be found", &error))?;
         let (sender, news) = channel();
@@ -57,18 +64,28 @@ impl Guarded {
                 }
             }
         })?;
+        // Where the host dies, another may have the lock within milliseconds: its word is not waited for by looks.
+        let (told, told_to) = (guard.when_told(), sender.clone());
+        thread("oarlock-lost", move || {
+            let _ = wait_for(told);
+            let _ = told_to.send(News::Lost);
+        })?;
         // This thread is the one that lives as long as the program: the command's request to be killed with its parent
         // is tied to the thread that started it (prctl(2), PR_SET_PDEATHSIG).
         let mut started = Command::new(&own);
         started.args(["guard", "exec", "--parent", &std::process::id().to_string(), "--"]).args(command);
         started.envs(environment.iter().map(|(name, value)| (name, value))).process_group(0);
+        let connection = guard
+            .connection()
+            .map_err(|error| Failure::system("a second handle on the lock cannot be had", &error))?;
         let child =
             started.spawn().map_err(|error| Failure::system("the command cannot be started", &error))?;
         let group = Pid::from_child(&child);
         let watchman = Command::new(&own)
             .args(["guard", "watch", "--group", &group.as_raw_nonzero().to_string()])
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            // It holds the connection, too: while it has not done its work, the host keeps the lock.
+            .stdout(connection)
             .process_group(0)
             .spawn();
         let mut started = Started { child: Some(child), group };
@@ -97,7 +114,7 @@ impl Guarded {
             match self.news.recv_timeout(LOOK) {
                 Ok(News::Ended) | Err(RecvTimeoutError::Disconnected) => {
                     let status = self.end()?;
-                    return match guard.wait_lost(Duration::ZERO) {
+                    return match guard.lost(Duration::ZERO) {
                         None => Ok(exit_code(status)),
                         Some(reason) => {
                             let what =
@@ -107,9 +124,9 @@ impl Guarded {
                     };
                 }
                 Ok(News::Signal(number)) => self.signal(signal_of(number)),
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(News::Lost) | Err(RecvTimeoutError::Timeout) => {}
             }
-            if let Some(reason) = guard.wait_lost(Duration::ZERO) {
+            if let Some(reason) = guard.lost(Duration::ZERO) {
                 self.kill(api, lease);
                 self.end()?;
                 return Err(Failure::new(

@@ -10,7 +10,6 @@ mod ground;
 mod guarded;
 mod host_choice;
 mod logs;
-mod own_file;
 mod report;
 mod report_file;
 mod stop;
@@ -27,6 +26,7 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     report::install();
+    let json = arguments::asks_for_json(std::env::args_os().skip(1));
     let program = match Program::try_parse() {
         Ok(program) => program,
         // Help and version are no errors.
@@ -34,10 +34,10 @@ fn main() -> ExitCode {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) => return report::failed(Failure::usage(&error)),
+        Err(error) => return report::failed(Failure::usage(&error), json),
     };
     match program.verb.run() {
         Ok(exit) => ExitCode::from(exit),
-        Err(failure) => report::failed(failure),
+        Err(failure) => report::failed(failure, json),
     }
 }

@@ -25,12 +25,14 @@ pub fn install() {
     let _ = miette::set_hook(hook);
 }
 
-/// Reports a failure; the program ends with its exit code.
+/// Reports a failure, for people or as one JSON document; the program ends with its exit code.
 #[must_use]
-pub fn failed(failure: Failure) -> ExitCode {
+pub fn failed(failure: Failure, json: bool) -> ExitCode {
     let exit = failure.exit;
+    let text =
+        if json { failure.document().to_string() } else { format!("{:?}", miette::Report::new(failure)) };
     // Where standard error is closed, the exit code has to do.
-    let _ = writeln!(io::stderr(), "{:?}", miette::Report::new(failure));
+    let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(exit)
 }
 

@@ -1,17 +1,15 @@
 //! A report that is written to a file: never over what is no report, and whole or not at all.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::own_file::OwnFile;
 
 /// A report's mark stands within so many bytes from its beginning.
 const MARK_WITHIN_BYTES: u64 = 1_024;
-/// Names of files that are tried until one is free.
-const TRIES_MAX: u32 = 100;
 
 /// Where a report will be.
 #[derive(Debug)]
@@ -52,34 +50,20 @@ impl ReportFile {
     /// Where the operating system refuses; what was at the place is then as it was.
     pub fn write(&self, text: &str) -> Result<(), Failure> {
         let failed = |error: io::Error| Failure::system(&self.path.display().to_string(), &error);
-        let (mut file, beside, own) = self.beside().map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        std::fs::rename(&beside, &self.path).map_err(failed)?;
-        own.keep();
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        // As any new file's: what the user's umask leaves of it.
+        let permissions = Permissions::from_mode(0o666);
+        let mut beside = tempfile::Builder::new()
+            .prefix(".report-")
+            .permissions(permissions)
+            .tempfile_in(folder)
+            .map_err(failed)?;
+        beside.write_all(text.as_bytes()).and_then(|()| beside.as_file().sync_all()).map_err(failed)?;
+        beside.persist(&self.path).map_err(|error| failed(error.error))?;
         Ok(())
-    }
-
-    /// A new file in the same folder, which goes again unless it is kept.
-    fn beside(&self) -> io::Result<(File, PathBuf, OwnFile)> {
-        let name = self.path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        for number in 0..TRIES_MAX {
-            let mut hidden = std::ffi::OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{}-{number}.part", std::process::id()));
-            let path = self.path.with_file_name(hidden);
-            let Some(own) = OwnFile::if_absent(&path) else { continue };
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok((file, path, own)),
-                Err(error) => {
-                    // Not made by this program, so not taken away by it.
-                    own.keep();
-                    if error.kind() != io::ErrorKind::AlreadyExists {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
     }
 }
 

@@ -50,9 +50,27 @@ impl Look {
     /// A text wrapped to the width, each line behind `indent`.
     #[must_use]
     pub fn wrapped(self, text: &str, indent: &str) -> String {
-        let options = textwrap::Options::new(self.width).initial_indent(indent).subsequent_indent(indent);
-        textwrap::fill(text, options.break_words(false))
+        wrap(text, self.width, indent, indent)
     }
+
+    /// The same with a mark before the first line; the others stand below the text.
+    #[must_use]
+    pub fn item(self, mark: &str, text: &str, indent: &str) -> String {
+        let first = format!("{indent}{mark}");
+        let rest = " ".repeat(console::measure_text_width(&first));
+        wrap(text, self.width, &first, &rest)
+    }
+}
+
+/// Wraps at spaces alone: a path, an address or an option that is broken in two is none any more.
+#[must_use]
+pub fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String {
+    let options = textwrap::Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options.break_words(false))
 }
 
 /// Whether the environment lets a terminal have colours (no-color.org: any value but the empty one forbids).
@@ -114,5 +132,12 @@ mod tests {
     fn a_text_is_wrapped_behind_its_indent() {
         let look = Look { width: 12, colours: false };
         assert_eq!(look.wrapped("one two three", "  "), "  one two\n  three");
+        assert_eq!(look.item("1. ", "one two three", " "), " 1. one two\n    three");
+    }
+
+    #[test]
+    fn what_is_typed_or_opened_is_never_broken() {
+        let look = Look { width: 12, colours: false };
+        assert_eq!(look.wrapped("set -o /Some/Long-Option now", ""), "set -o\n/Some/Long-Option\nnow");
     }
 }

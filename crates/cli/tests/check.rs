@@ -129,7 +129,9 @@ fn what_cannot_be_checked_is_an_error_and_no_report() {
     let place = Place::new();
     place.run(&["check", "absent"]).fails(1, "OAR-0101");
     place.write("text", &[b'x'; 1 << 20]);
-    place.run(&["check", "text", "--json"]).fails(1, "OAR-0203");
+    place.run(&["check", "text"]).fails(1, "OAR-0203");
+    place.write("tiny", b"not one block");
+    place.run(&["check", "tiny"]).fails(1, "OAR-0203");
     let pool = place.format();
     common::reseal(&pool, 0, |record| record[8] = 2);
     place.run(&["check", "pool", "--repair"]).fails(1, "OAR-0206");

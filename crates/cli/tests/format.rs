@@ -3,8 +3,9 @@
 mod common;
 
 use std::fs;
+use std::process::Stdio;
 
-use common::{Place, bytes, reseal, spoil};
+use common::{Place, Ran, bytes, reseal, spoil};
 
 #[test]
 fn a_datastore_is_made_of_an_absent_file_and_told_in_json() {
@@ -44,6 +45,23 @@ fn a_file_too_small_is_refused_and_the_one_that_was_made_is_removed() {
     assert_eq!(bytes(&there), [0; 1 << 20]);
     place.write("empty", b"");
     place.run(&["format", "empty", "--name", "store"]).fails(1, "OAR-0262");
+}
+
+/// Each finds nothing at the path; the ones that fail must leave alone what the other one makes.
+#[test]
+fn of_several_formats_of_one_absent_file_one_succeeds_and_its_datastore_stays() {
+    let place = Place::new();
+    let start = |name: &str| {
+        let arguments = ["format", "pool", "--name", name, "--size", "64M", "--slots", "8"];
+        let mut command = place.command(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = ["a", "b", "c", "d"].map(start);
+    let ran = children.map(|child| Ran::of(child.wait_with_output().unwrap()));
+    let made: Vec<&Ran> = ran.iter().filter(|ran| ran.exit == 0).collect();
+    let said: Vec<&str> = ran.iter().map(|ran| ran.stderr.as_str()).collect();
+    assert_eq!(made.len(), 1, "{said:?}");
+    place.run(&["check", "pool"]).succeeds();
 }
 
 #[test]

@@ -3,8 +3,9 @@
 mod common;
 
 use std::process::Stdio;
+use std::time::Duration;
 
-use common::{Place, Ran, bytes, eventually};
+use common::{BLOCK, Place, Ran, bytes, eventually, spoil};
 use rustix::process::Signal;
 
 #[test]
@@ -39,6 +40,26 @@ fn a_living_datastore_is_not_formatted_whatever_the_flags() {
     let _a = place.up("a");
     place.run(&["format", "pool", "--name", "other", "--force"]).fails(1, "OAR-0264").says("host a");
     assert_eq!(place.run(&["status", "--json"]).json()["datastore"]["name"], "store");
+}
+
+/// Without a superblock nothing on the device says where its slots stand, and nobody could be watched: the locks of the
+/// slots do.
+#[test]
+fn a_living_datastore_whose_superblocks_are_gone_is_not_formatted_either() {
+    let place = Place::new();
+    let pool = place.format();
+    let mut a = place.up("a");
+    let shadow = std::fs::metadata(&pool).unwrap().len() - BLOCK as u64;
+    for at in [0, shadow] {
+        spoil(&pool, at, &[0; BLOCK]);
+    }
+    for force in [&[][..], &["--force"]] {
+        let arguments: Vec<&str> = [&["format", "pool", "--name", "other"], force].concat();
+        place.run(&arguments).fails(1, "OAR-0264").says("a process holds the lock of slot");
+    }
+    a.signal(Signal::TERM);
+    assert_eq!(a.wait(), 0, "the host was not disturbed");
+    place.run(&["format", "pool", "--name", "other"]).succeeds();
 }
 
 #[test]
@@ -141,6 +162,16 @@ fn a_host_that_is_killed_is_taken_over_at_once_and_a_living_one_is_not() {
 }
 
 #[test]
+fn a_host_that_only_looks_takes_no_lock_and_evicts_nobody() {
+    let place = Place::new();
+    place.format();
+    let _a = place.up_with("a", &["--read-only"]);
+    assert_eq!(place.run(&["hosts", "--json"]).json()[0]["name"], "a");
+    place.run(&["lock", "run", "nightly", "--", "true"]).fails(1, "OAR-0308");
+    place.run(&["evict", "b"]).fails(1, "OAR-0308");
+}
+
+#[test]
 fn events_are_followed_as_they_happen() {
     let place = Place::new();
     place.format();
@@ -160,26 +191,35 @@ fn events_are_followed_as_they_happen() {
 }
 
 #[test]
-fn sigterm_in_the_middle_of_a_format_leaves_the_datastore_as_it_was() {
+fn sigterm_at_any_moment_of_a_format_leaves_the_old_datastore_the_new_one_or_one_to_format_again() {
     let place = Place::new();
-    // A datastore in which a host seems to live is watched for a whole watch: there a format can be met in the middle.
-    place.run(&["format", "pool", "--name", "store", "--size", "64M", "--slots", "8"]).succeeds();
-    let a = place.up("a");
-    let before = place.run(&["inspect", "pool", "0"]).stdout;
-    a.signal(Signal::STOP);
-    let format = place
-        .command(&["format", "pool", "--name", "other", "--force"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", format.id());
-    eventually("the format catches SIGTERM", || {
-        let status = std::fs::read_to_string(&status).unwrap_or_default();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & (1 << 14) != 0)
-    });
-    common::send(&format, Signal::TERM);
-    Ran::of(format.wait_with_output().unwrap()).fails(1, "OAR-0504").says("interrupted by SIGTERM");
-    assert_eq!(place.run(&["inspect", "pool", "0"]).stdout, before, "the datastore is what it was");
+    let size = ["--size", "1G", "--slots", "256"];
+    place.run(&[&["format", "pool", "--name", "old"], &size[..]].concat()).succeeds();
+    let mut interrupted = 0;
+    for moment in 0..24 {
+        let format = place
+            .command(&["format", "pool", "--name", "new", "--slots", "256", "--force"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let status = format!("/proc/{}/status", format.id());
+        eventually("the format catches SIGTERM, or has ended", || {
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            caught.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & (1 << 14) != 0)
+        });
+        std::thread::sleep(Duration::from_millis(moment));
+        common::send(&format, Signal::TERM);
+        let ran = Ran::of(format.wait_with_output().unwrap());
+        if ran.exit != 0 {
+            ran.fails(1, "OAR-0504").says("interrupted by SIGTERM");
+            interrupted += 1;
+        }
+        // Whole, or known for what it is; and made anew it is whole.
+        let checked = place.run(&["check", "pool"]);
+        assert!(checked.exit == 0 || checked.stdout.contains("CHK-0109"), "{}", checked.stdout);
+        place.run(&["format", "pool", "--name", "old", "--slots", "256", "--force"]).succeeds();
+    }
+    assert!(interrupted > 0, "no signal came in the middle");
 }

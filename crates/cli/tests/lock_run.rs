@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Place, Ran, eventually, send};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A lock of `host`'s with a command that writes its pid to `pid` and sleeps; returned once it runs.
 fn sleeping(place: &Place, host: &str) -> (Child, Pid) {
@@ -187,6 +187,32 @@ fn the_command_and_its_children_die_with_the_program_that_holds_the_lock() {
     let child = number(&place.path("child")).unwrap();
     run.kill().unwrap();
     run.wait().unwrap();
+    eventually("the group is gone", || !runs(command) && !runs(child));
+    place.run(&["lock", "run", "nightly", "--wait", "10s", "--", "true"]).succeeds();
+}
+
+/// ```text
+///   lock run: SIGKILL     the connection ends; the host releases the lock      another has it
+///   watchman: late; what the command had started works on ......................... killed
+/// ```
+#[test]
+fn the_lock_goes_to_nobody_before_the_watchman_has_killed_what_the_command_started() {
+    let (place, _hosts) = place_with(&["a"]);
+    let (mut run, command) = sleeping(&place, "a");
+    let child = number(&place.path("child")).unwrap();
+    let of_run = format!("/proc/{0}/task/{0}/children", run.id());
+    let children = fs::read_to_string(of_run).unwrap();
+    let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+    let watchman: Vec<Pid> = children.filter(|pid| *pid != command).collect();
+    assert_eq!(watchman.len(), 1);
+    kill_process(watchman[0], Signal::STOP).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(runs(child), "only the command itself dies with the program");
+    let taken = place.run(&["lock", "run", "nightly", "--wait", "500ms", "--", "true"]);
+    assert!(runs(child));
+    kill_process(watchman[0], Signal::CONT).unwrap();
+    taken.fails(75, "OAR-0241");
     eventually("the group is gone", || !runs(command) && !runs(child));
     place.run(&["lock", "run", "nightly", "--wait", "10s", "--", "true"]).succeeds();
 }

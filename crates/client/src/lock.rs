@@ -83,6 +83,12 @@ impl Guard {
         self.lost.is_lost()
     }
 
+    /// For how long the lock may be relied upon without further news; each confirmed beat extends it.
+    #[must_use]
+    pub fn holds_for(&self) -> Duration {
+        holds_for(&self.lost)
+    }
+
     /// Waits until the lock can no longer be relied upon, for `timeout` at most; gives the reason, or `None` where it
     /// still can.
     #[must_use]
@@ -102,6 +108,14 @@ impl Guard {
             wait_for(lock.release());
         }
     }
+}
+
+/// What is left until the last quarter of the lease begins; nothing once the lock is lost.
+pub(crate) fn holds_for(lost: &Lost) -> Duration {
+    if lost.is_lost() {
+        return Duration::ZERO;
+    }
+    Duration::from_nanos(lost.until_ns().saturating_sub(oarlock_host::boot_time_ns()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A running host, asked through its socket.
 
+use std::io;
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::find::{Purpose, Selection, find};
 use crate::http::{self, Answer};
+use crate::lock::holds_for;
 
 /// What a host may take to answer beyond the time that it was given: it reads slots or locks of a slow device.
 const ANSWER_LIMIT: Duration = Duration::from_secs(150);
@@ -105,7 +108,7 @@ impl Api {
     pub fn lock(&self, name: &str, mode: LockMode, wait: Duration) -> Result<RemoteGuard, Error> {
         let request = LockRequest { mode, wait_ms: milliseconds(wait) };
         let target = format!("/v1/locks/{}", http::encoded(name));
-        let mut answer = self.post(&target, &request, wait + ANSWER_LIMIT)?;
+        let mut answer = self.post(&target, &request, wait.saturating_add(ANSWER_LIMIT))?;
         let line: Option<LockLine> = next_line(&mut answer)?;
         let line = line.ok_or_else(|| answer.malformed("it is empty"))?;
         let (Some(token), Some(until)) = (line.token, line.holds_until_ns) else {
@@ -120,7 +123,7 @@ impl Api {
     /// Why it still has its slot, or why there is no answer.
     pub fn evict(&self, host: &str, certain: bool, wait: Option<Duration>) -> Result<(), Error> {
         let request = EvictRequest { host: host.to_owned(), certain, wait_ms: wait.map(milliseconds) };
-        let limit = wait.unwrap_or_default() + ANSWER_LIMIT;
+        let limit = wait.unwrap_or_default().saturating_add(ANSWER_LIMIT);
         let answer = self.post("/v1/evict", &request, limit)?;
         self.parse::<Evicted>(&answer.whole()?).map(|_| ())
     }
@@ -229,11 +232,34 @@ impl RemoteGuard {
         self.lost.is_lost()
     }
 
+    /// For how long the lock may be relied upon without further news of the host; each beat of the host extends it.
+    #[must_use]
+    pub fn holds_for(&self) -> Duration {
+        holds_for(&self.lost)
+    }
+
     /// Waits until the lock can no longer be relied upon, for `timeout` at most; gives the reason, or `None` where it
     /// still can.
     #[must_use]
-    pub fn wait_lost(&self, timeout: Duration) -> Option<String> {
+    pub fn lost(&self, timeout: Duration) -> Option<String> {
         self.lost.wait(timeout)
+    }
+
+    /// Resolves with the host's word that the lock is lost, or with the end of the connection. That the lease ran out
+    /// without a word is told by [`is_lost`](RemoteGuard::is_lost) alone, which looks at the clock.
+    pub fn when_told(&self) -> impl Future<Output = String> + Send + 'static + use<> {
+        let lost = Arc::clone(&self.lost);
+        async move { lost.lost().await }
+    }
+
+    /// A second handle on the connection, for a process that must have ended before the lock may go to another: where this
+    /// one dies, the host keeps the lock until the last handle is closed. [`release`](RemoteGuard::release) and the drop
+    /// of the guard give it back all the same.
+    ///
+    /// # Errors
+    /// Where the system gives no descriptor.
+    pub fn connection(&self) -> io::Result<OwnedFd> {
+        Ok(self.connection.try_clone()?.into())
     }
 
     /// Releases the lock: returns once the host says that the device has it so, or after a bounded wait. Whether the host
@@ -308,7 +334,9 @@ mod tests {
         let (_folder, api, _listener) = mute_host(format!("HTTP/1.1 200 OK\r\n\r\n{line}"));
         let guard = api.lock("x", LockMode::Exclusive, Duration::ZERO).unwrap();
         assert_eq!(guard.token(), 5);
-        let reason = guard.wait_lost(Duration::from_secs(60)).unwrap();
+        assert!(guard.holds_for() <= Duration::from_millis(50));
+        let reason = guard.lost(Duration::from_secs(60)).unwrap();
+        assert_eq!(guard.holds_for(), Duration::ZERO);
         assert_eq!(reason, "the host's lease was not renewed in time");
         assert!(oarlock_host::boot_time_ns() >= until && guard.is_lost());
     }

@@ -176,9 +176,9 @@ fn a_renewed_lease_keeps_a_remote_guard_and_a_leaving_daemon_takes_it() {
     let (daemon, api) = place.daemon("a");
     let guard = api.lock("x", LockMode::Shared, SOON).unwrap();
     // Three leases long: without news of renewals it would be lost by its clock.
-    assert_eq!(guard.wait_lost(Duration::from_secs(3)), None);
+    assert_eq!(guard.lost(Duration::from_secs(3)), None);
     let leave = std::thread::spawn(move || daemon.leave());
-    assert_eq!(guard.wait_lost(SOON).unwrap(), "the host is leaving the datastore");
+    assert_eq!(guard.lost(SOON).unwrap(), "the host is leaving the datastore");
     assert!(guard.is_lost());
     drop(guard);
     assert_eq!(leave.join().unwrap().unwrap(), Ended::Left);
@@ -303,4 +303,38 @@ fn a_release_returns_when_the_device_has_it_and_not_before() {
     let guard = api.lock("nightly", LockMode::Exclusive, SOON).unwrap();
     assert!(guard.release(), "the host said so");
     assert!(beside.locks().unwrap().is_empty(), "the lock is still held when its release has returned");
+}
+
+/// Bytes after a request hide the end of the connection behind them: the host hears of it only when it writes.
+#[test]
+fn a_client_that_said_too_much_and_is_gone_keeps_no_lock_that_it_lost() {
+    let place = Place::new();
+    let mut options = place.options("a");
+    // About two seconds after the join no beat gets through for longer than a lease.
+    options.engine.arm("refuse:op=ats,record=slot,after=10,count=60").unwrap();
+    let daemon = Daemon::start(options).unwrap();
+    let api = Api::connect(&daemon.ready().api).unwrap();
+    let mut stream = UnixStream::connect(api.path()).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(b"POST /v1/locks/x HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}\r\n\r\n").unwrap();
+    let mut told = String::new();
+    while !told.contains("lost") {
+        let mut bytes = [0; 512];
+        let read = stream.read(&mut bytes).unwrap();
+        assert!(read > 0, "the connection ended: {told}");
+        told += std::str::from_utf8(&bytes[..read]).unwrap();
+    }
+    assert!(told.contains("\"granted\":true"), "{told}");
+    drop(stream);
+    api.lock("x", LockMode::Exclusive, SOON).unwrap().release();
+}
+
+#[test]
+fn a_wait_for_ever_is_refused_and_no_panic() {
+    let place = Place::new();
+    let (_daemon, api) = place.daemon("a");
+    assert_eq!(code(&api.lock("x", LockMode::Exclusive, Duration::MAX).err().unwrap()), "OAR-0310");
+    assert_eq!(code(&api.evict("b", false, Some(Duration::MAX)).unwrap_err()), "OAR-0310");
+    let datastore = Datastore::open(place.device(), "b").unwrap();
+    datastore.lock("x").wait(Duration::MAX).unwrap().release();
 }

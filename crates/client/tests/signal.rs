@@ -26,7 +26,7 @@ fn a_daemon_that_is_told_to_end_leaves_cleanly_and_its_locks_are_free() {
     let api = Api::connect(&daemon.ready().api).unwrap();
     let guard = api.lock("x", oarlock::api::LockMode::Exclusive, Duration::from_secs(30)).unwrap();
     kill_process(getpid(), Signal::TERM).unwrap();
-    assert_eq!(guard.wait_lost(Duration::from_secs(30)).unwrap(), "the host is leaving the datastore");
+    assert_eq!(guard.lost(Duration::from_secs(30)).unwrap(), "the host is leaving the datastore");
     drop(guard);
     assert_eq!(daemon.wait().unwrap(), Ended::Left);
     let next = Datastore::open(&device, "b").unwrap();

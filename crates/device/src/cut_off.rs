@@ -53,9 +53,12 @@ impl FileCutOff {
         if !description.slots.reserve(slot) {
             return Err(EnterError::Held { slot });
         }
-        let taken = description.try_lock(range_lock::LockKind::Exclusive, description.slots.byte(slot));
+        let taken = description.try_lock(description.slots.byte(slot));
         match taken {
-            Ok(true) => return Ok(()),
+            Ok(true) => {
+                description.slots.locked(slot);
+                return Ok(());
+            }
             Ok(false) => description.slots.forget(slot),
             Err(error) => {
                 description.slots.forget(slot);

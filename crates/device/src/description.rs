@@ -10,8 +10,8 @@ use crate::buffer::Pool;
 use crate::file::Lane;
 use crate::inbox::{Inbox, Message};
 use crate::locked;
-use crate::range_lock::{self, ByteRange, LockKind};
-use crate::range_table::{CommandId, RangeTable};
+use crate::range_lock::{self, ByteRange};
+use crate::range_table::{CommandId, LockKind, RangeTable};
 use crate::slot_byte::SlotBytes;
 
 /// Attempts to give back a kernel lock. Splitting a lock can want memory; failing that often, the lock stays until the
@@ -131,8 +131,8 @@ impl Description {
     }
 
     /// Tries the kernel's lock on a range that was granted.
-    pub(crate) fn try_lock(&self, kind: LockKind, range: ByteRange) -> std::io::Result<bool> {
-        range_lock::try_lock(self.as_fd(), kind, range)
+    pub(crate) fn try_lock(&self, range: ByteRange) -> std::io::Result<bool> {
+        range_lock::try_lock(self.as_fd(), range)
     }
 
     /// Gives back a command's range and kernel lock, and tells those whose turn has come.
@@ -141,7 +141,7 @@ impl Description {
             let mut table = locked(&self.table);
             let left = table.leave(id);
             // Under the table's lock: nobody can be granted the range, lock it, and lose it by this unlock.
-            for range in left.uncovered {
+            if let Some(range) = left.unlock {
                 self.unlock(range);
             }
             left.granted
@@ -176,6 +176,7 @@ mod tests {
         let description = description();
         let slot = SlotIndex(1);
         assert!(description.slots.reserve(slot));
+        description.slots.locked(slot);
         let (first, second) = (description.begin(), description.begin());
         assert!(description.slots.begin_leaving(slot));
         let left = description.leave_slot(slot).unwrap();
@@ -193,6 +194,7 @@ mod tests {
         let description = description();
         let slot = SlotIndex(1);
         assert!(description.slots.reserve(slot));
+        description.slots.locked(slot);
         let ended = description.begin();
         description.ended(ended);
         assert!(description.slots.begin_leaving(slot));

@@ -49,9 +49,9 @@ impl Lane {
 /// handle is gone and the last command ended. Each lane has up to 64 commands in flight, truly in parallel where their
 /// blocks are disjoint; up to 1,024 callers wait before it, and further ones are told `Busy`.
 ///
-/// An ATS holds its block's bytes under an exclusive lock while it reads, compares and writes. A read holds its bytes
-/// shared, so that no record is read half written (R3); where the lock cannot be had within 20 ms it reads without,
-/// for a stopped process may hold the lock for ever, and a record's checksum tells. Reads and writes longer than
+/// An ATS holds its block's bytes under an exclusive lock while it reads, compares and writes. A read
+/// locks nothing: a process that was stopped while it read would keep its lock for ever, and every host from beating if
+/// it read the slots. A record that is read half written is told by its checksum, and read again (R3). Reads and writes longer than
 /// 1 MiB are cut into pieces, and each piece is locked for itself. A plain write that is refused as `Full` may have
 /// written its first blocks.
 #[derive(Clone)]

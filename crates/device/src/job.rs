@@ -1,7 +1,7 @@
 //! A command on its way through a lane.
 //!
 //! ```text
-//!              range and lock got            equal
+//!              range (and lock) got          equal
 //!  Waiting --+--------------------> Comparing ----> Swapping ---> swapped
 //!     |      |                          | unequal
 //!     |      |                          +-------------------------> miscompared
@@ -18,15 +18,15 @@ use oarlock_block::{Answer, Attempted, IoError, Refusal};
 
 use crate::buffer::Buffer;
 use crate::permits::Permit;
-use crate::range_lock::{ByteRange, LockKind};
-use crate::range_table::CommandId;
+use crate::range_lock::ByteRange;
+use crate::range_table::{CommandId, LockKind};
 
 /// How long an ATS or a write waits for its range. A thousand commands of others fit into it; who holds a range for
 /// longer is stopped or stuck below, and the caller shall know that it is busy.
 pub(crate) const RANGE_WAIT_MAX: Duration = Duration::from_millis(250);
 
-/// How long a read waits for its range before it reads without: a stopped process may hold it for ever, and a record's
-/// checksum tells a torn image (R3).
+/// How long a read waits for the writes of this process before it goes on without: one may be stuck below, and a record's
+/// checksum tells a torn image (R3). For those of other processes it does not wait at all.
 pub(crate) const READ_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// The first pause before a lock that another process holds is tried again: a good part of one ATS.
@@ -84,7 +84,7 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// The lock that the work needs on its range.
+    /// Who may have its range beside it.
     pub(crate) fn lock_kind(&self) -> LockKind {
         match self {
             Work::Read { .. } | Work::Flush { .. } => LockKind::Shared,

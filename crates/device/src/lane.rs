@@ -17,7 +17,7 @@ use crate::job::{
 };
 use crate::permits::IN_FLIGHT_MAX;
 use crate::range_lock::ByteRange;
-use crate::range_table::CommandId;
+use crate::range_table::{CommandId, LockKind};
 use crate::ring::{Completion, Ring};
 
 /// Starts the thread of a lane, and returns once its ring stands.
@@ -167,10 +167,14 @@ impl LaneThread {
         }
     }
 
-    /// The range is ours within this process: takes the kernel's lock on it, or pauses.
+    /// The range is ours within this process: takes the kernel's lock on it, or pauses. A read takes none: a process that
+    /// is stopped while it reads would keep the lock, and all hosts from beating if it reads the slots.
     fn try_range(&mut self, head: &Head, stage: Stage) -> Next {
         let Stage::Waiting { work, deadline, pause, .. } = stage else { return Some(stage) };
-        match self.description.try_lock(work.lock_kind(), head.range) {
+        if work.lock_kind() == LockKind::Shared {
+            return self.start(head, work);
+        }
+        match self.description.try_lock(head.range) {
             Ok(true) => self.start(head, work),
             Ok(false) if Instant::now() < deadline => {
                 let wake_at = (Instant::now() + self.jittered(pause)).min(deadline);

@@ -25,22 +25,9 @@ impl ByteRange {
     }
 }
 
-/// Who may hold a range beside one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LockKind {
-    /// Other shared holders.
-    Shared,
-    /// Nobody.
-    Exclusive,
-}
-
-/// Takes the lock if nothing on another description stands against it, at once and without waiting.
-pub(crate) fn try_lock(file: BorrowedFd<'_>, kind: LockKind, range: ByteRange) -> io::Result<bool> {
-    let request = match kind {
-        LockKind::Shared => libc::F_RDLCK,
-        LockKind::Exclusive => libc::F_WRLCK,
-    };
-    match control(file, libc::F_OFD_SETLK, request, range) {
+/// Takes the range, exclusively, if nothing on another description stands against it; at once and without waiting.
+pub(crate) fn try_lock(file: BorrowedFd<'_>, range: ByteRange) -> io::Result<bool> {
+    match control(file, libc::F_OFD_SETLK, libc::F_WRLCK, range) {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
         Err(error) => Err(error),

@@ -2,11 +2,20 @@
 //!
 //! Pure: it knows neither the kernel nor a thread. A command asks; it is granted, or waits in the order of asking.
 
-use crate::range_lock::{ByteRange, LockKind};
+use crate::range_lock::ByteRange;
 
 /// What names a command of a lane: its number never repeats while the device is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CommandId(pub(crate) u64);
+
+/// Who may hold a range beside one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LockKind {
+    /// Other readers of this process. The kernel has no lock for them.
+    Shared,
+    /// Nobody, in this process and all others.
+    Exclusive,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<Owner> {
@@ -30,8 +39,8 @@ pub(crate) struct RangeTable<Owner> {
 
 /// What a command that leaves brings about.
 pub(crate) struct Left<Owner> {
-    /// What nobody here covers any more: to be unlocked in the kernel.
-    pub(crate) uncovered: Vec<ByteRange>,
+    /// What the command held alone: to be unlocked in the kernel.
+    pub(crate) unlock: Option<ByteRange>,
     /// Who has its range now.
     pub(crate) granted: Vec<(Owner, CommandId)>,
 }
@@ -55,17 +64,14 @@ impl<Owner: Copy> RangeTable<Owner> {
 
     /// Takes a command out, whether it held or waited, and grants what that makes possible.
     pub(crate) fn leave(&mut self, id: CommandId) -> Left<Owner> {
-        let mut uncovered = Vec::new();
-        if let Some(place) = self.held.iter().position(|entry| entry.id == id) {
-            let gone = self.held.swap_remove(place);
-            uncovered.push(gone.range);
-            for other in &self.held {
-                uncovered = uncovered.into_iter().flat_map(|piece| without(piece, other.range)).collect();
-            }
-        } else {
+        let place = self.held.iter().position(|entry| entry.id == id);
+        let gone = place.map(|place| self.held.swap_remove(place));
+        if gone.is_none() {
             self.waiting.retain(|entry| entry.id != id);
         }
-        Left { uncovered, granted: self.grant() }
+        // Nobody else holds a byte of what was held alone.
+        let unlock = gone.filter(|gone| gone.kind == LockKind::Exclusive).map(|gone| gone.range);
+        Left { unlock, granted: self.grant() }
     }
 
     fn grant(&mut self) -> Vec<(Owner, CommandId)> {
@@ -83,16 +89,6 @@ impl<Owner: Copy> RangeTable<Owner> {
         }
         granted
     }
-}
-
-/// What is left of `piece` without `other`.
-fn without(piece: ByteRange, other: ByteRange) -> Vec<ByteRange> {
-    if !piece.overlaps(other) {
-        return vec![piece];
-    }
-    let before = ByteRange { start: piece.start, length: other.start.saturating_sub(piece.start) };
-    let after = ByteRange { start: other.end(), length: piece.end().saturating_sub(other.end()) };
-    [before, after].into_iter().filter(|rest| rest.length > 0).collect()
 }
 
 #[cfg(test)]
@@ -134,15 +130,18 @@ mod tests {
         assert!(!table.ask(CommandId(3), (), range(0, 512), Shared));
         let left = table.leave(CommandId(2));
         assert_eq!(granted(&left), [3]);
-        assert!(left.uncovered.is_empty(), "who only waited had nothing locked");
+        assert_eq!(left.unlock, None, "who only waited had nothing locked");
     }
 
     #[test]
-    fn only_what_no_other_reader_covers_is_unlocked() {
+    fn what_was_held_alone_is_unlocked_and_what_was_only_read_was_never_locked() {
         let mut table = RangeTable::new();
         assert!(table.ask(CommandId(1), (), range(0, 4096), Shared));
         assert!(table.ask(CommandId(2), (), range(512, 512), Shared));
-        assert_eq!(table.leave(CommandId(1)).uncovered, [range(0, 512), range(1024, 3072)]);
-        assert_eq!(table.leave(CommandId(2)).uncovered, [range(512, 512)]);
+        assert!(table.ask(CommandId(3), (), range(8192, 512), Exclusive));
+        assert_eq!(table.leave(CommandId(1)).unlock, None);
+        assert_eq!(table.leave(CommandId(2)).unlock, None);
+        assert_eq!(table.leave(CommandId(3)).unlock, Some(range(8192, 512)));
+        assert_eq!(table.leave(CommandId(3)).unlock, None);
     }
 }

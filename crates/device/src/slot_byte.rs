@@ -22,6 +22,8 @@ pub(crate) struct SlotBytes {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entered {
+    /// Reserved within this process; the kernel has not said yet whose the byte is.
+    Reserved,
     Living,
     Leaving,
 }
@@ -42,8 +44,13 @@ impl SlotBytes {
         if entered.contains_key(&slot.0) {
             return false;
         }
-        entered.insert(slot.0, Entered::Living);
+        entered.insert(slot.0, Entered::Reserved);
         true
+    }
+
+    /// The reserved slot's byte is locked.
+    pub(crate) fn locked(&self, slot: SlotIndex) {
+        locked(&self.entered).insert(slot.0, Entered::Living);
     }
 
     /// Says that the slot is to be given back; `true` for who says it first, so that it is given back once.
@@ -57,14 +64,26 @@ impl SlotBytes {
         locked(&self.entered).remove(&slot.0);
     }
 
+    /// Whether the byte is locked through this description.
     pub(crate) fn is_entered(&self, slot: SlotIndex) -> bool {
-        locked(&self.entered).contains_key(&slot.0)
+        locked(&self.entered).get(&slot.0).is_some_and(|place| *place != Entered::Reserved)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Another thread that asks for a proof of death in this moment would take the reservation for one.
+    #[test]
+    fn a_slot_that_is_only_reserved_is_not_entered() {
+        let slots = SlotBytes::new(0);
+        assert!(slots.reserve(SlotIndex(1)) && !slots.reserve(SlotIndex(1)));
+        assert!(!slots.is_entered(SlotIndex(1)) && !slots.begin_leaving(SlotIndex(1)));
+        slots.locked(SlotIndex(1));
+        assert!(slots.is_entered(SlotIndex(1)) && slots.begin_leaving(SlotIndex(1)));
+        assert!(slots.is_entered(SlotIndex(1)), "until the last command ended");
+    }
 
     #[test]
     fn the_slots_of_two_partitions_share_no_byte() {

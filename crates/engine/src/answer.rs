@@ -1,6 +1,6 @@
 //! Answers: a host that was asked looks at all locks, and gives up each part in one that it does not use (R25, R39).
 //!
-//! It is asked by a repair, which leaves a lock Unknown until every host that lived then has claimed or disclaimed it;
+//! Asked by a growth, it reads the superblock again (R38). It is asked by a repair, which leaves a lock Unknown until every host that lived then has claimed or disclaimed it;
 //! and by its own slot, when the last life there ended by takeover and shared bits of it may still stand.
 
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use oarlock_format::{LockMode, LockRecord, SlotSet};
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
 use crate::decide::released;
+use crate::open::{OpenError, read_superblock};
 use crate::places::{Holding, LockPlace};
 use crate::roster::each_lock;
 use crate::store::{Lane, Seen};
@@ -27,12 +28,26 @@ pub(crate) async fn attend(core: Rc<Core>) {
             core.changed.beyond(seen).await;
             continue;
         }
-        if answer_all(&core).await {
+        // One question for all: who asks is a tool that changed something which hosts remember.
+        if read_superblock_again(&core).await && answer_all(&core).await {
             core.places.answered();
         } else {
             core.places.ask();
             core.store.world.pause(core.store.timing.beat).await;
         }
+    }
+}
+
+/// Whether the superblock could be read; the next beat shows its generation.
+async fn read_superblock_again(core: &Core) -> bool {
+    match read_superblock(&core.store.world).await {
+        Ok(chosen) => {
+            core.note_superblock(chosen.superblock);
+            true
+        }
+        // One that cannot be read is a repair's to mend; what this host knows of it stays true.
+        Err(OpenError::NoSuperblock(_)) => true,
+        Err(_) => false,
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   wait for the interval --> swap the slot --+-- Swapped, Adopted --> lease renewed from the time it was sent
 //!          ^                                  +-- Open --------------> tried again at once with a new image
-//!          |                                  +-- Lost --------------> fenced: stop (asked by a repair: go on)
+//!          |                                  +-- Lost --------------> fenced: stop (asked by a tool: go on)
 //!          +----------------------------------+-- Refused, Distrusted: tried again soon; the lease runs on
 //! ```
 
@@ -26,6 +26,7 @@ fn next_beat(core: &Core, known: &SlotRecord) -> SlotRecord {
         wall_ms: core.store.world.clock.wall().milliseconds,
         unclean: known.unclean && core.places.is_unanswered(),
         asked: false,
+        superblock_generation: core.superblock().stamp.generation,
         ..known.clone()
     }
 }
@@ -75,9 +76,14 @@ async fn react(core: &Rc<Core>, slot: &mut Cell<SlotRecord>, swap: Swap) -> Next
             if core.ended().is_some() { Next::Never } else { Next::AtOnce }
         }
         Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {
+            // Not in its turn: a late beat, however fast the device said no. It may say so to everybody (R6).
+            core.disturbed();
             Next::AtOnce
         }
-        Swap::Distrusted(Distrust::Fault(fault)) => distrusted(core, fault),
+        Swap::Distrusted(Distrust::Fault(fault)) => {
+            core.disturbed();
+            distrusted(core, fault)
+        }
     }
 }
 
@@ -101,7 +107,7 @@ pub(crate) fn lost(core: &Core, slot: &Cell<SlotRecord>) {
         && record.incarnation == core.me.incarnation
         && slot.writer() == Writer::Tool
     {
-        // A repair asks (R39): the slot is still this host's, and the next beat goes on from the asking image.
+        // A tool asks (R38, R39): the slot is still this host's, and the next beat goes on from the asking image.
         core.places.ask();
         core.changed.announce();
         return;

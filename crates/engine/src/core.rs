@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{HostName, Owner, Writer};
+use oarlock_format::{HostName, Owner, Stamped, Superblock, Writer};
 
 use crate::cell::{Purpose, Sender};
 use crate::jobs::Jobs;
@@ -100,12 +100,20 @@ pub(crate) struct Core {
     /// Changes of state, lease, slots of others and locks: whoever waits for any of these looks again.
     pub(crate) changed: Signal,
     state: RefCell<HostState>,
+    /// The newest superblock that this host has seen (R38).
+    superblock: RefCell<Rc<Stamped<Superblock>>>,
     disturbances: StdCell<u64>,
     leaving: StdCell<bool>,
 }
 
 impl Core {
-    pub(crate) fn new(store: Store, me: Owner, name: HostName, first_beat: Instant) -> Core {
+    pub(crate) fn new(
+        store: Store,
+        superblock: &Stamped<Superblock>,
+        me: Owner,
+        name: HostName,
+        first_beat: Instant,
+    ) -> Core {
         let lease = Rc::new(Lease::new(store.timing.lease));
         lease.confirm(first_beat);
         store.bind(&lease);
@@ -119,8 +127,23 @@ impl Core {
             suspects: RefCell::default(),
             changed: Signal::default(),
             state: RefCell::new(HostState::Live),
+            superblock: RefCell::new(Rc::new(superblock.clone())),
             disturbances: StdCell::new(0),
             leaving: StdCell::new(false),
+        }
+    }
+
+    /// The newest superblock that this host has seen.
+    pub(crate) fn superblock(&self) -> Rc<Stamped<Superblock>> {
+        Rc::clone(&self.superblock.borrow())
+    }
+
+    /// A superblock that was read: kept where it is newer than the one that is known.
+    pub(crate) fn note_superblock(&self, found: Stamped<Superblock>) {
+        let mut known = self.superblock.borrow_mut();
+        let same = found.stamp.format_id == known.stamp.format_id;
+        if same && found.stamp.generation > known.stamp.generation {
+            *known = Rc::new(found);
         }
     }
 

@@ -1,8 +1,9 @@
 //! Creating a datastore: refuse what lives, then write Formatting, every record, and Ready (R38).
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{BlockCount, BlockSize, ByteCount, IoError, Lba};
+use oarlock_block::{BlockCount, BlockSize, ByteCount, EnterError, Fencing, IoError, Lba};
 use oarlock_format::{
     FormatId, Generation, Image, Kind, Label, Layout, LayoutError, LayoutRequest, LockPosition, LockRecord,
     MailboxRecord, NoSuperblock, Nonce, Record, SlotIndex, SlotRecord, Stamp, Stamped, Superblock,
@@ -11,7 +12,7 @@ use oarlock_format::{
 
 use crate::life::{Living, who_lives};
 use crate::open::{OpenError, read_superblock};
-use crate::store::ReadFault;
+use crate::store::{Lane, ReadFault, Store};
 use crate::world::World;
 
 /// One write of fresh records carries this many bytes at most.
@@ -72,6 +73,9 @@ pub enum CreateError {
         /// Its slot.
         slot: SlotIndex,
     },
+    /// The lock of a slot of the datastore that is there could not be asked.
+    #[error(transparent)]
+    Enter(#[from] EnterError),
     /// The device refused or failed a command.
     #[error("block {lba} could not be read or written: {error}")]
     Device {
@@ -113,7 +117,7 @@ pub async fn create(
         device_blocks: geometry.blocks,
     };
     let layout = Layout::plan(&layout_request)?;
-    refuse_what_is_there(world, request.force).await?;
+    let old = what_may_go(world, request.force).await?;
     let superblock = Superblock {
         state: SuperblockState::Formatting,
         label: request.label.clone(),
@@ -132,15 +136,68 @@ pub async fn create(
         created_wall_ms: world.clock.wall().milliseconds,
     };
     let maker = Maker { world, format_id: FormatId(world.random.nonce()), block_size: geometry.block_size };
-    maker.make(superblock, progress).await
+    let mut entered = Vec::new();
+    let made = async {
+        if let Some(old) = &old {
+            refuse_the_living(world, old).await?;
+            enter_all(world, old, &mut entered).await?;
+        }
+        maker.make(superblock, progress).await
+    };
+    let made = made.await;
+    for slot in entered {
+        world.cut_off.exit(slot).await;
+    }
+    made
 }
 
-/// A datastore is refused without `force`, whether this program can read it or not; and one in which a host lives
-/// always: its slots are watched for a whole watch.
-async fn refuse_what_is_there(world: &World, force: bool) -> Result<(), CreateError> {
+/// Takes the right to every slot of the datastore that is to go, for as long as the format lasts: who holds one came during
+/// the watch, or was only stopped, or something of it may still land; and nobody joins behind the back of a format that is
+/// paused from here on (R13, R18).
+async fn enter_all(
+    world: &World,
+    old: &Stamped<Superblock>,
+    entered: &mut Vec<SlotIndex>,
+) -> Result<(), CreateError> {
+    if world.device.fencing() != Fencing::FileLock {
+        return Ok(());
+    }
+    for slot in (0..old.record.slots).map(SlotIndex) {
+        match world.cut_off.enter(slot).await {
+            Ok(()) => entered.push(slot),
+            Err(EnterError::Held { slot }) => {
+                let host = name_in(world, old, slot).await;
+                return Err(CreateError::Living { label: old.record.label.clone(), host, slot });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn name_in(world: &World, old: &Stamped<Superblock>, slot: SlotIndex) -> String {
+    let store = Store::new(world.clone(), old, Rc::new(|_| {}));
+    let seen = store.read::<SlotRecord>(Lane::Work, store.layout.slot(slot)).await;
+    let name = seen.ok().and_then(|seen| seen.stamped.record.name);
+    name.map_or_else(|| "?".to_owned(), |name| name.as_str().to_owned())
+}
+
+/// A datastore in which a host lives is refused always: its slots are watched for a whole watch.
+async fn refuse_the_living(world: &World, old: &Stamped<Superblock>) -> Result<(), CreateError> {
+    match who_lives(world, old).await? {
+        Some(Living { host, slot }) => {
+            Err(CreateError::Living { label: old.record.label.clone(), host, slot })
+        }
+        None => Ok(()),
+    }
+}
+
+/// A datastore is refused without `force`, whether this program can read it or not. The one that is to go, where hosts
+/// may live in it.
+async fn what_may_go(world: &World, force: bool) -> Result<Option<Stamped<Superblock>>, CreateError> {
     let there = match read_superblock(world).await {
         Ok(there) => there.superblock,
-        Err(OpenError::NoSuperblock(NoSuperblock::NotOurs { .. })) => return Ok(()),
+        Err(OpenError::NoSuperblock(NoSuperblock::NotOurs { .. })) => return Ok(None),
         Err(OpenError::NoSuperblock(reason)) if !force => return Err(CreateError::Unread { reason }),
         // Its slots stand where the shadow says.
         Err(OpenError::NoSuperblock(NoSuperblock::Overwritten { shadow, .. })) => *shadow,
@@ -149,24 +206,17 @@ async fn refuse_what_is_there(world: &World, force: bool) -> Result<(), CreateEr
         }
         Err(OpenError::NoAnswer) => return Err(CreateError::NoAnswer),
         // Where its slots stand nobody can tell any more; a person says that it may go.
-        Err(_) => return Ok(()),
+        Err(_) => return Ok(None),
     };
     let superblock = &there.record;
     if superblock.state == SuperblockState::Formatting {
-        return Ok(());
+        return Ok(None);
     }
-    let label = superblock.label.clone();
     if !force {
-        return Err(CreateError::Exists { label });
+        return Err(CreateError::Exists { label: superblock.label.clone() });
     }
-    if superblock.device_blocks > world.device.geometry().blocks {
-        // It was cut off behind: nothing can live in it.
-        return Ok(());
-    }
-    match who_lives(world, &there).await? {
-        Some(Living { host, slot }) => Err(CreateError::Living { label, host, slot }),
-        None => Ok(()),
-    }
+    // One that was cut off behind: nothing can live in it.
+    Ok((superblock.device_blocks <= world.device.geometry().blocks).then_some(there))
 }
 
 struct Maker<'a> {

@@ -8,7 +8,9 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures::lock::Mutex;
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{HostName, LockName, Owner, SlotRecord, SlotState, Stamped, Superblock, Timing};
+use oarlock_format::{
+    Generation, HostName, LockName, Owner, SlotRecord, SlotState, Stamped, Superblock, Timing,
+};
 
 use crate::beat;
 use crate::cell::{Cell, Purpose, Swap};
@@ -23,8 +25,8 @@ use crate::places::{Holding, LockPlace, LockPolicy};
 use crate::planted::{PlantedBug, planted};
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
-use crate::store::ReadFault;
-use crate::takeover::suspect;
+use crate::store::{Lane, ReadFault, Seen};
+use crate::takeover::{distrust, suspect};
 use crate::world::World;
 use crate::{answer, mailbox};
 
@@ -33,7 +35,6 @@ use crate::{answer, mailbox};
 pub struct Host {
     core: Rc<Core>,
     slot: Rc<Mutex<Cell<SlotRecord>>>,
-    superblock: Rc<Stamped<Superblock>>,
 }
 
 /// What `status` tells of a host.
@@ -96,11 +97,7 @@ impl Host {
         let chosen = open(&world).await.map_err(JoinError::Open)?;
         let store = join::store_for(world, &chosen.superblock, events);
         let joined = join::join(store, &chosen.superblock, name).await?;
-        Ok(Host {
-            core: joined.core,
-            slot: Rc::new(Mutex::new(joined.slot)),
-            superblock: Rc::new(chosen.superblock),
-        })
+        Ok(Host { core: joined.core, slot: Rc::new(Mutex::new(joined.slot)) })
     }
 
     /// Beats, watches, answers and settles, until the host has left or had to stop. Once it has returned nothing of this
@@ -149,10 +146,10 @@ impl Host {
         self.core.lease.end()
     }
 
-    /// The datastore's superblock as it was when the host joined.
+    /// The datastore's superblock: the newest that this host has seen. A growth makes it look again (R38).
     #[must_use]
-    pub fn superblock(&self) -> &Stamped<Superblock> {
-        &self.superblock
+    pub fn superblock(&self) -> Rc<Stamped<Superblock>> {
+        self.core.superblock()
     }
 
     /// Beat, lease, watch, hold.
@@ -196,7 +193,10 @@ impl Host {
             Either::Left((Ok(Ok(guard)), _)) => {
                 // The caller may have been woken late: nothing is given out after the lapse (R7).
                 if !planted(PlantedBug::GiveOutAfterLapse) {
-                    self.core.until_it_may_act().await?;
+                    let left = deadline.since(self.core.store.now());
+                    let within = self.core.store.world.within(left, self.core.until_it_may_act()).await;
+                    within
+                        .ok_or_else(|| LockError::TimedOut { name: name.as_str().to_owned(), why: None })??;
                 }
                 Ok(guard)
             }
@@ -206,12 +206,23 @@ impl Host {
         }
     }
 
+    /// A repair by this very host made locks unknown: it looks at all locks, as if its slot had asked it (R39).
+    pub(crate) fn ask_itself(&self) {
+        self.core.places.ask();
+        self.core.changed.announce();
+    }
+
+    /// The next image of this host's slot goes above this generation.
+    pub(crate) async fn raise_generation(&self, above: Generation) {
+        self.slot.lock().await.raise_generation(above);
+    }
+
     /// Looks at all slots for up to two beats.
     ///
     /// # Errors
     /// Which slot could not be read.
     pub async fn hosts(&self) -> Result<Vec<HostRow>, ReadFault> {
-        roster::hosts(&self.core).await
+        roster::hosts(&self.core).await.inspect_err(|fault| distrust(&self.core, fault))
     }
 
     /// Reads all held locks.
@@ -219,7 +230,7 @@ impl Host {
     /// # Errors
     /// Which record could not be read.
     pub async fn locks(&self) -> Result<Vec<LockRow>, ReadFault> {
-        roster::locks(&self.core).await
+        roster::locks(&self.core).await.inspect_err(|fault| distrust(&self.core, fault))
     }
 
     /// How many hosts have a slot at this moment, dead ones that were not taken over among them.
@@ -227,7 +238,7 @@ impl Host {
     /// # Errors
     /// Which slot could not be read.
     pub async fn host_count(&self) -> Result<usize, ReadFault> {
-        let slots = read_slots(&self.core.store).await?;
+        let slots = read_slots(&self.core.store).await.inspect_err(|fault| distrust(&self.core, fault))?;
         Ok(slots.sound.iter().filter(|(_, seen)| seen.stamped.record.state != SlotState::Free).count())
     }
 
@@ -260,11 +271,12 @@ impl Host {
             if let Some(ended) = self.core.ended() {
                 return Err(ended.into());
             }
-            let record = self.read_slot(*slot).await?;
-            if record.1.state == SlotState::Free || record.1.incarnation != first.stamped.record.incarnation {
+            let seen = self.read_slot(*slot).await?;
+            let record = &seen.stamped.record;
+            if record.state == SlotState::Free || record.incarnation != first.stamped.record.incarnation {
                 return Ok(());
             }
-            let beats = record.1.state == SlotState::Live && record.0 != first.version().nonce;
+            let beats = record.state == SlotState::Live && join::shows_life(&seen, first.version());
             if beats && !certain {
                 return Err(EvictError::Lives { name: text() });
             }
@@ -275,10 +287,8 @@ impl Host {
         }
     }
 
-    async fn read_slot(&self, slot: SlotIndex) -> Result<(oarlock_format::Nonce, SlotRecord), ReadFault> {
-        let lba = self.core.store.layout.slot(slot);
-        let seen = self.core.store.read::<SlotRecord>(crate::store::Lane::Work, lba).await?;
-        Ok((seen.version().nonce, seen.stamped.record))
+    async fn read_slot(&self, slot: SlotIndex) -> Result<Seen<SlotRecord>, ReadFault> {
+        self.core.store.read(Lane::Work, self.core.store.layout.slot(slot)).await
     }
 
     /// Leaves cleanly: every lock is released, the slot freed, the right to it given back. What cannot be done until

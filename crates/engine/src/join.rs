@@ -28,7 +28,7 @@ use crate::event::EventSink;
 use crate::open::OpenError;
 use crate::slots::{Slots, is_of_one_block, read_slots};
 use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::takeover::{Evidence, Step, next_step, suspect, victim};
+use crate::takeover::{Evidence, Step, distrust, grace_of, next_step, suspect, victim};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
@@ -118,7 +118,7 @@ pub(crate) async fn join(
             return Err(error);
         }
     };
-    let core = Rc::new(Core::new(store, me, name.clone(), sent));
+    let core = Rc::new(Core::new(store, superblock, me, name.clone(), sent));
     match second_of_my_name(&core).await {
         Ok(None) => {}
         Ok(Some(other)) => {
@@ -258,7 +258,7 @@ impl Joiner<'_> {
             let lba = self.store.layout.slot(index);
             match self.store.read::<SlotRecord>(Lane::Work, lba).await {
                 Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(false),
-                Ok(seen) if seen.version() != first => return Ok(true),
+                Ok(seen) if shows_life(&seen, first) => return Ok(true),
                 Ok(seen) => watch.look(Look {
                     image: seen.version().nonce,
                     issued: seen.issued,
@@ -285,6 +285,10 @@ impl Joiner<'_> {
             seen => seen?,
         };
         let mut cell = Cell::new(lba, seen);
+        if cell.record.state == SlotState::Live {
+            // The users of the life that has ended here need a moment to hear of it.
+            self.store.world.pause(grace_of(self.store.timing.lease)).await;
+        }
         let me = self.next_life(index, &cell.record);
         for _ in 0..SWAPS_MAX {
             let Some(evidence) = self.evidence(index, &cell.record).await? else { return Ok(None) };
@@ -407,7 +411,7 @@ impl Joiner<'_> {
 /// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
 /// interested in them, and the name must not stay taken twice. Where one beats, this host came second (R30).
 pub(crate) async fn bury_namesakes(core: Rc<Core>) {
-    let Ok(slots) = read_slots(&core.store).await else { return };
+    let Some(slots) = all_slots(&core).await else { return };
     let namesakes: Vec<_> = slots
         .sound
         .into_iter()
@@ -422,9 +426,15 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
         let lba = core.store.layout.slot(slot);
         while core.ended().is_none() {
             core.store.world.pause(core.store.timing.beat).await;
-            let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await else { continue };
+            let seen = match core.store.read::<SlotRecord>(Lane::Work, lba).await {
+                Ok(seen) => seen,
+                Err(fault) => {
+                    distrust(&core, &fault);
+                    continue;
+                }
+            };
             let record = &seen.stamped.record;
-            let beats = record.state == SlotState::Live && seen.version() != first.version();
+            let beats = record.state == SlotState::Live && shows_life(&seen, first.version());
             if beats && (slot < core.me.slot || !leaves_by_itself(&core, slot).await) {
                 // It was silent for a whole watch when this host joined, and lives after all.
                 core.stop(StopReason::NameTaken { other: slot });
@@ -434,6 +444,19 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
             }
         }
     }
+}
+
+/// All slots, however long the device takes to show them; nothing once the host has ended. A look that is given up
+/// would leave two hosts of one name for ever, where the other one looked before this one came.
+async fn all_slots(core: &Core) -> Option<Slots> {
+    while core.ended().is_none() {
+        match read_slots(&core.store).await {
+            Ok(slots) => return Some(slots),
+            Err(fault) => distrust(core, &fault),
+        }
+        core.store.world.pause(core.store.timing.beat).await;
+    }
+    None
 }
 
 /// The slot of a live host of this name that this one has to yield to (R30).
@@ -474,14 +497,20 @@ async fn leaves_by_itself(core: &Core, index: SlotIndex) -> bool {
     false
 }
 
-/// Whether the slot shows the same image for two beats: a host that was watched before the claim still does.
+/// Whether what a slot shows, after it showed `first`, is a sign of its host's life. A tool that asks the host something
+/// writes there too (R38, R39), whether anybody lives there or not.
+pub(crate) fn shows_life(seen: &Seen<SlotRecord>, first: Version) -> bool {
+    seen.version() != first && seen.stamped.stamp.writer != Writer::Tool
+}
+
+/// Whether nobody beats in the slot for two beats: a host that was watched before the claim still does not.
 async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
     let until = core.store.now().plus(core.store.timing.beat * 2);
     let lba = core.store.layout.slot(index);
     while core.store.now() < until {
         core.store.world.pause(core.store.timing.beat / 2).await;
         match core.store.read::<SlotRecord>(Lane::Work, lba).await {
-            Ok(seen) if seen.version() == first => {}
+            Ok(seen) if !shows_life(&seen, first) => {}
             Ok(_) | Err(_) => return false,
         }
     }

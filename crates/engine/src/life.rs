@@ -45,7 +45,8 @@ pub(crate) async fn who_lives(
     Ok(None)
 }
 
-async fn live_slots(store: &Store) -> Result<Vec<(SlotIndex, Version, SlotRecord)>, ReadFault> {
+/// The slots in which a host lives, or died without having been buried; what is damaged beats for nobody.
+pub(crate) async fn live_slots(store: &Store) -> Result<Vec<(SlotIndex, Version, SlotRecord)>, ReadFault> {
     let mut live = Vec::new();
     for index in 0..store.layout.slot_count() {
         let slot = SlotIndex(index);
@@ -53,7 +54,6 @@ async fn live_slots(store: &Store) -> Result<Vec<(SlotIndex, Version, SlotRecord
             Ok(seen) if seen.stamped.record.state == SlotState::Live => {
                 live.push((slot, seen.version(), seen.stamped.record));
             }
-            // What is damaged beats for nobody.
             Ok(_) | Err(ReadFault::Unsound { .. } | ReadFault::Older { .. }) => {}
             Err(fault) => return Err(fault),
         }

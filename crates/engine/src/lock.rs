@@ -56,6 +56,10 @@ pub enum LockError {
 /// The first pause of a waiter; each further one is half as long again, up to an eighth of a beat, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
+/// The pause after a failure to put a name into the table is doubled this often at most: enough for as many hosts as
+/// want one name at once.
+const SPOILT_MAX: u32 = 8;
+
 /// A deadline that has passed already still gets one try: so many steps of it at most, of which the finding of the
 /// record, the reading of who stands in the way and the taking are three.
 const STEPS_OF_A_LATE_TRY: u32 = 4;
@@ -141,6 +145,11 @@ impl<'a> Waiter<'a> {
             let Some(mut cell) = self.core.store.world.within(left, place.cell.lock()).await else {
                 continue;
             };
+            // It may have waited for long. A host that began to leave meanwhile and found nothing held here is freeing its
+            // slot by now: what it took after that would be broken under its user at once.
+            if !still_wanted() {
+                return Err(self.timed_out());
+            }
             if self.place.conflicts(self.want) {
                 continue;
             }
@@ -184,11 +193,13 @@ impl<'a> Waiter<'a> {
     }
 
     /// The lock is this host's on the disk. It is given out only within the lease (R7): otherwise the host waits until
-    /// it may act again, or ends.
+    /// it may act again, or ends, or the user's time is over; then the lock is given back.
     async fn give_out(&self, cell: &Option<Cell<LockRecord>>) -> Result<Option<u64>, LockError> {
         let Some(cell) = cell else { return Ok(None) };
         if !planted(PlantedBug::GiveOutAfterLapse) && !self.core.may_act() {
-            self.core.until_it_may_act().await?;
+            let left = self.deadline.since(self.core.store.now());
+            let within = self.core.store.world.within(left, self.core.until_it_may_act()).await;
+            within.ok_or_else(|| self.timed_out())??;
         }
         self.place.hold(self.want);
         Ok(Some(cell.generation().0))
@@ -206,6 +217,11 @@ impl<'a> Waiter<'a> {
             return self.close(cell).await;
         }
         if cell.record.name.as_ref() != Some(&self.place.name) {
+            if table::is_unnamed(&cell.record) && self.place.holding.get() != Holding::None {
+                // A repair lost the name of a lock that is in use here. This place is known by its block alone now, and
+                // must be found by it when the host is asked (R39).
+                return Ok(Tried::Unclear);
+            }
             *slot = None;
             return Ok(Tried::Again);
         }
@@ -234,6 +250,7 @@ impl<'a> Waiter<'a> {
 
     /// Finds the record of the name, or puts it into the table by taking it.
     async fn find(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
+        let began = self.core.store.now();
         let located = table::locate(self.core, &self.place.name).await;
         let located = located.inspect_err(|error| {
             if let LockError::Record(fault) = error {
@@ -242,6 +259,7 @@ impl<'a> Waiter<'a> {
         })?;
         match located {
             Located::Found(cell) => {
+                self.place.spoilt.set(0);
                 *slot = Some(cell);
                 Ok(Tried::Again)
             }
@@ -253,16 +271,32 @@ impl<'a> Waiter<'a> {
                 tried
             }
             Located::Unnamed(cell) => self.free_unnamed(cell).await,
-            Located::Again => Ok(Tried::Unclear),
+            Located::Again => {
+                self.let_others_finish(self.core.store.now().since(began)).await;
+                Ok(Tried::Unclear)
+            }
         }
+    }
+
+    /// Hosts that put a name into one window at once spoil each other's work. Each waits for a random part of as long as
+    /// its own took, and twice that after each further failure, until one of them gets through undisturbed.
+    async fn let_others_finish(&mut self, took: Duration) {
+        let spoilt = self.place.spoilt.get();
+        self.place.spoilt.set((spoilt + 1).min(SPOILT_MAX));
+        let longest = (took * (1 << spoilt)).min(self.core.store.timing.lease);
+        let left = self.deadline.since(self.core.store.now());
+        self.core.store.world.pause(self.core.store.world.jitter(longest).min(left)).await;
     }
 
     /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
     /// once all that are left are gone, it is nobody's.
     async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
         if cell.record.holders.contains(self.core.me.slot) {
-            self.core.places.ask();
-            self.core.changed.announce();
+            // Asked once: waiters that ask again and again wake each other, and whoever answers never gets at the places.
+            if !self.core.places.is_unanswered() {
+                self.core.places.ask();
+                self.core.changed.announce();
+            }
             return Ok(Tried::Unclear);
         }
         // Judged by slots that are read after the record (R11).

@@ -10,6 +10,7 @@ use crate::core::Core;
 use crate::lock;
 use crate::places::Holding;
 use crate::store::Lane;
+use crate::takeover::distrust;
 
 /// Ringing is tried this often against other ringers; after that the holder finds the interest bit by itself.
 const RINGS_MAX: u32 = 4;
@@ -17,8 +18,7 @@ const RINGS_MAX: u32 = 4;
 /// Tells the host in `slot` that somebody waits for the record at `lba`. Only a hint: every fault is forgotten.
 pub(crate) async fn ring(core: &Core, slot: SlotIndex, lba: Lba) {
     let mailbox = core.store.layout.mailbox(slot);
-    let Ok(seen) = core.store.read::<MailboxRecord>(Lane::Work, mailbox).await else { return };
-    let mut cell = Cell::new(mailbox, seen);
+    let Some(mut cell) = read(core, mailbox).await else { return };
     for _ in 0..RINGS_MAX {
         let record = cell.record.ring(lba);
         if record == cell.record {
@@ -28,6 +28,17 @@ pub(crate) async fn ring(core: &Core, slot: SlotIndex, lba: Lba) {
             Swap::Swapped { .. } | Swap::Adopted { .. } => return,
             Swap::Lost => {}
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => return,
+        }
+    }
+}
+
+/// The mailbox as it stands. It is only a hint: what cannot be read is none, but one from the past is a rollback (R2).
+async fn read(core: &Core, mailbox: Lba) -> Option<Cell<MailboxRecord>> {
+    match core.store.read::<MailboxRecord>(Lane::Work, mailbox).await {
+        Ok(seen) => Some(Cell::new(mailbox, seen)),
+        Err(fault) => {
+            distrust(core, &fault);
+            None
         }
     }
 }
@@ -45,8 +56,7 @@ pub(crate) async fn attend(core: Rc<Core>) {
 
 async fn look(core: &Rc<Core>) {
     let mailbox = core.store.layout.mailbox(core.me.slot);
-    let Ok(seen) = core.store.read::<MailboxRecord>(Lane::Work, mailbox).await else { return };
-    let mut cell = Cell::new(mailbox, seen);
+    let Some(mut cell) = read(core, mailbox).await else { return };
     let record = cell.record.clone();
     if record.entries.is_empty() && !record.overflow {
         return;

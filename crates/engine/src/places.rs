@@ -48,6 +48,8 @@ pub(crate) struct LockPlace {
     pub(crate) polite_until: StdCell<Option<Instant>>,
     /// Another host rang for it: its next release is not kept.
     pub(crate) wanted: StdCell<bool>,
+    /// Failures in a row to put the name into the table.
+    pub(crate) spoilt: StdCell<u32>,
     /// Local users that wait for it.
     pub(crate) waiting: StdCell<usize>,
 }
@@ -109,6 +111,7 @@ impl Places {
             policy: StdCell::default(),
             polite_until: StdCell::new(None),
             wanted: StdCell::new(false),
+            spoilt: StdCell::new(0),
             waiting: StdCell::new(0),
         });
         by_name.insert(name.clone(), Rc::clone(&place));
@@ -127,7 +130,7 @@ impl Places {
             .any(|place| place.policy.get().sticky && !matches!(place.holding.get(), Holding::None))
     }
 
-    /// A repair asks this host to say which locks it owns (R39).
+    /// A tool asks this host to look again: at the superblock (R38), and which locks it owns (R39).
     pub(crate) fn ask(&self) {
         self.asked.set(true);
         self.unanswered.set(true);

@@ -32,11 +32,13 @@ pub enum PlantedBug {
     FenceWhileLapsed,
     /// R2: an older record is taken for news.
     AdoptOlder,
+    /// R39: a repair believes who holds a lock by bytes that do not check out, and puts him back.
+    RepairRestoresOwner,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 13] = [
+    pub const ALL: [PlantedBug; 14] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -50,13 +52,14 @@ impl PlantedBug {
         PlantedBug::InsertWithoutTouch,
         PlantedBug::FenceWhileLapsed,
         PlantedBug::AdoptOlder,
+        PlantedBug::RepairRestoresOwner,
     ];
 }
 
 #[cfg(feature = "planted-bugs")]
 mod switch {
     use super::PlantedBug;
-    use oarlock_format::{Owner, SlotRecord};
+    use oarlock_format::{LockRecord, Owner, Place, SlotRecord};
     use std::cell::{Cell, RefCell};
     use std::collections::BTreeMap;
 
@@ -73,6 +76,22 @@ mod switch {
         SLOTS.with_borrow_mut(|slots| slots.entry((me, slot)).or_insert(read).clone())
     }
 
+    /// What damaged bytes say of a lock, where that mistake is live: what one flipped bit proves, owner and all, or what
+    /// there is once the checksum is put right (docs/FORMAT.md).
+    pub(crate) fn believed(bytes: &[u8], place: &Place, proved: Option<&LockRecord>) -> Option<LockRecord> {
+        if !planted(PlantedBug::RepairRestoresOwner) {
+            return None;
+        }
+        if let Some(proved) = proved {
+            return Some(proved.clone());
+        }
+        let mut bytes = bytes.to_vec();
+        bytes.get_mut(12..16)?.fill(0);
+        let checksum = oarlock_block::crc32c(&[&bytes]);
+        bytes.get_mut(12..16)?.copy_from_slice(&checksum.to_le_bytes());
+        oarlock_format::decode::<LockRecord>(&bytes, place).ok().map(|stamped| stamped.record)
+    }
+
     /// Makes `bug` live on this thread, or none.
     pub fn plant(bug: Option<PlantedBug>) {
         ACTIVE.set(bug);
@@ -87,7 +106,7 @@ mod switch {
 #[cfg(feature = "planted-bugs")]
 pub use switch::plant;
 #[cfg(feature = "planted-bugs")]
-pub(crate) use switch::{planted, slot_to_judge_by};
+pub(crate) use switch::{believed, planted, slot_to_judge_by};
 
 /// Whether this mistake is live: never, without the feature.
 #[cfg(not(feature = "planted-bugs"))]
@@ -103,4 +122,14 @@ pub(crate) fn slot_to_judge_by(
     read: oarlock_format::SlotRecord,
 ) -> oarlock_format::SlotRecord {
     read
+}
+
+/// What damaged bytes say of a lock: nothing that is believed.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) fn believed(
+    _bytes: &[u8],
+    _place: &oarlock_format::Place,
+    _proved: Option<&oarlock_format::LockRecord>,
+) -> Option<oarlock_format::LockRecord> {
+    None
 }

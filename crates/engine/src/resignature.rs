@@ -6,25 +6,14 @@
 //! Between the two the datastore can be used: the first copy is the truth (R38), and a further resignature brings the
 //! shadow along. The format id stays, so that every other record stays what it is.
 
-use std::time::Duration;
-
-use oarlock_block::{Answer, BlockSize, DeviceIdentity, IoError, Lba, Refusal};
-use oarlock_format::{
-    Access, Chosen, FormatId, Generation, Image, Label, Nonce, OtherCopy, SlotIndex, Stamp, Superblock,
-    SuperblockState, Truth, Writer, decode_superblock, encode, stamp_of,
-};
+use oarlock_block::{DeviceIdentity, Lba};
+use oarlock_format::{Access, Chosen, Label, OtherCopy, SlotIndex, Superblock, SuperblockState, Truth};
 
 use crate::life::{Living, who_lives};
 use crate::open::{OpenError, read_superblock};
+use crate::signing::{Signer, SigningError};
 use crate::store::ReadFault;
 use crate::world::World;
-
-/// Attempts on one copy at most, where the device gives no clear answers.
-const ATTEMPTS_MAX: usize = 16;
-/// Each command is given this long.
-const COMMAND_LIMIT: Duration = Duration::from_secs(30);
-/// The pause before the next attempt.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a resignature came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,26 +54,9 @@ pub enum ResignatureError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// Somebody else changed the superblock meanwhile.
-    #[error("the superblock at block {lba} was changed by somebody else meanwhile")]
-    Raced {
-        /// The block.
-        lba: Lba,
-    },
-    /// The device gave no clear answer.
-    #[error("the device gave no clear answer to {ATTEMPTS_MAX} attempts on block {lba}")]
-    NoAnswer {
-        /// The block.
-        lba: Lba,
-    },
-    /// The device refused or failed a command.
-    #[error("block {lba} could not be read or written: {error}")]
-    Device {
-        /// The block.
-        lba: Lba,
-        /// The device's words.
-        error: IoError,
-    },
+    /// A copy of the superblock could not be written.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The slots could not be read.
     #[error(transparent)]
     Record(#[from] ReadFault),
@@ -93,8 +65,8 @@ pub enum ResignatureError {
 /// Writes the device's own identity into both copies of the superblock, unless a host lives in the datastore.
 ///
 /// # Errors
-/// Why not. Only [`ResignatureError::NoAnswer`] and [`ResignatureError::Device`] may leave the first copy changed and
-/// the shadow not; running it again finishes that.
+/// Why not. Only [`ResignatureError::Signing`] may leave the first copy changed and the shadow not; running it again
+/// finishes that.
 pub async fn resignature(world: &World) -> Result<Resigned, ResignatureError> {
     let chosen = read_superblock(world).await?;
     let superblock = &chosen.superblock.record;
@@ -145,90 +117,5 @@ fn check(world: &World, chosen: &Chosen) -> Result<(), ResignatureError> {
         (_, OtherCopy::Ahead) => unrepaired("the shadow is newer than the first"),
         (_, OtherCopy::Newer(_)) => unrepaired("a newer program wrote the shadow"),
         _ => Ok(()),
-    }
-}
-
-struct Signer<'a> {
-    world: &'a World,
-    format_id: FormatId,
-    record: Superblock,
-    generation: Generation,
-}
-
-impl Signer<'_> {
-    /// Swaps the copy at `lba`; where `from` is given, only from the image with that nonce. Durable when it returns.
-    async fn sign(&self, lba: Lba, from: Option<Nonce>) -> Result<(), ResignatureError> {
-        let expected = self.read(lba).await?;
-        if from.is_some() && stamp_of(&expected).map(|stamp| stamp.nonce) != from {
-            return Err(ResignatureError::Raced { lba });
-        }
-        if self.stands(&expected, lba) {
-            return self.flush(lba).await;
-        }
-        let mut sent = Vec::new();
-        for _ in 0..ATTEMPTS_MAX {
-            let image = self.image(lba);
-            sent.extend(image.stamp().map(|stamp| stamp.nonce));
-            let command = self.world.device.compare_and_write(lba, &expected, image.bytes());
-            match self.world.within(COMMAND_LIMIT, command).await.map(|attempted| attempted.outcome) {
-                Some(Ok(Answer::Swapped)) => return self.flush(lba).await,
-                Some(Err(Refusal::Busy)) => {}
-                Some(Err(refusal)) => {
-                    return Err(ResignatureError::Device { lba, error: IoError::Refused(refusal) });
-                }
-                // False or unknown: what stands there decides. The expected image closes nothing (R1): the next
-                // attempt does, for if an earlier one lands first, it miscompares and finds that one's nonce.
-                Some(Ok(Answer::Miscompared { .. } | Answer::Unknown { .. })) | None => {
-                    let found = self.read(lba).await?;
-                    let own = stamp_of(&found).is_some_and(|stamp| sent.contains(&stamp.nonce));
-                    if own {
-                        return self.flush(lba).await;
-                    }
-                    if found != expected {
-                        return Err(ResignatureError::Raced { lba });
-                    }
-                }
-            }
-            self.world.pause(PAUSE).await;
-        }
-        Err(ResignatureError::NoAnswer { lba })
-    }
-
-    /// Whether the block holds this very superblock already.
-    fn stands(&self, bytes: &[u8], lba: Lba) -> bool {
-        decode_superblock(bytes, lba).is_ok_and(|found| {
-            found.record == self.record
-                && found.stamp.generation == self.generation
-                && found.stamp.format_id == self.format_id
-        })
-    }
-
-    fn image(&self, lba: Lba) -> Image {
-        let stamp = Stamp {
-            format_id: self.format_id,
-            lba,
-            generation: self.generation,
-            writer: Writer::Tool,
-            nonce: Nonce(self.world.random.nonce()),
-        };
-        encode(&stamp, &self.record, self.record.block_size)
-    }
-
-    async fn read(&self, lba: Lba) -> Result<Vec<u8>, ResignatureError> {
-        let mut buffer = [0; BlockSize::LARGEST];
-        let buffer = &mut buffer[..self.record.block_size.length()];
-        match self.world.within(COMMAND_LIMIT, self.world.device.read(lba, buffer)).await {
-            Some(Ok(())) => Ok(buffer.to_vec()),
-            Some(Err(error)) => Err(ResignatureError::Device { lba, error }),
-            None => Err(ResignatureError::NoAnswer { lba }),
-        }
-    }
-
-    async fn flush(&self, lba: Lba) -> Result<(), ResignatureError> {
-        match self.world.within(COMMAND_LIMIT, self.world.device.flush()).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(ResignatureError::Device { lba, error }),
-            None => Err(ResignatureError::NoAnswer { lba }),
-        }
     }
 }

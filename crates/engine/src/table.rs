@@ -18,8 +18,9 @@
 //! The touches also show the true generations, and the first image under the name takes one above all of them: the
 //! tokens of a name grow even when it moves to another position.
 
+use futures::future::join_all;
 use oarlock_block::Lba;
-use oarlock_format::{LockMode, LockName, LockRecord, Stamped, window};
+use oarlock_format::{Generation, LockMode, LockName, LockRecord, Stamped, window};
 
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
@@ -74,16 +75,18 @@ async fn prepare(
     if !touch(core, &mut home, mask).await || is_unnamed(&home.record) {
         return Ok(Located::Again);
     }
-    let mut highest = home.generation();
-    for other in (1..window.len()).filter(|other| *other != chosen && mask & bit(*other) != 0) {
+    // All at once, fifteen at most: the longer it takes, the likelier another host that puts a name here spoils it.
+    let others = (1..window.len()).filter(|other| *other != chosen && mask & bit(*other) != 0);
+    let touches = others.map(|other| async move {
         let mut other = Cell::new(window[other].stamped.stamp.lba, window[other].clone());
         let children = other.record.children;
         let touched = touch(core, &mut other, children).await;
-        if !touched || other.record.name.as_ref() == Some(name) || is_unnamed(&other.record) {
-            return Ok(Located::Again);
-        }
-        highest = highest.max(other.generation());
-    }
+        let elsewhere = other.record.name.as_ref() == Some(name) || is_unnamed(&other.record);
+        (touched && !elsewhere).then(|| other.generation())
+    });
+    let touched: Option<Vec<_>> = join_all(touches).await.into_iter().collect();
+    let Some(touched) = touched else { return Ok(Located::Again) };
+    let highest = touched.into_iter().fold(home.generation(), Generation::max);
     if chosen == 0 {
         // The home was swapped in step 2, and it is where the name goes.
         cell = home;

@@ -10,7 +10,7 @@ use std::cell::{Cell as StdCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{Proof, Refusal, SlotIndex, Victim};
+use oarlock_block::{Instant, Proof, Refusal, SlotIndex, Victim};
 use oarlock_causes::{Action, Cause, EventKind};
 use oarlock_format::{CutOffProof, FenceReason, Generation, Incarnation, Kind, Owner, SlotRecord, SlotState};
 
@@ -18,6 +18,7 @@ use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
 use crate::planted::{PlantedBug, planted};
 use crate::store::{Lane, ReadFault};
+use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
 /// A proof of death is asked for this often while somebody waits: what a killed host's takeover waits for at most.
@@ -121,6 +122,12 @@ pub struct Evidence {
     pub buried_by_itself: bool,
 }
 
+/// How long a death must have been proved before a slot is fenced for it. The users of a daemon that was killed hear of it
+/// when their connection closes, and stop (R29): they need a moment, and nobody may have their locks before.
+pub(crate) fn grace_of(lease: Duration) -> Duration {
+    lease / 20
+}
+
 /// What is to be done next with a slot, as a pure function of what was read and what is known (R11).
 #[must_use]
 pub fn next_step(state: &SlotState, me: Owner, evidence: Evidence) -> Step {
@@ -165,8 +172,10 @@ struct Pursuit<'a> {
     watch: Watch,
     /// The interest in the replaying host's slot, while that one is waited for.
     replayer: Option<Interest>,
-    /// Fences in a row that the device was too busy for.
-    busy: u32,
+    /// Since when its death has been proved at every look.
+    dead_since: Option<Instant>,
+    /// Fences in a row that the device was too busy for, all from this one image.
+    busy: (Version, u32),
     /// The last step could not be made durable: no other is taken before it is (R12).
     undurable: bool,
 }
@@ -183,6 +192,7 @@ impl<'a> Pursuit<'a> {
                     let length = timing.watch + core.store.world.jitter(timing.beat / 2);
                     let mut watch = Watch::new(length, timing.beat);
                     watch.look(look_of(core, &seen));
+                    let first = seen.version();
                     let cell = Cell::new(lba, seen);
                     return Some(Pursuit {
                         core,
@@ -191,7 +201,8 @@ impl<'a> Pursuit<'a> {
                         incarnation,
                         watch,
                         replayer: None,
-                        busy: 0,
+                        dead_since: None,
+                        busy: (first, 0),
                         undurable: false,
                     });
                 }
@@ -229,7 +240,11 @@ impl<'a> Pursuit<'a> {
             Step::Watch => self.look_again().await,
             Step::Fence(reason) => self.fence(reason, evidence).await,
             Step::CutOff => self.cut_off().await,
-            Step::EndBurial => self.end_of_process().await,
+            Step::EndBurial => {
+                if self.still_stands().await {
+                    self.end_of_process().await;
+                }
+            }
             Step::TakeReplay => {
                 self.after_cut_off(|by, reason, from, proof| SlotState::Replaying {
                     by,
@@ -251,12 +266,18 @@ impl<'a> Pursuit<'a> {
         true
     }
 
-    async fn evidence(&self) -> Evidence {
-        let world = &self.core.store.world;
+    async fn evidence(&mut self) -> Evidence {
         let record = &self.cell.record;
         let own_burial = buried_by(&record.state) == Some(self.suspect.slot);
-        let death_proved = (record.state == SlotState::Live || own_burial)
-            && world.cut_off.death_proved(victim(self.suspect.slot, record)).await.is_some();
+        let cut_off = &self.core.store.world.cut_off;
+        let dead = (record.state == SlotState::Live || own_burial)
+            && cut_off.death_proved(victim(self.suspect.slot, record)).await.is_some();
+        let now = self.core.store.now();
+        let since = if dead { Some(*self.dead_since.get_or_insert(now)) } else { None };
+        self.dead_since = since;
+        let grace = grace_of(self.core.store.timing.lease);
+        let death_proved = since.is_some_and(|since| now.since(since) >= grace);
+        let record = &self.cell.record;
         let replayer_cut_off = match record.state {
             SlotState::Replaying { by, .. } => self.is_cut_off(by).await,
             _ => false,
@@ -267,7 +288,7 @@ impl<'a> Pursuit<'a> {
                 == Some(self.cell.version().nonce),
             evicted: self.suspect.forced.get() == Some(self.cell.record.incarnation),
             replayer_cut_off,
-            buried_by_itself: own_burial && !death_proved,
+            buried_by_itself: own_burial && !dead,
         }
     }
 
@@ -297,13 +318,19 @@ impl<'a> Pursuit<'a> {
     async fn look_again(&mut self) {
         let world = &self.core.store.world;
         let half = self.core.store.timing.beat / 2;
-        let tick = half.min(DEATH_ASKED_EVERY);
+        let grace_left =
+            |since: Instant| since.plus(grace_of(self.core.store.timing.lease)).since(self.core.store.now());
+        let tick = self.dead_since.map_or(DEATH_ASKED_EVERY, grace_left).min(DEATH_ASKED_EVERY).min(half);
         let until = self.core.store.now().plus(half);
         while self.core.store.now() < until {
             world.pause(tick).await;
             let victim = victim(self.suspect.slot, &self.cell.record);
             let forced = self.suspect.forced.get() == Some(self.cell.record.incarnation);
-            if forced || world.cut_off.death_proved(victim).await.is_some() {
+            if forced {
+                break;
+            }
+            if world.cut_off.death_proved(victim).await.is_some() {
+                self.dead_since.get_or_insert(self.core.store.now());
                 break;
             }
             if self.suspect.interested.get() == 0 {
@@ -333,14 +360,30 @@ impl<'a> Pursuit<'a> {
             // It was silent for a whole watch; its end frees the block, and the fence follows.
             // Busy may also mean a beat that is just coming back: only a block that stays locked is a reason.
             Swap::Refused(Refusal::Busy) if evidence.watched || evidence.evicted => {
-                self.busy += 1;
                 let image = self.cell.version();
-                let read = self.cell.refresh(&self.core.store, Lane::Work).await;
-                if self.busy >= BUSY_FENCES && read.is_ok() && self.cell.version() == image {
+                let before = if self.busy.0 == image { self.busy.1 } else { 0 };
+                self.busy = (image, before + 1);
+                if self.busy.1 >= BUSY_FENCES && self.still_stands().await {
                     self.end_of_process().await;
                 }
             }
             other => self.not_done(&other).await,
+        }
+    }
+
+    /// Whether the slot, read once more, holds the image that is known: who moved meanwhile lives, and is left alone.
+    async fn still_stands(&mut self) -> bool {
+        let image = self.cell.version();
+        match self.cell.refresh(&self.core.store, Lane::Work).await {
+            Ok(seen) => {
+                self.watch.look(look_of(self.core, &seen));
+                self.cell.version() == image
+            }
+            Err(fault) => {
+                self.watch.broken();
+                distrust(self.core, &fault);
+                false
+            }
         }
     }
 

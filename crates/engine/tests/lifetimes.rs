@@ -9,12 +9,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, home_lba, join, put, read, take};
+use company::{beside, home_lba, join, put, put_by, read, take};
 use machine::{BLOCK, Machine, SMALL};
 use oarlock_block::{ByteCount, Clock, CommandKind, Device, Lba, SlotIndex};
 use oarlock_engine::check::{CheckOptions, check};
-use oarlock_engine::{CreateError, CreateRequest, Host, LockError, Want, create};
-use oarlock_format::{Label, LockMode, LockPosition, LockRecord, SlotRecord, SlotState, Timing};
+use oarlock_engine::{CreateError, CreateRequest, Ended, Host, LockError, StopReason, Want, create};
+use oarlock_format::{
+    Label, LockMode, LockPosition, LockRecord, Owner, SlotRecord, SlotState, Timing, Writer,
+};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -242,4 +244,40 @@ fn a_living_datastore_whose_first_superblock_was_overwritten_is_not_made_anew_by
     let world = machine.process().0;
     let refused = beside(&machine, &host, create(&world, &request(true), &|_, _| {})).unwrap_err();
     assert!(matches!(refused, CreateError::Living { .. }), "{refused}");
+}
+
+#[test]
+fn a_namesake_is_found_although_the_first_look_for_one_failed() {
+    let machine = Machine::new(SMALL);
+    machine.format_slots(2);
+    let host = join(&machine, machine.process().0, "alpha");
+    let (own, blocks) = (host.status().owner.slot, SMALL / 512);
+    let other = machine.layout().slot(SlotIndex(1 - own.0));
+    let writer = Writer::Host(Owner { slot: SlotIndex(1 - own.0), ..host.status().owner });
+    let mut namesake: SlotRecord = read(&machine, machine.layout().slot(own));
+    put(&machine, other, &namesake);
+    let its_process = machine.process().0;
+    machine.time.run(its_process.cut_off.enter(SlotIndex(1 - own.0))).unwrap();
+    // The device is gone while the host begins, and for longer than one read of it is given.
+    machine.disk.set_length(0);
+    let ended = machine.time.run(async {
+        let story = async {
+            let beat = Timing::DEFAULT.beat;
+            machine.time.sleep_until(machine.time.now().plus(beat * 2)).await;
+            machine.disk.set_length(blocks);
+            for beats in 0..20 {
+                machine.time.sleep_until(machine.time.now().plus(beat)).await;
+                namesake.clock_ns += 1;
+                put_by(&machine, other, &namesake, writer, 1 + beats);
+            }
+        };
+        let (run, story) = (host.run(), story);
+        futures::pin_mut!(run, story);
+        match futures::future::select(run, story).await {
+            futures::future::Either::Left((ended, _)) => Some(ended),
+            futures::future::Either::Right(_) => None,
+        }
+    });
+    let taken = matches!(ended, Some(Ended::Stopped(StopReason::NameTaken { .. })));
+    assert!(taken, "two hosts of one name live on: {ended:?}");
 }

@@ -198,20 +198,75 @@ fn a_repair_by_a_host_that_is_there_needs_no_slot_of_its_own() {
     let lba = machine.layout().lock(position(&machine));
     let (world, recorded) = machine.recorded();
     let host = machine.time.run(join(world.clone(), "alpha"));
-    let report = beside(&machine, &host, async {
+    let owner = host.status().owner;
+    beside(&machine, &host, async {
         machine.disk.put(lba, &[0; BLOCK]);
         drop(recorded.take());
         let options = CheckOptions { repair: true, host: Some(host.clone()) };
-        check(&world, &options, &|_, _| {}).await.unwrap()
+        let report = check(&world, &options, &|_, _| {}).await.unwrap();
+        assert_eq!((report.exit_code(), report.repaired_as.as_deref()), (3, Some("alpha")));
+        let ats = recorded.take().into_iter().filter(|command| command.kind == CommandKind::Ats).count();
+        assert_eq!(ats, 3 + 1, "three free slots and the lock");
+        let record: Stamped<LockRecord> = read(&machine, lba);
+        assert_eq!((record.record.mode, record.stamp.writer), (LockMode::Unknown, Writer::Host(owner)));
+        assert!(
+            record.record.holders.contains(owner.slot),
+            "it lived before the repair and may hold the lock"
+        );
+        machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(5))).await;
     });
-    assert_eq!((report.exit_code(), report.repaired_as.as_deref()), (3, Some("alpha")));
-    let ats = recorded.take().into_iter().filter(|command| command.kind == CommandKind::Ats).count();
-    assert_eq!(ats, 3 + 1, "three free slots and the lock");
-    let record: Stamped<LockRecord> = read(&machine, lba);
-    assert_eq!(
-        (record.record.mode, record.stamp.writer),
-        (LockMode::Free, Writer::Host(host.status().owner))
-    );
+    assert_eq!(read::<LockRecord>(&machine, lba).record.mode, LockMode::Free, "and disclaims it");
+}
+
+#[test]
+fn a_host_that_repairs_a_lock_which_it_holds_itself_still_holds_it() {
+    for want in [Want::Exclusive, Want::Shared] {
+        let machine = Machine::new(SMALL);
+        machine.format();
+        let lba = machine.layout().lock(position(&machine));
+        let world = machine.process().0;
+        let host = machine.time.run(join(world.clone(), "alpha"));
+        beside(&machine, &host, async {
+            let guard = take(&machine, &host, want).await;
+            machine.disk.put(lba, &[0; BLOCK]);
+            let options = CheckOptions { repair: true, host: Some(host.clone()) };
+            check(&world, &options, &|_, _| {}).await.unwrap();
+            machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(5))).await;
+            assert!(guard.holds());
+            std::mem::forget(guard);
+        });
+        let record: LockRecord = read(&machine, lba).record;
+        let slot = host.status().owner.slot;
+        match want {
+            Want::Exclusive => assert_eq!(record.owner, Some(host.status().owner)),
+            Want::Shared => assert!(record.holders.contains(slot), "{record:?}"),
+        }
+    }
+}
+
+/// Found by the simulator: the second one's look made the host forget in which block the lock stood, so that it answered
+/// the repair as one that did not hold it, and another host was given the lock beside the first user.
+#[test]
+fn a_second_user_who_would_share_a_nameless_lock_does_not_make_his_host_disclaim_it() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let lba = machine.layout().lock(position(&machine));
+    let host = machine.time.run(join(machine.process().0, "alpha"));
+    beside(&machine, &host, async {
+        let guard = take(&machine, &host, Want::Shared).await;
+        machine.disk.put(lba, &[0; BLOCK]);
+        let (name, deadline) = (lock_name(), machine.time.now().plus(Duration::from_secs(20)));
+        let second = host.lock(&name, Want::Shared, deadline);
+        let repair = async {
+            repair_by(&machine.process().0).await;
+            machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(10))).await;
+            let record: LockRecord = read(&machine, lba).record;
+            assert!(record.holders.contains(host.status().owner.slot), "{record:?}");
+        };
+        let (second, ()) = futures::join!(second, repair);
+        assert!(guard.holds());
+        std::mem::forget((guard, second));
+    });
 }
 
 /// The disk behind a path on which each ATS takes a second.

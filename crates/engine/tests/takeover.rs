@@ -13,7 +13,7 @@ use machine::{Machine, SMALL};
 use oarlock_block::{Clock, Device, Faulty, SlotIndex, Surroundings};
 use oarlock_causes::EventKind;
 use oarlock_engine::{Event, Guard, Host, Want, World};
-use oarlock_format::{HostName, LockName, Place, SlotRecord, SlotState, decode};
+use oarlock_format::{HostName, LockName, Place, SlotRecord, SlotState, Timing, decode};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,6 +60,34 @@ fn the_slot_is_freed_although_the_one_who_waited_has_the_lock_before_that() {
     let takeovers = events.borrow().iter().filter(|event| event.kind == EventKind::Takeover).count();
     assert_eq!(takeovers, 1);
     drop(guard);
+}
+
+/// Users of a daemon that was killed hear of it by their connection's end: they need a moment to stop.
+#[test]
+fn a_proved_death_stands_for_a_twentieth_of_the_lease_before_anybody_has_the_dead_hosts_lock() {
+    let moment = Timing::DEFAULT.lease / 20;
+    for back_under_its_name in [false, true] {
+        let machine = Machine::new(SMALL);
+        machine.format();
+        let name = LockName::new("disk").unwrap();
+        let other = machine.time.run(join(machine.process().0, "a", &Rc::default()));
+        let (dying, process) = machine.process();
+        let dead = machine.time.run(join(dying, "c", &Rc::default()));
+        let guard = beside(&machine, &dead, lock(&machine, &dead, &name));
+        machine.kill(process);
+        let killed = machine.time.now();
+        beside(&machine, &other, async {
+            if back_under_its_name {
+                let _next = join(machine.process().0, "c", &Rc::default()).await;
+            } else {
+                let _taken = lock(&machine, &other, &name).await;
+            }
+        });
+        let took = machine.time.now().since(killed);
+        assert!(took >= moment, "{took:?}");
+        assert!(took < moment + SECOND / 2, "and no watch is waited for: {took:?}");
+        drop(guard);
+    }
 }
 
 async fn lock(machine: &Machine, host: &Host, name: &LockName) -> Guard {

@@ -240,6 +240,23 @@ impl Layout {
         Ok(request.place(&request.sizes(surplus.saturating_sub(ALIGNMENT_SLACK))))
     }
 
+    /// This layout on a device that is longer by now: more groups, and the shadow at the new end (R38). Everything else
+    /// stays where it is; where nothing whole was gained it is the same layout.
+    ///
+    /// # Errors
+    /// [`LayoutError::TooLarge`], or what does not fit a device that became shorter.
+    pub fn grown(&self, request: &LayoutRequest) -> Result<Layout, LayoutError> {
+        let shadow = shadow_start(request.device_blocks.0, self.stride_blocks.0);
+        let groups = BlockCount(shadow.saturating_sub(self.groups.start.0));
+        let grown = Layout {
+            groups: Region { blocks: groups, ..self.groups },
+            shadow: Region { start: Lba(shadow), ..self.shadow },
+            ..*self
+        };
+        grown.check(request)?;
+        Ok(grown)
+    }
+
     /// Whether this layout, as a superblock has it, stands on what the superblock says besides.
     ///
     /// # Errors

@@ -65,7 +65,8 @@ pub struct SlotRecord {
     pub incarnation: Incarnation,
     /// The last life ended by takeover: shared bits of it may stand in lock records.
     pub unclean: bool,
-    /// A repair asks the host to look at all locks, and to claim or disclaim those that are unknown (R39).
+    /// A tool asks the host to look again: at the superblock, which may have grown (R38), and at all locks, to claim or
+    /// disclaim those that are unknown (R39).
     pub asked: bool,
     /// Nanoseconds of the writer's own clock: information, never compared with another's.
     pub clock_ns: u64,

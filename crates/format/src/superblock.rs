@@ -150,7 +150,9 @@ impl Superblock {
         self.layout.clusters(self.block_size, self.cluster_size)
     }
 
-    fn request(&self) -> LayoutRequest {
+    /// What its layout was made from.
+    #[must_use]
+    pub fn request(&self) -> LayoutRequest {
         LayoutRequest {
             block_size: self.block_size,
             stride_blocks: self.stride_blocks,

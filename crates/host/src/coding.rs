@@ -125,7 +125,7 @@ pub fn create(error: &CreateError) -> Code {
         CreateError::Layout(_) => Code::Layout,
         CreateError::Exists { .. } | CreateError::Unread { .. } => Code::DatastoreExists,
         CreateError::Living { .. } => Code::DatastoreLives,
-        CreateError::Device { .. } => Code::FormatDevice,
+        CreateError::Device { .. } | CreateError::Enter(_) => Code::FormatDevice,
         CreateError::Raced => Code::FormatRaced,
         CreateError::NoAnswer => Code::FormatNoAnswer,
         CreateError::Record(error) => read(error),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use oarlock_block::FaultSpecError;
+use oarlock_block::{FaultSpecError, SlotIndex};
 use oarlock_engine::{CreateError, Ended, EvictError, JoinError, LockError, ReadFault};
 use oarlock_format::NameError;
 
@@ -144,6 +144,20 @@ pub enum HostError {
         /// Where it was recognised.
         at: u64,
     },
+    /// Another format of the device is at work.
+    #[error("another format of {} is at work", path.display())]
+    FormatUnderWay {
+        /// The device.
+        path: PathBuf,
+    },
+    /// The device shows no datastore that could be read, and yet a process holds the lock of one of its slots.
+    #[error("{} shows no datastore that can be read, but a host lives there: a process holds the lock of slot {slot}", path.display())]
+    Inhabited {
+        /// The device.
+        path: PathBuf,
+        /// The slot.
+        slot: SlotIndex,
+    },
     /// The device has another size than the one that was asked for.
     #[error("{} has {found} bytes, and {asked} were asked for", path.display())]
     SizeDiffers {
@@ -186,6 +200,8 @@ impl HostError {
             HostError::EngineGone => Code::EngineGone,
             HostError::Resources { .. } => Code::Resources,
             HostError::Foreign { .. } => Code::Foreign,
+            HostError::FormatUnderWay { .. } => Code::FormatRaced,
+            HostError::Inhabited { .. } => Code::DatastoreLives,
             HostError::SizeDiffers { .. } => Code::SizeDiffers,
         }
     }

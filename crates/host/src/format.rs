@@ -1,17 +1,18 @@
 //! Making a datastore on a real device: refuse what is there, give the file its identity, let the engine make it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{BlockSize, ByteCount, Clock};
+use oarlock_block::{BlockSize, ByteCount, Clock, EnterError, Fencing, ProcessIdentity, SlotIndex, Victim};
 use oarlock_device::{Executor, FileDevice, OpenOptions, what_is_on};
-use oarlock_engine::{CreateError, CreateRequest, create};
-use oarlock_format::{Label, Stamped, Superblock, Timing};
+use oarlock_engine::{CreateError, CreateRequest, JoinError, World, create, read_superblock};
+use oarlock_format::{Label, SLOTS_MAX, Stamped, Superblock, Timing};
 use serde::{Deserialize, Serialize};
 
 use crate::error::HostError;
+use crate::made_file::MadeFile;
 use crate::surroundings::{clock, world_of};
 
 /// A watch and a hold that are long enough for every lease that is short enough.
@@ -19,6 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What device calls a datastore of ours; the engine says more of it, and knows whether anybody lives there.
 const OURS: &str = "an Oarlock datastore";
+
+/// The slot whose lock a format holds, far above those of hosts: of two formats of one device the second is refused.
+const FORMATTER: SlotIndex = SlotIndex(u16::MAX);
+/// A format waits this long for another one to end.
+const FORMATTER_WAIT: Duration = Duration::from_secs(2);
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -133,19 +139,68 @@ fn format_here(
         timing: options.timing()?,
         force: options.force,
     };
-    let mut made = MadeFile::unless_there(path, options.size);
-    if made.path.is_none() {
+    let made = options.size.and_then(|size| MadeFile::make(path, size));
+    if made.is_none() {
         refuse_what_is_there(path, options)?;
     }
+    let outcome = make(path, options, &request, progress);
+    if let Some(made) = made {
+        made.settle(&outcome);
+    }
+    outcome
+}
+
+fn make(
+    path: &Path,
+    options: &FormatOptions,
+    request: &CreateRequest,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Formatted, HostError> {
     let block_size = options.block_size.map(|bytes| block_size(path, bytes)).transpose()?;
     let open = OpenOptions { read_only: false, create: options.size.map(ByteCount), block_size };
     let device = FileDevice::open(path, open)?;
     device.ensure_identity()?;
     let clock: Rc<dyn Clock> = Rc::new(clock()?);
     let world = world_of(&device, &clock)?;
-    let superblock = Executor::new().block_on(create(&world, &request, progress))?;
-    made.path = None;
+    let superblock = Executor::new().block_on(async {
+        refuse_company(&world, path).await?;
+        create(&world, request, progress).await.map_err(HostError::from)
+    })?;
     Ok(formatted(path, &superblock))
+}
+
+/// Refuses a device that another format is writing to, or whose hosts the engine cannot see because there is no superblock
+/// to be read: on a file their locks tell of them. This format's own lock lasts as long as the open device.
+async fn refuse_company(world: &World, path: &Path) -> Result<(), HostError> {
+    enter_as_formatter(world, path).await?;
+    if read_superblock(world).await.is_ok() || world.device.fencing() != Fencing::FileLock {
+        return Ok(());
+    }
+    for slot in (0..SLOTS_MAX).map(SlotIndex) {
+        let anybody = Victim { slot, incarnation: 0, process: ProcessIdentity::default() };
+        if world.cut_off.death_proved(anybody).await.is_none() {
+            return Err(HostError::Inhabited { path: path.to_owned(), slot });
+        }
+    }
+    Ok(())
+}
+
+/// Takes the formats' own lock. A process that has just ended, a format cut short by a signal say, keeps its locks for as
+/// long as the kernel finishes its writes (R13): a moment is waited for.
+async fn enter_as_formatter(world: &World, path: &Path) -> Result<(), HostError> {
+    let until = world.clock.now().plus(FORMATTER_WAIT);
+    loop {
+        match world.cut_off.enter(FORMATTER).await {
+            Ok(()) => return Ok(()),
+            Err(EnterError::Held { .. }) if world.clock.now() < until => {
+                world.clock.sleep_until(world.clock.now().plus(FORMATTER_WAIT / 50)).await;
+            }
+            Err(EnterError::Held { .. }) => {
+                return Err(HostError::FormatUnderWay { path: path.to_owned() });
+            }
+            Err(error) => return Err(JoinError::Enter(error).into()),
+        }
+    }
 }
 
 fn formatted(path: &Path, superblock: &Stamped<Superblock>) -> Formatted {
@@ -186,26 +241,6 @@ fn block_size(path: &Path, bytes: u32) -> Result<BlockSize, HostError> {
     known.ok_or_else(|| {
         oarlock_device::OpenError::BlockSize { path: path.to_owned(), asked: Some(bytes), needed: 512 }.into()
     })
-}
-
-/// A file that this format makes; removed where the format fails.
-struct MadeFile {
-    path: Option<PathBuf>,
-}
-
-impl MadeFile {
-    fn unless_there(path: &Path, size: Option<u64>) -> MadeFile {
-        let absent = fs::symlink_metadata(path).is_err();
-        MadeFile { path: (absent && size.is_some()).then(|| path.to_owned()) }
-    }
-}
-
-impl Drop for MadeFile {
-    fn drop(&mut self) {
-        if let Some(path) = self.path.take() {
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 #[cfg(test)]

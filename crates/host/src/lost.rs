@@ -5,6 +5,7 @@
 //!               --- the host stops, leaves, or the connection ends ----> lost, for good
 //! ```
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,9 @@ pub struct Lost {
 struct State {
     reason: Option<String>,
     closed: bool,
-    wakers: Vec<Waker>,
+    /// As many as there are futures that wait: each takes its own out when it is dropped.
+    wakers: BTreeMap<u64, Waker>,
+    next_number: u64,
 }
 
 impl Lost {
@@ -117,14 +120,19 @@ impl Lost {
     /// Resolves once the lock was lost, with the reason. It hears of news; that the lease ended without any is told by
     /// the engine, not by a clock of its own.
     pub async fn lost(&self) -> String {
+        let number = {
+            let mut state = self.locked();
+            state.next_number += 1;
+            state.next_number
+        };
+        // A guard may live for days, and be asked by a new task for each piece of work.
+        let _waiting = Waiting { lost: self, number };
         poll_fn(|context| {
             let mut state = self.locked();
             if let Some(reason) = self.look(&mut state) {
                 return Poll::Ready(reason);
             }
-            if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-                state.wakers.push(context.waker().clone());
-            }
+            state.wakers.insert(number, context.waker().clone());
             Poll::Pending
         })
         .await
@@ -145,11 +153,23 @@ impl Lost {
             std::mem::take(&mut state.wakers)
         };
         self.changed.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A future that waits for the loss.
+struct Waiting<'a> {
+    lost: &'a Lost,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.lost.locked().wakers.remove(&self.number);
     }
 }
 
@@ -190,6 +210,25 @@ mod tests {
         lost.lose("gone");
         assert_eq!(thread.join().unwrap().unwrap(), "gone");
         assert_eq!(future.join().unwrap(), "gone");
+    }
+
+    #[test]
+    fn futures_that_are_dropped_leave_nothing_behind() {
+        let lost = Lost::until(in_ms(3_600_000));
+        for _ in 0..100 {
+            // Each is polled by another task, as with a runtime that gives each piece of work one.
+            let flag = Arc::new(NoWake);
+            let mut waiting = std::pin::pin!(lost.lost());
+            let waker = Waker::from(flag);
+            assert!(waiting.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        }
+        assert!(lost.locked().wakers.is_empty());
+    }
+
+    struct NoWake;
+
+    impl std::task::Wake for NoWake {
+        fn wake(self: Arc<Self>) {}
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) async fn feed_watchdog(engine: Engine) {
     let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else { return };
     let pause = (limit / 3).max(Duration::from_millis(1));
     loop {
-        if engine.status().await.is_ok() {
+        if engine.answers().await {
             tell(&[NotifyState::Watchdog]);
         }
         tokio::time::sleep(pause).await;

@@ -15,6 +15,10 @@ use crate::lost::Lost;
 /// Requests that are under way at once, waiting lock requests among them.
 pub const REQUESTS_MAX: usize = 1024;
 
+/// Requests of the daemon itself, beyond those: a flood of clients must not keep it from leaving, nor from answering the
+/// watchdog.
+const OWN_REQUESTS_MAX: usize = 16;
+
 /// Locks that the users of one host hold at once.
 pub const LOCKS_MAX: usize = 4096;
 
@@ -75,6 +79,8 @@ impl Drop for Ticket {
 pub struct Engine {
     pub(crate) requests: mpsc::UnboundedSender<Ticketed>,
     pub(crate) under_way: Arc<Tickets>,
+    /// Places that no client takes.
+    own: Arc<Tickets>,
     pub(crate) locks: Arc<Tickets>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -103,6 +109,7 @@ impl Engine {
         let engine = Engine {
             requests: sender,
             under_way: Tickets::new("requests under way", REQUESTS_MAX),
+            own: Tickets::new("requests of the host itself", OWN_REQUESTS_MAX),
             locks: Tickets::new("locks in use", LOCKS_MAX),
             shared: Arc::new(shared),
         };
@@ -157,7 +164,7 @@ impl Engine {
     /// # Errors
     /// How the host ended instead.
     pub async fn leave(&self, limit: Duration) -> Result<(), HostError> {
-        self.ask(|reply| Request::Leave { limit, reply }).await
+        self.ask_in(&self.own, |reply| Request::Leave { limit, reply }).await
     }
 
     /// How the host's life ended, once it did.
@@ -172,8 +179,21 @@ impl Engine {
         self.shared.times.get().map_or(Duration::from_secs(2), |times| times.beat)
     }
 
+    /// Whether the engine's thread answers, however many requests are under way.
+    pub(crate) async fn answers(&self) -> bool {
+        self.ask_in(&self.own, Request::Status).await.is_ok()
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, HostError> {
-        let ticket = self.under_way.take()?;
+        self.ask_in(&self.under_way, request).await
+    }
+
+    async fn ask_in<T>(
+        &self,
+        tickets: &Arc<Tickets>,
+        request: impl FnOnce(Reply<T>) -> Request,
+    ) -> Result<T, HostError> {
+        let ticket = tickets.take()?;
         let (reply, answer) = oneshot::channel();
         let sent = self.requests.unbounded_send(Ticketed { request: request(reply), _ticket: ticket });
         if sent.is_err() {
@@ -214,5 +234,23 @@ impl HeldLock {
         if self.release.send(done).is_ok() {
             let _ = released.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[test]
+    fn a_host_may_leave_and_feed_its_watchdog_however_many_requests_are_under_way() {
+        let (engine, mut requests) = Engine::new();
+        let under_way: Vec<_> = (0..REQUESTS_MAX).map(|_| engine.under_way.take().unwrap()).collect();
+        assert!(matches!(engine.hosts().now_or_never(), Some(Err(HostError::TooMany { .. }))));
+        assert!(engine.leave(Duration::ZERO).now_or_never().is_none(), "it waits for its answer");
+        assert!(matches!(requests.try_recv().unwrap().request, Request::Leave { .. }));
+        assert!(engine.answers().now_or_never().is_none());
+        assert!(matches!(requests.try_recv().unwrap().request, Request::Status(_)));
+        drop(under_way);
     }
 }

@@ -220,7 +220,8 @@ impl Keeper {
     }
 
     fn datastore(&self) -> DatastoreStatus {
-        let superblock: &Superblock = &self.host.superblock().record;
+        let known = self.host.superblock();
+        let superblock: &Superblock = &known.record;
         let timing = self.host.timing();
         DatastoreStatus {
             id: self.names.format_id.to_string(),

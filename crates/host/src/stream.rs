@@ -81,27 +81,32 @@ pub(crate) fn granted(lock: HeldLock, grant: Grant, beat: Duration) -> Response 
     let news = News { lock, lost, grant, pause: beat / 4, told_until_ns: 0, stage: Stage::Granted };
     lines(unfold(news, |mut news| async move {
         let told = news.next().await;
-        Some((line(&told), news))
+        Some((told.as_ref().map_or(Bytes::from_static(b"\n"), line), news))
     }))
 }
 
 impl News {
-    async fn next(&mut self) -> LockLine {
+    /// The next line; `None`: an empty one.
+    async fn next(&mut self) -> Option<LockLine> {
         match self.stage {
             Stage::Granted => {
                 self.stage = Stage::Held;
                 self.told_until_ns = self.lost.until_ns();
-                LockLine {
+                Some(LockLine {
                     granted: Some(true),
                     token: self.lock.as_ref().map(HeldLock::token),
                     grant: self.grant.as_ref().map(Grant::id),
                     holds_until_ns: Some(self.told_until_ns),
                     lost: None,
-                }
+                })
             }
-            Stage::Held => self.change().await,
-            // Nothing more is to be said. The lock stays with its user until that closes the connection.
-            Stage::Lost => futures::future::pending().await,
+            Stage::Held => Some(self.change().await),
+            // Nothing more is to be said. The lock stays with its user until that closes the connection; whether it has
+            // is certain only when something is written: bytes after the request hide the end behind them.
+            Stage::Lost => {
+                tokio::time::sleep(self.pause).await;
+                None
+            }
         }
     }
 

@@ -1,11 +1,15 @@
 //! Runs seeds against each known mistake until one of them finds it: `cargo xtask planted-bugs`.
 //!
-//! Prints for each the seed that found it and the command that replays it; exits with 1 unless each is found.
+//! Prints for each the seed that found it and the command that replays it; exits with 1 unless each is found. With
+//! `survey SEEDS [BUG]` it runs all of so many seeds instead, and prints how many of them find each mistake, by which
+//! invariant: a mistake that few seeds find is one change of the weather away from being missed.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oarlock_engine::{PlantedBug, plant};
+use oarlock_sim::Theme;
 
 /// Seeds that a mistake may take to be found.
 const SEEDS_MAX: u64 = 2_000;
@@ -14,11 +18,21 @@ fn main() -> ExitCode {
     // A mistake may well end in a panic, which is a finding; its words are in the report.
     std::panic::set_hook(Box::new(|_| {}));
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("survey", seeds)) = wanted.first().map(String::as_str).zip(wanted.get(1))
+        && let Ok(seeds) = seeds.parse()
+    {
+        return for_each(&wanted[2..], |bug| survey(bug, seeds));
+    }
     if let [bug, seed] = wanted.as_slice()
         && let Ok(seed) = seed.parse()
     {
         return replay(bug, seed);
     }
+    for_each(&wanted, search)
+}
+
+/// Does this for each mistake that is wanted, all where none is named; on all processors.
+fn for_each(wanted: &[String], act: impl Fn(PlantedBug) -> bool + Sync) -> ExitCode {
     let bugs: Vec<PlantedBug> = PlantedBug::ALL
         .into_iter()
         .filter(|bug| wanted.is_empty() || wanted.contains(&format!("{bug:?}")))
@@ -30,7 +44,7 @@ fn main() -> ExitCode {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(bug) = bugs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if !search(*bug) {
+                    if !act(*bug) {
                         missed.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -38,6 +52,27 @@ fn main() -> ExitCode {
         }
     });
     if missed.into_inner() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs all of the first so many seeds, and tells how many find the mistake, and by what.
+fn survey(bug: PlantedBug, seeds: u64) -> bool {
+    let mut by: BTreeMap<(String, Theme), Vec<u64>> = BTreeMap::new();
+    for seed in 0..seeds {
+        plant(Some(bug));
+        let found = oarlock_sim::run_seed(seed, None, 0).found;
+        plant(None);
+        if let Some(found) = found {
+            by.entry((found.invariant, Theme::of(seed))).or_default().push(seed);
+        }
+    }
+    let count: usize = by.values().map(Vec::len).sum();
+    let mut text = format!("{bug:?}: {count} of {seeds} seeds\n");
+    for ((invariant, theme), seeds) in by {
+        let first = seeds.iter().take(6).map(u64::to_string).collect::<Vec<_>>().join(", ");
+        text += &format!("    {invariant:12} {theme:?}: {} ({first}...)\n", seeds.len());
+    }
+    print!("{text}");
+    count > 0
 }
 
 fn search(bug: PlantedBug) -> bool {

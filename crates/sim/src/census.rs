@@ -104,8 +104,8 @@ impl Census {
         })
     }
 
-    /// A user got a lock. Says what is wrong with that, if anything is: another user who believes to hold it, or a token
-    /// that did not grow.
+    /// A user got a lock. Says what is wrong with that, if anything is, and by which invariant: another user who believes
+    /// to hold it, a lapsed host that gave it out, or a token that did not grow.
     pub fn granted(&self, world: &Handle, grant: Grant) -> (u64, Option<String>) {
         let number = self.next_grant.get();
         self.next_grant.set(number + 1);
@@ -124,7 +124,10 @@ impl Census {
         let member = self.member(grant.life)?;
         let holds = member.frozen.get() || member.believes_in_its_lease();
         (!holds).then(|| {
-            format!("lock {} was given out by {}.{} after its lease", grant.lock, grant.life.0, grant.life.1)
+            format!(
+                "I7: lock {} was given out by {}.{} after its lease",
+                grant.lock, grant.life.0, grant.life.1
+            )
         })
     }
 
@@ -136,7 +139,7 @@ impl Census {
                 && self.member(other.life).is_some_and(|member| member.believes_in_its_lease())
         })?;
         Some(format!(
-            "lock {} was given to {}.{} ({:?}, token {}) while {}.{} holds it ({:?}, token {})",
+            "one owner: lock {} was given to {}.{} ({:?}, token {}) while {}.{} holds it ({:?}, token {})",
             grant.lock,
             grant.life.0,
             grant.life.1,
@@ -153,7 +156,10 @@ impl Census {
     fn stale_token(&self, grant: &Grant) -> Option<String> {
         let newest = self.tokens.borrow().get(&grant.lock).copied()?;
         (grant.want == Want::Exclusive && newest >= grant.token).then(|| {
-            format!("lock {} was given with token {}, after token {newest}", grant.lock, grant.token)
+            format!(
+                "one owner: lock {} was given with token {}, after token {newest}",
+                grant.lock, grant.token
+            )
         })
     }
 

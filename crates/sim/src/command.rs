@@ -340,7 +340,9 @@ impl State {
 
     /// Until when nothing passes between this host and the device: to be executed, or back.
     fn stalled_until(&self, host: HostIndex, to_be_executed: bool) -> Option<TrueTime> {
-        let mut until = self.path_stalled_until[host.place()].max(self.fabric_stalled_until);
+        let path = &self.paths[host.place()];
+        let held = if to_be_executed { path.commands_held(self.now) } else { path.replies_held(self.now) };
+        let mut until = held.unwrap_or(self.now).max(self.fabric_stalled_until);
         if to_be_executed {
             until = until.max(self.device_stalled_until);
         }

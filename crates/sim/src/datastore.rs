@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use oarlock_block::{BlockCount, BlockSize, ByteCount, Clock, CutOff, Device, Geometry, Lba, Random};
 use oarlock_engine::{CreateRequest, World as Parts, create};
-use oarlock_format::{FormatId, Label, Layout, Stamped, Superblock, Timing};
+use oarlock_format::{FormatId, Label, Layout, LockName, Stamped, Superblock, Timing, home};
 
 use crate::scenario::range;
 use crate::{Handle, HostLife, HostSetup, Image, Lane, TrueTime, World, WorldOptions};
@@ -19,8 +19,11 @@ pub struct Template {
     blocks: Vec<(Lba, Image)>,
 }
 
+/// Slots, beat, lease, hold: what tells one template from another.
+type TemplateKey = (u16, Duration, Duration, Duration);
+
 thread_local! {
-    static MADE: RefCell<BTreeMap<(u16, Duration, Duration), Rc<Template>>> = RefCell::default();
+    static MADE: RefCell<BTreeMap<TemplateKey, Rc<Template>>> = RefCell::default();
 }
 
 /// Hosts for which the small device is large enough.
@@ -52,11 +55,14 @@ impl Template {
         Template::of(1, Timing::DEFAULT).layout().lock_positions()
     }
 
-    /// Where the lock records stand on the small device.
+    /// Where the records stand on the small device that hosts of these locks work with: a lock's home and what stands
+    /// beside it, for each, and all slots with their mailboxes.
     #[must_use]
-    pub fn lock_range() -> (Lba, Lba) {
+    pub fn ranges_in_use(locks: &[LockName]) -> Vec<(Lba, Lba)> {
         let layout = Template::of(1, Timing::DEFAULT).layout();
-        range(layout.locks.start, layout.locks.blocks)
+        let home = |name| layout.lock(home(&Template::FORMAT_ID, name, layout.lock_positions()));
+        let homes = locks.iter().map(|name| range(home(name), layout.stride_blocks));
+        homes.chain([range(layout.slots.start, layout.slots.blocks)]).collect()
     }
 
     /// The layout.
@@ -68,13 +74,11 @@ impl Template {
     /// The template for so many hosts and this timing; made once on each thread.
     #[must_use]
     pub fn of(hosts: u16, timing: Timing) -> Rc<Template> {
-        let slots = Template::slots(hosts);
-        let known = MADE.with_borrow(|made| made.get(&(slots, timing.beat, timing.lease)).cloned());
+        let key: TemplateKey = (Template::slots(hosts), timing.beat, timing.lease, timing.hold);
+        let known = MADE.with_borrow(|made| made.get(&key).cloned());
         known.unwrap_or_else(|| {
             let template = Rc::new(Template::make(hosts, timing));
-            MADE.with_borrow_mut(|made| {
-                made.insert((slots, timing.beat, timing.lease), Rc::clone(&template))
-            });
+            MADE.with_borrow_mut(|made| made.insert(key, Rc::clone(&template)));
             template
         })
     }

@@ -133,7 +133,8 @@ impl Disk {
         let chosen = choices.choose(ChoiceKind::Fault(FaultKind::BitRot), count);
         let (lba, block) = self.blocks.range_mut(range.0.0..range.1.0).nth(chosen)?;
         let mut bytes = block.current.to_vec();
-        let flips = 1 + choices.below(8);
+        // Half of what rots is a single bit, which its bytes can prove.
+        let flips = if choices.below(2) == 0 { 1 } else { 2 + choices.below(7) };
         for _ in 0..flips {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             let offset = usize::try_from(choices.below(length)).unwrap_or(0);

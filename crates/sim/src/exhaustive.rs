@@ -145,7 +145,7 @@ async fn one_host(run: Rc<Run>, life: HostLife, number: u64, done: Rc<Cell<u32>>
         let grant = Grant { lock: 0, want: Want::Exclusive, life: key, token: guard.token() };
         let (grant, wrong) = run.census.granted(&run.world, grant);
         if let Some(wrong) = wrong {
-            run.violation("one owner", &wrong);
+            run.world.report_violation(wrong);
         }
         counted = count_once(&run, &life, &guard).await;
         clock.sleep_until(clock.now().plus(Duration::from_millis(2))).await;

@@ -61,13 +61,13 @@ fault_kinds! {
     Pause = "pause",
     /// Like a pause, but the machine's clock stands still too (R10).
     FrozenMachine = "frozen machine",
-    /// Each `gap` per host: neither its commands nor their replies pass for `length`.
+    /// Each `gap` per host: neither its commands nor their replies pass for `length`; see [`FaultPlan::replies_first`].
     PathStall = "path stall",
-    /// Each `gap`: the same for all hosts at once.
+    /// Each `gap`: the same for all hosts at once; see [`FaultPlan::ragged`].
     FabricStall = "fabric stall",
     /// Each `gap`: the device executes nothing for `length`.
     DeviceStall = "device stall",
-    /// Each `gap`: some bits of one block of the plan's `rot_range` flip.
+    /// Each `gap`: some bits of one block in one of the plan's `rot_ranges` flip.
     BitRot = "bit rot",
     /// Each `gap`: the whole device is as it was at most `length` ago. Costs a copy of the device's index beforehand.
     Rollback = "rollback",
@@ -252,12 +252,18 @@ pub struct FaultPlan {
     pub work_queue: Latency,
     /// What asking for a slot's lock takes.
     pub lock_latency: Span,
+    /// A path that stalls first holds back the replies alone for so long, lets them through in one burst, and stalls then:
+    /// a port whose credits run out before its link goes down.
+    pub replies_first: Span,
+    /// After a stall of the fabric each host's path comes back so much later than the fabric: the hosts notice at
+    /// different times that a controller has taken over from another.
+    pub ragged: Span,
     /// The largest drift of a host's clock, in parts per million; hosts draw theirs from both sides.
     pub drift_ppm_max: u32,
     /// Whether the device has a write cache that a power loss empties.
     pub volatile_cache: bool,
-    /// Where bits rot: first block, and the first beyond.
-    pub rot_range: (Lba, Lba),
+    /// Where bits rot, each range as likely as another: its first block, and the first beyond.
+    pub rot_ranges: Vec<(Lba, Lba)>,
     /// No fault begins at or after this, and none lasts beyond it, but for replies and commands that are lost already.
     pub stop_at: TrueTime,
 }
@@ -271,9 +277,11 @@ impl FaultPlan {
             latency: Latency::FAST,
             work_queue: Latency::ZERO,
             lock_latency: Span::exactly(Duration::ZERO),
+            replies_first: Span::exactly(Duration::ZERO),
+            ragged: Span::exactly(Duration::ZERO),
             drift_ppm_max: 0,
             volatile_cache: false,
-            rot_range: (Lba(0), Lba(u64::MAX)),
+            rot_ranges: vec![(Lba(0), Lba(u64::MAX))],
             stop_at: TrueTime::NEVER,
         }
     }
@@ -320,6 +328,8 @@ impl FaultPlan {
                 plan.volatile_cache |= *kind == FaultKind::PowerLoss;
             }
         }
+        plan.replies_first = Span::milliseconds(0, [0, 250, 2_000][usize::try_from(below(3)).unwrap_or(0)]);
+        plan.ragged = Span::milliseconds(0, [0, 500, 15_000][usize::try_from(below(3)).unwrap_or(0)]);
         plan
     }
 

@@ -9,6 +9,7 @@ use oarlock_block::ProcessIdentity;
 use crate::choices::{mix, scale};
 use crate::events::Event;
 use crate::observer::{Change, LifeChange, Notice};
+use crate::path::Path;
 use crate::slab::Key;
 use crate::state::State;
 use crate::{FaultKind, LocalClock, TrueTime};
@@ -144,7 +145,7 @@ impl State {
             unsent: Vec::new(),
             parked: Vec::new(),
         });
-        self.path_stalled_until.push(TrueTime::START);
+        self.paths.push(Path::CLEAR);
         if setup.mortal {
             for kind in [FaultKind::Crash, FaultKind::Pause, FaultKind::FrozenMachine, FaultKind::PathStall] {
                 self.schedule_fault(kind, Some(host));

@@ -9,7 +9,7 @@ use crate::datastore::Template;
 use crate::{Fault, FaultKind, FaultPlan, Latency, PerMillion, Span, TrueTime, WorldOptions};
 
 /// What a seed's run is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Theme {
     /// A few kinds of ordinary faults, drawn from the seed.
     Ordinary,
@@ -21,7 +21,7 @@ pub enum Theme {
     StaleReads,
     /// The device goes back in time once (R2).
     Rollback,
-    /// Bits of lock records rot.
+    /// Bits of locks, slots and mailboxes rot, and are repaired beside the live hosts (R39).
     Rot,
     /// Two hosts have one name (R30).
     Twins,
@@ -31,14 +31,18 @@ pub enum Theme {
     Sticky,
     /// Many restarts and clean leaves.
     Restless,
-    /// The shortest watch that the lease allows, clocks that drift by the most, slow reads and beats, stalled paths: the
-    /// arithmetic of R5 without any room.
+    /// The shortest watch that the lease allows, clocks that drift by the most, and paths whose replies are held back
+    /// before they stall, the last beat's among them: the arithmetic of R5 without any room.
     Tight,
+    /// The same timing, and commands that wait long in their host's queue before they are sent, a watch's first look
+    /// among them.
+    Queued,
 }
 
 impl Theme {
     /// The theme of a seed: nearly half of all seeds are ordinary.
-    fn of(seed: u64) -> Theme {
+    #[must_use]
+    pub fn of(seed: u64) -> Theme {
         match seed % 20 {
             10 => Theme::Stalls,
             11 => Theme::Frozen,
@@ -49,9 +53,16 @@ impl Theme {
             16 => Theme::Crowded,
             17 => Theme::Sticky,
             18 => Theme::Restless,
-            19 | 9 => Theme::Tight,
+            19 => Theme::Tight,
+            9 => Theme::Queued,
             _ => Theme::Ordinary,
         }
+    }
+
+    /// Whether the datastore has the shortest watch there may be, and every lock is fought for all the time.
+    #[must_use]
+    pub fn is_tight(self) -> bool {
+        matches!(self, Theme::Tight | Theme::Queued)
     }
 
     /// Whether what users write under a lock is checked: not where reads of it may be old, or all of it is.
@@ -82,6 +93,9 @@ pub struct Scenario {
     pub calm_for: Duration,
 }
 
+/// Locks of a seed, unless it is about many names.
+const LOCKS_MAX: u64 = 3;
+
 /// Hosts of a seed, where the caller asks for no number.
 const HOSTS: [u16; 8] = [2, 2, 3, 3, 3, 4, 4, 5];
 
@@ -93,21 +107,28 @@ impl Scenario {
         let mixed = crate::choices::mix(seed, &[0x5c]);
         let fast = mixed.is_multiple_of(2);
         let timing = match theme {
-            Theme::Tight => tight_timing(),
+            _ if theme.is_tight() => tight_timing(),
             _ if fast => fast_timing(),
             _ => Timing::DEFAULT,
         };
+        // A host whose own slot rotted gives up after the hold time, and its slot is repaired only then.
+        let timing = if theme == Theme::Rot { Timing { hold: timing.watch * 2, ..timing } } else { timing };
         let fast = timing.lease < Timing::DEFAULT.lease;
         let index = usize::try_from(mixed >> 8 & 7).unwrap_or(0);
         let locks = match theme {
             Theme::Crowded => crowded_names(20),
-            _ => (0..1 + (mixed >> 16) % 3).map(|number| lock_name(&format!("lock/{number}"))).collect(),
+            _ if theme.is_tight() => numbered_names(LOCKS_MAX),
+            _ => numbered_names(1 + (mixed >> 16) % LOCKS_MAX),
         };
         Scenario {
             seed,
             theme,
-            hosts: hosts.unwrap_or(if theme == Theme::Tight { 5 } else { HOSTS[index] }).max(1),
-            users_per_host: 1 + u16::try_from((mixed >> 24) % 2).unwrap_or(0),
+            hosts: hosts.unwrap_or(if theme.is_tight() { 8 } else { HOSTS[index] }).max(1),
+            users_per_host: if theme.is_tight() {
+                2
+            } else {
+                1 + u16::try_from((mixed >> 24) % 2).unwrap_or(0)
+            },
             locks,
             timing,
             faults_for: if fast { Duration::from_secs(40) } else { Duration::from_secs(120) },
@@ -143,16 +164,7 @@ impl Scenario {
             Theme::Ordinary | Theme::Twins | Theme::Crowded | Theme::Sticky => {
                 FaultPlan::draw(seed, FaultKind::ORDINARY)
             }
-            Theme::Stalls => {
-                let mut plan = FaultPlan::draw(seed, &[]);
-                // Hosts come out of a stall at different times.
-                plan.latency = staggered(self.timing.beat);
-                for kind in [FaultKind::DeviceStall, FaultKind::FabricStall] {
-                    let gap = Span::milliseconds(3_000, 30_000);
-                    plan.set(kind, Fault::NONE.every(gap).lasting(Span::milliseconds(10, 25_000)));
-                }
-                plan
-            }
+            Theme::Stalls => self.stalls(),
             Theme::Frozen => {
                 FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::FrozenMachine])
             }
@@ -165,25 +177,63 @@ impl Scenario {
                 plan.set(FaultKind::Rollback, fault.lasting(Span::milliseconds(3_000, 20_000)));
                 plan
             }
-            Theme::Rot => FaultPlan::draw(seed, &[FaultKind::Crash]).with_usual(&[FaultKind::BitRot]),
-            Theme::Tight => {
-                let mut plan = FaultPlan::draw(seed, &[]);
-                plan.latency = UNEVEN;
-                plan.work_queue = Latency::ZERO;
-                plan.drift_ppm_max = 10_000;
-                let gap = Span::milliseconds(1_000, 15_000);
-                plan.set(
-                    FaultKind::PathStall,
-                    Fault::NONE.every(gap).lasting(Span::milliseconds(500, 4_000)),
-                );
+            Theme::Rot => {
+                let kinds = if seed.is_multiple_of(3) { &[FaultKind::Crash] } else { FaultKind::ORDINARY };
+                let mut plan = FaultPlan::draw(seed, kinds);
+                let gap = Span { from: self.timing.lease, to: self.timing.lease * 8 };
+                plan.set(FaultKind::BitRot, Fault::NONE.every(gap));
                 plan
             }
-            Theme::Restless => FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::Crash]),
+            Theme::Tight => {
+                let mut plan = stalling_paths(seed);
+                plan.latency = if seed.is_multiple_of(3) { UNEVEN } else { QUICK };
+                plan.replies_first = Span::milliseconds(200, 245);
+                plan
+            }
+            Theme::Queued => {
+                let mut plan = stalling_paths(seed);
+                plan.work_queue = DEEP_QUEUE;
+                plan
+            }
+            Theme::Restless => {
+                let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::Crash]);
+                if !seed.is_multiple_of(3) {
+                    // The last steps of a leave take their time.
+                    plan.latency = staggered(self.timing.beat);
+                }
+                plan
+            }
         };
-        plan.rot_range = Template::lock_range();
+        plan.rot_ranges = Template::ranges_in_use(&self.locks);
         plan.stop_at = self.faults_end();
         plan
     }
+
+    /// Stalls of the fabric and the device that outlast a lease and a watch, or end just when the lease does.
+    fn stalls(&self) -> FaultPlan {
+        let (beat, lease) = (self.timing.beat, self.timing.lease);
+        let mut plan = FaultPlan::draw(self.seed, &[]);
+        plan.latency = staggered(beat);
+        // Hosts come out of a stall at different times, but the last one long before the first could have watched it.
+        plan.ragged = Span { from: Duration::from_millis(1), to: lease / 2 };
+        for kind in [FaultKind::DeviceStall, FaultKind::FabricStall] {
+            let gap = Span { from: lease / 2, to: lease * 4 };
+            plan.set(kind, Fault::NONE.every(gap).lasting(Span { from: beat / 4, to: lease * 5 / 2 }));
+        }
+        plan
+    }
+}
+
+/// Paths that stall for about a watch or longer, often, and clocks that are wrong by as much as they may be.
+fn stalling_paths(seed: u64) -> FaultPlan {
+    let mut plan = FaultPlan::draw(seed, &[]);
+    plan.latency = QUICK;
+    plan.work_queue = Latency::ZERO;
+    plan.drift_ppm_max = 10_000;
+    plan.ragged = Span::exactly(Duration::ZERO);
+    let stall = Fault::NONE.every(Span::milliseconds(1_000, 15_000)).lasting(Span::milliseconds(900, 4_000));
+    plan.set(FaultKind::PathStall, stall);
+    plan
 }
 
 /// A device that answers most commands at once, and some only after a good part of a beat.
@@ -197,6 +247,17 @@ fn staggered(beat: Duration) -> Latency {
         tail_per_million: PerMillion::NEVER,
     }
 }
+
+const QUICK: Latency = Latency::only(Span::milliseconds(1, 10));
+
+/// A host's queue in which some commands wait for nearly a short beat. Most do not: see [`UNEVEN`].
+const DEEP_QUEUE: Latency = Latency {
+    usual: Span::milliseconds(0, 5),
+    slow: Span::milliseconds(120, 235),
+    slow_per_million: PerMillion(100_000),
+    tail: Span::milliseconds(120, 235),
+    tail_per_million: PerMillion::NEVER,
+};
 
 /// Commands of which some take most of a short beat on their way, or on their way back. Most do not: a watch in which every
 /// other read is slow is never complete.
@@ -229,6 +290,10 @@ pub(crate) fn lock_name(text: &str) -> LockName {
         Ok(name) => name,
         Err(error) => panic!("a workload's lock has no proper name: {error}"),
     }
+}
+
+fn numbered_names(count: u64) -> Vec<LockName> {
+    (0..count).map(|number| lock_name(&format!("lock/{number}"))).collect()
 }
 
 /// So many names with one home, found by trying.

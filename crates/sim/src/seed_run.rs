@@ -11,6 +11,7 @@ use oarlock_format::SlotRecord;
 use crate::census::Census;
 use crate::datastore::Template;
 use crate::member::{Run, keep_alive};
+use crate::mender::mend_now_and_then;
 use crate::scenario::{Scenario, Theme};
 use crate::{Ended, FaultKind, HostSetup, World, checkers};
 
@@ -89,6 +90,10 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
         let host = world.add_host(HostSetup::MEMBER);
         overseer.spawn(keep_alive(Rc::clone(&run), host, number));
     }
+    if scenario.theme == Theme::Rot {
+        let machine = world.add_host(HostSetup::MEMBER);
+        overseer.spawn(mend_now_and_then(Rc::clone(&run), machine));
+    }
     let ended = world.run_until(scenario.end());
     let found = world.violation().map(|violation| found_of(scenario.seed, &violation.what));
     let found = found.or_else(|| afterwards(&run, ended));
@@ -109,10 +114,6 @@ fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
         |invariant: &str, message: String| Some(Found { seed, invariant: invariant.to_owned(), message });
     if ended != Ended::Limit {
         return found("liveness", format!("the run ended by itself: {ended:?}"));
-    }
-    if matches!(run.scenario.theme, Theme::Rot) {
-        // Records that rotted are refused until somebody repairs them: who needs them waits.
-        return None;
     }
     for number in 0..run.scenario.hosts {
         let host = crate::HostIndex(number + 1);

@@ -14,6 +14,7 @@ use crate::events::{Event, EventQueue};
 use crate::executor::{Inbox, Task};
 use crate::host::Host;
 use crate::observer::Notice;
+use crate::path::Path;
 use crate::slab::{Key, Slab};
 use crate::timer::Timer;
 use crate::trace::Trace;
@@ -39,7 +40,7 @@ pub(crate) struct State {
     pub(crate) commands: Slab<Command>,
     pub(crate) disk: Disk,
     pub(crate) slot_locks: BTreeMap<SlotIndex, (HostIndex, Life)>,
-    pub(crate) path_stalled_until: Vec<TrueTime>,
+    pub(crate) paths: Vec<Path>,
     pub(crate) fabric_stalled_until: TrueTime,
     pub(crate) device_stalled_until: TrueTime,
     pub(crate) pauses: u64,
@@ -68,7 +69,7 @@ impl State {
             commands: Slab::new(),
             disk: Disk::new(options.geometry, &plan),
             slot_locks: BTreeMap::new(),
-            path_stalled_until: Vec::new(),
+            paths: Vec::new(),
             fabric_stalled_until: TrueTime::START,
             device_stalled_until: TrueTime::START,
             pauses: 0,

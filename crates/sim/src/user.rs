@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Device, Lba, Random};
-use oarlock_engine::{Guard, Host, HostState, LockPolicy, Want};
+use oarlock_engine::{Guard, Host, HostState, LockError, LockPolicy, Want};
 
 use crate::census::Grant;
 use crate::member::Run;
+use crate::mender::mend;
 use crate::scenario::Theme;
 use crate::{HostLife, Lane, SimRandom};
 
@@ -54,6 +55,10 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         Ok(guard) => guard,
         Err(error) => {
             run.world.note(Some(user.life.host()), &format!("{name} not got: {error}"));
+            let rot = run.scenario.theme == Theme::Rot && matches!(error, LockError::Record(_));
+            if rot && user.random.below(2) == 0 {
+                mend(run, &user.life, Some(user.host.clone())).await;
+            }
             let over = matches!(user.host.status().state, HostState::Stopped(_) | HostState::Left);
             return if over { Next::Stop } else { Next::Again };
         }
@@ -65,7 +70,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
     let (number, wrong) = run.census.granted(&run.world, grant);
     run.world.note(Some(life.0), &format!("{name} granted, {want:?}, token {}", guard.token()));
     if let Some(wrong) = wrong.filter(|wrong| !policy.sticky || !wrong.contains("after token")) {
-        run.violation("one owner", &wrong);
+        run.world.report_violation(wrong);
         return Next::Stop;
     }
     let mut stuck = false;
@@ -73,7 +78,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         stuck = !count_under_lock(user, &guard, lock).await;
     }
     // Where the arithmetic of leases is tried, most stalls shall meet a host that holds a lock.
-    let (least, most) = if run.scenario.theme == Theme::Tight { (1_000, 3_000) } else { (0, 1_500) };
+    let (least, most) = if run.scenario.theme.is_tight() { (1_000, 3_000) } else { (0, 1_500) };
     clock.sleep_until(clock.now().plus(run.between(least, most))).await;
     if stuck {
         // A write without an answer may land at any time: whoever sent it must not give up the lock (R21). The

@@ -88,9 +88,9 @@ impl State {
             FaultKind::Pause => self.pause(host, Some(length), false),
             FaultKind::FrozenMachine => self.pause(host, Some(length), true),
             FaultKind::PathStall => {
-                let until = self.until(length);
-                let stalled = &mut self.path_stalled_until[host.place()];
-                *stalled = until.max(*stalled);
+                let first = self.until(self.choices.duration(self.plan.replies_first)).since(self.now);
+                let (now, until) = (self.now, self.until(length));
+                self.paths[host.place()].stall_replies_first(now, first, until);
             }
             _ => {}
         }
@@ -124,7 +124,7 @@ impl State {
         let length = self.length_of(kind);
         let happened = match kind {
             FaultKind::FabricStall => {
-                self.fabric_stalled_until = self.fabric_stalled_until.max(self.until(length));
+                self.stall_fabric(length);
                 true
             }
             FaultKind::DeviceStall => {
@@ -141,9 +141,24 @@ impl State {
         }
     }
 
+    /// Nothing passes for anybody; each path comes back when its host notices that the fabric has.
+    fn stall_fabric(&mut self, length: Duration) {
+        let until = self.until(length);
+        self.fabric_stalled_until = self.fabric_stalled_until.max(until);
+        if self.plan.ragged.to == Duration::ZERO {
+            return;
+        }
+        for place in 0..self.paths.len() {
+            let back = self.until(length + self.choices.duration(self.plan.ragged));
+            self.paths[place].stall(self.now, self.now, back);
+        }
+    }
+
     fn rot(&mut self) {
-        if let Some(lba) = self.disk.rot(self.plan.rot_range, &self.choices) {
-            let kind = FaultKind::BitRot;
+        let kind = FaultKind::BitRot;
+        let chosen = self.choices.choose(ChoiceKind::Fault(kind), self.plan.rot_ranges.len());
+        let Some(range) = self.plan.rot_ranges.get(chosen).copied() else { return };
+        if let Some(lba) = self.disk.rot(range, &self.choices) {
             self.statistics.faults[kind.index()] += 1;
             let event = FaultEvent { at: self.now, kind, host: None, command: None, lba: Some(lba) };
             self.record(Notice::Fault(event));

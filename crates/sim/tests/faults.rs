@@ -151,3 +151,34 @@ fn a_stall_holds_the_commands_of_one_host_or_of_all_for_its_length() {
     assert_eq!(during(&stalled), 0);
     assert!(during(&other) > 450);
 }
+
+/// When a read that each of two hosts sends during a stall of the fabric is answered.
+fn answers_after_a_fabric_stall(ragged: Span) -> Vec<TrueTime> {
+    let mut faults = FaultPlan::calm();
+    let stall = Fault::NONE.every(Span::milliseconds(1_000, 1_000)).times(1);
+    faults.set(FaultKind::FabricStall, stall.lasting(Span::milliseconds(5_000, 5_000)));
+    faults.ragged = ragged;
+    let world = World::seeded(WorldOptions::calm(1).with_faults(faults));
+    let answers = Rc::new(RefCell::new(Vec::new()));
+    for _ in 0..2 {
+        let life = world.start_life(world.add_host(HostSetup::MEMBER));
+        let (device, clock, handle) = (life.device(Lane::Work), life.clock(), world.handle());
+        let answers = Rc::clone(&answers);
+        life.spawn(async move {
+            clock.sleep_until(clock.now().plus(Duration::from_secs(2))).await;
+            let _ = device.read(COUNTER, &mut [0; 512]).await;
+            answers.borrow_mut().push(handle.now());
+        });
+    }
+    world.run_until(second(60));
+    answers.take()
+}
+
+#[test]
+fn after_a_ragged_stall_of_the_fabric_each_path_comes_back_at_its_own_time() {
+    let together = answers_after_a_fabric_stall(Span::exactly(Duration::ZERO));
+    assert!(together.iter().all(|at| (second(6)..second(7)).contains(at)), "{together:?}");
+    let ragged = answers_after_a_fabric_stall(Span::milliseconds(2_000, 20_000));
+    assert!(ragged.iter().all(|at| (second(8)..second(27)).contains(at)), "{ragged:?}");
+    assert_ne!(ragged[0], ragged[1]);
+}

@@ -5,5 +5,5 @@ mod site;
 mod swap;
 
 pub use measure::{Figures, Operation, measure};
-pub use site::{Joined, Place, metered, name as bench_name};
+pub use site::{Joined, Place, metered, name as bench_name, own_blocks};
 pub use swap::{Images, Swap};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use console::Style;
 
 use crate::report;
-use crate::terminal::colours_wanted;
+use crate::terminal::{colours_wanted, wrap};
 
 /// Columns where the terminal does not tell, or there is none.
 const WIDTH_DEFAULT: usize = 80;
@@ -74,9 +74,7 @@ impl Teller {
 
     /// Nothing is broken at its hyphens: names of causes and faults have some.
     fn wrapped(&self, text: &str, indent: &str) -> String {
-        let options = textwrap::Options::new(self.width).initial_indent(indent).subsequent_indent(indent);
-        let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
-        textwrap::fill(text, options.break_words(false))
+        wrap(text, self.width, indent, indent)
     }
 
     fn styled(&self, style: Style, text: &str) -> String {

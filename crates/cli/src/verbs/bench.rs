@@ -10,7 +10,9 @@ use oarlock_engine::{Host, Want};
 use oarlock_format::LockName;
 use oarlock_host::HostError;
 
-use crate::bench::{Figures, Images, Joined, Operation, Place, Swap, bench_name, measure, metered};
+use crate::bench::{
+    Figures, Images, Joined, Operation, Place, Swap, bench_name, measure, metered, own_blocks,
+};
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::ground::{self, Ground};
@@ -50,7 +52,7 @@ struct Run {
     /// Operations in flight at once, each on a block or lock of its own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     depth: u64,
-    /// Print JSON: `{operations_per_second,p50_us,p99_us,max_us,ios_per_operation}`
+    /// Print JSON: `{operations_per_second, p50_us, p99_us, max_us, ios_per_operation}`
     #[arg(long)]
     json: bool,
 }
@@ -85,15 +87,15 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
 
 fn in_own_file(ground: &mut Ground, stop: &mut Stop, what: &What, run: &Run) -> Result<Figures, Failure> {
     report::say(&format!(
-        "{}: made for this bench and removed after it; blocks 0 to {} are written",
+        "{}: made for this bench and removed after it; {} blocks of it are written",
         run.device.display(),
-        run.depth - 1
+        run.depth
     ));
     let format_id = oarlock_format::FormatId(ground.world.random.nonce());
     let (device, images) = lane(ground, what, format_id)?;
     let bench = Bench { clock: Rc::clone(&ground.world.clock), device, length: run.length };
     let random = Rc::clone(&ground.world.random);
-    let blocks: Vec<Lba> = (0..run.depth).map(Lba).collect();
+    let blocks = own_blocks(run.depth, bench.device.geometry().block_size);
     ground::run(&mut ground.executor, stop, async { bench.swaps(&random, &blocks, &images).await })
 }
 
@@ -120,7 +122,7 @@ fn measure_joined(
     if matches!(what, What::Lock(_)) {
         let names: Vec<LockName> = (0..run.depth).map(lock_name).collect::<Result<_, _>>()?;
         report::say(&format!(
-            "joined as {}; takes and releases {} locks named {}...",
+            "joined as {}; locks that it takes and releases: {}, the first is {}",
             joined.host.status().name,
             run.depth,
             names[0]

@@ -78,7 +78,7 @@ fn page(entry: &Entry, look: Look) -> String {
     }
     text.push_str(&format!("\n{}\n", look.bold("What helps, the best first")));
     for (number, remedy) in entry.remedy.iter().enumerate() {
-        text.push_str(&look.wrapped(&format!("{}. {}", number + 1, remedy.text), INDENT));
+        text.push_str(&look.item(&format!("{}. ", number + 1), remedy.text, INDENT));
         text.push('\n');
         text.push_str(&look.dim(&look.wrapped(&remedy.source.to_string(), "       ")));
         text.push('\n');

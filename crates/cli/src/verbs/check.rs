@@ -6,6 +6,7 @@ use clap::Args;
 use oarlock_device::OpenOptions;
 use oarlock_engine::check::{CheckError, CheckOptions, CheckReport, Finding, Repaired, Severity, check};
 use oarlock_engine::{OpenError, ReadFault};
+use oarlock_format::{DecodeError, NoSuperblock};
 use serde::Serialize;
 
 use crate::cures::cure;
@@ -30,7 +31,7 @@ pub struct Arguments {
     /// Put right what can be put right
     #[arg(long)]
     repair: bool,
-    /// Print JSON: `{clean,findings:[{code,severity,where,message,repaired,refused}]}`
+    /// Print JSON: `{clean, findings:[{code, severity, where, message, repaired, refused}]}`
     #[arg(long)]
     json: bool,
 }
@@ -69,6 +70,13 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let mut stop = Stop::catch()?;
     let options = OpenOptions { read_only: !arguments.repair, ..OpenOptions::default() };
     let mut ground = Ground::open(path, options)?;
+    if ground.world.device.geometry().blocks.0 == 0 {
+        // Not one block: nothing was ever made there, so nothing is damaged.
+        return Err(Failure::from(OpenError::NoSuperblock(NoSuperblock::NotOurs {
+            first: DecodeError::Blank,
+        }))
+        .on(path));
+    }
     let bar = progress_bar("checking");
     let progress = |done, total| {
         bar.set_length(total);

@@ -15,7 +15,7 @@ use crate::{demo, report};
     every step holds."
 )]
 pub struct Arguments {
-    /// Print JSON: `{ok,seconds,steps:[{name,ok,ms,detail}],answers:[the events' fields and host],events:[the same]}`
+    /// Print JSON: `{ok, seconds, steps:[{name, ok, ms, detail}], answers:[the events' fields and host], events:[the same]}`
     #[arg(long)]
     json: bool,
 }

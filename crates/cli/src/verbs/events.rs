@@ -17,7 +17,7 @@ pub struct Arguments {
     /// Go on with each further event as it happens
     #[arg(long)]
     follow: bool,
-    /// Print JSON, one event per line: `{time,kind,cause,layer,lba,record,path,expected_age_us,queue_us,device_us,expected_generation,found_generation,by:{host,incarnation,attempt},action}`
+    /// Print JSON, one event per line: `{time, kind, cause, layer, lba, record, path, expected_age_us, queue_us, device_us, expected_generation, found_generation, by:{host, incarnation, attempt}, action}`
     #[arg(long)]
     json: bool,
 }

@@ -1,5 +1,6 @@
 //! `oarlock format`: makes a datastore of a plain file or block device.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,11 +10,10 @@ use futures::future::{Either, select};
 use oarlock_block::{BlockSize, ByteCount};
 use oarlock_device::what_is_on;
 use oarlock_format::{Label, NameError};
-use oarlock_host::{FormatOptions, Formatted, HostError};
+use oarlock_host::{FormatOptions, Formatted, HostError, MadeFile};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::own_file::OwnFile;
 use crate::stop::Stop;
 use crate::terminal::progress_bar;
 use crate::{report, values};
@@ -57,7 +57,7 @@ pub struct Arguments {
     /// Overwrite what is recognised on the device; never a datastore in which a host lives
     #[arg(long)]
     force: bool,
-    /// Print JSON: `{id,name,device,block_size,cluster_size,clusters,slots,fencing}`
+    /// Print JSON: `{id, name, device, block_size, cluster_size, clusters, slots, fencing}`
     #[arg(long)]
     json: bool,
 }
@@ -74,18 +74,17 @@ fn label(text: &str) -> Result<Label, NameError> {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let path = arguments.device.clone();
     let mut stop = Stop::catch()?;
-    let made = OwnFile::if_absent(&path);
-    if made.is_none() {
-        refuse_what_is_there(&path, arguments.force)?;
-    } else if arguments.size.is_none() {
+    let absent = std::fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if absent && arguments.size.is_none() {
         return Err(Failure::new(Code::SizeMissing, format!("{}: nothing is there", path.display())));
     }
-    let json = arguments.json;
-    let formatted =
-        until_a_signal(&mut stop, path.clone(), options(arguments)).map_err(|failure| failure.on(&path))?;
-    if let Some(made) = made {
-        made.keep();
+    let made = arguments.size.and_then(|size| MadeFile::make(&path, size.0));
+    if made.is_none() {
+        refuse_what_is_there(&path, arguments.force)?;
     }
+    let json = arguments.json;
+    let formatted = until_a_signal(&mut stop, path.clone(), options(arguments), made)
+        .map_err(|failure| failure.on(&path))?;
     if json {
         report::print_json(&formatted)?
     } else {
@@ -125,7 +124,12 @@ fn refuse_what_is_there(path: &Path, force: bool) -> Result<(), Failure> {
 }
 
 /// Formats on a thread of its own, so that a signal is heard meanwhile. The thread ends with the program.
-fn until_a_signal(stop: &mut Stop, path: PathBuf, options: FormatOptions) -> Result<Formatted, Failure> {
+fn until_a_signal(
+    stop: &mut Stop,
+    path: PathBuf,
+    options: FormatOptions,
+    made: Option<MadeFile>,
+) -> Result<Formatted, Failure> {
     let bar = progress_bar("formatting");
     let shown = bar.clone();
     let (sender, done) = oneshot::channel();
@@ -142,7 +146,12 @@ fn until_a_signal(stop: &mut Stop, path: PathBuf, options: FormatOptions) -> Res
     let outcome = futures::executor::block_on(select(done, stop.signal()));
     bar.finish_and_clear();
     match outcome {
-        Either::Left((Ok(formatted), _)) => Ok(formatted?),
+        Either::Left((Ok(outcome), _)) => {
+            if let Some(made) = made {
+                made.settle(&outcome);
+            }
+            Ok(outcome?)
+        }
         Either::Left((Err(oneshot::Canceled), _)) => {
             Err(Failure::new(Code::System, "the format's thread died"))
         }

@@ -4,16 +4,19 @@
 //!   lock run --starts--> guard exec: asks to be killed with its parent, then becomes the command   (own process group)
 //!            --starts--> guard watch: waits for the end of a pipe that `lock run` holds, then kills the group
 //! ```
-//! The first covers the command itself without a gap, the second everything that the command started.
+//! The first covers the command itself without a gap, the second everything that the command started. The second also holds
+//! the connection to the host, so that the lock goes to nobody before it is done.
 
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{
+    Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal, test_kill_process_group,
+};
 
 use crate::catalogue::{Code, EXIT_NOT_FOUND};
 use crate::failure::Failure;
@@ -23,6 +26,9 @@ pub const DONE: u8 = b'.';
 
 /// From SIGTERM to SIGKILL, where the lock is still held in between.
 pub const GRACE: Duration = Duration::from_secs(1);
+
+/// Between two looks whether a killed group is gone.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// As shells have it: the command is there and may not be executed.
 const EXIT_NOT_EXECUTABLE: u8 = 126;
@@ -97,7 +103,12 @@ fn watch(group: i32) {
     if last != Some(DONE)
         && let Some(group) = Pid::from_raw(group)
     {
-        // The lock is gone with the process that held it: there is no time to give.
+        // The process that held the lock is gone: there is no time to give. The host keeps the lock for as long as this one
+        // has the connection, its standard output, which is until the group is seen to be gone.
         let _ = kill_process_group(group, Signal::KILL);
+        let until = Instant::now() + GRACE;
+        while test_kill_process_group(group).is_ok() && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
     }
 }

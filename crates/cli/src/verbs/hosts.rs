@@ -15,7 +15,7 @@ use crate::terminal::{Look, table};
 pub struct Arguments {
     #[command(flatten)]
     choice: HostChoice,
-    /// Print JSON: `[{name,slot,incarnation,state,last_beat_ms_ago}]`
+    /// Print JSON: `[{name, slot, incarnation, state, last_beat_ms_ago}]`
     #[arg(long)]
     json: bool,
 }

@@ -27,7 +27,7 @@ pub struct Arguments {
     /// `superblock` (the default), `slot N`, `mailbox N`, `lock NAME`, or the number of a block
     #[arg(num_args = 0..=2, value_name = "RECORD")]
     record: Vec<String>,
-    /// Print JSON: `{lba,standing,verdict,fields:[{offset,length,name,value}]}`
+    /// Print JSON: `{lba, standing, verdict, fields:[{offset, length, name, value}]}`
     #[arg(long)]
     json: bool,
 }

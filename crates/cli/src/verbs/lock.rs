@@ -69,7 +69,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let guard = api.lock(run.name.as_str(), mode, run.wait)?;
     let environment =
         [("OARLOCK_LOCK", run.name.as_str().to_owned()), ("OARLOCK_LOCK_TOKEN", guard.token().to_string())];
-    let guarded = Guarded::start(&run.command, &environment)?;
+    let guarded = Guarded::start(&run.command, &environment, &guard)?;
     let exit = guarded.until_its_end(&api, &guard, lease)?;
     guard.release();
     Ok(exit)

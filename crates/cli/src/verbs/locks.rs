@@ -14,7 +14,7 @@ use crate::terminal::{Look, table};
 pub struct Arguments {
     #[command(flatten)]
     choice: HostChoice,
-    /// Print JSON: `[{name,kind,mode,owners:[{host,state}],waiters:[host],since}]`
+    /// Print JSON: `[{name, kind, mode, owners:[{host, state}], waiters:[host], since}]`
     #[arg(long)]
     json: bool,
 }

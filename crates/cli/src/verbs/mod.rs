@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod events;
 pub mod evict;
 pub mod format;
+pub mod grow;
 pub mod guard;
 pub mod hosts;
 pub mod inspect;

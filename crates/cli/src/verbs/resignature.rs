@@ -25,7 +25,7 @@ pub struct Arguments {
     /// The copy: a plain file or block device
     #[arg(value_parser = values::device)]
     device: PathBuf,
-    /// Print JSON: `{device,changed,was,identity}`
+    /// Print JSON: `{device, changed, was, identity}`
     #[arg(long)]
     json: bool,
 }
@@ -89,9 +89,7 @@ impl From<ResignatureError> for Failure {
             ResignatureError::Record(error) => error.into(),
             ResignatureError::Living { .. }
             | ResignatureError::Unrepaired { .. }
-            | ResignatureError::Raced { .. }
-            | ResignatureError::NoAnswer { .. }
-            | ResignatureError::Device { .. } => Failure::new(Code::NotResignable, error.to_string()),
+            | ResignatureError::Signing(_) => Failure::new(Code::NotResignable, error.to_string()),
         }
     }
 }
@@ -100,6 +98,7 @@ impl From<ResignatureError> for Failure {
 mod tests {
     use super::*;
     use oarlock_block::{CommandKind, Device, FaultSpec, Faulty, Metered, Surroundings};
+    use oarlock_engine::SigningError;
     use oarlock_host::FormatOptions;
     use std::path::Path;
     use std::rc::Rc;
@@ -158,7 +157,10 @@ mod tests {
     #[test]
     fn a_device_that_never_answers_clearly_is_given_up() {
         let (resigned, _) = resign("false-although-equal:lba=0");
-        assert!(matches!(resigned, Err(ResignatureError::NoAnswer { .. })), "{resigned:?}");
+        assert!(
+            matches!(resigned, Err(ResignatureError::Signing(SigningError::NoAnswer { .. }))),
+            "{resigned:?}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use oarlock_sim::{SeedReport, TRACE_ENTRIES, run_seed};
@@ -33,7 +34,8 @@ pub struct Arguments {
     /// Print the last things that happened in each run to standard error
     #[arg(long)]
     trace: bool,
-    /// Print JSON: `{seeds,host_seconds,operations,faults,violations:[{seed,invariant,message,replay}]}`
+    /// Print JSON: `{seeds, host_seconds, operations, faults, seconds, host_seconds_per_second, violations:[{seed, invariant,
+    /// message, replay}]}`
     #[arg(long)]
     json: bool,
 }
@@ -51,6 +53,10 @@ struct Summary {
     host_seconds: u64,
     operations: u64,
     faults: u64,
+    /// How long it took.
+    seconds: f64,
+    /// Simulated seconds of all hosts together in each of these.
+    host_seconds_per_second: u64,
     violations: Vec<Violation>,
 }
 
@@ -67,6 +73,7 @@ struct Violation {
 /// # Errors
 /// Where a thread cannot be had, or standard output cannot be written.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let began = Instant::now();
     let bar = progress_bar("simulating");
     bar.set_length(arguments.seeds.end - arguments.seeds.start);
     let mut reports = Vec::new();
@@ -91,7 +98,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     for report in reports.iter().filter(|_| arguments.trace) {
         report::say(&report.trace);
     }
-    let summary = Summary::of(&reports, arguments.hosts);
+    let summary = Summary::of(&reports, arguments.hosts, began.elapsed());
     if arguments.json {
         report::print_json(&summary)?
     } else {
@@ -117,7 +124,8 @@ fn work(arguments: &Arguments, next: &AtomicU64, results: &Sender<SeedReport>) {
 }
 
 impl Summary {
-    fn of(reports: &[SeedReport], hosts: Option<u16>) -> Summary {
+    fn of(reports: &[SeedReport], hosts: Option<u16>, took: Duration) -> Summary {
+        let host_time: Duration = reports.iter().map(|report| report.host_time).sum();
         let violation = |report: &SeedReport| {
             let found = report.found.as_ref()?;
             Some(Violation {
@@ -129,21 +137,26 @@ impl Summary {
         };
         Summary {
             seeds: reports.len() as u64,
-            host_seconds: reports.iter().map(|report| report.host_time.as_secs()).sum(),
+            host_seconds: host_time.as_secs(),
             operations: reports.iter().map(|report| report.commands).sum(),
             faults: reports.iter().map(|report| report.faults).sum(),
+            seconds: (took.as_secs_f64() * 10.0).round() / 10.0,
+            host_seconds_per_second: rate(host_time, took),
             violations: reports.iter().filter_map(violation).collect(),
         }
     }
 
     fn text(&self) -> String {
         let mut text = format!(
-            "{} seeds, {} host-seconds, {} commands, {} faults, {} violations\n",
+            "{} seeds, {} host-seconds, {} commands, {} faults, {} violations\n\
+             {:.1} s, {} host-seconds in each\n",
             self.seeds,
             self.host_seconds,
             self.operations,
             self.faults,
-            self.violations.len()
+            self.violations.len(),
+            self.seconds,
+            self.host_seconds_per_second
         );
         for violation in &self.violations {
             text += &format!(
@@ -153,6 +166,12 @@ impl Summary {
         }
         text
     }
+}
+
+/// Simulated seconds in each real one.
+fn rate(simulated: Duration, took: Duration) -> u64 {
+    let rate = simulated.as_millis() / took.as_millis().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
 /// The one command that runs the seed again.
@@ -171,6 +190,12 @@ mod tests {
         for text in ["", "3", "5..5", "6..5", "..5", "3..", "a..b", "-1..2", "0..18446744073709551616"] {
             assert!(seeds(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_rate_is_simulated_time_by_real_time_even_where_none_passed() {
+        assert_eq!(rate(Duration::from_secs(3_000), Duration::from_millis(1_500)), 2_000);
+        assert_eq!(rate(Duration::from_secs(1), Duration::ZERO), 1_000);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `oarlock status`: the datastore, and the host that answers.
 
 use clap::Args;
+use indicatif::BinaryBytes;
 use oarlock::Purpose;
 use oarlock::api::Status;
 
@@ -14,7 +15,7 @@ use crate::terminal::Look;
 pub struct Arguments {
     #[command(flatten)]
     choice: HostChoice,
-    /// Print JSON: `{datastore:{id,name,size,free,fencing}, host:{name,slot,incarnation,state,lease_ms_left}, hosts, disks}`
+    /// Print JSON: `{datastore:{id, name, size, free, fencing}, host:{name, slot, incarnation, state, lease_ms_left}, hosts, disks}`
     #[arg(long)]
     json: bool,
 }
@@ -33,17 +34,29 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// Milliseconds as `format` takes them: whole seconds where they are.
+fn time(milliseconds: u64) -> String {
+    if milliseconds.is_multiple_of(1000) {
+        format!("{}s", milliseconds / 1000)
+    } else {
+        format!("{milliseconds}ms")
+    }
+}
+
 fn text(status: &Status, look: Look) -> String {
     let (store, host) = (&status.datastore, &status.host);
     let mut lines = vec![
         ("datastore", format!("{} ({}) on {}", store.name, store.id, store.device)),
-        ("size", format!("{} bytes, {} free", store.size, store.free)),
+        ("size", format!("{}, {} free", BinaryBytes(store.size), BinaryBytes(store.free))),
         ("fencing", store.fencing.clone()),
         (
             "times",
             format!(
-                "beat {} ms, lease {} ms, watch {} ms, hold {} ms",
-                store.beat_ms, store.lease_ms, store.watch_ms, store.hold_ms
+                "beat {}, lease {}, watch {}, hold {}",
+                time(store.beat_ms),
+                time(store.lease_ms),
+                time(store.watch_ms),
+                time(store.hold_ms)
             ),
         ),
         (

@@ -26,6 +26,9 @@ pub struct Arguments {
     /// The socket of its API, where it is not RUNTIME/oarlock/LABEL/NAME.sock
     #[arg(long, value_name = "PATH")]
     api: Option<PathBuf>,
+    /// Only look: join, beat and tell what is there, but take no locks and evict nobody
+    #[arg(long)]
+    read_only: bool,
     /// Join although a pause of this virtual machine could not be told from its death
     #[arg(long)]
     unsafe_clock: bool,
@@ -49,6 +52,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let device = arguments.device;
     let mut engine = EngineOptions::new(&device, arguments.host.as_str())?;
     engine.unsafe_clock = arguments.unsafe_clock;
+    engine.read_only = arguments.read_only;
     for fault in &arguments.fault {
         engine.arm(fault)?;
     }

@@ -91,7 +91,7 @@ impl<'a> Case<'a> {
             Ok(host) => {
                 let name = host.status().name.as_str().to_owned();
                 let work = async {
-                    let result = self.repair_all(Right::Host(&host), !ground).await;
+                    let result = self.repair_all(Right::Joined(&host), !ground).await;
                     host.leave(self.store.now().plus(self.store.timing.lease)).await;
                     result
                 };
@@ -115,6 +115,7 @@ impl<'a> Case<'a> {
     }
 
     async fn repair_all(&mut self, right: Right<'_>, ground: bool) -> Result<(), CheckError> {
+        self.remember_generation(right).await;
         if ground {
             self.repair_ground(right).await?;
         }
@@ -143,6 +144,16 @@ impl<'a> Case<'a> {
         self.flush(right).await;
         self.ask(right, asked).await;
         Ok(())
+    }
+
+    /// The repairing host's own slot goes to the generation of what it repairs. Else the repaired block alone would know
+    /// of it, and should that rot once more, the next repair would go back behind it.
+    async fn remember_generation(&self, right: Right<'_>) {
+        if let (Right::Host(host) | Right::Joined(host), Some(generation)) =
+            (right, self.evidence.repaired(Generation(0)))
+        {
+            host.raise_generation(generation).await;
+        }
     }
 
     /// What stands below everything else: the superblock, and the slots.

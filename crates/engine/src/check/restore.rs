@@ -1,11 +1,18 @@
 //! What replaces a damaged record: its content as far as the bytes prove it, but never a lock, and never a life (R39).
 
 use oarlock_format::{
-    Epoch, Incarnation, LockMode, LockRecord, MailboxRecord, SlotRecord, SlotSet, SlotState,
+    Epoch, Generation, Incarnation, LockMode, LockRecord, MailboxRecord, SlotRecord, SlotSet, SlotState,
 };
 
 /// What a repair adds to an incarnation or an epoch that it can only guess from what other records saw.
 const GUESS_STEP: u64 = 1 << 32;
+
+/// The highest epoch or incarnation that a record can have been in which is replaced by an image of this generation: each
+/// came with an image of its own, so it never ran ahead of the generation. Other records may know nothing of it: where an
+/// earlier repair had to guess, that guess stood in this block alone.
+pub(crate) fn spent_before(generation: Generation) -> u64 {
+    generation.0.saturating_sub(GUESS_STEP)
+}
 /// All sixteen positions of a window: a mask may say too much, never too little.
 const ALL_CHILDREN: u16 = u16::MAX;
 
@@ -18,7 +25,7 @@ pub(crate) struct LockFacts {
     pub(crate) is_home: bool,
     /// Which of these were found standing.
     pub(crate) children: u16,
-    /// The newest epoch that any lock was seen in.
+    /// The newest epoch that any lock was seen in, or that this one can have been in.
     pub(crate) epoch: Epoch,
     pub(crate) wall_ms: u64,
 }
@@ -47,9 +54,15 @@ pub(crate) fn lock(proved: Option<&LockRecord>, facts: &LockFacts) -> LockRecord
 }
 
 /// The record that replaces a damaged slot in which nobody lives. `seen` is the newest life that any other record names
-/// there.
-pub(crate) fn slot(proved: Option<&SlotRecord>, seen: Incarnation, wall_ms: u64) -> SlotRecord {
-    let guess = Incarnation(seen.0.saturating_add(GUESS_STEP).min(Incarnation::LARGEST.0));
+/// there, `generation` that of the new image.
+pub(crate) fn slot(
+    proved: Option<&SlotRecord>,
+    seen: Incarnation,
+    generation: Generation,
+    wall_ms: u64,
+) -> SlotRecord {
+    let newest = seen.0.max(spent_before(generation));
+    let guess = Incarnation(newest.saturating_add(GUESS_STEP).min(Incarnation::LARGEST.0));
     SlotRecord {
         state: SlotState::Free,
         name: proved.and_then(|record| record.name.clone()),
@@ -112,12 +125,16 @@ mod tests {
     fn a_slot_comes_back_free_in_a_life_above_any_seen() {
         let proved =
             SlotRecord { state: SlotState::Live, incarnation: Incarnation(5), ..SlotRecord::never_used() };
-        let restored = slot(Some(&proved), Incarnation(5), 1);
+        let low = Generation(9 + GUESS_STEP);
+        let restored = slot(Some(&proved), Incarnation(5), low, 1);
         assert_eq!(
             (restored.state, restored.incarnation, restored.unclean),
             (SlotState::Free, Incarnation(5), true)
         );
-        assert!(slot(Some(&proved), Incarnation(6), 1).incarnation > Incarnation(6));
-        assert!(slot(None, Incarnation(6), 1).incarnation > Incarnation(6));
+        assert!(slot(Some(&proved), Incarnation(6), low, 1).incarnation > Incarnation(6));
+        assert!(slot(None, Incarnation(6), low, 1).incarnation > Incarnation(6));
+        let high = Generation(9 + 7 * GUESS_STEP);
+        let again = slot(None, Incarnation(6), high, 1).incarnation;
+        assert!(again.0 >= high.0, "an earlier guess, which the bytes do not show any more, is not undercut");
     }
 }

@@ -10,8 +10,10 @@ use crate::store::Store;
 /// By what right a repair writes.
 #[derive(Clone, Copy)]
 pub(crate) enum Right<'a> {
-    /// A host: it stops writing when its lease ends, and others can fence it.
+    /// A host: it stops writing when its lease ends, and others can fence it. It may hold what it repairs.
     Host(&'a Host),
+    /// A host that joined for this repair, after the damage: it holds nothing.
+    Joined(&'a Host),
     /// A tool without a slot. It sends only swaps that do no harm however late they land (docs/decisions/0031).
     Tool,
 }
@@ -19,7 +21,7 @@ pub(crate) enum Right<'a> {
 impl Right<'_> {
     pub(crate) fn writer(self) -> Writer {
         match self {
-            Right::Host(host) => Writer::Host(host.status().owner),
+            Right::Host(host) | Right::Joined(host) => Writer::Host(host.status().owner),
             Right::Tool => Writer::Tool,
         }
     }
@@ -27,7 +29,7 @@ impl Right<'_> {
     /// Why nothing may be sent now, if so.
     pub(crate) fn refusal(self, store: &Store) -> Option<String> {
         match self {
-            Right::Host(host) => {
+            Right::Host(host) | Right::Joined(host) => {
                 let status = host.status();
                 let acts = status.state == HostState::Live && store.now() < host.lease_end();
                 (!acts).then(|| format!("the repairing host {} is {}", status.name, status.state.name()))

@@ -19,9 +19,8 @@ const ASKS_MAX: u32 = 16;
 pub(crate) async fn call(store: &Store, right: Right<'_>) -> SlotSet {
     let mut present = SlotSet::EMPTY;
     for slot in (0..store.layout.slot_count()).map(SlotIndex) {
-        // The repair's own host came after the damage.
-        let own = right.writer().owner().is_some_and(|owner| owner.slot == slot);
-        if !own && !is_free(store, right, slot).await {
+        let joined = matches!(right, Right::Joined(host) if host.status().owner.slot == slot);
+        if !joined && !is_free(store, right, slot).await {
             present.insert(slot);
         }
     }
@@ -48,10 +47,21 @@ pub(crate) fn sender(writer: Writer) -> Sender {
 pub(crate) async fn ask(store: &Store, right: Right<'_>, holders: &SlotSet) -> Result<usize, String> {
     let mut asked = 0;
     let own = right.writer().owner().map(|owner| owner.slot);
+    if let Right::Host(host) = right
+        && own.is_some_and(|own| holders.contains(own))
+    {
+        host.ask_itself();
+        asked += 1;
+    }
     for slot in holders.iter().filter(|slot| Some(*slot) != own && slot.0 < store.layout.slot_count()) {
         asked += usize::from(ask_one(store, right, slot).await?);
     }
     Ok(asked)
+}
+
+/// As a tool asks that repairs nothing: every live host among `holders`, to look again (R38, R39).
+pub(crate) async fn ask_as_tool(store: &Store, holders: &SlotSet) -> Result<usize, String> {
+    ask(store, Right::Tool, holders).await
 }
 
 async fn ask_one(store: &Store, right: Right<'_>, slot: SlotIndex) -> Result<bool, String> {

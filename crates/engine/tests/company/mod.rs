@@ -68,7 +68,13 @@ pub fn read<R: Record>(machine: &Machine, lba: Lba) -> R {
 
 /// Puts a whole record on the disk, whatever it says.
 pub fn put<R: Record>(machine: &Machine, lba: Lba, record: &R) {
-    let (format_id, generation, nonce) = (format_id(machine), Generation(50), Nonce(u128::from(lba.0) + 77));
-    let stamp = Stamp { format_id, lba, generation, writer: Writer::Tool, nonce };
+    put_by(machine, lba, record, Writer::Tool, 0);
+}
+
+/// Puts a record as the image of that writer, so many generations later.
+pub fn put_by<R: Record>(machine: &Machine, lba: Lba, record: &R, writer: Writer, later: u64) {
+    let nonce = Nonce(u128::from(lba.0) + 77 + (u128::from(later) << 64));
+    let (format_id, generation) = (format_id(machine), Generation(50 + later));
+    let stamp = Stamp { format_id, lba, generation, writer, nonce };
     machine.disk.put(lba, encode(&stamp, record, BlockSize::B512).bytes());
 }

@@ -1,11 +1,11 @@
 //! I1 and I2: no image is written twice, generations grow, and a shared record changes only by ATS.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use oarlock_block::Lba;
-use oarlock_format::{Standing, stamp_of};
+use oarlock_format::{Generation, Standing, stamp_of};
 
 use crate::member::Run;
 use crate::{Effect, Execution, FaultEvent, FaultKind, Observer};
@@ -13,11 +13,13 @@ use crate::{Effect, Execution, FaultEvent, FaultKind, Observer};
 pub struct Images {
     run: Rc<Run>,
     written: RefCell<BTreeSet<(Lba, u128)>>,
+    /// The newest generation that was swapped into a block, whatever became of its bytes since.
+    newest: RefCell<BTreeMap<Lba, Generation>>,
 }
 
 impl Images {
     pub fn new(run: Rc<Run>) -> Images {
-        Images { run, written: RefCell::default() }
+        Images { run, written: RefCell::default(), newest: RefCell::default() }
     }
 
     fn swapped(&self, execution: &Execution) {
@@ -30,7 +32,9 @@ impl Images {
             self.run.violation("I1", &format!("an image of block {} in block {}", after.lba, execution.lba));
         }
         let before = execution.before.as_ref().and_then(|image| stamp_of(image));
-        if before.is_some_and(|before| before.generation >= after.generation) {
+        let newest = self.newest.borrow_mut().insert(execution.lba, after.generation);
+        if before.map(|before| before.generation).max(newest).is_some_and(|newest| newest >= after.generation)
+        {
             self.run.violation("I1", &format!("the generation of block {} did not grow", execution.lba));
         }
         if !self.written.borrow_mut().insert((execution.lba, after.nonce.0)) {
@@ -57,6 +61,7 @@ impl Observer for Images {
         if fault.kind == FaultKind::Rollback {
             // The device forgot what was written; the engine's own images may well be the first again.
             self.written.borrow_mut().clear();
+            self.newest.borrow_mut().clear();
             self.run.census.rolled_back.set(true);
         }
     }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use oarlock_block::Lba;
 use oarlock_format::{
     Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing,
-    decode, stamp_of,
+    Writer, decode, stamp_of,
 };
 
 use crate::datastore::Template;
@@ -20,13 +20,24 @@ pub struct Locks {
     places: RefCell<BTreeMap<LockName, Lba>>,
     /// The generation of the image under which a name was last taken.
     taken: RefCell<BTreeMap<LockName, u64>>,
+    /// The last sound record of each block, whatever became of its bytes since.
+    sound: RefCell<BTreeMap<Lba, LockRecord>>,
+    /// Who owned a lock when its record rotted: the only one who may claim it (R39).
+    claimants: RefCell<BTreeMap<Lba, Owner>>,
     /// Which life of a slot last took a share in a lock, or confirmed it by a swap of the record.
     shares: RefCell<BTreeMap<(Lba, SlotIndex), Incarnation>>,
 }
 
 impl Locks {
     pub fn new(run: Rc<Run>) -> Locks {
-        Locks { run, places: RefCell::default(), taken: RefCell::default(), shares: RefCell::default() }
+        Locks {
+            run,
+            places: RefCell::default(),
+            taken: RefCell::default(),
+            sound: RefCell::default(),
+            claimants: RefCell::default(),
+            shares: RefCell::default(),
+        }
     }
 
     fn record(lba: Lba, image: &Option<Image>) -> Option<LockRecord> {
@@ -46,7 +57,11 @@ impl Locks {
     fn swapped(&self, execution: &Execution) {
         let lba = execution.lba;
         let Some(after) = Locks::record(lba, &execution.after) else { return };
-        let Some(before) = Locks::record(lba, &execution.before) else { return };
+        let last = self.sound.borrow_mut().insert(lba, after.clone());
+        let Some(before) = Locks::record(lba, &execution.before) else {
+            let writer = execution.after.as_ref().and_then(|image| stamp_of(image)).map(|stamp| stamp.writer);
+            return self.repaired(lba, last.as_ref(), &after, writer.and_then(Writer::owner));
+        };
         let stamp = execution.after.as_ref().and_then(|image| stamp_of(image));
         let Some(writer) = stamp.and_then(|stamp| stamp.writer.owner()) else { return };
         if after.epoch < before.epoch {
@@ -60,6 +75,55 @@ impl Locks {
         self.bits_changed(lba, &before, &after, writer);
         let generation = stamp.map_or(0, |stamp| stamp.generation.0);
         self.taken(lba, &before, &after, generation);
+        if after.mode != LockMode::Unknown {
+            self.claimants.borrow_mut().remove(&lba);
+        }
+        if after.name.is_none() && after.mode == LockMode::Free {
+            // Nobody gave a name back that was lost by rot: it stands here no longer.
+            self.places.borrow_mut().retain(|_, place| *place != lba);
+        }
+    }
+
+    /// R39: a repair restores no owner, and leaves out nobody who may hold the lock. A name that it could not tell still
+    /// stands here, until its holder gave it back or everybody disclaimed it.
+    fn repaired(&self, lba: Lba, last: Option<&LockRecord>, after: &LockRecord, writer: Option<Owner>) {
+        let wrong = |message: &str| self.run.violation("R39", &format!("lock at block {lba}: {message}"));
+        if after.owner.is_some() || !matches!(after.mode, LockMode::Unknown | LockMode::Free) {
+            wrong(&format!("a repair made it {}, owner {:?}", after.mode.name(), after.owner));
+        }
+        let Some(last) = last else { return };
+        if after.epoch < last.epoch {
+            wrong("a repair took its epoch back");
+        }
+        if after.name.is_some() && after.name != last.name {
+            wrong(&format!("a repair gave it the name {:?} for {:?}", after.name, last.name));
+        }
+        if after.children & last.children != last.children {
+            wrong("a repair lost a bit of the children's mask");
+        }
+        if let Some(owner) = last.owner {
+            self.claimants.borrow_mut().insert(lba, owner);
+            if !after.holders.contains(owner.slot) && !self.is_gone(owner) {
+                wrong(&format!("a repair left out its owner in slot {}, who is not gone", owner.slot));
+            }
+        }
+        for slot in last.holders.iter().filter(|slot| !after.holders.contains(*slot)) {
+            // A host that joined for the repair into a slot whose last life had a part in the lock has none itself.
+            let life = self.shares.borrow().get(&(lba, slot)).copied();
+            let newcomer =
+                writer.is_some_and(|writer| writer.slot == slot && life != Some(writer.incarnation));
+            if !newcomer && self.slot_now(slot).is_none_or(|record| record.state != SlotState::Free) {
+                wrong(&format!("a repair left out slot {slot}, which holds a part of it"));
+            }
+        }
+    }
+
+    /// Whether the owner's slot says that he is gone.
+    fn is_gone(&self, owner: Owner) -> bool {
+        self.slot_now(owner.slot).is_some_and(|slot| {
+            let over = matches!(slot.state, SlotState::Free | SlotState::Replayed { .. });
+            slot.incarnation > owner.incarnation || (slot.incarnation == owner.incarnation && over)
+        })
     }
 
     fn wrong(&self, lba: Lba, message: &str) {
@@ -70,7 +134,9 @@ impl Locks {
         if before.name == after.name {
             return;
         }
-        if before.mode != LockMode::Free {
+        // Its holder knows the name of a lock whose name was lost by rot.
+        let given_back = before.name.is_none() && before.mode == LockMode::Unknown;
+        if before.mode != LockMode::Free && !given_back {
             self.wrong(lba, "a held lock was given another name");
         }
         let mut places = self.places.borrow_mut();
@@ -90,11 +156,7 @@ impl Locks {
         if after.owner == Some(owner) || writer == owner {
             return;
         }
-        let gone = self.slot_now(owner.slot).is_some_and(|slot| {
-            let over = matches!(slot.state, SlotState::Free | SlotState::Replayed { .. });
-            slot.incarnation > owner.incarnation || (slot.incarnation == owner.incarnation && over)
-        });
-        if !gone && !self.run.census.rolled_back.get() {
+        if !self.is_gone(owner) && !self.run.census.rolled_back.get() {
             let message = format!(
                 "slot {} took it from slot {} incarnation {}, which is not gone",
                 writer.slot, owner.slot, owner.incarnation
@@ -106,6 +168,12 @@ impl Locks {
     fn bits_changed(&self, lba: Lba, before: &LockRecord, after: &LockRecord, writer: Owner) {
         if after.holders.contains(writer.slot) {
             self.shares.borrow_mut().insert((lba, writer.slot), writer.incarnation);
+        }
+        if before.mode == LockMode::Unknown && after.owner == Some(writer) {
+            let claimant = self.claimants.borrow().get(&lba).copied();
+            if claimant == Some(writer) {
+                return;
+            }
         }
         for slot in before.holders.iter().filter(|slot| !after.holders.contains(*slot)) {
             // Whoever lives in the slot by now took its share by a swap of its own, or does not share.
@@ -149,6 +217,8 @@ impl Observer for Locks {
             self.places.borrow_mut().clear();
             self.taken.borrow_mut().clear();
             self.shares.borrow_mut().clear();
+            self.sound.borrow_mut().clear();
+            self.claimants.borrow_mut().clear();
         }
     }
 }

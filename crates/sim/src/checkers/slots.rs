@@ -20,13 +20,21 @@ pub struct Slots {
     lives: RefCell<BTreeMap<(SlotIndex, u64), LifeKey>>,
     /// Processes that a slot says are cut off.
     cut_off: RefCell<BTreeSet<LifeKey>>,
+    /// The last sound record of each slot, whatever became of its bytes since.
+    sound: RefCell<BTreeMap<SlotIndex, SlotRecord>>,
     /// The newest generation that a process wrote into its own slot.
     beaten: RefCell<BTreeMap<(LifeKey, SlotIndex), u64>>,
 }
 
 impl Slots {
     pub fn new(run: Rc<Run>) -> Slots {
-        Slots { run, lives: RefCell::default(), cut_off: RefCell::default(), beaten: RefCell::default() }
+        Slots {
+            run,
+            lives: RefCell::default(),
+            cut_off: RefCell::default(),
+            sound: RefCell::default(),
+            beaten: RefCell::default(),
+        }
     }
 
     fn record(&self, execution: &Execution, image: &Option<Image>) -> Option<SlotRecord> {
@@ -40,9 +48,9 @@ impl Slots {
 
     fn swapped(&self, slot: SlotIndex, execution: &Execution) {
         let before = self.record(execution, &execution.before);
-        let (Some(before), Some(after)) = (before, self.record(execution, &execution.after)) else {
-            return;
-        };
+        let Some(after) = self.record(execution, &execution.after) else { return };
+        let last = self.sound.borrow_mut().insert(slot, after.clone());
+        let Some(before) = before else { return self.repaired(slot, last.as_ref(), &after, execution) };
         let life = (execution.command.host, execution.command.life);
         let writer = execution.after.as_ref().and_then(|image| stamp_of(image)).map(|stamp| stamp.writer);
         if let Err(wrong) = lawful(slot, &before, &after, writer) {
@@ -59,6 +67,39 @@ impl Slots {
             SlotState::CutOff { .. } => self.cut(slot, &after, life),
             _ => {}
         }
+    }
+
+    /// R39: a slot comes back free, in no earlier life, and only once nobody lives there and nothing of him is on its way.
+    fn repaired(
+        &self,
+        slot: SlotIndex,
+        last: Option<&SlotRecord>,
+        after: &SlotRecord,
+        execution: &Execution,
+    ) {
+        let wrong = |message: String| self.run.violation("R39", &format!("slot {slot}: {message}"));
+        if after.state != SlotState::Free {
+            wrong(format!("a repair made it {}", after.state.name()));
+        }
+        let Some(last) = last else { return };
+        if after.incarnation < last.incarnation {
+            wrong(format!(
+                "a repair took it back from incarnation {} to {}",
+                last.incarnation, after.incarnation
+            ));
+        }
+        let Some(life) = self.lives.borrow().get(&(slot, last.incarnation.0)).copied() else { return };
+        // A process may have left a slot behind in which it could not join, and clear that away itself.
+        if last.state == SlotState::Free || life == (execution.command.host, execution.command.life) {
+            return;
+        }
+        if self.is_present(life) || self.run.world.writes_in_flight(life.0, life.1) > 0 {
+            wrong(format!(
+                "a repair freed it while {}.{} lives, or a write of it is on its way",
+                life.0, life.1
+            ));
+        }
+        self.cut_off.borrow_mut().insert(life);
     }
 
     /// R2: a host that has seen a newer state of its own slot never goes on from an older one.
@@ -83,7 +124,7 @@ impl Slots {
             self.run.violation("no fence in a stall", &message);
         }
         let proved = matches!(reason, FenceReason::DeathProved | FenceReason::FormerLife);
-        if proved && self.is_present(life) {
+        if proved && self.is_present(life) && self.is_at_home(slot, victim, life) {
             self.run
                 .violation("I4", &format!("slot {slot} was fenced as dead, and {}.{} lives", life.0, life.1));
         }
@@ -99,6 +140,9 @@ impl Slots {
         if life == fencer {
             return;
         }
+        if self.is_present(life) && !self.is_at_home(slot, victim, life) {
+            return;
+        }
         let in_flight = self.run.world.writes_in_flight(life.0, life.1);
         if self.is_present(life) || in_flight > 0 {
             let message = format!(
@@ -110,6 +154,13 @@ impl Slots {
             self.run.violation("I6", &message);
         }
         self.cut_off.borrow_mut().insert(life);
+    }
+
+    /// Whether a process lives in a slot: as its host, or, while it joins, with the slot's lock in hand. One that failed to
+    /// join gave the lock back, and may well leave a record behind that names it.
+    fn is_at_home(&self, slot: SlotIndex, record: &SlotRecord, life: LifeKey) -> bool {
+        let host = self.run.census.in_slot(slot, record.incarnation.0);
+        host.is_some_and(|(host, _)| host == life) || self.run.world.slot_holder(slot) == Some(life)
     }
 
     fn is_present(&self, life: LifeKey) -> bool {

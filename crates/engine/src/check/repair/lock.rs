@@ -1,7 +1,7 @@
 //! Making damaged locks unknown, completing the masks of homes, and taking a name away from its second position.
 
 use oarlock_format::{
-    DecodeError, Image, LOCK_WINDOW, LockMode, LockPosition, LockRecord, SlotSet, decode, home,
+    DecodeError, Epoch, Image, LOCK_WINDOW, LockMode, LockPosition, LockRecord, SlotSet, decode, home,
 };
 
 use crate::cell::{Cell, Swap};
@@ -16,6 +16,7 @@ use crate::check::restore::{self, LockFacts};
 use crate::check::right::Right;
 use crate::check::rollcall::{self, sender};
 use crate::check::suspicion::Remedy;
+use crate::planted::believed;
 use crate::store::Lane;
 
 /// A swap of a sound record is tried this often against others.
@@ -123,18 +124,20 @@ impl Case<'_> {
         let Now::Bad(_, proved) = self.judge(position, image.clone(), true) else {
             return Ok(Exchanged::Changed);
         };
-        let facts = LockFacts {
-            holders,
-            is_home: position.0 + LOCK_WINDOW <= self.store.layout.lock_positions(),
-            children: self.evidence.children_of(self.store, position),
-            epoch: self.evidence.epoch,
-            wall_ms: self.store.world.clock.wall().milliseconds,
-        };
-        let record = restore::lock(proved.as_ref(), &facts);
         let generation = match self.generation(image) {
             Ok(generation) => generation,
             Err(reason) => return Ok(Exchanged::Done(Err(reason))),
         };
+        let facts = LockFacts {
+            holders,
+            is_home: position.0 + LOCK_WINDOW <= self.store.layout.lock_positions(),
+            children: self.evidence.children_of(self.store, position),
+            epoch: self.evidence.epoch.max(Epoch(restore::spent_before(generation))),
+            wall_ms: self.store.world.clock.wall().milliseconds,
+        };
+        let place = self.store.place(self.store.layout.lock(position));
+        let record = believed(image.bytes(), &place, proved.as_ref())
+            .unwrap_or_else(|| restore::lock(proved.as_ref(), &facts));
         let lba = self.store.layout.lock(position);
         Ok(match exchange(self.store, right, lba, image, generation, &record).await? {
             Exchange::Done => Exchanged::Done(Ok(Repaired::Restored { how: words(&record) })),

@@ -53,12 +53,13 @@ impl Case<'_> {
             Err(error) if error.is_newer() => return Ok(Some(Err(error.to_string()))),
             Err(_) => mend::<SlotRecord>(bad.bytes(), &self.store.place(lba)).map(|mended| mended.record),
         };
-        let record = restore::slot(proved.as_ref(), seen, self.store.world.clock.wall().milliseconds);
-        let how = format!("nobody lives there: it is free again, after incarnation {}", record.incarnation);
         let generation = match self.generation(&bad) {
             Ok(generation) => generation,
             Err(reason) => return Ok(Some(Err(reason))),
         };
+        let wall_ms = self.store.world.clock.wall().milliseconds;
+        let record = restore::slot(proved.as_ref(), seen, generation, wall_ms);
+        let how = format!("nobody lives there: it is free again, after incarnation {}", record.incarnation);
         let exchanged = exchange(self.store, right, lba, &bad, generation, &record).await?;
         Ok(outcome_of(exchanged, how))
     }

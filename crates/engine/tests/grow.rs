@@ -1,0 +1,182 @@
+//! Growth: beside live hosts, broken off at each command, and where it must refuse (R38).
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
+
+mod machine;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use machine::{Machine, SMALL};
+use oarlock_block::{BlockCount, Clock, CommandKind, Lba, SlotIndex};
+use oarlock_engine::{GrowError, Grown, Host, OpenError, grow};
+use oarlock_format::{
+    HostName, LayoutError, Place, SlotRecord, Stamped, Superblock, decode, decode_superblock,
+};
+
+const LARGE: u64 = SMALL + (40 << 20);
+
+fn grow_on(machine: &Machine) -> Result<Grown, GrowError> {
+    machine.time.run(grow(&machine.process().0))
+}
+
+fn superblock(machine: &Machine, lba: Lba) -> Stamped<Superblock> {
+    decode_superblock(&machine.disk.block(lba), lba).unwrap()
+}
+
+/// The first copy and the shadow that it names are one superblock, and the check has nothing to say.
+fn is_whole(machine: &Machine) {
+    let first = superblock(machine, Lba(0));
+    let shadow = superblock(machine, first.record.layout.shadow.start);
+    assert_eq!((first.stamp.generation, &first.record), (shadow.stamp.generation, &shadow.record));
+    let report = machine.check();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[test]
+fn a_longer_device_gets_more_groups_and_its_shadow_at_the_new_end_and_nothing_else_moves() {
+    let machine = Machine::new(SMALL);
+    let before = machine.format();
+    machine.disk.set_length(LARGE / 512);
+    let grown = grow_on(&machine).unwrap();
+    assert_eq!((grown.was, grown.unseen_by.len()), (before.record.clone(), 0));
+    let after = superblock(&machine, Lba(0));
+    assert_eq!(after.record, grown.now);
+    assert_eq!(after.record.device_blocks, BlockCount(LARGE / 512));
+    assert_eq!(after.record.layout.shadow.start, Lba(LARGE / 512 - 1));
+    assert!(after.record.clusters() > before.record.clusters());
+    let kept = |superblock: &Superblock| superblock.layout.regions()[..6].to_vec();
+    assert_eq!(kept(&after.record), kept(&before.record));
+    assert_eq!(after.stamp.generation, before.stamp.generation.next());
+    is_whole(&machine);
+}
+
+#[test]
+fn growth_costs_two_swaps_and_a_device_that_gained_nothing_none() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    machine.disk.set_length(LARGE / 512);
+    for swaps in [2, 0] {
+        let (world, recorded) = machine.recorded();
+        machine.time.run(grow(&world)).unwrap();
+        let sent = recorded.take().into_iter().filter(|entry| entry.kind == CommandKind::Ats).count();
+        assert_eq!(sent, swaps);
+    }
+}
+
+#[test]
+fn live_hosts_show_the_new_superblock_before_the_growth_returns_and_go_on() {
+    let machine = Machine::new(SMALL);
+    let before = machine.format();
+    let name = HostName::new("alpha").unwrap();
+    let host = machine.time.run(Host::join(machine.process().0, &name, Rc::new(|_| {}))).unwrap();
+    let slot = host.status().owner.slot;
+    machine.disk.set_length(LARGE / 512);
+    machine.time.run(async {
+        let world = machine.process().0;
+        let (run, story) = (host.run(), grow(&world));
+        futures::pin_mut!(run, story);
+        let grown = match futures::future::select(story, run).await {
+            futures::future::Either::Left((grown, _)) => grown.unwrap(),
+            futures::future::Either::Right((ended, _)) => panic!("the host ended: {ended}"),
+        };
+        assert!(grown.unseen_by.is_empty());
+    });
+    let next = before.stamp.generation.next();
+    assert_eq!(beat_of(&machine, slot).superblock_generation, next);
+    assert_eq!(host.superblock().stamp.generation, next);
+    assert_eq!(host.superblock().record.device_blocks, BlockCount(LARGE / 512));
+    is_whole(&machine);
+}
+
+fn beat_of(machine: &Machine, slot: SlotIndex) -> SlotRecord {
+    let format_id = superblock(machine, Lba(0)).stamp.format_id;
+    let lba = machine.layout().slot(slot);
+    decode::<SlotRecord>(&machine.disk.block(lba), &Place { format_id, lba }).unwrap().record
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_named_and_the_growth_ends_all_the_same() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let name = HostName::new("alpha").unwrap();
+    let _silent = machine.time.run(Host::join(machine.process().0, &name, Rc::new(|_| {}))).unwrap();
+    machine.disk.set_length(LARGE / 512);
+    let began = machine.time.now();
+    assert_eq!(grow_on(&machine).unwrap().unseen_by, ["alpha"]);
+    assert!(machine.time.now().since(began) < Duration::from_secs(30));
+    // Asked again, it is still the same one; the superblock stays as it is.
+    let first = superblock(&machine, Lba(0));
+    assert_eq!(grow_on(&machine).unwrap().unseen_by, ["alpha"]);
+    assert_eq!(superblock(&machine, Lba(0)), first);
+}
+
+#[test]
+fn broken_off_between_its_two_writes_it_is_finished_by_the_next_with_the_same_superblock() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let first = machine.disk.block(Lba(0));
+    machine.disk.set_length(LARGE / 512);
+    let grown = grow_on(&machine).unwrap();
+    let shadow = grown.now.layout.shadow.start;
+    let standing = machine.disk.block(shadow);
+    // The first copy was not reached.
+    machine.disk.put(Lba(0), &first);
+    assert_eq!(machine.check().exit_code(), 0, "the datastore is whole as it was");
+    assert_eq!(grow_on(&machine).unwrap().now, grown.now);
+    assert_eq!(machine.disk.block(shadow), standing, "what stood was not written again");
+    is_whole(&machine);
+}
+
+#[test]
+fn a_broken_off_growth_to_another_length_is_in_nobodys_way() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let first = machine.disk.block(Lba(0));
+    machine.disk.set_length(LARGE / 512);
+    grow_on(&machine).unwrap();
+    machine.disk.put(Lba(0), &first);
+    machine.disk.set_length(LARGE / 512 + 9_999);
+    grow_on(&machine).unwrap();
+    is_whole(&machine);
+}
+
+#[test]
+fn after_each_write_of_a_growth_either_copy_alone_still_tells_the_datastore() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let first = machine.disk.block(Lba(0));
+    machine.disk.set_length(LARGE / 512);
+    grow_on(&machine).unwrap();
+    for spoilt_at in [first.clone(), machine.disk.block(Lba(0))] {
+        machine.disk.put(Lba(0), &spoilt_at);
+        let mut rotten = spoilt_at;
+        rotten[300] ^= 1;
+        machine.disk.put(Lba(0), &rotten);
+        assert_eq!(machine.repair().exit_code(), 3, "the shadow at the new end stands in");
+        is_whole(&machine);
+    }
+}
+
+#[test]
+fn a_device_that_shrank_is_no_place_to_grow_and_a_damaged_first_copy_is_repaired_first() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    machine.disk.set_length(SMALL / 512 - 8);
+    assert!(matches!(grow_on(&machine), Err(GrowError::Open(OpenError::Truncated { .. }))));
+    machine.disk.set_length(SMALL / 512);
+    let mut rotten = machine.disk.block(Lba(0));
+    rotten[300] ^= 1;
+    machine.disk.put(Lba(0), &rotten);
+    assert!(matches!(grow_on(&machine), Err(GrowError::Unrepaired { .. })));
+}
+
+#[test]
+fn a_device_beyond_the_largest_datastore_is_refused_and_nothing_is_written() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let first = machine.disk.block(Lba(0));
+    machine.disk.set_length((64 << 40) / 512 + 1);
+    assert!(matches!(grow_on(&machine), Err(GrowError::Layout(LayoutError::TooLarge { .. }))));
+    assert_eq!(machine.disk.block(Lba(0)), first);
+}
