@@ -39,7 +39,7 @@ macro_rules! catalogue {
 
         impl Code {
             /// Every error.
-            #[cfg(test)]
+            #[cfg(all(test, feature = "datastore"))]
             pub const ALL: &'static [Code] = &[$( Code::$error, )+];
 
             /// Its row.
@@ -95,7 +95,7 @@ catalogue! {
         "Give another path, or `--force` where the plain file that is there may go.";
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "datastore"))]
 mod tests {
     use super::*;
     use crate::cures::cure;
