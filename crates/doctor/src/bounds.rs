@@ -35,5 +35,9 @@ pub const UNPACKED_FREE_BYTES: u64 = 64 << 20;
 pub const UNPACKED_BYTES_MAX: u64 = 256 << 30;
 /// Pieces of evidence quoted for one finding.
 pub const EVIDENCE_MAX: usize = 12;
+/// Suggestions of one report.
+pub const SUGGESTIONS_MAX: usize = 200;
+/// Parts of a machine in one report: a host with a thousand LUNs on eight paths has nine thousand.
+pub const MACHINE_PARTS_MAX: usize = 20_000;
 /// Findings of one report.
 pub const FINDINGS_MAX: usize = 500;

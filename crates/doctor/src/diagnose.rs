@@ -12,6 +12,7 @@ use crate::names::Name;
 use crate::rule::{Case, Confidence, Judgement, Proof, RULES, unsolved};
 use crate::scene::Scene;
 use crate::series::Chronicle;
+use crate::suggestion;
 
 /// What was read, judged.
 #[must_use]
@@ -33,6 +34,8 @@ pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bo
         report.strangers = ledger.strangers.iter().map(stranger).collect();
     }
     let scene = Scene::set(ledger, advisories);
+    report.machine = suggestion::parts(&scene);
+    report.suggestions = suggestion::suggestions(&scene);
     let incidents = incident::find(&scene);
     report.chronicle = Chronicle::of(scene.facts, scene.names, &incidents);
     report.incidents_unjudged = incidents.len().saturating_sub(FINDINGS_MAX) as u64;

@@ -47,6 +47,14 @@ pub enum DoctorError {
         /// How many are looked at.
         members_max: u64,
     },
+    /// A part of a running machine did not tell what it was asked for.
+    #[error("{part}: {why}")]
+    Machine {
+        /// What was asked: `kernel log`, `multipathd`.
+        part: String,
+        /// Why it is not known.
+        why: String,
+    },
     /// A file of advisories has a line that says nothing.
     #[error("line {line} of the advisories: {what}")]
     Advisory {

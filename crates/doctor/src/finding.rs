@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::series::Chronicle;
 use crate::stamp::Stamp;
+use crate::suggestion::{MachinePart, Suggestion};
 
 /// A line that is quoted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -123,6 +124,12 @@ pub struct Report {
     pub incidents_unjudged: u64,
     /// Clocks that differ: the times of these hosts were shifted by so many seconds, to lie over those of the others.
     pub clock_offsets: Vec<ClockOffset>,
+    /// What a running machine told of its parts; empty where only logs were read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub machine: Vec<MachinePart>,
+    /// What these parts call for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Suggestion>,
     /// What could not be read.
     pub problems: Vec<String>,
     /// The first lines that were not understood; only where they were asked for.

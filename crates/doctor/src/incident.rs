@@ -75,7 +75,9 @@ pub fn weight(fact: &Fact) -> Weight {
         Kind::Cluster(_) => Weight::Trigger,
         Kind::Queue(_) => Weight::Trouble,
         Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
-        Kind::Path(_) | Kind::Version(_) | Kind::Latency { .. } | Kind::Restart => Weight::Context,
+        Kind::Path(_) | Kind::Version(_) | Kind::Latency { .. } | Kind::Restart | Kind::Setting(_) => {
+            Weight::Context
+        }
     }
 }
 

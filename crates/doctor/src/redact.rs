@@ -17,6 +17,7 @@ use crate::fact::Kind;
 use crate::finding::{Finding, Report};
 use crate::ledger::Ledger;
 use crate::prefix;
+use crate::suggestion::MachinePart;
 
 /// What a name is of; it gives the replacement its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +68,13 @@ pub(crate) fn redact(report: &mut Report, ledger: &Ledger) {
     }
     for offset in &mut report.clock_offsets {
         offset.host = redactor.whole(&offset.host, Sort::Host);
+    }
+    for part in &mut report.machine {
+        redactor.part(part);
+    }
+    for suggestion in &mut report.suggestions {
+        suggestion.subject = redactor.text(&suggestion.subject, Author::Doctor);
+        suggestion.found = redactor.text(&suggestion.found, Author::Doctor);
     }
     for problem in &mut report.problems {
         *problem = redactor.problem(problem);
@@ -153,6 +161,14 @@ impl Redactor {
         }
         for step in &mut finding.collect_next {
             *step = self.text(step, Author::Doctor);
+        }
+    }
+
+    /// A part of a running machine: its name, and the names in its values.
+    fn part(&mut self, part: &mut MachinePart) {
+        part.name = self.text(&part.name, Author::Doctor);
+        for value in part.values.values_mut() {
+            *value = self.text(value, Author::Log);
         }
     }
 

@@ -323,7 +323,12 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         | Kind::Space(_)
         | Kind::ReservationConflicts
         | Kind::Snapshot => one(Channel::Failure),
-        Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(_) | Kind::Version(_) | Kind::Restart => None,
+        Kind::Slot(_)
+        | Kind::LockDump(_)
+        | Kind::Support(_)
+        | Kind::Version(_)
+        | Kind::Restart
+        | Kind::Setting(_) => None,
     };
     found
 }

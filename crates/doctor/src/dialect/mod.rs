@@ -19,6 +19,7 @@ mod gateway;
 mod linux_path;
 mod linux_scsi;
 mod lio;
+pub mod machine;
 mod oarlock;
 pub mod phrase;
 mod sg_utils;
@@ -93,6 +94,7 @@ impl Dialects {
             Box::new(esx_fields::EsxFields::default()),
             Box::new(versions::Versions),
             Box::new(oarlock::OarlockEvents),
+            Box::new(machine::Machine),
         ])
     }
 

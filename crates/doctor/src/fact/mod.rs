@@ -6,6 +6,7 @@ mod lock;
 mod opcode;
 mod queue;
 mod sense;
+mod setting;
 mod status;
 mod trouble;
 mod version;
@@ -16,6 +17,7 @@ pub use lock::{Lock, LockKind, LockRecord, LockStep};
 pub use opcode::Opcode;
 pub use queue::Queue;
 pub use sense::Sense;
+pub use setting::{Part, Setting};
 pub use status::{DeviceStatus, HostStatus, NvmeStatus, PluginStatus};
 pub use trouble::{
     ClusterStep, FabricEvent, GatewayStep, PathEvent, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
@@ -122,4 +124,6 @@ pub enum Kind {
     Oarlock(oarlock_causes::Cause),
     /// The host started, stopped or crashed.
     Restart,
+    /// What a machine says of one of its parts while it runs.
+    Setting(Box<Setting>),
 }

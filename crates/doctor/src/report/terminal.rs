@@ -5,6 +5,7 @@ use oarlock_causes::{Cause, Layer};
 use super::advice::{not_now, risk};
 use crate::explain::Explanation;
 use crate::finding::{Evidence, Finding, Report};
+use crate::suggestion::Suggestion;
 
 /// How the page may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ impl Page {
         for (index, finding) in report.incidents.iter().enumerate() {
             self.finding(index + 1, finding, &mut page);
         }
+        self.machine(report, &mut page);
         self.strangers(report, &mut page);
         page
     }
@@ -161,6 +163,29 @@ impl Page {
         page.push_str(&self.dim(&place));
         page.push('\n');
         self.line(&evidence.text, "      ", page);
+    }
+
+    /// What a running machine told of its parts, and what that calls for.
+    fn machine(self, report: &Report, page: &mut String) {
+        if report.machine.is_empty() {
+            return;
+        }
+        page.push('\n');
+        self.head("What this machine's settings and counters call for", page);
+        if report.suggestions.is_empty() {
+            self.line("Nothing that the catalogue has a word for.", INDENT, page);
+        }
+        for suggestion in &report.suggestions {
+            let Suggestion { subject, found, cause, text, source } = suggestion;
+            self.line(&format!("- {subject}: {found} ({cause}). {text} [{source}]"), INDENT, page);
+        }
+        page.push('\n');
+        self.head("This machine, as it was read; nothing was changed", page);
+        for part in &report.machine {
+            let values = part.values.iter().map(|(name, value)| format!("{name}={value}"));
+            let values = values.collect::<Vec<_>>().join("  ");
+            self.line(&format!("{} {}  {values}", part.part, part.name), INDENT, page);
+        }
     }
 
     fn strangers(self, report: &Report, page: &mut String) {

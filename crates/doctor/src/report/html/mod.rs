@@ -3,6 +3,7 @@
 
 mod finding;
 mod geometry;
+mod machine;
 mod markup;
 mod rows;
 mod timeline;
@@ -60,6 +61,7 @@ pub fn page(report: &Report) -> String {
     let whole = Whole::of(&report.chronicle);
     timeline::overview(report, &whole, &mut page);
     findings(report, &whole, &mut page);
+    machine::section(report, &mut page);
     strangers(report, &mut page);
     page.raw("</main>\n<footer><p>Made by <code>oarlock doctor</code>. Log lines are quoted as they were read; what they cannot prove is said to be unproved.</p></footer>\n</body>\n</html>\n");
     page.into_string()
