@@ -17,6 +17,8 @@ mod guarded;
 #[cfg(feature = "datastore")]
 mod host_choice;
 #[cfg(feature = "doctor")]
+mod live;
+#[cfg(feature = "doctor")]
 mod logs;
 mod report;
 #[cfg(feature = "doctor")]

@@ -9,6 +9,7 @@ use oarlock_doctor::{Doctor, explain};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
+use crate::live;
 use crate::logs::{self, Log};
 use crate::report;
 use crate::report_file::ReportFile;
@@ -18,8 +19,14 @@ use crate::terminal::{Look, progress_bar};
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// Logs: files, folders, .gz, vm-support bundles (.tgz), and `-` for standard input
-    #[arg(required_unless_present = "explain")]
+    #[arg(required_unless_present_any = ["explain", "live"])]
     logs: Vec<PathBuf>,
+    /// Look at this machine too: kernel log, disks, adapters, multipath, load, running hosts; changes nothing, needs no root
+    #[arg(long, conflicts_with = "explain")]
+    live: bool,
+    /// Take the machine whose /sys, /proc and /dev lie below this folder, as in a container; no program is asked there
+    #[arg(long, value_name = "FOLDER", requires = "live", default_value = "/", hide_default_value = true)]
+    root: PathBuf,
     /// Decode one line, field by field
     #[arg(long, value_name = "LINE", conflicts_with = "logs")]
     explain: Option<String>,
@@ -72,6 +79,9 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
         doctor.add_advisories(&text).map_err(|error| {
             unread(&error).with_cure("docs/DOCTOR.md shows the fields; `-` stands for one that there is not.")
         })?;
+    }
+    if arguments.live {
+        live::read(&mut doctor, &arguments.root);
     }
     let bar = progress_bar("reading");
     bar.set_length(logs.iter().map(|log| if let Log::File(_, bytes) = log { *bytes } else { 0 }).sum());
