@@ -37,3 +37,5 @@ pub const UNPACKED_BYTES_MAX: u64 = 256 << 30;
 pub const EVIDENCE_MAX: usize = 12;
 /// Findings of one report.
 pub const FINDINGS_MAX: usize = 500;
+/// Clusters of facts that are weighed with what happened around them; of more, the gravest.
+pub const CLUSTERS_MAX: usize = 2_000;
