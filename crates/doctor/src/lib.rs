@@ -12,6 +12,7 @@ mod attach;
 pub mod bounds;
 mod civil;
 mod cluster;
+mod copies;
 mod diagnose;
 mod dialect;
 mod doctor;
