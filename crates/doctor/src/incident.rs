@@ -57,7 +57,9 @@ pub fn weight(fact: &Fact) -> Weight {
         Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
         Kind::Slot(image) if !image.is_sound() => Weight::Trigger,
-        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) => Weight::Trigger,
+        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit | TargetStep::CacheLost) => {
+            Weight::Trigger
+        }
         Kind::Target(TargetStep::Noise) => Weight::Context,
         Kind::Target(_) => Weight::Trouble,
         Kind::Gateway(GatewayStep::LockAcquired) => Weight::Context,
@@ -70,6 +72,7 @@ pub fn weight(fact: &Fact) -> Weight {
         Kind::ReservationConflicts
         | Kind::Snapshot
         | Kind::OwnImage
+        | Kind::StaleImage
         | Kind::AdapterFault
         | Kind::Oarlock(_) => Weight::Trigger,
         Kind::Medium => Weight::Trouble,

@@ -229,7 +229,9 @@ fn key(fact: &Fact) -> Option<u64> {
         Kind::Lock(lock) => (lock.step, lock.record).hash(&mut hasher),
         Kind::ReservationConflicts | Kind::Medium | Kind::AdapterFault | Kind::Snapshot => {}
         Kind::Latency { .. } | Kind::Queue(_) | Kind::Slot(_) | Kind::LockDump(_) => return None,
-        Kind::Gateway(_) | Kind::Oarlock(_) | Kind::Restart | Kind::OwnImage => return None,
+        Kind::Gateway(_) | Kind::Oarlock(_) | Kind::Restart | Kind::OwnImage | Kind::StaleImage => {
+            return None;
+        }
     }
     (fact.host, fact.device, fact.path, fact.volume).hash(&mut hasher);
     Some(hasher.finish())
