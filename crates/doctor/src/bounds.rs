@@ -41,3 +41,5 @@ pub const SUGGESTIONS_MAX: usize = 200;
 pub const MACHINE_PARTS_MAX: usize = 20_000;
 /// Findings of one report.
 pub const FINDINGS_MAX: usize = 500;
+/// Clusters of facts that are weighed with what happened around them; of more, the gravest.
+pub const CLUSTERS_MAX: usize = 2_000;

@@ -6,6 +6,7 @@ use crate::advisory::Advisories;
 use crate::bounds::{EVIDENCE_MAX, FINDINGS_MAX};
 use crate::fact::{Fact, Kind};
 use crate::finding::{ClockOffset, Evidence, Finding, PutAside, Remedy, Report, Stranger};
+use crate::gravity::harm;
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
@@ -36,18 +37,29 @@ pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bo
     let scene = Scene::set(ledger, advisories);
     report.machine = suggestion::parts(&scene);
     report.suggestions = suggestion::suggestions(&scene);
-    let incidents = incident::find(&scene);
+    let incident::Incidents { found: incidents, left_out } = incident::find(&scene);
     report.chronicle = Chronicle::of(scene.facts, scene.names, &incidents);
-    report.incidents_unjudged = incidents.len().saturating_sub(FINDINGS_MAX) as u64;
+    let incidents = gravest(incidents, &mut report.incidents_unjudged);
+    report.incidents_unjudged = report.incidents_unjudged.saturating_add(left_out);
     let offset = |(&host, &us): (&Name, &i64)| ClockOffset {
         host: scene.names.text(host).to_owned(),
         ahead_s: us / 1_000_000,
     };
     report.clock_offsets = scene.offsets.iter().map(offset).collect();
-    report.incidents =
-        incidents.iter().take(FINDINGS_MAX).map(|incident| judge(incident, scene, &inputs)).collect();
+    report.incidents = incidents.iter().map(|incident| judge(incident, scene, &inputs)).collect();
     report.incidents = crate::merge::alike(std::mem::take(&mut report.incidents));
     report
+}
+
+/// The [`FINDINGS_MAX`] gravest incidents, in the order of time; how many were left is noted.
+fn gravest<'a>(incidents: Vec<Incident<'a>>, left: &mut u64) -> Vec<Incident<'a>> {
+    *left = incidents.len().saturating_sub(FINDINGS_MAX) as u64;
+    let worst = |incident: &Incident<'_>| incident.facts.iter().map(|fact| harm(fact)).max();
+    let mut ranked: Vec<_> = incidents.into_iter().enumerate().collect();
+    ranked.sort_by_cached_key(|(index, incident)| (std::cmp::Reverse(worst(incident)), *index));
+    ranked.truncate(FINDINGS_MAX);
+    ranked.sort_by_key(|(index, _)| *index);
+    ranked.into_iter().map(|(_, incident)| incident).collect()
 }
 
 fn name_of(inputs: &[Input], index: u32) -> String {
@@ -120,6 +132,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         first: first.map(|when| when.to_string()),
         last: last.map(|when| when.to_string()),
         span: first.zip(last),
+        harm: incident.facts.iter().map(|fact| harm(fact)).max().unwrap_or_default(),
         events: counted.map(|fact| fact.count).fold(0, u64::saturating_add),
         evidence: proof.lines.iter().take(EVIDENCE_MAX).map(|fact| quote(case, fact, inputs)).collect(),
         explanation: entry.what.to_owned(),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::gravity::Harm;
 use crate::series::Chronicle;
 use crate::stamp::Stamp;
 use crate::suggestion::{MachinePart, Suggestion};
@@ -71,6 +72,9 @@ pub struct Finding {
     /// The same two moments as times that can be drawn.
     #[serde(skip)]
     pub(crate) span: Option<(Stamp, Stamp)>,
+    /// What it did to hosts and volumes.
+    #[serde(skip)]
+    pub(crate) harm: Harm,
     /// How many lines belong to it.
     pub events: u64,
     /// The lines that prove it.
@@ -118,7 +122,7 @@ pub struct Report {
     pub understood: u64,
     /// Lines that hold a key word and were not understood.
     pub strange: u64,
-    /// What was found, the gravest first.
+    /// What was found, the gravest first: by the risk for data and by what was harmed, then by how surely it is explained.
     pub incidents: Vec<Finding>,
     /// Further incidents that were not judged: there were too many.
     pub incidents_unjudged: u64,

@@ -6,15 +6,17 @@
 //!         \- about a host, an adapter, the fabric: ambient, joins every cluster that it is near
 //! ```
 
+use crate::bounds::CLUSTERS_MAX;
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
     Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
+use crate::gravity::harm;
 use crate::names::Name;
-use crate::scene::{Scene, near};
+use crate::scene::Scene;
 
 /// Silence after which an incident is over.
-const QUIET_US: i64 = 120_000_000;
+pub const QUIET_US: i64 = 120_000_000;
 /// So many troubles make an incident without a trigger.
 const TROUBLES_MIN: u64 = 12;
 /// A latency that is worth an incident by itself.
@@ -55,7 +57,9 @@ pub fn weight(fact: &Fact) -> Weight {
         Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
         Kind::Slot(image) if !image.is_sound() => Weight::Trigger,
-        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) => Weight::Trigger,
+        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit | TargetStep::CacheLost) => {
+            Weight::Trigger
+        }
         Kind::Target(TargetStep::Noise) => Weight::Context,
         Kind::Target(_) => Weight::Trouble,
         Kind::Gateway(GatewayStep::LockAcquired) => Weight::Context,
@@ -68,6 +72,7 @@ pub fn weight(fact: &Fact) -> Weight {
         Kind::ReservationConflicts
         | Kind::Snapshot
         | Kind::OwnImage
+        | Kind::StaleImage
         | Kind::AdapterFault
         | Kind::Oarlock(_) => Weight::Trigger,
         Kind::Medium => Weight::Trouble,
@@ -102,7 +107,7 @@ fn command_weight(command: &Command) -> Weight {
 }
 
 /// Facts that belong together, in the order of time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Incident<'a> {
     /// The facts.
     pub facts: Vec<&'a Fact>,
@@ -114,141 +119,58 @@ pub struct Incident<'a> {
     pub hosts: Vec<Name>,
 }
 
+/// The incidents of a scene.
+#[derive(Debug)]
+pub struct Incidents<'a> {
+    /// Those that matter, in the order of time.
+    pub found: Vec<Incident<'a>>,
+    /// How many clusters were left out because there were too many: the least grave ones.
+    pub left_out: u64,
+}
+
 /// Finds the incidents of a scene.
 #[must_use]
-pub fn find<'a>(scene: &Scene<'a>) -> Vec<Incident<'a>> {
-    let mut clusters: Vec<Incident<'a>> = Vec::new();
-    let mut ambient: Vec<&'a Fact> = Vec::new();
-    // Only the clusters that are not over yet can still grow.
-    let mut open: Vec<usize> = Vec::new();
-    for fact in scene.facts {
-        if fact.device.is_none() && fact.volume.is_none() {
-            ambient.push(fact);
-            continue;
-        }
-        if weight(fact) == Weight::Context {
-            ambient.push(fact);
-            continue;
-        }
-        open.retain(|&index| clusters[index].facts.last().is_some_and(|last| still_open(last, fact)));
-        let home = open.iter().copied().find(|&index| clusters[index].takes(fact));
-        match home {
-            Some(index) => clusters[index].take(fact),
-            None => {
-                open.push(clusters.len());
-                clusters.push(Incident::of(fact));
-            }
-        }
-    }
-    attach(&mut clusters, ambient);
-    clusters.retain(Incident::matters);
-    clusters
+pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
+    let (mut clusters, ambient) = crate::cluster::grow(scene.facts);
+    let left_out = keep_the_gravest(&mut clusters);
+    let (mut found, _) = crate::attach::attach(clusters, ambient);
+    found.retain(Incident::matters);
+    Incidents { found, left_out }
 }
 
-fn still_open(last: &Fact, now: &Fact) -> bool {
-    near(last, now, QUIET_US) || last.when.is_none() || now.when.is_none()
-}
-
-/// Gives what is about no device to the clusters that it is near; what is near none makes clusters of its own.
-fn attach<'a>(clusters: &mut Vec<Incident<'a>>, ambient: Vec<&'a Fact>) {
-    let grown = clusters.len();
-    // What is attached later must not move the ends of a cluster.
-    let ends: Vec<_> = clusters
-        .iter()
-        .map(|cluster| (cluster.facts.first().copied(), cluster.facts.last().copied()))
-        .collect();
-    let mut lonely: Vec<Incident<'a>> = Vec::new();
-    for fact in ambient {
-        let context = weight(fact) == Weight::Context;
-        let mut homes = 0;
-        for (cluster, ends) in clusters[..grown].iter_mut().zip(&ends) {
-            if cluster.is_near(fact, context, *ends) {
-                cluster.facts.push(fact);
-                homes += 1;
-            }
-        }
-        if homes > 0 {
-            continue;
-        }
-        match lonely
-            .last_mut()
-            .filter(|cluster| cluster.facts.last().is_some_and(|last| near(last, fact, QUIET_US)))
-        {
-            Some(cluster) => cluster.take(fact),
-            None => lonely.push(Incident::of(fact)),
-        }
+/// Keeps [`CLUSTERS_MAX`] clusters, the gravest; those that stay keep their order. How many went is the answer.
+fn keep_the_gravest(clusters: &mut Vec<Incident<'_>>) -> u64 {
+    let surplus = clusters.len().saturating_sub(CLUSTERS_MAX);
+    if surplus == 0 {
+        return 0;
     }
-    for cluster in clusters.iter_mut() {
-        let key = |fact: &&Fact| (fact.when.map(|when| (when.axis, when.micros)), fact.place);
-        cluster.facts.sort_by_key(key);
-    }
-    clusters.extend(lonely);
-}
-
-/// Whether a fact lies between two others, or is near one of them. A cluster has no long silence within.
-fn within(first: &Fact, last: &Fact, fact: &Fact) -> bool {
-    let (Some(start), Some(end), Some(when)) = (first.when, last.last, fact.when) else {
-        return near(first, fact, QUIET_US) || near(last, fact, QUIET_US);
+    let gravity = |cluster: &Incident<'_>| {
+        let worst = cluster.facts.iter().map(|fact| harm(fact)).max().unwrap_or_default();
+        (cluster.weigh(Weight::Trigger) > 0, worst, cluster.facts.len())
     };
-    let axis = start.axis == when.axis && end.axis == when.axis;
-    axis && when.micros >= start.micros.saturating_sub(QUIET_US)
-        && when.micros <= end.micros.saturating_add(QUIET_US)
+    let mut order: Vec<_> = clusters.iter().map(gravity).enumerate().collect();
+    order.sort_by_key(|&(index, gravity)| (std::cmp::Reverse(gravity), index));
+    let kept: std::collections::HashSet<usize> =
+        order.into_iter().take(CLUSTERS_MAX).map(|(index, _)| index).collect();
+    let mut index = 0;
+    clusters.retain(|_| {
+        index += 1;
+        kept.contains(&(index - 1))
+    });
+    surplus as u64
 }
 
-impl<'a> Incident<'a> {
-    fn of(fact: &'a Fact) -> Incident<'a> {
-        let mut incident =
-            Incident { facts: Vec::new(), devices: Vec::new(), volumes: Vec::new(), hosts: Vec::new() };
-        incident.take(fact);
-        incident
-    }
-
-    fn take(&mut self, fact: &'a Fact) {
-        let add = |names: &mut Vec<Name>, name: Option<Name>| {
-            if let Some(name) = name.filter(|name| !names.contains(name)) {
-                names.push(name);
-            }
-        };
-        add(&mut self.devices, fact.device);
-        add(&mut self.volumes, fact.volume);
-        add(&mut self.hosts, fact.host);
-        self.facts.push(fact);
-    }
-
-    /// Whether a fact about a device or a volume belongs here.
-    fn takes(&self, fact: &Fact) -> bool {
-        let near_last = self.facts.last().is_some_and(|last| near(last, fact, QUIET_US));
-        let device = fact.device.is_some_and(|device| self.devices.contains(&device));
-        let volume = fact.volume.is_some_and(|volume| self.volumes.contains(&volume));
-        // A volume and a device whose tie no line tells: one host, one time, and only one of each.
-        let untold = fact.device.is_none() && self.volumes.is_empty()
-            || fact.volume.is_none() && self.devices.is_empty();
-        let host = fact.host.is_none_or(|host| self.hosts.contains(&host) || self.hosts.is_empty());
-        near_last && (device || volume || untold && host)
-    }
-
-    /// Whether a fact about no device, or one that only informs, belongs here too.
-    fn is_near(&self, fact: &Fact, context: bool, ends: (Option<&Fact>, Option<&Fact>)) -> bool {
-        let own = fact.device.is_none_or(|device| self.devices.contains(&device));
-        let host = fact.host.is_none_or(|host| self.hosts.contains(&host) || self.hosts.is_empty());
-        // The fabric and the array are everybody's.
-        let shared =
-            matches!(fact.kind, Kind::Fabric(_) | Kind::Target(_) | Kind::Gateway(_) | Kind::Task { .. });
-        // A version holds for as long as the log goes on.
-        let lasting = context
-            && matches!(fact.kind, Kind::Version(_) | Kind::Support(_) | Kind::Slot(_) | Kind::LockDump(_));
-        let (Some(first), Some(last)) = ends else { return false };
-        own && (host || shared) && (lasting || within(first, last, fact))
+impl Incident<'_> {
+    /// How many occurrences of that weight it has.
+    fn weigh(&self, wanted: Weight) -> u64 {
+        let of_weight = self.facts.iter().filter(|fact| weight(fact) == wanted);
+        of_weight.map(|fact| fact.count).fold(0, u64::saturating_add)
     }
 
     /// Whether this is worth a report.
     fn matters(&self) -> bool {
-        let weigh = |wanted: Weight| {
-            let of_weight = self.facts.iter().filter(move |fact| weight(fact) == wanted);
-            of_weight.map(|fact| fact.count).fold(0, u64::saturating_add)
-        };
         // A gateway that loses its lock once had a reason; one that loses it again and again fights.
         let lost = self.facts.iter().filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost)).count();
-        weigh(Weight::Trigger) > 0 || lost >= 2 || weigh(Weight::Trouble) >= TROUBLES_MIN
+        self.weigh(Weight::Trigger) > 0 || lost >= 2 || self.weigh(Weight::Trouble) >= TROUBLES_MIN
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
+use crate::copies::Copies;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::names::{Name, Names};
 use crate::record::Record;
@@ -82,6 +83,9 @@ pub struct Ledger {
     recent: HashMap<u64, usize>,
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
+    copies: Copies,
+    /// Facts that were found again in a copy of their log, and count once.
+    pub copied: u64,
 }
 
 impl Ledger {
@@ -120,6 +124,10 @@ impl Ledger {
             count: draft.count.max(1),
             text: cut(text.trim(), QUOTE_BYTES_MAX).into(),
         };
+        if self.copies.is_copy(&fact, record) {
+            self.copied += 1;
+            return;
+        }
         self.add(fact);
     }
 
@@ -221,7 +229,12 @@ fn key(fact: &Fact) -> Option<u64> {
         Kind::Lock(lock) => (lock.step, lock.record).hash(&mut hasher),
         Kind::ReservationConflicts | Kind::Medium | Kind::AdapterFault | Kind::Snapshot => {}
         Kind::Latency { .. } | Kind::Queue(_) | Kind::Slot(_) | Kind::LockDump(_) => return None,
-        Kind::Gateway(_) | Kind::Oarlock(_) | Kind::Restart | Kind::OwnImage | Kind::Setting(_) => {
+        Kind::Gateway(_)
+        | Kind::Oarlock(_)
+        | Kind::Restart
+        | Kind::OwnImage
+        | Kind::StaleImage
+        | Kind::Setting(_) => {
             return None;
         }
     }

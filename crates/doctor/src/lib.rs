@@ -8,8 +8,11 @@
 //! readers ([`Doctor::read`]), and gets a [`Report`].
 
 mod advisory;
+mod attach;
 pub mod bounds;
 mod civil;
+mod cluster;
+mod copies;
 mod diagnose;
 mod dialect;
 mod doctor;
@@ -17,6 +20,7 @@ mod error;
 mod explain;
 mod fact;
 mod finding;
+mod gravity;
 mod image_line;
 mod incident;
 mod ledger;

@@ -10,7 +10,7 @@ use crate::names::{Name, Names};
 use crate::stamp::Axis;
 
 /// A line without a time is near another of the same input within so many lines.
-const NEAR_LINES: u64 = 60;
+pub const NEAR_LINES: u64 = 60;
 
 /// All facts in the order of time.
 #[derive(Clone, Copy, Debug)]

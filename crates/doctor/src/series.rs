@@ -311,9 +311,10 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::BadRecord) => None,
         Kind::Cluster(_) => one(Channel::BeatLost),
         Kind::Lock(_) => one(Channel::Lock),
-        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit) | Kind::OwnImage | Kind::Oarlock(_) => {
-            one(Channel::FalseAts)
-        }
+        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit)
+        | Kind::OwnImage
+        | Kind::StaleImage
+        | Kind::Oarlock(_) => one(Channel::FalseAts),
         Kind::Target(TargetStep::SessionLost) => one(Channel::PathLost),
         Kind::Gateway(GatewayStep::LockAcquired) | Kind::Target(TargetStep::Noise) => None,
         Kind::Gateway(_) => one(Channel::PathLost),

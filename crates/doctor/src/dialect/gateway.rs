@@ -2,7 +2,7 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::GatewayStep::{Blocklisted, LockAcquired, LockLost, Shutdown};
-use crate::fact::TargetStep::{BackendError, FusedSplit, Miscompare, SessionLost, SlowBackend};
+use crate::fact::TargetStep::{BackendError, CacheLost, FusedSplit, Miscompare, SessionLost, SlowBackend};
 use crate::fact::TaskKind::{Abort, DeviceReset};
 use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued};
 
@@ -22,6 +22,10 @@ const PHRASES: &[Phrase] = &[
     beside("tcmu", &["imed out"], Means::Target(SlowBackend)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
     phrase("slow ops", Means::Target(SlowBackend)),
+    // Controllers with a cache of their own
+    phrase("ache discarded", Means::Target(CacheLost)),
+    phrase("ache data lost", Means::Target(CacheLost)),
+    phrase("ache data was lost", Means::Target(CacheLost)),
     // SPDK
     phrase("failing first of fused commands", Means::Target(FusedSplit)),
     phrase("Expected first of fused commands", Means::Target(FusedSplit)),

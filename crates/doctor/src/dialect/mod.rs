@@ -11,6 +11,7 @@ mod esx_fields;
 mod esx_heartbeat;
 mod esx_latency;
 mod esx_lock;
+mod esx_lock_mode;
 mod esx_path;
 mod esx_task;
 mod esx_volume;
@@ -92,6 +93,7 @@ impl Dialects {
             Box::new(dump::Dump::default()),
             Box::new(esxtop::Esxtop::default()),
             Box::new(esx_fields::EsxFields::default()),
+            Box::new(esx_lock_mode::EsxLockMode::default()),
             Box::new(versions::Versions),
             Box::new(oarlock::OarlockEvents),
             Box::new(machine::Machine),

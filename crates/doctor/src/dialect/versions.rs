@@ -43,6 +43,7 @@ impl Dialect for Versions {
             "river Version",
             "Vendor: ",
             "vendor: ",
+            "Direct-Access ",
         ]
     }
 
@@ -61,6 +62,9 @@ impl Dialect for Versions {
 
 /// `Vendor: 'IBM     ' Model: '2145            ' Rev: '0000'`, and the forms of Linux and esxcli.
 fn array(text: &str) -> Option<Component> {
+    if let Some(inquiry) = after(text, "Direct-Access ") {
+        return discovered(inquiry.trim_start());
+    }
     let field = |marks: [&str; 2]| {
         let rest = marks.iter().find_map(|mark| after(text, mark))?;
         let rest = rest.trim_start();
@@ -74,6 +78,15 @@ fn array(text: &str) -> Option<Component> {
     let model = field(["Model:", "model:"])?;
     let revision = field(["Rev:", "Revision:"]).unwrap_or("");
     Some(Component { name: format!("{vendor} {model}").to_lowercase().into(), version: revision.into() })
+}
+
+/// `scsi 3:0:0:1: Direct-Access     IBM      2145             0000 PQ: 0 ANSI: 6`: eight, sixteen and four letters (SPC-5, 6.6.2).
+fn discovered(text: &str) -> Option<Component> {
+    let inquiry = text.split(" PQ:").next()?.trim_end();
+    let (name, version) = inquiry.rsplit_once(' ')?;
+    let name: Vec<&str> = name.split_whitespace().collect();
+    let whole = !name.is_empty() && (1..=4).contains(&version.len()) && text.contains(" PQ:");
+    whole.then(|| Component { name: name.join(" ").to_lowercase().into(), version: version.into() })
 }
 
 fn product(text: &str) -> Option<Component> {

@@ -120,6 +120,8 @@ pub enum Kind {
     Cluster(ClusterStep),
     /// A writer met an image that it had itself put there.
     OwnImage,
+    /// What a writer had read was not what stands on the disk: a direct read brought the image that then was swapped.
+    StaleImage,
     /// An event of an Oarlock host, which names its own cause.
     Oarlock(oarlock_causes::Cause),
     /// The host started, stopped or crashed.

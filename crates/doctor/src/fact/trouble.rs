@@ -107,6 +107,8 @@ pub enum TargetStep {
     SlowBackend,
     /// Its backend fails.
     BackendError,
+    /// It lost what was in its write cache.
+    CacheLost,
     /// A session ended or was reinstated.
     SessionLost,
     /// An initiator asks for what is not there, or must not have: usual noise.

@@ -38,11 +38,12 @@ pub fn risk(cause: Cause) -> Risk {
         | Cause::Rollback
         | Cause::ArrayFault
         | Cause::PathsDisagree => Risk::High,
-        Cause::StaleCache | Cause::SnapshotSignature | Cause::ArrayFull => Risk::High,
+        Cause::StaleCache => Risk::High,
         Cause::PathFault
         | Cause::HbaFault
         | Cause::DeviceFault
         | Cause::ResetCascade
+        | Cause::ArrayFull
         | Cause::GatewayFault => Risk::Unknown,
         Cause::DelayedOwnWrite
         | Cause::SlowStorage
@@ -50,7 +51,10 @@ pub fn risk(cause: Cause) -> Risk {
         | Cause::FabricCongestion
         | Cause::Fenced => Risk::Unknown,
         Cause::Contention | Cause::QueueDepth | Cause::AtsUnsupported | Cause::Reservation => Risk::Low,
-        Cause::ArrayLoad | Cause::LockModeMixed | Cause::KnownAdvisory => Risk::Low,
+        // A copy is not mounted: nothing is written until somebody decides which one is which.
+        Cause::ArrayLoad | Cause::LockModeMixed | Cause::KnownAdvisory | Cause::SnapshotSignature => {
+            Risk::Low
+        }
     }
 }
 

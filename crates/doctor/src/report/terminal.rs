@@ -2,9 +2,10 @@
 
 use oarlock_causes::{Cause, Layer};
 
-use super::advice::{not_now, risk};
+use super::advice::not_now;
 use crate::explain::Explanation;
 use crate::finding::{Evidence, Finding, Report};
+use crate::gravity::risk_of;
 use crate::suggestion::Suggestion;
 
 /// How the page may look.
@@ -100,7 +101,7 @@ impl Page {
         let causes: Vec<Cause> =
             report.incidents.iter().filter_map(|finding| Cause::from_name(&finding.cause)).collect();
         self.head("Is data at risk now?", page);
-        if let Some(worst) = causes.iter().map(|&cause| risk(cause)).max() {
+        if let Some(worst) = report.incidents.iter().map(risk_of).max() {
             self.line(worst.sentence(), INDENT, page);
         }
         self.head("What to do now", page);

@@ -1,6 +1,8 @@
 //! A case: one incident, with the questions that rules ask of it.
 
-use crate::fact::{ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, Uuid};
+use crate::fact::{
+    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, LockStep, Uuid,
+};
 use crate::incident::Incident;
 use crate::names::Name;
 use crate::scene::{Scene, before, near, same_host};
@@ -8,6 +10,9 @@ use crate::scene::{Scene, before, near, same_host};
 /// What lies just before: a heartbeat is given up after 8 seconds, and reclaimed or lost within 16 (KB320840); a path
 /// takes up to a minute to be called dead.
 pub const JUST_BEFORE_US: i64 = 60_000_000;
+
+/// Access is lost after 16 seconds without a heartbeat (KB320840): lines of one record's trouble lie within.
+const HEARTBEAT_US: i64 = 16_000_000;
 
 /// So many facts of one kind are compared with so many of another: the first of a storm tell what there is to tell.
 pub const FIRST: usize = 1_000;
@@ -97,6 +102,45 @@ impl<'a> Case<'a> {
             (false, false) => Record::Both,
             (true, true) => Record::Unknown,
         }
+    }
+
+    /// What one false or late ATS was about: what its host said of heartbeats and of locks within the time that one heartbeat
+    /// has until access is lost.
+    #[must_use]
+    pub fn record_of(&self, fact: &Fact) -> Record {
+        match &fact.kind {
+            Kind::Heartbeat(_) => return Record::Slot,
+            Kind::Lock(_) => return Record::Lock,
+            _ => {}
+        }
+        let around = |other: &&&Fact| same_host(other, fact) && near(other, fact, HEARTBEAT_US);
+        let slot = self.heartbeats(|_| true).iter().take(FIRST).any(|other| around(&other));
+        let lock = self.locks(|_| true).iter().take(FIRST).any(|other| around(&other));
+        match (slot, lock) {
+            (true, false) => Record::Slot,
+            (false, true) => Record::Lock,
+            (true, true) => Record::Both,
+            (false, false) => Record::Unknown,
+        }
+    }
+
+    /// Whether every false answer of the incident was about a heartbeat slot, as far as the lines tell.
+    #[must_use]
+    pub fn is_about_slots_alone(&self) -> bool {
+        let mut answers = self.false_answers();
+        answers.truncate(FIRST);
+        !answers.is_empty() && answers.iter().all(|answer| self.record_of(answer) == Record::Slot)
+    }
+
+    /// ATS that were false, and heartbeats and locks that say so of themselves.
+    #[must_use]
+    pub fn false_answers(&self) -> Vec<&'a Fact> {
+        self.all(|fact| match &fact.kind {
+            Kind::Command(command) => command.miscompared(),
+            Kind::Heartbeat(heartbeat) => heartbeat.step == HeartbeatStep::Miscompare,
+            Kind::Lock(lock) => lock.step == LockStep::Miscompare,
+            _ => false,
+        })
     }
 
     /// Whether a host names itself so in its own heartbeats of this incident.

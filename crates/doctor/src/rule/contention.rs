@@ -14,6 +14,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             (false, _) => Judgement::Aside(
                 "The host asked whether the owner of a lock lives; no line says that it does.".to_owned(),
             ),
+            (true, false) if case.is_about_slots_alone() => Judgement::Aside(
+                "The record is this host's own heartbeat slot, which nobody else writes while it lives: no contention.".to_owned(),
+            ),
             (true, false) => Judgement::Aside(
                 "No line names a lock record, an owner or another host that writes here.".to_owned(),
             ),
@@ -33,12 +36,19 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         .take(FIRST)
         .any(|late| held.iter().chain(&stale).take(FIRST).any(|lock| near(late, lock, JUST_BEFORE_US)));
     let named = held.iter().any(|fact| owner(fact).is_some());
-    let confidence = match (near_late, named) {
+    // A lock that is held explains no false answer about a heartbeat slot.
+    let elsewhere = case.is_about_slots_alone();
+    let confidence = match (near_late || elsewhere, named) {
         (true, _) => Confidence::Possible,
         (false, true) => Confidence::Certain,
         (false, false) => Confidence::Likely,
     };
-    let because = because(&held);
+    let mut because = because(&held);
+    if elsewhere {
+        because.push_str(
+            " The false answer itself is about a heartbeat slot, though: this does not explain it.",
+        );
+    }
     let lines =
         held.into_iter().take(4).chain(asked.into_iter().take(2)).chain(stale.into_iter().take(2)).collect();
     let proof = Proof::new(confidence, because, lines);

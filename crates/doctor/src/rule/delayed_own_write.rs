@@ -15,8 +15,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "The same command had swapped before, without an error: the block holds the new image of this very writer.";
         return Judgement::Met(Proof::new(Confidence::Certain, because, own));
     }
-    let mut false_ones = case.miscompares();
-    false_ones.extend(case.heartbeats(|heartbeat| heartbeat.step == HeartbeatStep::Miscompare));
+    let false_ones = case.false_answers();
     if false_ones.is_empty() {
         return Judgement::Silent;
     }
@@ -24,7 +23,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let pair = false_ones
         .iter()
         .take(FIRST)
-        .find_map(|answer| case.just_before(answer, &open, JUST_BEFORE_US).map(|earlier| (earlier, *answer)));
+        .find_map(|answer| open_before(case, answer, &open).map(|earlier| (earlier, *answer)));
     let Some((earlier, answer)) = pair else {
         return Judgement::Aside(
             "No atomic test and set of this host was left without an answer in the minute before the false one, as far as these lines go."
@@ -36,13 +35,17 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             && near(fact, answer, JUST_BEFORE_US)
     });
     let contested = !case.locks(|lock| matches!(lock.step, LockStep::NotFree | LockStep::Stale)).is_empty();
-    let confidence = match (complete.is_empty(), contested, case.record()) {
+    let confidence = match (complete.is_empty(), contested, case.record_of(answer)) {
         (false, _, _) => Confidence::Certain,
-        (true, true, Record::Lock) => Confidence::Possible,
+        // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
+        (true, true, Record::Lock | Record::Both) => Confidence::Possible,
         (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
         (true, _, _) => Confidence::Likely,
     };
-    let because = if complete.is_empty() {
+    let because = if complete.is_empty() && case.record_of(answer) == Record::Slot {
+        "The same host had left an atomic test and set to this device without an answer shortly before, and the false answer is about \
+         its own heartbeat slot, which nobody else writes: it met its own image."
+    } else if complete.is_empty() {
         "The same host had left an atomic test and set to this device without an answer shortly before: the array executed it \
          all the same, by all that these lines show, and the next one met its image."
     } else {
@@ -54,6 +57,19 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         Proof::new(confidence, because, lines)
             .and_collect("The image in the block (`hexdump -C` of the slot or lock record): does it name this host, and the stamp that it tried to write?"),
     )
+}
+
+/// What this host left open before a false answer. A heartbeat that was given up explains none about a lock record: that is
+/// another block.
+fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<&'a Fact> {
+    let of_lock = case.record_of(answer) == Record::Lock;
+    let fitting: Vec<&Fact> = open
+        .iter()
+        .copied()
+        .take(FIRST)
+        .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
+        .collect();
+    case.just_before(answer, &fitting, JUST_BEFORE_US)
 }
 
 /// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.

@@ -12,7 +12,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         fact.kind == Kind::Medium
             || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_broken))
     });
-    let local = case.incident.devices.iter().any(|&device| is_local(case.scene.names.text(device)));
+    let local = case.incident.devices.iter().any(|&device| is_local(case.scene.names.text(device)))
+        || case.incident.devices.is_empty() && !case.all(is_of_a_local_driver).is_empty();
     let one_host = case.incident.hosts.len() <= 1;
     if !broken.is_empty() {
         let because = if local && one_host {
@@ -28,7 +29,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         Kind::Command(command) => command
             .host
             .is_some_and(|status| status == HostStatus::BUS_BUSY || status.leaves_the_command_open()),
-        Kind::Task { task, .. } => *task != TaskKind::Abort,
+        Kind::Task { task, .. } => *task != TaskKind::Abort || is_of_a_local_driver(fact),
         _ => false,
     });
     if local && one_host && total(&failing) >= FAILURES_MIN {
@@ -45,6 +46,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 }
 
 const NEXT: &str = "SMART data of the disk (`esxcli storage core device smart get -d DEVICE`, `smartctl -x`), its firmware, and its controller's driver.";
+
+/// A SATA controller's driver: what it resets is a disk in this host's own case, whatever volume suffers.
+fn is_of_a_local_driver(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("ahci")
+}
 
 /// Names that VMware gives to disks that are not on a network.
 fn is_local(device: &str) -> bool {

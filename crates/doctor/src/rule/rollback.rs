@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Fact, Kind, LockRecord, SlotImage};
+use crate::fact::{Fact, Kind, LockRecord, SlotImage, TargetStep};
 use crate::scene::{before, gap_us};
 
 /// One host prints old and new images of one moment in any order: only what is clearly later counts.
@@ -12,6 +12,7 @@ const STAMP_BACK_US: u64 = 60_000_000;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let images: Vec<_> = case.facts().filter(|fact| slot(fact).is_some() || lock(fact).is_some()).collect();
+    let lost = case.all(|fact| fact.kind == Kind::Target(TargetStep::CacheLost));
     for (index, earlier) in images.iter().enumerate() {
         // The next few images of the record decide; a quadratic search of a storm would not.
         const REACH: usize = 200;
@@ -24,14 +25,27 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             {
                 let because = "The same host saw a newer image of this record first and an older one later. What was written in between is \
                                gone from the disk.";
+                let confidence = if lost.is_empty() { Confidence::Likely } else { Confidence::Certain };
+                let lines = [*earlier, *later].into_iter().chain(lost).collect();
                 return Judgement::Met(
-                    Proof::new(Confidence::Likely, because, vec![earlier, later])
+                    Proof::new(confidence, because, lines)
                         .and_collect("What happened to the array in between: power loss, controller failover, restore, replication failover."),
                 );
             }
         }
     }
-    Judgement::Silent
+    let false_ones = case.false_answers();
+    if lost.is_empty() || false_ones.is_empty() {
+        return Judgement::Silent;
+    }
+    let because = "The array says that it lost what was in its write cache, and an atomic test and set met an image that its host did not expect: \
+                   blocks may be older than what was acknowledged.";
+    let lines = lost.into_iter().take(4).chain(false_ones.into_iter().take(4)).collect();
+    Judgement::Met(
+        Proof::new(Confidence::Likely, because, lines).and_collect(
+            "The array's log of the power loss or failover, and the state of its cache's battery.",
+        ),
+    )
 }
 
 fn slot(fact: &Fact) -> Option<&SlotImage> {
@@ -53,6 +67,7 @@ fn lock(fact: &Fact) -> Option<&LockRecord> {
 fn went_back(earlier: &Fact, later: &Fact) -> bool {
     if let (Some(old), Some(new)) = (slot(earlier), slot(later)) {
         let same = old.offset == new.offset && old.owner == new.owner && old.owner.is_some();
+        // A host that started again has a higher generation, and a clock that begins anew.
         return same
             && old.generation == new.generation
             && old.stamp_us > new.stamp_us.saturating_add(STAMP_BACK_US);

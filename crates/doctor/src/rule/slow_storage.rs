@@ -1,8 +1,8 @@
 //! `slow-storage`: the device, or what is behind it, was far slower than usual.
 
-use super::case::{Case, JUST_BEFORE_US, total};
+use super::case::{Case, JUST_BEFORE_US, Record, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{ClusterStep, Fact, Kind, TargetStep, TaskKind, TaskOutcome};
+use crate::fact::{ClusterStep, Fact, Kind, LockStep, TargetStep, TaskKind, TaskOutcome};
 
 /// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
 const SLOW_US: u64 = 200_000;
@@ -20,8 +20,18 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let worst = spikes.iter().map(|fact| latency(fact)).max().unwrap_or(0) / 1_000;
         let hit = !case.followed_by(&spikes, &stakes, JUST_BEFORE_US).is_empty();
         let because = if hit {
+            let why = match case.record() {
+                Record::Slot => {
+                    " It is about the host's own heartbeat slot: the slowness alone does it, no other host is needed."
+                }
+                Record::Lock => {
+                    " It is about a lock record: the longer the way to the disk, the sooner another host is first."
+                }
+                Record::Both | Record::Unknown => "",
+            };
             format!(
-                "The device took up to {worst} ms for a command, many times its usual, and a heartbeat or an atomic test and set went wrong within a minute."
+                "The device took up to {worst} ms for a command, many times its usual, and a heartbeat or an atomic test and set went wrong \
+                 within a minute.{why}"
             )
         } else {
             format!(
@@ -29,7 +39,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             )
         };
         let lines = spikes.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-        return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
+        // Where a living owner is named and nothing stayed without an answer, the slowness is beside the point.
+        let raced = !case
+            .locks(|lock| {
+                lock.step == LockStep::NotFree && lock.record.is_some_and(|lock| lock.owner.is_some())
+            })
+            .is_empty();
+        let plain_race = raced && case.record() == Record::Lock && case.unanswered_ats().is_empty();
+        let confidence = if plain_race { Confidence::Possible } else { Confidence::Likely };
+        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     let slow = case.all(
         |fact| matches!(&fact.kind, Kind::Queue(queue) if queue.device_ms.is_some_and(|ms| ms > DEVICE_MS)),

@@ -8,6 +8,12 @@ use crate::fact::{Fact, HeartbeatStep, Kind, SlotImage};
 const REPEATS_MIN: usize = 3;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let said = case.all(|fact| fact.kind == Kind::StaleImage);
+    if !said.is_empty() {
+        let because = "The test was false with the image that had been read, and true after a direct read, with nobody writing in between by these \
+                       lines: the first read came out of a cache.";
+        return Judgement::Met(Proof::new(Confidence::Likely, because, said));
+    }
     let tests =
         case.heartbeats(|heartbeat| heartbeat.step == HeartbeatStep::Miscompare && heartbeat.slot.is_some());
     let Some(first) = tests.first() else { return Judgement::Silent };

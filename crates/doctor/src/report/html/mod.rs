@@ -15,8 +15,9 @@ use self::finding::{article, list};
 use self::markup::Markup;
 use self::timeline::Whole;
 use self::words::{counted, grouped, headline};
-use super::advice::{Risk, not_now, risk};
+use super::advice::{Risk, not_now};
 use crate::finding::{Finding, Report};
+use crate::gravity::risk_of;
 
 /// Findings on the first screen.
 const FIRST_SCREEN_MAX: usize = 3;
@@ -119,7 +120,7 @@ fn first_screen(report: &Report, page: &mut Markup) {
         page.raw("</a></p>");
     }
     page.raw("</section>");
-    let worst = causes.iter().map(|&cause| risk(cause)).max().unwrap_or(Risk::Unknown);
+    let worst = report.incidents.iter().map(risk_of).max().unwrap_or(Risk::Unknown);
     page.raw(match worst {
         Risk::Low => "<section class=\"card calm\"><h2>Is data at risk now?</h2><p class=\"verdict\">No</p>",
         Risk::Unknown => {
