@@ -139,7 +139,9 @@ fn the_diagonal_is_strong_and_nothing_beside_it_is_certain() {
     assert!(matrix.likely.is_empty(), "{} likely and wrong", matrix.likely.len());
     for (index, (name, _)) in SCENARIOS.iter().enumerate() {
         assert!(matrix.recall(index) >= 90, "{name}: recall {} %", matrix.recall(index));
-        assert!(matrix.precision(index) >= 90, "{name}: precision {} %", matrix.precision(index));
+        // A torn log of any cause may rightly end in cannot-tell.
+        let honest = *name == "cannot-tell";
+        assert!(honest || matrix.precision(index) >= 90, "{name}: precision {} %", matrix.precision(index));
     }
 }
 
