@@ -19,6 +19,8 @@ use crate::scene::Scene;
 pub const QUIET_US: i64 = 120_000_000;
 /// So many troubles make an incident without a trigger.
 const TROUBLES_MIN: u64 = 12;
+/// So many samples of strained queues are no moment.
+const STRAINED_MIN: usize = 6;
 /// A latency that is worth an incident by itself.
 const SLOW_US: u64 = 200_000;
 
@@ -171,6 +173,20 @@ impl Incident<'_> {
     fn matters(&self) -> bool {
         // A gateway that loses its lock once had a reason; one that loses it again and again fights.
         let lost = self.facts.iter().filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost)).count();
-        self.weigh(Weight::Trigger) > 0 || lost >= 2 || self.weigh(Weight::Trouble) >= TROUBLES_MIN
+        let strained = self.facts.iter().filter(|fact| is_strained(fact)).count();
+        self.weigh(Weight::Trigger) > 0
+            || lost >= 2
+            || strained >= STRAINED_MIN
+            || self.weigh(Weight::Trouble) >= TROUBLES_MIN
     }
+}
+
+/// A sample in which commands waited: in the host, with a queue, or in the device.
+fn is_strained(fact: &Fact) -> bool {
+    const HOST_MS: f64 = 5.0;
+    const DEVICE_MS: f64 = 25.0;
+    let Kind::Queue(queue) = &fact.kind else { return false };
+    let over = |value: Option<f64>, limit: f64| value.is_some_and(|value| value > limit);
+    over(queue.device_ms, DEVICE_MS)
+        || over(queue.kernel_ms, HOST_MS) && queue.queued.is_some_and(|queued| queued >= 1.0)
 }

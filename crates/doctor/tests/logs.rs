@@ -59,6 +59,38 @@ fn every_case_has_its_file_and_every_file_its_case() {
     assert_eq!(files, cases);
 }
 
+/// A confident wrong answer is the worst of all: the near miss of a cause is never given as it.
+#[test]
+fn a_near_miss_is_not_diagnosed_as_what_it_resembles() {
+    let causes: Vec<&str> = oarlock_causes::Cause::ALL.iter().map(|cause| cause.name()).collect();
+    let near: Vec<(String, String)> =
+        cases().into_iter().filter(|(name, _)| name.starts_with("near-")).collect();
+    for (name, _) in &near {
+        let rest = &name["near-".len()..];
+        let resembled =
+            causes.iter().filter(|cause| rest.starts_with(**cause)).max_by_key(|cause| cause.len());
+        // `snapshot` and `slow-storage` are named by the beginning of their cause.
+        let resembled = resembled.copied().unwrap_or_else(|| rest.split('-').next().unwrap_or(""));
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let said: Vec<&String> = report.incidents.iter().map(|finding| &finding.cause).collect();
+        assert!(
+            !resembled.is_empty() && said.iter().all(|cause| !cause.starts_with(resembled)),
+            "{name}: {said:?}"
+        );
+    }
+    assert!(near.len() >= 24, "only {} near misses", near.len());
+}
+
+/// Two cases of its own for each cause, and one that resembles it.
+#[test]
+fn every_cause_has_two_cases_of_its_own() {
+    for cause in oarlock_causes::Cause::ALL {
+        let own =
+            cases().iter().filter(|(name, said)| said == cause.name() && !name.starts_with("near-")).count();
+        assert!(own >= 2, "{}: {own} case(s)", cause.name());
+    }
+}
+
 /// Lines that are cut at any place, joined without newlines, or have Windows' line ends never make it fall.
 #[test]
 fn mangled_lines_never_make_it_fall() {

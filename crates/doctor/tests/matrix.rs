@@ -1,4 +1,4 @@
-//! The confusion matrix: 5,000 incidents that the model made, each with its known cause, against what the doctor says first.
+//! The confusion matrix: 5,000 incidents that the model made, each with its known cause, against what the doctor says.
 //!
 //! `cargo test -p oarlock-doctor --test matrix -- --nocapture` prints it; `OARLOCK_MATRIX_SEED=N` shows one seed's log.
 #![allow(clippy::unwrap_used)] // Its functions are called by tests alone.
@@ -29,7 +29,7 @@ fn tried(index: usize, seed: u64) -> Tried {
     let (name, scenario) = SCENARIOS[index];
     scenario(&mut world);
     let mut truth = vec![name];
-    if seed % DOUBLE_EVERY == 0 {
+    if seed.is_multiple_of(DOUBLE_EVERY) {
         let (other, second) = SCENARIOS[usize::try_from(world.dice.next() % 24).unwrap_or(0)];
         world.pass(3_600_000, 7_200_000);
         second(&mut world);
@@ -45,16 +45,16 @@ fn tried(index: usize, seed: u64) -> Tried {
 }
 
 impl Tried {
-    /// What the doctor said of the first cause: its name where it was found, else the first finding.
+    /// What the doctor said: of one cause, its first finding; of two, the first cause where it was found at all, else a
+    /// finding that is neither.
     fn said(&self) -> String {
-        let found = self.report.incidents.iter().any(|finding| finding.cause == self.truth[0]);
-        let first =
-            self.report.incidents.iter().find(|finding| !self.truth.contains(&finding.cause.as_str()));
-        match (found, first) {
-            (true, _) => self.truth[0].to_owned(),
-            (false, Some(finding)) => finding.cause.clone(),
-            (false, None) => "nothing".to_owned(),
-        }
+        let mut causes = self.report.incidents.iter().map(|finding| finding.cause.as_str());
+        let said = match self.truth[..] {
+            [_] => causes.next(),
+            _ if causes.clone().any(|cause| cause == self.truth[0]) => Some(self.truth[0]),
+            _ => causes.find(|cause| !self.truth.contains(cause)),
+        };
+        said.unwrap_or("nothing").to_owned()
     }
 
     /// Findings of a cause that is not there, of that confidence.
@@ -135,11 +135,15 @@ fn the_diagonal_is_strong_and_nothing_beside_it_is_certain() {
     for line in matrix.certain.iter().chain(&matrix.likely).take(40) {
         println!("  {line}");
     }
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/DOCTOR.md")).unwrap();
+    assert!(page.contains(&matrix.page()), "docs/DOCTOR.md shows another matrix than the one above");
     assert!(matrix.certain.is_empty(), "{} certain and wrong", matrix.certain.len());
     assert!(matrix.likely.is_empty(), "{} likely and wrong", matrix.likely.len());
     for (index, (name, _)) in SCENARIOS.iter().enumerate() {
         assert!(matrix.recall(index) >= 90, "{name}: recall {} %", matrix.recall(index));
-        assert!(matrix.precision(index) >= 90, "{name}: precision {} %", matrix.precision(index));
+        // A torn log of any cause may rightly end in cannot-tell.
+        let honest = *name == "cannot-tell";
+        assert!(honest || matrix.precision(index) >= 90, "{name}: precision {} %", matrix.precision(index));
     }
 }
 

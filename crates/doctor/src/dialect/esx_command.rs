@@ -60,14 +60,22 @@ fn note(record: &Record<'_>, text: &str, found: &CommandLine<'_>, count: u64, le
 
 /// ESXi 8 writes the statuses into a record of their own, a line or a few further on.
 fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
-    record.following().find_map(|line| {
-        let fits = line.contains("nmp_") && line.contains("H:0x") && !line.contains("Cmd");
+    let half = |line: std::borrow::Cow<'_, str>| {
         let found = scsi_line::read(&line);
-        (fits && found.command.opcode.is_none()).then(|| {
-            let status = line.find("H:0x").map_or("", |at| &line[at..]);
-            (found.command, status.to_owned())
-        })
-    })
+        let plugin = line.contains("nmp_") || line.contains("Hpp");
+        let at = line.find("H:0x").filter(|_| plugin && found.command.opcode.is_none())?;
+        let own = processor(&line).is_some() && processor(&line) == processor(record.line);
+        Some((own, (found.command, line[at..].to_owned())))
+    };
+    let mut halves: Vec<_> = record.following().filter_map(half).collect();
+    // Records of several processors run into one another: the half of the same processor is the other half.
+    let at = halves.iter().position(|(own, _)| *own).unwrap_or(0);
+    (at < halves.len()).then(|| halves.swap_remove(at).1)
+}
+
+/// `cpu9:2097312`
+fn processor(line: &str) -> Option<&str> {
+    between(line, "cpu", ")").filter(|inner| inner.starts_with(|letter: char| letter.is_ascii_digit()))
 }
 
 /// `naa.6 repeated 10 times`

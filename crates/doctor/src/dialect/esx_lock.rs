@@ -51,7 +51,10 @@ impl Dialect for EsxLock {
             return Reading::UNDERSTOOD;
         }
         let Some(step) = step(body) else { return Reading::Stranger };
-        let whole = |text: &str| image_line::lock(text).is_some_and(|lock| lock.owner.is_some());
+        // Publishers mask the owner; what stands behind it shows that the record is whole.
+        let whole = |text: &str| {
+            image_line::lock(text).is_some_and(|lock| lock.owner.is_some() || text.contains(" mtime "))
+        };
         let cut = (body.contains("[type") || body.trim_end().ends_with(':')) && !whole(body);
         let unwrapped = if cut { record.unwrapped(whole) } else { None };
         let (text, and_lines) = unwrapped.unwrap_or_else(|| (body.to_owned(), 0));

@@ -20,6 +20,7 @@ const PHRASES: &[Phrase] = &[
     phrase("ESHUTDOWN", Means::Gateway(Shutdown)),
     phrase("Cannot send after transport endpoint shutdown", Means::Gateway(Shutdown)),
     beside("tcmu", &["imed out"], Means::Target(SlowBackend)),
+    beside("tcmu", &["Timing out cmd"], Means::Target(SlowBackend)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
     phrase("slow ops", Means::Target(SlowBackend)),
     // Controllers with a cache of their own

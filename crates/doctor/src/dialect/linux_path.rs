@@ -16,6 +16,7 @@ const PHRASES: &[Phrase] = &[
     phrase("Reinstating path", Means::Path(Restored)),
     phrase("reinstated", Means::Path(Restored)),
     phrase("remaining active paths", Means::Nothing),
+    phrase(" - path offline", Means::Path(Failed)),
     phrase("path checker timed out", Means::Path(Failed)),
     phrase("checker reports path is down", Means::Path(Failed)),
     phrase("checker reports path is up", Means::Path(Restored)),

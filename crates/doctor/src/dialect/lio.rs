@@ -9,6 +9,7 @@ pub const BOOK: PhraseBook = PhraseBook { name: "target: LIO", phrases: PHRASES 
 
 const PHRASES: &[Phrase] = &[
     phrase("Detected MISCOMPARE for addr", Means::Target(Miscompare)),
+    phrase("Detected MISCOMPARE at offset", Means::Target(Miscompare)),
     phrase("Send MISCOMPARE check condition", Means::Target(Miscompare)),
     beside("ABORT_TASK:", &["already complete"], Means::Task(Abort, AlreadyComplete)),
     beside("ABORT_TASK:", &["TMR_TASK_DOES_NOT_EXIST"], Means::Task(Abort, Issued)),

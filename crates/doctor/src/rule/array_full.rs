@@ -2,7 +2,7 @@
 
 use super::case::{Case, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Command, DeviceStatus, Kind, PluginStatus, Sense, SpaceEvent};
+use crate::fact::{DeviceStatus, Kind, PluginStatus, Sense, SpaceEvent};
 
 /// One BUSY may be anything; an array without space says it to every write.
 const BUSY_MIN: u64 = 2;
@@ -35,7 +35,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "The device answered BUSY to reads too: it is overloaded or in transition, not full.".to_owned(),
         );
     }
-    let ats = case.commands(Command::is_ats);
+    // A device that compares has room enough to answer.
+    let ats = case.commands(|command| command.is_ats() && !command.miscompared());
     if ats.is_empty() || total(&busy) < BUSY_MIN {
         return Judgement::Aside(
             "BUSY alone, without an atomic test and set that fails, may be any short overload.".to_owned(),

@@ -21,8 +21,17 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         } else {
             "The device reports errors of its medium or hardware: behind a LUN, the array has a failing disk."
         };
-        let confidence =
-            if total(&broken) >= FAILURES_MIN || local { Confidence::Certain } else { Confidence::Likely };
+        // On a LUN of an array, a hardware error may be the array's own trouble (4/44/0: internal target failure): its disks
+        // are hidden behind it. A medium error is a disk's wherever it lies.
+        let medium = broken.iter().any(|fact| {
+            fact.kind == Kind::Medium
+                || command(fact).is_some_and(|command| command.sense.is_some_and(|sense| sense.key == 3))
+        });
+        let confidence = match (local, medium) {
+            (true, _) => Confidence::Certain,
+            (false, true) if total(&broken) >= FAILURES_MIN => Confidence::Likely,
+            (false, _) => Confidence::Possible,
+        };
         return Judgement::Met(Proof::new(confidence, because, broken).and_collect(NEXT));
     }
     let failing = case.all(|fact| match &fact.kind {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Case, FIRST};
+use super::case::{Case, command};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{DeviceStatus, Kind, LockStep, Opcode, Support};
+use crate::fact::{Command, DeviceStatus, Kind, LockStep, Opcode, Support};
 
 /// KB340212 saw it with more hosts than these.
 const HOSTS_MIN: usize = 9;
@@ -37,16 +37,23 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 /// One host tests and sets while another, which lives, locks the same device by reservations: RESERVE is what a host sends
 /// that does not lock this volume by ATS.
 fn reserved_against_ats<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
-    let refused = case
-        .commands(|command| command.is_ats() && command.device == Some(DeviceStatus::RESERVATION_CONFLICT));
-    let reserves = case.commands(|command| command.opcode == Some(Opcode::RESERVE));
-    let other = reserves.iter().take(FIRST).find(|reserve| {
-        reserve.host.is_some()
-            && refused.iter().take(FIRST).any(|ats| ats.host.is_some() && ats.host != reserve.host)
+    let conflicts = case.commands(|command| {
+        command.device == Some(DeviceStatus::RESERVATION_CONFLICT)
+            && (command.is_ats() || command.opcode == Some(Opcode::RESERVE))
+    });
+    let own = conflicts.first().copied()?;
+    let tests = command(own).is_some_and(Command::is_ats);
+    let is_other_way =
+        |command: &Command| if tests { command.opcode == Some(Opcode::RESERVE) } else { command.is_ats() };
+    // A host's way to lock lasts: the other may have shown its own at any time.
+    let other = case.scene.facts.iter().find(|fact| {
+        let same_device = fact.device.is_some() && fact.device == own.device;
+        let other_host = fact.host.is_some() && own.host.is_some() && fact.host != own.host;
+        same_device && other_host && command(fact).is_some_and(is_other_way)
     })?;
-    let because = "An atomic test and set met a reservation, and another host sends RESERVE to the same device at that time: one locks the volume \
-                   by atomic test and set, the other by reservations.";
-    let lines = refused.iter().copied().take(4).chain([*other]).collect();
+    let because = "Of two hosts, one locks this device by atomic test and set and the other by RESERVE, and they meet: a reservation of the one \
+                   stands in the way of the other's locks.";
+    let lines = conflicts.into_iter().take(4).chain([other]).collect();
     Some(Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT)))
 }
 

@@ -10,8 +10,18 @@ const LATER_US: i64 = 1_000_000;
 /// A stamp counts microseconds of its host: this much cannot be the order of two lines.
 const STAMP_BACK_US: u64 = 60_000_000;
 
+/// Images of the volumes of one incident that are compared.
+const IMAGES_MAX: usize = 2_000;
+
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
-    let images: Vec<_> = case.facts().filter(|fact| slot(fact).is_some() || lock(fact).is_some()).collect();
+    let is_image = |fact: &&Fact| slot(fact).is_some() || lock(fact).is_some();
+    let volumes = &case.incident.volumes;
+    let has_own = case.facts().any(|fact| is_image(&fact));
+    // A record may have been seen long before: the newer image need not be of this incident.
+    let of_these =
+        |fact: &&Fact| fact.volume.is_some_and(|volume| volumes.contains(&volume)) && is_image(fact);
+    let images: Vec<_> =
+        case.scene.facts.iter().filter(|_| has_own).filter(of_these).take(IMAGES_MAX).collect();
     let lost = case.all(|fact| fact.kind == Kind::Target(TargetStep::CacheLost));
     for (index, earlier) in images.iter().enumerate() {
         // The next few images of the record decide; a quadratic search of a storm would not.

@@ -115,14 +115,14 @@ impl World {
     /// A command failed.
     pub fn failed(&mut self, host: usize, lun: &Lun, opcode: u8, status: (u16, u16, u8), sense: &str) {
         let path = format!("vmhba{}:C0:T0:L{}", lun.adapter, lun.number);
-        self.failed_on(host, lun, &path, opcode, status, sense);
+        self.failed_on((host, &path), lun, opcode, status, sense);
     }
 
+    /// The same, by the path that the command took.
     pub fn failed_on(
         &mut self,
-        host: usize,
+        (host, path): (usize, &str),
         lun: &Lun,
-        path: &str,
         opcode: u8,
         (h, d, p): (u16, u16, u8),
         sense: &str,

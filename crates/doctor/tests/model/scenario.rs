@@ -144,11 +144,11 @@ fn stale_cache(world: &mut World) {
             format!("# sg_compare_and_write --lba={lba} --num=1 --xferlen=1024 --in={file} /dev/{disk}\n")
         };
         let paper = format!(
-            "{}Miscompare reported\nsg_compare_and_write failed: Sense key: Miscompare\n# dd if=/dev/{disk} iflag=direct skip={lba} count=1 of=fresh.bin\n{}# echo $?\n0\n",
-            ask("old.bin").replace("--in", "--in"),
+            "{}COMPARE AND WRITE: Sense key: Miscompare\nsg_compare_and_write failed: Sense key: Miscompare\n# dd if=/dev/{disk} iflag=direct skip={lba} count=1 of=fresh.bin\n{}# echo $?\n0\n",
+            ask("old.bin"),
             ask("fresh.bin")
         );
-        world.papers.push(paper.replace("Miscompare reported", "COMPARE AND WRITE: Sense key: Miscompare"));
+        world.papers.push(paper);
         return;
     }
     let lun = world.lun();
@@ -194,10 +194,10 @@ fn path_fault(world: &mut World) {
     world.pass(100, 2_000);
     let host = world.dice.pick(&[0x1, 0xe, 0xf]);
     let path = format!("vmhba{adapter}:C0:T0:L{}", lun.number);
-    world.failed_on(0, &lun, &path, ATS, (host, 0, 0), "");
+    world.failed_on((0, &path), &lun, ATS, (host, 0, 0), "");
     world.pass(500, 3_000);
     let other = format!("vmhba{}:C0:T0:L{}", adapter + 1, lun.number);
-    world.failed_on(0, &lun, &other, ATS, (0, 2, 5), FALSE);
+    world.failed_on((0, &other), &lun, ATS, (0, 2, 5), FALSE);
     waits(world, &lun);
     reclaims(world, &lun);
 }
@@ -216,9 +216,9 @@ fn paths_disagree(world: &mut World) {
         }
     }
     for _ in 0..world.dice.between(5, 9) {
-        world.failed_on(0, &lun, &odd, ATS, (0, 2, 5), FALSE);
+        world.failed_on((0, &odd), &lun, ATS, (0, 2, 5), FALSE);
         world.pass(2_000, 4_000);
-        world.failed_on(0, &lun, &even, 0x28, (0, 8, 0), "");
+        world.failed_on((0, &even), &lun, 0x28, (0, 8, 0), "");
         world.pass(500, 4_000);
     }
 }
@@ -227,7 +227,7 @@ fn array_fault(world: &mut World) {
     if world.dice.chance(50) {
         let lun = world.lun();
         let path = format!("vmhba65:C0:T0:L{}", lun.number);
-        world.failed_on(0, &lun, &path, ATS, (0, 0x100a, 0), "");
+        world.failed_on((0, &path), &lun, ATS, (0, 0x100a, 0), "");
         return;
     }
     let order = world.dice.pick(&["first", "second"]);
@@ -395,7 +395,7 @@ fn hba_fault(world: &mut World) {
     let path = format!("vmhba{}:C0:T0:L{}", lun.adapter, lun.number);
     for _ in 0..world.dice.between(8, 30) {
         let opcode = world.dice.pick(&[0x28, 0x2a]);
-        world.failed_on(0, &lun, &path, opcode, (0xb, 0, 0), "");
+        world.failed_on((0, &path), &lun, opcode, (0xb, 0, 0), "");
         world.pass(100, 1_500);
     }
     waits(world, &lun);

@@ -12,12 +12,14 @@ pub fn files(world: &mut World) -> Vec<(String, Vec<u8>)> {
     lines.sort_by_key(|line| line.at_ms);
     let skewed = world.dice.chance(30);
     let lossy = world.dice.chance(40);
+    // Some excerpts lack lines that matter: then the cause may be lost, but no other may be found in its place.
+    let torn = world.dice.chance(15);
     for host in 0..world.hosts {
         let skew_ms = if skewed && host > 0 { world.dice.between(60_000, 5_400_000) } else { 0 };
         let mut text = String::new();
         let own: Vec<&Line> = lines.iter().filter(|line| line.host == host).collect();
         for line in own {
-            if lossy && line.spare && world.dice.chance(30) {
+            if lossy && line.spare && world.dice.chance(30) || torn && world.dice.chance(20) {
                 continue;
             }
             text.push_str(&dressed(line, host, skew_ms, world.style, &mut world.dice));
