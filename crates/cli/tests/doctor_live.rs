@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use common::{Place, Ran};
+use common::{Place, Ran, eventually};
 
 /// The places of two paths to one disk, as sysfs lays them out, and of a local disk.
 const SDC: &str = "sys/devices/pci0000:00/host3/rport-3:0-0/target3:0:0/3:0:0:1";
@@ -186,4 +186,19 @@ fn this_very_machine_can_be_looked_at_and_nothing_fails() {
 #[test]
 fn a_root_is_for_a_living_machine_alone() {
     Place::new().run(&["doctor", "x.log", "--root", "/"]).fails(2, "OAR-0501");
+}
+
+#[test]
+fn a_running_host_s_events_are_heard_through_its_api() {
+    let place = Place::new();
+    place.format();
+    let _a = place.up_with("a", &["--fault", "late-reply:op=ats,record=slot,delay=500ms,after=2,count=1"]);
+    eventually("the host met its own image", || {
+        place.run(&["events", "--json"]).stdout.contains("\"cause\":\"delayed-own-write\"")
+    });
+    let report = place.run(&["doctor", "--live", "--json"]).succeeds().json();
+    let incidents = report["incidents"].as_array().unwrap();
+    let own = incidents.iter().find(|incident| incident["cause"] == "delayed-own-write").unwrap();
+    let quoted = own["evidence"].as_array().unwrap().iter().any(|line| line["file"] == "events");
+    assert!(quoted && own["confidence"] == "certain", "{own}");
 }

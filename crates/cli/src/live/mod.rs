@@ -23,13 +23,13 @@ mod view;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oarlock_doctor::{Doctor, DoctorError};
 
 pub use view::View;
 
-/// One source answers within this time, or is told to have been silent. An adapter's driver asks its firmware for counters.
+/// All sources together answer within this time, and then the running hosts; who does not is told to have been silent. An adapter's driver asks its firmware for counters.
 const SOURCE_LIMIT: Duration = Duration::from_secs(15);
 
 /// What a source gave.
@@ -71,12 +71,13 @@ pub fn read(doctor: &mut Doctor, root: &Path) {
     let view = View::of(root);
     // All at once: the load takes its two seconds, and what hangs hangs only once.
     let asked: Vec<_> = SOURCES.into_iter().map(|(name, ask)| (name, ask_for(view.clone(), ask))).collect();
+    let until = Instant::now() + SOURCE_LIMIT;
     for (name, answer) in asked {
-        give(doctor, name, within(&answer));
+        give(doctor, name, before(until, &answer));
     }
     #[cfg(feature = "datastore")]
     if view.is_here() {
-        give(doctor, "events", within(&ask_for(view, hosts::gather)));
+        give(doctor, "events", before(Instant::now() + SOURCE_LIMIT, &ask_for(view, hosts::gather)));
     }
 }
 
@@ -87,8 +88,8 @@ fn ask_for(view: View, ask: fn(View) -> Gathered) -> mpsc::Receiver<Gathered> {
     answer
 }
 
-fn within(answer: &mpsc::Receiver<Gathered>) -> Result<Gathered, String> {
-    answer.recv_timeout(SOURCE_LIMIT).map_err(|error| match error {
+fn before(until: Instant, answer: &mpsc::Receiver<Gathered>) -> Result<Gathered, String> {
+    answer.recv_timeout(until.saturating_duration_since(Instant::now())).map_err(|error| match error {
         mpsc::RecvTimeoutError::Timeout => format!("no answer within {} s", SOURCE_LIMIT.as_secs()),
         mpsc::RecvTimeoutError::Disconnected => "it could not be asked".to_owned(),
     })
@@ -112,4 +113,25 @@ fn load_and_ports(view: View) -> Gathered {
     gathered.text.push_str(&ports.text);
     gathered.unread.extend(ports.unread);
     gathered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than any test waits for.
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_source_that_hangs_is_told_and_costs_no_more_than_its_time() {
+        let hangs = ask_for(View::of(Path::new("/")), |_| {
+            thread::park_timeout(LONG);
+            Gathered::default()
+        });
+        let began = Instant::now();
+        let told = before(began + Duration::from_millis(50), &hangs).unwrap_err();
+        assert!(told.starts_with("no answer within") && began.elapsed() < LONG / 10, "{told}");
+        let falls = ask_for(View::of(Path::new("/")), |_| panic!("a source that falls"));
+        assert_eq!(before(Instant::now() + LONG, &falls), Err("it could not be asked".to_owned()));
+    }
 }
