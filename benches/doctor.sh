@@ -40,7 +40,8 @@ WORDS
 timed() {
     local what=$1 bytes=$2
     shift 2
-    /usr/bin/time -f '%e %U %S %M' -o "$work/time" "$@" >/dev/null
+    # Through a pipe: GNU grep stops at the first line that fits where its output is /dev/null.
+    /usr/bin/time -f "%e %U %S %M" -o "$work/time" "$@" | cat >/dev/null
     awk -v what="$what" -v bytes="$bytes" '{
         printf "%s %.2f %.0f %.0f %.0f\n", what, $1, bytes / 1e6 / ($1 + 1e-9), bytes / 1e6 / ($2 + $3 + 1e-9), $4 / 1024
     }' "$work/time" >>"$work/figures"
