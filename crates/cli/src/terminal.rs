@@ -106,7 +106,8 @@ pub fn table(look: Look, rows: &[Vec<String>]) -> String {
             line.push_str(&" ".repeat(padding + 2));
         }
         let below = " ".repeat(console::measure_text_width(&line));
-        let line = wrap(last, look.width, &line, &below);
+        // The wrapping of nothing is nothing, whatever stands before it.
+        let line = if last.is_empty() { line } else { wrap(last, look.width, &line, &below) };
         let line = line.trim_end();
         text.push_str(&if index == 0 { look.bold(line) } else { line.to_owned() });
         text.push('\n');
