@@ -89,7 +89,8 @@ pub fn progress_bar(what: &'static str) -> ProgressBar {
     bar
 }
 
-/// Rows as columns, each as wide as its widest cell; the first row is the heading.
+/// Rows as columns, each as wide as its widest cell; the first row is the heading. A last cell that would not fit is wrapped
+/// below itself.
 #[must_use]
 pub fn table(look: Look, rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -103,12 +104,16 @@ pub fn table(look: Look, rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..columns).map(width_of).collect();
     let mut text = String::new();
     for (index, row) in rows.iter().enumerate() {
+        let Some((last, others)) = row.split_last() else { continue };
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
+        for (cell, width) in others.iter().zip(&widths) {
             let padding = width - console::measure_text_width(cell);
             line.push_str(cell);
             line.push_str(&" ".repeat(padding + 2));
         }
+        let below = " ".repeat(console::measure_text_width(&line));
+        // The wrapping of nothing is nothing, whatever stands before it.
+        let line = if last.is_empty() { line } else { wrap(last, look.width, &line, &below) };
         let line = line.trim_end();
         text.push_str(&if index == 0 { look.bold(line) } else { line.to_owned() });
         text.push('\n');
@@ -116,9 +121,31 @@ pub fn table(look: Look, rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A time in five letters or so: `0`, `85us`, `1.2ms`, `500ms`, `2.1s`.
+#[must_use]
+pub fn short(microseconds: Option<u64>) -> String {
+    let Some(us) = microseconds else { return "-".to_owned() };
+    match us {
+        0 => "0".to_owned(),
+        1..1_000 => format!("{us}us"),
+        1_000..10_000 => format!("{}.{}ms", us / 1_000, us % 1_000 / 100),
+        10_000..1_000_000 => format!("{}ms", us / 1_000),
+        _ => format!("{}.{}s", us / 1_000_000, us % 1_000_000 / 100_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_short_in_its_own_unit() {
+        let cases = [(0, "0"), (999, "999us"), (1_250, "1.2ms"), (12_500, "12ms"), (2_150_000, "2.1s")];
+        for (us, text) in cases {
+            assert_eq!(short(Some(us)), text);
+        }
+        assert_eq!(short(None), "-");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
@@ -126,6 +153,14 @@ mod tests {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let text = table(look, &[row(["NAME", "SLOT"]), row(["größer", "1"])]);
         assert_eq!(text, "NAME    SLOT\ngrößer  1\n");
+    }
+
+    #[test]
+    fn a_last_column_that_does_not_fit_goes_on_below_itself() {
+        let look = Look { width: 14, colours: false };
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let text = table(look, &[row(["NAME", "WHAT"]), row(["a", "one two three"]), row(["b", ""])]);
+        assert_eq!(text, "NAME  WHAT\na     one two\n      three\nb\n");
     }
 
     #[test]

@@ -5,8 +5,9 @@
 mod common;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Place, Ran, eventually, send};
@@ -191,6 +192,33 @@ fn the_command_and_its_children_die_with_the_program_that_holds_the_lock() {
     place.run(&["lock", "run", "nightly", "--wait", "10s", "--", "true"]).succeeds();
 }
 
+/// A lock of `a`'s whose command sleeps, and whose watchman is stopped: the program, the command, its child, the watchman.
+fn with_a_stopped_watchman(place: &Place) -> (Child, Pid, Pid, Pid) {
+    let (run, command) = sleeping(place, "a");
+    let child = number(&place.path("child")).unwrap();
+    let of_run = format!("/proc/{0}/task/{0}/children", run.id());
+    let watchman = || {
+        let children = fs::read_to_string(&of_run).unwrap();
+        let mut pids = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+        pids.find(|pid| *pid != command)
+    };
+    eventually("there is a watchman", || watchman().is_some());
+    let watchman = watchman().unwrap();
+    // Not before it has become the watchman: what is stopped earlier has not begun to watch.
+    let line = format!("/proc/{}/cmdline", watchman.as_raw_nonzero());
+    let started = || fs::read_to_string(&line).is_ok_and(|text| text.contains("watch"));
+    eventually("it watches", || started() && state(watchman) == Some('S'));
+    kill_process(watchman, Signal::STOP).unwrap();
+    eventually("it is stopped", || state(watchman) == Some('T'));
+    (run, command, child, watchman)
+}
+
+/// The letter of a process's state.
+fn state(pid: Pid) -> Option<char> {
+    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    status.rsplit(')').next()?.trim().chars().next()
+}
+
 /// ```text
 ///   lock run: SIGKILL     the connection ends; the host releases the lock      another has it
 ///   watchman: late; what the command had started works on ......................... killed
@@ -198,21 +226,33 @@ fn the_command_and_its_children_die_with_the_program_that_holds_the_lock() {
 #[test]
 fn the_lock_goes_to_nobody_before_the_watchman_has_killed_what_the_command_started() {
     let (place, _hosts) = place_with(&["a"]);
-    let (mut run, command) = sleeping(&place, "a");
-    let child = number(&place.path("child")).unwrap();
-    let of_run = format!("/proc/{0}/task/{0}/children", run.id());
-    let children = fs::read_to_string(of_run).unwrap();
-    let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
-    let watchman: Vec<Pid> = children.filter(|pid| *pid != command).collect();
-    assert_eq!(watchman.len(), 1);
-    kill_process(watchman[0], Signal::STOP).unwrap();
+    let (mut run, command, child, watchman) = with_a_stopped_watchman(&place);
+    // With a member whose parent lives, its group is no orphaned one, and the kernel does not wake it.
+    let group = watchman.as_raw_nonzero().get();
+    let mut member = Command::new("sleep").arg("1000").process_group(group).spawn().unwrap();
     run.kill().unwrap();
     run.wait().unwrap();
     assert!(runs(child), "only the command itself dies with the program");
     let taken = place.run(&["lock", "run", "nightly", "--wait", "500ms", "--", "true"]);
     assert!(runs(child));
-    kill_process(watchman[0], Signal::CONT).unwrap();
+    kill_process(watchman, Signal::CONT).unwrap();
     taken.fails(75, "OAR-0241");
     eventually("the group is gone", || !runs(command) && !runs(child));
     place.run(&["lock", "run", "nightly", "--wait", "10s", "--", "true"]).succeeds();
+    member.kill().unwrap();
+    member.wait().unwrap();
+}
+
+/// ```text
+///   watchman: stopped     lock run: SIGKILL     the kernel wakes the orphaned group with SIGHUP: the watchman dies of it
+///   another has the lock; what the command had started works on
+/// ```
+#[test]
+fn a_watchman_does_not_die_of_the_signal_that_wakes_it() {
+    let (place, _hosts) = place_with(&["a"]);
+    let (mut run, _, child, _) = with_a_stopped_watchman(&place);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    place.run(&["lock", "run", "nightly", "--wait", "10s", "--", "true"]).succeeds();
+    assert!(!runs(child), "the lock was another's while it ran");
 }

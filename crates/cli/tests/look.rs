@@ -2,7 +2,11 @@
 
 mod common;
 
-use common::{BLOCK, Place, bytes, spoil};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{BLOCK, Place, bytes, eventually, send, spoil};
+use rustix::process::Signal;
 
 #[test]
 fn inspect_decodes_each_kind_of_record_and_changes_nothing() {
@@ -108,6 +112,25 @@ fn a_bench_writes_to_scratch_blocks_alone_and_gives_its_slot_back() {
     let slot = place.run(&["inspect", "pool", "slot", "0", "--json"]).json();
     let state = slot["fields"].as_array().unwrap().iter().find(|field| field["name"] == "state").unwrap();
     assert!(state["value"].as_str().unwrap().contains("free"), "{state}");
+}
+
+/// The release that was under way had nobody to end it: the bench waited 10 s for it, and left its slot to the others.
+#[test]
+fn a_bench_that_is_interrupted_gives_its_slot_back() {
+    let place = Place::new();
+    let pool = place.format();
+    let mut bench =
+        place.command(&["bench", "lock", "pool", "--for", "60s"]).stderr(Stdio::null()).spawn().unwrap();
+    // The epoch of a lock grows with each owner.
+    let used = |block: &[u8]| block.starts_with(b"OARLLOCK") && block[112] > 4;
+    eventually("locks are taken", || bytes(&pool).chunks(BLOCK).any(used));
+    let asked = Instant::now();
+    send(&bench, Signal::TERM);
+    assert_eq!(bench.wait().unwrap().code(), Some(1));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    for slot in 0..8 {
+        assert!(place.field("pool", &(128 + 2 * slot).to_string(), "state").contains("free"), "slot {slot}");
+    }
 }
 
 #[test]

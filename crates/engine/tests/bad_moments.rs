@@ -16,7 +16,7 @@ use oarlock_block::{
     Attempted, ByteCount, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
     Refusal, SlotIndex,
 };
-use oarlock_engine::{CreateError, CreateRequest, LockError, Want, create, grow};
+use oarlock_engine::{CreateError, CreateRequest, Ended, LockError, Want, create, grow};
 use oarlock_format::{Label, LockMode, LockRecord, SlotRecord, SlotState, Timing};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -257,4 +257,32 @@ fn a_lock_that_was_got_while_the_lease_ran_out_keeps_to_its_deadline_and_is_give
         let free: LockRecord = read(&machine, company::home_lba(&machine));
         assert_eq!(free.mode, LockMode::Free);
     });
+}
+
+/// ```text
+///   a's user: release: the ATS is under way     the user goes away: nobody waits for the release
+///   the lock is "being released" for ever: no user here can have it, and the host cannot leave
+/// ```
+#[test]
+fn a_release_for_which_nobody_waits_any_more_is_brought_to_its_end() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let device = Moody::of(&machine);
+    let (world, _) = machine.process_on(Rc::clone(&device) as Rc<dyn Device>);
+    let host = join(&machine, world, "a");
+    beside(&machine, &host, async {
+        let guard = take(&machine, &host, Want::Exclusive, SOON).await.unwrap();
+        device.late.set(MS * 500);
+        let mut release = guard.release().boxed_local();
+        assert!(futures::poll!(&mut release).is_pending());
+        drop(release);
+        device.late.set(Duration::ZERO);
+        let again = take(&machine, &host, Want::Exclusive, MS * 5_000).await.unwrap();
+        again.release().await;
+        let free: LockRecord = read(&machine, company::home_lba(&machine));
+        assert_eq!(free.mode, LockMode::Free);
+        let left = host.leave(machine.time.now().plus(MS * 5_000)).await;
+        assert_eq!(left, Ended::Left);
+    });
+    assert_eq!(state(&machine, host.status().owner.slot), SlotState::Free);
 }

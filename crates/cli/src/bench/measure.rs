@@ -81,8 +81,8 @@ impl Figures {
     #[must_use]
     pub fn text(&self) -> String {
         format!(
-            "{:.0} operations a second\nlatency p50 {} us, p99 {} us, longest {} us; commands an operation: {}\n",
-            self.operations_per_second, self.p50_us, self.p99_us, self.max_us, self.ios_per_operation
+            "{:.0} operations a second; commands an operation: {}\nlatency p50 {} us, p99 {} us, longest {} us\n",
+            self.operations_per_second, self.ios_per_operation, self.p50_us, self.p99_us, self.max_us
         )
     }
 }

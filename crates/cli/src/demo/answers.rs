@@ -3,7 +3,7 @@
 use super::news::News;
 use super::stage::{LIMIT, Stage, Trouble, ensure};
 use super::story::{Facts, Plot};
-use crate::terminal::{Look, table};
+use crate::terminal::{Look, short, table};
 
 /// Asks the hosts what they know, and checks that no answer is without its explanation.
 pub fn step(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
@@ -137,30 +137,4 @@ fn row(news: &News) -> Vec<String> {
         short(event.queue_us),
         short(event.device_us),
     ]
-}
-
-/// A time in five letters or so: `0`, `85us`, `1.2ms`, `500ms`, `2.1s`.
-fn short(microseconds: Option<u64>) -> String {
-    let Some(us) = microseconds else { return "-".to_owned() };
-    match us {
-        0 => "0".to_owned(),
-        1..1_000 => format!("{us}us"),
-        1_000..10_000 => format!("{}.{}ms", us / 1_000, us % 1_000 / 100),
-        10_000..1_000_000 => format!("{}ms", us / 1_000),
-        _ => format!("{}.{}s", us / 1_000_000, us % 1_000_000 / 100_000),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_short_in_its_own_unit() {
-        let cases = [(0, "0"), (999, "999us"), (1_250, "1.2ms"), (12_500, "12ms"), (2_150_000, "2.1s")];
-        for (us, text) in cases {
-            assert_eq!(short(Some(us)), text);
-        }
-        assert_eq!(short(None), "-");
-    }
 }

@@ -122,7 +122,7 @@ fn measure_joined(
     if matches!(what, What::Lock(_)) {
         let names: Vec<LockName> = (0..run.depth).map(lock_name).collect::<Result<_, _>>()?;
         report::say(&format!(
-            "joined as {}; locks that it takes and releases: {}, the first is {}",
+            "joined as {}; takes and releases locks: {}, the first is\n    {}",
             joined.host.status().name,
             run.depth,
             names[0]

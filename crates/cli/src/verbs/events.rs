@@ -7,7 +7,7 @@ use oarlock::api::EventEntry;
 use crate::failure::Failure;
 use crate::host_choice::HostChoice;
 use crate::report;
-use crate::terminal::Look;
+use crate::terminal::{Look, short};
 
 /// What `oarlock events` takes.
 #[derive(Args, Debug)]
@@ -35,15 +35,21 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// One line: when, what, why, what was done; then where, and the proof.
+/// One line: when, what, why, what was done; then where, the proof, and the window that an answer was lost in.
 fn text(event: &EventEntry, look: Look) -> String {
     let place = match (&event.record, event.lba) {
         (Some(record), Some(lba)) => format!("{record} at block {lba}: "),
         (None, Some(lba)) => format!("block {lba}: "),
         _ => String::new(),
     };
+    let window = match (event.expected_age_us, event.queue_us, event.device_us) {
+        (None, None, None) => String::new(),
+        (age, queue, device) => {
+            format!(" (age {}, queue {}, device {})", short(age), short(queue), short(device))
+        }
+    };
     format!(
-        "{} {} {} {} {place}{}\n",
+        "{} {} {} {} {place}{}{window}\n",
         look.dim(&event.time),
         event.kind,
         look.bold(&event.cause),

@@ -11,12 +11,14 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use rustix::process::{
     Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal, test_kill_process_group,
 };
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use crate::catalogue::{Code, EXIT_NOT_FOUND};
 use crate::failure::Failure;
@@ -95,7 +97,14 @@ fn exec(parent: i32, command: &[OsString]) -> Failure {
 }
 
 /// The pipe ends when its one writer does, however it ends.
+///
+/// No signal that asks ends it before: where it was stopped, the end of `lock run` makes its process group an orphaned one,
+/// and the kernel sends that SIGHUP (setpgid(2)). Nobody would kill what the command started, and the lock would be free.
 fn watch(group: i32) {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        // It fails for signals that cannot be caught, and these can.
+        let _ = signal_hook::flag::register(signal, Arc::default());
+    }
     let mut last = None;
     for byte in std::io::stdin().lock().bytes() {
         last = byte.ok();

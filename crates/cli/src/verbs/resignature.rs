@@ -105,7 +105,7 @@ mod tests {
 
     /// A copy of a datastore, with `fault` on its device; and the swaps that a resignature of it sent.
     fn resign(fault: &str) -> (Result<Resigned, ResignatureError>, u64) {
-        let folder = tempfile::tempdir_in(local()).unwrap();
+        let folder = local();
         let (pool, copy) = (folder.path().join("pool"), folder.path().join("copy"));
         let options = FormatOptions { size: Some(64 << 20), slots: 8, ..FormatOptions::new("store") };
         oarlock_host::format(&pool, &options, &|_, _| {}).unwrap();
@@ -127,9 +127,10 @@ mod tests {
         (resigned, metered.meter(CommandKind::Ats).issued)
     }
 
-    fn local() -> &'static Path {
-        let folders = [env!("CARGO_MANIFEST_DIR"), "/tmp", "/dev/shm"].map(Path::new);
-        folders.into_iter().find(|path| oarlock_device::is_local(path)).unwrap()
+    fn local() -> tempfile::TempDir {
+        let folders = ["/tmp", "/dev/shm", env!("CARGO_MANIFEST_DIR")].map(Path::new);
+        let mut local = folders.into_iter().filter(|path| oarlock_device::is_local(path));
+        local.find_map(|path| tempfile::tempdir_in(path).ok()).unwrap()
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Locks {
     claimants: RefCell<BTreeMap<Lba, Owner>>,
     /// Which life of a slot last took a share in a lock, or confirmed it by a swap of the record.
     shares: RefCell<BTreeMap<(Lba, SlotIndex), Incarnation>>,
+    /// Which life of a slot a repair put on a lock's roll.
+    on_the_roll: RefCell<BTreeMap<(Lba, SlotIndex), Incarnation>>,
 }
 
 impl Locks {
@@ -37,6 +39,7 @@ impl Locks {
             sound: RefCell::default(),
             claimants: RefCell::default(),
             shares: RefCell::default(),
+            on_the_roll: RefCell::default(),
         }
     }
 
@@ -110,10 +113,20 @@ impl Locks {
         for slot in last.holders.iter().filter(|slot| !after.holders.contains(*slot)) {
             // A host that joined for the repair into a slot whose last life had a part in the lock has none itself.
             let life = self.shares.borrow().get(&(lba, slot)).copied();
+            let life = life.max(self.on_the_roll.borrow().get(&(lba, slot)).copied());
             let newcomer =
                 writer.is_some_and(|writer| writer.slot == slot && life != Some(writer.incarnation));
-            if !newcomer && self.slot_now(slot).is_none_or(|record| record.state != SlotState::Free) {
+            // So has whoever joined there after the repair had proved the slot free: only a swap of the lock gives a part in it.
+            let gone = self.slot_now(slot).is_some_and(|record| {
+                record.state == SlotState::Free || life.is_some_and(|life| record.incarnation > life)
+            });
+            if !newcomer && !gone {
                 wrong(&format!("a repair left out slot {slot}, which holds a part of it"));
+            }
+        }
+        for slot in after.holders.iter() {
+            if let Some(record) = self.slot_now(slot) {
+                self.on_the_roll.borrow_mut().insert((lba, slot), record.incarnation);
             }
         }
     }
@@ -217,6 +230,7 @@ impl Observer for Locks {
             self.places.borrow_mut().clear();
             self.taken.borrow_mut().clear();
             self.shares.borrow_mut().clear();
+            self.on_the_roll.borrow_mut().clear();
             self.sound.borrow_mut().clear();
             self.claimants.borrow_mut().clear();
         }
