@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode, Output};
 
 /// Where the binary shall run: any Linux, whichever C library it has.
 const STATIC: &str = "x86_64-unknown-linux-musl";
-/// What stands in where that target cannot be had: static too, with the C library of this machine.
+/// What stands in on a developer's machine where that target cannot be had: static too, with the C library of this machine.
 const STATIC_INSTEAD: &str = "x86_64-unknown-linux-gnu";
 /// Other systems that the crate doctor must compile for.
 const OTHERS: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
@@ -13,6 +13,10 @@ const OTHERS: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
 const SIZE_MAX: u64 = 8 << 20;
 /// What `rustup` may take to fetch a target.
 const FETCH_SECONDS_MAX: &str = "120";
+/// Attempts to fetch one: a network may falter.
+const FETCHES_MAX: usize = 3;
+/// Set where the ladder of checks runs: there a stand-in, or a system that was not checked, would be a check that did not happen.
+const LADDER: &str = "OARLOCK_CI";
 /// Verbs that it must have, and one that it must not.
 const VERBS: [(&str, bool); 3] = [("doctor", true), ("causes", true), ("up", false)];
 
@@ -28,10 +32,10 @@ pub fn run(_arguments: &[String]) -> ExitCode {
 }
 
 fn build() -> Result<PathBuf, String> {
-    let musl = has(STATIC);
+    let musl = wanted(STATIC)?;
     let target = if musl { STATIC } else { STATIC_INSTEAD };
     if !musl {
-        println!("{STATIC} cannot be had here: {STATIC_INSTEAD} with +crt-static instead");
+        println!("{STATIC_INSTEAD} with +crt-static instead");
     }
     let mut cargo = cargo(&["build", "--package", "oarlock-cli", "--no-default-features"]);
     cargo.args(["--features", "doctor", "--profile", "portable", "--target", target]);
@@ -74,23 +78,42 @@ fn examine(binary: &Path) -> Result<(), String> {
 /// Checks the crate doctor for the other systems, as far as their targets can be had.
 fn others() -> Result<(), String> {
     for target in OTHERS {
-        if has(target) {
+        if wanted(target)? {
             succeeded(&mut cargo(&["check", "--package", "oarlock-doctor", "--target", target]))?;
             println!("oarlock-doctor compiles for {target}");
-        } else {
-            println!("{target} cannot be had here: not checked");
         }
     }
     Ok(())
 }
 
-/// Whether a target is installed, or can be.
-fn has(target: &str) -> bool {
-    let listed = output(Command::new("rustup").args(["target", "list", "--installed"]));
-    let installed = listed.is_ok_and(|listed| text(&listed.stdout).lines().any(|line| line == target));
-    // Without a network it fails at once, or never answers: then `timeout` does.
-    let add = [FETCH_SECONDS_MAX, "rustup", "target", "add", target];
-    installed || output(Command::new("timeout").args(add)).is_ok_and(|added| added.status.success())
+/// Whether a target can be had, with a word where it cannot; on the ladder of checks that is a failure.
+fn wanted(target: &str) -> Result<bool, String> {
+    let Err(why) = fetched(target) else { return Ok(true) };
+    let what = format!("the standard library for {target} is not here, and rustup could not fetch it: {why}");
+    if std::env::var_os(LADDER).is_some() {
+        return Err(format!("{what} (without {LADDER} this check would go on without it)"));
+    }
+    println!("{what}");
+    Ok(false)
+}
+
+/// Fetches a target where it is not installed; the error is what rustup said last.
+fn fetched(target: &str) -> Result<(), String> {
+    let listed = output(Command::new("rustup").args(["target", "list", "--installed"]))?;
+    if text(&listed.stdout).lines().any(|line| line == target) {
+        return Ok(());
+    }
+    let mut said = String::new();
+    for _ in 0..FETCHES_MAX {
+        // Without a network it fails at once, or never answers: then `timeout` ends it.
+        let added =
+            output(Command::new("timeout").args([FETCH_SECONDS_MAX, "rustup", "target", "add", target]))?;
+        if added.status.success() {
+            return Ok(());
+        }
+        said = text(&added.stderr).trim().lines().last().unwrap_or("nothing was said").to_owned();
+    }
+    Err(said)
 }
 
 fn cargo(arguments: &[&str]) -> Command {
