@@ -6,6 +6,7 @@ mod catalogue;
 mod cures;
 mod demo;
 mod failure;
+mod gate;
 mod ground;
 mod guarded;
 mod host_choice;
@@ -14,6 +15,7 @@ mod stop;
 mod terminal;
 mod values;
 mod verbs;
+mod watchman;
 
 use std::process::ExitCode;
 

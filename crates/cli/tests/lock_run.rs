@@ -6,43 +6,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use common::guarded::{number, place_with, runs, sleeping, state};
 use common::{Place, Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// A lock of `host`'s with a command that writes its pid to `pid` and sleeps; returned once it runs.
-fn sleeping(place: &Place, host: &str) -> (Child, Pid) {
-    let script = "echo $$ > pid.new; mv pid.new pid; sleep 1000 & echo $! > child; wait";
-    let run = place
-        .command(&["lock", "run", "nightly", "--host", host, "--", "sh", "-c", script])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = place.path("pid");
-    eventually("the command runs", || place.path("child").exists() && number(&place.path("child")).is_some());
-    (run, number(&pid).unwrap())
-}
-
-fn number(path: &Path) -> Option<Pid> {
-    Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
-}
-
-/// Gone, or a zombie that its parent has not collected: it runs no more.
-fn runs(pid: Pid) -> bool {
-    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    status.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
-}
-
-fn place_with(hosts: &[&str]) -> (Place, Vec<common::Up>) {
-    let place = Place::new();
-    place.format();
-    let hosts = hosts.iter().map(|host| place.up(host)).collect();
-    (place, hosts)
-}
 
 #[test]
 fn the_command_gets_lock_and_token_and_its_exit_code_is_the_program_s() {
@@ -211,12 +180,6 @@ fn with_a_stopped_watchman(place: &Place) -> (Child, Pid, Pid, Pid) {
     kill_process(watchman, Signal::STOP).unwrap();
     eventually("it is stopped", || state(watchman) == Some('T'));
     (run, command, child, watchman)
-}
-
-/// The letter of a process's state.
-fn state(pid: Pid) -> Option<char> {
-    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    status.rsplit(')').next()?.trim().chars().next()
 }
 
 /// ```text
