@@ -26,7 +26,8 @@ use crate::planted::{PlantedBug, planted};
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
 use crate::store::{Lane, ReadFault, Seen};
-use crate::takeover::{distrust, suspect};
+use crate::suspect::suspect;
+use crate::takeover::distrust;
 use crate::world::World;
 use crate::{answer, mailbox};
 

@@ -27,8 +27,10 @@ use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::open::OpenError;
 use crate::slots::{Slots, is_of_one_block, read_slots};
+use crate::step::{Evidence, Step, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::takeover::{Evidence, Step, distrust, grace_of, next_step, suspect, victim};
+use crate::suspect::suspect;
+use crate::takeover::distrust;
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 

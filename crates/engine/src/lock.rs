@@ -22,8 +22,9 @@ use crate::mailbox;
 use crate::places::{Holding, LockPlace};
 use crate::planted::{PlantedBug, planted, slot_to_judge_by};
 use crate::store::{Lane, ReadFault};
+use crate::suspect::{Interest, suspect};
 use crate::table::{self, Located};
-use crate::takeover::{Interest, distrust, suspect};
+use crate::takeover::distrust;
 
 /// Why a lock was not got.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
