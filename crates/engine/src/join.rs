@@ -15,6 +15,7 @@
 //! ```
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use oarlock_block::{EnterError, Fencing, SlotIndex};
 use oarlock_format::{
@@ -28,7 +29,7 @@ use crate::event::EventSink;
 use crate::namesake::{refuse_a_living_namesake, second_of_my_name};
 use crate::open::OpenError;
 use crate::slots::{Slots, is_of_one_block, read_slots};
-use crate::step::{Evidence, Step, grace_of, next_step, victim};
+use crate::step::{Evidence, Step, grace_after_cut_off, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault, Seen, Store};
 
 /// Claims are tried this often against other joining hosts before "no free slot" is believed.
@@ -231,10 +232,14 @@ impl Joiner<'_> {
             seen => seen?,
         };
         let mut cell = Cell::new(lba, seen);
-        if cell.record.state == SlotState::Live {
-            // The users of the life that has ended here need a moment to hear of it.
-            self.store.world.pause(grace_of(self.store.timing.lease)).await;
-        }
+        // The users of the life that has ended here need a moment to hear of it.
+        let lease = self.store.timing.lease;
+        let grace = match cell.record.state {
+            SlotState::Live => grace_of(lease),
+            SlotState::Fenced { reason, .. } => grace_after_cut_off(reason, lease),
+            _ => Duration::ZERO,
+        };
+        self.store.world.pause(grace).await;
         let me = self.next_life(index, &cell.record);
         for _ in 0..SWAPS_MAX {
             let Some(evidence) = self.evidence(index, &cell.record).await? else { return Ok(None) };
@@ -355,12 +360,16 @@ impl Joiner<'_> {
 }
 
 /// Frees the slot of a host that leaves as soon as it came. Where that does not succeed the slot's lock is kept to the
-/// process's end, for an attempt may still be out. What it was asked is left to the next life there, as `unclean`.
+/// process's end, for an attempt may still be out. What it was asked is left to the next life there, as `unclean`. A host that
+/// was fenced while it joined frees nothing: its slot belongs to whoever buries it (R11).
 async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>) {
     let unclean = slot.record.unclean || slot.record.asked;
     let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
     let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
     for _ in 0..SWAPS_MAX {
+        if slot.record.state != SlotState::Live {
+            return;
+        }
         match slot.swap(store, sender, record.clone()).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } if slot.record.state == SlotState::Free => {
                 store.world.cut_off.exit(me.slot).await;

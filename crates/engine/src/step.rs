@@ -5,6 +5,8 @@ use std::time::Duration;
 use oarlock_block::{SlotIndex, Victim};
 use oarlock_format::{FenceReason, Owner, SlotRecord, SlotState};
 
+use crate::planted::{PlantedBug, planted};
+
 /// The next step of a takeover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -47,7 +49,22 @@ pub struct Evidence {
 /// How long a death must have been proved before a slot is fenced for it. The users of a daemon that was killed hear of it
 /// when their connection closes, and stop (R29): they need a moment, and nobody may have their locks before.
 pub(crate) fn grace_of(lease: Duration) -> Duration {
-    lease / 20
+    if planted(PlantedBug::FenceInTheInstant) { Duration::ZERO } else { lease / 20 }
+}
+
+/// How long a host must have been cut off before that is written down, and its locks can be broken. Where a person said that it
+/// is dead nothing was waited for before the fence, and the cut-off may have killed it a moment ago: its users need
+/// theirs. Those of a host that was watched were lost by the clock; a proof had stood before the fence.
+pub(crate) fn grace_after_cut_off(reason: FenceReason, lease: Duration) -> Duration {
+    match reason {
+        FenceReason::EvictedCertain if !planted(PlantedBug::TakeOverInTheInstant) => grace_of(lease),
+        FenceReason::EvictedCertain
+        | FenceReason::Watched
+        | FenceReason::DeathProved
+        | FenceReason::Evicted
+        | FenceReason::FormerLife
+        | FenceReason::Rollback => Duration::ZERO,
+    }
 }
 
 /// What is to be done next with a slot, as a pure function of what was read and what is known (R11).
@@ -113,6 +130,15 @@ mod tests {
         assert_eq!(next_step(&SlotState::Live, me, proved), Step::Fence(FenceReason::DeathProved));
         let evicted = Evidence { evicted: true, ..NOTHING };
         assert_eq!(next_step(&SlotState::Live, me, evicted), Step::Fence(FenceReason::EvictedCertain));
+    }
+
+    #[test]
+    fn users_of_a_host_that_a_person_evicted_have_their_moment_after_the_cut_off() {
+        let lease = Duration::from_secs(10);
+        assert_eq!(grace_after_cut_off(FenceReason::EvictedCertain, lease), Duration::from_millis(500));
+        for reason in [FenceReason::Watched, FenceReason::DeathProved, FenceReason::FormerLife] {
+            assert_eq!(grace_after_cut_off(reason, lease), Duration::ZERO, "they had it before");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use oarlock_format::{CutOffProof, FenceReason, Generation, Incarnation, Kind, Ow
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
 use crate::planted::{PlantedBug, planted};
-use crate::step::{Evidence, Step, buried_by, grace_of, next_step, victim};
+use crate::step::{Evidence, Step, buried_by, grace_after_cut_off, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault};
 use crate::suspect::{Interest, Suspect, suspect};
 use crate::verdict::Version;
@@ -280,6 +280,8 @@ impl<'a> Pursuit<'a> {
         match proved {
             Ok(proof) => {
                 let SlotState::Fenced { reason, from, .. } = self.cell.record.state else { return };
+                let store = &self.core.store;
+                store.world.pause(grace_after_cut_off(reason, store.timing.lease)).await;
                 let state = SlotState::CutOff { by: self.core.me, reason, from, proof: proof.into() };
                 self.swap_record(SlotRecord { state, ..self.cell.record.clone() }).await;
             }
