@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::guarded::{number, place_with, runs, sleeping, state};
@@ -77,6 +77,29 @@ fn a_held_lock_is_not_got_in_time_and_a_shared_one_is_shared() {
     let mut arguments = vec!["lock", "run", "nightly", "--shared", "--host", "a", "--"];
     arguments.extend(both);
     place.run(&arguments).succeeds();
+}
+
+/// The lock was not got: whoever runs the job tries again, when the host is there again.
+#[test]
+fn a_lock_run_whose_host_is_fenced_while_it_waits_is_to_try_again() {
+    let (place, _hosts) = place_with(&["a", "b"]);
+    let (mut held, _) = sleeping(&place, "b");
+    let waiting = place
+        .command(&["lock", "run", "nightly", "--host", "a", "--", "true"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("it waits", || {
+        let locks = place.run(&["locks", "--host", "a", "--json"]).json();
+        locks[0]["waiting_here"] == 1
+    });
+    place.run(&["evict", "a", "--certain", "--host", "b"]).succeeds();
+    // OAR-0252 in the host's own words; where the cut-off was quicker than those, the connection is lost.
+    let ran = Ran::of(waiting.wait_with_output().unwrap());
+    assert_eq!(ran.exit, 75, "{}", ran.stderr);
+    send(&held, Signal::TERM);
+    held.wait().unwrap();
 }
 
 #[test]

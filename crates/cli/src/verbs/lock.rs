@@ -32,8 +32,8 @@ enum What {
     (a number that only grows from owner to owner) in its environment; SIGINT and SIGTERM are passed on to it; SIGTSTP (Ctrl-Z) is ignored. If the lock \
     is lost, the group gets SIGTERM, and SIGKILL a second later or when the lease ends, whichever is first; if the host \
     or this program goes away, SIGKILL at once; if this program is stopped, when the lease that it knew last ends.\n\
-    Exit codes: the command's; 128 and the signal's number if a signal ended it; 75 the lock was not got in time, or no \
-    host is there; 76 the lock was lost; 126, 127 the command could not be started."
+    Exit codes: the command's; 128 and the signal's number if a signal ended it; 75 the lock was not got in time, no host \
+    is there, or it ended first; 76 the lock was lost; 126, 127 the command could not be started."
 )]
 struct Run {
     /// The lock: 1 to 255 bytes, `/` between parts
