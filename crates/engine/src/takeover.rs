@@ -15,6 +15,7 @@ use oarlock_format::{CutOffProof, FenceReason, Generation, Incarnation, Kind, Ow
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
+use crate::event::Event;
 use crate::planted::{PlantedBug, planted};
 use crate::step::{Evidence, Step, buried_by, grace_after_cut_off, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault};
@@ -225,7 +226,7 @@ impl<'a> Pursuit<'a> {
         let swap = self.cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
         match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } => {
-                self.report(EventKind::Fence, Action::Lost, format!("fenced: {}", words(reason)));
+                self.report(EventKind::Fence, Action::Stopped, format!("fenced: {}", words(reason)));
                 self.make_durable().await;
             }
             // A process that was stopped in the middle of an ATS keeps its block locked for ever, its own slot's too.
@@ -296,7 +297,7 @@ impl<'a> Pursuit<'a> {
         if self.cell.record.state == SlotState::Free {
             self.report(
                 EventKind::Takeover,
-                Action::Lost,
+                Action::Adopted,
                 "taken over: its locks can be broken now".to_owned(),
             );
         }
@@ -367,11 +368,16 @@ impl<'a> Pursuit<'a> {
         self.look_again().await;
     }
 
+    /// `by` is who wrote what stands in the slot: the fencer, once it is fenced, with the attempt that did it.
     fn report(&self, kind: EventKind, action: Action, detail: String) {
         let name = self.cell.record.name.as_ref().map_or("?", |name| name.as_str());
         let event = self.core.store.event(kind, Cause::Fenced, self.cell.lba, Kind::Slot, action);
         let event = event.about(format!("host {name} (slot {}): {detail}", self.suspect.slot));
-        self.core.store.report(event);
+        self.core.store.report(Event {
+            by: Some(self.cell.writer()),
+            by_attempt: Some(self.cell.version().nonce),
+            ..event
+        });
     }
 }
 
