@@ -9,11 +9,13 @@
 //! ```
 //! An acquire that ends without the lock leaves nothing behind: what is still open is settled in the background.
 
+mod finding;
+
 use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, SlotSet};
+use oarlock_format::{LockMode, LockRecord};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
@@ -25,7 +27,7 @@ use crate::release::settle;
 use crate::standing::still_present;
 use crate::store::{Lane, ReadFault};
 use crate::suspect::{Interest, suspect};
-use crate::table::{self, Located};
+use crate::table;
 use crate::takeover::distrust;
 
 /// Why a lock was not got.
@@ -249,74 +251,6 @@ impl<'a> Waiter<'a> {
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
-    }
-
-    /// Finds the record of the name, or puts it into the table by taking it.
-    async fn find(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
-        let began = self.core.store.now();
-        let located = table::locate(self.core, &self.place.name).await;
-        let located = located.inspect_err(|error| {
-            if let LockError::Record(fault) = error {
-                distrust(self.core, fault);
-            }
-        })?;
-        match located {
-            Located::Found(cell) => {
-                self.place.spoilt.set(0);
-                *slot = Some(cell);
-                Ok(Tried::Again)
-            }
-            Located::Vacant { mut cell, children } => {
-                let name = Some(self.place.name.clone());
-                let vacant = LockRecord { name, children, ..cell.record.clone() };
-                let tried = self.swap_in(&mut cell, &vacant).await;
-                *slot = Some(cell);
-                tried
-            }
-            Located::Unnamed(cell) => self.free_unnamed(cell).await,
-            Located::Again => {
-                self.let_others_finish(self.core.store.now().since(began)).await;
-                Ok(Tried::Unclear)
-            }
-        }
-    }
-
-    /// Hosts that put a name into one window at once spoil each other's work. Each waits for a random part of as long as
-    /// its own took, and twice that after each further failure, until one of them gets through undisturbed.
-    async fn let_others_finish(&mut self, took: Duration) {
-        let spoilt = self.place.spoilt.get();
-        self.place.spoilt.set((spoilt + 1).min(SPOILT_MAX));
-        let longest = (took * (1 << spoilt)).min(self.core.store.timing.lease);
-        let left = self.deadline.since(self.core.store.now());
-        self.core.store.world.pause(self.core.store.world.jitter(longest).min(left)).await;
-    }
-
-    /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
-    /// once all that are left are gone, it is nobody's.
-    async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
-        if cell.record.holders.contains(self.core.me.slot) {
-            // Asked once: waiters that ask again and again wake each other, and whoever answers never gets at the places.
-            if !self.core.places.is_unanswered() {
-                self.core.places.ask();
-                self.core.changed.announce();
-            }
-            return Ok(Tried::Unclear);
-        }
-        // Judged by slots that are read after the record (R11).
-        let present =
-            still_present(self.core, &blockers(&cell.record, self.core.me, Want::Exclusive)).await?;
-        if !present.is_empty() {
-            return Ok(Tried::Blocked(present));
-        }
-        let free = LockRecord {
-            mode: LockMode::Free,
-            holders: SlotSet::default(),
-            interest: false,
-            sticky: false,
-            ..cell.record.clone()
-        };
-        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
-        Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
 
     async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
