@@ -11,6 +11,8 @@ mod cures;
 mod demo;
 mod failure;
 #[cfg(feature = "datastore")]
+mod gate;
+#[cfg(feature = "datastore")]
 mod ground;
 #[cfg(feature = "datastore")]
 mod guarded;
@@ -29,6 +31,8 @@ mod terminal;
 #[cfg(feature = "datastore")]
 mod values;
 mod verbs;
+#[cfg(feature = "datastore")]
+mod watchman;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 mod common;
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{BLOCK, Place, Ran, bytes, eventually, spoil};
 use rustix::process::Signal;
@@ -147,18 +147,32 @@ fn a_host_that_is_killed_is_taken_over_at_once_and_a_living_one_is_not() {
     let hosts = place.run(&["hosts", "--host", "b", "--json"]).json();
     assert_eq!(hosts.as_array().unwrap().len(), 1);
     let events = place.run(&["events", "--host", "b", "--json"]);
-    let kinds: Vec<String> = events
-        .succeeds()
-        .stdout
-        .lines()
-        .map(|line| {
-            serde_json::from_str::<serde_json::Value>(line).unwrap()["kind"].as_str().unwrap().to_owned()
-        })
-        .collect();
-    assert!(
-        kinds.iter().any(|kind| kind == "fence") && kinds.iter().any(|kind| kind == "takeover"),
-        "{kinds:?}"
-    );
+    let events: Vec<serde_json::Value> =
+        events.succeeds().stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (kind, action) in [("fence", "stopped"), ("takeover", "adopted")] {
+        let event = events.iter().find(|event| event["kind"] == kind).unwrap();
+        assert_eq!(event["action"], action, "{event}");
+        let by = &event["by"];
+        assert_eq!((by["host"].as_str(), by["incarnation"].as_u64()), (Some("b"), Some(1)), "{event}");
+        assert_eq!(by["attempt"].as_str().map(str::len), Some(32), "{event}");
+    }
+}
+
+/// A command of the killed host's may run in a process of its own, and is to be killed first (docs/decisions/0056).
+#[test]
+fn a_person_s_word_leaves_the_users_of_a_killed_host_their_moment() {
+    let place = Place::new();
+    // With the times that a datastore has where nobody says otherwise.
+    place.run(&["format", "pool", "--name", "store", "--size", "64M", "--slots", "8"]).succeeds();
+    let mut a = place.up("a");
+    let _b = place.up("b");
+    a.signal(Signal::KILL);
+    let begin = Instant::now();
+    place.run(&["evict", "a", "--certain", "--host", "b"]).succeeds();
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(480), "a twentieth of the lease is half a second: {took:?}");
+    assert!(took < Duration::from_secs(5), "and no watch: {took:?}");
+    a.wait();
 }
 
 #[test]

@@ -6,43 +6,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::guarded::{number, place_with, runs, sleeping, state};
 use common::{Place, Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// A lock of `host`'s with a command that writes its pid to `pid` and sleeps; returned once it runs.
-fn sleeping(place: &Place, host: &str) -> (Child, Pid) {
-    let script = "echo $$ > pid.new; mv pid.new pid; sleep 1000 & echo $! > child; wait";
-    let run = place
-        .command(&["lock", "run", "nightly", "--host", host, "--", "sh", "-c", script])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = place.path("pid");
-    eventually("the command runs", || place.path("child").exists() && number(&place.path("child")).is_some());
-    (run, number(&pid).unwrap())
-}
-
-fn number(path: &Path) -> Option<Pid> {
-    Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
-}
-
-/// Gone, or a zombie that its parent has not collected: it runs no more.
-fn runs(pid: Pid) -> bool {
-    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    status.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
-}
-
-fn place_with(hosts: &[&str]) -> (Place, Vec<common::Up>) {
-    let place = Place::new();
-    place.format();
-    let hosts = hosts.iter().map(|host| place.up(host)).collect();
-    (place, hosts)
-}
 
 #[test]
 fn the_command_gets_lock_and_token_and_its_exit_code_is_the_program_s() {
@@ -108,6 +77,29 @@ fn a_held_lock_is_not_got_in_time_and_a_shared_one_is_shared() {
     let mut arguments = vec!["lock", "run", "nightly", "--shared", "--host", "a", "--"];
     arguments.extend(both);
     place.run(&arguments).succeeds();
+}
+
+/// The lock was not got: whoever runs the job tries again, when the host is there again.
+#[test]
+fn a_lock_run_whose_host_is_fenced_while_it_waits_is_to_try_again() {
+    let (place, _hosts) = place_with(&["a", "b"]);
+    let (mut held, _) = sleeping(&place, "b");
+    let waiting = place
+        .command(&["lock", "run", "nightly", "--host", "a", "--", "true"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("it waits", || {
+        let locks = place.run(&["locks", "--host", "a", "--json"]).json();
+        locks[0]["waiting_here"] == 1
+    });
+    place.run(&["evict", "a", "--certain", "--host", "b"]).succeeds();
+    // OAR-0252 in the host's own words; where the cut-off was quicker than those, the connection is lost.
+    let ran = Ran::of(waiting.wait_with_output().unwrap());
+    assert_eq!(ran.exit, 75, "{}", ran.stderr);
+    send(&held, Signal::TERM);
+    held.wait().unwrap();
 }
 
 #[test]
@@ -211,12 +203,6 @@ fn with_a_stopped_watchman(place: &Place) -> (Child, Pid, Pid, Pid) {
     kill_process(watchman, Signal::STOP).unwrap();
     eventually("it is stopped", || state(watchman) == Some('T'));
     (run, command, child, watchman)
-}
-
-/// The letter of a process's state.
-fn state(pid: Pid) -> Option<char> {
-    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    status.rsplit(')').next()?.trim().chars().next()
 }
 
 /// ```text

@@ -183,6 +183,7 @@ fn a_renewed_lease_keeps_a_remote_guard_and_a_leaving_daemon_takes_it() {
     let guard = kept.unwrap();
     let leave = std::thread::spawn(move || daemon.leave());
     assert_eq!(guard.lost(SOON).unwrap(), "the host is leaving the datastore");
+    assert_eq!(guard.loss(SOON).unwrap().kind(), oarlock::LossKind::Leaving);
     assert!(guard.is_lost());
     drop(guard);
     assert_eq!(leave.join().unwrap().unwrap(), Ended::Left);

@@ -22,7 +22,7 @@ use crate::lease::Lease;
 use crate::places::Places;
 use crate::signal::Signal;
 use crate::store::{Lane, Store};
-use crate::takeover::Suspect;
+use crate::suspect::Suspect;
 
 /// What a host is at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

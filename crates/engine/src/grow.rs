@@ -20,8 +20,8 @@ use crate::check::rollcall::ask_as_tool;
 use crate::life::live_slots;
 use crate::open::{OpenError, open};
 use crate::signing::{Signer, SigningError};
+use crate::step::victim;
 use crate::store::{ReadFault, Store};
-use crate::takeover::victim;
 use crate::world::World;
 
 /// What a growth came to.

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use crate::core::Core;
-use crate::lock;
 use crate::places::LockPlace;
+use crate::release;
 
 /// One local user's hold on a lock. Dropping it releases the lock in the background.
 pub struct Guard {
@@ -59,7 +59,7 @@ impl Guard {
     /// dropped before that, the host goes on with it.
     pub async fn release(mut self) {
         self.end = End::Begun;
-        lock::release(Rc::clone(&self.core), Rc::clone(&self.place)).await;
+        release::release(Rc::clone(&self.core), Rc::clone(&self.place)).await;
         self.end = End::Done;
     }
 }
@@ -68,9 +68,9 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let (core, place) = (Rc::clone(&self.core), Rc::clone(&self.place));
         match self.end {
-            End::Open => self.core.jobs.start(lock::release(core, place)),
+            End::Open => self.core.jobs.start(release::release(core, place)),
             // Not the release again: the lock may be another local user's by now, and only what is open is closed.
-            End::Begun => self.core.jobs.start(lock::settle(core, place)),
+            End::Begun => self.core.jobs.start(release::settle(core, place)),
             End::Done => {}
         }
     }

@@ -20,13 +20,16 @@ use crate::event::EventSink;
 use crate::guard::Guard;
 use crate::join::{self, JoinError};
 use crate::lock::{self, LockError};
+use crate::namesake::{bury_namesakes, shows_life};
 use crate::open::open;
 use crate::places::{Holding, LockPlace, LockPolicy};
 use crate::planted::{PlantedBug, planted};
+use crate::release::settle;
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
 use crate::store::{Lane, ReadFault, Seen};
-use crate::takeover::{distrust, suspect};
+use crate::suspect::suspect;
+use crate::takeover::distrust;
 use crate::world::World;
 use crate::{answer, mailbox};
 
@@ -108,7 +111,7 @@ impl Host {
         core.jobs.start(beat::guard_lease(Rc::clone(core)));
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
-        core.jobs.start(join::bury_namesakes(Rc::clone(core)));
+        core.jobs.start(bury_namesakes(Rc::clone(core)));
         let jobs = core.jobs.drive();
         let end = self.ended();
         futures::pin_mut!(jobs, end);
@@ -276,7 +279,7 @@ impl Host {
             if record.state == SlotState::Free || record.incarnation != first.stamped.record.incarnation {
                 return Ok(());
             }
-            let beats = record.state == SlotState::Live && join::shows_life(&seen, first.version());
+            let beats = record.state == SlotState::Live && shows_life(&seen, first.version());
             if beats && !certain {
                 return Err(EvictError::Lives { name: text() });
             }
@@ -361,7 +364,7 @@ impl Host {
 
 async fn settle_for_leave(core: Rc<Core>, place: Rc<LockPlace>) {
     if place.holding.get() == Holding::None {
-        lock::settle(core, place).await;
+        settle(core, place).await;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Written against the traits of `oarlock-block` and nothing else: no runtime, no real clock, no threads. The protocol is
 //! straight-line `async` code on one thread; decisions are pure functions beside it ([`verdict`], [`watch`], [`lease`],
-//! [`decide`], [`takeover::next_step`]). docs/PROTOCOL.md says which rule stands where and why.
+//! [`decide`], [`step::next_step`]). docs/PROTOCOL.md says which rule stands where and why.
 
 mod answer;
 pub mod attempt;
@@ -22,18 +22,23 @@ pub mod lease;
 mod life;
 mod lock;
 mod mailbox;
+mod namesake;
 mod open;
 mod places;
 mod planted;
+mod release;
 mod report;
 mod resignature;
 mod roster;
 mod signal;
 mod signing;
 mod slots;
+mod standing;
+pub mod step;
 mod store;
+mod suspect;
 mod table;
-pub mod takeover;
+mod takeover;
 pub mod verdict;
 pub mod watch;
 mod world;

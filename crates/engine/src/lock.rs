@@ -9,21 +9,26 @@
 //! ```
 //! An acquire that ends without the lock leaves nothing behind: what is still open is settled in the background.
 
+mod finding;
+
 use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotSet, SlotState};
+use oarlock_format::{LockMode, LockRecord};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
-use crate::decide::{Blocker, Life, Want, blockers, has, life, released, taken};
+use crate::decide::{Want, blockers, has, taken};
 use crate::mailbox;
 use crate::places::{Holding, LockPlace};
-use crate::planted::{PlantedBug, planted, slot_to_judge_by};
+use crate::planted::{PlantedBug, planted};
+use crate::release::settle;
+use crate::standing::still_present;
 use crate::store::{Lane, ReadFault};
-use crate::table::{self, Located};
-use crate::takeover::{Interest, distrust, suspect};
+use crate::suspect::{Interest, suspect};
+use crate::table;
+use crate::takeover::distrust;
 
 /// Why a lock was not got.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +59,7 @@ pub enum LockError {
 }
 
 /// The first pause of a waiter; each further one is half as long again, up to an eighth of a beat, with jitter.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
 /// The pause after a failure to put a name into the table is doubled this often at most: enough for as many hosts as
 /// want one name at once.
@@ -240,79 +245,12 @@ impl<'a> Waiter<'a> {
                 return Ok(Tried::Again);
             }
         }
-        let present = self.still_present(&in_the_way).await?;
+        let present = still_present(self.core, &in_the_way).await?;
         if present.is_empty() && !self.yields_to_interest(&cell.record) {
             return self.take(cell).await;
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
-    }
-
-    /// Finds the record of the name, or puts it into the table by taking it.
-    async fn find(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
-        let began = self.core.store.now();
-        let located = table::locate(self.core, &self.place.name).await;
-        let located = located.inspect_err(|error| {
-            if let LockError::Record(fault) = error {
-                distrust(self.core, fault);
-            }
-        })?;
-        match located {
-            Located::Found(cell) => {
-                self.place.spoilt.set(0);
-                *slot = Some(cell);
-                Ok(Tried::Again)
-            }
-            Located::Vacant { mut cell, children } => {
-                let name = Some(self.place.name.clone());
-                let vacant = LockRecord { name, children, ..cell.record.clone() };
-                let tried = self.swap_in(&mut cell, &vacant).await;
-                *slot = Some(cell);
-                tried
-            }
-            Located::Unnamed(cell) => self.free_unnamed(cell).await,
-            Located::Again => {
-                self.let_others_finish(self.core.store.now().since(began)).await;
-                Ok(Tried::Unclear)
-            }
-        }
-    }
-
-    /// Hosts that put a name into one window at once spoil each other's work. Each waits for a random part of as long as
-    /// its own took, and twice that after each further failure, until one of them gets through undisturbed.
-    async fn let_others_finish(&mut self, took: Duration) {
-        let spoilt = self.place.spoilt.get();
-        self.place.spoilt.set((spoilt + 1).min(SPOILT_MAX));
-        let longest = (took * (1 << spoilt)).min(self.core.store.timing.lease);
-        let left = self.deadline.since(self.core.store.now());
-        self.core.store.world.pause(self.core.store.world.jitter(longest).min(left)).await;
-    }
-
-    /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
-    /// once all that are left are gone, it is nobody's.
-    async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
-        if cell.record.holders.contains(self.core.me.slot) {
-            // Asked once: waiters that ask again and again wake each other, and whoever answers never gets at the places.
-            if !self.core.places.is_unanswered() {
-                self.core.places.ask();
-                self.core.changed.announce();
-            }
-            return Ok(Tried::Unclear);
-        }
-        // Judged by slots that are read after the record (R11).
-        let present = self.still_present(&blockers(&cell.record, self.core.me, Want::Exclusive)).await?;
-        if !present.is_empty() {
-            return Ok(Tried::Blocked(present));
-        }
-        let free = LockRecord {
-            mode: LockMode::Free,
-            holders: SlotSet::default(),
-            interest: false,
-            sticky: false,
-            ..cell.record.clone()
-        };
-        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
-        Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
 
     async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
@@ -353,46 +291,6 @@ impl<'a> Waiter<'a> {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
-    }
-
-    /// Which of the blockers' slots say that they are still there.
-    async fn still_present(&self, in_the_way: &[Blocker]) -> Result<Vec<SlotIndex>, LockError> {
-        let mut present = Vec::new();
-        for blocker in in_the_way {
-            let slot = self.look_at(blocker.slot()).await?;
-            match life(blocker, &slot.record) {
-                Life::Gone => {
-                    if matches!(blocker, Blocker::Bit(_)) && !self.prove_free(slot).await {
-                        present.push(blocker.slot());
-                    }
-                }
-                Life::Present | Life::Impossible => present.push(blocker.slot()),
-            }
-        }
-        Ok(present)
-    }
-
-    async fn look_at(&self, slot: SlotIndex) -> Result<Cell<SlotRecord>, LockError> {
-        let lba = self.core.store.layout.slot(slot);
-        let seen = self.core.store.read::<SlotRecord>(Lane::Work, lba).await;
-        let seen = seen.inspect_err(|fault| distrust(self.core, fault))?;
-        let mut cell = Cell::new(lba, seen);
-        cell.record = slot_to_judge_by(self.core.me, slot.0, cell.record);
-        Ok(cell)
-    }
-
-    /// A free slot's bit is cleared only once an ATS proved the slot free: a stale read of a slot that has a new host by
-    /// now would take that host's lock away.
-    async fn prove_free(&self, mut slot: Cell<SlotRecord>) -> bool {
-        if planted(PlantedBug::JudgeByCachedSlot) {
-            return true;
-        }
-        if slot.record.state != SlotState::Free {
-            return false;
-        }
-        let record = slot.record.clone();
-        let swap = slot.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
-        matches!(swap, Swap::Swapped { .. })
     }
 
     /// Who would share waits for a beat where somebody waits for the sharers.
@@ -457,81 +355,4 @@ impl<'a> Waiter<'a> {
         let fault = self.last_fault.as_ref().map(ReadFault::to_string);
         LockError::TimedOut { name: self.place.name.as_str().to_owned(), why: here.or(held_by).or(fault) }
     }
-}
-
-/// One local user is done. The last one's end releases the lock, or keeps it where the policy says so.
-pub(crate) async fn release(core: Rc<Core>, place: Rc<LockPlace>) {
-    if !place.let_go() {
-        core.changed.announce();
-        return;
-    }
-    let want = match place.holding.get() {
-        Holding::Exclusive => Want::Exclusive,
-        _ => Want::Shared,
-    };
-    if place.policy.get().sticky && !place.wanted.get() && !core.is_leaving() && core.ended().is_none() {
-        place.holding.set(Holding::Kept(want));
-        core.changed.announce();
-        return;
-    }
-    place.holding.set(Holding::Releasing);
-    settle(core, place).await;
-}
-
-/// Brings the disk to "this host has no part in the lock, and nothing is open", for as long as that takes; ends with
-/// the host. Where another local user has got the lock meanwhile, there is nothing left to settle.
-pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
-    let mut cell = place.cell.lock().await;
-    if !matches!(place.holding.get(), Holding::None | Holding::Releasing) {
-        return;
-    }
-    let mut interested = false;
-    let mut pause = FIRST_PAUSE;
-    while let Some(known) = cell.as_mut() {
-        // The bit is usually seen only when this host's own image loses against it.
-        interested |= known.record.interest;
-        let wall_ms = core.store.world.clock.wall().milliseconds;
-        // The position may hold another name by now, and this host may well own that one for somebody else here.
-        let named = known.record.name.as_ref();
-        let concerns =
-            named == Some(&place.name) || (named.is_none() && known.record.mode == LockMode::Unknown);
-        let part = if concerns { released(&known.record, core.me, wall_ms) } else { None };
-        let record = match part {
-            Some(record) => record,
-            None if known.has_open_attempts() => known.record.clone(),
-            None => break,
-        };
-        if core.until_it_may_act().await.is_err() {
-            break;
-        }
-        match known.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
-            Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
-            other => {
-                if planted(PlantedBug::CloseUnknownByReading) && has(&known.record, core.me, Want::Exclusive)
-                {
-                    place.holding.set(Holding::Kept(Want::Exclusive));
-                    known.forget_open_attempts();
-                    return;
-                }
-                if let Swap::Distrusted(Distrust::Fault(fault)) = &other {
-                    distrust(&core, fault);
-                }
-                core.store.world.pause(core.store.world.jitter(pause)).await;
-                pause = (pause * 2).min(core.store.timing.beat);
-            }
-        }
-    }
-    if interested {
-        // Somebody waits: this host lets it go first, and a sticky lock is not retaken for a whole beat (R26). Every
-        // waiter looks again within an eighth of a beat, its longest pause, and shall have looked once before this host
-        // asks again: a newcomer's pauses are short, and it would win against all who have waited for long.
-        let beat = core.store.timing.beat;
-        let look = beat / 8;
-        let pause = if place.policy.get().sticky { beat } else { look + core.store.world.jitter(look) };
-        place.polite_until.set(Some(core.store.now().plus(pause)));
-    }
-    place.holding.set(Holding::None);
-    place.wanted.set(false);
-    drop(cell);
-    core.changed.announce();
 }

@@ -7,8 +7,8 @@ use oarlock_format::MailboxRecord;
 
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
-use crate::lock;
 use crate::places::Holding;
+use crate::release::settle;
 use crate::store::Lane;
 use crate::takeover::distrust;
 
@@ -81,7 +81,7 @@ async fn look(core: &Rc<Core>) {
             // The interest bit was set by whoever rang; this host's copy of the record does not have it yet, so the
             // give-up meets it as a lost race and goes on from there.
             place.holding.set(Holding::Releasing);
-            core.jobs.start(lock::settle(Rc::clone(core), place));
+            core.jobs.start(settle(Rc::clone(core), place));
         }
     }
 }

@@ -34,11 +34,15 @@ pub enum PlantedBug {
     AdoptOlder,
     /// R39: a repair believes who holds a lock by bytes that do not check out, and puts him back.
     RepairRestoresOwner,
+    /// R9: a host is fenced in the instant in which its death is proved, before its users can know of it.
+    FenceInTheInstant,
+    /// R9: what a person's eviction cut off is taken over in the same instant.
+    TakeOverInTheInstant,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 14] = [
+    pub const ALL: [PlantedBug; 16] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -53,6 +57,8 @@ impl PlantedBug {
         PlantedBug::FenceWhileLapsed,
         PlantedBug::AdoptOlder,
         PlantedBug::RepairRestoresOwner,
+        PlantedBug::FenceInTheInstant,
+        PlantedBug::TakeOverInTheInstant,
     ];
 }
 

@@ -234,6 +234,9 @@ pub struct LockLine {
     /// Why the lock can no longer be relied upon. The client still ends its work and closes the connection.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lost: Option<String>,
+    /// Beside `lost`, its kind: `not-renewed`, `leaving`, `fenced`, `stopped`, `disconnected`; more may come.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lost_kind: Option<String>,
 }
 
 /// The answer to `GET /v1/grants/{grant}`.

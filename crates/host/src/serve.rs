@@ -11,14 +11,15 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use oarlock_block::{Clock, Faulty, WallTime};
-use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, Want};
+use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, StopReason, Want};
 use oarlock_format::{LockName, Superblock};
 
 use crate::api::{
     DatastoreStatus, EventsStatus, FaultStatus, HostEntry, LockEntry, OwnStatus, OwnerEntry, Status,
 };
 use crate::error::HostError;
-use crate::lost::Lost;
+use crate::loss::{Loss, LossKind};
+use crate::lost::{Lost, UNRENEWED};
 use crate::names::Names;
 use crate::record::Recorder;
 use crate::request::{HeldLock, Request, Shared, Ticket, Ticketed, Times};
@@ -148,7 +149,7 @@ impl Keeper {
     fn end(&self, ended: &Ended, tasks: &mut Tasks) {
         self.shared.until_ns.store(0, Ordering::Release);
         let _ = self.shared.ended.set(ended.clone());
-        self.lose_all(&ended.to_string());
+        self.lose_all(&loss_of(ended));
         while let Some(Some(())) = tasks.next().now_or_never() {}
     }
 
@@ -297,14 +298,14 @@ impl Keeper {
 
     async fn leave(self: Rc<Self>, limit: Duration) {
         self.leaving.set(true);
-        self.lose_all("the host is leaving the datastore");
+        self.lose_all(&leaving());
         self.host.leave(self.clock.now().plus(limit)).await;
     }
 
-    fn lose_all(&self, reason: &str) {
+    fn lose_all(&self, loss: &Loss) {
         for lost in self.held.borrow_mut().drain(..) {
             if let Some(lost) = lost.upgrade() {
-                lost.lose(reason);
+                lost.lose(loss.clone());
             }
         }
     }
@@ -334,7 +335,7 @@ impl Keeper {
         let lost = Arc::new(Lost::on(Arc::clone(&self.shared.until_ns)));
         self.remember(&lost);
         if self.leaving.get() {
-            lost.lose("the host is leaving the datastore");
+            lost.lose(leaving());
         }
         let (release, released) = oneshot::channel();
         // A requester that has gone drops the lock with its answer, and `hold` hears of that at once.
@@ -367,7 +368,7 @@ impl Keeper {
             match select(loss, &mut end).await {
                 Either::Right((done, _)) => done,
                 Either::Left(((), end)) => {
-                    lost.lose(&self.why_lost());
+                    lost.lose(self.why_lost());
                     end.await
                 }
             }
@@ -382,19 +383,33 @@ impl Keeper {
             // Released as far as this host is concerned: others break the lock once they have taken it over. The
             // engine gets no job that nobody would drive.
             Either::Right((ended, _)) => {
-                lost.lose(&ended.to_string());
+                lost.lose(loss_of(&ended));
                 let _ = guard.release().now_or_never();
             }
         }
     }
 
-    fn why_lost(&self) -> String {
+    fn why_lost(&self) -> Loss {
         match self.host.status().state {
-            HostState::Stopped(reason) => reason.to_string(),
-            HostState::Left => Ended::Left.to_string(),
-            HostState::Live | HostState::Held => "the host's lease was not renewed in time".to_owned(),
+            HostState::Stopped(reason) => loss_of(&Ended::Stopped(reason)),
+            HostState::Left => loss_of(&Ended::Left),
+            HostState::Live | HostState::Held => Loss::new(LossKind::NotRenewed, UNRENEWED),
         }
     }
+}
+
+fn leaving() -> Loss {
+    Loss::new(LossKind::Leaving, "the host is leaving the datastore")
+}
+
+/// What the end of a host is to the users of its locks.
+fn loss_of(ended: &Ended) -> Loss {
+    let kind = match ended {
+        Ended::Left => LossKind::Leaving,
+        Ended::Stopped(StopReason::Fenced { .. } | StopReason::Superseded) => LossKind::Fenced,
+        Ended::Stopped(_) => LossKind::Stopped,
+    };
+    Loss::new(kind, ended.to_string())
 }
 
 /// Moves events from the engine to the record, with the names of their authors; ends with the engine.

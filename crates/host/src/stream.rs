@@ -98,6 +98,7 @@ impl News {
                     grant: self.grant.as_ref().map(Grant::id),
                     holds_until_ns: Some(self.told_until_ns),
                     lost: None,
+                    lost_kind: None,
                 })
             }
             Stage::Held => Some(self.change().await),
@@ -116,7 +117,8 @@ impl News {
             let until = lost.until_ns();
             if let Some(reason) = lost.reason() {
                 self.stage = Stage::Lost;
-                return LockLine { lost: Some(reason), ..LockLine::default() };
+                let (words, kind) = (Some(reason.to_string()), Some(reason.kind().name().to_owned()));
+                return LockLine { lost: words, lost_kind: kind, ..LockLine::default() };
             }
             if until > self.told_until_ns {
                 self.told_until_ns = until;

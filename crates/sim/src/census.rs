@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use oarlock_block::{Clock, SlotIndex};
 use oarlock_engine::{Host, Want};
@@ -34,6 +35,16 @@ impl Member {
             )
             && self.clock.now() < self.host.lease_end()
     }
+
+    /// For how long its users rely on it without further news: until the last quarter of its lease (R29). Those of a
+    /// machine that stood still did so with it.
+    fn relied_on_for(&self) -> Duration {
+        if self.frozen.get() {
+            return Duration::ZERO;
+        }
+        let until = self.host.lease_end().minus(self.host.timing().lease / 4);
+        until.since(self.clock.now())
+    }
 }
 
 /// One user's hold on a lock, from the grant until the release begins.
@@ -57,6 +68,8 @@ pub struct Census {
     next_grant: Cell<u64>,
     tokens: RefCell<BTreeMap<usize, u64>>,
     last_grant: RefCell<BTreeMap<usize, TrueTime>>,
+    /// For how long the users of a process that has ended would still have relied on it, had they not heard of its end.
+    relied: RefCell<BTreeMap<LifeKey, Duration>>,
     /// Acquisitions so far.
     pub acquired: Cell<u64>,
     /// Whether the device went back in time.
@@ -71,8 +84,17 @@ impl Census {
 
     /// A process ended: whatever it believed is over.
     pub fn ended(&self, life: LifeKey) {
-        self.members.borrow_mut().remove(&life);
+        let member = self.members.borrow_mut().remove(&life);
+        if let Some(member) = member {
+            self.relied.borrow_mut().insert(life, member.relied_on_for());
+        }
         self.grants.borrow_mut().retain(|_, grant| grant.life != life);
+    }
+
+    /// For how long its users would still have relied on a process when it ended; nobody did on one that never joined.
+    #[must_use]
+    pub fn relied_on_at_its_end(&self, life: LifeKey) -> Duration {
+        self.relied.borrow().get(&life).copied().unwrap_or_default()
     }
 
     /// The run is over. A host's events lead back to the run that counts it, so it must be let go of, or neither is ever

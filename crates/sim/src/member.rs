@@ -47,7 +47,7 @@ impl Run {
 }
 
 /// The name of a member: two of them have one name in a run about twins.
-fn name_of(run: &Run, number: u16) -> HostName {
+pub(crate) fn name_of(run: &Run, number: u16) -> HostName {
     let number = if run.scenario.theme == Theme::Twins { number / 2 } else { number };
     match HostName::new(&format!("h{number}")) {
         Ok(name) => name,

@@ -37,6 +37,8 @@ pub enum Theme {
     /// The same timing, and commands that wait long in their host's queue before they are sent, a watch's first look
     /// among them.
     Queued,
+    /// Persons say that hosts are dead, whether they are or not.
+    Evicted,
 }
 
 impl Theme {
@@ -55,6 +57,7 @@ impl Theme {
             18 => Theme::Restless,
             19 => Theme::Tight,
             9 => Theme::Queued,
+            8 => Theme::Evicted,
             _ => Theme::Ordinary,
         }
     }
@@ -161,7 +164,7 @@ impl Scenario {
     fn faults(&self) -> FaultPlan {
         let seed = self.seed;
         let mut plan = match self.theme {
-            Theme::Ordinary | Theme::Twins | Theme::Crowded | Theme::Sticky => {
+            Theme::Ordinary | Theme::Twins | Theme::Crowded | Theme::Sticky | Theme::Evicted => {
                 FaultPlan::draw(seed, FaultKind::ORDINARY)
             }
             Theme::Stalls => self.stalls(),

@@ -8,7 +8,7 @@ use oarlock_block::{Clock, Device, Lba, Random};
 use oarlock_engine::{Guard, Host, HostState, LockError, LockPolicy, Want};
 
 use crate::census::Grant;
-use crate::member::Run;
+use crate::member::{Run, name_of};
 use crate::mender::mend;
 use crate::scenario::Theme;
 use crate::{HostLife, Lane, SimRandom};
@@ -31,12 +31,28 @@ pub async fn use_locks(user: User) {
     loop {
         let pause = user.run.between(0, 2_000);
         clock.sleep_until(clock.now().plus(pause)).await;
+        if user.run.scenario.theme == Theme::Evicted && user.random.below(6) == 0 {
+            evict_somebody(&user).await;
+        }
         let lock = usize::try_from(user.random.below(user.run.scenario.locks.len() as u64)).unwrap_or(0);
         let want = if user.random.below(4) == 0 { Want::Shared } else { Want::Exclusive };
         if use_once(&user, lock, want).await == Next::Stop {
             return;
         }
     }
+}
+
+/// A person says of some host that it is dead, whether it is or not.
+async fn evict_somebody(user: &User) {
+    let run = &user.run;
+    if run.world.now() >= run.scenario.faults_end() {
+        return;
+    }
+    let number = user.random.below(u64::from(run.scenario.hosts));
+    let name = name_of(run, u16::try_from(number).unwrap_or(0));
+    let deadline = user.life.clock().now().plus(run.scenario.timing.watch);
+    let evicted = user.host.evict(&name, true, deadline).await;
+    run.world.note(Some(user.life.host()), &format!("a person evicts {name}: {evicted:?}"));
 }
 
 #[derive(PartialEq, Eq)]

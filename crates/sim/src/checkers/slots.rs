@@ -12,7 +12,7 @@ use oarlock_format::{
 use crate::census::LifeKey;
 use crate::member::Run;
 use crate::scenario::Theme;
-use crate::{Effect, Execution, Image, Observer};
+use crate::{Change, Effect, Execution, Image, LifeChange, Observer, TrueTime};
 
 pub struct Slots {
     run: Rc<Run>,
@@ -24,6 +24,8 @@ pub struct Slots {
     sound: RefCell<BTreeMap<SlotIndex, SlotRecord>>,
     /// The newest generation that a process wrote into its own slot.
     beaten: RefCell<BTreeMap<(LifeKey, SlotIndex), u64>>,
+    /// When processes ended.
+    ended: RefCell<BTreeMap<LifeKey, TrueTime>>,
 }
 
 impl Slots {
@@ -34,6 +36,7 @@ impl Slots {
             cut_off: RefCell::default(),
             sound: RefCell::default(),
             beaten: RefCell::default(),
+            ended: RefCell::default(),
         }
     }
 
@@ -65,6 +68,7 @@ impl Slots {
                 self.fenced(slot, &before, reason, life);
             }
             SlotState::CutOff { .. } => self.cut(slot, &after, life),
+            SlotState::Replayed { .. } => self.replayed(slot, &after, execution.at),
             _ => {}
         }
     }
@@ -156,6 +160,25 @@ impl Slots {
         self.cut_off.borrow_mut().insert(life);
     }
 
+    /// R9, R29: from here on its locks may be broken, and its users, who may be processes of their own, must have had the
+    /// time to hear of its end, or have given it up by the clock.
+    fn replayed(&self, slot: SlotIndex, victim: &SlotRecord, at: TrueTime) {
+        let Some(life) = self.lives.borrow().get(&(slot, victim.incarnation.0)).copied() else { return };
+        let Some(ended) = self.ended.borrow().get(&life).copied() else { return };
+        // A twentieth of the lease, by a clock that is fast by as much as one may be.
+        let moment = self.run.scenario.timing.lease / 20 * 98 / 100;
+        let moment = moment.min(self.run.census.relied_on_at_its_end(life));
+        if at < ended.plus(moment) && !self.run.census.rolled_back.get() {
+            let message = format!(
+                "slot {slot} was taken over {:?} after the end of {}.{}, before its users could hear of it",
+                at.since(ended),
+                life.0,
+                life.1
+            );
+            self.run.violation("R9", &message);
+        }
+    }
+
     /// Whether a process lives in a slot: as its host, or, while it joins, with the slot's lock in hand. One that failed to
     /// join gave the lock back, and may well leave a record behind that names it.
     fn is_at_home(&self, slot: SlotIndex, record: &SlotRecord, life: LifeKey) -> bool {
@@ -169,6 +192,12 @@ impl Slots {
 }
 
 impl Observer for Slots {
+    fn on_life(&self, change: &LifeChange) {
+        if let Change::Ended(_) = change.change {
+            self.ended.borrow_mut().insert((change.host, change.life), change.at);
+        }
+    }
+
     fn on_execute(&self, execution: &Execution) {
         if !matches!(execution.effect, Effect::Swapped | Effect::Written) {
             return;

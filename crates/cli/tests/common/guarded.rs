@@ -1,0 +1,46 @@
+//! Commands under `oarlock lock run`, as the tests of them see their processes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use rustix::process::Pid;
+
+use super::{Place, Up, eventually};
+
+/// A lock of `host`'s with a command that writes its pid to `pid` and sleeps; returned once it runs.
+pub fn sleeping(place: &Place, host: &str) -> (Child, Pid) {
+    let script = "echo $$ > pid.new; mv pid.new pid; sleep 1000 & echo $! > child; wait";
+    let run = place
+        .command(&["lock", "run", "nightly", "--host", host, "--", "sh", "-c", script])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = place.path("pid");
+    eventually("the command runs", || place.path("child").exists() && number(&place.path("child")).is_some());
+    (run, number(&pid).unwrap())
+}
+
+pub fn number(path: &Path) -> Option<Pid> {
+    Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
+}
+
+/// Gone, or a zombie that its parent has not collected: it runs no more.
+pub fn runs(pid: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    status.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
+}
+
+/// The letter of a process's state.
+pub fn state(pid: Pid) -> Option<char> {
+    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    status.rsplit(')').next()?.trim().chars().next()
+}
+
+pub fn place_with(hosts: &[&str]) -> (Place, Vec<Up>) {
+    let place = Place::new();
+    place.format();
+    let hosts = hosts.iter().map(|host| place.up(host)).collect();
+    (place, hosts)
+}
