@@ -1,5 +1,7 @@
 //! The project's own chores, run as `cargo xtask NAME`: what is too long or too particular for `cargo test`.
 
+mod built;
+mod readme;
 mod soak;
 
 use std::process::{Command, ExitCode};
@@ -7,7 +9,7 @@ use std::process::{Command, ExitCode};
 /// One chore: its name, what it does, and how.
 type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
-const CHORES: [Chore; 5] = [
+const CHORES: [Chore; 6] = [
     (
         "planted-bugs",
         "[BUG [SEED] | survey SEEDS [BUG...]]: the simulator against each known mistake; each must be found",
@@ -20,6 +22,7 @@ const CHORES: [Chore; 5] = [
         "[SECONDS [SEED]]: real hosts, killed and stopped at random, while a counter is kept (60)",
         soak::run,
     ),
+    ("readme", ": the commands of README.md's section \"By hand\", as a reader types them", readme::run),
     ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),
 ];
 
