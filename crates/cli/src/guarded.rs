@@ -109,7 +109,7 @@ impl Guarded {
     ///
     /// # Errors
     /// [`Code::LockLost`].
-    pub fn until_its_end(mut self, api: &Api, guard: &RemoteGuard, lease: Duration) -> Result<u8, Failure> {
+    pub fn until_its_end(mut self, api: &Api, guard: &RemoteGuard) -> Result<u8, Failure> {
         loop {
             match self.news.recv_timeout(LOOK) {
                 Ok(News::Ended) | Err(RecvTimeoutError::Disconnected) => {
@@ -127,7 +127,7 @@ impl Guarded {
                 Ok(News::Lost) | Err(RecvTimeoutError::Timeout) => {}
             }
             if let Some(reason) = guard.lost(Duration::ZERO) {
-                self.kill(api, lease);
+                self.kill(api, guard.lease());
                 self.end()?;
                 return Err(Failure::new(
                     Code::LockLost,

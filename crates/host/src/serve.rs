@@ -84,7 +84,7 @@ impl Keeper {
         let device = options.device.display().to_string();
         let clock = Rc::clone(&there.world.clock);
         let beat = host.timing().beat;
-        let _ = shared.times.set(Times { beat });
+        let _ = shared.times.set(Times { beat, lease: host.timing().lease });
         let names = Names {
             format_id: there.chosen.superblock.stamp.format_id,
             layout: there.chosen.superblock.record.layout,
