@@ -21,6 +21,9 @@ use crate::request::{Engine, Shared, Ticketed};
 use crate::serve::{Keeper, Reports};
 use crate::surroundings::{self, EngineOptions};
 
+/// The name of its thread.
+pub const ENGINE_THREAD: &str = "oarlock-engine";
+
 /// An engine whose device is open, and that has not joined yet. Dropping it ends its thread.
 pub struct OpenedEngine {
     datastore: Datastore,
@@ -59,7 +62,7 @@ impl OpenedEngine {
         // The thread holds no handle that could ask itself: when the last one elsewhere is gone, it knows.
         let seat = Seat { options, shared: Arc::clone(&engine.shared), requests };
         let thread = std::thread::Builder::new()
-            .name("oarlock-engine".to_owned())
+            .name(ENGINE_THREAD.to_owned())
             .spawn(move || {
                 let mut executor = Executor::new();
                 let spawner = executor.spawner();
