@@ -1,6 +1,8 @@
 //! The project's own chores, run as `cargo xtask NAME`: what is too long or too particular for `cargo test`.
 
+mod built;
 mod portable;
+mod readme;
 mod soak;
 
 use std::process::{Command, ExitCode};
@@ -8,7 +10,7 @@ use std::process::{Command, ExitCode};
 /// One chore: its name, what it does, and how.
 type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
-const CHORES: [Chore; 6] = [
+const CHORES: [Chore; 7] = [
     (
         "planted-bugs",
         "[BUG [SEED] | survey SEEDS [BUG...]]: the simulator against each known mistake; each must be found",
@@ -26,6 +28,7 @@ const CHORES: [Chore; 6] = [
         ": the doctor alone as one static binary, and its crate checked for other systems",
         portable::run,
     ),
+    ("readme", ": the commands of README.md's section \"By hand\", as a reader types them", readme::run),
     ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),
 ];
 

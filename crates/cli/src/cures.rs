@@ -33,7 +33,7 @@ pub const fn cure(code: Code) -> &'static str {
         Code::Truncated => {
             "Give the device its length back: a plain file with `truncate -s SIZE`, a volume by its administrator. Then check again."
         }
-        Code::Longer => "Nothing. Growing a datastore comes with a later version.",
+        Code::Longer => "Nothing, or `oarlock grow DEVICE`: it takes the new space into use.",
         Code::SlotSpoiled | Code::SlotContradicts | Code::SlotOlder | Code::SlotFencer => {
             "`oarlock check DEVICE --repair` frees the slot once it is proved that nobody lives there. A host that does live there holds its I/O meanwhile: stop it, or let it run into its hold time, and repair again."
         }

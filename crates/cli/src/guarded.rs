@@ -57,7 +57,6 @@ impl Guarded {
         command: &[OsString],
         environment: &[(&str, String)],
         guard: &RemoteGuard,
-        lease: Duration,
     ) -> Result<Guarded, Failure> {
         let own = std::env::current_exe()
             .map_err(|error| Failure::system("this program cannot be found", &error))?;
@@ -85,7 +84,7 @@ impl Guarded {
             let _ = sender.send(News::Ended);
         })?;
         let child = started.child.take().ok_or_else(|| Failure::new(Code::System, "the command is gone"))?;
-        let grace = GRACE.min((lease / LEASE_PART_LEFT).saturating_sub(LOOK));
+        let grace = GRACE.min((guard.lease() / LEASE_PART_LEFT).saturating_sub(LOOK));
         let mut guarded = Guarded { child, group, watchman, news, grace };
         guarded.tell_the_watchman(guard);
         if let Some(reason) = guard.lost(Duration::ZERO) {

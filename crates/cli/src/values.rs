@@ -49,7 +49,7 @@ pub enum ValueError {
         backend: &'static str,
     },
     /// No device.
-    #[error("a device has a name")]
+    #[error("a device has a name: the path of a plain file or block device, as in pool.img")]
     NoDevice,
 }
 

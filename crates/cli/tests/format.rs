@@ -23,6 +23,16 @@ fn a_datastore_is_made_of_an_absent_file_and_told_in_json() {
 }
 
 #[test]
+fn a_drain_that_changes_nothing_is_kept_and_said_to_be_so() {
+    let place = Place::new();
+    let format = ["format", "pool", "--name", "store", "--size", "64M", "--slots", "8", "--drain", "30s"];
+    place.run(&format).succeeds().says("--drain changes nothing here");
+    assert_eq!(place.field("pool", "superblock", "drain"), "30000 ms");
+    let without = ["format", "other", "--name", "store", "--size", "64M", "--slots", "8"];
+    assert_eq!(place.run(&without).succeeds().stderr, "");
+}
+
+#[test]
 fn the_file_that_is_made_is_sparse() {
     use std::os::unix::fs::MetadataExt;
     let place = Place::new();

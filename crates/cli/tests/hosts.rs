@@ -80,7 +80,7 @@ fn a_second_host_of_one_name_is_refused_and_the_first_lives_on() {
     let place = Place::new();
     place.format();
     let _a = place.up("a");
-    place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0301");
+    place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0231").says("another live host is called a");
     let elsewhere = place.path("elsewhere.sock");
     place
         .run(&["up", "pool", "--host", "a", "--api", elsewhere.to_str().unwrap()])
@@ -89,6 +89,9 @@ fn a_second_host_of_one_name_is_refused_and_the_first_lives_on() {
     let hosts = place.run(&["hosts", "--json"]).json();
     assert_eq!(hosts.as_array().unwrap().len(), 1);
     assert_eq!(hosts[0]["state"], "live");
+    // The same names, and another datastore: only its place is taken.
+    place.run(&["format", "other", "--name", "store", "--size", "64M", "--slots", "8"]).succeeds();
+    place.run(&["up", "other", "--host", "a"]).fails(1, "OAR-0301").says("--api");
 }
 
 #[test]

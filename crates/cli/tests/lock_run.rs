@@ -14,6 +14,20 @@ use common::{Place, Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
+fn a_run_reads_no_slot_and_asks_nothing_but_its_lock() {
+    let place = Place::new();
+    place.format();
+    // The host counts the slots that it reads.
+    let _a = place.up_with("a", &["--fault", "delay:op=read,record=slot,delay=1ms"]);
+    let read = || place.run(&["status", "--json"]).json()["faults"][0]["struck"].as_u64().unwrap();
+    let (first, second) = (read(), read());
+    place.run(&["lock", "run", "nightly", "--", "true"]).succeeds();
+    place.run(&["lock", "run", "nightly", "--", "true"]).succeeds();
+    let of_a_status = second - first;
+    assert_eq!((of_a_status > 0, read() - second), (true, of_a_status), "only the status itself reads slots");
+}
+
+#[test]
 fn the_command_gets_lock_and_token_and_its_exit_code_is_the_program_s() {
     let (place, _hosts) = place_with(&["a"]);
     let script = "echo $OARLOCK_LOCK $OARLOCK_LOCK_TOKEN; exit 7";

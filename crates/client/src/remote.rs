@@ -193,6 +193,7 @@ impl Iterator for Events {
 /// ends, however it does.
 pub struct RemoteGuard {
     token: u64,
+    lease: Duration,
     grant: Option<u64>,
     lost: Arc<Lost>,
     connection: UnixStream,
@@ -217,13 +218,20 @@ impl RemoteGuard {
                 let reason = error.to_string();
                 Error::Host(oarlock_host::HostError::Resources { what: "thread", reason })
             })?;
-        Ok(RemoteGuard { token, grant: line.grant, lost, connection, api: api.clone() })
+        let lease = Duration::from_millis(line.lease_ms.unwrap_or(0));
+        Ok(RemoteGuard { token, lease, grant: line.grant, lost, connection, api: api.clone() })
     }
 
     /// A number that only grows from owner to owner: what is guarded should refuse a smaller one than it has seen.
     #[must_use]
     pub fn token(&self) -> u64 {
         self.token
+    }
+
+    /// The lease of the datastore, as the host told it with the lock; zero where it did not.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// Whether the lock can no longer be relied upon. Cheap: it looks at the clock and at what the host said last.

@@ -207,7 +207,7 @@ fn a_second_daemon_of_one_name_is_refused_by_the_socket_and_another_name_is_not(
     let place = Place::new();
     let (first, api) = place.daemon("a");
     let taken = Daemon::start(place.options("a"));
-    assert!(matches!(taken, Err(HostError::SocketTaken { .. })));
+    assert!(matches!(taken, Err(HostError::NamesakeHere { .. })));
     assert_eq!(api.status().unwrap().hosts, 1, "it went away without having touched the datastore");
     let (_b, _) = place.daemon("b");
     first.leave().unwrap();

@@ -17,6 +17,30 @@ const WAKE: u64 = u64::MAX;
 /// How long the ring waits at most when nothing is due: no wait is without an end, even one that a wake always ends.
 const IDLE_WAIT_MAX: Duration = Duration::from_secs(3600);
 
+/// Between two submissions where the kernel is short of memory: what was not taken stays in the queue, and is given again.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
+
+/// What an error of `io_uring_enter` means for the ring (io_uring_enter(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Setback {
+    /// Timed out, interrupted, or completions must be reaped before more is taken: a look is all that it wants.
+    Look,
+    /// The kernel is short of memory. It does not wait then, so whoever tries again must.
+    Short,
+    /// The ring is of no use any more: the caller's mistake, or completions that were lost.
+    Broken,
+}
+
+impl Setback {
+    fn of(error: &io::Error) -> Setback {
+        match error.raw_os_error() {
+            Some(libc::ETIME | libc::EINTR | libc::EBUSY) => Setback::Look,
+            Some(libc::EAGAIN | libc::ENOMEM) => Setback::Short,
+            _ => Setback::Broken,
+        }
+    }
+}
+
 /// A ring of one thread. Tokens are places below its depth; one command per place.
 pub(crate) struct Ring {
     ring: IoUring,
@@ -122,11 +146,12 @@ impl Ring {
         }
         let timeout = types::Timespec::from(timeout.unwrap_or(IDLE_WAIT_MAX));
         let arguments = types::SubmitArgs::new().timespec(&timeout);
-        match self.ring.submitter().submit_with_args(1, &arguments) {
-            Ok(_) => {}
-            // Timed out; interrupted; or completions must be reaped before more is taken: all of them mean "look".
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => {}
-            Err(error) => return Err(error),
+        if let Err(error) = self.ring.submitter().submit_with_args(1, &arguments) {
+            match Setback::of(&error) {
+                Setback::Look => {}
+                Setback::Short => std::thread::sleep(SHORT_PAUSE),
+                Setback::Broken => return Err(error),
+            }
         }
         self.reap(completions);
         Ok(())
@@ -166,6 +191,26 @@ impl Drop for Ring {
         // into these buffers: better never freed than given to somebody else.
         for flight in self.in_flight.drain(..) {
             std::mem::forget(flight);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lane that ends takes the host's device away for good.
+    #[test]
+    fn a_kernel_that_is_short_of_memory_or_interrupted_breaks_no_ring() {
+        let of = |number| Setback::of(&io::Error::from_raw_os_error(number));
+        for number in [libc::ETIME, libc::EINTR, libc::EBUSY] {
+            assert_eq!(of(number), Setback::Look, "{number}");
+        }
+        for number in [libc::EAGAIN, libc::ENOMEM] {
+            assert_eq!(of(number), Setback::Short, "{number}");
+        }
+        for number in [libc::EBADF, libc::EFAULT, libc::EINVAL, libc::ENXIO, libc::EBADR] {
+            assert_eq!(of(number), Setback::Broken, "{number}");
         }
     }
 }

@@ -14,8 +14,8 @@ mod finding;
 use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockRecord};
+use oarlock_block::{Instant, Refusal, SlotIndex};
+use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotState};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
@@ -24,6 +24,7 @@ use crate::mailbox;
 use crate::places::{Holding, LockPlace};
 use crate::planted::{PlantedBug, planted};
 use crate::release::settle;
+use crate::slots::read_slots;
 use crate::standing::still_present;
 use crate::store::{Lane, ReadFault};
 use crate::suspect::{Interest, suspect};
@@ -60,6 +61,10 @@ pub enum LockError {
 
 /// The first pause of a waiter; each further one is half as long again, up to an eighth of a beat, with jitter.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// So often in a row is an ATS refused as busy before some process is thought to be stopped in the middle of one. A file
+/// tries for a quarter of a second each time.
+const BUSY_TRIES: u32 = 4;
 
 /// The pause after a failure to put a name into the table is doubled this often at most: enough for as many hosts as
 /// want one name at once.
@@ -115,6 +120,8 @@ struct Waiter<'a> {
     late_steps: u32,
     /// The last read that did not come: what to say if the deadline passes.
     last_fault: Option<ReadFault>,
+    /// How often in a row the device refused an ATS on the record as busy.
+    busy: u32,
 }
 
 impl<'a> Waiter<'a> {
@@ -130,6 +137,7 @@ impl<'a> Waiter<'a> {
             rang: None,
             late_steps: STEPS_OF_A_LATE_TRY,
             last_fault: None,
+            busy: 0,
         }
     }
 
@@ -178,7 +186,10 @@ impl<'a> Waiter<'a> {
             drop(cell);
             match tried {
                 Tried::Got | Tried::Again => {}
-                Tried::Unclear => self.pause_or_change().await,
+                Tried::Unclear => {
+                    self.suspect_all_if_busy().await;
+                    self.pause_or_change().await;
+                }
                 Tried::Blocked(slots) => {
                     self.watch(&slots);
                     self.pause_or_change().await;
@@ -263,6 +274,7 @@ impl<'a> Waiter<'a> {
         let sticky = self.place.policy.get().sticky;
         let record = taken(from, self.core.me, self.want, sticky, wall_ms);
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
+        self.note_busy(&swap);
         if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
             distrust(self.core, fault);
             if matches!(fault, ReadFault::Unsound { .. }) {
@@ -287,7 +299,9 @@ impl<'a> Waiter<'a> {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
-        Ok(match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
+        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
+        self.note_busy(&swap);
+        Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
@@ -334,6 +348,27 @@ impl<'a> Waiter<'a> {
         }
     }
 
+    fn note_busy(&mut self, swap: &Swap) {
+        self.busy = if *swap == Swap::Refused(Refusal::Busy) { self.busy + 1 } else { 0 };
+    }
+
+    /// A file's block stays busy where a process was stopped in the middle of an ATS on it (R43), and nobody can tell which
+    /// one. Whoever it is beats no more: so all are watched, and the one that stands still is fenced and cut off.
+    async fn suspect_all_if_busy(&mut self) {
+        let watching = self.interests.iter().any(|(_, interest)| !interest.is_over());
+        if self.busy < BUSY_TRIES || watching {
+            return;
+        }
+        match read_slots(&self.core.store).await {
+            Ok(slots) => {
+                let taken = |seen: &SlotRecord| seen.state != SlotState::Free;
+                let taken = slots.sound.iter().filter(|(_, seen)| taken(&seen.stamped.record));
+                self.watch(&taken.map(|(slot, _)| *slot).collect::<Vec<_>>());
+            }
+            Err(fault) => self.last_fault = Some(fault),
+        }
+    }
+
     /// A growing, jittered pause; a change on this host ends it early.
     async fn pause_or_change(&mut self) {
         // Whoever waits has had its try.
@@ -351,8 +386,14 @@ impl<'a> Waiter<'a> {
             Some(refusal) => format!("held by slot {slot}, whose takeover is refused: {refusal}"),
             None => format!("held by slot {slot}"),
         });
+        let stuck = (self.busy >= BUSY_TRIES).then(|| {
+            "its block is busy: a process that was stopped in the middle of an ATS may hold it".to_owned()
+        });
         let here = self.place.conflicts(self.want).then(|| "another user on this host has it".to_owned());
         let fault = self.last_fault.as_ref().map(ReadFault::to_string);
-        LockError::TimedOut { name: self.place.name.as_str().to_owned(), why: here.or(held_by).or(fault) }
+        LockError::TimedOut {
+            name: self.place.name.as_str().to_owned(),
+            why: here.or(stuck).or(held_by).or(fault),
+        }
     }
 }

@@ -229,8 +229,8 @@ codes! {
         "Choose another name; the message says what is wrong with this one.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
-        "Another live process listens on the host's socket: most likely a host of this name runs already.",
-        "Stop it, or choose another `--host` or `--api`.";
+        "Another live process listens on the host's socket: a host of another datastore of this label, or some other program.",
+        "Stop it, or choose another socket with `--api`.";
     SocketPath = "OAR-0302", "not a place for a socket",
         "The path is too long for a socket (107 bytes are the most), or something that is no socket stands there.",
         "Choose another path with `--api`.";

@@ -28,7 +28,7 @@ mod wait;
 
 pub use code::{Code, ErrorEntry, error_catalogue};
 pub use daemon::{Daemon, DaemonOptions, LEAVE_LIMIT, Ready};
-pub use engine::{EngineThread, OpenedEngine};
+pub use engine::{ENGINE_THREAD, EngineThread, OpenedEngine};
 pub use error::HostError;
 pub use folders::{Folders, FoundSocket};
 pub use format::{FormatOptions, Formatted, format};

@@ -99,6 +99,7 @@ pub(crate) struct Shared {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) beat: Duration,
+    pub(crate) lease: Duration,
 }
 
 impl Engine {
@@ -177,6 +178,11 @@ impl Engine {
     #[must_use]
     pub fn beat(&self) -> Duration {
         self.shared.times.get().map_or(Duration::from_secs(2), |times| times.beat)
+    }
+
+    /// The datastore's lease, once the host has joined.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        self.shared.times.get().map(|times| times.lease)
     }
 
     /// Whether the engine's thread answers, however many requests are under way.

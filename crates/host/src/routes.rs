@@ -159,7 +159,7 @@ async fn lock(
         LockMode::Shared => Want::Shared,
     };
     let lock = desk.engine.lock(&name, want, wait).await?;
-    Ok(stream::granted(lock, desk.grants.begin(), desk.engine.beat()))
+    Ok(stream::granted(lock, desk.grants.begin(), &desk.engine))
 }
 
 /// Waits until the lock of a grant is released on the device, for five seconds at most. To release it, close the

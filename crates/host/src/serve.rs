@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak as RcWeak};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ impl Keeper {
         let device = options.device.display().to_string();
         let clock = Rc::clone(&there.world.clock);
         let beat = host.timing().beat;
-        let _ = shared.times.set(Times { beat });
+        let _ = shared.times.set(Times { beat, lease: host.timing().lease });
         let names = Names {
             format_id: there.chosen.superblock.stamp.format_id,
             layout: there.chosen.superblock.record.layout,
@@ -122,6 +122,8 @@ impl Keeper {
         let mut tasks: Tasks = FuturesUnordered::new();
         tasks.push(Rc::clone(&self).keep_publishing().boxed_local());
         let host = self.host.clone();
+        // The last of the locals, so the first to go: while it speaks, the device is still open, and the slot's byte held.
+        let _last_word = LastWord { until_ns: &self.shared.until_ns, held: &self.held };
         let ended = {
             let run = host.run().fuse();
             let report = report(&self.names, &mut reports, &recorder).fuse();
@@ -303,11 +305,7 @@ impl Keeper {
     }
 
     fn lose_all(&self, loss: &Loss) {
-        for lost in self.held.borrow_mut().drain(..) {
-            if let Some(lost) = lost.upgrade() {
-                lost.lose(loss.clone());
-            }
-        }
+        lose_all(&mut self.held.borrow_mut(), loss);
     }
 
     async fn lock(
@@ -412,6 +410,34 @@ fn loss_of(ended: &Ended) -> Loss {
     Loss::new(kind, ended.to_string())
 }
 
+fn lose_all(held: &mut Vec<Weak<Lost>>, loss: &Loss) {
+    for lost in held.drain(..) {
+        if let Some(lost) = lost.upgrade() {
+            lost.lose(loss.clone());
+        }
+    }
+}
+
+/// Speaks where the engine's thread panics: with it the device is closed, and the slot's byte is free once the last
+/// command ended. That proves this host dead, and others take its locks at once; its users must not rely on the rest of
+/// its lease.
+struct LastWord<'a> {
+    until_ns: &'a AtomicU64,
+    held: &'a RefCell<Vec<Weak<Lost>>>,
+}
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.until_ns.store(0, Ordering::Release);
+            // Borrowed where the panic was: those users learn it from the clock, which says 0 now.
+            if let Ok(mut held) = self.held.try_borrow_mut() {
+                lose_all(&mut held, &Loss::new(LossKind::Stopped, "the host's engine has died"));
+            }
+        }
+    }
+}
+
 /// Moves events from the engine to the record, with the names of their authors; ends with the engine.
 async fn report(names: &Names, reports: &mut Reports, recorder: &Recorder) {
     while let Some(event) = reports.receiver.next().await {
@@ -432,4 +458,30 @@ async fn answer<T>(
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn ends(by_panic: bool) -> Arc<Lost> {
+        let until_ns = Arc::new(AtomicU64::new(u64::MAX));
+        let lost = Arc::new(Lost::on(Arc::clone(&until_ns)));
+        let held = RefCell::new(vec![Arc::downgrade(&lost)]);
+        let end = catch_unwind(AssertUnwindSafe(|| {
+            let _last_word = LastWord { until_ns: &until_ns, held: &held };
+            assert!(!by_panic, "the engine has a mistake");
+        }));
+        assert_eq!(end.is_err(), by_panic);
+        lost
+    }
+
+    #[test]
+    fn a_lock_s_user_hears_at_once_that_the_engine_died_of_a_panic() {
+        let lost = ends(true);
+        let reason = lost.reason().map(|loss| loss.to_string());
+        assert_eq!((reason.as_deref(), lost.until_ns()), (Some("the host's engine has died"), 0));
+        assert!(!ends(false).is_lost(), "an engine that ends in order has told its users already");
+    }
 }

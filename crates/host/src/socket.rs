@@ -5,11 +5,12 @@
 //! its process holds for its whole life.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use oarlock_format::{FormatId, HostName};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::HostError;
@@ -19,6 +20,22 @@ const PATH_BYTES_MAX: usize = 107;
 
 /// The group that may use the sockets of root's hosts.
 const GROUP: &str = "oarlock";
+
+/// Longer than what any host says about itself in its lock file.
+const TENANT_BYTES_MAX: u64 = 256;
+
+/// Whose socket it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tenant<'a> {
+    pub(crate) datastore: FormatId,
+    pub(crate) host: &'a HostName,
+}
+
+impl Tenant<'_> {
+    fn line(self) -> String {
+        format!("{} {}\n", self.datastore, self.host)
+    }
+}
 
 /// A listener at its place. Dropping it removes the socket, if it is still this one.
 #[derive(Debug)]
@@ -31,7 +48,7 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Listens at `path`; makes its folder where that is absent.
-    pub(crate) fn bind(path: &Path) -> Result<Socket, HostError> {
+    pub(crate) fn bind(path: &Path, tenant: Tenant<'_>) -> Result<Socket, HostError> {
         let beside = with_suffix(path, "~");
         if beside.as_os_str().len() > PATH_BYTES_MAX {
             let reason = "it is too long: 106 bytes are the most";
@@ -39,7 +56,7 @@ impl Socket {
         }
         let group = rustix::process::geteuid().is_root().then(|| group_id(GROUP)).flatten();
         make_folder(path, group)?;
-        let lock = take_lock(path)?;
+        let lock = take_lock(path, tenant)?;
         refuse_what_is_there(path)?;
         let failed = |action| move |error: io::Error| failure(path, action, &error);
         match fs::remove_file(&beside) {
@@ -108,19 +125,33 @@ fn make_folder(path: &Path, group: Option<u32>) -> Result<(), HostError> {
 }
 
 /// One process per socket, from here until its end. The file stays: removing it would let two processes lock two files.
-fn take_lock(path: &Path) -> Result<File, HostError> {
+fn take_lock(path: &Path, tenant: Tenant<'_>) -> Result<File, HostError> {
     let lock_path = with_suffix(path, ".lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&lock_path)
-        .map_err(|error| failure(&lock_path, "open", &error))?;
+    let failed = |action| {
+        let lock_path = &lock_path;
+        move |error: io::Error| failure(lock_path, action, &error)
+    };
+    let mut options = OpenOptions::new();
+    options.create(true).read(true).write(true).truncate(false).mode(0o600);
+    let mut file = options.open(&lock_path).map_err(failed("open"))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(HostError::SocketTaken { path: path.to_owned() }),
-        Err(errno) => Err(failure(&lock_path, "lock", &errno.into())),
+        Ok(()) => {
+            file.set_len(0).map_err(failed("write"))?;
+            file.write_all(tenant.line().as_bytes()).map_err(failed("write"))?;
+            Ok(file)
+        }
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut there = String::new();
+            // What cannot be read is another's.
+            let _ = file.take(TENANT_BYTES_MAX).read_to_string(&mut there);
+            let path = path.to_owned();
+            Err(if there == tenant.line() {
+                HostError::NamesakeHere { host: tenant.host.clone(), path }
+            } else {
+                HostError::SocketTaken { path }
+            })
+        }
+        Err(errno) => Err(failed("lock")(errno.into())),
     }
 }
 
@@ -158,6 +189,14 @@ fn group_in(groups: &str, name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
+    fn bind(path: &Path) -> Result<Socket, HostError> {
+        bind_as(path, 1, "a")
+    }
+
+    fn bind_as(path: &Path, datastore: u128, host: &str) -> Result<Socket, HostError> {
+        Socket::bind(path, Tenant { datastore: FormatId(datastore), host: &HostName::new(host).unwrap() })
+    }
+
     fn path(folder: &tempfile::TempDir) -> PathBuf {
         folder.path().join("oarlock/store/a.sock")
     }
@@ -165,8 +204,13 @@ mod tests {
     #[test]
     fn a_socket_that_another_holds_is_refused_and_one_that_a_dead_host_left_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Socket::bind(&path(&folder)).unwrap();
-        assert!(matches!(Socket::bind(&path(&folder)), Err(HostError::SocketTaken { .. })));
+        let first = bind_as(&path(&folder), 1, "a").unwrap();
+        for (datastore, host) in [(1, "b"), (2, "a")] {
+            let other = bind_as(&path(&folder), datastore, host);
+            assert!(matches!(other, Err(HostError::SocketTaken { .. })), "{other:?}");
+        }
+        let namesake = bind_as(&path(&folder), 1, "a");
+        assert!(matches!(namesake, Err(HostError::NamesakeHere { .. })), "{namesake:?}");
         assert!(UnixStream::connect(path(&folder)).is_ok());
         // A host that is killed removes nothing.
         let left = fs::hard_link(path(&folder), folder.path().join("left"));
@@ -174,8 +218,13 @@ mod tests {
         drop(first);
         fs::rename(folder.path().join("left"), path(&folder)).unwrap();
         assert!(UnixStream::connect(path(&folder)).is_err());
-        let second = Socket::bind(&path(&folder)).unwrap();
+        let second = bind_as(&path(&folder), 2, "a").unwrap();
         assert!(UnixStream::connect(second.path()).is_ok());
+        let other = bind_as(&path(&folder), 1, "a");
+        assert!(
+            matches!(other, Err(HostError::SocketTaken { .. })),
+            "what the dead host said is gone: {other:?}"
+        );
     }
 
     #[test]
@@ -183,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sock");
         let _other = UnixListener::bind(&path).unwrap();
-        assert!(matches!(Socket::bind(&path), Err(HostError::SocketTaken { .. })));
+        assert!(matches!(bind(&path), Err(HostError::SocketTaken { .. })));
     }
 
     #[test]
@@ -191,14 +240,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sock");
         fs::write(&path, "mine").unwrap();
-        assert!(matches!(Socket::bind(&path), Err(HostError::SocketPath { .. })));
+        assert!(matches!(bind(&path), Err(HostError::SocketPath { .. })));
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     }
 
     #[test]
     fn only_user_and_group_may_connect_and_a_dropped_socket_is_gone() {
         let folder = tempfile::tempdir().unwrap();
-        let socket = Socket::bind(&path(&folder)).unwrap();
+        let socket = bind(&path(&folder)).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(socket.path()), 0o660);
         assert_eq!(mode(socket.path().parent().unwrap()), 0o750);
@@ -209,7 +258,7 @@ mod tests {
     #[test]
     fn a_path_that_is_too_long_for_a_socket_is_named_so() {
         let path = PathBuf::from(format!("/tmp/{}", "x".repeat(103)));
-        assert!(matches!(Socket::bind(&path), Err(HostError::SocketPath { .. })));
+        assert!(matches!(bind(&path), Err(HostError::SocketPath { .. })));
     }
 
     #[test]

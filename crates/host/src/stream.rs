@@ -13,7 +13,7 @@ use crate::api::LockLine;
 use crate::grants::Grant;
 use crate::lost::Lost;
 use crate::record::{EventLog, Follower};
-use crate::request::HeldLock;
+use crate::request::{Engine, HeldLock};
 
 /// A follower hears at least an empty line so often: it can tell a quiet host from a dead one.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -63,6 +63,7 @@ struct News {
     grant: Option<Grant>,
     /// How often the lease is looked at.
     pause: Duration,
+    lease_ms: Option<u64>,
     told_until_ns: u64,
     stage: Stage,
 }
@@ -75,10 +76,12 @@ enum Stage {
 }
 
 /// The answer to a lock request that got its lock.
-pub(crate) fn granted(lock: HeldLock, grant: Grant, beat: Duration) -> Response {
+pub(crate) fn granted(lock: HeldLock, grant: Grant, engine: &Engine) -> Response {
     let lost = Arc::clone(lock.lost());
     let (lock, grant) = (Some(lock), Some(grant));
-    let news = News { lock, lost, grant, pause: beat / 4, told_until_ns: 0, stage: Stage::Granted };
+    let lease_ms = engine.lease().and_then(|lease| u64::try_from(lease.as_millis()).ok());
+    let pause = engine.beat() / 4;
+    let news = News { lock, lost, grant, pause, lease_ms, told_until_ns: 0, stage: Stage::Granted };
     lines(unfold(news, |mut news| async move {
         let told = news.next().await;
         Some((told.as_ref().map_or(Bytes::from_static(b"\n"), line), news))
@@ -96,6 +99,7 @@ impl News {
                     granted: Some(true),
                     token: self.lock.as_ref().map(HeldLock::token),
                     grant: self.grant.as_ref().map(Grant::id),
+                    lease_ms: self.lease_ms,
                     holds_until_ns: Some(self.told_until_ns),
                     lost: None,
                     lost_kind: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use oarlock_block::{BlockSize, ByteCount};
+use oarlock_block::{BlockSize, ByteCount, Fencing};
 use oarlock_device::what_is_on;
 use oarlock_format::{Label, NameError};
 use oarlock_host::{FormatOptions, Formatted, HostError, MadeFile};
@@ -51,7 +51,8 @@ pub struct Arguments {
     /// For how long a host that lost its lease holds its guests' I/O back
     #[arg(long, value_name = "TIME", default_value = "140s", value_parser = values::time)]
     hold: Duration,
-    /// Where nothing can cut a dead host off: take over automatically after this time. Not safe: a write can wait in a kernel for ever
+    /// Where nothing can cut a dead host off: take over automatically after this time. Not safe: a write can wait in a
+    /// kernel for ever. A plain file or local disk cuts off by its own locks: there it is kept, and changes nothing
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     drain: Option<Duration>,
     /// Overwrite what is recognised on the device; never a datastore in which a host lives
@@ -82,9 +83,15 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     if made.is_none() {
         refuse_what_is_there(&path, arguments.force)?;
     }
-    let json = arguments.json;
+    let (json, drain) = (arguments.json, arguments.drain);
     let formatted = until_a_signal(&mut stop, path.clone(), options(arguments), made)
         .map_err(|failure| failure.on(&path))?;
+    if drain.is_some() && formatted.fencing != Fencing::DrainOnly.name() {
+        report::say(&format!(
+            "note: --drain changes nothing here: dead hosts are cut off by {}, not by waiting",
+            formatted.fencing
+        ));
+    }
     if json {
         report::print_json(&formatted)?
     } else {

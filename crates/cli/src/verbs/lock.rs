@@ -63,13 +63,11 @@ fn lock_name(text: &str) -> Result<LockName, NameError> {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let What::Run(run) = arguments.what;
     let api = run.choice.find(Purpose::OneHost)?;
-    // Asked first, so that nothing has to be asked while the lock is held.
-    let lease = Duration::from_millis(api.status()?.datastore.lease_ms);
     let mode = if run.shared { LockMode::Shared } else { LockMode::Exclusive };
     let guard = api.lock(run.name.as_str(), mode, run.wait)?;
     let environment =
         [("OARLOCK_LOCK", run.name.as_str().to_owned()), ("OARLOCK_LOCK_TOKEN", guard.token().to_string())];
-    let guarded = Guarded::start(&run.command, &environment, &guard, lease)?;
+    let guarded = Guarded::start(&run.command, &environment, &guard)?;
     let exit = guarded.until_its_end(&api, &guard)?;
     guard.release();
     Ok(exit)

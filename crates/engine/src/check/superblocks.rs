@@ -139,6 +139,8 @@ fn spot(lba: Lba) -> Spot {
 /// Why this is no datastore that this program can check.
 pub(crate) fn suspicions(copies: &Copies) -> Result<Vec<Suspicion>, CheckError> {
     match &copies.chosen {
+        // A shadow that stands beyond a device's end is not damaged: that the device is too short is said of the device.
+        Ok(_) if copies.shadow.is_none() && copies.first.decoded.is_ok() => Ok(Vec::new()),
         Ok(chosen) => Ok(of_other(chosen).into_iter().collect()),
         Err(error @ (NoSuperblock::NotOurs { .. } | NoSuperblock::Newer { .. })) => {
             Err(CheckError::NoSuperblock(error.clone()))
