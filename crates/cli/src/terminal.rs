@@ -58,6 +58,7 @@ impl Look {
 
     /// One entry of a list: wrapped on a terminal, its further lines behind [`BELOW`]. Elsewhere it stays one line, which a
     /// script can search.
+    #[cfg(feature = "datastore")]
     #[must_use]
     pub fn entry(self, text: &str) -> String {
         if self.terminal { wrap(text, self.width, "", BELOW) } else { text.to_owned() }
