@@ -20,7 +20,7 @@ use crate::core::{Core, Ended};
 use crate::decide::{Blocker, Life, Want, blockers, has, life, released, taken};
 use crate::mailbox;
 use crate::places::{Holding, LockPlace};
-use crate::planted::{PlantedBug, planted, slot_to_judge_by};
+use crate::planted::{PlantedBug, planted, slot_to_judge_by, token_to_tell};
 use crate::store::{Lane, ReadFault};
 use crate::table::{self, Located};
 use crate::takeover::{Interest, distrust, suspect};
@@ -202,7 +202,7 @@ impl<'a> Waiter<'a> {
             within.ok_or_else(|| self.timed_out())??;
         }
         self.place.hold(self.want);
-        Ok(Some(cell.generation().0))
+        Ok(Some(token_to_tell(self.core.me, cell.lba, self.want, cell.generation().0)))
     }
 
     /// Whether this host recently let somebody else go first (R26).

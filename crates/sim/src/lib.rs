@@ -57,6 +57,7 @@ pub mod exhaustive;
 mod explorer;
 mod faults;
 mod handle;
+mod history;
 mod host;
 mod local_clock;
 mod member;
@@ -75,7 +76,7 @@ mod user;
 mod weather;
 mod world;
 
-pub use census::{Census, Grant, LifeKey, Member};
+pub use census::{Census, Grant, GrantKey, LifeKey, Member};
 pub use choices::{ChoiceKind, Choices, Made, PerMillion, RECORDED_CHOICES_MAX, Span};
 pub use command::Verb;
 pub use cut_off::{CutOffRules, SimCutOff};

@@ -115,6 +115,9 @@ fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
     if ended != Ended::Limit {
         return found("liveness", format!("the run ended by itself: {ended:?}"));
     }
+    if let Some(wrong) = run.census.not_linearizable() {
+        return found("linearizable", wrong);
+    }
     for number in 0..run.scenario.hosts {
         let host = crate::HostIndex(number + 1);
         let member = run.world.present_life(host).and_then(|life| run.census.member((host, life.life())));

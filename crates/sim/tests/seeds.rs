@@ -1,6 +1,7 @@
 //! The protocol under every fault: a few hundred seeds here, ten thousand by `oarlock sim`, and small worlds exhaustively.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use oarlock_sim::exhaustive::{Bounds, explore};
 use oarlock_sim::run_seed;
@@ -65,7 +66,13 @@ fn one_seed_is_one_run() {
 #[test]
 fn every_schedule_with_one_crash_or_one_late_command_keeps_one_owner() {
     for (crashes, late) in [(1, 0), (0, 1)] {
-        let bounds = Bounds { crashes, late, out_of_order: 0, schedules_max: 10_000 };
+        let bounds = Bounds {
+            crashes,
+            late,
+            out_of_order: 0,
+            faults_for: Duration::from_millis(600),
+            schedules_max: 10_000,
+        };
         let explored = explore(bounds);
         assert!(explored.complete && explored.schedules > 30, "{explored:?}");
         assert_eq!(explored.found, None);

@@ -63,6 +63,7 @@ impl Observer for Images {
             self.written.borrow_mut().clear();
             self.newest.borrow_mut().clear();
             self.run.census.rolled_back.set(true);
+            self.run.census.forget_histories();
         }
     }
 }
