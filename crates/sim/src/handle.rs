@@ -94,6 +94,17 @@ impl Handle {
         self.core.read(|state| state.life(host, life).writes_in_flight)
     }
 
+    /// How many contents of the block a power loss may still bring back: none without a write cache.
+    #[must_use]
+    pub fn unflushed(&self, lba: Lba) -> usize {
+        self.core.read(|state| state.disk.unflushed(lba))
+    }
+
+    /// The device gets longer: by so many blocks.
+    pub fn lengthen_device(&self, blocks: BlockCount) {
+        self.core.change(|state| state.options.geometry.blocks.0 += blocks.0);
+    }
+
     /// Who holds the lock of a slot.
     #[must_use]
     pub fn slot_holder(&self, slot: SlotIndex) -> Option<(HostIndex, Life)> {
