@@ -21,7 +21,11 @@ const CHORES: [Chore; 5] = [
         "[SECONDS [SEED]]: real hosts, killed and stopped at random, while a counter is kept (60)",
         soak::run,
     ),
-    ("fuzz", "[SECONDS [TARGET...]]: the fuzz targets of every decoder, for so long together (300)", fuzz::run),
+    (
+        "fuzz",
+        "[SECONDS [TARGET...]]: the fuzz targets of every decoder, for so long together (300)",
+        fuzz::run,
+    ),
 ];
 
 fn main() -> ExitCode {

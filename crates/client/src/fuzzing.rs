@@ -39,7 +39,8 @@ pub fn lines(bytes: &[u8]) -> Result<(u16, Vec<Vec<u8>>), Error> {
 
 /// A connection on which the bytes, or as many as it takes, have arrived, and nothing more will.
 fn arrived(bytes: &[u8]) -> Result<UnixStream, Error> {
-    let broken = |error: std::io::Error| Error::Unreachable { path: "fuzz".into(), reason: error.to_string() };
+    let broken =
+        |error: std::io::Error| Error::Unreachable { path: "fuzz".into(), reason: error.to_string() };
     let (mut theirs, ours) = UnixStream::pair().map_err(broken)?;
     theirs.write_all(&bytes[..bytes.len().min(ANSWER_MAX)]).map_err(broken)?;
     theirs.shutdown(Shutdown::Both).map_err(broken)?;

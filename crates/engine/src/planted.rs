@@ -36,11 +36,17 @@ pub enum PlantedBug {
     RepairRestoresOwner,
     /// A sharer is told the token that this host was told when it first shared the lock.
     TellRememberedToken,
+    /// R12: nothing is flushed before the next step, nor a claim before its life.
+    StepBeforeFlush,
+    /// R38: a growth swaps the first copy before the shadow that it names is there.
+    NameShadowFirst,
+    /// R38: a growth says that every live host knows, and has asked none.
+    GiveOutShadowUnseen,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 15] = [
+    pub const ALL: [PlantedBug; 18] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -56,6 +62,9 @@ impl PlantedBug {
         PlantedBug::AdoptOlder,
         PlantedBug::RepairRestoresOwner,
         PlantedBug::TellRememberedToken,
+        PlantedBug::StepBeforeFlush,
+        PlantedBug::NameShadowFirst,
+        PlantedBug::GiveOutShadowUnseen,
     ];
 }
 

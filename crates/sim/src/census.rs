@@ -163,7 +163,9 @@ impl Census {
 
     /// A user begins to release.
     pub fn released(&self, world: &Handle, grant: GrantKey) {
-        if let (Some(history), Some(number)) = (self.histories.borrow_mut().get_mut(&grant.lock), grant.number) {
+        if let (Some(history), Some(number)) =
+            (self.histories.borrow_mut().get_mut(&grant.lock), grant.number)
+        {
             history.over(number, world.now());
         }
     }

@@ -16,7 +16,7 @@ use oarlock_format::HostName;
 use crate::census::{Census, Grant, Member};
 use crate::datastore::{Template, parts};
 use crate::member::Run;
-use crate::scenario::{Scenario, Theme, fast_timing, lock_name};
+use crate::scenario::{Power, Scenario, Theme, fast_timing, lock_name};
 use crate::user::count_once;
 use crate::{
     ChoiceKind, Choices, Exploration, Explorer, FaultKind, FaultPlan, HostIndex, HostLife, HostSetup, Life,
@@ -91,6 +91,7 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
         users_per_host: 1,
         locks: vec![lock_name("lock/0")],
         timing,
+        power: Power::Steady,
         faults_for: bounds.faults_for,
         calm_for: END.saturating_sub(bounds.faults_for),
     };
@@ -158,7 +159,8 @@ async fn one_host(run: Rc<Run>, life: HostLife, number: u64, done: Rc<Cell<u32>>
         let deadline = clock.now().plus(END);
         let asked = run.world.now();
         let Ok(guard) = host.lock(&run.scenario.locks[0], Want::Exclusive, deadline).await else { continue };
-        let grant = Grant { lock: 0, want: Want::Exclusive, sticky: false, life: key, asked, token: guard.token() };
+        let grant =
+            Grant { lock: 0, want: Want::Exclusive, sticky: false, life: key, asked, token: guard.token() };
         let (grant, wrong) = run.census.granted(&run.world, grant);
         if let Some(wrong) = wrong {
             run.world.report_violation(wrong);

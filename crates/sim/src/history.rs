@@ -56,7 +56,11 @@ pub struct Hold {
 impl fmt::Display for Hold {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Hold { life, want, invoked, answered, token, .. } = self;
-        write!(formatter, "{}.{} ({want:?}, token {token}, asked at {invoked}, given at {answered}", life.0, life.1)?;
+        write!(
+            formatter,
+            "{}.{} ({want:?}, token {token}, asked at {invoked}, given at {answered}",
+            life.0, life.1
+        )?;
         match self.over_from {
             TrueTime::NEVER => formatter.write_str(", still held)"),
             over => write!(formatter, ", over from {over})"),

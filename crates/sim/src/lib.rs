@@ -56,6 +56,7 @@ mod executor;
 pub mod exhaustive;
 mod explorer;
 mod faults;
+mod growth;
 mod handle;
 mod history;
 mod host;
@@ -64,6 +65,7 @@ mod member;
 mod mender;
 mod observer;
 mod path;
+mod quiet;
 mod random;
 mod scenario;
 mod seed_run;
@@ -93,7 +95,7 @@ pub use observer::{
     Outcome, Reply, Submission,
 };
 pub use random::SimRandom;
-pub use scenario::{Scenario, Theme, fast_timing};
+pub use scenario::{Power, Scenario, Theme, fast_timing};
 pub use seed_run::{Found as SeedFound, SeedReport, run_scenario, run_seed};
 pub use time::TrueTime;
 pub use timer::SimClock;

@@ -73,7 +73,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         return Next::Stop;
     }
     let mut stuck = false;
-    if want == Want::Exclusive && run.scenario.theme.guards_data() {
+    if want == Want::Exclusive && run.scenario.guards_data() {
         stuck = !count_under_lock(user, &guard, lock).await;
     }
     // Where the arithmetic of leases is tried, most stalls shall meet a host that holds a lock.

@@ -121,7 +121,10 @@ fn what_very_many_holds_came_to_is_kept_when_they_are_settled() {
         history.over(given, at(10 * number + 5));
     }
     assert!(history.holds.len() < HOLDS_MAX);
-    assert!(history.given(alone(2, count, (10 * count - 9, 10 * count - 6))).is_err(), "the last one still held it");
+    assert!(
+        history.given(alone(2, count, (10 * count - 9, 10 * count - 6))).is_err(),
+        "the last one still held it"
+    );
 }
 
 /// Wing and Gong's search: whether some order of all grants, and of as many releases as it takes, is lawful for the lock
@@ -146,7 +149,9 @@ impl Search<'_> {
         (0..self.holds.len()).any(|index| {
             let (bit, hold) = (1 << index, &self.holds[index]);
             if granted & bit == 0 {
-                hold.invoked <= limit && self.may(granted, released, hold) && self.finds(granted | bit, released)
+                hold.invoked <= limit
+                    && self.may(granted, released, hold)
+                    && self.finds(granted | bit, released)
             } else {
                 let asked = hold.over_from != TrueTime::NEVER && hold.over_from <= limit;
                 released & bit == 0 && asked && self.finds(granted, released | bit)
@@ -191,8 +196,8 @@ fn the_one_pass_finds_what_the_search_finds() {
 
 /// As `judged`, where every hold is known before anything is judged.
 fn judged_at_the_end(holds: &[Hold]) -> Result<(), NotLinearizable> {
-    let mut history = History::default();
-    history.holds = holds.iter().map(|hold| (0, *hold)).collect();
+    let holds = holds.iter().map(|hold| (0, *hold)).collect();
+    let mut history = History { holds, ..History::default() };
     history.holds.sort_by_key(|(_, hold)| order(hold));
     history.check()
 }
