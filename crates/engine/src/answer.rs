@@ -107,6 +107,11 @@ async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<
             distrust(core, &fault);
             return false;
         }
+        // While this was on its way a user here may have found the lock, whose name had been lost, and taken it: then it is
+        // answered by that user's place, the next time.
+        if place.is_none() && place_of(core, cell.lba, &cell.record).await.is_some() {
+            return false;
+        }
         let Some(record) = answer(core, &cell.record, place) else { return !cell.has_open_attempts() };
         if !core.may_act() {
             return false;

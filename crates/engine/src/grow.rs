@@ -19,6 +19,7 @@ use oarlock_format::{
 use crate::check::rollcall::ask_as_tool;
 use crate::life::live_slots;
 use crate::open::{OpenError, open};
+use crate::planted::{PlantedBug, planted};
 use crate::signing::{Signer, SigningError};
 use crate::step::victim;
 use crate::store::{ReadFault, Store};
@@ -131,6 +132,9 @@ async fn write(
         };
         writer.generation = writer.generation.max(above);
     }
+    if planted(PlantedBug::NameShadowFirst) {
+        writer.sign(Lba(0), Some(stamp.nonce)).await?;
+    }
     writer.sign(shadow, None).await?;
     writer.sign(Lba(0), Some(stamp.nonce)).await?;
     Ok(writer.generation)
@@ -141,6 +145,9 @@ async fn tell(world: &World, superblock: &Stamped<Superblock>) -> Result<Vec<Str
     let store = Store::new(world.clone(), superblock, Rc::new(|_| {}));
     let generation = superblock.stamp.generation;
     let behind = unaware(&store, generation).await?;
+    if planted(PlantedBug::GiveOutShadowUnseen) {
+        return Ok(Vec::new());
+    }
     let slots: SlotSet = behind.iter().map(|(slot, _)| *slot).collect();
     ask_as_tool(&store, &slots).await.map_err(|reason| GrowError::Unasked { reason })?;
     let until = store.now().plus(store.timing.watch * 2);

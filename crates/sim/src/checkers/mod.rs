@@ -5,6 +5,7 @@ mod gate;
 mod images;
 mod locks;
 mod slots;
+pub mod superblocks;
 
 use std::rc::Rc;
 
@@ -19,5 +20,6 @@ pub fn all(run: &Rc<Run>) -> Vec<Rc<dyn Observer>> {
         Rc::new(locks::Locks::new(Rc::clone(run))),
         Rc::new(gate::Gate::new(Rc::clone(run))),
         Rc::new(data::Data::new(Rc::clone(run))),
+        Rc::new(superblocks::Superblocks::new(Rc::clone(run))),
     ]
 }
