@@ -4,10 +4,11 @@
 //! second becomes eight, and so on: what is lost is detail about storms, never the beginning or the end of one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
 use crate::copies::Copies;
+use crate::digest::Digest;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::names::{Name, Names};
 use crate::record::Record;
@@ -122,13 +123,13 @@ impl Ledger {
             volume: draft.volume.map(|name| self.names.name(name)),
             kind: draft.kind,
             count: draft.count.max(1),
-            text: cut(text.trim(), QUOTE_BYTES_MAX).into(),
+            text: Box::default(),
         };
         if self.copies.is_copy(&fact, record) {
             self.copied += 1;
             return;
         }
-        self.add(fact);
+        self.add(fact, text);
     }
 
     /// The newest time that the current input told.
@@ -157,7 +158,8 @@ impl Ledger {
         &mut self.facts
     }
 
-    fn add(&mut self, fact: Fact) {
+    /// Adds a fact with the text to quote, which is kept only where the fact is one of its own.
+    fn add(&mut self, mut fact: Fact, text: &str) {
         if let Some(key) = key(&fact) {
             let window = self.merge_us.unwrap_or(MERGE_US);
             if let Some(known) = self.recent.get(&key).and_then(|&at| self.facts.get_mut(at))
@@ -167,6 +169,7 @@ impl Ledger {
             }
             self.recent.insert(key, self.facts.len());
         }
+        fact.text = cut(text.trim(), QUOTE_BYTES_MAX).into();
         self.facts.push(fact);
         if self.facts.len() >= FACTS_MAX {
             self.compact();
@@ -211,7 +214,7 @@ impl Ledger {
 
 /// What two facts must have in common to be merged; `None` for those that are always kept apart.
 fn key(fact: &Fact) -> Option<u64> {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Digest::default();
     std::mem::discriminant(&fact.kind).hash(&mut hasher);
     match &fact.kind {
         Kind::Command(command) => command.hash(&mut hasher),

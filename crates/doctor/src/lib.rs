@@ -15,6 +15,7 @@ mod cluster;
 mod copies;
 mod diagnose;
 mod dialect;
+mod digest;
 mod doctor;
 mod error;
 mod explain;

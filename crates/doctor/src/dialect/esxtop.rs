@@ -7,6 +7,7 @@ use crate::fact::{Kind, Queue};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::stamp::Stamp;
+use crate::text::has;
 
 /// The table's columns that matter, found in its first row.
 #[derive(Debug, Default)]
@@ -50,7 +51,7 @@ impl Dialect for Esxtop {
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
-        if record.line.contains("(PDH-CSV 4.0)") {
+        if has(record.line, "(PDH-CSV 4.0)") {
             self.header(record.line);
             return Reading::More;
         }
@@ -178,7 +179,7 @@ fn device_of(object: &str) -> Option<&str> {
         .strip_prefix("Physical Disk SCSI Device(")
         .or_else(|| object.strip_prefix("Physical Disk("))?;
     let name = name.strip_suffix(')')?;
-    (!name.contains("-vmhba") && !name.starts_with("vmhba")).then_some(name)
+    (!has(name, "-vmhba") && !name.starts_with("vmhba")).then_some(name)
 }
 
 fn counter_of(name: &str) -> Option<Counter> {
