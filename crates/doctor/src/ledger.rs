@@ -14,6 +14,7 @@ use crate::names::{Name, Names};
 use crate::record::Record;
 use crate::stamp::Stamp;
 use crate::text::cut;
+use crate::ties::{Rank, Ties};
 
 /// Facts further apart than this are two, as long as there is room.
 const MERGE_US: i64 = 1_000_000;
@@ -80,6 +81,8 @@ pub struct Ledger {
     pub strangers: Vec<StrangerLine>,
     /// By how much each host's clock is ahead of the others', in microseconds, where that was found.
     pub offsets: BTreeMap<Name, i64>,
+    /// The names that a LUN has.
+    pub(crate) ties: Ties,
     facts: Vec<Fact>,
     recent: HashMap<u64, usize>,
     merge_us: Option<i64>,
@@ -130,6 +133,14 @@ impl Ledger {
             return;
         }
         self.add(fact, text);
+    }
+
+    /// Notes that a record ties two names of one LUN on its host.
+    pub fn tie(&mut self, record: &Record<'_>, one: (Rank, &str), other: (Rank, &str)) {
+        let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
+        let host = record.prefix.host.map(|host| self.names.name(host)).or(known);
+        let [one, other] = [one, other].map(|(rank, name)| (rank, self.names.name(name)));
+        self.ties.tie(host, one, other);
     }
 
     /// The newest time that the current input told.

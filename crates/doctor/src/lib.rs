@@ -44,6 +44,7 @@ mod stamp;
 mod subject;
 mod suggestion;
 mod text;
+mod ties;
 mod timeline;
 
 pub use doctor::Doctor;
