@@ -26,6 +26,8 @@ pub struct Scene<'a> {
     pub advisories: &'a Advisories,
     /// The names of one LUN; the facts have its first name already.
     pub ties: &'a Ties,
+    /// Lines that were read.
+    pub lines: u64,
 }
 
 impl<'a> Scene<'a> {
@@ -40,6 +42,7 @@ impl<'a> Scene<'a> {
             offsets: &ledger.offsets,
             advisories,
             ties: &ledger.ties,
+            lines: ledger.lines,
         }
     }
 }
