@@ -219,10 +219,11 @@ impl Page {
     }
 
     fn wrapped(self, text: &str, indent: &str) -> String {
+        let below = if text.starts_with("- ") { format!("{indent}  ") } else { indent.to_owned() };
         // What is typed, opened or searched for stays in one piece: a terminal wraps it better than a break within it.
         let options = textwrap::Options::new(self.width.max(20))
             .initial_indent(indent)
-            .subsequent_indent(indent)
+            .subsequent_indent(&below)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .break_words(false);
