@@ -5,7 +5,7 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, Lba, crc32c};
 use oarlock_format::{
     FormatId, Generation, Label, Layout, LayoutRequest, Nonce, Place, Record, STAMP_LENGTH, Stamp, Stamped,
-    Superblock, SuperblockState, Timing, Writer, decode, decode_superblock, describe, encode, stamp_of,
+    Superblock, SuperblockState, Timing, Writer, claimed_shadows, decode, decode_superblock, describe, encode, stamp_of,
 };
 
 /// Where the blocks are read.
@@ -59,6 +59,10 @@ pub fn check_superblock(data: &[u8]) {
     let _ = decode_superblock(data, PLACE.lba);
     let opened = decode_superblock(&whole_block(*b"SUPR", data), PLACE.lba);
     assert!(opened.is_err() || opened.is_ok_and(|opened| opened.stamp.lba == PLACE.lba));
+    // Where bytes that do not check out say that the shadow stands: within the device, or nowhere.
+    let device = BlockCount(1 << 20);
+    let claimed: Vec<Lba> = claimed_shadows(data, device).collect();
+    assert!(claimed.len() <= 2 && claimed.iter().all(|lba| lba.0 > 0 && lba.0 < device.0));
     let mut changed = sound_superblock();
     changed.iter_mut().zip(data).for_each(|(byte, change)| *byte ^= change);
     check::<Superblock>(&changed);
