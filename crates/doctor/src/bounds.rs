@@ -22,8 +22,11 @@ pub const NAMES_MAX: usize = 50_000;
 pub const NAME_BYTES_MAX: usize = 200;
 /// Lines that were not understood and are kept to be shown.
 pub const STRANGERS_MAX: usize = 200;
-/// Archives within archives.
-pub const NESTING_MAX: usize = 4;
+/// Wrappings within wrappings. A collection of bundles packed once more has eight: archive and compression of each of its three
+/// levels, the compression of a rotated log, and the log.
+pub const NESTING_MAX: usize = 8;
+/// Things that could not be read and are named one by one; of more, the number is told.
+pub const PROBLEMS_MAX: usize = 200;
 /// Members of one archive that are looked at.
 pub const MEMBERS_MAX: u64 = 200_000;
 /// How many times larger than what was read an unpacked stream may be, once it is beyond [`UNPACKED_FREE_BYTES`].

@@ -15,7 +15,6 @@ use crate::source::Intake;
 pub struct Doctor {
     intake: Option<Intake>,
     ledger: Ledger,
-    problems: Vec<String>,
     with_strangers: bool,
     advisories: Advisories,
     redacts: bool,
@@ -34,7 +33,6 @@ impl Doctor {
         Doctor {
             intake: Intake::new(),
             ledger: Ledger::default(),
-            problems: Vec::new(),
             with_strangers: false,
             advisories: Advisories::default(),
             redacts: false,
@@ -73,14 +71,14 @@ impl Doctor {
 
     /// Notes an input that could not even be opened.
     pub fn problem(&mut self, error: &DoctorError) {
-        self.problems.push(error.to_string());
+        self.ledger.problem(error);
     }
 
     /// Judges what was read.
     #[must_use]
     pub fn judge(mut self) -> Report {
         let mut report = diagnose(&mut self.ledger, &self.advisories, self.with_strangers);
-        report.problems = self.problems;
+        report.problems = self.ledger.problems();
         if self.redacts {
             redact(&mut report, &self.ledger);
         }

@@ -26,7 +26,7 @@ pub enum DoctorError {
         unpacked_bytes: u64,
     },
     /// An archive is damaged.
-    #[error("{input} is a damaged archive ({what}): the rest is not read")]
+    #[error("{input} is a damaged archive ({what}): only its sound members are read")]
     Archive {
         /// The archive.
         input: String,

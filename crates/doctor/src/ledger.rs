@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
-use crate::bounds::{FACTS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
+use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
 use crate::copies::Copies;
 use crate::digest::Digest;
+use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::names::{Name, Names};
 use crate::record::Record;
@@ -88,6 +89,10 @@ pub struct Ledger {
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
     copies: Copies,
+    /// What could not be read, in words.
+    problems: Vec<String>,
+    /// How many more there were than are named.
+    problems_unnamed: u64,
     /// Facts that were found again in a copy of their log, and count once.
     pub copied: u64,
 }
@@ -100,6 +105,25 @@ impl Ledger {
         self.inputs.push(Input { name: name.to_owned(), host });
         self.last_when = None;
         id
+    }
+
+    /// Notes something that could not be read: what else there is, is read nevertheless.
+    pub fn problem(&mut self, error: &DoctorError) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(error.to_string());
+        } else {
+            self.problems_unnamed += 1;
+        }
+    }
+
+    /// All that could not be read, in words.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.problems.clone();
+        if self.problems_unnamed > 0 {
+            problems.push(format!("{} more files or members of archives", self.problems_unnamed));
+        }
+        problems
     }
 
     /// Notes a fact that a record says.

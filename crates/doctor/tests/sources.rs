@@ -70,7 +70,7 @@ fn a_bomb_is_refused_and_said_so() {
 #[test]
 fn archives_within_archives_end() {
     let mut bytes = CONFLICT.as_bytes().to_vec();
-    for _ in 0..8 {
+    for _ in 0..12 {
         bytes = gzip(&bytes);
     }
     let report = judge("b.gz", &mut bytes.as_slice());
@@ -84,6 +84,52 @@ fn a_stream_that_is_cut_short_gives_what_was_read() {
     let report = judge("b.gz", &mut &packed[..packed.len() - 20]);
     assert_eq!(report.problems.len(), 1);
     assert_eq!(report.incidents[0].cause, "reservation");
+}
+
+#[test]
+fn a_collection_of_bundles_is_read_to_its_innermost_logs() {
+    let mut collection = Vec::new();
+    for host in ["one", "two"] {
+        let mut bundle = member("var/log/vmkernel.0.gz", &gzip(CONFLICT.as_bytes()));
+        bundle.extend(member("var/log/vmkernel.log", CONFLICT.as_bytes()));
+        collection.extend(member(&format!("vc/{host}.tgz"), &gzip(&bundle)));
+    }
+    collection.extend(member("vc/plain.log", CONFLICT.as_bytes()));
+    let report = judge("all.tgz", &mut gzip(&collection).as_slice());
+    assert_eq!((report.files, report.problems.len()), (5, 0), "{:?}", report.problems);
+}
+
+#[test]
+fn a_bad_member_costs_no_other_member() {
+    let mut corrupt = gzip(CONFLICT.repeat(50).as_bytes());
+    let middle = corrupt.len() / 2;
+    corrupt[middle..].fill(0x5a);
+    let mut deep = CONFLICT.as_bytes().to_vec();
+    for _ in 0..12 {
+        deep = gzip(&deep);
+    }
+    let bomb = gzip(&vec![b'\n'; 200 << 20]);
+    for (bad, said) in [(corrupt, "a/bad.gz"), (deep, "too many archives"), (bomb, "this is no log")] {
+        let mut tar = member("a/bad.gz", &bad);
+        tar.extend(member("a/vmkernel.log", CONFLICT.as_bytes()));
+        tar.extend([0; 1024]);
+        for (name, bytes) in [("b.tar", tar.clone()), ("b.tgz", gzip(&tar))] {
+            let report = judge(name, &mut bytes.as_slice());
+            assert!(report.problems.iter().any(|problem| problem.contains(said)), "{:?}", report.problems);
+            assert_eq!(report.incidents.len(), 1, "{name} with {said}: the sound member was lost");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_header_costs_one_member() {
+    let mut tar = member("a/first.log", b"quiet\n");
+    let mut second = member("a/second.log", b"quiet\n");
+    second[0] ^= 1;
+    tar.extend(second);
+    tar.extend(member("a/third.log", CONFLICT.as_bytes()));
+    let report = judge("b.tar", &mut tar.as_slice());
+    assert_eq!((report.files, report.problems.len(), report.incidents.len()), (2, 1, 1));
 }
 
 /// A reader that gives a few bytes at a time, as pipes do.

@@ -63,22 +63,25 @@ fn name_of(block: &[u8]) -> String {
 pub(super) fn walk(
     archive: &str,
     input: &mut dyn Read,
-    each: &mut dyn FnMut(&str, &mut dyn Read) -> Result<(), DoctorError>,
+    each: &mut dyn FnMut(&str, &mut dyn Read),
 ) -> Result<(), DoctorError> {
     let read_error = |source| DoctorError::Read { input: archive.to_owned(), source };
     let damaged = |what| DoctorError::Archive { input: archive.to_owned(), what };
     let mut longer: Option<String> = None;
+    let mut end = Ok(());
     for _ in 0..MEMBERS_MAX {
         let mut block = [0; BLOCK_BYTES];
         let read = fill(input, &mut block).map_err(read_error)?;
         if read == 0 || block.iter().all(|&byte| byte == 0) {
-            return Ok(());
+            return end;
         }
         if read < BLOCK_BYTES {
             return Err(damaged("it ends within a header"));
         }
         if !is_header(&block) {
-            return Err(damaged("a header's checksum does not fit"));
+            // The next sound header begins a member again.
+            end = Err(damaged("a header's checksum does not fit"));
+            continue;
         }
         let size = octal(&block[124..136]).ok_or_else(|| damaged("a size is no number"))?;
         let padding = size.next_multiple_of(BLOCK_BYTES as u64).saturating_sub(size);
@@ -88,7 +91,7 @@ pub(super) fn walk(
             b'x' => longer = pax_name(&mut body).map_err(read_error)?.or(longer),
             0 | b'0' | b'7' => {
                 let name = longer.take().unwrap_or_else(|| name_of(&block));
-                each(&name, &mut body)?;
+                each(&name, &mut body);
             }
             _ => longer = None,
         }
@@ -164,7 +167,6 @@ mod tests {
             let mut text = String::new();
             body.read_to_string(&mut text).unwrap();
             found.push((name.to_owned(), text));
-            Ok(())
         })?;
         Ok(found)
     }

@@ -70,7 +70,10 @@ impl Intake {
         match head {
             [0x1f, 0x8b, 8, ..] => self.unpack(name, &mut whole, ledger, depth),
             _ if archive::is_header(head) => archive::walk(name, &mut whole, &mut |member, body| {
-                self.peel(&format!("{name}!{member}"), body, ledger, depth + 1)
+                // One damaged member says nothing of its neighbours; damage of the archive itself meets the walk too.
+                if let Err(error) = self.peel(&format!("{name}!{member}"), body, ledger, depth + 1) {
+                    ledger.problem(&error);
+                }
             }),
             [0xff, 0xfe, ..] => self.lines(name, &mut Utf16::new(whole, Order::Little), ledger),
             [0xfe, 0xff, ..] => self.lines(name, &mut Utf16::new(whole, Order::Big), ledger),
