@@ -82,7 +82,7 @@ pub fn weight(fact: &Fact) -> Weight {
         | Kind::AdapterFault
         | Kind::Oarlock(_) => Weight::Trigger,
         Kind::Medium => Weight::Trouble,
-        Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy) => Weight::Context,
+        Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::Paused) => Weight::Context,
         Kind::Cluster(_) => Weight::Trigger,
         Kind::Queue(_) => Weight::Trouble,
         Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
@@ -196,7 +196,9 @@ fn is_hard(fact: &Fact) -> bool {
     match &fact.kind {
         Kind::Path(event) => event.is_loss(),
         Kind::Task { .. } | Kind::Medium => true,
-        Kind::Target(step) => matches!(step, TargetStep::SessionLost | TargetStep::BackendError),
+        Kind::Target(step) => {
+            matches!(step, TargetStep::SessionLost | TargetStep::InitiatorSilent | TargetStep::BackendError)
+        }
         Kind::Command(command) => {
             let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
             broken

@@ -2,7 +2,7 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::ClusterStep::{
-    BadRecord, Busy, Fenced, Healthy, LeaseLost, MemberLost, RenewalLate, Watchdog,
+    BadRecord, Busy, Fenced, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalLate, Watchdog,
 };
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
@@ -29,8 +29,15 @@ const PHRASES: &[Phrase] = &[
     phrase("cmd_inquire", Means::Cluster(Healthy)),
     phrase("cmd_register", Means::Cluster(Healthy)),
     phrase("cmd_restrict", Means::Cluster(Healthy)),
-    phrase("verify_leader", Means::Cluster(BadRecord)),
+    // A record with sanlock's own magic (its leader_record for locks, for leases) or with none is whole, and asked for wrongly;
+    // so is one of another name, size of sector, version or number of hosts (sanlock, src/delta_lease.c and src/paxos_lease.c).
+    beside("wrong magic", &["wrong magic 0 "], Means::Cluster(OtherRecord)),
+    beside("wrong magic", &["6152010"], Means::Cluster(OtherRecord)),
+    beside("wrong magic", &["12212010"], Means::Cluster(OtherRecord)),
+    beside("verify_leader", &["wrong magic"], Means::Cluster(BadRecord)),
     phrase("leader wrong magic", Means::Cluster(BadRecord)),
+    beside("verify_leader", &["wrong checksum"], Means::Cluster(BadRecord)),
+    phrase("verify_leader", Means::Cluster(OtherRecord)),
     phrase("wrong checksum", Means::Cluster(BadRecord)),
     // wdmd
     phrase("test failed rem", Means::Cluster(Watchdog)),
@@ -41,8 +48,8 @@ const PHRASES: &[Phrase] = &[
     beside("lvmlockd", &["lockspace", "lost"], Means::Cluster(LeaseLost)),
     // corosync and pacemaker
     phrase("A processor failed, forming new configuration", Means::Cluster(MemberLost)),
-    phrase("Process pause detected", Means::Cluster(RenewalLate)),
-    phrase("was not scheduled for", Means::Cluster(RenewalLate)),
+    phrase("Process pause detected", Means::Cluster(Paused)),
+    phrase("was not scheduled for", Means::Cluster(Paused)),
     beside("Operation", &["fencing", "succeeded"], Means::Cluster(Fenced)),
     beside("Operation '", &[" targeting ", "OK"], Means::Cluster(Fenced)),
     beside("Operation '", &[" targeting ", "returned 0"], Means::Cluster(Fenced)),

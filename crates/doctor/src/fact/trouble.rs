@@ -111,6 +111,8 @@ pub enum TargetStep {
     CacheLost,
     /// A session ended or was reinstated.
     SessionLost,
+    /// An initiator did not send the data that it had announced.
+    InitiatorSilent,
     /// An initiator asks for what is not there, or must not have: usual noise.
     Noise,
 }
@@ -147,4 +149,8 @@ pub enum ClusterStep {
     MemberLost,
     /// A record on the disk is damaged.
     BadRecord,
+    /// A record is not the one that was asked for: of another name or geometry, of another kind, or never initialised.
+    OtherRecord,
+    /// The stack's own process did not run for a while: a matter of processor or memory, not of storage.
+    Paused,
 }

@@ -86,7 +86,10 @@ impl<'a> Case<'a> {
                 !matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored)
             }
             Kind::Lock(_) => true,
-            Kind::Cluster(step) => !matches!(step, ClusterStep::Healthy | ClusterStep::Busy),
+            Kind::Cluster(step) => !matches!(
+                step,
+                ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::OtherRecord | ClusterStep::Paused
+            ),
             _ => false,
         })
     }

@@ -11,7 +11,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let before = case.all(|fact| {
         matches!(
             fact.kind,
-            Kind::Cluster(ClusterStep::RenewalLate | ClusterStep::LeaseLost | ClusterStep::MemberLost)
+            Kind::Cluster(
+                ClusterStep::RenewalLate
+                    | ClusterStep::LeaseLost
+                    | ClusterStep::MemberLost
+                    | ClusterStep::Paused
+            )
         )
     });
     if !taken.is_empty() {

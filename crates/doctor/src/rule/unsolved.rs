@@ -2,7 +2,7 @@
 
 use super::case::{Case, Record};
 use super::{Confidence, Proof};
-use crate::fact::{Command, Kind, TargetStep};
+use crate::fact::{ClusterStep, Command, Kind, TargetStep};
 use crate::incident::{Weight, weight};
 
 /// What is said of an incident that no rule explains.
@@ -12,6 +12,8 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
     let at_target = case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare));
     let unanswered = case.unanswered_ats();
     let refused = case.commands(Command::refuses_reserve);
+    let other = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord));
+    let silent = case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent));
     let rest = case.all(|fact| weight(fact) > Weight::Context);
     let (because, lines) = if !miscompares.is_empty() {
         let because = match case.record() {
@@ -40,6 +42,18 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
             "The target refuses RESERVE (5/20/00 or 5/24/00), which a host needs to format a volume, and to lock one where it has no atomic test \
              and set. No atomic test and set is among these lines: the target's software must learn it, or the array allow it.",
             refused,
+        )
+    } else if !other.is_empty() {
+        (
+            "A lock manager met a record that is not the one it asked for: of another name, kind or geometry, or never initialised. The record is \
+             whole: compare the lockspace, the device and the offset that are configured with what stands there, and initialise nothing blindly.",
+            other,
+        )
+    } else if !silent.is_empty() {
+        (
+            "The target waited for data that an initiator had announced and did not send, and closed the connection. The fault is the initiator's or \
+             the network's between them; of the target's own storage these lines say nothing.",
+            silent,
         )
     } else {
         ("Commands failed, and nothing near them says why.", rest)
