@@ -89,16 +89,23 @@ async fn answer_one(core: &Rc<Core>, lba: Lba, seen: Seen<LockRecord>) -> bool {
     }
 }
 
-/// This host's place for the lock in the block: by where it stands, which holds even where a repair lost the name. A place
-/// that is in hand at the moment is waited for: the lock may be the one.
+/// This host's place for the lock in the block: by its name; where a repair lost that, by where it stands, and of several that
+/// stood here once, the one that is in use. A place that is in hand at the moment is waited for: the lock may be the one.
 async fn place_of(core: &Core, lba: Lba, record: &LockRecord) -> Option<Rc<LockPlace>> {
+    if let Some(name) = &record.name {
+        return Some(core.places.of(name));
+    }
+    let mut unused = None;
     for place in core.places.all() {
         let stands_here = place.cell.lock().await.as_ref().is_some_and(|cell| cell.lba == lba);
-        if stands_here {
+        if stands_here && place.holding.get() != Holding::None {
             return Some(place);
         }
+        if stands_here {
+            unused = Some(place);
+        }
     }
-    record.name.as_ref().map(|name| core.places.of(name))
+    unused
 }
 
 async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<&LockPlace>) -> bool {
@@ -110,6 +117,10 @@ async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<
         // While this was on its way a user here may have found the lock, whose name had been lost, and taken it: then it is
         // answered by that user's place, the next time.
         if place.is_none() && place_of(core, cell.lba, &cell.record).await.is_some() {
+            return false;
+        }
+        // And another name may stand here by now, which is in use by another place.
+        if place.is_some_and(|place| cell.record.name.as_ref().is_some_and(|name| *name != place.name)) {
             return false;
         }
         let Some(record) = answer(core, &cell.record, place) else { return !cell.has_open_attempts() };

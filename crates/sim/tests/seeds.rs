@@ -34,7 +34,7 @@ fn a_few_hundred_seeds_break_no_invariant() {
 
 /// Seeds that found a mistake of the engine, and what it was. Later changes of the weather make other runs of them; what
 /// they cost is little.
-const FOUND_ONCE: [(u64, &str); 7] = [
+const FOUND_ONCE: [(u64, &str); 8] = [
     (3118, "a user who queued behind another took a lock after his host had begun to free its slot"),
     (
         1734,
@@ -49,6 +49,10 @@ const FOUND_ONCE: [(u64, &str); 7] = [
     (
         94,
         "hosts that put one name into a window of which all positions are named spoilt each other's work for ever",
+    ),
+    (
+        4087,
+        "a host answered for a lock by a place that had stood there before, and gave up what its own user held",
     ),
     (448, "a host that was fenced while it joined freed its slot itself, out of the hands of who buried it"),
 ];
