@@ -1,6 +1,6 @@
 //! A finding: what a report says about one incident. Its fields are the JSON that scripts rely on.
 
-use oarlock_causes::Risk;
+use oarlock_causes::{Cause, Risk};
 use serde::Serialize;
 
 use crate::gravity::Harm;
@@ -21,7 +21,7 @@ pub struct Evidence {
     pub time: Option<String>,
     /// The same moment in the log's own zone, where that is another.
     pub local_time: Option<String>,
-    /// The host that wrote it.
+    /// The host that wrote it; of a fence, the host that it names.
     pub host: Option<String>,
     /// How many lines it stands for.
     pub count: u64,
@@ -60,6 +60,9 @@ impl Remedy {
 pub struct Finding {
     /// The earliest cause that the evidence proves.
     pub cause: String,
+    /// A headline of its own, where the catalogue's page of the cause speaks of another case.
+    #[serde(skip)]
+    pub(crate) own_title: Option<&'static str>,
     /// Where it sits.
     pub layer: String,
     /// `certain`, `likely` or `possible`.
@@ -103,6 +106,13 @@ pub struct Finding {
     pub remedy: Vec<Remedy>,
     /// What to collect, to be surer or to know at all.
     pub collect_next: Vec<String>,
+}
+
+impl Finding {
+    /// What happened, in a few words; `None` for a cause that the catalogue does not have.
+    pub(crate) fn title(&self) -> Option<&'static str> {
+        self.own_title.or_else(|| Cause::from_name(&self.cause).map(|cause| cause.entry().title))
+    }
 }
 
 /// A line that was not understood.

@@ -50,7 +50,7 @@ pub fn weight(fact: &Fact) -> Weight {
             ..
         } => Weight::Trigger,
         Kind::Task { .. } => Weight::Trouble,
-        Kind::Path(PathEvent::AllDown | PathEvent::PermanentLoss) => Weight::Trigger,
+        Kind::Path(event) if *event == PathEvent::AllDown || event.is_of_the_device() => Weight::Trigger,
         Kind::Path(event) if event.is_loss() => Weight::Trouble,
         Kind::Fabric(FabricEvent::Clear) => Weight::Context,
         Kind::Fabric(_) => Weight::Trigger,

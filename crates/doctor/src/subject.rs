@@ -21,6 +21,15 @@ pub fn find(text: &str) -> Subject<'_> {
     Subject { device: device(text).or_else(|| linux_device(text)), path: path(text), volume: volume(text) }
 }
 
+/// Whether a message about a link names an adapter or a driver that carries storage and nothing else.
+#[must_use]
+pub fn is_of_a_storage_port(text: &str) -> bool {
+    const NAMES: [&str; 13] = [
+        "vmhba", "fnic", "lpfc", "qla2xxx", "qlnativefc", "bfa", "qedf", "bnx2fc", "csiostor", "zfcp", "fcoe", "FC ", "rport-",
+    ];
+    NAMES.iter().any(|name| has(text, name))
+}
+
 /// A name of VMware's for a device.
 fn device(text: &str) -> Option<&str> {
     const STARTS: [&str; 7] = ["naa.", "eui.", "t10.", "mpx.vmhba", "sym.0", "uuid.", "nqn."];

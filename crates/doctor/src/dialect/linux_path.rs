@@ -1,7 +1,9 @@
 //! Linux: paths, ports and sessions (multipathd, iscsid, qla2xxx, lpfc, nvme), aborts and resets.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
-use crate::fact::PathEvent::{AllDown, Failed, LinkDown, LinkUp, Restored, SessionLost};
+use crate::fact::PathEvent::{
+    AllDown, Failed, GivenUp, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
+};
 use crate::fact::TaskKind::{Abort, DeviceReset, WiderReset};
 use crate::fact::TaskOutcome::{self, Done, Issued};
 
@@ -30,9 +32,19 @@ const PHRASES: &[Phrase] = &[
     phrase("LOOP DOWN detected", Means::Path(LinkDown)),
     phrase("LOOP UP detected", Means::Path(LinkUp)),
     beside("lpfc", &["Link Down Event"], Means::Path(LinkDown)),
-    phrase("rejecting I/O to offline device", Means::Path(AllDown)),
-    phrase("rejecting I/O to dead device", Means::Path(AllDown)),
-    phrase("Device offlined", Means::Path(AllDown)),
+    // What SCSI's error handling (drivers/scsi/scsi_error.c), the block layer and a pulled plug leave behind.
+    phrase("rejecting I/O to offline device", Means::Path(Offline)),
+    phrase("rejecting I/O to dead device", Means::Path(Offline)),
+    phrase("Device offlined", Means::Path(Offline)),
+    phrase("device offline error, dev", Means::Path(Offline)),
+    phrase("USB disconnect", Means::Path(Unplugged)),
+    // libata (drivers/ata/libata-eh.c) and NVMe over PCI Express (drivers/nvme/host/pci.c): both within this host.
+    phrase(".00: disable", Means::Path(GivenUp)),
+    phrase("hard resetting link", Means::Task(DeviceReset, Issued)),
+    beside("error: { UNC", &["ata"], Means::Medium),
+    beside("nvme", &["controller is down; will reset"], Means::Task(WiderReset, Issued)),
+    beside("nvme", &["Removing after probe failure"], Means::Path(GivenUp)),
+    beside("nvme", &["Disabling device after reset failure"], Means::Path(GivenUp)),
     beside("nvme", &["timeout, aborting"], Means::Task(Abort, Issued)),
     beside("nvme", &["timeout, reset controller"], Means::Task(WiderReset, Issued)),
     beside("nvme", &["Abort status"], Means::Task(Abort, Done)),

@@ -39,6 +39,20 @@ impl Command {
         self.opcode == Some(Opcode::RESERVE) && self.sense.is_some_and(|sense| sense.key == 5)
     }
 
+    /// Whether the device answered a command that moves data, or one that no line names, with LOGICAL UNIT NOT SUPPORTED (SPC-5, annex F):
+    /// the array has no such logical unit for this host. Inquiries about empty numbers get the same answer on healthy systems.
+    #[must_use]
+    pub fn says_no_such_unit(&self) -> bool {
+        let of_data = self.opcode.is_none_or(Opcode::moves_data);
+        of_data && self.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (5, 0x25, 0))
+    }
+
+    /// Whether the device said that another initiator took this one's registration away (SPC-5, 5.14: PREEMPT).
+    #[must_use]
+    pub fn was_preempted(&self) -> bool {
+        self.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (6, 0x2a, 5))
+    }
+
     /// Whether this is an ATS: COMPARE AND WRITE, a vendor's opcode for it, or NVMe's compare.
     #[must_use]
     pub fn is_ats(&self) -> bool {

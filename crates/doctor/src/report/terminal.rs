@@ -240,7 +240,7 @@ impl Page {
 }
 
 fn headline(finding: &Finding) -> String {
-    let title = Cause::from_name(&finding.cause).map_or("", |cause| cause.entry().title);
+    let title = finding.title().unwrap_or("");
     let place = finding.volume.as_ref().or(finding.device.as_ref());
     let place = place.map_or_else(String::new, |place| format!(", on {place}"));
     let more = finding.devices.len().saturating_sub(1);

@@ -1,9 +1,46 @@
 //! `cannot-tell`: nothing is proved. What to collect depends on what was seen.
 
-use super::case::{Case, Record};
-use super::{Confidence, Proof};
-use crate::fact::{ClusterStep, Command, Kind, TargetStep};
+use super::case::{self, Case, Record};
+use super::{Confidence, Proof, words};
+use crate::fact::{ClusterStep, Command, Kind, PathEvent, TargetStep};
 use crate::incident::{Weight, weight};
+
+/// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
+#[must_use]
+pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
+    let gone = case.all(|fact| {
+        fact.kind == Kind::Path(PathEvent::PermanentLoss)
+            || case::command(fact).is_some_and(Command::says_no_such_unit)
+    });
+    if !gone.is_empty() {
+        let because = "The array itself answered that this LUN is not there (LOGICAL UNIT NOT SUPPORTED, permanent device loss). The way to it works, for the \
+                       answer came over it: no optic, cable or port is to be replaced for this. Why the LUN is gone stands in the array's log, not here.";
+        let proof = Proof::new(Confidence::Possible, because, gone).in_words(&words::NO_SUCH_UNIT);
+        return Some(proof.and_collect(ARRAY_NEXT).and_collect(
+            "Whether every host and every path got this answer (then the LUN was deleted or taken offline) or only some (then its mapping was changed).",
+        ));
+    }
+    let given_up = !case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp)).is_empty();
+    let offline = case.all(|fact| fact.kind == Kind::Path(PathEvent::Offline));
+    if offline.is_empty() || given_up {
+        return None;
+    }
+    let unplugged = case.all(|fact| fact.kind == Kind::Path(PathEvent::Unplugged));
+    let because = if unplugged.is_empty() {
+        "The host itself refuses commands to a disk that it took out of use. What became of the disk, or of the way to it, no line here tells."
+    } else {
+        "The host refuses commands to a disk that it took out of use, and a device was taken off its USB at that time: most likely the disk was \
+         unplugged, or lost its power."
+    };
+    let lines = unplugged.into_iter().take(2).chain(offline).collect();
+    let proof = Proof::new(Confidence::Possible, because, lines).in_words(&words::OFFLINE);
+    Some(proof.and_collect(
+        "The kernel log of this host from two minutes before the first line quoted here: resets of a link or of the device, sessions or remote ports that \
+         timed out, a USB disconnect.",
+    ))
+}
+
+const ARRAY_NEXT: &str = "The array's own log and audit trail of that minute: a LUN deleted, unmapped, masked or renumbered, a pool or volume taken offline?";
 
 /// What is said of an incident that no rule explains.
 #[must_use]
