@@ -305,7 +305,9 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         Kind::Task { task: TaskKind::Abort, .. } => one(Channel::Abort),
         Kind::Task { .. } => one(Channel::Reset),
         Kind::Path(PathEvent::LinkUp | PathEvent::Restored) => one(Channel::PathBack),
-        Kind::Path(PathEvent::FabricChange | PathEvent::NetworkLink) | Kind::Fabric(_) => one(Channel::Fabric),
+        Kind::Path(PathEvent::FabricChange | PathEvent::NetworkLink) | Kind::Fabric(_) => {
+            one(Channel::Fabric)
+        }
         Kind::Path(_) => one(Channel::PathLost),
         Kind::Heartbeat(heartbeat) => one(of_heartbeat(heartbeat)),
         Kind::Cluster(

@@ -25,9 +25,33 @@ pub fn find(text: &str) -> Subject<'_> {
 #[must_use]
 pub fn is_of_a_storage_port(text: &str) -> bool {
     const NAMES: [&str; 13] = [
-        "vmhba", "fnic", "lpfc", "qla2xxx", "qlnativefc", "bfa", "qedf", "bnx2fc", "csiostor", "zfcp", "fcoe", "FC ", "rport-",
+        "vmhba",
+        "fnic",
+        "lpfc",
+        "qla2xxx",
+        "qlnativefc",
+        "bfa",
+        "qedf",
+        "bnx2fc",
+        "csiostor",
+        "zfcp",
+        "fcoe",
+        "FC ",
+        "rport-",
     ];
     NAMES.iter().any(|name| has(text, name))
+}
+
+/// The device alone: for messages that name no path or volume.
+#[must_use]
+pub fn device_of(text: &str) -> Option<&str> {
+    device(text).or_else(|| linux_device(text))
+}
+
+/// The device and the volume: for messages that name no path.
+#[must_use]
+pub fn device_and_volume(text: &str) -> Subject<'_> {
+    Subject { device: device_of(text), path: None, volume: volume(text) }
 }
 
 /// A name of VMware's for a device.
@@ -71,11 +95,13 @@ fn path(text: &str) -> Option<&str> {
         return Some(name);
     }
     let parts = || text.split([' ', '[', ']', '(', ')', ',']);
-    // Most lines have neither four numbers nor an adapter's name: that is known sooner than their words are.
-    let numbers = memchr_iter(b':', text.as_bytes()).any(|at| {
+    // Most lines have neither four numbers nor an adapter's name: that is known sooner than their words are. A processor has two
+    // numbers, a time three.
+    let between_digits = |at: &usize| {
         let digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
-        at > 0 && digit(at - 1) && digit(at + 1)
-    });
+        *at > 0 && digit(at - 1) && digit(at + 1)
+    };
+    let numbers = memchr_iter(b':', text.as_bytes()).filter(between_digits).nth(2).is_some();
     if !numbers && !["host", "rport-", "connection", "session"].iter().any(|start| has(text, start)) {
         return None;
     }

@@ -2,7 +2,8 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::ClusterStep::{
-    BadRecord, Busy, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalLate, StrangeRecord, Watchdog,
+    BadRecord, Busy, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalLate, StrangeRecord,
+    Watchdog,
 };
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };

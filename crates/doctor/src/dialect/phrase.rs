@@ -125,7 +125,9 @@ impl Dialect for PhraseBook {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let line = record.line;
-        let fits = |phrase: &&Phrase| has(line, phrase.says) && phrase.and.iter().all(|word| has(line, word));
+        let fits = |phrase: &&Phrase| {
+            record.holds_word(phrase.says) && phrase.and.iter().all(|word| has(line, word))
+        };
         let Some(phrase) = self.phrases.iter().find(fits) else { return Reading::Stranger };
         if matches!(phrase.means, Means::Nothing) {
             return Reading::UNDERSTOOD;

@@ -93,8 +93,7 @@ pub fn after_a_fence<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
             same_host(fence, conflict) && !before(conflict, fence) && near(fence, conflict, FENCED_FOR_US)
         })
     };
-    let conflicts =
-        case.commands(|command| command.device == Some(DeviceStatus::RESERVATION_CONFLICT));
+    let conflicts = case.commands(|command| command.device == Some(DeviceStatus::RESERVATION_CONFLICT));
     conflicts.into_iter().filter(fenced_before).collect()
 }
 

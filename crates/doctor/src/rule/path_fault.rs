@@ -20,10 +20,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     });
     let gone = case.commands(is_of_a_lost_path);
     let weak = case.all(|fact| {
-        matches!(fact.kind, Kind::Path(
-            PathEvent::InDoubt | PathEvent::FabricChange | PathEvent::Failover | PathEvent::NetworkLink
-        ))
-            || command(fact).is_some_and(|command| command.host == Some(HostStatus::BUS_BUSY))
+        matches!(
+            fact.kind,
+            Kind::Path(
+                PathEvent::InDoubt | PathEvent::FabricChange | PathEvent::Failover | PathEvent::NetworkLink
+            )
+        ) || command(fact).is_some_and(|command| command.host == Some(HostStatus::BUS_BUSY))
     });
     let strong: Vec<_> = events.iter().chain(&gone).copied().collect();
     let device_gone = case.all(|fact| case::says_device_gone(fact));

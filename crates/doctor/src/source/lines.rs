@@ -6,6 +6,7 @@
 //!                                                         so that a wrapped record can be seen whole
 //! ```
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
@@ -18,6 +19,9 @@ use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::plain;
 use crate::record::{Record, glued};
+
+/// Key words of one line that are handed on.
+const WORDS_MAX: usize = 64;
 
 /// Where the reader of one input stands.
 struct Progress {
@@ -97,8 +101,13 @@ impl Progress {
             self.lines += newlines(&text[at..start]);
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
             let mut mask = 0;
+            intake.words.clear();
             while let Some(hit) = ahead.next_if(|hit| hit.at < line_end) {
                 mask |= hit.mask;
+                // A line of counters may hold thousands; without them, a dialect looks for its words itself.
+                if intake.words.len() <= WORDS_MAX {
+                    intake.words.push(hit.word);
+                }
             }
             at = self.line(intake, text, start, mask, ledger);
         }
@@ -139,9 +148,12 @@ impl Progress {
         }
         let limit = if mask & intake.dialects.tables() == 0 { RECORD_BYTES_MAX } else { LINE_BYTES_MAX };
         let line = plain(&line[..line.len().min(limit)]);
+        // What was made plain may hold words that the raw line did not.
+        let raw = matches!(line, Cow::Borrowed(_)) && intake.words.len() <= WORDS_MAX;
+        let words = if raw { std::mem::take(&mut intake.words) } else { Vec::new() };
         let mut understood = false;
         for part in glued(&line) {
-            let record = Record::new(place, part, ahead);
+            let record = Record { words: &words, ..Record::new(place, part, ahead) };
             ledger.saw_time(record.prefix.when);
             match intake.dialects.read(mask, &record, ledger) {
                 (_, Reading::Stranger) => {}
@@ -155,6 +167,9 @@ impl Progress {
                     self.follower = Some(dialect);
                 }
             }
+        }
+        if raw {
+            intake.words = words;
         }
         if understood {
             ledger.understood += 1;

@@ -23,6 +23,8 @@ pub struct Intake {
     pub(super) buffer: Vec<u8>,
     /// What the sieve found in the chunk that is being read.
     pub(super) hits: Vec<Hit>,
+    /// The key words of the line that is being read.
+    pub(super) words: Vec<&'static str>,
 }
 
 impl Intake {
@@ -34,6 +36,7 @@ impl Intake {
             sieve: Sieve::of_all()?,
             buffer: Vec::new(),
             hits: Vec::new(),
+            words: Vec::new(),
         })
     }
 
