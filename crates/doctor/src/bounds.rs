@@ -25,6 +25,10 @@ pub const STRANGERS_MAX: usize = 200;
 /// Wrappings within wrappings. A collection of bundles packed once more has eight: archive and compression of each of its three
 /// levels, the compression of a rotated log, and the log.
 pub const NESTING_MAX: usize = 8;
+/// Zero bytes before a text that are passed over: file systems make room for logs in steps of some megabytes.
+pub const ZEROS_BYTES_MAX: u64 = 64 << 20;
+/// Inputs of one kind that were passed over and are named; of more, the number is told.
+pub const PASSED_NAMES_MAX: usize = 5;
 /// Things that could not be read and are named one by one; of more, the number is told.
 pub const PROBLEMS_MAX: usize = 200;
 /// Members of one archive that are looked at.
