@@ -22,6 +22,7 @@ mod linux_path;
 mod linux_scsi;
 mod lio;
 pub mod machine;
+mod nvme;
 mod oarlock;
 pub mod phrase;
 mod sg_utils;
@@ -91,6 +92,7 @@ impl Dialects {
             Box::new(gateway::BOOK),
             Box::new(cluster::BOOK),
             Box::new(linux_scsi::LinuxScsi),
+            Box::new(nvme::Nvme),
             Box::new(sg_utils::SgUtils::default()),
             Box::new(dump::Dump::default()),
             Box::new(esxtop::Esxtop::default()),

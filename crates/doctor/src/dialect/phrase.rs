@@ -3,8 +3,8 @@
 
 use super::{Dialect, Reading};
 use crate::fact::{
-    ClusterStep, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock, LockStep, PathEvent,
-    SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+    ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
+    LockStep, PathEvent, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
@@ -36,6 +36,8 @@ pub enum Means {
     Cluster(ClusterStep),
     /// Conflicts of reservations.
     Reservation,
+    /// A device's queue is full, by its own answer.
+    QueueFull,
     /// A copy.
     Snapshot,
     /// Medium or hardware.
@@ -62,6 +64,9 @@ impl Means {
             Means::Support(support) => Kind::Support(support),
             Means::Cluster(step) => Kind::Cluster(step),
             Means::Reservation => Kind::ReservationConflicts,
+            Means::QueueFull => {
+                Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
+            }
             Means::Snapshot => Kind::Snapshot,
             Means::Medium => Kind::Medium,
             Means::Adapter => Kind::AdapterFault,
