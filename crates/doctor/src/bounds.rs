@@ -6,6 +6,10 @@ pub const CHUNK_BYTES: usize = 1 << 20;
 pub const LINE_BYTES_MAX: usize = 8 << 20;
 /// A record of a log is looked at up to here; only tables of counters are longer.
 pub const RECORD_BYTES_MAX: usize = 16 << 10;
+/// So many lines are no log but an excerpt, from which somebody has cut what is everyday.
+pub const EXCERPT_LINES_MAX: u64 = 60;
+/// Bytes of an excerpt whose every line is looked at, with a key word or without.
+pub const FEW_BYTES_MAX: usize = 64 << 10;
 /// Bytes behind a line that a dialect may look at to finish a wrapped record.
 pub const AHEAD_BYTES: usize = 4 << 10;
 /// Lines that one wrapped record may cover.
