@@ -93,6 +93,9 @@ catalogue! {
     ReportInTheWay = "OAR-0513", EXIT_FAILED, "something else is where the report is to be",
         "A report is written only where nothing is, or over a former report.",
         "Give another path, or `--force` where the plain file that is there may go.";
+    NothingRead = "OAR-0514", EXIT_FAILED, "nothing could be read",
+        "No line could be read of the logs that the doctor was given; its report says of each why.",
+        "Give it what it may read: with more rights, unpacked, or from another copy.";
 }
 
 #[cfg(all(test, feature = "datastore"))]

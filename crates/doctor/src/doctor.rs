@@ -7,6 +7,7 @@ use crate::diagnose::diagnose;
 use crate::error::DoctorError;
 use crate::finding::Report;
 use crate::ledger::Ledger;
+use crate::passed::Passed;
 use crate::redact::redact;
 use crate::source::Intake;
 
@@ -74,11 +75,16 @@ impl Doctor {
         self.ledger.problem(error);
     }
 
+    /// Notes a link that was met in a folder and is not followed.
+    pub fn pass_link(&mut self, name: &str) {
+        self.ledger.pass_over(Passed::Link, name);
+    }
+
     /// Judges what was read.
     #[must_use]
     pub fn judge(mut self) -> Report {
         let mut report = diagnose(&mut self.ledger, &self.advisories, self.with_strangers);
-        report.problems = self.ledger.problems();
+        report.set_unread(self.ledger.problems(), self.ledger.passed.kinds());
         if self.redacts {
             redact(&mut report, &self.ledger);
         }

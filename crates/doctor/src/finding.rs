@@ -4,6 +4,7 @@ use oarlock_causes::{Cause, Risk};
 use serde::Serialize;
 
 use crate::gravity::Harm;
+use crate::passed::PassedKind;
 use crate::series::Chronicle;
 use crate::stamp::Stamp;
 use crate::suggestion::{MachinePart, Suggestion};
@@ -135,6 +136,19 @@ pub struct ClockOffset {
     pub ahead_s: i64,
 }
 
+/// How much of what was given could be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coverage {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Some of it: `problems` says what was not.
+    Part,
+    /// No line of it: the report says nothing about anybody's health.
+    Nothing,
+}
+
 /// A whole report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -158,12 +172,32 @@ pub struct Report {
     /// What these parts call for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<Suggestion>,
+    /// How much of what was given could be read.
+    pub coverage: Coverage,
     /// What could not be read.
     pub problems: Vec<String>,
+    /// What was passed over because it is no log.
+    pub passed_over: Vec<PassedKind>,
     /// The first lines that were not understood; only where they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub strangers: Vec<Stranger>,
     /// What happened to each host and device, for time lines.
     #[serde(skip)]
     pub(crate) chronicle: Chronicle,
+}
+
+impl Report {
+    /// Says what could not be read, and so how much was.
+    pub(crate) fn set_unread(&mut self, problems: Vec<String>, passed_over: Vec<PassedKind>) {
+        let no_line = self.lines == 0 && self.machine.is_empty();
+        // An empty log is read, and has no lines; a folder without logs is not read.
+        let unread = self.files == 0 || !problems.is_empty() || !passed_over.is_empty();
+        self.coverage = match (no_line && unread, problems.is_empty()) {
+            (true, _) => Coverage::Nothing,
+            (false, true) => Coverage::Whole,
+            (false, false) => Coverage::Part,
+        };
+        self.problems = problems;
+        self.passed_over = passed_over;
+    }
 }

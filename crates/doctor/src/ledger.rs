@@ -12,6 +12,7 @@ use crate::digest::{Digest, Seeded};
 use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::names::{Name, Names};
+use crate::passed::{Passed, PassedOver};
 use crate::record::Record;
 use crate::stamp::Stamp;
 use crate::text::cut;
@@ -58,6 +59,15 @@ pub struct Input {
     pub host: Option<Name>,
 }
 
+/// Something that could not be read.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// In words.
+    pub text: String,
+    /// The names of inputs in it, in their order.
+    pub names: Vec<String>,
+}
+
 /// A line that was not understood although it holds a key word.
 #[derive(Clone, Debug)]
 pub struct StrangerLine {
@@ -91,10 +101,12 @@ pub struct Ledger {
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
     copies: Copies,
-    /// What could not be read, in words.
-    problems: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
     /// How many more there were than are named.
     problems_unnamed: u64,
+    /// What was passed over because it is no log.
+    pub passed: PassedOver,
     /// Facts that were found again in a copy of their log, and count once.
     pub copied: u64,
 }
@@ -112,7 +124,8 @@ impl Ledger {
     /// Notes something that could not be read: what else there is, is read nevertheless.
     pub fn problem(&mut self, error: &DoctorError) {
         if self.problems.len() < PROBLEMS_MAX {
-            self.problems.push(error.to_string());
+            let names = error.names().into_iter().map(str::to_owned).collect();
+            self.problems.push(Problem { text: error.to_string(), names });
         } else {
             self.problems_unnamed += 1;
         }
@@ -121,11 +134,16 @@ impl Ledger {
     /// All that could not be read, in words.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let mut problems = self.problems.clone();
+        let mut problems: Vec<String> = self.problems.iter().map(|problem| problem.text.clone()).collect();
         if self.problems_unnamed > 0 {
             problems.push(format!("{} more files or members of archives", self.problems_unnamed));
         }
         problems
+    }
+
+    /// Notes an input that is no log.
+    pub fn pass_over(&mut self, what: Passed, name: &str) {
+        self.passed.note(what, name);
     }
 
     /// Notes a fact that a record says.

@@ -133,6 +133,10 @@ fn volume(text: &str) -> Option<&str> {
     {
         return Some(&rest[start..end]);
     }
+    // `at offset 4096 on vol gold`, as sources quote it.
+    if let Some(rest) = after(text, " on vol ").map(word).filter(|label| !label.is_empty()) {
+        return Some(rest.trim_end_matches(['.', ':']));
+    }
     for mark in ["volume ", "Volume "] {
         let Some(rest) = after(text, mark) else { continue };
         let id = word(rest);
@@ -182,6 +186,7 @@ mod tests {
                 "[x] 9us: [esx.problem.vmfs.heartbeat.timedout] 66aa0001-bb000001-1111-0050560a0b0c delta",
                 (None, None, Some("delta")),
             ),
+            ("HB images at offset 4096 on vol delta.", (None, None, Some("delta"))),
             ("HBX: 2956: 'gamma': HB at offset 1 - W", (None, None, Some("gamma"))),
             ("Volume 4f7217c1-3589352d-625d-001b22248a7a (\"d-1\") may", (None, None, Some("d-1"))),
             ("lpfc: vmhba2 lpfc_x:2050: PRLI", (None, Some("vmhba2"), None)),

@@ -66,7 +66,7 @@ impl Dialect for LinuxScsi {
             let status = after(body, "nvme_status:").or_else(|| after(body, "NVMe status"));
             let nvme =
                 status.map(|rest| rest.trim_start_matches([' ', ':'])).and_then(number).map(NvmeStatus::of);
-            note(record, ledger, Command { nvme, ..Command::default() });
+            note(record, ledger, nvme.map(Command::of_nvme).unwrap_or_default());
         }
         // The block layer repeats what the lines before said.
         Reading::UNDERSTOOD

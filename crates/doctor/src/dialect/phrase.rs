@@ -3,8 +3,8 @@
 
 use super::{Dialect, Reading};
 use crate::fact::{
-    ClusterStep, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock, LockStep, PathEvent,
-    SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+    ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
+    LockStep, PathEvent, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
@@ -42,6 +42,8 @@ pub enum Means {
     Device(PathEvent),
     /// Conflicts of reservations.
     Reservation,
+    /// A device's queue is full, by its own answer.
+    QueueFull,
     /// A copy.
     Snapshot,
     /// Medium or hardware.
@@ -75,6 +77,9 @@ impl Means {
             Means::Cluster(step) => Kind::Cluster(step),
             Means::Fence => Kind::Cluster(ClusterStep::Fenced),
             Means::Reservation => Kind::ReservationConflicts,
+            Means::QueueFull => {
+                Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
+            }
             Means::Snapshot => Kind::Snapshot,
             Means::Medium => Kind::Medium,
             Means::Adapter => Kind::AdapterFault,

@@ -53,6 +53,14 @@ impl Command {
         self.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (6, 0x2a, 5))
     }
 
+    /// A command of NVMe. A reservation conflict is one, whatever the protocol.
+    #[must_use]
+    pub fn of_nvme(status: NvmeStatus) -> Command {
+        let conflict = (status.kind, status.code) == (0, 0x83);
+        let device = conflict.then_some(DeviceStatus::RESERVATION_CONFLICT);
+        Command { device, nvme: Some(status), ..Command::default() }
+    }
+
     /// Whether this is an ATS: COMPARE AND WRITE, a vendor's opcode for it, or NVMe's compare.
     #[must_use]
     pub fn is_ats(&self) -> bool {
@@ -72,6 +80,7 @@ impl Command {
     pub fn unanswered(&self) -> bool {
         self.host.is_some_and(|status| status.leaves_the_command_open())
             || self.sense.is_some_and(Sense::is_nexus_loss)
+            || self.nvme.is_some_and(NvmeStatus::leaves_the_command_open)
     }
 
     /// What the answer means.

@@ -2,7 +2,7 @@
 
 use super::case::{self, Case, Record};
 use super::{Confidence, Proof, words};
-use crate::fact::{ClusterStep, Command, Kind, PathEvent, TargetStep};
+use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, TargetStep};
 use crate::incident::{Weight, weight};
 
 /// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
@@ -45,13 +45,15 @@ const ARRAY_NEXT: &str = "The array's own log and audit trail of that minute: a 
 /// What is said of an incident that no rule explains.
 #[must_use]
 pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
-    let miscompares = case.miscompares();
+    let miscompares = case.false_answers();
     let at_target = case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare));
     let unanswered = case.unanswered_ats();
     let refused = case.commands(Command::refuses_reserve);
     let other = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord));
     let silent = case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent));
-    let rest = case.all(|fact| weight(fact) > Weight::Context);
+    let pieces = pieces(case);
+    let rest = case
+        .all(|fact| weight(fact) > Weight::Context || pieces.iter().any(|piece| std::ptr::eq(*piece, fact)));
     let (because, lines) = if !miscompares.is_empty() {
         let because = match case.record() {
             Record::Slot => {
@@ -92,12 +94,32 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
              the network's between them; of the target's own storage these lines say nothing.",
             silent,
         )
+    } else if !pieces.is_empty() && pieces.len() == rest.len() {
+        (
+            "The statuses of a command stand here without the command: which it was, on which device and when is not said, and from its end \
+             alone no cause follows. `oarlock doctor --explain` says what each of them means.",
+            pieces.clone(),
+        )
     } else {
         ("Commands failed, and nothing near them says why.", rest)
     };
     let mut proof = Proof::new(Confidence::Possible, because, lines);
     proof.collect = next_steps(case);
+    if !pieces.is_empty() {
+        proof.collect.insert(0, WHOLE_LINE.to_owned());
+    }
     proof
+}
+
+const WHOLE_LINE: &str = "The whole line that this was cut from, with its time, host, device and opcode (0x89 is the atomic test and set), and the lines \
+                          around it: `grep -n -B20 -A20 'H:0x' vmkernel.log`.";
+
+/// Statuses without their command and their device.
+fn pieces<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
+    case.all(|fact| {
+        fact.device.is_none()
+            && matches!(&fact.kind, Kind::Command(command) if command.opcode.is_none() && command.device.is_some())
+    })
 }
 
 fn next_steps(case: &Case<'_>) -> Vec<String> {
