@@ -5,14 +5,16 @@
 mod common;
 
 use std::os::fd::OwnedFd;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{BLOCK, Place, bytes, eventually, spoil};
+use common::{BLOCK, Place, Ran, bytes, eventually, send, spoil};
 use oarlock::api::LockMode;
 use oarlock::{Api, RemoteGuard};
 use oarlock_block::{CutOff, ProcessIdentity, SlotIndex, Victim};
 use oarlock_device::{FileDevice, OpenOptions};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
 
 /// Looks at the byte of a host's slot, as other hosts do.
 struct Byte {
@@ -80,4 +82,34 @@ fn a_host_that_stops_by_itself_ends_its_users_connections_before_it_lets_go_of_i
     let reason = guard.lost(Duration::from_secs(20)).unwrap();
     assert!(reason.contains("went back in time"), "the last word says why: {reason}");
     assert_eq!(a.wait(), 1);
+}
+
+/// ```text
+///   a: SIGTERM; waits for a user that does not let go; ends by its limit: "left the datastore", exit code 0
+///   its slot still says that it lives, and holds the lock
+/// ```
+#[test]
+fn a_host_whose_user_never_lets_go_ends_its_connection_and_says_what_it_left_behind() {
+    let place = Place::new();
+    place.format();
+    let a =
+        place.command(&["up", "pool", "--host", "a"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let a = a.unwrap();
+    eventually("it is up", || place.run(&["status", "--host", "a"]).exit == 0);
+    let (guard, connection, byte) = kept_lock(&place, "a");
+    send(&a, Signal::TERM);
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !byte.is_free() {
+        assert!(Instant::now() < deadline, "the host goes on");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(ended(&connection), "others may take the lock, and its user has not heard of it");
+    let reason = guard.lost(Duration::from_secs(20)).unwrap();
+    assert_eq!(reason, "the host is leaving the datastore");
+    let ran = Ran::of(a.wait_with_output().unwrap());
+    assert_eq!(ran.exit, 1, "{}", ran.stderr);
+    ran.says("OAR-0259").says("a lock was still in use (nightly)").says("50 ms after it is seen");
+    assert!(!ran.stderr.contains("left the datastore"), "{}", ran.stderr);
+    let slot = place.run(&["inspect", "pool", "slot", &byte.slot.to_string()]);
+    assert!(slot.stdout.contains("live"), "the slot says the same: {}", slot.stdout);
 }

@@ -378,6 +378,7 @@ impl Keeper {
         match self.host.status().state {
             HostState::Stopped(reason) => loss_of(&Ended::Stopped(reason)),
             HostState::Left => loss_of(&Ended::Left),
+            HostState::LeftBehind(leftover) => loss_of(&Ended::LeftBehind(leftover)),
             HostState::Live | HostState::Held => Loss::new(LossKind::NotRenewed, UNRENEWED),
         }
     }
@@ -390,7 +391,7 @@ fn leaving() -> Loss {
 /// What the end of a host is to the users of its locks.
 fn loss_of(ended: &Ended) -> Loss {
     let kind = match ended {
-        Ended::Left => LossKind::Leaving,
+        Ended::Left | Ended::LeftBehind(_) => LossKind::Leaving,
         Ended::Stopped(StopReason::Fenced { .. } | StopReason::Superseded) => LossKind::Fenced,
         Ended::Stopped(_) => LossKind::Stopped,
     };
