@@ -232,7 +232,7 @@ codes! {
         "Another live process listens on the host's socket: a host of another datastore of this label, or some other program.",
         "Stop it, or choose another socket with `--api`.";
     SocketPath = "OAR-0302", "not a place for a socket",
-        "The path is too long for a socket (107 bytes are the most), or something that is no socket stands there.",
+        "The path is too long for a socket (106 bytes are the most), or something that is no socket stands there.",
         "Choose another path with `--api`.";
     NoRuntimeFolder = "OAR-0303", "no folder for sockets",
         "XDG_RUNTIME_DIR is not set, so that the place of the socket is not known.",

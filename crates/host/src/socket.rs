@@ -15,8 +15,10 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::error::HostError;
 
-/// `sun_path` has 108 bytes, the last of them zero (unix(7)).
-const PATH_BYTES_MAX: usize = 107;
+/// `sun_path` has 108 bytes, the last of them zero (unix(7)); one more is for the `~` of the place beside.
+const PATH_BYTES_MAX: usize = 106;
+/// What is said of a longer one; OAR-0302 of docs/ERRORS.md has the number too.
+const TOO_LONG: &str = "it is too long: 106 bytes are the most";
 
 /// The group that may use the sockets of root's hosts.
 const GROUP: &str = "oarlock";
@@ -50,9 +52,8 @@ impl Socket {
     /// Listens at `path`; makes its folder where that is absent.
     pub(crate) fn bind(path: &Path, tenant: Tenant<'_>) -> Result<Socket, HostError> {
         let beside = with_suffix(path, "~");
-        if beside.as_os_str().len() > PATH_BYTES_MAX {
-            let reason = "it is too long: 106 bytes are the most";
-            return Err(HostError::SocketPath { path: path.to_owned(), reason });
+        if path.as_os_str().len() > PATH_BYTES_MAX {
+            return Err(HostError::SocketPath { path: path.to_owned(), reason: TOO_LONG });
         }
         let group = rustix::process::geteuid().is_root().then(|| group_id(GROUP)).flatten();
         make_folder(path, group)?;
@@ -207,6 +208,7 @@ mod tests {
         let first = bind_as(&path(&folder), 1, "a").unwrap();
         for (datastore, host) in [(1, "b"), (2, "a")] {
             let other = bind_as(&path(&folder), datastore, host);
+    use crate::code::Code;
             assert!(matches!(other, Err(HostError::SocketTaken { .. })), "{other:?}");
         }
         let namesake = bind_as(&path(&folder), 1, "a");
@@ -257,8 +259,19 @@ mod tests {
 
     #[test]
     fn a_path_that_is_too_long_for_a_socket_is_named_so() {
-        let path = PathBuf::from(format!("/tmp/{}", "x".repeat(103)));
-        assert!(matches!(bind(&path), Err(HostError::SocketPath { .. })));
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let stem = folder.path().join("").as_os_str().len();
+        let path = |length: usize| folder.path().join("x".repeat(length - stem));
+        assert!(bind(&path(PATH_BYTES_MAX)).is_ok(), "the longest that is promised works");
+        let longer = bind(&path(PATH_BYTES_MAX + 1));
+        assert!(matches!(longer, Err(HostError::SocketPath { reason: TOO_LONG, .. })), "{longer:?}");
+    }
+
+    #[test]
+    fn the_longest_path_is_said_alike_in_code_message_and_page() {
+        let said = format!(" {PATH_BYTES_MAX} bytes are the most");
+        assert!(TOO_LONG.contains(&said));
+        assert!(Code::SocketPath.entry().cause.contains(&said[1..]));
     }
 
     #[test]
