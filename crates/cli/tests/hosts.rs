@@ -100,9 +100,13 @@ fn a_socket_that_another_holds_or_that_is_none_is_refused_before_the_datastore_i
     let pool = place.format();
     let socket = place.path("taken.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let datagrams = place.path("datagrams.sock");
+    let _receiver = std::os::unix::net::UnixDatagram::bind(&datagrams).unwrap();
     let file = place.write("file", b"text");
     let before = bytes(&pool);
     place.run(&["up", "pool", "--host", "a", "--api", socket.to_str().unwrap()]).fails(1, "OAR-0301");
+    place.run(&["up", "pool", "--host", "a", "--api", datagrams.to_str().unwrap()]).fails(1, "OAR-0301");
+    assert!(datagrams.exists(), "what another holds stays");
     place.run(&["up", "pool", "--host", "a", "--api", file.to_str().unwrap()]).fails(1, "OAR-0302");
     assert!(bytes(&pool) == before);
     assert_eq!(bytes(&file), b"text");

@@ -229,7 +229,7 @@ codes! {
         "Choose another name; the message says what is wrong with this one.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
-        "Another live process listens on the host's socket: a host of another datastore of this label, or some other program.",
+        "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",
         "Stop it, or choose another socket with `--api`.";
     SocketPath = "OAR-0302", "not a place for a socket",
         "The path is too long for a socket (106 bytes are the most), or something that is no socket stands there.",
