@@ -122,7 +122,10 @@ fn without_a_free_slot_a_host_is_refused() {
         ])
         .succeeds();
     let _a = place.up("a");
-    place.run(&["up", "pool", "--host", "b"]).fails(1, "OAR-0232");
+    place
+        .run(&["up", "pool", "--host", "b"])
+        .fails(1, "OAR-0232")
+        .says("all 1 are taken, 1 of them by hosts whose death nothing proves");
     assert_eq!(place.run(&["status", "--json"]).json()["hosts"], 1);
 }
 

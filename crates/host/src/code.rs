@@ -151,7 +151,7 @@ codes! {
         "Choose another name with `--host`, or stop the other host.";
     NoFreeSlot = "OAR-0232", "no free slot",
         "Every slot of the datastore is taken.",
-        "Stop a host, or take over a dead one with `oarlock evict HOST`; the number of slots is set at format.";
+        "`oarlock hosts` on a running host shows which of them still beat. Stop one that does, or take over one that does not with `oarlock evict HOST`; the number of slots is set at format.";
     SlotHeld = "OAR-0233", "the slot's lock cannot be taken",
         "The lock of a slot could not be asked, or another process holds it.",
         "See who holds it (`lslocks`), and try again.";
