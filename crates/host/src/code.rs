@@ -207,8 +207,8 @@ codes! {
         "Beat, lease, watch and hold of the datastore do not fit together; which and why is in the message.",
         "Leave `--watch` out: it is 1.1 leases then. At least four beats fit into a lease.";
     Layout = "OAR-0262", "the device does not fit",
-        "The device is too small or too large for a datastore of these parameters, or a parameter is out of range.",
-        "256 MiB suffice with 64 slots and blocks of 512 bytes; the message says what is needed.";
+        "The device is too small or too large for a datastore of these parameters.",
+        "The message says what is needed; 256 MiB suffice with 64 slots and blocks of 512 bytes, and 64 TiB are the most.";
     DatastoreExists = "OAR-0263", "there is a datastore already",
         "The device holds a datastore, which may be one that this version cannot read.",
         "Use it; or give `--force`, and everything in it is lost.";
@@ -224,6 +224,9 @@ codes! {
     FormatNoAnswer = "OAR-0267", "the device did not answer the format",
         "A command of the format had no answer in time.",
         "Look at the device and at the kernel's log, and format again.";
+    Parameters = "OAR-0268", "slots or clusters out of range",
+        "A datastore has 1 to 1,024 slots, and clusters of a power of two from 4 KiB to 1 MiB.",
+        "Choose others with `--slots` and `--cluster-size`, or leave them out: 64 and 64K.";
     BadName = "OAR-0271", "not a name",
         "Names are UTF-8, with no control character, no `@`, and no empty, `.` or `..` part; locks have 1 to 255 bytes, hosts and datastores 1 to 64 and no `/`.",
         "Choose another name; the message says what is wrong with this one.";

@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     slots: u16,
     /// The unit of allocation: a power of two from 4K to 1M
-    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = values::cluster_size)]
     cluster_size: ByteCount,
     /// The logical block: 512 or 4096; without it, the smaller that the device can do
     #[arg(long, value_name = "SIZE", value_parser = values::block_size)]
