@@ -65,7 +65,7 @@ catalogue! {
         "Do what the message says, and run it again.";
     Interrupted = "OAR-0504", EXIT_FAILED, "interrupted",
         "SIGINT or SIGTERM came before the work was done.",
-        "Run it again. A format that is run again says where it needs `--force`.";
+        "Run it again.";
     SizeMissing = "OAR-0505", EXIT_USAGE, "a file to be made needs a size",
         "Nothing is at the path, and `--size` was not given.",
         "Give `--size` (256M suffice for 64 hosts), or the path of a file or block device that is there.";

@@ -14,9 +14,12 @@ use oarlock_host::{FormatOptions, Formatted, HostError, MadeFile};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::stop::Stop;
+use crate::stop::{Stop, interrupted};
 use crate::terminal::progress_bar;
 use crate::{report, values};
+
+/// What helps after a format that was cut short.
+const AGAIN: &str = "Run it again; it says where it needs `--force`.";
 
 /// What `oarlock format` takes.
 #[derive(Args, Debug)]
@@ -162,7 +165,7 @@ fn until_a_signal(
         Either::Left((Err(oneshot::Canceled), _)) => {
             Err(Failure::new(Code::System, "the format's thread died"))
         }
-        Either::Right((name, _)) => Err(Failure::new(Code::Interrupted, format!("interrupted by {name}"))),
+        Either::Right((name, _)) => Err(interrupted(name).with_cure(AGAIN)),
     }
 }
 
