@@ -31,7 +31,9 @@ pub use lock::{LockMode, LockRecord};
 pub use mailbox::{MAILBOX_ENTRIES_MAX, MailboxRecord};
 pub use names::{HostName, Label, LockName, NameError};
 pub use oarlock_block::SlotIndex;
-pub use plan::{LayoutError, LayoutRequest, claimed_shadows, former_shadows, shadow_candidates};
+pub use plan::{
+    LayoutError, LayoutRequest, claimed_shadows, former_shadows, is_cluster_size, shadow_candidates,
+};
 pub use record::{Image, Place, Record, Stamped, decode, decode_within, encode, stamp_of};
 pub use slot::SlotRecord;
 pub use slot_set::SlotSet;

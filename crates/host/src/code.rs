@@ -151,7 +151,7 @@ codes! {
         "Choose another name with `--host`, or stop the other host.";
     NoFreeSlot = "OAR-0232", "no free slot",
         "Every slot of the datastore is taken.",
-        "Stop a host, or take over a dead one with `oarlock evict HOST`; the number of slots is set at format.";
+        "`oarlock hosts` on a running host shows which of them still beat. Stop one that does, or take over one that does not with `oarlock evict HOST`; the number of slots is set at format.";
     SlotHeld = "OAR-0233", "the slot's lock cannot be taken",
         "The lock of a slot could not be asked, or another process holds it.",
         "See who holds it (`lslocks`), and try again.";
@@ -210,8 +210,8 @@ codes! {
         "Beat, lease, watch and hold of the datastore do not fit together; which and why is in the message.",
         "Leave `--watch` out: it is 1.1 leases then. At least four beats fit into a lease.";
     Layout = "OAR-0262", "the device does not fit",
-        "The device is too small or too large for a datastore of these parameters, or a parameter is out of range.",
-        "256 MiB suffice with 64 slots and blocks of 512 bytes; the message says what is needed.";
+        "The device is too small or too large for a datastore of these parameters.",
+        "The message says what is needed; 256 MiB suffice with 64 slots and blocks of 512 bytes, and 64 TiB are the most.";
     DatastoreExists = "OAR-0263", "there is a datastore already",
         "The device holds a datastore, which may be one that this version cannot read.",
         "Use it; or give `--force`, and everything in it is lost.";
@@ -227,15 +227,18 @@ codes! {
     FormatNoAnswer = "OAR-0267", "the device did not answer the format",
         "A command of the format had no answer in time.",
         "Look at the device and at the kernel's log, and format again.";
+    Parameters = "OAR-0268", "slots or clusters out of range",
+        "A datastore has 1 to 1,024 slots, and clusters of a power of two from 4 KiB to 1 MiB.",
+        "Choose others with `--slots` and `--cluster-size`, or leave them out: 64 and 64K.";
     BadName = "OAR-0271", "not a name",
         "Names are UTF-8, with no control character, no `@`, and no empty, `.` or `..` part; locks have 1 to 255 bytes, hosts and datastores 1 to 64 and no `/`.",
         "Choose another name; the message says what is wrong with this one.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
-        "Another live process listens on the host's socket: a host of another datastore of this label, or some other program.",
+        "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",
         "Stop it, or choose another socket with `--api`.";
     SocketPath = "OAR-0302", "not a place for a socket",
-        "The path is too long for a socket (107 bytes are the most), or something that is no socket stands there.",
+        "The path is too long for a socket (106 bytes are the most), or something that is no socket stands there.",
         "Choose another path with `--api`.";
     NoRuntimeFolder = "OAR-0303", "no folder for sockets",
         "XDG_RUNTIME_DIR is not set, so that the place of the socket is not known.",

@@ -5,7 +5,7 @@ use oarlock_device::{IdentityError, OpenError as DeviceError};
 use oarlock_engine::{
     CreateError, Ended, EvictError, JoinError, LockError, OpenError, ReadFault, StopReason,
 };
-use oarlock_format::NoSuperblock;
+use oarlock_format::{LayoutError, NoSuperblock};
 
 use crate::code::Code;
 
@@ -123,7 +123,13 @@ pub fn ended(error: &Ended) -> Code {
 pub fn create(error: &CreateError) -> Code {
     match error {
         CreateError::Timing(_) => Code::Timing,
-        CreateError::Layout(_) => Code::Layout,
+        CreateError::Layout(LayoutError::Slots { .. } | LayoutError::ClusterSize { .. }) => Code::Parameters,
+        CreateError::Layout(
+            LayoutError::TooSmall { .. }
+            | LayoutError::TooLarge { .. }
+            | LayoutError::Stride { .. }
+            | LayoutError::Region { .. },
+        ) => Code::Layout,
         CreateError::Exists { .. } | CreateError::Unread { .. } => Code::DatastoreExists,
         CreateError::Living { .. } => Code::DatastoreLives,
         CreateError::Device { .. } | CreateError::Enter(_) => Code::FormatDevice,
