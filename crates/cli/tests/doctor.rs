@@ -128,7 +128,7 @@ fn a_folder_that_may_not_be_looked_into_is_told() {
     std::fs::create_dir_all(place.path("logs/shut")).unwrap();
     place.write("logs/quiet.log", b"quiet\n");
     let shut = place.path("logs/shut");
-    std::fs::set_permissions(&shut, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&shut, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root may look everywhere.
     let barred = std::fs::read_dir(&shut).is_err();
     let report = place.run(&["doctor", "logs", "--json"]).json();
