@@ -205,13 +205,13 @@ fn is_licence(text: &str) -> bool {
 fn follows_a_word_for_names(word: Word<'_>) -> bool {
     let is = |known: &&str| word.before.eq_ignore_ascii_case(known);
     let statuses = word.text.contains(':') || word.text.starts_with("0x");
-    if word.told && BEFORE_ANY.iter().any(|known| is(&known)) {
+    if word.told && BEFORE_ANY.iter().any(is) {
         return !statuses;
     }
     if word.before.eq_ignore_ascii_case("user") {
         return !NO_USER.iter().any(|known| word.text.eq_ignore_ascii_case(known));
     }
-    BEFORE_NAME.iter().any(|known| is(&known)) && !statuses && looks_given(word.text)
+    BEFORE_NAME.iter().any(is) && !statuses && looks_given(word.text)
 }
 
 /// Where a path begins: `/a/b`, `dev:/a/b`, `pool/image7`, but neither `6/29/07` nor `read/write`.
