@@ -23,7 +23,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         ) || command(fact).is_some_and(|command| command.host == Some(HostStatus::BUS_BUSY))
     });
     let strong: Vec<_> = events.iter().chain(&gone).copied().collect();
-    let device_gone = case.all(|fact| case::says_device_gone(fact));
+    let device_gone = case.all(case::says_device_gone);
     let strong = if device_gone.is_empty() { strong } else { of_the_way(strong) };
     if strong.is_empty() && !device_gone.is_empty() {
         return Judgement::Aside(
