@@ -102,6 +102,9 @@ fn command_weight(command: &Command) -> Weight {
     }
     let of_data = command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.0 >= 0xc0);
     let gone = command.sense.is_some_and(crate::fact::Sense::is_gone);
+    if command.verified_unequal() {
+        return Weight::Trouble;
+    }
     let harmless = command.sense.is_some_and(|sense| sense.key == 5 || sense.is_reset());
     if gone {
         return Weight::Trouble;
@@ -204,6 +207,7 @@ fn is_hard(fact: &Fact) -> bool {
             broken
                 || piece
                 || command.refuses_reserve()
+                || command.verified_unequal()
                 || command.outcome() == Outcome::Unknown && weight(fact) > Weight::Context
         }
         _ => false,

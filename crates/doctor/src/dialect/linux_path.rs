@@ -85,6 +85,8 @@ const PHRASES: &[Phrase] = &[
     beside("qla2xxx", &["DEVICE RESET SUCCEEDED"], Means::Task(DeviceReset, Done)),
     beside("qla2xxx", &["TARGET RESET ISSUED"], Means::Task(WiderReset, Issued)),
     beside("qla2xxx", &["ADAPTER RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("qla2xxx", &["LOOP RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("qla2xxx", &["BUS RESET ISSUED"], Means::Task(WiderReset, Issued)),
     beside("lpfc", &["SCSI Layer I/O Abort Request Status"], Means::Task(Abort, Issued)),
     beside("lpfc", &["SCSI layer issued Device Reset"], Means::Task(DeviceReset, Issued)),
     phrase("attempting task abort", Means::Task(Abort, Issued)),

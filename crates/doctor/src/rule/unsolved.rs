@@ -1,7 +1,7 @@
 //! `cannot-tell`: nothing is proved. What to collect depends on what was seen.
 
 use super::case::{self, Case, Record};
-use super::{Confidence, Proof, words};
+use super::{Confidence, Proof, path_fault, words};
 use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, TargetStep};
 use crate::incident::{Weight, weight};
 
@@ -20,9 +20,11 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
             "Whether every host and every path got this answer (then the LUN was deleted or taken offline) or only some (then its mapping was changed).",
         ));
     }
+    // Where a link, a port or a session was lost, the disk went after it.
+    let way_lost = path_fault::lost_the_way(case);
     let given_up = !case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp)).is_empty();
     let offline = case.all(|fact| fact.kind == Kind::Path(PathEvent::Offline));
-    if offline.is_empty() || given_up {
+    if offline.is_empty() || given_up || way_lost {
         return None;
     }
     let unplugged = case.all(|fact| fact.kind == Kind::Path(PathEvent::Unplugged));
@@ -49,7 +51,9 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
     let at_target = case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare));
     let unanswered = case.unanswered_ats();
     let refused = case.commands(Command::refuses_reserve);
+    let verified = case.commands(Command::verified_unequal);
     let other = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord));
+    let failed = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalFailed));
     let silent = case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent));
     let pieces = pieces(case);
     let rest = case
@@ -76,6 +80,12 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
         )
     } else if !unanswered.is_empty() {
         ("An atomic test and set had no answer. Nothing near it says why.", unanswered)
+    } else if !verified.is_empty() {
+        (
+            "A command that only verifies found a block that differs from what its sender expected. It is no atomic test and set, and locks nothing: \
+             two copies differ, or somebody wrote in between.",
+            verified,
+        )
     } else if !refused.is_empty() {
         (
             "The target refuses RESERVE (5/20/00 or 5/24/00), which a host needs to format a volume, and to lock one where it has no atomic test \
@@ -87,6 +97,11 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
             "A lock manager met a record that is not the one it asked for: of another name, kind or geometry, or never initialised. The record is \
              whole: compare the lockspace, the device and the offset that are configured with what stands there, and initialise nothing blindly.",
             other,
+        )
+    } else if !failed.is_empty() {
+        (
+            "A lock manager's read or write of its own lease ended in an error: it was not late, it failed. The kernel log of the same host says why.",
+            failed,
         )
     } else if !silent.is_empty() {
         (
