@@ -192,7 +192,8 @@ impl Incident<'_> {
 
 /// Whether something was lost, given up, refused or broken: worth a word where nothing else is told. A load, a latency and a lock
 /// that changes hands are not.
-fn is_hard(fact: &Fact) -> bool {
+#[must_use]
+pub fn is_hard(fact: &Fact) -> bool {
     match &fact.kind {
         Kind::Path(event) => event.is_loss(),
         Kind::Task { .. } | Kind::Medium => true,
@@ -201,9 +202,9 @@ fn is_hard(fact: &Fact) -> bool {
         }
         Kind::Command(command) => {
             let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
-            // A refusal without its command is a piece that somebody pasted.
-            let piece =
-                command.opcode.is_none() && command.device.is_some() && command.outcome() == Outcome::Refused;
+            // A refusal without its command and its time is a piece that somebody pasted. Old releases name no command in whole lines.
+            let cut = fact.when.is_none() && command.opcode.is_none();
+            let piece = cut && command.device.is_some() && command.outcome() == Outcome::Refused;
             broken
                 || piece
                 || command.refuses_reserve()
