@@ -32,7 +32,8 @@ pub use mailbox::{MAILBOX_ENTRIES_MAX, MailboxRecord};
 pub use names::{HostName, Label, LockName, NameError};
 pub use oarlock_block::SlotIndex;
 pub use plan::{
-    LayoutError, LayoutRequest, claimed_shadows, former_shadows, is_cluster_size, shadow_candidates,
+    DEVICE_SIZE_MAX, LayoutError, LayoutRequest, claimed_shadows, former_shadows, is_cluster_size,
+    shadow_candidates,
 };
 pub use record::{Image, Place, Record, Stamped, decode, decode_within, encode, stamp_of};
 pub use slot::SlotRecord;

@@ -79,7 +79,8 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
 impl Wanted {
     fn of(words: &[String]) -> Result<Wanted, Failure> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let slot = |text: &str| text.parse().map(SlotIndex).map_err(|_| not_a_record(text));
+        let unknown = || not_a_record(&words.join(" "));
+        let slot = |text: &str| text.parse().map(SlotIndex).map_err(|_| unknown());
         match words.as_slice() {
             [] | ["superblock"] => Ok(Wanted::Superblock),
             ["slot", number] => slot(number).map(Wanted::Slot),
@@ -89,8 +90,8 @@ impl Wanted {
                     .map_err(|reason| oarlock_host::HostError::Name { text: (*name).to_owned(), reason })?;
                 Ok(Wanted::Lock(name))
             }
-            [number] => number.parse().map(|lba| Wanted::Block(Lba(lba))).map_err(|_| not_a_record(number)),
-            _ => Err(not_a_record(&words.join(" "))),
+            [number] => number.parse().map(|lba| Wanted::Block(Lba(lba))).map_err(|_| unknown()),
+            _ => Err(unknown()),
         }
     }
 }

@@ -9,15 +9,16 @@ use clap::Args;
 use futures::channel::mpsc::{Sender, channel};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
+use oarlock_format::SLOTS_MAX;
 use oarlock_sim::{SeedReport, TRACE_ENTRIES, run_seed};
 use serde::Serialize;
 
 use crate::catalogue::EXIT_FAILED;
 use crate::failure::Failure;
-use crate::report;
 use crate::stop::{Stop, interrupted};
 use crate::terminal::progress_bar;
 use crate::values::ValueError;
+use crate::{report, values};
 
 /// Threads at most: each runs whole seeds by itself.
 const THREADS_MAX: usize = 64;
@@ -33,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Range<u64>,
     /// How many hosts; without it, what each seed says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = hosts)]
     hosts: Option<u16>,
     /// Print the last things that happened in each run to standard error
     #[arg(long)]
@@ -42,6 +43,10 @@ pub struct Arguments {
     /// message, replay}]}`
     #[arg(long)]
     json: bool,
+}
+
+fn hosts(text: &str) -> Result<u16, ValueError> {
+    values::count(text, 1, SLOTS_MAX)
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, ValueError> {
