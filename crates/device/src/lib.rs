@@ -29,6 +29,8 @@ mod job;
 mod lane;
 mod locate;
 mod open;
+#[allow(unsafe_code)]
+mod peer;
 mod permits;
 mod process;
 mod random;
@@ -46,6 +48,7 @@ pub use file_system::is_local;
 pub use identify::{Recognised, recognise, what_is_on};
 pub use identity::IdentityError;
 pub use open::{OpenError, OpenOptions};
+pub use peer::peer_pid;
 pub use process::{process_identity, this_process};
 pub use random::OsRandom;
 

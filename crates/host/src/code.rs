@@ -296,8 +296,8 @@ codes! {
         "Nobody listens on the socket, or it may not be opened.",
         "Start the host; the group `oarlock` may use the socket of one that root runs.";
     NoReply = "OAR-0404", "the host does not reply",
-        "The host accepted the connection and did not reply in time.",
-        "See whether its process is stopped or starved; `oarlock hosts` on another host says whether it lives.";
+        "The host's socket is there, and no reply came in time, or its process was seen to be stopped (state T in /proc).",
+        "The message says the process and its state, where they are known. `kill -CONT PID` lets a stopped one go on; SIGKILL ends it, and the others take it over without a watch. Else see what starves it: the machine, or its device (state D). `oarlock hosts` on another host says whether it beats.";
     BadReply = "OAR-0405", "a reply that is not understood",
         "What answered on the socket does not speak the API of this version.",
         "Check that the socket is a host's, and that host and client are of one version.";
