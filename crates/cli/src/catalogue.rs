@@ -93,6 +93,12 @@ catalogue! {
     ReportInTheWay = "OAR-0513", EXIT_FAILED, "something else is where the report is to be",
         "A report is written only where nothing is, or over a former report.",
         "Give another path, or `--force` where the plain file that is there may go.";
+    NothingRead = "OAR-0514", EXIT_FAILED, "nothing could be read",
+        "No line could be read of the logs that the doctor was given; its report says of each why.",
+        "Give it what it may read: with more rights, unpacked, or from another copy.";
+    Unwatched = "OAR-0515", EXIT_LOST, "the command's watchman has ended",
+        "Somebody killed the process `oarlock guard watch`, which ends what the command started where `lock run` cannot. The command was killed: it runs only while it is watched. The lock was held until then.",
+        "Find out who killed it (the kernel's log names the victims of a lack of memory). What the command had begun was cut short: look at it before it runs again.";
 }
 
 #[cfg(all(test, feature = "datastore"))]

@@ -185,8 +185,8 @@ codes! {
         "The host left the datastore, or is leaving it.",
         "Start it again with `oarlock up`.";
     Fenced = "OAR-0252", "the host was fenced",
-        "The host was silent for a whole watch, and another wrote its death into its slot.",
-        "Find out why it was silent (a pause, an overloaded machine, a slow device), then start it again.";
+        "Another host wrote its death into its slot: because it was silent for a whole watch, because its death was proved, or because a person said so (`evict --certain`).",
+        "`oarlock events` on the other host says which. Where it was silent, find out why (a pause, an overloaded machine, a slow device); then start it again.";
     Superseded = "OAR-0253", "the slot is another's by now",
         "The host's slot belongs to a later life.",
         "Find out whether two machines use one host name, then start it again.";
@@ -202,6 +202,9 @@ codes! {
     SecondOfItsName = "OAR-0257", "the second host of its name",
         "Two hosts of one name joined at once, and this one is in the higher slot.",
         "Choose another name with `--host`.";
+    LeftBehind = "OAR-0259", "the host ended without having left",
+        "It was told to leave, and could not free its slot in time: a user did not let go of a lock, or the device did not confirm it. What it held is taken over by the others, as a dead host's is; how soon is in the message.",
+        "Nothing, where the others may take it over. Else end the work under the locks first (`oarlock locks` names them), or look at the device and the kernel's log.";
 
     Timing = "OAR-0261", "the times contradict one another",
         "Beat, lease, watch and hold of the datastore do not fit together; which and why is in the message.",

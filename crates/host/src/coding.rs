@@ -108,6 +108,7 @@ pub fn evict(error: &EvictError) -> Code {
 pub fn ended(error: &Ended) -> Code {
     match error {
         Ended::Left => Code::Left,
+        Ended::LeftBehind(_) => Code::LeftBehind,
         Ended::Stopped(StopReason::Fenced { .. }) => Code::Fenced,
         Ended::Stopped(StopReason::Superseded) => Code::Superseded,
         Ended::Stopped(StopReason::Rollback { .. }) => Code::Rollback,

@@ -240,6 +240,7 @@ impl HostError {
             Code::EvictTimedOut | Code::ReadTimedOut => 504,
             Code::LockTableFull => 507,
             Code::Left
+            | Code::LeftBehind
             | Code::Fenced
             | Code::Superseded
             | Code::Rollback
