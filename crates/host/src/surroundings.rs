@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use oarlock_block::{BlockSize, Clock, FaultSpec, Faulty, Fencing, Lba, Surroundings};
 use oarlock_device::{BootClock, FileDevice, Lane, OpenOptions, OsRandom, Spawner};
-use oarlock_engine::{OpenError, World, read_superblock};
-use oarlock_format::{Chosen, HostName, Layout, NoSuperblock, Standing};
+use oarlock_engine::{World, read_superblock};
+use oarlock_format::{Chosen, HostName, Layout, Standing};
 
 use crate::error::HostError;
 
@@ -125,10 +125,7 @@ async fn open_device(path: &Path, clock: &Rc<dyn Clock>) -> Result<(FileDevice, 
         };
         match read_superblock(&world_of(&device, clock)?).await {
             Ok(chosen) => return Ok((device, chosen)),
-            // With blocks of another size a superblock does not check out.
-            Err(
-                error @ OpenError::NoSuperblock(NoSuperblock::NotOurs { .. } | NoSuperblock::Damaged { .. }),
-            ) => {
+            Err(error) if error.may_be_of_other_blocks() => {
                 failure.get_or_insert(HostError::Join(error.into()));
             }
             Err(error) => return Err(HostError::Join(error.into())),

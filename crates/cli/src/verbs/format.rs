@@ -95,8 +95,8 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let mut options = options(arguments);
     // The file is there; made once more after a signal has had it removed, it would stay.
     options.size = options.size.filter(|_| made.is_none());
-    let formatted = until_a_signal(&mut stop, path.clone(), options, made)
-        .map_err(|failure| failure.on(&path))?;
+    let formatted =
+        until_a_signal(&mut stop, path.clone(), options, made).map_err(|failure| failure.on(&path))?;
     if drain.is_some() && formatted.fencing != Fencing::DrainOnly.name() {
         report::say(&format!(
             "note: --drain changes nothing here: dead hosts are cut off by {}, not by waiting",

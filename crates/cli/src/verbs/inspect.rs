@@ -66,7 +66,7 @@ struct FieldLine {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let wanted = Wanted::of(&arguments.record)?;
     let options = OpenOptions { read_only: true, ..OpenOptions::default() };
-    let mut ground = Ground::open(&arguments.device, options)?;
+    let mut ground = Ground::open_datastore(&arguments.device, options)?;
     let inspected = inspect(&mut ground, &wanted).map_err(|failure| failure.on(&arguments.device))?;
     if arguments.json {
         report::print_json(&inspected)?;

@@ -10,7 +10,7 @@ use futures::channel::mpsc::{Sender, channel};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
 use oarlock_format::SLOTS_MAX;
-use oarlock_sim::{SeedReport, TRACE_ENTRIES, run_seed};
+use oarlock_sim::{SeedReport, TRACE_ENTRIES, TRACE_WHOLE, run_seed};
 use serde::Serialize;
 
 use crate::catalogue::EXIT_FAILED;
@@ -36,7 +36,7 @@ pub struct Arguments {
     /// How many hosts; without it, what each seed says
     #[arg(long, value_name = "N", value_parser = hosts)]
     hosts: Option<u16>,
-    /// Print the last things that happened in each run to standard error
+    /// Print what happened to standard error: all of a single seed, the last 20,000 lines of each of several
     #[arg(long)]
     trace: bool,
     /// Print JSON: `{seeds, host_seconds, operations, faults, seconds, host_seconds_per_second, violations:[{seed, invariant,
@@ -131,7 +131,11 @@ async fn collect(
         next: AtomicU64::new(arguments.seeds.start),
         end: arguments.seeds.end,
         hosts: arguments.hosts,
-        entries: if arguments.trace { TRACE_ENTRIES } else { 0 },
+        entries: match (arguments.trace, arguments.seeds.end - arguments.seeds.start) {
+            (false, _) => 0,
+            (true, 1) => TRACE_WHOLE,
+            (true, _) => TRACE_ENTRIES,
+        },
     });
     let mut threads = Vec::new();
     for _ in 0..threads_for(&arguments.seeds) {
