@@ -92,6 +92,7 @@ fn what_may_have_another_reason_is_only_possible() {
         "gateway-fault-connection-lost",
         "path-fault-all-down-handler",
         "path-fault-nvme-keep-alive",
+        "path-fault-units-changed",
     ];
     for name in careful {
         let report = judge(name, text(&format!("{name}.log")).as_bytes());
