@@ -171,6 +171,18 @@ fn volume(text: &str) -> Option<&str> {
     Some(&text[start..before])
 }
 
+/// The image that a line of a gateway is about: `rbd/pool1.image7:`, `rbd/disk_1`. Lines that name none are about one.
+#[must_use]
+pub fn image(text: &str) -> &str {
+    let mut words = text.split([' ', ',', '\'', '"']).map(|word| word.trim_end_matches([':', '.']));
+    let is_image = |word: &&str| {
+        word.split_once('/').is_some_and(|(pool, image)| {
+            !image.is_empty() && pool.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        })
+    };
+    words.find(is_image).unwrap_or("")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
