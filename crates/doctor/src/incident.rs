@@ -181,10 +181,17 @@ impl Incident<'_> {
     /// Whether this is worth a report.
     fn matters(&self) -> bool {
         // A gateway that loses its lock once had a reason; one that loses it again and again fights.
-        let lost = self.facts.iter().filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost)).count();
+        let mut lost: Vec<&str> = self
+            .facts
+            .iter()
+            .filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost))
+            .map(|fact| crate::subject::image(&fact.text))
+            .collect();
+        lost.sort_unstable();
+        let fights = lost.windows(2).any(|pair| pair[0] == pair[1]);
         let strained = self.facts.iter().filter(|fact| is_strained(fact)).count();
         self.weigh(Weight::Trigger) > 0
-            || lost >= 2
+            || fights
             || strained >= STRAINED_MIN
             || self.weigh(Weight::Trouble) >= TROUBLES_MIN
     }

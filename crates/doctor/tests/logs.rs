@@ -90,6 +90,9 @@ fn what_may_have_another_reason_is_only_possible() {
         "near-path-fault-unmapped-lun",
         "path-fault-then-offline",
         "gateway-fault-connection-lost",
+        "path-fault-all-down-handler",
+        "path-fault-nvme-keep-alive",
+        "path-fault-units-changed",
     ];
     for name in careful {
         let report = judge(name, text(&format!("{name}.log")).as_bytes());

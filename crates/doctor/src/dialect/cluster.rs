@@ -95,5 +95,8 @@ const PHRASES: &[Phrase] = &[
     phrase("was fenced by", Means::Fence),
     beside("was terminated (", &[" by "], Means::Fence),
     beside("sbd", &["Servant", "outdated"], Means::Cluster(RenewalLate)),
-    beside("sbd", &["Latency:", "exceeded"], Means::Cluster(RenewalLate)),
+    // sbd 1.3 wrote `exceeded threshold`, later ones `exceeds watchdog warning timeout` (src/sbd-inquisitor.c).
+    beside("sbd", &["Latency:", "exceed"], Means::Cluster(RenewalLate)),
+    beside("sbd", &["Unable to read header"], Means::Cluster(RenewalFailed)),
+    beside("sbd", &["Rebooting system"], Means::Cluster(Watchdog)),
 ];

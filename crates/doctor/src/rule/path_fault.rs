@@ -47,18 +47,26 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
                        wrong. Commands that were on that path have no answer: they may have been executed.";
         let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-        let confidence = if device_gone.is_empty() { Confidence::Likely } else { Confidence::Possible };
+        let told = device_gone.is_empty() && !units_changed(case);
+        let confidence = if told { Confidence::Likely } else { Confidence::Possible };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     let many = total(&strong) >= MANY;
     let all_gone = events.iter().any(|fact| fact.kind == Kind::Path(PathEvent::AllDown));
     if stakes.is_empty() && (all_gone || many || !gone.is_empty()) {
-        let confidence =
-            if all_gone && device_gone.is_empty() { Confidence::Likely } else { Confidence::Possible };
+        // That no path works says nothing of why: an array that stopped looks the same as a fabric that did.
+        let why = all_gone && device_gone.is_empty() && !of_the_way(strong.clone()).is_empty();
+        let confidence = if why { Confidence::Likely } else { Confidence::Possible };
         let because = "Paths were lost, and commands with them. No atomic test and set is among these lines.";
         return Judgement::Met(Proof::new(confidence, because, strong).and_collect(NEXT));
     }
     Judgement::Aside("A path was lost, but only after the first trouble, or long before it.".to_owned())
+}
+
+/// Whether the array said that it presents other units than before: paths come and go with that, and a false answer may be another
+/// volume's.
+fn units_changed(case: &Case<'_>) -> bool {
+    !case.commands(|command| command.sense.is_some_and(Sense::is_change_of_units)).is_empty()
 }
 
 const NEXT: &str = "The port's error counters on both ends (invalid CRC, loss of sync, link failures; /sys/class/fc_host/*/statistics on Linux), the \

@@ -2,7 +2,7 @@
 
 use super::case::{self, Case, Record};
 use super::{Confidence, Proof, path_fault, words};
-use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, TargetStep};
+use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep};
 use crate::incident::{Weight, is_hard, weight};
 
 /// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
@@ -20,8 +20,18 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
             "Whether every host and every path got this answer (then the LUN was deleted or taken offline) or only some (then its mapping was changed).",
         ));
     }
-    // Where a link, a port or a session was lost, the disk went after it.
+    // Where a link, a port or a session was lost, the disk went after it, and a controller takes over from one that is not reached.
     let way_lost = path_fault::lost_the_way(case);
+    let is_transition = |command: &Command| command.sense.is_some_and(Sense::is_transition);
+    // A status without its command and its device is a piece that somebody pasted.
+    let moving = case.all(|fact| fact.device.is_some() && case::command(fact).is_some_and(is_transition));
+    if !moving.is_empty() && !way_lost && case.false_answers().is_empty() {
+        return Some(
+            Proof::new(Confidence::Possible, TRANSITION, moving)
+                .in_words(&words::TRANSITION)
+                .and_collect(ARRAY_MOVES),
+        );
+    }
     let given_up = !case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp)).is_empty();
     let offline = case.all(|fact| fact.kind == Kind::Path(PathEvent::Offline));
     if offline.is_empty() || given_up || way_lost {
@@ -42,6 +52,10 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     ))
 }
 
+const TRANSITION: &str = "The array answered that it was moving the LUN from one controller to another (NOT READY, asymmetric access state transition): until that \
+                          is done it executes nothing for this LUN. Commands so refused were not executed. Why it moved, no line here tells.";
+const ARRAY_MOVES: &str = "The array's own log of that minute: an upgrade, a restart or a fault of a controller, a failover by hand, a rebalancing? And how long it took: \
+                           a heartbeat has 8 seconds, access is lost after 16.";
 const ARRAY_NEXT: &str = "The array's own log and audit trail of that minute: a LUN deleted, unmapped, masked or renumbered, a pool or volume taken offline?";
 
 /// What is said of an incident that no rule explains.
@@ -70,8 +84,9 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
 fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 8] {
+    let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
     [
-        (of_a_false_answer(case.record()), case.false_answers()),
+        (unequal, case.false_answers()),
         (AT_TARGET, case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare))),
         ("An atomic test and set had no answer. Nothing near it says why.", case.unanswered_ats()),
         (VERIFIED, case.commands(Command::verified_unequal)),
@@ -98,8 +113,10 @@ const fn of_a_false_answer(record: Record) -> &'static str {
     }
 }
 
+const SHARED_ID: &str = "The device compared, and the block was not equal. Two hosts of these logs wait for heartbeats with one and the same host id, as hosts do that were \
+                         installed by copying a boot disk: each may take the other's slot for its own. No line shows which of them wrote.";
 const AT_TARGET: &str = "The target answered an atomic test and set with miscompare. Its log does not say which host wrote what stands there.";
-const VERIFIED: &str = "A command that only verifies found a block that differs from what its sender expected. It is no atomic test and set, and locks nothing: \
+const VERIFIED: &str = "Another command, such as VERIFY, found a block that differs from what its sender expected. It is no atomic test and set, and locks nothing: \
                         two copies differ, or somebody wrote in between.";
 const REFUSED: &str = "The target refuses RESERVE (5/20/00 or 5/24/00), which a host needs to format a volume, and to lock one where it has no atomic test \
                        and set. No atomic test and set is among these lines: the target's software must learn it, or the array allow it.";
