@@ -28,6 +28,7 @@ mod inbox;
 mod job;
 mod lane;
 mod locate;
+mod marks;
 mod open;
 #[allow(unsafe_code)]
 mod peer;
