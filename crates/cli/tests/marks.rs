@@ -84,3 +84,40 @@ fn archives_are_refused() {
         is_refused(tool, &format!(r#"{line} > "$1"; truncate -s {LENGTH} "$1""#), what);
     }
 }
+
+/// A plain file that is not all zeros is somebody's, whatever is in it.
+#[test]
+fn a_plain_file_with_data_of_no_known_kind_is_refused_and_one_of_zeros_is_not() {
+    for (at, data) in [(0, b"hello, my thesis".as_slice()), (65_535, b"\x01"), ((1 << 20) + 7, b"\xff\x01")] {
+        let place = Place::new();
+        let path = place.file_with("device", 64 << 20, at, data);
+        let before = bytes(&path);
+        let format = ["format", "device", "--name", "store", "--slots", "4"];
+        let first = format!("data of no kind that is known: its first byte that is not zero is byte {at}");
+        place.run(&format).fails(1, "OAR-0315").says(&first);
+        assert!(bytes(&path) == before, "the data at {at} was changed");
+        place.run(&[&format[..], &["--force"]].concat()).succeeds();
+    }
+    let place = Place::new();
+    let last = (256 << 20) - 1;
+    place.file_with("end", 256 << 20, last, b"!");
+    let format = ["format", "end", "--name", "store", "--slots", "4"];
+    place.run(&format).fails(1, "OAR-0315").says(&format!("is byte {last}"));
+    place.write("zeros", &vec![0; 64 << 20]);
+    place.run(&["format", "zeros", "--name", "store", "--slots", "4"]).succeeds();
+}
+
+/// What an array left on a LUN is nobody's file: only marks count there.
+#[test]
+fn a_block_device_with_data_of_no_known_kind_is_formatted() {
+    let place = Place::new();
+    let path = place.file_with("backing", 64 << 20, 0, b"what an array left");
+    let losetup = Command::new("losetup").args(["--find", "--show"]).arg(&path).output();
+    let Some(device) = losetup.ok().filter(|output| output.status.success()) else {
+        return skip("no loop device can be set up here");
+    };
+    let device = String::from_utf8(device.stdout).unwrap();
+    let ran = place.run(&["format", device.trim(), "--name", "store", "--slots", "4"]);
+    Command::new("losetup").args(["--detach", device.trim()]).status().unwrap();
+    ran.succeeds();
+}

@@ -13,6 +13,13 @@ const HEAD: usize = (2 << 20) + 512;
 /// Bytes before the end that are looked at: the third of zfs's labels begins 768 KiB before it at most.
 const TAIL: usize = 768 << 10;
 
+/// Bytes from the start of a plain file that are searched for data: all that a format writes before the shadow, which ends
+/// at 77 MiB with the most slots, the most locks and blocks of 4,096 bytes.
+const SEARCHED: u64 = 128 << 20;
+
+/// As many bytes of them are read at once.
+const PIECE: usize = 1 << 20;
+
 /// Something that was found, and the byte where its magic stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised {
@@ -124,6 +131,42 @@ pub fn what_is_on(path: &Path) -> io::Result<Option<Recognised>> {
     let tail_length = size.min(TAIL as u64);
     let tail = read_part(&file, size - tail_length, tail_length)?;
     Ok(recognise(&head, &tail, size))
+}
+
+/// The first byte of a plain file that is not zero, within its first 128 MiB and its last MiB; holes are passed over. None of a block
+/// device: what an array left on a LUN is no file that somebody keeps.
+///
+/// # Errors
+/// Where it cannot be opened or read.
+pub fn first_data_in_file(path: &Path) -> io::Result<Option<u64>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let at_the_start = first_data(&file, 0, size.min(SEARCHED))?;
+    // The superblock's shadow is written there.
+    at_the_start.map_or_else(|| first_data(&file, size.saturating_sub(PIECE as u64), size), |at| Ok(Some(at)))
+}
+
+fn first_data(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; PIECE];
+    let mut at = from;
+    while at < end {
+        // A file system that knows no holes says that all is data; past the last data there is none.
+        match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => at = data,
+            Err(rustix::io::Errno::NXIO) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let length = usize::try_from(end.saturating_sub(at)).map_or(PIECE, |left| left.min(PIECE));
+        file.read_exact_at(&mut buffer[..length], at)?;
+        if let Some(offset) = buffer[..length].iter().position(|&byte| byte != 0) {
+            return Ok(Some(at + offset as u64));
+        }
+        at += length as u64;
+    }
+    Ok(None)
 }
 
 fn read_part(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {

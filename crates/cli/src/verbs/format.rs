@@ -59,7 +59,7 @@ pub struct Arguments {
     /// kernel for ever. A plain file or local disk cuts off by its own locks: there it is kept, and changes nothing
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     drain: Option<Duration>,
-    /// Overwrite what is recognised on the device; never a datastore in which a host lives
+    /// Overwrite what is recognised on the device, or any data in a plain file; never a datastore in which a host lives
     #[arg(long)]
     force: bool,
     /// Print JSON: `{id, name, device, block_size, cluster_size, clusters, slots, fencing}`
@@ -95,8 +95,8 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let mut options = options(arguments);
     // The file is there; made once more after a signal has had it removed, it would stay.
     options.size = options.size.filter(|_| made.is_none());
-    let formatted = until_a_signal(&mut stop, path.clone(), options, made)
-        .map_err(|failure| failure.on(&path))?;
+    let formatted =
+        until_a_signal(&mut stop, path.clone(), options, made).map_err(|failure| failure.on(&path))?;
     if drain.is_some() && formatted.fencing != Fencing::DrainOnly.name() {
         report::say(&format!(
             "note: --drain changes nothing here: dead hosts are cut off by {}, not by waiting",
