@@ -28,6 +28,7 @@ mod inbox;
 mod job;
 mod lane;
 mod locate;
+mod marks;
 mod open;
 #[allow(unsafe_code)]
 mod peer;
@@ -45,7 +46,7 @@ pub use clock::BootClock;
 pub use executor::{Executor, Spawner, Task};
 pub use file::{FileDevice, Lane};
 pub use file_system::is_local;
-pub use identify::{Recognised, recognise, what_is_on};
+pub use identify::{Recognised, first_data_in_file, recognise, what_is_on};
 pub use identity::IdentityError;
 pub use open::{OpenError, OpenOptions};
 pub use peer::peer_pid;

@@ -277,7 +277,7 @@ codes! {
         "A thread, a timer or a file of /proc could not be had; the message says which.",
         "Check the limits of the process (`ulimit -u`, `ulimit -n`), and that /proc is mounted.";
     Foreign = "OAR-0315", "something is on the device",
-        "The device holds a file system, a partition table or the like.",
+        "The device holds a file system, a partition table, a raid member, leases of another cluster, an image, an archive; the message says which. Or it is a plain file with data of no known kind.",
         "Check that it is the right device. With `--force` what is there is lost.";
     SizeDiffers = "OAR-0316", "the device has another size",
         "The file or device is there already, and its size is not the one that was asked for.",

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{BlockSize, ByteCount, Clock, EnterError, Fencing, ProcessIdentity, SlotIndex, Victim};
-use oarlock_device::{Executor, FileDevice, OpenOptions, what_is_on};
-use oarlock_engine::{CreateError, CreateRequest, JoinError, World, create, read_superblock};
-use oarlock_format::{Label, SLOTS_MAX, Stamped, Superblock, Timing};
+use oarlock_device::{Executor, FileDevice, OpenOptions, first_data_in_file, what_is_on};
+use oarlock_engine::{CreateError, CreateRequest, JoinError, OpenError, World, create, read_superblock};
+use oarlock_format::{Label, NoSuperblock, SLOTS_MAX, Stamped, Superblock, Timing};
 use serde::{Deserialize, Serialize};
 
 use crate::error::HostError;
@@ -49,7 +49,7 @@ pub struct FormatOptions {
     pub hold: Duration,
     /// Take over after this time where nothing proves a cut-off.
     pub drain: Option<Duration>,
-    /// Overwrite what is recognised there, and a datastore that nobody lives in.
+    /// Overwrite what is recognised there, a plain file's data of any other kind, and a datastore that nobody lives in.
     pub force: bool,
 }
 
@@ -164,6 +164,9 @@ fn make(
     let world = world_of(&device, &clock)?;
     let superblock = Executor::new().block_on(async {
         refuse_company(&world, path).await?;
+        if !options.force {
+            refuse_unknown_data(&world, path).await?;
+        }
         create(&world, request, progress).await.map_err(HostError::from)
     })?;
     Ok(formatted(path, &superblock))
@@ -183,6 +186,19 @@ async fn refuse_company(world: &World, path: &Path) -> Result<(), HostError> {
         }
     }
     Ok(())
+}
+
+/// Refuses a plain file that somebody's data is in, though nobody knows whose: it has no superblock of ours, of which the
+/// engine says more, and is not all zeros.
+async fn refuse_unknown_data(world: &World, path: &Path) -> Result<(), HostError> {
+    if !matches!(read_superblock(world).await, Err(OpenError::NoSuperblock(NoSuperblock::NotOurs { .. }))) {
+        return Ok(());
+    }
+    match first_data_in_file(path) {
+        Ok(Some(at)) => Err(HostError::UnknownData { path: path.to_owned(), at }),
+        // What cannot be read is refused by the engine's own reading, which says why.
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 /// Takes the formats' own lock. A process that has just ended, a format cut short by a signal say, keeps its locks for as
