@@ -207,7 +207,7 @@ fn events_are_followed_as_they_happen() {
         .map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap())
         .find(|event| event["cause"] == "delayed-own-write")
         .unwrap();
-    assert_eq!((adopted["kind"].as_str(), adopted["action"].as_str()), (Some("miscompare"), Some("adopted")));
+    assert_eq!((adopted["kind"].as_str(), adopted["action"].as_str()), (Some("unknown"), Some("adopted")));
     follow.kill().unwrap();
     follow.wait().unwrap();
     let faults = &place.run(&["status", "--json"]).json()["faults"];
