@@ -288,7 +288,7 @@ impl<'a> Waiter<'a> {
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
     }
 
@@ -303,7 +303,7 @@ impl<'a> Waiter<'a> {
         self.note_busy(&swap);
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
     }
 
@@ -393,7 +393,8 @@ impl<'a> Waiter<'a> {
         let fault = self.last_fault.as_ref().map(ReadFault::to_string);
         LockError::TimedOut {
             name: self.place.name.as_str().to_owned(),
-            why: here.or(stuck).or(held_by).or(fault),
+            // What a host may not do, no other holder need stand in the way of.
+            why: self.core.why_held().or(here).or(stuck).or(held_by).or(fault),
         }
     }
 }

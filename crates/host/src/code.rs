@@ -163,8 +163,8 @@ codes! {
         "Look at the device and at the kernel's log: a device that cannot flush keeps nothing.";
 
     LockTimedOut = "OAR-0241", "the lock was not got in time",
-        "Somebody else held the lock until the wait was over.",
-        "Try again, or wait longer with `--wait`; `oarlock locks` says who holds it.";
+        "Somebody else held the lock until the wait was over, or the host that was asked for it was held; the message says which.",
+        "Try again, or wait longer with `--wait`; `oarlock locks` says who holds it, and `oarlock status` whether its host is held and why.";
     LockTableFull = "OAR-0242", "no room for the lock",
         "All positions that the lock's name may stand at are taken by locks in use.",
         "Release locks that are not needed, or use another name.";
@@ -194,10 +194,10 @@ codes! {
         "A block showed an older state than this host had seen: a restored device, a stale read, two devices behind one name.",
         "Find out what rolled the device back; then start the host once with `--accept-rollback`.";
     SlotDamaged = "OAR-0255", "the host's own slot is damaged",
-        "The host's own slot does not hold a sound record any more.",
-        "`oarlock check DEVICE --repair`, then start the host again.";
+        "The host's own slot did not hold a sound record, and was not mended within the hold time.",
+        "Find out what wrote there (`oarlock inspect DEVICE slot N` shows the slot); `oarlock check DEVICE --repair`, then start the host again.";
     HoldOver = "OAR-0256", "no beat for the whole hold time",
-        "The device confirmed no beat for the whole hold time.",
+        "The device confirmed no beat for the whole hold time; what it answered to the last one is in the message.",
         "Look at the device and the way to it; then start the host again.";
     SecondOfItsName = "OAR-0257", "the second host of its name",
         "Two hosts of one name joined at once, and this one is in the higher slot.",
