@@ -105,6 +105,24 @@ fn what_may_have_another_reason_is_only_possible() {
     assert_eq!(under.incidents[0].confidence, "certain", "nobody may write there between two renewals");
 }
 
+/// On Linux a conflict is often the own cluster's reservation, and the path one that was not registered: the headline accuses nobody.
+#[test]
+fn a_conflict_on_linux_is_not_surely_another_hosts_and_nothing_is_cleared_first() {
+    for name in ["reservation-linux", "reservation-linux-one-path"] {
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let finding = &report.incidents[0];
+        assert_eq!(
+            (finding.cause.as_str(), finding.confidence.as_str()),
+            ("reservation", "likely"),
+            "{name}"
+        );
+        assert!(!finding.explanation.starts_with("Another host"), "{name}: {}", finding.explanation);
+        assert_eq!(finding.remedy[0].risk, "looks", "{name}: {:?}", finding.remedy[0]);
+    }
+    let esxi = judge("e", text("near-lock-mode-mixed-one-host.log").as_bytes());
+    assert_eq!(esxi.incidents[0].confidence, "certain", "where hosts reserve, it is another's");
+}
+
 /// A fence is told of the host that it hit, not of the one that wrote of it; its conflicts are its own work.
 #[test]
 fn a_fence_names_its_target_and_explains_the_conflicts_that_follow() {

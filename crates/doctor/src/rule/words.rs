@@ -86,6 +86,36 @@ pub static OFFLINE: Words = Words {
     ],
 };
 
+/// A persistent reservation refuses what a Linux host sends over a path.
+pub static NOT_ALLOWED: Words = Words {
+    title: "A reservation refuses this host's commands on this path",
+    layer: Layer::HostQueue,
+    what: "The device holds a persistent reservation, and this path is not registered for it: either this host's own cluster registered its key over \
+           other paths only (fence_scsi on a single path of a multipath map), or the host was fenced or never let in, or the reservation belongs to a \
+           stranger.",
+    consequence: "Writes over that path are refused and not executed. A multipath map does not try another path for it: the error goes up to the file \
+                  system.",
+    remedy: &[
+        Remedy {
+            text: "Read the keys and the reservation over every path of the map (`sg_persist --in --read-keys`, `--read-reservation`), and compare them with the \
+                   keys of the cluster's own hosts. Clear nothing before.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where it is the own cluster's reservation and only some paths are registered: let the fence agent use the map (`devices=/dev/mapper/...`, or \
+                   fence_mpath with a `reservation_key` in multipath.conf), and register anew (unfence).",
+            risk: Risk::Changes,
+            source: Source::Page("https://access.redhat.com/solutions/316073"),
+        },
+        Remedy {
+            text: "Only where the owner is a stranger and proved dead: clear its reservation.",
+            risk: Risk::Final,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
 /// A cluster's own fence, or its watchdog.
 pub static FENCED_BY_CLUSTER: Words = Words {
     title: "A host was fenced by its cluster, or by its own watchdog",
