@@ -88,6 +88,8 @@ fn what_may_have_another_reason_is_only_possible() {
         "paused-by-memory-errors",
         "near-path-fault-sata-disk-gone",
         "near-path-fault-unmapped-lun",
+        "device-fault-nvme-off-the-bus",
+        "excerpt-path-gone-linux",
         "path-fault-then-offline",
         "gateway-fault-connection-lost",
         "path-fault-all-down-handler",
@@ -121,6 +123,28 @@ fn a_conflict_on_linux_is_not_surely_another_hosts_and_nothing_is_cleared_first(
     }
     let esxi = judge("e", text("near-lock-mode-mixed-one-host.log").as_bytes());
     assert_eq!(esxi.incidents[0].confidence, "certain", "where hosts reserve, it is another's");
+}
+
+/// The handler is silent for 140 seconds between an outage's start and its time-out, and as long as it lasts before its end.
+#[test]
+fn an_outage_of_all_paths_is_one_finding_from_its_start_to_its_end() {
+    let log = text("path-fault-all-down-handler.log");
+    let report = judge("apd", log.as_bytes());
+    assert_eq!(report.incidents.len(), 1, "{:?}", report.incidents);
+    assert_eq!(report.incidents[0].events, 3, "the end is no trouble of its own");
+    // One that begins half an hour later is another.
+    let later = log.lines().next().unwrap_or_default().replace("T14:22:05", "T15:05:00");
+    let report = judge("apd", format!("{log}{later}\n").as_bytes());
+    assert_eq!(report.incidents.len(), 2, "{:?}", report.incidents);
+}
+
+/// The commands are those of a cluster of guests: nobody is told to clear its reservation.
+#[test]
+fn a_reservation_of_guests_is_not_to_be_cleared() {
+    let report = judge("g", text("reservation-of-guests.log").as_bytes());
+    let finding = &report.incidents[0];
+    assert_eq!(finding.confidence, "likely");
+    assert!(finding.remedy.iter().all(|remedy| remedy.risk != "final"), "{:?}", finding.remedy);
 }
 
 /// A fence is told of the host that it hit, not of the one that wrote of it; its conflicts are its own work.

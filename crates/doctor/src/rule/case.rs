@@ -88,7 +88,11 @@ impl<'a> Case<'a> {
             Kind::Lock(_) => true,
             Kind::Cluster(step) => !matches!(
                 step,
-                ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::OtherRecord | ClusterStep::Paused
+                ClusterStep::Healthy
+                    | ClusterStep::Busy
+                    | ClusterStep::OtherRecord
+                    | ClusterStep::Paused
+                    | ClusterStep::HeldElsewhere
             ),
             _ => false,
         })

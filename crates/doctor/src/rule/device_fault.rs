@@ -54,7 +54,19 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             failing.into_iter().take(4).chain(case.stakes().into_iter().take(2)).collect();
         return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
     }
-    given_up(case)
+    off_the_bus(case).unwrap_or_else(|| given_up(case))
+}
+
+/// A register of PCI Express that reads as ones alone is no answer: the device is not on its bus (drivers/nvme/host/pci.c).
+fn off_the_bus<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
+    let silent =
+        case.all(|fact| matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("CSTS=0xffffffff"));
+    let because = "A local NVMe drive stopped answering on its bus (its status register reads as ones alone), and the driver resets it: the drive itself, its \
+                   firmware, its slot, its power, or its power saving. Nothing between hosts is in question.";
+    let proof = Proof::new(Confidence::Possible, because, silent.clone()).and_collect(NEXT).and_collect(
+        "Whether it stays away without power saving: the driver's own advice is `nvme_core.default_ps_max_latency_us=0 pcie_aspm=off` on the kernel's command line.",
+    );
+    (!silent.is_empty()).then_some(Judgement::Met(proof))
 }
 
 /// The driver of a bus within the host gave a disk up: the disk, its cable, its power or its port.

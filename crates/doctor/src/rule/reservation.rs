@@ -3,6 +3,7 @@
 use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Command, DeviceStatus, Fact, Kind, PluginStatus};
+use crate::text::{after, number};
 
 /// A conflict is said by the device itself (18h, SAM-5 5.3.1); a reservation that was lost, by the plug-in alone, is
 /// proof only where the command reached the device at all.
@@ -20,12 +21,21 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let count = total(&conflicts) + total(&failing);
     let on_linux =
         !conflicts.is_empty() && failing.is_empty() && conflicts.iter().all(|fact| is_of_linux(fact));
+    let of_guests = case.stakes().is_empty()
+        && case.incident.volumes.is_empty()
+        && conflicts.iter().chain(&failing).all(|fact| is_of_a_guest(fact));
     let mut lines = conflicts;
     lines.extend(failing);
     if on_linux {
         let proof = Proof::new(Confidence::Likely, UNREGISTERED, lines).in_words(&words::NOT_ALLOWED);
         return Judgement::Met(proof.and_collect(ON_LINUX).and_collect(
             "How the cluster fences (`pcs stonith config`): does it name this path alone (`/dev/sdX`), or the whole map (`/dev/mapper/...`)?",
+        ));
+    }
+    if !lines.is_empty() && of_guests {
+        let proof = Proof::new(Confidence::Likely, GUESTS, lines).in_words(&words::CLUSTERED_DISK);
+        return Judgement::Met(proof.and_collect(
+            "What the device is: a raw mapping of virtual machines (`vmkfstools -q`), a disk of a Windows failover cluster, or a shared VMFS volume?",
         ));
     }
     if !lines.is_empty() {
@@ -58,6 +68,22 @@ const UNREGISTERED: &str = "The device answered RESERVATION CONFLICT to this Lin
 const ON_LINUX: &str = "The keys and the reservation, for every path of the map: `sg_persist --in --read-keys /dev/sdX`, `sg_persist --in --read-reservation \
                         /dev/sdX`. A key that is there once for each path but this one: this path is not registered. None of this host's: it was fenced, or \
                         never let in.";
+
+const GUESTS: &str = "The device answered RESERVATION CONFLICT to commands of guests or of Windows, and no volume, heartbeat or atomic test and set is among \
+                      these lines. A cluster of such machines reserves its shared disks all the time: its other nodes, and every ESXi host that only scans \
+                      the device, then meet this answer every day. The commands were not executed.";
+
+/// From here on a command's serial number is a guest's own; the host's own commands count from small numbers.
+const FIRST_OF_GUESTS: u64 = 0x8000_0000;
+
+/// Whether a conflict was a guest's or a Windows machine's, by what its line says; a throttled line names no serial number.
+fn is_of_a_guest(fact: &Fact) -> bool {
+    let serial = after(&fact.text, "CmdSN ").and_then(number);
+    let of_windows = fact.text.contains("com.microsoft");
+    let unsaid = fact.text.contains("nmp_ThrottleLogForDevice")
+        && command(fact).is_some_and(|command| !command.is_ats());
+    of_windows || serial.is_some_and(|serial| serial >= FIRST_OF_GUESTS) || unsaid
+}
 
 /// Linux's kernel names neither the command nor VMware's statuses beside a conflict.
 fn is_of_linux(fact: &Fact) -> bool {

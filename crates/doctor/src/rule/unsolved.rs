@@ -32,6 +32,19 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
                 .and_collect(ARRAY_MOVES),
         );
     }
+    let unready = case.commands(|command| command.sense.is_some_and(Sense::waits_for_a_person));
+    if !unready.is_empty() && !way_lost && case.false_answers().is_empty() {
+        return Some(
+            Proof::new(Confidence::Possible, UNREADY, unready)
+                .in_words(&words::UNREADY)
+                .and_collect(ARRAY_NEXT),
+        );
+    }
+    offline_disk(case, way_lost)
+}
+
+/// The host took a disk out of use.
+fn offline_disk<'a>(case: &Case<'a>, way_lost: bool) -> Option<Proof<'a>> {
     let given_up = !case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp)).is_empty();
     let offline = case.all(|fact| fact.kind == Kind::Path(PathEvent::Offline));
     if offline.is_empty() || given_up || way_lost {
@@ -54,6 +67,8 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
 
 const TRANSITION: &str = "The array answered that it was moving the LUN from one controller to another (NOT READY, asymmetric access state transition): until that \
                           is done it executes nothing for this LUN. Commands so refused were not executed. Why it moved, no line here tells.";
+const UNREADY: &str = "The array answered NOT READY, manual intervention required (2/4/3): it has the LUN, does not serve it, and does not expect that to change by \
+                       itself. The answer came over the path, so the path works. Why, no line here tells.";
 const ARRAY_MOVES: &str = "The array's own log of that minute: an upgrade, a restart or a fault of a controller, a failover by hand, a rebalancing? And how long it took: \
                            a heartbeat has 8 seconds, access is lost after 16.";
 const ARRAY_NEXT: &str = "The array's own log and audit trail of that minute: a LUN deleted, unmapped, masked or renumbered, a pool or volume taken offline?";
@@ -83,7 +98,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 }
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
-fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 8] {
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 9] {
     let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
     [
         (unequal, case.false_answers()),
@@ -93,6 +108,7 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 8] {
         (REFUSED, case.commands(Command::refuses_reserve)),
         (OTHER_RECORD, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord))),
         (RENEWAL_FAILED, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalFailed))),
+        (HELD_ELSEWHERE, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::HeldElsewhere))),
         (INITIATOR_SILENT, case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent))),
     ]
 }
@@ -123,6 +139,9 @@ const REFUSED: &str = "The target refuses RESERVE (5/20/00 or 5/24/00), which a 
 const OTHER_RECORD: &str = "A lock manager met a record that is not the one it asked for: of another name, kind or geometry, or never initialised. The record is \
                             whole: compare the lockspace, the device and the offset that are configured with what stands there, and initialise nothing blindly.";
 const RENEWAL_FAILED: &str = "A lock manager's read or write of its own lease ended in an error: it was not late, it failed. The kernel log of the same host says why.";
+const HELD_ELSEWHERE: &str = "A lock manager refused a lock because another host holds it: that is what locks are for, and no fault of the storage. Whether that host \
+                              still needs it, no line here tells: deactivate the volume there (`lvs -o+lv_active`), or, where the host is dead, wait until its \
+                              lease has run out.";
 const INITIATOR_SILENT: &str = "The target waited for data that an initiator had announced and did not send, and closed the connection. The fault is the initiator's or \
                                 the network's between them; of the target's own storage these lines say nothing.";
 const PIECES: &str = "The statuses of a command stand here without the command: which it was, on which device and when is not said, and from its end \
