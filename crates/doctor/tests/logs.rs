@@ -90,6 +90,7 @@ fn what_may_have_another_reason_is_only_possible() {
         "near-path-fault-unmapped-lun",
         "device-fault-nvme-off-the-bus",
         "excerpt-path-gone-linux",
+        "delayed-own-write-untied",
         "path-fault-then-offline",
         "gateway-fault-connection-lost",
         "path-fault-all-down-handler",

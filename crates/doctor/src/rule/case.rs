@@ -203,6 +203,14 @@ impl<'a> Case<'a> {
             .find(|other| same_host(other, fact) && before(other, fact) && near(other, fact, window_us))
     }
 
+    /// Whether every device of the incident is a disk that is not on a network.
+    #[must_use]
+    pub fn has_local_disks_alone(&self) -> bool {
+        let devices = &self.incident.devices;
+        let local = |&device: &Name| super::device_fault::is_local(self.scene.names.text(device));
+        !devices.is_empty() && devices.iter().all(local)
+    }
+
     /// The text of a name.
     #[must_use]
     pub fn text(&self, name: Option<Name>) -> Option<&'a str> {

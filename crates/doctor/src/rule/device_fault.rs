@@ -90,7 +90,7 @@ fn is_of_a_local_driver(fact: &Fact) -> bool {
 }
 
 /// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.
-fn is_local(device: &str) -> bool {
+pub(super) fn is_local(device: &str) -> bool {
     // `mpx.` is a device without an identity of its own, named by its path; adapters from vmhba32 on are USB or iSCSI.
     let of_adapter = device.strip_prefix("mpx.vmhba").and_then(decimal);
     of_adapter.is_some_and(|adapter| adapter < FIRST_SOFTWARE_ADAPTER)
