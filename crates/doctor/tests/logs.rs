@@ -126,6 +126,36 @@ fn a_conflict_on_linux_is_not_surely_another_hosts_and_nothing_is_cleared_first(
     assert_eq!(esxi.incidents[0].confidence, "certain", "where hosts reserve, it is another's");
 }
 
+/// Two tickets in one folder: a line without a year is of the year that its own file tells.
+#[test]
+fn a_year_comes_from_the_own_file_first() {
+    let late = |when: &str| {
+        format!(
+            "{when} h7 kernel: sd 2:0:0:1: [sdc] tag#1 Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK\n"
+        )
+    };
+    let old = format!("{}{}", late("2018-05-25T15:55:10Z").repeat(2), late("May 25 15:55:11"));
+    let new = late("2021-03-02T10:00:00Z").repeat(2);
+    let mut doctor = Doctor::new();
+    doctor.read("old", &mut old.as_bytes(), &mut |_| {});
+    doctor.read("new", &mut new.as_bytes(), &mut |_| {});
+    let mut last: Vec<String> =
+        doctor.judge().incidents.into_iter().filter_map(|finding| finding.last).collect();
+    last.sort();
+    assert!(last.iter().any(|when| when.starts_with("2018-05-25T15:55:11")), "{last:?}");
+    assert!(!last.iter().any(|when| when.starts_with("2021-05") || when.starts_with("2020-05")), "{last:?}");
+}
+
+/// Where no test and set, heartbeat or lock is in the lines, nobody is asked about one.
+#[test]
+fn what_to_collect_fits_what_was_seen() {
+    let log = "Mar  3 04:05:06 h9 kernel: qla2xxx [0000:49:00.0]-801c:4: Abort command issued nexus=4:3:33 -- 1 2002.\n";
+    let report = judge("aborts", log.as_bytes());
+    let steps = report.incidents[0].collect_next.join(" ");
+    assert!(!steps.contains("0x89") && !steps.contains("lock record"), "{steps}");
+    assert!(steps.contains("fc_host"), "{steps}");
+}
+
 /// The handler is silent for 140 seconds between an outage's start and its time-out, and as long as it lasts before its end.
 #[test]
 fn an_outage_of_all_paths_is_one_finding_from_its_start_to_its_end() {

@@ -71,6 +71,7 @@ const PHRASES: &[Phrase] = &[
     beside("for sanlock leases", &["lock"], Means::Cluster(RenewalFailed)),
     beside("lock failed: ", &["held by other host"], Means::Cluster(HeldElsewhere)),
     beside("lock skipped: ", &["held by other host"], Means::Cluster(HeldElsewhere)),
+    phrase("Lost access to sanlock lease storage", Means::Cluster(RenewalFailed)),
     phrase("LV locked by other host", Means::Cluster(HeldElsewhere)),
     // corosync and pacemaker
     phrase("A processor failed, forming new configuration", Means::Cluster(MemberLost)),
