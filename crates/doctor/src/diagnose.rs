@@ -80,6 +80,10 @@ fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> 
         }
     }
     for &(cause, rule) in RULES {
+        // A cause with several proofs is told by the first that holds.
+        if met.iter().any(|(known, _)| *known == cause) {
+            continue;
+        }
         match rule(&case) {
             Judgement::Met(proof) => met.push((cause, proof)),
             Judgement::Aside(why) => considered.push(PutAside { cause: cause.name().to_owned(), why }),

@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::scsi_line::{self, CommandLine, SenseClaim};
 use crate::sieve::Sieve;
 use crate::subject;
-use crate::text::{cut, has};
+use crate::text::{after, cut, has, number};
 
 /// One field of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,6 +70,9 @@ pub fn explain(line: &str) -> Explanation {
     };
     statuses(&found, &mut field);
     numbers(&found, &mut field);
+    if let Some(code) = after(&line, "return code = ").and_then(number).filter(|_| known) {
+        field("return code", format!("{code:#010x}"), words::return_code(code));
+    }
     let meanings = meanings(&read, &found, &mut fields);
     let summary = meanings.first().map_or_else(
         || summary(&found, !says_anything(&found)).to_owned(),

@@ -49,12 +49,16 @@ pub fn harm(fact: &Fact) -> Harm {
             ClusterStep::Fenced
             | ClusterStep::Watchdog
             | ClusterStep::LeaseLost
+            | ClusterStep::OtherOwner
             | ClusterStep::BadRecord
             | ClusterStep::StrangeRecord,
         ) => Harm::Lost,
-        Kind::Cluster(ClusterStep::RenewalLate | ClusterStep::RenewalFailed | ClusterStep::MemberLost) => {
-            Harm::Doubt
-        }
+        Kind::Cluster(
+            ClusterStep::RenewalLate
+            | ClusterStep::RenewalFailed
+            | ClusterStep::MemberLost
+            | ClusterStep::FenceFailed,
+        ) => Harm::Doubt,
         // A command that was complete when it was aborted had its effect, and its sender does not know it.
         Kind::Task {
             task: TaskKind::Abort,
@@ -78,7 +82,7 @@ fn of_command(command: &Command) -> Harm {
 fn of_heartbeat(heartbeat: &Heartbeat) -> Harm {
     match heartbeat.step {
         HeartbeatStep::LostAccess | HeartbeatStep::Corrupt | HeartbeatStep::TakenOver => Harm::Lost,
-        HeartbeatStep::Reclaimed | HeartbeatStep::Restored => Harm::Notice,
+        HeartbeatStep::Reclaimed | HeartbeatStep::Restored | HeartbeatStep::CleanedUp => Harm::Notice,
         HeartbeatStep::Miscompare => Harm::False,
         HeartbeatStep::TimedOut | HeartbeatStep::ReclaimFailed | HeartbeatStep::Changed => Harm::Doubt,
     }
@@ -99,7 +103,10 @@ pub fn risk_of(finding: &Finding) -> Risk {
     if finding.confidence == Confidence::Possible.name() {
         return Risk::Unknown;
     }
-    let own = Cause::from_name(&finding.cause).map_or(Risk::Unknown, risk);
+    let of = |name: &str| Cause::from_name(name).map_or(Risk::Unknown, risk);
+    // A record that was damaged by a failing disk is damaged all the same.
+    let damaged = finding.also.iter().any(|also| also == Cause::CorruptBlock.name());
+    let own = if damaged { Risk::High } else { of(&finding.cause) };
     // A harmless cause does not make a missing answer harmless.
     if finding.harm >= Harm::Doubt { own.max(Risk::Unknown) } else { own }
 }

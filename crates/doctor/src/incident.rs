@@ -52,7 +52,7 @@ pub fn weight(fact: &Fact) -> Weight {
         Kind::Fabric(FabricEvent::Clear) => Weight::Context,
         Kind::Fabric(_) => Weight::Trigger,
         Kind::Heartbeat(heartbeat) => match heartbeat.step {
-            HeartbeatStep::Reclaimed | HeartbeatStep::Restored => Weight::Trouble,
+            HeartbeatStep::Reclaimed | HeartbeatStep::Restored | HeartbeatStep::CleanedUp => Weight::Trouble,
             _ => Weight::Trigger,
         },
         // To ask whether an owner lives is everyday; the answer may be an incident.
@@ -215,6 +215,9 @@ impl Incident<'_> {
 /// that changes hands are not.
 #[must_use]
 pub fn is_hard(fact: &Fact) -> bool {
+    if fact.warns_of_space() {
+        return true;
+    }
     match &fact.kind {
         Kind::Path(event) => event.is_loss(),
         Kind::Task { .. } | Kind::Medium | Kind::Cluster(ClusterStep::HeldElsewhere) => true,

@@ -36,7 +36,18 @@ fn is_same(known: &Finding, finding: &Finding) -> bool {
         || finding.hosts.iter().any(|host| known.hosts.contains(host));
     // What nobody could explain is not explained by its likes; what has words of its own is.
     let explained = known.cause != oarlock_causes::Cause::CannotTell.name() || known.own_title.is_some();
-    known.cause == finding.cause && known.own_title == finding.own_title && explained && overlap && host
+    // A damaged record stays damaged: what is said of one volume again is no new case.
+    let lasting = is_of_a_damaged_record(known) && known.volume.is_some() && known.volume == finding.volume;
+    known.cause == finding.cause
+        && known.own_title == finding.own_title
+        && explained
+        && (overlap || lasting)
+        && host
+}
+
+fn is_of_a_damaged_record(finding: &Finding) -> bool {
+    let cause = oarlock_causes::Cause::CorruptBlock.name();
+    finding.cause == cause || finding.also.iter().any(|also| also == cause)
 }
 
 fn join(known: &mut Finding, other: Finding) {

@@ -57,6 +57,8 @@ pub(crate) enum Channel {
     BeatLost,
     /// It came back.
     BeatBack,
+    /// A host was fenced, was to be, or counts as dead.
+    Fence,
 }
 
 impl Channel {
@@ -319,6 +321,7 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
             | ClusterStep::OtherRecord
             | ClusterStep::Paused,
         ) => None,
+        Kind::Cluster(ClusterStep::Fenced | ClusterStep::FenceFailed) => one(Channel::Fence),
         Kind::Cluster(_) => one(Channel::BeatLost),
         Kind::Lock(_) => one(Channel::Lock),
         Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit)
@@ -359,6 +362,7 @@ fn of_command(command: &Command, fact: &Fact) -> Option<Channel> {
 fn of_heartbeat(heartbeat: &Heartbeat) -> Channel {
     match heartbeat.step {
         HeartbeatStep::Reclaimed | HeartbeatStep::Restored => Channel::BeatBack,
+        HeartbeatStep::CleanedUp => Channel::Fence,
         HeartbeatStep::TimedOut
         | HeartbeatStep::ReclaimFailed
         | HeartbeatStep::LostAccess

@@ -61,7 +61,12 @@ fn device(text: &str) -> Option<&str> {
         let at = position(text, start)?;
         let name = word(&text[at..]);
         // A partition is not the device.
-        let whole = if matches!(*start, "naa." | "eui.") { name.split(':').next()? } else { name };
+        let whole = match *start {
+            "naa." | "eui." => name.split(':').next()?,
+            // Adapter, channel, target and LUN; a fifth number is a partition's.
+            "mpx.vmhba" => name.match_indices(':').nth(3).map_or(name, |(end, _)| &name[..end]),
+            _ => name,
+        };
         let name = whole.trim_end_matches(['.', ':']);
         (name.len() > start.len()).then_some(name)
     })
@@ -149,6 +154,10 @@ fn volume(text: &str) -> Option<&str> {
         if let Some(label) = label.filter(|label| !label.is_empty()) {
             return Some(label);
         }
+        // `VMFS volume LABEL/ID on DEVICE`
+        if let Some((label, _)) = id.split_once('/').filter(|(label, id)| !label.is_empty() && is_uuid(id)) {
+            return Some(label);
+        }
         if id.len() >= 16 && id.contains('-') {
             return Some(id);
         }
@@ -162,13 +171,18 @@ fn volume(text: &str) -> Option<&str> {
     if let Some(rest) = after(text, ".vmfs.").and_then(|rest| after(rest, "] ")) {
         let id = word(rest);
         let label = word(rest[id.len()..].trim_start());
-        if id.len() == 35 && id.matches('-').count() == 3 {
+        if is_uuid(id) {
             return Some(if label.is_empty() { id } else { label });
         }
     }
     let before = position(text, "': HB ").or_else(|| position(text, "': [Req"))?;
     let start = text[..before].rfind('\'')? + 1;
     Some(&text[start..before])
+}
+
+/// Whether a word has the form of a volume's id.
+fn is_uuid(word: &str) -> bool {
+    word.len() == 35 && word.matches('-').count() == 3
 }
 
 /// The image that a line of a gateway is about: `rbd/pool1.image7:`, `rbd/disk_1`. Lines that name none are about one.
@@ -198,6 +212,10 @@ mod tests {
             ("nvme0n1: I/O error", (Some("nvme0n1"), None, None)),
             ("nvme nvme4: starting error recovery", (None, Some("nvme4"), None)),
             ("Lost access to volume 5a-5b-00000-1 (alpha) due", (None, None, Some("alpha"))),
+            (
+                "VMFS volume gold/66aa0001-bb000001-1111-0050560a0b0c on mpx.vmhba32:C0:T0:L0:7 has been",
+                (Some("mpx.vmhba32:C0:T0:L0"), None, Some("gold")),
+            ),
             ("[HB state 0] on vol 'beta'", (None, None, Some("beta"))),
             (
                 "[x] 9us: [esx.problem.vmfs.heartbeat.timedout] 66aa0001-bb000001-1111-0050560a0b0c delta",

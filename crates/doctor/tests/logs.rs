@@ -256,3 +256,90 @@ fn a_family_with_a_published_fault_is_something_to_check_and_no_cause() {
         assert!(!page.contains("Data is not at risk"), "{name}: {page}");
     }
 }
+
+/// The remedies and the headline of a case's first finding, as one text.
+fn told(name: &str) -> (oarlock_doctor::Finding, String) {
+    let report = judge(name, text(&format!("{name}.log")).as_bytes());
+    let page = oarlock_doctor::report::terminal::Page { width: 400, colours: false }.report(&report);
+    (report.incidents[0].clone(), page)
+}
+
+/// The medium fails first; that its volume is damaged follows, and is one finding however often it is said.
+#[test]
+fn a_damaged_volume_on_a_failing_boot_medium_is_the_mediums_fault() {
+    let (finding, page) = told("device-fault-boot-medium");
+    let report = judge("b", text("device-fault-boot-medium.log").as_bytes());
+    assert_eq!(report.incidents.len(), 1, "{:?}", report.incidents);
+    assert_eq!(finding.also, ["corrupt-block"]);
+    assert!(finding.devices.contains(&"mpx.vmhba33:C0:T0:L0".to_owned()), "{:?}", finding.devices);
+    assert!(page.contains("Data is at risk") && page.contains("boot medium"), "{page}");
+    assert!(!page.contains("heartbeat region"), "{page}");
+}
+
+/// What is damaged is called by its name: no heartbeat region is repaired for a lock or for records of space.
+#[test]
+fn a_damaged_record_has_the_remedy_of_its_kind() {
+    for (name, words) in
+        [("corrupt-block-lock", "lock record"), ("corrupt-block-resource-cluster", "resource cluster")]
+    {
+        let (finding, page) = told(name);
+        assert!(page.contains(words) && page.contains("voma"), "{name}: {page}");
+        let remedies: String = finding.remedy.iter().map(|remedy| remedy.text.as_str()).collect();
+        assert!(!remedies.contains("heartbeat"), "{name}: {remedies}");
+        assert_eq!(judge(name, text(&format!("{name}.log")).as_bytes()).incidents.len(), 1, "{name}");
+    }
+}
+
+/// A fence that failed is the one that leaves two writers; one that a person ordered had no late lease before it.
+#[test]
+fn a_fence_is_told_by_its_result_and_by_who_ordered_it() {
+    let (finding, page) = told("excerpt-fence-failed");
+    assert!(page.contains("could not be fenced"), "{page}");
+    assert_eq!(finding.hosts, ["dune-2"]);
+    let (finding, _) = told("fenced-after-a-failed-try");
+    assert!(finding.because.starts_with("dune-3 was fenced by the cluster"), "{}", finding.because);
+    let (finding, _) = told("fenced-by-order");
+    assert!(finding.because.contains("ordered it"), "{}", finding.because);
+    let (_, page) = told("fenced-other-owner");
+    assert!(page.contains("Another host stands in this host's record"), "{page}");
+}
+
+/// Nobody replaces an optic for a connection over a network, and a queue that was full is named although the device was slow too.
+#[test]
+fn remedies_fit_the_transport_and_what_refused_the_test() {
+    let (finding, _) = told("path-fault-iscsi-session");
+    let remedies: String = finding.remedy.iter().map(|remedy| remedy.text.as_str()).collect();
+    assert!(remedies.contains("target's log") && !remedies.contains("optic"), "{remedies}");
+    let (finding, _) = told("queue-depth-test-refused");
+    assert_eq!(finding.also, ["slow-storage"]);
+}
+
+/// A file is held by whoever has it open: the report names the card of that host.
+#[test]
+fn a_lock_of_a_file_tells_its_owners_card_and_how_to_close_it() {
+    let (finding, _) = told("contention-file-lock");
+    assert!(finding.because.contains("MAC address"), "{}", finding.because);
+    assert!(finding.remedy[0].text.contains("vmkfstools -D"), "{:?}", finding.remedy);
+}
+
+/// The first line is wrapped as all others are.
+#[test]
+fn no_word_of_the_first_line_goes_beyond_a_narrow_terminal() {
+    let report = judge("b", text("fenced-by-order.log").as_bytes());
+    let page = oarlock_doctor::report::terminal::Page { width: 40, colours: false }.report(&report);
+    let first: Vec<&str> = page.lines().take(2).collect();
+    assert!(first.iter().all(|line| line.chars().count() <= 40), "{first:?}");
+}
+
+/// The form of Linux before 2.6.25 or so is decoded byte by byte.
+#[test]
+fn a_return_code_of_four_bytes_is_explained() {
+    for (line, word) in [
+        ("sd 3:0:1:42: SCSI error: return code = 0x060d0000", "TIME-OUT"),
+        ("SCSI error : <3 0 1 42> return code = 0x10000", "host 0x01"),
+    ] {
+        let explanation = oarlock_doctor::explain(line);
+        let field = explanation.fields.iter().find(|field| field.name == "return code");
+        assert!(field.is_some_and(|field| field.meaning.contains(word)), "{line}: {explanation:?}");
+    }
+}

@@ -2,8 +2,8 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::ClusterStep::{
-    BadRecord, Busy, Healthy, HeldElsewhere, LeaseLost, MemberLost, OtherRecord, Paused, RenewalFailed,
-    RenewalLate, StrangeRecord, Watchdog,
+    BadRecord, Busy, Healthy, HeldElsewhere, LeaseLost, MemberLost, OtherOwner, OtherRecord, Paused,
+    RenewalFailed, RenewalLate, StrangeRecord, Watchdog,
 };
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
@@ -16,8 +16,8 @@ const PHRASES: &[Phrase] = &[
     phrase("delta_renew read rv -202 ", Means::Cluster(RenewalLate)),
     phrase("delta_renew read rv", Means::Cluster(RenewalFailed)),
     phrase("delta_renew read timeout", Means::Cluster(RenewalLate)),
-    // Another took this host's id, or what was written is not what is read: the lease is gone either way.
-    phrase("delta_renew not owner", Means::Cluster(LeaseLost)),
+    // Another host stands in this host's record; or what was written is not what is read: the lease is gone either way.
+    phrase("delta_renew not owner", Means::Cluster(OtherOwner)),
     phrase("delta_renew reread mismatch", Means::Cluster(LeaseLost)),
     phrase("delta_renew long write", Means::Cluster(RenewalLate)),
     phrase("delta_renew timeout", Means::Cluster(RenewalLate)),
@@ -71,6 +71,7 @@ const PHRASES: &[Phrase] = &[
     beside("for sanlock leases", &["lock"], Means::Cluster(RenewalFailed)),
     beside("lock failed: ", &["held by other host"], Means::Cluster(HeldElsewhere)),
     beside("lock skipped: ", &["held by other host"], Means::Cluster(HeldElsewhere)),
+    phrase("Immediately deactivate LVs in VG", Means::Cluster(LeaseLost)),
     phrase("Lost access to sanlock lease storage", Means::Cluster(RenewalFailed)),
     phrase("LV locked by other host", Means::Cluster(HeldElsewhere)),
     // corosync and pacemaker
@@ -92,6 +93,12 @@ const PHRASES: &[Phrase] = &[
     beside("Operation reboot of ", &[": OK"], Means::Fence),
     beside("Operation off of ", &[": OK"], Means::Fence),
     beside("Operation '", &["for host '", "returned: 0"], Means::Fence),
+    // The result of the whole operation ends with its client, and then what became of it; of one device's attempt it does not.
+    beside("Operation '", &[" targeting ", " for ", "@"], Means::FenceFailed),
+    beside("Operation reboot of ", &[" for ", "@"], Means::FenceFailed),
+    beside("Operation off of ", &[" for ", "@"], Means::FenceFailed),
+    phrase("Couldn't find anyone to fence", Means::FenceFailed),
+    beside("was not terminated (", &["eer "], Means::FenceFailed),
     phrase("will be fenced", Means::Fence),
     beside("Scheduling node ", &["fencing"], Means::Fence),
     beside("Scheduling Node ", &["STONITH"], Means::Fence),

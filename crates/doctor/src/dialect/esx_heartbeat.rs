@@ -53,7 +53,7 @@ impl Dialect for EsxHeartbeat {
 
 /// What happened. Spelling changed over the years, and one release says `beween`.
 fn step(text: &str) -> Option<HeartbeatStep> {
-    const STEPS: [(&[&str], HeartbeatStep); 13] = [
+    const STEPS: [(&[&str], HeartbeatStep); 17] = [
         (&["corrupt heartbeat"], HeartbeatStep::Corrupt),
         (&["miscompare", "HB image"], HeartbeatStep::Miscompare),
         (&["miscompare", "HBX"], HeartbeatStep::Miscompare),
@@ -67,6 +67,10 @@ fn step(text: &str) -> Option<HeartbeatStep> {
         (&["hbx", "clearing hb"], HeartbeatStep::TakenOver),
         (&["hbx", "hb slot", "changed"], HeartbeatStep::Changed),
         (&["failed to pulse"], HeartbeatStep::TimedOut),
+        (&["setting pulse", "failed"], HeartbeatStep::TimedOut),
+        (&["hbx", "marking hb"], HeartbeatStep::CleanedUp),
+        (&["hbx", "marked hb"], HeartbeatStep::CleanedUp),
+        (&["hbx", "cleared pulse"], HeartbeatStep::CleanedUp),
     ];
     STEPS.iter().find(|(words, _)| words.iter().all(|word| holds(text, word))).map(|(_, step)| *step)
 }

@@ -1,7 +1,7 @@
 //! VMware: volumes and devices, by phrases: access lost, space, copies, reservations, support of ATS, lock modes.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
-use crate::fact::HeartbeatStep::{Corrupt, LostAccess, Restored, TimedOut};
+use crate::fact::HeartbeatStep::{CleanedUp, Corrupt, LostAccess, Restored, TimedOut};
 use crate::fact::LockStep;
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::Support::{MixedModes, NeededByVolume, No};
@@ -11,6 +11,8 @@ pub const BOOK: PhraseBook = PhraseBook { name: "VMware: volumes", phrases: PHRA
 const PHRASES: &[Phrase] = &[
     phrase("Lost access to volume", Means::Heartbeat(LostAccess)),
     phrase("restored access to volume", Means::Heartbeat(Restored)),
+    // J3 replays the journal of a host that counts as dead.
+    phrase("Replaying journal at", Means::Heartbeat(CleanedUp)),
     phrase("vmfs.heartbeat.timedout", Means::Heartbeat(TimedOut)),
     phrase("vmfs.heartbeat.recovered", Means::Heartbeat(Restored)),
     phrase("vmfs.heartbeat.unrecoverable", Means::Heartbeat(LostAccess)),
@@ -18,6 +20,12 @@ const PHRASES: &[Phrase] = &[
     phrase("vmfs.lock.corruptondisk", Means::Lock(LockStep::Corrupt)),
     phrase("vmfs.resource.corruptondisk", Means::Lock(LockStep::Corrupt)),
     phrase("Corrupt lock detected", Means::Lock(LockStep::Corrupt)),
+    phrase("esource cluster metadata corruption", Means::Lock(LockStep::Corrupt)),
+    beside("VMFS volume ", &["has been detected corrupted"], Means::Lock(LockStep::Corrupt)),
+    // Beside these, which name the volume.
+    phrase("Invalid clusterNum", Means::Nothing),
+    // The medium that an ESXi host starts from does not answer any more.
+    phrase("Bootbank cannot be found at path", Means::Medium),
     phrase("vmfs.ats.support.lost", Means::Support(NeededByVolume)),
     phrase("ATS-Only volume", Means::Support(NeededByVolume)),
     phrase("ATS-only volume", Means::Support(NeededByVolume)),

@@ -36,6 +36,8 @@ pub enum Means {
     Cluster(ClusterStep),
     /// A cluster fences a host, which the message names.
     Fence,
+    /// A fence of the host that the message names did not succeed.
+    FenceFailed,
     /// A link, by words that storage adapters and network cards share.
     AnyLink(PathEvent),
     /// All paths to what the message names; a network file system has none.
@@ -74,6 +76,7 @@ impl Means {
             Means::Support(support) => Kind::Support(support),
             Means::Cluster(step) => Kind::Cluster(step),
             Means::Fence => Kind::Cluster(ClusterStep::Fenced),
+            Means::FenceFailed => Kind::Cluster(ClusterStep::FenceFailed),
             Means::Reservation => Kind::ReservationConflicts,
             Means::QueueFull => {
                 Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
@@ -144,7 +147,8 @@ impl Dialect for PhraseBook {
         if let Some(kind) = phrase.means.kind(line, &about) {
             let count = occurrences(line);
             // A fence is about the host that it hits, whoever writes of it.
-            let host = if matches!(phrase.means, Means::Fence) { fenced_host(record.body()) } else { None };
+            let of_a_fence = matches!(phrase.means, Means::Fence | Means::FenceFailed);
+            let host = if of_a_fence { fenced_host(record.body()) } else { None };
             let draft = Draft {
                 host,
                 device: about.device,
@@ -162,9 +166,11 @@ impl Dialect for PhraseBook {
 /// The host that a cluster's line about a fence names: `targeting ha-2 using ipmi`, `Operation off of ha-2 by`, `Node ha-2 will be fenced`,
 /// `for host 'ha-2' with`.
 fn fenced_host(body: &str) -> Option<&str> {
-    const MARKS: [&str; 11] = [
+    const MARKS: [&str; 13] = [
         "targeting node ",
         "targeting ",
+        "to fence (reboot) ",
+        "to fence (off) ",
         "fencing (reboot) of node ",
         "fencing (off) of node ",
         "Operation reboot of ",

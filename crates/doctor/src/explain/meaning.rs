@@ -213,6 +213,9 @@ fn heartbeat_says(step: HeartbeatStep) -> &'static str {
             "the slot on the disk is damaged: every test and set of it fails until it is repaired"
         }
         HeartbeatStep::TakenOver => "a slot was cleared or taken over: its host counts as dead to the others",
+        HeartbeatStep::CleanedUp => {
+            "this host cleans up behind another that counts as dead: it marks that one's slot, replays its journal and frees its locks"
+        }
         HeartbeatStep::Changed => {
             "the slot is in another state than this host left it in: somebody else wrote it"
         }
@@ -332,6 +335,12 @@ fn cluster_says(step: ClusterStep) -> &'static str {
         ClusterStep::HeldElsewhere => "a lock was refused because another host holds it",
         ClusterStep::Busy => "another host holds the lease, or was quicker: the usual race",
         ClusterStep::Fenced => "a host was fenced, or is to be",
+        ClusterStep::FenceFailed => {
+            "a fence did not succeed: the host that it was to hit may still run, and write"
+        }
+        ClusterStep::OtherOwner => {
+            "another host's record stands where this host's own lease was: it was taken over, or two hosts were given one host id"
+        }
         ClusterStep::MemberLost => {
             "a member left the cluster's membership: it died, or the network between them did"
         }
@@ -353,6 +362,12 @@ fn cluster_next(step: ClusterStep) -> &'static str {
         ClusterStep::BadRecord => WRITERS,
         ClusterStep::OtherRecord => {
             "Compare the configured lockspace, device and offset with what stands there; initialise nothing blindly."
+        }
+        ClusterStep::FenceFailed => {
+            "See that that host is off, by its power or by hand, before anything of it is started elsewhere."
+        }
+        ClusterStep::OtherOwner => {
+            "Compare the host ids that are configured on all hosts (`host_id`), and read who owns the record now (`sanlock client read -s`)."
         }
         ClusterStep::Fenced | ClusterStep::MemberLost => {
             "Find out why the host was silent: its own log of the minute before, and the storage's."

@@ -215,3 +215,18 @@ fn owner_says(owner: Uuid) -> String {
 pub(super) fn may_be_nvme(device: &str) -> bool {
     device.starts_with("eui.") || holds(device, "nvme") || device.starts_with("nqn.")
 }
+/// The result of a command in the form of older kernels of Linux: four bytes (include/scsi/scsi.h).
+pub(super) fn return_code(code: u64) -> String {
+    const DRIVER: [&str; 9] =
+        ["OK", "BUSY", "SOFT", "MEDIA", "ERROR", "INVALID", "TIME-OUT", "HARD", "SENSE: see the sense data"];
+    let byte = |at: u32| code >> at & 0xff;
+    let driver =
+        usize::try_from(byte(24) & 0xf).ok().and_then(|index| DRIVER.get(index)).unwrap_or(&"unknown");
+    format!(
+        "four bytes: driver {:#04x} ({driver}), host {:#04x} (as H), message {:#04x}, device {:#04x} (as D)",
+        byte(24),
+        byte(16),
+        byte(8),
+        byte(0)
+    )
+}

@@ -23,6 +23,8 @@ pub enum HeartbeatStep {
     TakenOver,
     /// The slot is in another state than the host left it in.
     Changed,
+    /// This host cleans up behind another that counts as dead: it marks its slot, replays its journal and frees its locks.
+    CleanedUp,
 }
 
 /// What a host says about a heartbeat.
@@ -84,6 +86,14 @@ impl Uuid {
         (0..=last).find_map(|start| Uuid::at(bytes.get(start..start + 35)?))
     }
 
+    /// The MAC address in its last six bytes: of a card of the host that made the id.
+    #[must_use]
+    pub fn mac(self) -> String {
+        let [_, _, c, d] = self.0;
+        let bytes = [c >> 8 & 0xff, c & 0xff, d >> 24, d >> 16 & 0xff, d >> 8 & 0xff, d & 0xff];
+        bytes.map(|byte| format!("{byte:02x}")).join(":")
+    }
+
     fn at(bytes: &[u8]) -> Option<Uuid> {
         let shape = |(at, byte): (usize, &u8)| match at {
             8 | 17 | 22 => *byte == b'-',
@@ -140,6 +150,7 @@ mod tests {
         let uuid = Uuid::find("owner 50a3da5a-a3b687f2-9b6a-842b2b0c3b60 mtime 9").unwrap();
         assert_eq!(uuid.to_string(), "50a3da5a-a3b687f2-9b6a-842b2b0c3b60");
         assert_eq!(Uuid::find("owner 50a3da5a-a3b687f2-9b6a-842b2b0c3b6"), None);
+        assert_eq!(uuid.mac(), "84:2b:2b:0c:3b:60");
         assert_eq!(Uuid::find(""), None);
     }
 }

@@ -65,6 +65,18 @@ pub struct Fact {
     pub text: Box<str>,
 }
 
+impl Fact {
+    /// Whether it warns that space below the device runs short.
+    #[must_use]
+    pub fn warns_of_space(&self) -> bool {
+        match &self.kind {
+            Kind::Space(event) => *event == SpaceEvent::Warning,
+            Kind::Command(command) => command.sense.is_some_and(Sense::is_threshold),
+            _ => false,
+        }
+    }
+}
+
 /// What a line says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {

@@ -75,6 +75,12 @@ impl Sense {
         matches!((self.key, self.code, self.qualifier), (2, 0x08, 0) | (5, 0x25, 0))
     }
 
+    /// Whether a soft threshold of thin provisioning was crossed (SBC-4, 4.7.3.8).
+    #[must_use]
+    pub fn is_threshold(self) -> bool {
+        self == Sense { key: 6, code: 0x38, qualifier: 7 }
+    }
+
     /// Whether space ran out below the device, or is about to.
     #[must_use]
     pub fn is_out_of_space(self) -> bool {

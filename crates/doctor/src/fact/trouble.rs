@@ -165,6 +165,10 @@ pub enum ClusterStep {
     HeldElsewhere,
     /// A host was fenced or is to be.
     Fenced,
+    /// A fence was tried and did not succeed: the host that it was to hit may still write.
+    FenceFailed,
+    /// Another host's record stands where this host's own lease was.
+    OtherOwner,
     /// A member left the cluster's membership.
     MemberLost,
     /// A record on the disk is damaged.

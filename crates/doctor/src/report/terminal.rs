@@ -63,7 +63,7 @@ impl Page {
             "{} file(s), {} lines, {} understood; {} with a key word that were not",
             report.files, report.lines, report.understood, report.strange
         );
-        page.push_str(&self.dim(&read));
+        page.push_str(&self.dim(&self.wrapped(&read, "")));
         page.push('\n');
         for problem in &report.problems {
             self.line(&format!("Not read: {problem}"), "", page);

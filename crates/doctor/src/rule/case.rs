@@ -82,9 +82,10 @@ impl<'a> Case<'a> {
     pub fn stakes(&self) -> Vec<&'a Fact> {
         self.all(|fact| match &fact.kind {
             Kind::Command(command) => command.is_ats(),
-            Kind::Heartbeat(heartbeat) => {
-                !matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored)
-            }
+            Kind::Heartbeat(heartbeat) => !matches!(
+                heartbeat.step,
+                HeartbeatStep::Reclaimed | HeartbeatStep::Restored | HeartbeatStep::CleanedUp
+            ),
             Kind::Lock(_) => true,
             Kind::Cluster(step) => !matches!(
                 step,

@@ -1,7 +1,7 @@
 //! `contention`: another host that lives holds, or won, the record.
 
 use super::case::{Case, FIRST, JUST_BEFORE_US};
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Fact, Kind, LockKind, LockRecord, LockStep, Uuid};
 use crate::scene::near;
 
@@ -43,6 +43,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         (false, true) => Confidence::Certain,
         (false, false) => Confidence::Likely,
     };
+    let of_a_file =
+        held.first().is_some_and(|fact| record(fact).is_some_and(|lock| lock.kind == LockKind::File));
     let mut because = because(&held);
     if elsewhere {
         because.push_str(
@@ -52,6 +54,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let lines =
         held.into_iter().take(4).chain(asked.into_iter().take(2)).chain(stale.into_iter().take(2)).collect();
     let proof = Proof::new(confidence, because, lines);
+    if of_a_file {
+        return Judgement::Met(proof.in_words(&words::HELD_FILE).and_collect(
+            "Which file it is (the lines just behind these name it), and on the host that holds it, what has it open: `vmkfstools -D FILE`, `lsof | grep FILE`.",
+        ));
+    }
     Judgement::Met(proof.and_collect("How many hosts share the volume, and how full it is: over ten hosts and under a tenth of free space make this frequent (KB301887)."))
 }
 
@@ -59,7 +66,15 @@ fn because(held: &[&Fact]) -> String {
     let Some(record) = held.iter().find_map(|fact| record(fact)) else {
         return "The record was another host's: it was taken, or had changed, in the meantime. This is what an atomic test and set is for.".to_owned();
     };
-    let owner = record.owner.map_or_else(|| "another host".to_owned(), |owner| format!("host {owner}"));
+    let owner = record.owner.map_or_else(
+        || "another host".to_owned(),
+        |owner| {
+            format!(
+                "host {owner} (the last twelve digits are the MAC address {} of one of its cards)",
+                owner.mac()
+            )
+        },
+    );
     let what = match record.kind {
         LockKind::Other(_) => "a record".to_owned(),
         kind => kind.name().to_owned(),

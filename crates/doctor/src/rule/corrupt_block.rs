@@ -1,7 +1,7 @@
 //! `corrupt-block`: the record on the disk is not one.
 
 use super::case::Case;
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{ClusterStep, Fact, HeartbeatStep, Kind, LockStep, SlotState};
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
@@ -12,6 +12,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         _ => false,
     });
     let dumped = case.all(is_damaged_slot);
+    if let Some(proof) = of_other_records(&said) {
+        return Judgement::Met(proof);
+    }
     if !said.is_empty() {
         let because = "The file system itself says that the record on the disk is damaged. Every atomic test and set there must \
                        fail, for no host can name the image that stands there; nobody competes for it.";
@@ -36,6 +39,36 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     Judgement::Met(Proof::new(Confidence::Likely, because, dumped).and_collect(NEXT))
 }
 
+/// Damage that is about no heartbeat: lock records, or the records from which VMFS allocates space.
+fn of_other_records<'a>(said: &[&'a Fact]) -> Option<Proof<'a>> {
+    let of_locks = said.iter().all(|fact| matches!(fact.kind, Kind::Lock(_)));
+    if said.is_empty() || !of_locks {
+        return None;
+    }
+    let of_resources = said.iter().any(|fact| is_of_resources(fact));
+    let (because, words) = if of_resources {
+        (
+            "VMFS itself says that a resource cluster on the disk is damaged: a record from which it allocates space, and no heartbeat. Nothing is allocated from \
+             there any more; nobody competes for it.",
+            &words::DAMAGED_RESOURCES,
+        )
+    } else {
+        (
+            "VMFS itself says that a lock record on the disk is damaged, and no heartbeat. Nobody can take that lock or give it back; nobody competes for it.",
+            &words::DAMAGED_LOCK,
+        )
+    };
+    let lines = said.iter().copied().take(6).collect();
+    Some(Proof::new(Confidence::Certain, because, lines).in_words(words).and_collect(CHECK))
+}
+
+/// Whether a line is about what VMFS allocates space from, or about a volume as a whole.
+fn is_of_resources(fact: &Fact) -> bool {
+    ["esource cluster", "vmfs.resource."].iter().any(|word| fact.text.contains(word))
+}
+
+const CHECK: &str = "Before anything is written: what `voma -m vmfs -f check -d /vmfs/devices/disks/DEVICE:PARTITION` says while the volume is in use nowhere, and the log of \
+                     the device below it: did its commands fail before?";
 const NEXT: &str = "Before anything is written: a dump of the region (`hexdump -C` of the heartbeat region, `voma -m vmfs -f check`), and the \
                     array's log of the last power loss or failover.";
 

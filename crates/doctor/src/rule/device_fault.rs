@@ -1,8 +1,9 @@
 //! `device-fault`: a disk fails, most often a local one that nobody else uses.
 
-use super::case::{Case, command, total};
-use super::{Confidence, Judgement, Proof};
-use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind};
+use super::case::{Case, FIRST, command, total};
+use super::{Confidence, Judgement, Proof, words};
+use crate::fact::{Fact, HostStatus, Kind, LockStep, PathEvent, Sense, TaskKind};
+use crate::scene::same_host;
 use crate::text::decimal;
 
 /// Adapters that ESXi's own software makes have numbers from here on.
@@ -18,6 +19,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let local = case.incident.devices.iter().any(|&device| is_local(case.scene.names.text(device)))
         || case.incident.devices.is_empty() && !case.all(is_of_a_local_driver).is_empty();
     let one_host = case.incident.hosts.len() <= 1;
+    if !broken.is_empty() && broken.iter().all(|fact| fact.text.contains("Bootbank cannot be found")) {
+        let because = "The host does not find the medium any more that it started from. Whether that is worn out, was pulled or only lost its connection, no line here tells.";
+        let proof = Proof::new(Confidence::Possible, because, broken).in_words(&words::BOOT_MEDIUM);
+        return Judgement::Met(proof.and_collect(NEXT));
+    }
     if !broken.is_empty() {
         let because = if local && one_host {
             "A local disk that one host uses alone reports errors of its medium or hardware. Nobody can compete for it."
@@ -55,6 +61,43 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
     }
     off_the_bus(case).unwrap_or_else(|| given_up(case))
+}
+
+/// A volume that an ESXi host made for itself on the medium that it starts from; no other host uses it.
+fn is_of_the_boot_medium(volume: &str) -> bool {
+    ["LOCKER-", "OSDATA-", "BOOTBANK"].iter().any(|start| volume.starts_with(start))
+}
+
+/// A record of a local volume is damaged, and commands to the device below it fail: whatever broke the record went over that device. A damaged record
+/// stays damaged, so that the two may be hours apart.
+pub fn below_a_damaged_record<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let damaged = case.locks(|lock| lock.step == LockStep::Corrupt);
+    let volumes = &case.incident.volumes;
+    let of_boot = volumes.iter().any(|&volume| is_of_the_boot_medium(case.scene.names.text(volume)));
+    if damaged.is_empty() || !of_boot {
+        return Judgement::Silent;
+    }
+    let tied = |fact: &&Fact| fact.volume.is_some_and(|volume| volumes.contains(&volume));
+    let devices: Vec<_> = case.scene.facts.iter().filter(tied).filter_map(|fact| fact.device).collect();
+    let fails = |fact: &&'a Fact| {
+        let of_it = fact.device.is_some_and(|device| devices.contains(&device));
+        let failed = command(fact).is_some_and(|command| {
+            command.sense.is_some_and(Sense::is_broken)
+                || command.host.is_some_and(|status| !matches!(status.0, 0))
+        });
+        of_it && failed && damaged.iter().take(FIRST).any(|record| same_host(record, fact))
+    };
+    let failing: Vec<&Fact> = case.scene.facts.iter().filter(fails).take(4).collect();
+    if failing.is_empty() {
+        return Judgement::Silent;
+    }
+    let because = "A record on a volume that this host made for itself on its boot medium is damaged, and commands to that very device fail. No other host writes there: the \
+                   medium, its controller or its driver broke the record. Whether the medium is worn out or only loses its connection, these lines do not tell.";
+    let lines = failing.into_iter().chain(damaged.into_iter().take(4)).collect();
+    let proof = Proof::new(Confidence::Likely, because, lines).in_words(&words::BOOT_MEDIUM);
+    Judgement::Met(proof.and_collect(
+        "Which medium the host starts from (`esxcli system boot device get`), the host's version, and all lines about that device since its last start.",
+    ))
 }
 
 /// A register of PCI Express that reads as ones alone is no answer: the device is not on its bus (drivers/nvme/host/pci.c).

@@ -30,6 +30,20 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "The host's own slot was taken over by another: the disk is right, and this host was silent for too long.";
         return Judgement::Met(Proof::new(Confidence::Likely, because, taken).and_collect(NEXT));
     }
+    let other = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherOwner));
+    if !other.is_empty() && fenced.is_empty() {
+        let because = "Another host's record stands where this host's own lease was: the disk is right, and this host must give up what the lease protects. Either \
+                       this host was silent for so long that its id was taken, or two hosts were given one and the same id.";
+        let proof = Proof::new(Confidence::Likely, because, other).in_words(&words::ID_TAKEN);
+        return Judgement::Met(proof.and_collect(
+            "The host ids that are configured on all hosts, and who owns the record now: `sanlock client status`, `sanlock client read -s LOCKSPACE`.",
+        ));
+    }
+    if !not_fenced(case).is_empty() {
+        return Judgement::Aside(
+            "A fence was tried and did not succeed; no line says that it did later.".to_owned(),
+        );
+    }
     if fenced.is_empty() {
         return by_its_registration(case);
     }
@@ -44,9 +58,16 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         1 => format!("{} was", targets.into_iter().collect::<String>()),
         _ => format!("{} were", targets.into_iter().collect::<Vec<_>>().join(", ")),
     };
-    let mut because = format!(
-        "{whom} fenced by the cluster, or about to be reset by the watchdog: a lease or a membership was not renewed in time."
-    );
+    let ordered = fenced.iter().any(|fact| is_done(fact) && fact.text.contains("stonith_admin"));
+    let mut because = if ordered && late.is_empty() {
+        format!(
+            "{whom} fenced because a person or a script ordered it (stonith_admin), not because a lease or a membership was not renewed: no line here says so."
+        )
+    } else {
+        format!(
+            "{whom} fenced by the cluster, or about to be reset by the watchdog: a lease or a membership was not renewed in time."
+        )
+    };
     let refused = after_a_fence(case);
     if !refused.is_empty() {
         because.push_str(" The reservation conflicts that it met afterwards are that fence at work.");
@@ -55,6 +76,22 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     Judgement::Met(
         Proof::new(Confidence::Certain, because, lines).and_collect(NEXT).in_words(&words::FENCED_BY_CLUSTER),
     )
+}
+
+/// Fences that did not succeed, of hosts that no later line calls fenced.
+pub fn not_fenced<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
+    let done = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Fenced) && is_done(fact));
+    let failed = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FenceFailed));
+    let stands =
+        |failed: &&Fact| !done.iter().take(FIRST).any(|done| same_host(done, failed) && before(failed, done));
+    failed.into_iter().filter(stands).collect()
+}
+
+/// Whether a line says that a fence was done, and not only that it is asked for.
+fn is_done(fact: &Fact) -> bool {
+    ["OK", "returned 0", "returned: 0", "succeeded", "was terminated", "was fenced"]
+        .iter()
+        .any(|word| fact.text.contains(word))
 }
 
 /// Its registration was taken away by another initiator, as fence agents do that work on the disks (fence_scsi, fence_mpath). One that

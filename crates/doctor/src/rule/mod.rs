@@ -115,6 +115,7 @@ pub type Rule = for<'a> fn(&Case<'a>) -> Judgement<'a>;
 /// Every rule, the earliest links of the chain first: of two causes that are proved alike, the earlier is the cause and
 /// the later follows from it.
 pub const RULES: &[(Cause, Rule)] = &[
+    (Cause::DeviceFault, device_fault::below_a_damaged_record),
     (Cause::CorruptBlock, corrupt_block::judge),
     (Cause::ForeignBlock, foreign_block::judge),
     (Cause::Rollback, rollback::judge),

@@ -1,10 +1,11 @@
 //! `path-fault`: a path failed with commands in flight.
 
 use super::case::{self, Case, JUST_BEFORE_US, command, total};
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{
     Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
+use crate::text::{after, decimal, has, holds};
 
 /// A reset takes the link down within seconds.
 const RESET_WITHIN_US: i64 = 10_000_000;
@@ -54,7 +55,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let told = device_gone.is_empty() && !units_changed(case) && is_of_this_device(case, &hit);
         let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
         let confidence = if told { Confidence::Likely } else { Confidence::Possible };
-        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
+        return Judgement::Met(by_its_way(Proof::new(confidence, because, lines), &strong));
     }
     let many = total(&strong) >= MANY;
     let all_gone = events.iter().any(|fact| fact.kind == Kind::Path(PathEvent::AllDown));
@@ -63,9 +64,39 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let why = all_gone && device_gone.is_empty() && !of_the_way(strong.clone()).is_empty();
         let confidence = if why { Confidence::Likely } else { Confidence::Possible };
         let because = "Paths were lost, and commands with them. No atomic test and set is among these lines.";
-        return Judgement::Met(Proof::new(confidence, because, strong).and_collect(NEXT));
+        let told = strong.clone();
+        return Judgement::Met(by_its_way(Proof::new(confidence, because, strong), &told));
     }
     Judgement::Aside("A path was lost, but only after the first trouble, or long before it.".to_owned())
+}
+
+/// The proof with the words and next steps of its transport: a network has no optics of Fibre Channel, and its other end may have hung up.
+fn by_its_way<'a>(proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a> {
+    let any = |is: fn(&Fact) -> bool| lost.iter().take(case::FIRST).any(|fact| is(fact));
+    if any(is_of_a_network) && !any(is_of_fibre_channel) {
+        return proof.in_words(&words::NETWORK).and_collect(super::unsolved::NETWORK_NEXT);
+    }
+    proof.and_collect(NEXT)
+}
+
+/// Whether a line is of iSCSI, or of NVMe over Fabrics without a word of Fibre Channel.
+fn is_of_a_network(fact: &Fact) -> bool {
+    let of_nvme =
+        ["starting error recovery", "failed to connect socket", "keep_alive", "keep-alive", "Keep Alive"];
+    // Adapters that ESXi's software makes for a network have numbers from here on.
+    const FIRST_OF_NETWORKS: u64 = 64;
+    let adapter = after(&fact.text, "vmhba").and_then(decimal);
+    adapter.is_some_and(|adapter| adapter >= FIRST_OF_NETWORKS)
+        || holds(&fact.text, "iscsi")
+        || holds(&fact.text, "iqn.")
+        || fact.text.contains(" connection") && fact.text.contains("conn error")
+        || has(&fact.text, "nvme") && of_nvme.iter().any(|word| fact.text.contains(word))
+}
+
+fn is_of_fibre_channel(fact: &Fact) -> bool {
+    ["lpfc", "qla2xxx", "qlnativefc", "fnic", "rport", "NVME-FC", "RSCN", "PLOGI"]
+        .iter()
+        .any(|word| fact.text.contains(word))
 }
 
 /// Whether any line ties what was lost to the incident's own device: it names it, or its adapter is one over which the device is reached,

@@ -1,8 +1,8 @@
 //! `queue-depth`: the command waited in the host, not in the device.
 
-use super::case::{Case, total};
+use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{DeviceStatus, Fact, Kind, Queue};
+use crate::fact::{Command, DeviceStatus, Fact, Kind, Queue};
 
 /// KAVG over this is too long [common practice: 1 to 2 ms].
 const KERNEL_MS: f64 = 2.0;
@@ -23,6 +23,17 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "Commands waited far longer in the host's queue than the device needed for them, and the queue was full: the device \
                        was quick, and did not get them.";
         let lines = waiting.into_iter().take(6).collect();
+        return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
+    }
+    let tests: Vec<_> =
+        full.iter().copied().filter(|fact| command(fact).is_some_and(Command::is_ats)).collect();
+    if !tests.is_empty() {
+        let because = format!(
+            "The device answered TASK SET FULL (D:0x28) to {} atomic test(s) and set(s): its queue was full, and it did not execute them. The hosts together send more \
+             than its queue takes; how slow the storage itself is, is another question.",
+            total(&tests)
+        );
+        let lines = tests.into_iter().take(6).chain(full.into_iter().take(4)).collect();
         return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
     }
     if total(&full) >= FULL_MIN {

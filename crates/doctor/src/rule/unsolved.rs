@@ -1,7 +1,7 @@
 //! `cannot-tell`: nothing is proved. What to collect depends on what was seen.
 
 use super::case::{self, Case, Record};
-use super::{Confidence, Proof, path_fault, words};
+use super::{Confidence, Proof, fenced, path_fault, words};
 use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep};
 use crate::incident::{Weight, is_hard, weight};
 use crate::text::holds;
@@ -20,6 +20,18 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
         return Some(proof.and_collect(ARRAY_NEXT).and_collect(
             "Whether every host and every path got this answer (then the LUN was deleted or taken offline) or only some (then its mapping was changed).",
         ));
+    }
+    let alive = fenced::not_fenced(case);
+    if !alive.is_empty() {
+        let because = "The cluster tried to fence a host and did not succeed, and no line here says that it did later. Until that host is known to be off, it may still \
+                       write; a cluster that is set up well starts nothing of it elsewhere meanwhile.";
+        let proof = Proof::new(Confidence::Possible, because, alive).in_words(&words::NOT_FENCED);
+        return Some(proof.and_collect(
+            "The fence device's own answer: its log, and a try by hand (`fence_... -o status`); and whether that host is off.",
+        ));
+    }
+    if let Some(proof) = short_of_space(case) {
+        return Some(proof);
     }
     // Where a link, a port or a session was lost, the disk went after it, and a controller takes over from one that is not reached.
     let way_lost = path_fault::lost_the_way(case);
@@ -42,6 +54,18 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
         );
     }
     offline_disk(case, way_lost)
+}
+
+/// Nothing but a warning that space below the device runs short.
+fn short_of_space<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
+    let warned = case.all(|fact| fact.warns_of_space());
+    let rest = case.all(|fact| weight(fact) > Weight::Context && !fact.warns_of_space());
+    let because = "The array says that a threshold of its space was crossed (unit attention 6/38/07), once for each host and path: a notice, no fault. The command beside \
+                   it was not executed and is sent again.";
+    let proof = Proof::new(Confidence::Possible, because, warned.clone()).in_words(&words::SPACE_RUNS_SHORT);
+    (!warned.is_empty() && rest.is_empty()).then(|| proof.and_collect(
+        "The physical space of the pool behind the LUN, and how fast it shrinks; which volumes on it are thin, and whether UNMAP reclaims.",
+    ))
 }
 
 /// The host took a disk out of use.
@@ -177,8 +201,7 @@ fn next_steps_of_the_way(case: &Case<'_>) -> Vec<String> {
         .take(case::FIRST)
         .any(|fact| holds(&fact.text, "iscsi") || fact.text.contains("connection"));
     let way = if iscsi {
-        "The network between host and target: a ping of full length without fragmentation (`vmkping -d -s 8972`, or 1472 without jumbo frames), the error counters \
-         of the switch ports and cards, the binding of ports and their subnets; and the target's log: did it close the connection, or was it busy?"
+        NETWORK_NEXT
     } else {
         "The error counters of the adapter and of the switch's port (/sys/class/fc_host/*/statistics; `esxcli storage san fc stats get`), the switch's log, and which \
          paths of the device failed and which stayed."
@@ -191,6 +214,10 @@ fn next_steps_of_the_way(case: &Case<'_>) -> Vec<String> {
     ]
 }
 
+/// What to collect where the way to the storage is a network.
+pub const NETWORK_NEXT: &str = "The network between host and target: a ping of full length without fragmentation (`vmkping -d -s 8972`, or 1472 without jumbo frames), the \
+                                error counters of the switch ports and cards, the binding of ports and their subnets; and the target's log: did it close the connection, or was \
+                                it busy?";
 const VERSIONS: &str = "Versions of the HBA's firmware and driver, of the hosts and of the array, to compare with the advisories.";
 
 fn next_steps(case: &Case<'_>) -> Vec<String> {

@@ -181,3 +181,188 @@ pub static FENCED_BY_CLUSTER: Words = Words {
         },
     ],
 };
+
+/// A fence that did not succeed.
+pub static NOT_FENCED: Words = Words {
+    title: "A host could not be fenced: it may still write",
+    layer: Layer::FileSystem,
+    what: "The cluster declared a host dead and tried to cut it off; its fence devices did not do it, or there is none that can.",
+    consequence: "Where the cluster waits for the fence, what that host had open stands still. Where something of it is started elsewhere all the same, two hosts write to one disk.",
+    remedy: &[
+        Remedy {
+            text: "See with your own eyes, or at its power, that the host is off. Start nothing of it elsewhere before.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Find why the fence failed: the device's address, user and time-out, the network to it, and whether any device is set up for that host.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Only when the host is known to be off: tell the cluster so (`pcs stonith confirm NODE`, `stonith_admin --confirm NODE`).",
+            risk: Risk::Final,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// Another host's record where this host's lease was.
+pub static ID_TAKEN: Words = Words {
+    title: "Another host stands in this host's record",
+    layer: Layer::FileSystem,
+    what: "Every host of a lockspace has a number of its own, and with it a record of its own. In this host's record another one was found: it took the number after this host had been silent, or both were given the same one, as after a host was copied.",
+    consequence: "This host has lost its lease: the lock manager stops what the lease protects, or the watchdog resets the host.",
+    remedy: &[
+        Remedy {
+            text: "Compare the host ids of all hosts (`host_id` in lvmlocal.conf, vdsm or libvirt's qemu-sanlock.conf): each has its own.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where two are alike, stop one of the two hosts, give it a free id, and start it again.",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where they differ, find why this host was silent before: its own log, its paths, its storage's latency.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// A soft threshold of a thin pool.
+pub static SPACE_RUNS_SHORT: Words = Words {
+    title: "The pool below the LUN runs short of space",
+    layer: Layer::Array,
+    what: "The array tells each host once that the space below a thin LUN has crossed a threshold. The LUN itself still shows free space.",
+    consequence: "Nothing yet. When no space is left, writes are refused and machines on that LUN stop.",
+    remedy: &[
+        Remedy {
+            text: "Look at the pool on the array, and make room or add space before it is full.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Reclaim what was deleted: UNMAP on VMFS (`esxcli storage vmfs unmap`), `fstrim` on Linux.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// The medium that an ESXi host starts from.
+pub static BOOT_MEDIUM: Words = Words {
+    title: "The boot medium of a host fails",
+    layer: Layer::Medium,
+    what: "A host keeps its own volumes (LOCKER, OSDATA, bootbanks) on the medium that it starts from, often a USB stick or an SD card. That device fails commands or is not found any more, and records of its volumes are damaged with it. No shared disk is in question.",
+    consequence: "What runs goes on from memory; configuration and logs are not kept, and the host may not start again.",
+    remedy: &[
+        Remedy {
+            text: "Save the host's configuration while it runs (`vim-cmd hostsvc/firmware/backup_config`), then update ESXi: older releases of 7.0 lose such media under load.",
+            risk: Risk::Interrupts,
+            source: Source::Broadcom(318611),
+        },
+        Remedy {
+            text: "Install the host on another, durable boot medium.",
+            risk: Risk::Interrupts,
+            source: Source::Broadcom(318611),
+        },
+    ],
+};
+
+/// A damaged lock record of VMFS.
+pub static DAMAGED_LOCK: Words = Words {
+    title: "A lock record of the volume is damaged",
+    layer: Layer::Medium,
+    what: "What stands where a lock record should be is none: zeros, or what belongs elsewhere. It was torn by a power cut, rotted, or somebody wrote over it.",
+    consequence: "What the lock guards cannot be opened, or not be freed. Overwriting it blindly may make two owners.",
+    remedy: &[
+        Remedy {
+            text: "Move or back up what can still be read, and let the vendor's support look at the volume: give them the line with its offset.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Check the volume while no host uses it: `voma -m vmfs -f check`; let support repair it, nobody by hand.",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Read the array's and the disk's error logs: find what damaged it.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// Damaged records of space.
+pub static DAMAGED_RESOURCES: Words = Words {
+    title: "A resource cluster of the volume is damaged",
+    layer: Layer::Medium,
+    what: "VMFS allocates space from records called resource clusters. One of them is no valid record any more: the medium below lost it, or somebody wrote over it.",
+    consequence: "Files cannot grow there, and some may be damaged.",
+    remedy: &[
+        Remedy {
+            text: "Look at the device below the volume first: while its commands fail, no repair holds.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check`; let the vendor's support repair it.",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// A way over a network.
+pub static NETWORK: Words = Words {
+    title: "A connection to the storage was lost, on the network or by its other end",
+    layer: Layer::Fabric,
+    what: "A connection of iSCSI or NVMe over a network ended with commands under way: the network lost it, the host gave it up because no answer came, or the target closed it. Whether the array executed those commands cannot be known from here.",
+    consequence: "Every command in flight on that connection has an unknown outcome. Sent again blindly, a plain write may land twice and an atomic test and set meets itself.",
+    remedy: &[
+        Remedy {
+            text: "Read the target's log of that second: did it close the connection, restart, or was it too busy to answer?",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Test the network from every port that carries storage: full length without fragmentation, errors and drops of cards and switch ports, one subnet for each bound port.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where the target was only slow, mend that first; a longer time-out (NOP-Out, keep-alive) hides it.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// A lock of a file.
+pub static HELD_FILE: Words = Words {
+    title: "Another host has the file open",
+    layer: Layer::FileSystem,
+    what: "The lock of a file is held by another host that is alive: a machine runs there, or a backup or a copy has the file open. Nothing is broken: the lock does what it is for.",
+    consequence: "Whoever wants the file waits or is refused, until the holder closes it.",
+    remedy: &[
+        Remedy {
+            text: "Find the host by the MAC address at the end of the owner's id (`vmkfstools -D FILE` prints it; `esxcli network nic list` on each host).",
+            risk: Risk::Looks,
+            source: Source::Article("VMware KB 10051"),
+        },
+        Remedy {
+            text: "Close there what has the file open: a second machine with the same disk, a backup proxy that still has it attached, a copy or a migration that did not end.",
+            risk: Risk::Interrupts,
+            source: Source::Article("VMware KB 10051"),
+        },
+        Remedy {
+            text: "Where nothing there has it open, restart that host's management agents; only then the host.",
+            risk: Risk::Interrupts,
+            source: Source::Article("VMware KB 10051"),
+        },
+    ],
+};

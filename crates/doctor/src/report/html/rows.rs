@@ -35,7 +35,7 @@ pub(super) struct Row {
 }
 
 /// Every row, the first on top.
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     row(Channel::DeviceLatency, "Latency of the device", "bar latency"),
     row(Channel::HostLatency, "Latency in the host's queue", "bar queue"),
     pair(Channel::AtsRate, "ATS", Channel::FalseAtsRate, "false", "bar ats"),
@@ -47,6 +47,7 @@ const ROWS: [Row; 11] = [
     pair(Channel::PathLost, "Paths lost \u{25b2}", Channel::PathBack, "back \u{25bc}", "bar path"),
     row(Channel::Fabric, "The fabric speaks", "bar path"),
     pair(Channel::BeatLost, "Heartbeats lost \u{25b2}", Channel::BeatBack, "back \u{25bc}", "bar beat"),
+    row(Channel::Fence, "Fences, and clearing up behind dead hosts", "bar beat"),
 ];
 
 const fn row(up: Channel, words: &'static str, class: &'static str) -> Row {
@@ -113,6 +114,7 @@ pub(super) fn channels() -> impl Iterator<Item = (Channel, &'static str)> {
         (Channel::Fabric, "Events of the fabric"),
         (Channel::BeatLost, "Heartbeats late, lost or false"),
         (Channel::BeatBack, "Heartbeats back"),
+        (Channel::Fence, "Fences, and clearing up behind dead hosts"),
     ]
     .into_iter()
 }

@@ -194,3 +194,24 @@ fn every_text_stands_out_from_its_ground_in_both_schemes_and_in_print() {
         }
     }
 }
+
+/// What no line gives to a host is laid on no host's picture; and a fence is no heartbeat that was lost.
+#[test]
+fn a_finding_without_a_host_is_on_no_hosts_picture_and_a_fence_is_no_lost_heartbeat() {
+    let fence = include_str!("../../../../../testdata/logs/fenced-by-order.log");
+    let conflict = include_str!("../../../../../testdata/logs/near-known-advisory-family-miscompare.log");
+    let mut doctor = Doctor::new();
+    for (name, log) in [
+        ("fence", fence.replace("Aug  6 ", "2026-07-24T").replace(" dune-1 pace", "Z dune-1 pace")),
+        ("one", conflict.to_owned()),
+    ] {
+        doctor.read(name, &mut log.as_bytes(), &mut |_| {});
+    }
+    let report = doctor.judge();
+    assert_eq!(report.incidents.len(), 2, "{:?}", report.incidents);
+    assert!(report.incidents.iter().any(|finding| finding.hosts.is_empty()));
+    let page = page(&report);
+    let overview = page.split("id=\"findings\"").next().unwrap_or_default();
+    assert_eq!(count(overview, "<rect class=\"band\""), 2, "each finding on its own host's picture");
+    assert!(!page.contains("Heartbeats lost") && page.contains("Fences"), "{page}");
+}

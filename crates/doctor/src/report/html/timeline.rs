@@ -94,8 +94,8 @@ pub(super) fn of_finding(report: &Report, whole: &Whole, finding: &Finding, page
 
 /// Whether a finding is about a track.
 fn concerns(finding: &Finding, track: &Track) -> bool {
-    let host =
-        track.host.as_ref().is_none_or(|host| finding.hosts.is_empty() || finding.hosts.contains(host));
+    // A finding whose host no line tells is nobody's in particular: it is not laid on the picture of a host that has a name.
+    let host = track.host.as_ref().is_none_or(|host| finding.hosts.contains(host));
     let subject = track
         .subject
         .as_ref()
@@ -105,7 +105,7 @@ fn concerns(finding: &Finding, track: &Track) -> bool {
 
 /// The tracks of an axis, those with most to show first: false answers and lost heartbeats before all else.
 fn ranked(chronicle: &Chronicle, axis: Axis, chosen: impl Fn(&Track) -> bool) -> Vec<usize> {
-    const GRAVE: [Channel; 3] = [Channel::FalseAts, Channel::FailedAts, Channel::BeatLost];
+    const GRAVE: [Channel; 4] = [Channel::FalseAts, Channel::FailedAts, Channel::BeatLost, Channel::Fence];
     let sum = |track: usize, channels: &mut dyn Iterator<Item = Channel>| {
         let amounts =
             channels.flat_map(|channel| chronicle.moments(track, channel)).map(|moment| moment.amount);
