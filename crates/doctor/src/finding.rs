@@ -110,6 +110,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether nothing is known of it but what to collect: a finding with words of its own has remedies that fit.
+    pub(crate) fn is_open(&self) -> bool {
+        self.cause == Cause::CannotTell.name() && self.own_title.is_none()
+    }
+
     /// What happened, in a few words; `None` for a cause that the catalogue does not have.
     pub(crate) fn title(&self) -> Option<&'static str> {
         self.own_title.or_else(|| Cause::from_name(&self.cause).map(|cause| cause.entry().title))

@@ -343,3 +343,19 @@ fn a_return_code_of_four_bytes_is_explained() {
         assert!(field.is_some_and(|field| field.meaning.contains(word)), "{line}: {explanation:?}");
     }
 }
+
+/// The first steps are those of the case: not a host's queue for a device's, no silent host for an order, no 0x89 for a lease.
+#[test]
+fn what_to_do_first_fits_the_case() {
+    let (finding, page) = told("queue-depth-test-refused");
+    assert!(page.contains("The device's own queue was full"), "{page}");
+    assert!(!finding.remedy[0].text.contains("Raise"), "{:?}", finding.remedy);
+    let (finding, _) = told("fenced-by-order");
+    assert!(finding.remedy[0].text.starts_with("Ask who"), "{:?}", finding.remedy);
+    let (finding, _) = told("excerpt-lvm-deactivate");
+    assert!(!finding.collect_next.join(" ").contains("0x89"), "{:?}", finding.collect_next);
+    let (finding, page) = told("excerpt-fence-failed");
+    let now = page.split("What to do now").nth(1).unwrap_or_default();
+    let first = now.lines().nth(1).unwrap_or_default();
+    assert!(first.contains(&finding.remedy[0].text), "the remedy comes first: {first}");
+}

@@ -111,7 +111,7 @@ impl Page {
         }
         self.head("What to do now", page);
         let steps = first.remedy.iter().take(2).map(|remedy| remedy.text.as_str());
-        let steps: Vec<&str> = if first.cause == Cause::CannotTell.name() {
+        let steps: Vec<&str> = if first.is_open() {
             first.collect_next.iter().take(3).map(String::as_str).collect()
         } else {
             steps.collect()

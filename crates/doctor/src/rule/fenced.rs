@@ -59,7 +59,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         _ => format!("{} were", targets.into_iter().collect::<Vec<_>>().join(", ")),
     };
     let ordered = fenced.iter().any(|fact| is_done(fact) && fact.text.contains("stonith_admin"));
-    let mut because = if ordered && late.is_empty() {
+    let by_order = ordered && late.is_empty();
+    let mut because = if by_order {
         format!(
             "{whom} fenced because a person or a script ordered it (stonith_admin), not because a lease or a membership was not renewed: no line here says so."
         )
@@ -73,9 +74,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         because.push_str(" The reservation conflicts that it met afterwards are that fence at work.");
     }
     let lines = late.into_iter().take(4).chain(fenced).chain(refused.into_iter().take(2)).collect();
-    Judgement::Met(
-        Proof::new(Confidence::Certain, because, lines).and_collect(NEXT).in_words(&words::FENCED_BY_CLUSTER),
-    )
+    let proof = Proof::new(Confidence::Certain, because, lines);
+    if by_order {
+        return Judgement::Met(proof.in_words(&words::FENCED_BY_ORDER).and_collect(
+            "Who or what ran `stonith_admin` (or `pcs stonith fence`) at that time: the shell histories, the scheduler, the change that was planned.",
+        ));
+    }
+    Judgement::Met(proof.and_collect(NEXT).in_words(&words::FENCED_BY_CLUSTER))
 }
 
 /// Fences that did not succeed, of hosts that no later line calls fenced.

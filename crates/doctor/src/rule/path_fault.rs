@@ -80,7 +80,7 @@ fn by_its_way<'a>(proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a> {
 }
 
 /// Whether a line is of iSCSI, or of NVMe over Fabrics without a word of Fibre Channel.
-fn is_of_a_network(fact: &Fact) -> bool {
+pub fn is_of_a_network(fact: &Fact) -> bool {
     let of_nvme =
         ["starting error recovery", "failed to connect socket", "keep_alive", "keep-alive", "Keep Alive"];
     // Adapters that ESXi's software makes for a network have numbers from here on.

@@ -1,7 +1,7 @@
 //! `queue-depth`: the command waited in the host, not in the device.
 
 use super::case::{Case, command, total};
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Command, DeviceStatus, Fact, Kind, Queue};
 
 /// KAVG over this is too long [common practice: 1 to 2 ms].
@@ -34,14 +34,18 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             total(&tests)
         );
         let lines = tests.into_iter().take(6).chain(full.into_iter().take(4)).collect();
-        return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
+        return Judgement::Met(
+            Proof::new(Confidence::Likely, because, lines).and_collect(NEXT).in_words(&words::QUEUE_FULL),
+        );
     }
     if total(&full) >= FULL_MIN {
         let because = format!(
             "The device answered TASK SET FULL {} times: hosts together send more than its queue takes, and each then throttles itself.",
             total(&full)
         );
-        return Judgement::Met(Proof::new(Confidence::Likely, because, full).and_collect(NEXT));
+        return Judgement::Met(
+            Proof::new(Confidence::Likely, because, full).and_collect(NEXT).in_words(&words::QUEUE_FULL),
+        );
     }
     if samples.is_empty() && full.is_empty() {
         return Judgement::Silent;

@@ -4,7 +4,6 @@ use super::case::{self, Case, Record};
 use super::{Confidence, Proof, fenced, path_fault, words};
 use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep};
 use crate::incident::{Weight, is_hard, weight};
-use crate::text::holds;
 
 /// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
 #[must_use]
@@ -196,11 +195,11 @@ fn pieces<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
 
 /// What to collect where no atomic test and set, heartbeat or lock is in question.
 fn next_steps_of_the_way(case: &Case<'_>) -> Vec<String> {
-    let iscsi = case
+    let network = case
         .facts()
         .take(case::FIRST)
-        .any(|fact| holds(&fact.text, "iscsi") || fact.text.contains("connection"));
-    let way = if iscsi {
+        .any(|fact| fact.text.contains("connection") || path_fault::is_of_a_network(fact));
+    let way = if network {
         NETWORK_NEXT
     } else {
         "The error counters of the adapter and of the switch's port (/sys/class/fc_host/*/statistics; `esxcli storage san fc stats get`), the switch's log, and which \
@@ -224,6 +223,16 @@ fn next_steps(case: &Case<'_>) -> Vec<String> {
     let of_target = case.all(|fact| matches!(fact.kind, Kind::Target(_)));
     if case.stakes().is_empty() && of_target.is_empty() && pieces(case).is_empty() {
         return next_steps_of_the_way(case);
+    }
+    let stakes = case.stakes();
+    if !stakes.is_empty() && stakes.iter().all(|fact| matches!(fact.kind, Kind::Cluster(_))) {
+        return vec![
+            "The kernel log of the same host, from two minutes before the first line quoted here: errors, aborts and lost paths of the device that the lease lies on."
+                .to_owned(),
+            "The lock manager's own log of all hosts (`sanlock client log_dump`, `journalctl -u lvmlockd -u sanlock -u corosync -u pacemaker`): who held what, and who was late."
+                .to_owned(),
+            "The array's or target's log and its latency for that device in the same minutes.".to_owned(),
+        ];
     }
     let mut steps = vec![
         "The vmkernel.log (or kernel log) of this host, from 60 seconds before the first line quoted here: was an earlier 0x89 \

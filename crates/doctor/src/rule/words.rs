@@ -366,3 +366,48 @@ pub static HELD_FILE: Words = Words {
         },
     ],
 };
+
+/// The device's queue, not the host's.
+pub static QUEUE_FULL: Words = Words {
+    title: "The device's own queue was full",
+    layer: Layer::Array,
+    what: "A device takes only so many commands at once, from all its hosts and often for all LUNs of a port together. Beyond that it answers TASK SET FULL and executes nothing; the host sends the command again, and throttles itself.",
+    consequence: "Commands that were refused so were not executed, and their senders know it. A heartbeat that is refused again and again comes late.",
+    remedy: &[
+        Remedy {
+            text: "Let the hosts send less at once: outstanding I/Os for each device, and the sum of all hosts' queue depths, within what the array's vendor says a port takes.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Spread the load: fewer busy disks on one LUN, more LUNs, more target ports.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "On ESXi let hosts throttle together where the vendor recommends it (`esxcli storage core device set --queue-full-sample-size`, `--queue-full-threshold`).",
+            risk: Risk::Changes,
+            source: Source::Article("VMware KB 1008113"),
+        },
+    ],
+};
+
+/// A fence that was ordered.
+pub static FENCED_BY_ORDER: Words = Words {
+    title: "A host was fenced because somebody ordered it",
+    layer: Layer::FileSystem,
+    what: "A person or a script told the cluster to cut the host off. The cluster did what it was told: no line here says that the host was silent, or that storage was late.",
+    consequence: "What that host had open goes on elsewhere, or stands still until it is back.",
+    remedy: &[
+        Remedy {
+            text: "Ask who ordered it. Where it was planned, nothing is to be mended.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Let the cluster bring it back: a restart of the cluster's stack there registers it anew (unfencing).",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+    ],
+};

@@ -162,7 +162,7 @@ fn first_screen(report: &Report, page: &mut Markup) {
 
 /// In a hurry, two steps of the remedy; where the cause is not known, what to collect.
 fn steps(first: &Finding) -> impl Iterator<Item = &str> {
-    let unknown = first.cause == Cause::CannotTell.name();
+    let unknown = first.is_open();
     let remedies = first.remedy.iter().map(|remedy| remedy.text.as_str()).filter(move |_| !unknown);
     let collect = first.collect_next.iter().map(String::as_str).filter(move |_| unknown);
     remedies.chain(collect).take(if unknown { STEPS_MAX } else { STEPS_MAX - 1 })
