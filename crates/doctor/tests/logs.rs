@@ -242,3 +242,17 @@ fn what_the_wild_does_to_a_line_does_not_change_the_cause() {
         assert_eq!(first_cause(&judge(&name, curly.as_bytes())), expected, "{name} from a web page");
     }
 }
+
+/// Whoever owns an array of a family with a published fault is not told by that alone what happened, and least of all that all is well.
+#[test]
+fn a_family_with_a_published_fault_is_something_to_check_and_no_cause() {
+    for name in ["near-known-advisory-family", "near-known-advisory-family-miscompare"] {
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let finding = &report.incidents[0];
+        assert_eq!(finding.cause, "cannot-tell", "{name}");
+        assert!(finding.considered.iter().any(|other| other.cause == "known-advisory"), "{name}");
+        assert!(finding.collect_next.iter().any(|step| step.contains("published fault")), "{name}");
+        let page = oarlock_doctor::report::terminal::Page { width: 100, colours: false }.report(&report);
+        assert!(!page.contains("Data is not at risk"), "{name}: {page}");
+    }
+}

@@ -237,7 +237,8 @@ fn nothing_that_a_bundle_names_survives() {
 /// Who fenced, an image with a group before it, and volumes of LVM, which may be words of a dictionary.
 #[test]
 fn names_that_only_their_place_gives_away_go() {
-    let cases: [(&str, &[&str], &str); 6] = [
+    let cases: [(&str, &[&str], &str); 7] = [
+        ("Reservation conflict (dev W1_clu_merlin, initiator x)", &["merlin"], "Reservation conflict"),
         (
             "Operation 'off' targeting merlin by kestrel for pacemaker-controld.1@kestrel: OK",
             &["merlin", "kestrel"],

@@ -38,7 +38,8 @@ const MANAGED: [&str; 15] = [
     "dvportgroup",
 ];
 /// Words before a name.
-const BEFORE_NAME: [&str; 17] = [
+const BEFORE_NAME: [&str; 18] = [
+    "dev",
     "vol",
     "volume",
     "datastore",

@@ -99,7 +99,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 }
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
-fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 10] {
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 11] {
     let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
     [
         (unequal, case.false_answers()),
@@ -109,6 +109,7 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 10] {
         (REFUSED, case.commands(Command::refuses_reserve)),
         (OTHER_RECORD, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord))),
         (RENEWAL_FAILED, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalFailed))),
+        (LEASE_LOST, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::LeaseLost))),
         (HELD_ELSEWHERE, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::HeldElsewhere))),
         (INITIATOR_SILENT, case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent))),
         (
@@ -148,6 +149,8 @@ const OTHER_RECORD: &str = "A lock manager met a record that is not the one it a
 const RENEWAL_FAILED: &str = "A lock manager's read or write of its own lease ended in an error: it was not late, it failed. The kernel log of the same host says why.";
 const NOT_KNOWN: &str = "The device refused a command that it does not know, or not in this form (Illegal Request): it was not executed, and the path works. Multipathing of \
                          older kernels takes such a refusal of a discard (UNMAP, WRITE SAME) for a failed path: update the kernel, or mount without discard.";
+const LEASE_LOST: &str = "A lock manager lost its lease: it ran out, or another host stands in this host's record, as after two hosts were given one host id. Why, no \
+                          line here tells: compare the host ids that are configured, and read who owns the record now (`sanlock client read -s`).";
 const HELD_ELSEWHERE: &str = "A lock manager refused a lock because another host holds it: that is what locks are for, and no fault of the storage. Whether that host \
                               still needs it, no line here tells: deactivate the volume there (`lvs -o+lv_active`), or, where the host is dead, wait until its \
                               lease has run out.";
