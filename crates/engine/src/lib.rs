@@ -47,7 +47,7 @@ pub mod watch;
 mod world;
 
 pub use crate::core::{Ended, HostState, StopReason};
-pub use create::{CreateError, CreateRequest, create};
+pub use create::{CreateError, CreateRequest, create, create_over};
 pub use decide::Want;
 pub use event::{Event, EventSink, Window};
 pub use grow::{GrowError, Grown, grow};
