@@ -282,7 +282,7 @@ mod tests {
     fn looks_grow_with_the_number_of_facts_and_not_with_its_square() {
         let looks = |count: u64| {
             let facts = hostile(count);
-            let (mut clusters, ambient) = grow(&facts);
+            let (mut clusters, ambient) = grow(&facts, &Names::default());
             assert_eq!(clusters.len() as u64, count);
             clusters.truncate(crate::bounds::CLUSTERS_MAX);
             attach(clusters, ambient).1
@@ -303,7 +303,7 @@ mod tests {
             fact(1_100, 2, None, Kind::Gateway(GatewayStep::LockLost)),
             fact(5_000, 3, None, Kind::Gateway(GatewayStep::LockLost)),
         ];
-        let (clusters, ambient) = grow(&facts);
+        let (clusters, ambient) = grow(&facts, &Names::default());
         let (found, _) = attach(clusters, ambient);
         assert_eq!(found.iter().map(|cluster| cluster.facts.len()).collect::<Vec<_>>(), [2, 1]);
     }

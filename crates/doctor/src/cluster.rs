@@ -4,15 +4,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::fact::{Fact, Kind, PathEvent};
 use crate::incident::{Incident, QUIET_US, Weight, weight};
-use crate::names::Name;
+use crate::names::{Name, Names};
 use crate::scene::near;
 
 /// Open clusters that are looked at for a fact whose device or volume no line ties to another.
 const UNTIED_LOOKS_MAX: usize = 64;
 
+/// Beyond a minute nothing but chance puts a volume and a device together that no line ties.
+const UNTIED_US: i64 = 60_000_000;
+
 /// How long all paths to a device may be down before the next line of that outage: ESXi's handler is silent from its start to its
 /// time-out (140 seconds by default), and from there to its end.
 const OUTAGE_US: i64 = 900_000_000;
+
+/// A device or a volume; with its host, where the name means something on that host alone.
+type Place = (Option<Name>, Name);
 
 /// What a cluster lacks: a device or a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +31,16 @@ enum Lack {
 #[derive(Default)]
 struct Clusters<'a> {
     grown: Vec<Incident<'a>>,
-    of_device: HashMap<Name, usize>,
-    of_volume: HashMap<Name, usize>,
+    of_device: HashMap<Place, usize>,
+    of_volume: HashMap<Place, usize>,
+    /// Names that every host gives anew: what one host calls so is not what another does.
+    of_each_host: HashSet<Name>,
     /// Clusters that still lack a device or a volume, by host; those of no host are everybody's.
     untied: BTreeMap<(Lack, Option<Name>), BTreeSet<usize>>,
     known: HashSet<(usize, Sort, Name)>,
+    /// The volumes that lines, of any time, say a device carries; and the other way round.
+    carries: HashMap<Name, BTreeSet<Name>>,
+    lies_on: HashMap<Name, BTreeSet<Name>>,
     /// The last line about a device without paths, by cluster, device and host.
     down: HashMap<(usize, Name, Option<Name>), &'a Fact>,
 }
@@ -50,8 +61,14 @@ enum Sort {
 
 /// Clusters of the facts, which stand in the order of time; and those facts that make no cluster: about no device or volume,
 /// or only informing.
-pub fn grow(facts: &[Fact]) -> (Vec<Incident<'_>>, Vec<&Fact>) {
+pub fn grow<'a>(facts: &'a [Fact], names: &Names) -> (Vec<Incident<'a>>, Vec<&'a Fact>) {
     let mut clusters = Clusters::default();
+    let all = facts.iter().flat_map(|fact| [fact.device, fact.volume]).flatten();
+    clusters.of_each_host = all.filter(|&name| is_of_each_host(names.text(name))).collect();
+    for (device, volume) in facts.iter().filter_map(|fact| fact.device.zip(fact.volume)) {
+        clusters.carries.entry(device).or_default().insert(volume);
+        clusters.lies_on.entry(volume).or_default().insert(device);
+    }
     let mut ambient = Vec::new();
     for fact in facts {
         let informs = weight(fact) == Weight::Context && !clusters.ends_an_outage(fact);
@@ -65,13 +82,54 @@ pub fn grow(facts: &[Fact]) -> (Vec<Incident<'_>>, Vec<&Fact>) {
     (clusters.grown, ambient)
 }
 
+/// Names of Linux's disks, of disks without an identity, and of the volume that ESXi's setup makes on each host's own disk.
+fn is_of_each_host(name: &str) -> bool {
+    let numbered = |rest: &str| rest.starts_with(|letter: char| letter.is_ascii_digit());
+    let lettered = |rest: &str| rest.len() <= 4 && rest.starts_with(|letter: char| letter.is_ascii_lowercase());
+    name.starts_with("mpx.")
+        || name == "datastore1"
+        || name.starts_with("datastore1 (")
+        || name.strip_prefix("dm-").is_some_and(numbered)
+        || name.strip_prefix("nvme").is_some_and(numbered)
+        || name.strip_prefix("sd").is_some_and(lettered)
+}
+
 impl<'a> Clusters<'a> {
     /// The cluster that a fact belongs to.
     fn home(&mut self, fact: &Fact) -> Option<usize> {
-        let by_device = fact.device.and_then(|device| self.of_device.get(&device).copied());
-        let by_volume = fact.volume.and_then(|volume| self.of_volume.get(&volume).copied());
+        let by_device = fact.device.and_then(|device| self.of_device.get(&self.place(fact, device)).copied());
+        let by_volume = fact.volume.and_then(|volume| self.of_volume.get(&self.place(fact, volume)).copied());
         let named = [by_device, by_volume].into_iter().flatten().find(|&index| self.is_open(index, fact));
-        named.or_else(|| self.untied_home(fact))
+        named.or_else(|| self.tied_home(fact)).or_else(|| self.untied_home(fact))
+    }
+
+    fn place(&self, fact: &Fact, name: Name) -> Place {
+        (fact.host.filter(|_| self.of_each_host.contains(&name)), name)
+    }
+
+    /// The cluster of the device that carries the fact's volume, or of the volume that lies on its device, as some line says.
+    fn tied_home(&self, fact: &Fact) -> Option<usize> {
+        let devices = fact.volume.and_then(|volume| self.lies_on.get(&volume)).into_iter().flatten();
+        let volumes = fact.device.and_then(|device| self.carries.get(&device)).into_iter().flatten();
+        let by_device = devices.filter_map(|&device| self.of_device.get(&self.place(fact, device)));
+        let by_volume = volumes.filter_map(|&volume| self.of_volume.get(&self.place(fact, volume)));
+        by_device.chain(by_volume).copied().find(|&index| self.is_open(index, fact))
+    }
+
+    /// Whether no line says that the fact's volume lies elsewhere than on a cluster's devices, or its device carries others.
+    fn may_be_of(&self, index: usize, fact: &Fact) -> bool {
+        let Some(cluster) = self.grown.get(index) else { return false };
+        let fits = |known: &HashMap<Name, BTreeSet<Name>>, of: Name, names: &[Name]| {
+            names.is_empty() || known.get(&of).is_none_or(|known| names.iter().any(|name| known.contains(name)))
+        };
+        let own = fact.device.is_none_or(|device| fits(&self.carries, device, &cluster.volumes))
+            && fact.volume.is_none_or(|volume| fits(&self.lies_on, volume, &cluster.devices));
+        let theirs = fact.volume.is_none_or(|volume| {
+            cluster.devices.iter().all(|&device| fits(&self.carries, device, &[volume]))
+        }) && fact.device.is_none_or(|device| {
+            cluster.volumes.iter().all(|&volume| fits(&self.lies_on, volume, &[device]))
+        });
+        own && theirs
     }
 
     fn is_open(&self, index: usize, fact: &Fact) -> bool {
@@ -88,7 +146,7 @@ impl<'a> Clusters<'a> {
 
     /// Whether the paths that a cluster's device had lost are back.
     fn ends_an_outage(&self, fact: &Fact) -> bool {
-        let home = fact.device.and_then(|device| self.of_device.get(&device));
+        let home = fact.device.and_then(|device| self.of_device.get(&self.place(fact, device)));
         fact.kind == Kind::Path(PathEvent::Restored) && home.is_some_and(|&index| self.is_down(index, fact))
     }
 
@@ -110,7 +168,11 @@ impl<'a> Clusters<'a> {
                 self.untied.get(&key).into_iter().flatten().rev().take(UNTIED_LOOKS_MAX).copied().collect();
             for index in members {
                 if self.is_open(index, fact) {
-                    found.insert(index);
+                    let last = self.grown.get(index).and_then(|cluster| cluster.facts.last());
+                    let soon = last.is_some_and(|last| near(last, fact, UNTIED_US));
+                    if soon && self.may_be_of(index, fact) {
+                        found.insert(index);
+                    }
                 } else if self.is_over(index, fact)
                     && let Some(set) = self.untied.get_mut(&key)
                 {
@@ -151,8 +213,10 @@ impl<'a> Clusters<'a> {
                 self.down.remove(&key);
             }
         }
-        self.of_device.extend(fact.device.map(|device| (device, index)));
-        self.of_volume.extend(fact.volume.map(|volume| (volume, index)));
+        let device = fact.device.map(|device| (self.place(fact, device), index));
+        let volume = fact.volume.map(|volume| (self.place(fact, volume), index));
+        self.of_device.extend(device);
+        self.of_volume.extend(volume);
         self.tie(index, fact);
     }
 

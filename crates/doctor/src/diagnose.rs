@@ -10,7 +10,7 @@ use crate::gravity::harm;
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
-use crate::rule::{Case, Confidence, Judgement, Proof, RULES, unsolved};
+use crate::rule::{Case, Confidence, Judgement, Proof, RULES, unsolved, untied};
 use crate::scene::Scene;
 use crate::series::Chronicle;
 use crate::suggestion;
@@ -46,7 +46,7 @@ pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bo
         ahead_s: us / 1_000_000,
     };
     report.clock_offsets = scene.offsets.iter().map(offset).collect();
-    report.incidents = incidents.iter().map(|incident| judge(incident, scene, &inputs)).collect();
+    report.incidents = incidents.iter().flat_map(|incident| judge_apart(incident, scene, &inputs)).collect();
     report.incidents = crate::merge::alike(std::mem::take(&mut report.incidents));
     report
 }
@@ -66,9 +66,38 @@ fn name_of(inputs: &[Input], index: u32) -> String {
     inputs.get(index as usize).map(|input| input.name.clone()).unwrap_or_default()
 }
 
-/// One incident before all rules.
-fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> Finding {
+/// One incident; or two, where it is of a volume and a device that only stood near each other.
+fn judge_apart<'a>(incident: &Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> Vec<Finding> {
     let case = Case { incident, scene };
+    let verdict = judge(&case);
+    let Some(halves) = untied::halves(&case, &verdict.proof.lines) else {
+        return vec![verdict.write(&case, inputs)];
+    };
+    let findings = halves.iter().filter_map(|half| {
+        let case = Case { incident: half, scene };
+        let mut own = judge(&case);
+        // What was known of the other half may have spoken against it.
+        if own.cause == verdict.cause {
+            own.proof.confidence = own.proof.confidence.min(verdict.proof.confidence);
+        }
+        let matters = half.facts.iter().any(|fact| weight(fact) == Weight::Trigger);
+        (matters || own.cause == verdict.cause).then(|| own.write(&case, inputs))
+    });
+    let findings: Vec<Finding> = findings.collect();
+    if findings.is_empty() { vec![verdict.write(&case, inputs)] } else { findings }
+}
+
+/// What the rules say of one incident.
+struct Verdict<'a> {
+    cause: Cause,
+    proof: Proof<'a>,
+    /// Causes that were met besides, or put aside.
+    met: Vec<(Cause, Proof<'a>)>,
+    considered: Vec<PutAside>,
+}
+
+/// One incident before all rules.
+fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
     let mut met: Vec<(Cause, Proof<'a>)> = Vec::new();
     let mut considered = Vec::new();
     // A host that names its own cause has read the block; nobody knows better.
@@ -84,27 +113,34 @@ fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> 
         if met.iter().any(|(known, _)| *known == cause) {
             continue;
         }
-        match rule(&case) {
-            Judgement::Met(proof) => met.push((cause, proof)),
+        match rule(case) {
+            Judgement::Met(proof) => met.push((cause, untied::sobered(case, proof))),
             Judgement::Aside(why) => considered.push(PutAside { cause: cause.name().to_owned(), why }),
             Judgement::Silent => {}
         }
     }
     // The earliest link that is at least likely; else what is proved and has no name; else the earliest link that is possible.
     let sure = met.iter().position(|(_, proof)| proof.confidence >= Confidence::Likely);
-    let told = if sure.is_none() { unsolved::told(&case) } else { None };
+    let told = if sure.is_none() { unsolved::told(case) } else { None };
     // That a device is of a family for which a fault was published says nothing of what happened here: it is something to check.
     let fits = met.iter().position(|(cause, _)| *cause != Cause::KnownAdvisory);
     let chosen = sure.or(if told.is_some() { None } else { fits });
     let (cause, proof) = match chosen {
         Some(index) => met.remove(index),
-        None => (Cause::CannotTell, told.unwrap_or_else(|| unsolved::proof(&case))),
+        None => (Cause::CannotTell, told.unwrap_or_else(|| unsolved::proof(case))),
     };
-    let mut finding = write(&case, cause, proof, inputs);
-    for (other, proof) in met {
-        if proof.confidence >= Confidence::Likely {
-            finding.also.push(other.name().to_owned());
-        } else {
+    Verdict { cause, proof, met, considered }
+}
+
+impl Verdict<'_> {
+    fn write(self, case: &Case<'_>, inputs: &[Input]) -> Finding {
+        let Verdict { cause, proof, met, mut considered } = self;
+        let mut finding = write(case, cause, proof, inputs);
+        for (other, proof) in met {
+            if proof.confidence >= Confidence::Likely {
+                finding.also.push(other.name().to_owned());
+                continue;
+            }
             if other == Cause::KnownAdvisory {
                 finding.collect_next.extend(proof.collect);
             }
@@ -113,9 +149,9 @@ fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> 
                 why: format!("Possible, but less well shown. {}", proof.because),
             });
         }
+        finding.considered = considered;
+        finding
     }
-    finding.considered = considered;
-    finding
 }
 
 fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> Finding {

@@ -13,12 +13,14 @@ use crate::fact::{
 };
 use crate::gravity::harm;
 use crate::names::Name;
-use crate::scene::Scene;
+use crate::scene::{Scene, near, same_host};
 
 /// Silence after which an incident is over.
 pub const QUIET_US: i64 = 120_000_000;
 /// So many troubles make an incident without a trigger.
 const TROUBLES_MIN: u64 = 12;
+/// Lines of one outage come within it.
+const MINUTE_US: i64 = 60_000_000;
 /// So many samples of strained queues are no moment.
 const STRAINED_MIN: usize = 6;
 /// A latency that is worth an incident by itself.
@@ -95,7 +97,13 @@ fn command_weight(command: &Command) -> Weight {
     let conflict = command.device == Some(DeviceStatus::RESERVATION_CONFLICT);
     let silent = command.outcome() == Outcome::Unknown;
     let reserves = command.opcode == Some(Opcode::RESERVE) && silent;
-    if command.is_ats()
+    // A notice that waits for whoever sends the next command, whichever that is: the command was not executed, and is sent again.
+    let noticed = command.sense.is_some_and(|sense| sense.key == 6 && !sense.is_nexus_loss());
+    // `last error status repeated 20 times`: of which status, the line before it says.
+    if *command == Command::default() {
+        return Weight::Context;
+    }
+    if command.is_ats() && !noticed
         || conflict
         || reserves
         || command.sense.is_some_and(crate::fact::Sense::is_out_of_space)
@@ -139,7 +147,7 @@ pub struct Incidents<'a> {
 /// Finds the incidents of a scene.
 #[must_use]
 pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
-    let (mut clusters, ambient) = crate::cluster::grow(scene.facts);
+    let (mut clusters, ambient) = crate::cluster::grow(scene.facts, scene.names);
     let left_out = keep_the_gravest(&mut clusters);
     let (mut found, _) = crate::attach::attach(clusters, ambient);
     let excerpt = scene.lines <= EXCERPT_LINES_MAX;
@@ -159,8 +167,13 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     let subject = |fact: &Fact| fact.device.or(fact.path);
     let first = hard.first().and_then(|fact| subject(fact));
     let of_one = first.is_some() && hard.iter().all(|fact| subject(fact) == first);
+    // Paths of several maps that are lost in one minute are one outage.
+    let is_lost_path = |fact: &&&Fact| matches!(&fact.kind, Kind::Path(event) if event.is_loss());
+    let one_outage = hard.first().is_some_and(|first| {
+        hard.iter().all(|fact| is_lost_path(&fact) && near(first, fact, MINUTE_US) && same_host(first, fact))
+    });
     let count = hard.iter().map(|fact| fact.count).fold(0, u64::saturating_add);
-    incidents == 1 || of_one || incidents == 2 && count.saturating_mul(2) >= lines
+    incidents == 1 || of_one || one_outage || incidents == 2 && count.saturating_mul(2) >= lines
 }
 
 /// Keeps [`CLUSTERS_MAX`] clusters, the gravest; those that stay keep their order. How many went is the answer.

@@ -38,11 +38,21 @@ fn is_same(known: &Finding, finding: &Finding) -> bool {
     let explained = known.cause != oarlock_causes::Cause::CannotTell.name() || known.own_title.is_some();
     // A damaged record stays damaged: what is said of one volume again is no new case.
     let lasting = is_of_a_damaged_record(known) && known.volume.is_some() && known.volume == finding.volume;
+    if is_lone(known) && is_lone(finding) {
+        return true;
+    }
     known.cause == finding.cause
         && known.own_title == finding.own_title
         && explained
         && (overlap || lasting)
         && host
+}
+
+/// A false answer with nothing around it. A busy cluster has some every hour: they are one question, not twenty.
+fn is_lone(finding: &Finding) -> bool {
+    finding.cause == oarlock_causes::Cause::CannotTell.name()
+        && finding.own_title.is_none()
+        && finding.because == crate::rule::unsolved::LONE
 }
 
 fn is_of_a_damaged_record(finding: &Finding) -> bool {

@@ -167,6 +167,12 @@ fn volume(text: &str) -> Option<&str> {
             return Some(&rest[start..end]);
         }
     }
+    // `Affected datastores: "gold", "silver".` after a device: those that it carries, of which one is enough.
+    if let Some(rest) = after(text, "ffected datastores: ")
+        && let Some((start, end)) = quoted(rest)
+    {
+        return Some(&rest[start..end]);
+    }
     // `[esx.problem.vmfs.heartbeat.timedout] 66aa...-... bronze`: the id, then the label.
     if let Some(rest) = after(text, ".vmfs.").and_then(|rest| after(rest, "] ")) {
         let id = word(rest);

@@ -61,7 +61,9 @@ const PHRASES: &[Phrase] = &[
     // A processor that corrects its memory's errors all the time runs nothing else.
     beside("MCA: ", &["Memory Controller"], Means::Cluster(Paused)),
     // wdmd
-    phrase("test failed rem", Means::Cluster(Watchdog)),
+    // So many seconds are left until the watchdog fires; it may still be renewed.
+    phrase("test failed rem 0 ", Means::Cluster(Watchdog)),
+    phrase("test failed rem", Means::Cluster(RenewalLate)),
     phrase("watchdog closed unclean", Means::Cluster(Watchdog)),
     beside("wdmd", &["close unclean"], Means::Cluster(Watchdog)),
     // lvmlockd
@@ -74,6 +76,7 @@ const PHRASES: &[Phrase] = &[
     phrase("Immediately deactivate LVs in VG", Means::Cluster(LeaseLost)),
     phrase("Lost access to sanlock lease storage", Means::Cluster(RenewalFailed)),
     phrase("LV locked by other host", Means::Cluster(HeldElsewhere)),
+    phrase("lock failed: held by other host", Means::Cluster(HeldElsewhere)),
     // corosync and pacemaker
     phrase("A processor failed, forming new configuration", Means::Cluster(MemberLost)),
     phrase("Process pause detected", Means::Cluster(Paused)),
@@ -107,6 +110,9 @@ const PHRASES: &[Phrase] = &[
     phrase("was fenced (", Means::Fence),
     phrase("was fenced by", Means::Fence),
     beside("was terminated (", &[" by "], Means::Fence),
+    // Servants of a cluster and of its resource manager watch no disk.
+    beside("sbd", &["Servant cluster", "outdated"], Means::Cluster(MemberLost)),
+    beside("sbd", &["Servant pcmk", "outdated"], Means::Cluster(MemberLost)),
     beside("sbd", &["Servant", "outdated"], Means::Cluster(RenewalLate)),
     // sbd 1.3 wrote `exceeded threshold`, later ones `exceeds watchdog warning timeout` (src/sbd-inquisitor.c).
     beside("sbd", &["Latency:", "exceed"], Means::Cluster(RenewalLate)),

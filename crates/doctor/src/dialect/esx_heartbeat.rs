@@ -64,12 +64,13 @@ fn step(text: &str) -> Option<HeartbeatStep> {
         (&["timed out hb"], HeartbeatStep::TimedOut),
         (&["timed out heartbeat"], HeartbeatStep::TimedOut),
         (&["hbx", "taken over"], HeartbeatStep::TakenOver),
-        (&["hbx", "clearing hb"], HeartbeatStep::TakenOver),
         (&["hbx", "hb slot", "changed"], HeartbeatStep::Changed),
         (&["failed to pulse"], HeartbeatStep::TimedOut),
         (&["setting pulse", "failed"], HeartbeatStep::TimedOut),
         (&["hbx", "marking hb"], HeartbeatStep::CleanedUp),
         (&["hbx", "marked hb"], HeartbeatStep::CleanedUp),
+        // Whoever clears a slot cleans up behind its owner; the owner itself is not told by any line of its own.
+        (&["hbx", "clearing hb"], HeartbeatStep::CleanedUp),
         (&["hbx", "cleared pulse"], HeartbeatStep::CleanedUp),
     ];
     STEPS.iter().find(|(words, _)| words.iter().all(|word| holds(text, word))).map(|(_, step)| *step)

@@ -20,6 +20,7 @@ const PHRASES: &[Phrase] = &[
     beside("StorageApdHandler", &["APD timeout"], Means::Device(AllDown)),
     beside("StorageApdHandler", &["APD exit"], Means::Device(Restored)),
     beside("StorageApdHandler", &["APD Timer killed"], Means::Device(Restored)),
+    phrase("problem.bootdevice.apd.", Means::Path(AllDown)),
     phrase("storage.apd.start", Means::Device(AllDown)),
     phrase("storage.apd.timeout", Means::Device(AllDown)),
     phrase("storage.apd.exit", Means::Device(Restored)),

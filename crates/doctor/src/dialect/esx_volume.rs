@@ -29,6 +29,7 @@ const PHRASES: &[Phrase] = &[
     phrase("vmfs.ats.support.lost", Means::Support(NeededByVolume)),
     phrase("ATS-Only volume", Means::Support(NeededByVolume)),
     phrase("ATS-only volume", Means::Support(NeededByVolume)),
+    phrase("ATS-Only VMFS Volume", Means::Support(NeededByVolume)),
     phrase("vmfs.ats.incompatibility", Means::Support(NeededByVolume)),
     beside("VMFS locking mode", &["differ"], Means::Support(MixedModes)),
     beside("locking mode", &["mismatch"], Means::Support(MixedModes)),
@@ -59,6 +60,10 @@ const PHRASES: &[Phrase] = &[
     phrase("WARNING: NFS", Means::Nothing),
     beside("VSCSIFs", &["status Busy"], Means::Nothing),
     phrase("Power-on Reset occurred", Means::Nothing),
+    // Counters, as controllers' tools and smartctl list them.
+    phrase("edium error count", Means::Nothing),
+    phrase("edium Error Count", Means::Nothing),
+    phrase("on-medium error", Means::Nothing),
     phrase("edium error", Means::Medium),
     phrase("MEDIUM ERROR", Means::Medium),
     phrase("Boot Successful", Means::Restart),

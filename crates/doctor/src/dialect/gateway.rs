@@ -35,9 +35,9 @@ const PHRASES: &[Phrase] = &[
     beside("blocked for more than", &["task tcmu"], Means::Target(SlowBackend)),
     beside("blocked for more than", &["task nvmet"], Means::Target(SlowBackend)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
-    phrase("slow ops", Means::Target(SlowBackend)),
+    beside("slow ops", &["osd"], Means::Target(SlowBackend)),
     // Controllers with a cache of their own
-    phrase("ache discarded", Means::Target(CacheLost)),
+    beside("ache discarded", &["ontroller"], Means::Target(CacheLost)),
     phrase("ache data lost", Means::Target(CacheLost)),
     phrase("ache data was lost", Means::Target(CacheLost)),
     // SPDK

@@ -12,6 +12,8 @@ use crate::fact::TaskOutcome::{self, Done, Issued};
 pub const BOOK: PhraseBook = PhraseBook { name: "Linux: paths, aborts, resets", phrases: PHRASES };
 
 const PHRASES: &[Phrase] = &[
+    // Kernels of 2.4, and ESX 3's console above them: `scsi0 (0,0,52) : RESERVATION CONFLICT`.
+    beside("scsi", &[") : RESERVATION CONFLICT"], Means::Reservation),
     phrase("remaining active paths: 0", Means::Path(AllDown)),
     phrase("Fail all paths", Means::Path(AllDown)),
     phrase("mark as failed", Means::Path(Failed)),
@@ -25,6 +27,8 @@ const PHRASES: &[Phrase] = &[
     phrase("checker reports path is down", Means::Path(Failed)),
     phrase("checker reports path is up", Means::Path(Restored)),
     phrase("tur checker", Means::Nothing),
+    beside("login rejected:", &["uthorization"], Means::Path(SessionLost)),
+    beside("login rejected:", &["uthentication"], Means::Path(SessionLost)),
     phrase("detected conn error", Means::Path(SessionLost)),
     phrase("reported iSCSI connection", Means::Path(SessionLost)),
     phrase("is operational after recovery", Means::Path(Restored)),

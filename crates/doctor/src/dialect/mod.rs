@@ -31,6 +31,7 @@ mod versions;
 
 use crate::ledger::Ledger;
 use crate::record::Record;
+use crate::text::has;
 
 /// What a dialect made of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,9 @@ impl Dialects {
     /// Asks the dialects of `mask`; the answer is that of the one that understood most, with its number.
     pub fn read(&mut self, mask: u64, record: &Record<'_>, ledger: &mut Ledger) -> (usize, Reading) {
         let mut best = (0, Reading::Stranger);
+        if is_said_about_logs(record.line) {
+            return best;
+        }
         for (index, dialect) in self.0.iter_mut().enumerate() {
             if mask & (1 << index) == 0 || best.1 != Reading::Stranger && dialect.is_last_resort() {
                 continue;
@@ -152,6 +156,12 @@ impl Dialects {
     pub fn end(&mut self, ledger: &mut Ledger) {
         self.0.iter_mut().for_each(|dialect| dialect.end(ledger));
     }
+}
+
+/// Whether a line is no log's but about logs: a comment, or the message as an article prints it, with places to be filled in.
+fn is_said_about_logs(line: &str) -> bool {
+    const TO_BE_FILLED: [&str; 4] = ["at offset XXX", "<uuid>", "<volume name>", "<volume uuid>"];
+    line.starts_with("# ") || TO_BE_FILLED.iter().any(|place| has(line, place))
 }
 
 impl std::fmt::Debug for Dialects {

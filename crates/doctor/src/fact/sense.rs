@@ -93,6 +93,12 @@ impl Sense {
         matches!(self.key, 3 | 4)
     }
 
+    /// Whether an optical drive cannot read its disc (MMC-6, annex F): codes that no disk has.
+    #[must_use]
+    pub fn is_of_an_optical_drive(self) -> bool {
+        matches!((self.key, self.code, self.qualifier), (3, 0x11, 0x05 | 0x06) | (3, 0x02, 0x00))
+    }
+
     /// The key in words.
     #[must_use]
     pub fn key_name(self) -> &'static str {

@@ -1,7 +1,7 @@
 //! `ats-unsupported`: the device does not execute COMPARE AND WRITE.
 
 use super::case::Case;
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Kind, NvmeStatus, Sense, Support};
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
@@ -16,6 +16,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "The device refused an atomic test and set as a command or a field that it does not know. It compared nothing.";
         let mut lines = refused;
         lines.extend(not_there);
+        if case.has_local_disks_alone() {
+            return Judgement::Met(
+                Proof::new(Confidence::Certain, because, lines).in_words(&words::LOCAL_WITHOUT_ATS),
+            );
+        }
         return Judgement::Met(Proof::new(Confidence::Certain, because, lines).and_collect(NEXT));
     }
     if needed.is_empty() {

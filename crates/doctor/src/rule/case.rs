@@ -17,6 +17,12 @@ const HEARTBEAT_US: i64 = 16_000_000;
 /// So many facts of one kind are compared with so many of another: the first of a storm tell what there is to tell.
 pub const FIRST: usize = 1_000;
 
+/// A lock that was not got is told within this of the answer that said so.
+const RACE_US: i64 = 1_000_000;
+
+/// So many answers are compared with all locks that were told.
+const FEW: usize = 16;
+
 /// What kind of record an ATS was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -97,6 +103,25 @@ impl<'a> Case<'a> {
             ),
             _ => false,
         })
+    }
+
+    /// Whether the incident is a race for a lock and no more: a living owner is named, and no atomic test and set stayed without an
+    /// answer. What else happened at that time is beside the point.
+    #[must_use]
+    pub fn is_a_plain_race(&self) -> bool {
+        let answers = self.false_answers();
+        let raced = || !self.locks(names_an_owner).is_empty() && self.record() == Record::Lock;
+        // The line about the lock may stand in another incident, where none ties its volume to this device.
+        let beside = || {
+            self.scene.facts.iter().any(|fact| {
+                matches!(&fact.kind, Kind::Lock(lock) if names_an_owner(lock))
+                    && answers
+                        .iter()
+                        .take(FEW)
+                        .any(|answer| same_host(answer, fact) && near(answer, fact, RACE_US))
+            })
+        };
+        self.unanswered_ats().is_empty() && (raced() || !answers.is_empty() && beside())
     }
 
     /// What the incident's ATS were about, as far as the lines around them tell: the first split of every diagnosis.
@@ -217,6 +242,11 @@ impl<'a> Case<'a> {
     pub fn text(&self, name: Option<Name>) -> Option<&'a str> {
         name.map(|name| self.scene.names.text(name))
     }
+}
+
+/// Whether a lock is held by somebody who is named and lives.
+fn names_an_owner(lock: &Lock) -> bool {
+    lock.step == LockStep::NotFree && lock.record.is_some_and(|lock| lock.owner.is_some())
 }
 
 /// The command of a fact.

@@ -1,6 +1,7 @@
 //! `device-fault`: a disk fails, most often a local one that nobody else uses.
 
 use super::case::{Case, FIRST, command, total};
+use super::way::adapter;
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Fact, HostStatus, Kind, LockStep, PathEvent, Sense, TaskKind};
 use crate::scene::same_host;
@@ -14,9 +15,14 @@ const FAILURES_MIN: u64 = 2;
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let broken = case.all(|fact| {
         fact.kind == Kind::Medium
-            || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_broken))
+            || command(fact).is_some_and(|command| {
+                command.sense.is_some_and(|sense| sense.is_broken() && !sense.is_of_an_optical_drive())
+            })
     });
-    let local = case.incident.devices.iter().any(|&device| is_local(case.scene.names.text(device)))
+    let local = case.incident.devices.iter().any(|&device| {
+        let name = case.scene.names.text(device);
+        is_local(name) && !is_behind_a_fabric(case, name)
+    })
         || case.incident.devices.is_empty() && !case.all(is_of_a_local_driver).is_empty();
     let one_host = case.incident.hosts.len() <= 1;
     if !broken.is_empty() && broken.iter().all(|fact| fact.text.contains("Bootbank cannot be found")) {
@@ -37,11 +43,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 || command(fact).is_some_and(|command| command.sense.is_some_and(|sense| sense.key == 3))
         });
         let confidence = match (local, medium) {
-            (true, _) => Confidence::Certain,
+            (true, _) if case.has_local_disks_alone() && !has_no_identity(case) => Confidence::Certain,
+            (true, _) => Confidence::Likely,
             (false, true) if total(&broken) >= FAILURES_MIN => Confidence::Likely,
             (false, _) => Confidence::Possible,
         };
-        return Judgement::Met(Proof::new(confidence, because, broken).and_collect(NEXT));
+        let proof = Proof::new(confidence, because, broken).and_collect(NEXT);
+        let of_an_array = !local && !case.incident.devices.is_empty() && medium;
+        return Judgement::Met(if of_an_array { proof.in_words(&words::MEDIUM_OF_AN_ARRAY) } else { proof });
     }
     let failing = case.all(|fact| match &fact.kind {
         Kind::Command(command) => command
@@ -130,6 +139,20 @@ const NEXT: &str = "SMART data of the disk (`esxcli storage core device smart ge
 /// A SATA controller's driver: what it resets is a disk in this host's own case, whatever volume suffers.
 fn is_of_a_local_driver(fact: &Fact) -> bool {
     matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("ahci")
+}
+
+/// Whether a device is named by its path alone, for it tells no identity of its own: an old disk, a card reader, an optical drive.
+fn has_no_identity(case: &Case<'_>) -> bool {
+    case.incident.devices.iter().any(|&device| case.scene.names.text(device).starts_with("mpx."))
+}
+
+/// Whether the adapter in a device's name is one of a fabric or a network, by what its driver says anywhere.
+fn is_behind_a_fabric(case: &Case<'_>, device: &str) -> bool {
+    const DRIVERS: [&str; 7] = ["lpfc", "qlnativefc", "qla2xxx", "fnic", "qedf", "bnx2fc", "iscsi"];
+    let Some(own) = device.strip_prefix("mpx.").and_then(|path| path.split(':').next()) else { return false };
+    case.scene.facts.iter().any(|fact| {
+        adapter(case, fact) == Some(own) && DRIVERS.iter().any(|driver| fact.text.contains(driver))
+    })
 }
 
 /// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.

@@ -1,6 +1,7 @@
 //! `fabric-congestion`: frames wait in the fabric.
 
 use super::case::{Case, total};
+use super::way::is_over_a_network_alone;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{FabricEvent, Kind};
 
@@ -14,7 +15,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Silent;
     }
     let many = total(&notices) >= NOTICES_MIN;
-    let confidence = if many { Confidence::Likely } else { Confidence::Possible };
+    // A network's adapter is on no fabric of Fibre Channel.
+    let confidence = if many && !is_over_a_network_alone(case) { Confidence::Likely } else { Confidence::Possible };
     let because = format!(
         "The fabric itself reported congestion or credit stalls, {} time(s): commands wait on the way, also those of ports that have \
          nothing to do with it.",

@@ -45,7 +45,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         );
     }
     if fenced.is_empty() {
-        return by_its_registration(case);
+        return about_to_be_reset(case).unwrap_or_else(|| by_its_registration(case));
     }
     let late = case.followed_by(&before, &fenced, 2 * JUST_BEFORE_US);
     let targets: BTreeSet<&str> = case
@@ -97,6 +97,20 @@ fn is_done(fact: &Fact) -> bool {
     ["OK", "returned 0", "returned: 0", "succeeded", "was terminated", "was fenced"]
         .iter()
         .any(|word| fact.text.contains(word))
+}
+
+/// The lease is lost, and the watchdog's own test fails since: it counts down, and may still be stopped.
+fn about_to_be_reset<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
+    let lost = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::LeaseLost));
+    let counting = case.all(|fact| fact.text.contains("test failed rem"));
+    if lost.is_empty() || counting.is_empty() {
+        return None;
+    }
+    let because = "The host lost its lease, and the watchdog's test fails since: it resets the host when its time is over, unless whatever holds the \
+                   lease is stopped before.";
+    let lines = lost.into_iter().take(4).chain(counting.into_iter().take(4)).collect();
+    let proof = Proof::new(Confidence::Likely, because, lines).in_words(&words::FENCED_BY_CLUSTER);
+    Some(Judgement::Met(proof.and_collect(NEXT)))
 }
 
 /// Its registration was taken away by another initiator, as fence agents do that work on the disks (fence_scsi, fence_mpath). One that

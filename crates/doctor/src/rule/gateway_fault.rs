@@ -1,6 +1,6 @@
 //! `gateway-fault`: gateways fight over the lock of one image, or one shuts down with commands in flight.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::{Case, JUST_BEFORE_US, total};
 use super::{Confidence, Judgement, Proof};
@@ -24,8 +24,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "The image's exclusive lock changed hands {turns} times, each soon after the last: the gateways take it from one \
              another. The commands of the hosts wait for it in between."
         );
+        // One gateway's own log shows a lock that comes and goes, not who takes it.
+        let gateways: BTreeSet<_> = lock.iter().map(|fact| (fact.host, fact.place.input)).collect();
+        let confidence = if gateways.len() > 1 { Confidence::Certain } else { Confidence::Likely };
         let lines = lock.into_iter().take(6).collect();
-        return Judgement::Met(Proof::new(Confidence::Certain, because, lines).and_collect(
+        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(
             "The hosts' multipath policy for this LUN: active/passive (failover), or round robin over both gateways?",
         ));
     }

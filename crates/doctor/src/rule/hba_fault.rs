@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::case::{Case, command, total};
+use super::way::{adapter, is_of_this_device};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
 
@@ -15,7 +16,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let own = case.all(|fact| fact.kind == Kind::AdapterFault);
     if !own.is_empty() {
         let because = "The driver itself reports that its adapter fails: a hang, a lost mailbox command, exhausted exchanges, or writes held back.";
-        return Judgement::Met(Proof::new(Confidence::Likely, because, own).and_collect(NEXT));
+        let tied = is_of_this_device(case, &own) && !own.iter().all(|fact| is_of_a_raid_controller(fact));
+        let confidence = if tied { Confidence::Likely } else { Confidence::Possible };
+        return Judgement::Met(Proof::new(confidence, because, own).and_collect(NEXT));
     }
     let moved = case.all(|fact| {
         matches!(fact.kind, Kind::Path(event) if event != PathEvent::InDoubt && (event.is_loss() || event.is_of_the_device()))
@@ -57,7 +60,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 const NEXT: &str = "Driver and firmware of the adapter (`esxcli storage core adapter list`, `esxcli software vib list`; Linux: `modinfo`, \
                     /sys/class/fc_host), to compare with the vendor's matrix; and whether other hosts saw anything in that minute.";
 
-/// `vmhba2` of `vmhba2:C0:T0:L6`.
-fn adapter<'a>(case: &Case<'a>, fact: &Fact) -> Option<&'a str> {
-    case.text(fact.path).and_then(|path| path.split(':').next())
+/// A controller of disks in this host's own case: no LUN of a network is behind it.
+fn is_of_a_raid_controller(fact: &Fact) -> bool {
+    fact.text.contains("megaraid")
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use super::case::{Case, command};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Command, DeviceStatus, Kind, LockStep, Opcode, Support};
+use crate::scene::near;
 
+/// A host's way to lock lasts until it is changed, or another release is installed.
+const LASTS_US: i64 = 24 * 3_600_000_000;
 /// KB340212 saw it with more hosts than these.
 const HOSTS_MIN: usize = 9;
 
@@ -45,11 +48,14 @@ fn reserved_against_ats<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let tests = command(own).is_some_and(Command::is_ats);
     let is_other_way =
         |command: &Command| if tests { command.opcode == Some(Opcode::RESERVE) } else { command.is_ats() };
-    // A host's way to lock lasts: the other may have shown its own at any time.
+    // The other may have shown its own at any time of that day.
     let other = case.scene.facts.iter().find(|fact| {
         let same_device = fact.device.is_some() && fact.device == own.device;
         let other_host = fact.host.is_some() && own.host.is_some() && fact.host != own.host;
-        same_device && other_host && command(fact).is_some_and(is_other_way)
+        same_device
+            && other_host
+            && near(fact, own, LASTS_US)
+            && command(fact).is_some_and(is_other_way)
     })?;
     let because = "Of two hosts, one locks this device by atomic test and set and the other by RESERVE, and they meet: a reservation of the one \
                    stands in the way of the other's locks.";

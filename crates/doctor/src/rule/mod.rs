@@ -30,6 +30,8 @@ mod slow_storage;
 mod snapshot_signature;
 mod stale_cache;
 pub mod unsolved;
+pub mod untied;
+mod way;
 mod words;
 
 pub use case::Case;

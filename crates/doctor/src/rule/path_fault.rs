@@ -1,11 +1,12 @@
 //! `path-fault`: a path failed with commands in flight.
 
 use super::case::{self, Case, JUST_BEFORE_US, command, total};
+use super::way::{is_of_a_software_adapter, is_of_this_device};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{
     Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
-use crate::text::{after, decimal, has, holds};
+use crate::text::{has, holds};
 
 /// A reset takes the link down within seconds.
 const RESET_WITHIN_US: i64 = 10_000_000;
@@ -52,7 +53,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if !hit.is_empty() {
         let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
                        wrong. Commands that were on that path have no answer: they may have been executed.";
-        let told = device_gone.is_empty() && !units_changed(case) && is_of_this_device(case, &hit);
+        let told = device_gone.is_empty()
+            && !units_changed(case)
+            && !case.is_a_plain_race()
+            && is_of_this_device(case, &hit);
         let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
         let confidence = if told { Confidence::Likely } else { Confidence::Possible };
         return Judgement::Met(by_its_way(Proof::new(confidence, because, lines), &strong));
@@ -73,6 +77,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 /// The proof with the words and next steps of its transport: a network has no optics of Fibre Channel, and its other end may have hung up.
 fn by_its_way<'a>(proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a> {
     let any = |is: fn(&Fact) -> bool| lost.iter().take(case::FIRST).any(|fact| is(fact));
+    if any(|fact| fact.text.contains("login rejected")) {
+        return proof.in_words(&words::NOT_LET_IN);
+    }
     if any(is_of_a_network) && !any(is_of_fibre_channel) {
         return proof.in_words(&words::NETWORK).and_collect(super::unsolved::NETWORK_NEXT);
     }
@@ -83,10 +90,7 @@ fn by_its_way<'a>(proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a> {
 pub fn is_of_a_network(fact: &Fact) -> bool {
     let of_nvme =
         ["starting error recovery", "failed to connect socket", "keep_alive", "keep-alive", "Keep Alive"];
-    // Adapters that ESXi's software makes for a network have numbers from here on.
-    const FIRST_OF_NETWORKS: u64 = 64;
-    let adapter = after(&fact.text, "vmhba").and_then(decimal);
-    adapter.is_some_and(|adapter| adapter >= FIRST_OF_NETWORKS)
+    is_of_a_software_adapter(&fact.text)
         || holds(&fact.text, "iscsi")
         || holds(&fact.text, "iqn.")
         || fact.text.contains(" connection") && fact.text.contains("conn error")
@@ -97,22 +101,6 @@ fn is_of_fibre_channel(fact: &Fact) -> bool {
     ["lpfc", "qla2xxx", "qlnativefc", "fnic", "rport", "NVME-FC", "RSCN", "PLOGI"]
         .iter()
         .any(|word| fact.text.contains(word))
-}
-
-/// Whether any line ties what was lost to the incident's own device: it names it, or its adapter is one over which the device is reached,
-/// or a command was left without an answer. A link of another adapter is no way to a local disk.
-fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
-    let adapter = |fact: &Fact| case.text(fact.path).map(|path| path.split(':').next().unwrap_or(path));
-    let own: Vec<&Fact> = case.all(|fact| fact.device.is_some() && command(fact).is_some());
-    let ways: Vec<&str> = own.iter().take(case::FIRST).filter_map(|fact| adapter(fact)).collect();
-    let unanswered = case.commands(Command::unanswered);
-    // Lines that name no device contradict nothing.
-    own.is_empty()
-        || !unanswered.is_empty()
-        || hit.iter().take(case::FIRST).any(|fact| {
-            let its = fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)));
-            its || adapter(fact).is_some_and(|adapter| ways.contains(&adapter))
-        })
 }
 
 /// Whether the array said that it presents other units than before: paths come and go with that, and a false answer may be another

@@ -2,7 +2,7 @@
 
 use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof, words};
-use crate::fact::{Command, DeviceStatus, Fact, Kind, PluginStatus};
+use crate::fact::{Command, DeviceStatus, Fact, Kind, Opcode, PluginStatus};
 use crate::text::{after, number};
 
 /// A conflict is said by the device itself (18h, SAM-5 5.3.1); a reservation that was lost, by the plug-in alone, is
@@ -24,6 +24,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let of_guests = case.stakes().is_empty()
         && case.incident.volumes.is_empty()
         && conflicts.iter().chain(&failing).all(|fact| is_of_a_guest(fact));
+    // ESX before VMFS-5, and later without ATS: RESERVE itself is what is refused, or the host names the changes that it tried.
+    let by_locks = failing.iter().any(|fact| is_of_metadata(fact))
+        || !conflicts.is_empty()
+            && conflicts.iter().all(|fact| command(fact).is_some_and(|known| known.opcode == Some(Opcode::RESERVE)));
     let mut lines = conflicts;
     lines.extend(failing);
     if on_linux {
@@ -48,7 +52,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "Who holds it: `esxcli storage core device stats get` and `vmkfstools -L readkeys /vmfs/devices/disks/DEVICE` on ESXi, \
              `sg_persist --in --read-reservation DEVICE` on Linux; and whether that host lives.",
         );
-        return Judgement::Met(proof);
+        return Judgement::Met(if by_locks { proof.in_words(&words::LOCKING_BY_RESERVATION) } else { proof });
     }
     if lost.is_empty() && !by_fence.is_empty() {
         return Judgement::Aside(
@@ -92,6 +96,13 @@ fn is_of_linux(fact: &Fact) -> bool {
             && command.plugin.is_none()
             && (command.opcode.is_none() || command.nvme.is_some())
     }) && (fact.text.contains("reservation conflict") || fact.text.contains("eservation Conflict (sct"))
+}
+
+/// A change of metadata that a host gave up because of reservations.
+fn is_of_metadata(fact: &Fact) -> bool {
+    ["Sync CR at", "too many reservation conflicts", "committing txn", ") : RESERVATION CONFLICT"]
+        .iter()
+        .any(|words| fact.text.contains(words))
 }
 
 fn is_conflict(command: &Command) -> bool {

@@ -2,6 +2,7 @@
 
 use super::case::{Case, FIRST, command, total, was_reset};
 use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, Kind, TaskKind};
 use crate::scene::{before, near, same_host};
 
 /// The storm comes about a second after its trigger; heartbeats wait up to eight.
@@ -17,7 +18,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if victims.is_empty() {
         return Judgement::Silent;
     }
-    let fits = |trigger: &&crate::fact::Fact| {
+    let fits = |trigger: &&Fact| {
         victims.iter().take(FIRST).any(|victim| {
             same_host(trigger, victim) && before(trigger, victim) && near(trigger, victim, STORM_WITHIN_US)
         })
@@ -28,6 +29,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 .to_owned(),
         );
     };
+    let by_a_guest = case.all(|fact| is_a_guests_reset(fact) && !before(fact, trigger));
+    if let Some(victim) = victims.first()
+        && by_a_guest.iter().any(|reset| !before(victim, reset))
+    {
+        return Judgement::Aside(
+            "A guest reset its own disk in between: what ended with H:0x8 after that may be its commands.".to_owned(),
+        );
+    }
     let count = total(&victims);
     if count < VICTIMS_MIN {
         return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
@@ -47,4 +56,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         Proof::new(Confidence::Likely, because, lines)
             .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters."),
     )
+}
+
+/// A guest asked for a reset of its disk, which the host carries out as aborts of that guest's commands.
+fn is_a_guests_reset(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Task { task: TaskKind::VirtualReset, .. }) && fact.text.contains("VSCSI")
 }

@@ -10,6 +10,9 @@ const LATER_US: i64 = 1_000_000;
 /// A stamp counts microseconds of its host: this much cannot be the order of two lines.
 const STAMP_BACK_US: u64 = 60_000_000;
 
+/// From then on the two images may be of two volumes, one made after the other.
+const SOON_US: i64 = 24 * 3_600_000_000;
+
 /// Images of the volumes of one incident that are compared.
 const IMAGES_MAX: usize = 2_000;
 
@@ -27,15 +30,22 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         // The next few images of the record decide; a quadratic search of a storm would not.
         const REACH: usize = 200;
         for later in images.iter().skip(index + 1).take(REACH) {
-            if earlier.host == later.host
+            if is_of_one_log(earlier, later)
                 && earlier.volume == later.volume
                 && before(earlier, later)
+                && !is_read_backwards(earlier, later)
                 && gap_us(earlier, later).is_some_and(|gap| gap >= LATER_US)
                 && went_back(earlier, later)
             {
                 let because = "The same host saw a newer image of this record first and an older one later. What was written in between is \
                                gone from the disk.";
-                let confidence = if lost.is_empty() { Confidence::Likely } else { Confidence::Certain };
+                // Within days a volume may have been made anew, under its old name.
+                let soon = gap_us(earlier, later).is_some_and(|gap| gap <= SOON_US);
+                let confidence = match (soon, lost.is_empty()) {
+                    (false, _) => Confidence::Possible,
+                    (true, true) => Confidence::Likely,
+                    (true, false) => Confidence::Certain,
+                };
                 let lines = [*earlier, *later].into_iter().chain(lost).collect();
                 return Judgement::Met(
                     Proof::new(confidence, because, lines)
@@ -56,6 +66,17 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "The array's log of the power loss or failover, and the state of its cache's battery.",
         ),
     )
+}
+
+/// Whether two lines are of one host; where none is named, those of one log are.
+fn is_of_one_log(earlier: &Fact, later: &Fact) -> bool {
+    earlier.host == later.host && (earlier.host.is_some() || earlier.place.input == later.place.input)
+}
+
+/// Whether the line with the later time stands first in their common log: the clock was set back there, and the order of the lines is the
+/// true one.
+fn is_read_backwards(earlier: &Fact, later: &Fact) -> bool {
+    earlier.place.input == later.place.input && earlier.place.line > later.place.line
 }
 
 fn slot(fact: &Fact) -> Option<&SlotImage> {

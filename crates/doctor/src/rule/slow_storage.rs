@@ -2,7 +2,7 @@
 
 use super::case::{Case, JUST_BEFORE_US, Record, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{ClusterStep, Fact, Kind, LockStep, TargetStep, TaskKind, TaskOutcome};
+use crate::fact::{ClusterStep, Fact, Kind, TargetStep, TaskKind, TaskOutcome};
 
 /// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
 const SLOW_US: u64 = 200_000;
@@ -39,12 +39,6 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             )
         };
         let lines = spikes.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-        // Where a living owner is named and nothing stayed without an answer, the slowness is beside the point.
-        let raced = !case
-            .locks(|lock| {
-                lock.step == LockStep::NotFree && lock.record.is_some_and(|lock| lock.owner.is_some())
-            })
-            .is_empty();
         // A host that does not run for a while measures its own pause.
         let paused = !case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused)).is_empty();
         let because = if paused {
@@ -55,8 +49,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         } else {
             because
         };
-        let plain_race = raced && case.record() == Record::Lock && case.unanswered_ats().is_empty();
-        let confidence = if plain_race || paused { Confidence::Possible } else { Confidence::Likely };
+        let confidence = if case.is_a_plain_race() || paused { Confidence::Possible } else { Confidence::Likely };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     let slow = case.all(

@@ -154,11 +154,13 @@ const fn of_a_false_answer(record: Record) -> &'static str {
             "The device compared, and the block was not equal. The lines around are about a lock record, which every host may write: \
              most often another was first; no line names one that lives."
         }
-        Record::Both | Record::Unknown => {
-            "The device compared, and the block was not equal. Nothing near it says who wrote what stands there."
-        }
+        Record::Both | Record::Unknown => LONE,
     }
 }
+
+/// What is said of a false answer with nothing around it.
+pub const LONE: &str =
+    "The device compared, and the block was not equal. Nothing near it says who wrote what stands there.";
 
 const SHARED_ID: &str = "The device compared, and the block was not equal. Two hosts of these logs wait for heartbeats with one and the same host id, as hosts do that were \
                          installed by copying a boot disk: each may take the other's slot for its own. No line shows which of them wrote.";

@@ -411,3 +411,84 @@ pub static FENCED_BY_ORDER: Words = Words {
         },
     ],
 };
+
+/// Hosts that lock a volume by reservations.
+pub static LOCKING_BY_RESERVATION: Words = Words {
+    title: "Hosts lock this volume by SCSI reservations, and stand in one another's way",
+    layer: Layer::FileSystem,
+    what: "Without the atomic test and set, VMFS locks the whole LUN by a SCSI reservation for each change of its metadata, and everybody else is refused for that \
+           moment. Refused commands are sent again. With many hosts, or many changes at once (snapshots, power-ons, thin growth, backups), the tries run out.",
+    consequence: "What was tried fails or takes long: a power-on, a snapshot, a growing file. Nothing is damaged.",
+    remedy: &[
+        Remedy {
+            text: "Do less at once: stagger backups, snapshots and power-ons on that volume; fewer hosts and virtual machines for each LUN.",
+            risk: Risk::Changes,
+            source: Source::Article("VMware KB 328557"),
+        },
+        Remedy {
+            text: "Where the array knows the atomic test and set, use it: it locks single blocks (`esxcli storage core device vaai status get`).",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Only where the conflicts last although all hosts are quiet, a reservation was left behind: find its owner (the array shows it), and let it or the \
+                   array's support release it.",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// A local disk that does not know the atomic test and set.
+pub static LOCAL_WITHOUT_ATS: Words = Words {
+    title: "A local disk does not know the atomic test and set, as local disks do not",
+    layer: Layer::Medium,
+    what: "SATA, USB and most SAS disks do not execute COMPARE AND WRITE. The host asks once, is refused, and locks in another way; nobody else uses the disk.",
+    consequence: "None.",
+    remedy: &[Remedy {
+        text: "Nothing is to be done for this. If something else is wrong, look for another line.",
+        risk: Risk::Looks,
+        source: Source::CommonPractice,
+    }],
+};
+
+/// A disk behind an array's LUN.
+pub static MEDIUM_OF_AN_ARRAY: Words = Words {
+    title: "The device reports a medium that cannot be read, behind a LUN",
+    layer: Layer::Array,
+    what: "The device answered MEDIUM ERROR: blocks of it cannot be read. Behind a LUN of an array that means a disk, or a stripe that could not be rebuilt; hosts that \
+           share the LUN get the same answer for the same blocks.",
+    consequence: "What lay on those blocks is lost unless the array can rebuild it. Records of the file system among them fail for every host.",
+    remedy: &[
+        Remedy {
+            text: "Read the array's event log: failed or failing disks, rebuilds, scrubs that found errors. Replace what it names.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Copy off what can still be read, and restore the rest.",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// A login that a target refuses.
+pub static NOT_LET_IN: Words = Words {
+    title: "The target refuses the host's login",
+    layer: Layer::HostQueue,
+    what: "The target answered the login and refused it: by its words, the initiator is not allowed in. The network works, for the answer came over it.",
+    consequence: "No disk of that target is there for this host, over that portal.",
+    remedy: &[
+        Remedy {
+            text: "Compare the initiator's name and the CHAP name and secret on both sides, and the target's list of initiators (its ACL).",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "After a change: log out and in again (`iscsiadm -m node -T IQN --logout`, `--login`).",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+    ],
+};

@@ -1,0 +1,94 @@
+//! Proofs that hang on a volume lying on a device, where no line says that it does.
+//!
+//! A heartbeat names its volume, a failed command its device. Near each other in time they are two of many: a host has dozens of
+//! both. What is proved by both together is no more than possible until a line ties them.
+
+use super::case::{Case, FIRST, command};
+use super::{Confidence, Proof};
+use crate::fact::{Fact, Kind};
+use crate::incident::Incident;
+use crate::names::Name;
+
+/// The proof, no surer than its ties allow.
+#[must_use]
+pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
+    if proof.confidence == Confidence::Possible {
+        return proof;
+    }
+    let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
+    let because = format!(
+        "{} This holds if volume {} lies on {}, which no line says.",
+        proof.because,
+        case.scene.names.text(volume),
+        case.scene.names.text(device)
+    );
+    let collect = "Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.";
+    Proof { confidence: Confidence::Possible, because, ..proof }.and_collect(collect)
+}
+
+/// A volume and a device of a proof whose lines name one each, and that no line of all that was read names together.
+fn untied(case: &Case<'_>, lines: &[&Fact]) -> Option<(Name, Name)> {
+    let lines = || lines.iter().take(FIRST);
+    let volumes: Vec<Name> =
+        lines().filter(|fact| fact.device.is_none()).filter_map(|fact| fact.volume).collect();
+    let devices: Vec<Name> =
+        lines().filter(|fact| fact.volume.is_none()).filter_map(|fact| fact.device).collect();
+    let (volume, device) = (*volumes.first()?, *devices.first()?);
+    let tied = |fact: &Fact| {
+        fact.volume.is_some_and(|volume| volumes.contains(&volume))
+            && fact.device.is_some_and(|device| devices.contains(&device))
+    };
+    (!case.scene.facts.iter().any(tied)).then_some((volume, device))
+}
+
+/// What a host says of its own parts, of its own space and of services that run on it, without a device, is no proof about a device
+/// that the same host reaches from afar.
+fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
+    let is_nameless = |fact: &&&Fact| {
+        fact.device.is_none()
+            && fact.volume.is_none()
+            && matches!(fact.kind, Kind::Target(_) | Kind::Space(_) | Kind::Gateway(_) | Kind::Medium)
+    };
+    let commands = || case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
+    let stranger = proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| {
+        let here = |other: &&Fact| fact.host.is_some() && other.host == fact.host;
+        commands().any(|other| here(&other))
+    });
+    if stranger.is_none() {
+        return proof;
+    }
+    let because = format!(
+        "{} But that line is of the very host that reaches the device from afar, and does not name it: it may be about something else.",
+        proof.because
+    );
+    Proof { confidence: Confidence::Possible, because, ..proof }
+}
+
+/// The two halves of an incident whose volumes and devices were put together only because nothing else was near, where the proof needs
+/// but one of them: the volume's trouble is a question of its own then. What names neither belongs to both.
+#[must_use]
+pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]> {
+    let incident = case.incident;
+    let (devices, volumes) = (&incident.devices, &incident.volumes);
+    let has = |names: &[Name], name: Option<Name>| name.is_some_and(|name| names.contains(&name));
+    let tied = |fact: &Fact| has(devices, fact.device) && has(volumes, fact.volume);
+    if devices.is_empty() || volumes.is_empty() || case.scene.facts.iter().any(tied) {
+        return None;
+    }
+    let by_device = lines.iter().any(|fact| fact.device.is_some());
+    let by_volume = lines.iter().any(|fact| fact.volume.is_some());
+    if by_device == by_volume {
+        return None;
+    }
+    let half = |chosen: &dyn Fn(&Fact) -> bool| Incident {
+        facts: incident.facts.iter().copied().filter(|fact| chosen(fact)).collect(),
+        hosts: incident.hosts.clone(),
+        ..Incident::default()
+    };
+    let of_devices = half(&|fact| fact.volume.is_none());
+    let of_volumes = half(&|fact| fact.device.is_none());
+    Some([
+        Incident { devices: devices.clone(), ..of_devices },
+        Incident { volumes: volumes.clone(), ..of_volumes },
+    ])
+}
