@@ -85,7 +85,8 @@ pub fn grow<'a>(facts: &'a [Fact], names: &Names) -> (Vec<Incident<'a>>, Vec<&'a
 /// Names of Linux's disks, of disks without an identity, and of the volume that ESXi's setup makes on each host's own disk.
 fn is_of_each_host(name: &str) -> bool {
     let numbered = |rest: &str| rest.starts_with(|letter: char| letter.is_ascii_digit());
-    let lettered = |rest: &str| rest.len() <= 4 && rest.starts_with(|letter: char| letter.is_ascii_lowercase());
+    let lettered =
+        |rest: &str| rest.len() <= 4 && rest.starts_with(|letter: char| letter.is_ascii_lowercase());
     name.starts_with("mpx.")
         || name == "datastore1"
         || name.starts_with("datastore1 (")
@@ -120,7 +121,8 @@ impl<'a> Clusters<'a> {
     fn may_be_of(&self, index: usize, fact: &Fact) -> bool {
         let Some(cluster) = self.grown.get(index) else { return false };
         let fits = |known: &HashMap<Name, BTreeSet<Name>>, of: Name, names: &[Name]| {
-            names.is_empty() || known.get(&of).is_none_or(|known| names.iter().any(|name| known.contains(name)))
+            names.is_empty()
+                || known.get(&of).is_none_or(|known| names.iter().any(|name| known.contains(name)))
         };
         let own = fact.device.is_none_or(|device| fits(&self.carries, device, &cluster.volumes))
             && fact.volume.is_none_or(|volume| fits(&self.lies_on, volume, &cluster.devices));

@@ -22,6 +22,8 @@ const PHRASES: &[Phrase] = &[
     phrase("delta_renew long write", Means::Cluster(RenewalLate)),
     phrase("delta_renew timeout", Means::Cluster(RenewalLate)),
     phrase("renewed lv", Means::Cluster(Healthy)),
+    beside(" renewed ", &["delta_length"], Means::Cluster(Healthy)),
+    beside("wdmd", &["/dev/watchdog", "reopen"], Means::Cluster(Healthy)),
     beside("check_our_lease", &["warning"], Means::Cluster(RenewalLate)),
     beside("check_our_lease", &["failed"], Means::Cluster(LeaseLost)),
     phrase("all pids clear", Means::Cluster(LeaseLost)),

@@ -34,7 +34,9 @@ impl Dialect for EsxLock {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
-        let of_a_block = holds(body, "test and set") || has(body, "disk block") || body.trim_start().starts_with("returned");
+        let of_a_block = holds(body, "test and set")
+            || has(body, "disk block")
+            || body.trim_start().starts_with("returned");
         if body.contains(FALSE_FOR_EQUALITY) && of_a_block || has(body, "ATS_MISCOMPARE") {
             let about = subject::find(body);
             let command = Command {

@@ -22,8 +22,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let local = case.incident.devices.iter().any(|&device| {
         let name = case.scene.names.text(device);
         is_local(name) && !is_behind_a_fabric(case, name)
-    })
-        || case.incident.devices.is_empty() && !case.all(is_of_a_local_driver).is_empty();
+    }) || case.incident.devices.is_empty() && !case.all(is_of_a_local_driver).is_empty();
     let one_host = case.incident.hosts.len() <= 1;
     if !broken.is_empty() && broken.iter().all(|fact| fact.text.contains("Bootbank cannot be found")) {
         let because = "The host does not find the medium any more that it started from. Whether that is worn out, was pulled or only lost its connection, no line here tells.";

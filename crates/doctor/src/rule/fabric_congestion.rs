@@ -16,7 +16,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
     let many = total(&notices) >= NOTICES_MIN;
     // A network's adapter is on no fabric of Fibre Channel.
-    let confidence = if many && !is_over_a_network_alone(case) { Confidence::Likely } else { Confidence::Possible };
+    let confidence =
+        if many && !is_over_a_network_alone(case) { Confidence::Likely } else { Confidence::Possible };
     let because = format!(
         "The fabric itself reported congestion or credit stalls, {} time(s): commands wait on the way, also those of ports that have \
          nothing to do with it.",

@@ -99,16 +99,28 @@ fn is_done(fact: &Fact) -> bool {
         .any(|word| fact.text.contains(word))
 }
 
-/// The lease is lost, and the watchdog's own test fails since: it counts down, and may still be stopped.
+/// The watchdog's own test fails: it counts down, and whoever renews the lease in time stops it. Where a later line says so, nothing happened.
 fn about_to_be_reset<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
-    let lost = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::LeaseLost));
     let counting = case.all(|fact| fact.text.contains("test failed rem"));
-    if lost.is_empty() || counting.is_empty() {
+    let last = counting.last()?;
+    let saved = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Healthy));
+    if saved.iter().take(FIRST).any(|fact| same_host(fact, last) && before(last, fact)) {
         return None;
     }
-    let because = "The host lost its lease, and the watchdog's test fails since: it resets the host when its time is over, unless whatever holds the \
-                   lease is stopped before.";
-    let lines = lost.into_iter().take(4).chain(counting.into_iter().take(4)).collect();
+    let because = "The watchdog's own test fails, for a lease was not renewed in time, and no later line says that it was: it resets the host when its \
+                   time is over.";
+    let late = case.all(|fact| {
+        matches!(
+            fact.kind,
+            Kind::Cluster(
+                ClusterStep::RenewalLate
+                    | ClusterStep::RenewalFailed
+                    | ClusterStep::LeaseLost
+                    | ClusterStep::MemberLost
+            )
+        ) && !fact.text.contains("test failed rem")
+    });
+    let lines = late.into_iter().take(4).chain(counting.into_iter().take(4)).collect();
     let proof = Proof::new(Confidence::Likely, because, lines).in_words(&words::FENCED_BY_CLUSTER);
     Some(Judgement::Met(proof.and_collect(NEXT)))
 }

@@ -52,10 +52,7 @@ fn reserved_against_ats<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let other = case.scene.facts.iter().find(|fact| {
         let same_device = fact.device.is_some() && fact.device == own.device;
         let other_host = fact.host.is_some() && own.host.is_some() && fact.host != own.host;
-        same_device
-            && other_host
-            && near(fact, own, LASTS_US)
-            && command(fact).is_some_and(is_other_way)
+        same_device && other_host && near(fact, own, LASTS_US) && command(fact).is_some_and(is_other_way)
     })?;
     let because = "Of two hosts, one locks this device by atomic test and set and the other by RESERVE, and they meet: a reservation of the one \
                    stands in the way of the other's locks.";

@@ -27,7 +27,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     // ESX before VMFS-5, and later without ATS: RESERVE itself is what is refused, or the host names the changes that it tried.
     let by_locks = failing.iter().any(|fact| is_of_metadata(fact))
         || !conflicts.is_empty()
-            && conflicts.iter().all(|fact| command(fact).is_some_and(|known| known.opcode == Some(Opcode::RESERVE)));
+            && conflicts
+                .iter()
+                .all(|fact| command(fact).is_some_and(|known| known.opcode == Some(Opcode::RESERVE)));
     let mut lines = conflicts;
     lines.extend(failing);
     if on_linux {

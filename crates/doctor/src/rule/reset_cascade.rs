@@ -34,7 +34,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         && by_a_guest.iter().any(|reset| !before(victim, reset))
     {
         return Judgement::Aside(
-            "A guest reset its own disk in between: what ended with H:0x8 after that may be its commands.".to_owned(),
+            "A guest reset its own disk in between: what ended with H:0x8 after that may be its commands."
+                .to_owned(),
         );
     }
     let count = total(&victims);

@@ -49,7 +49,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         } else {
             because
         };
-        let confidence = if case.is_a_plain_race() || paused { Confidence::Possible } else { Confidence::Likely };
+        let confidence =
+            if case.is_a_plain_race() || paused { Confidence::Possible } else { Confidence::Likely };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     let slow = case.all(

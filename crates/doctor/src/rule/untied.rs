@@ -49,7 +49,8 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
             && fact.volume.is_none()
             && matches!(fact.kind, Kind::Target(_) | Kind::Space(_) | Kind::Gateway(_) | Kind::Medium)
     };
-    let commands = || case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
+    let commands =
+        || case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
     let stranger = proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| {
         let here = |other: &&Fact| fact.host.is_some() && other.host == fact.host;
         commands().any(|other| here(&other))

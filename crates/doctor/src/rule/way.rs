@@ -42,8 +42,9 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
 
 /// Whether every command of the incident whose way is known went over a network's adapter: no fabric of Fibre Channel lies on that way.
 pub fn is_over_a_network_alone(case: &Case<'_>) -> bool {
-    let ways: Vec<&Fact> =
-        case.all(|fact| command(fact).is_some() && adapter(case, fact).is_some_and(|way| way.starts_with("vmhba")));
+    let ways: Vec<&Fact> = case.all(|fact| {
+        command(fact).is_some() && adapter(case, fact).is_some_and(|way| way.starts_with("vmhba"))
+    });
     let text = |fact: &Fact| case.text(fact.path).is_some_and(is_of_a_software_adapter);
     !ways.is_empty() && ways.iter().take(FIRST).all(|fact| text(fact))
 }

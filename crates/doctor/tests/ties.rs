@@ -1,0 +1,229 @@
+//! What no line ties together is not told as one: devices and volumes, adapters and the commands of others, hosts and their own names for
+//! disks, the order of lines and their clocks.
+
+use oarlock_doctor::{Doctor, Finding, Report};
+
+fn judge(logs: &[(&str, &str)]) -> Report {
+    let mut doctor = Doctor::new();
+    for (name, log) in logs {
+        doctor.read(name, &mut log.as_bytes(), &mut |_| {});
+    }
+    doctor.judge()
+}
+
+fn read(log: &str) -> Report {
+    judge(&[("log", log)])
+}
+
+/// The causes with their confidence.
+fn said(report: &Report) -> Vec<(&str, &str)> {
+    report.incidents.iter().map(|finding| (finding.cause.as_str(), finding.confidence.as_str())).collect()
+}
+
+fn of<'a>(report: &'a Report, cause: &str) -> Option<&'a Finding> {
+    report.incidents.iter().find(|finding| finding.cause == cause)
+}
+
+/// A heartbeat that was given up on the volume `silver`, so many seconds after the hour.
+fn beat(second: u32) -> String {
+    format!(
+        "2026-08-09T10:00:{second:02}.000Z cpu7:2097900)HBX: 2832: Waiting for timed out [HB state abcdef02 offset 3477504 gen 71 stampUS 61298743290 uuid \
+         60bb0002-cc000003-2222-0050560d0e0f jrnl <FB 12> drv 24.82 lockImpl 4] on vol 'silver'\n"
+    )
+}
+
+/// A command that failed.
+fn failed(second: u32, opcode: &str, device: &str, path: &str, end: &str) -> String {
+    format!(
+        "2026-08-09T10:00:{second:02}.000Z cpu7:2097900)NMP: nmp_ThrottleLogForDevice:3872: Cmd {opcode} (0x45b90, 2097300) to dev \"{device}\" on path \
+         \"{path}\" Failed: {end} Act:NONE\n"
+    )
+}
+
+const FULL: &str = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x7 0x27 0x7.";
+const FALSE: &str = "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
+const LATE: &str = "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const LINK: &str =
+    "2026-08-09T10:00:01.000Z cpu1:2097500)lpfc: vmhba3 1305 Link Down Event x9 received Data: x9 x20 x110\n";
+const HELD: &str = "DLX: 3901: vol 'silver': [Req mode: 1] Not free; Lock [type 10c00002 offset 43714816 v 18, hb offset 3903488 gen 53, mode 1, owner \
+                    60bb0009-cc000003-2222-0050560d0e99 mtime 255486 nHld 0 nOvf 0]\n";
+
+#[test]
+fn a_full_array_is_not_told_of_a_volume_that_only_stood_near() {
+    let log = failed(0, "0x2a", "naa.60aa01", "vmhba3:C0:T0:L1", FULL) + &beat(15);
+    let report = read(&log);
+    let full = of(&report, "array-full").unwrap();
+    assert_eq!((full.device.as_deref(), full.volume.as_deref()), (Some("naa.60aa01"), None));
+    let beat = of(&report, "cannot-tell").unwrap();
+    assert_eq!((beat.device.as_deref(), beat.volume.as_deref()), (None, Some("silver")));
+}
+
+#[test]
+fn a_line_that_ties_the_volume_makes_it_one_case() {
+    let tie = "2026-08-09T09:00:00.000Z: [scsiCorrelator] 1us: [esx.problem.storage.redundancy.degraded] Path redundancy to storage device naa.60aa01 \
+               degraded. Path vmhba3:C0:T0:L1 is down. Affected datastores: \"silver\".\n";
+    let log = tie.to_owned() + &failed(0, "0x2a", "naa.60aa01", "vmhba3:C0:T0:L1", FULL) + &beat(15);
+    let report = read(&log);
+    assert_eq!(of(&report, "array-full").unwrap().volume.as_deref(), Some("silver"));
+    let other = log.replacen("\"silver\"", "\"gold\"", 1);
+    let report = read(&other);
+    assert_eq!(
+        of(&report, "array-full").unwrap().volume,
+        None,
+        "its device carries another: {:?}",
+        said(&report)
+    );
+}
+
+#[test]
+fn slowness_of_a_device_beside_an_untied_heartbeat_is_no_more_than_possible() {
+    let slow = "2026-08-09T10:00:00.000Z cpu3:2097201)WARNING: ScsiDeviceIO: 1780: Device naa.60aa01 performance has deteriorated. I/O latency increased \
+                from average value of 700 microseconds to 910000 microseconds.\n";
+    let report = read(&(slow.to_owned() + &beat(9)));
+    let sure =
+        report.incidents.iter().find(|finding| finding.confidence != "possible" && finding.volume.is_some());
+    assert!(sure.is_none(), "{sure:?}");
+    assert!(report.incidents[0].because.contains("which no line says"), "{}", report.incidents[0].because);
+}
+
+#[test]
+fn a_link_of_another_adapter_is_no_proof_about_a_command_whose_way_is_told() {
+    let command = failed(30, "0x89", "naa.60aa01", "vmhba65:C0:T2:L1", LATE);
+    let report = read(&(LINK.to_owned() + &command));
+    assert!(!said(&report).contains(&("path-fault", "likely")), "{:?}", said(&report));
+    let own = read(&(LINK.to_owned() + &command.replace("vmhba65", "vmhba3")));
+    assert!(said(&own).contains(&("path-fault", "likely")), "{:?}", said(&own));
+}
+
+#[test]
+fn a_race_for_a_lock_is_told_as_one_although_a_link_had_flapped_before() {
+    let log = LINK.to_owned()
+        + &failed(
+            2,
+            "0x2a",
+            "naa.60aa01",
+            "vmhba3:C0:T0:L1",
+            "H:0x1 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.",
+        )
+        + &format!("2026-08-09T10:00:41.000Z cpu3:2097201){HELD}")
+        + &failed(41, "0x89", "naa.60aa01", "vmhba4:C0:T0:L1", FALSE);
+    let report = read(&log);
+    assert!(said(&report).iter().any(|(cause, _)| *cause == "contention"), "{:?}", said(&report));
+    assert!(!said(&report).contains(&("path-fault", "likely")), "{:?}", said(&report));
+}
+
+#[test]
+fn a_guests_own_reset_is_no_storm_of_the_host() {
+    let lost = "H:0x8 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+    let log = failed(0, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE)
+        + "2026-08-09T10:00:09.000Z cpu19:2097635)VSCSI: 2624: handle 8214(vscsi0:1):Reset request on FSS handle 77 (9 outstanding commands) from (vmm0:m1)\n"
+        + &failed(10, "0x2a", "naa.60aa01", "vmhba3:C0:T0:L1", lost)
+        + &failed(11, "0x28", "naa.60aa01", "vmhba3:C0:T0:L1", lost);
+    assert_eq!(of(&read(&log), "reset-cascade").map(|finding| &finding.confidence), None);
+    let hosts: String =
+        log.lines().filter(|line| !line.contains("VSCSI")).map(|line| format!("{line}\n")).collect();
+    assert!(of(&read(&hosts), "reset-cascade").is_some(), "without the guest's line it is the host's");
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_no_rollback_and_a_volume_made_anew_is_none_surely() {
+    let older = HELD.replace(" v 18,", " v 17,");
+    let set_back =
+        format!("2026-08-09T11:00:00.000Z cpu3:2097201){older}2026-08-09T10:05:00.000Z cpu3:2097201){HELD}");
+    assert!(of(&read(&set_back), "rollback").is_none(), "the order of the lines is the true one");
+    let went_back =
+        format!("2026-08-09T10:05:00.000Z cpu3:2097201){HELD}2026-08-09T11:00:00.000Z cpu3:2097201){older}");
+    assert_eq!(of(&read(&went_back), "rollback").unwrap().confidence, "likely");
+    let anew = went_back.replace("2026-08-09T11", "2026-09-20T11");
+    let surely = of(&read(&anew), "rollback").is_some_and(|finding| finding.confidence != "possible");
+    assert!(!surely, "a month later it may be another volume of that name");
+}
+
+#[test]
+fn what_each_host_calls_its_own_is_not_what_another_calls_so() {
+    let line = |host: &str, what: &str| {
+        format!(
+            "2026-08-09T10:00:00+00:00 {host} kernel: sd 2:0:0:1: [sdb] tag#7 FAILED Result: hostbyte={what} driverbyte=DRIVER_OK cmd_age=31s\n\
+             2026-08-09T10:00:00+00:00 {host} kernel: sd 2:0:0:1: [sdb] tag#7 CDB: Compare and write, Unknown(16) 89 00 00 00 00 00 00 00 1a 00 00 00 00 01 00 00\n"
+        )
+    };
+    let (one, other) = (line("tern", "DID_TIME_OUT"), line("ruff", "DID_TIME_OUT"));
+    let report = judge(&[("tern/messages", &one), ("ruff/messages", &other)]);
+    assert!(report.incidents.iter().all(|finding| finding.hosts.len() <= 1), "{:#?}", report.incidents);
+}
+
+#[test]
+fn lines_of_healthy_starts_rescans_and_tools_are_no_incident() {
+    let filler: String = (0..80)
+        .map(|n| {
+            format!("2026-08-09T09:{:02}:00.000Z cpu3:20970)NetPort: 1580: disabled port 0x3{n:07}\n", n % 60)
+        })
+        .collect();
+    let rescan: String = ["0x6 0x3f 0xe", "0x6 0x2a 0x6", "0x6 0x29 0x2"]
+        .iter()
+        .map(|sense| {
+            failed(
+                1,
+                "0x89",
+                "naa.60aa01",
+                "vmhba3:C0:T0:L1",
+                &format!("H:0x0 D:0x2 P:0x0 Valid sense data: {sense}."),
+            )
+        })
+        .collect();
+    let smart = failed(
+        2,
+        "0x85",
+        "naa.60aa02",
+        "vmhba0:C0:T0:L0",
+        "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.",
+    ) + "2026-08-09T10:30:00.000Z cpu3:20970)NMP: nmp_ThrottleLogForDevice:3815: last error status from device naa.60aa02 repeated 80 times\n";
+    let start = "Aug  9 10:00:00 n4 kernel: qla2xxx 0000:06:00.0: Allocated (1206 KB) for firmware dump...\n\
+                 Aug  9 10:00:01 n4 kernel: lpfc 0000:81:00.0: 0:2574 IO channels: 16, Mailbox command timeout 30s\n\
+                 Aug  9 10:00:02 n4 kernel: mpt3sas_cm0: fault_state polling started, interval 1000 ms\n";
+    let tools = "Aug  9 10:00:00 n4 storcli: PD 252:7 Medium error count = 0  Other Error Count = 0\nNon-medium error count:       12\n";
+    for (name, lines) in
+        [("a rescan", rescan), ("SMART", smart), ("a start", start.to_owned()), ("tools", tools.to_owned())]
+    {
+        let report = read(&(filler.clone() + &lines));
+        assert!(report.incidents.is_empty(), "{name}: {:?}", said(&report));
+    }
+}
+
+#[test]
+fn lone_false_answers_of_a_busy_cluster_are_one_question() {
+    let filler: String = (0..80)
+        .map(|n| {
+            format!("2026-08-09T09:{:02}:00.000Z cpu3:20970)NetPort: 1580: disabled port 0x3{n:07}\n", n % 60)
+        })
+        .collect();
+    let lone: String = (0..9)
+        .map(|n| {
+            failed(0, "0x89", &format!("naa.60aa{n:02}"), "vmhba3:C0:T0:L1", FALSE)
+                .replace("T10:00", &format!("T1{n}:10"))
+        })
+        .collect();
+    let report = read(&(filler + &lone));
+    assert_eq!(said(&report), [("cannot-tell", "possible")]);
+    assert_eq!((report.incidents[0].devices.len(), report.incidents[0].events), (9, 9));
+}
+
+#[test]
+fn whoever_cleans_up_behind_a_dead_host_is_not_the_dead_one() {
+    let marks = "2026-08-09T10:00:00.000Z cpu9:2099300)HBX: 6410: 'silver': HB at offset 3801088 - Marking HB:\n\
+                 2026-08-09T10:00:01.000Z cpu9:2099300)HBX: 6420: 'silver': HB at offset 3801088 - Clearing HB:\n";
+    assert!(of(&read(marks), "fenced").is_none());
+}
+
+#[test]
+fn a_watchdog_that_counted_down_and_was_stopped_fenced_nobody() {
+    let counting = "Aug  9 10:00:00 n1 sanlock[600]: 2026-08-09 10:00:00 1000 [600]: s1 delta_renew long write time 31 sec\n\
+                    Aug  9 10:00:10 n1 wdmd[500]: test failed rem 21 now 1010 ping 1000 close 0 renewal 930 expire 1010 client 600 sanlock_s1:1\n";
+    let stopped = "Aug  9 10:00:21 n1 wdmd[500]: /dev/watchdog0 reopen\n";
+    assert_eq!(
+        of(&read(counting), "fenced").unwrap().confidence,
+        "likely",
+        "nothing says that it was stopped"
+    );
+    assert!(of(&read(&(counting.to_owned() + stopped)), "fenced").is_none());
+}
