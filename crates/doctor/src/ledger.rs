@@ -11,6 +11,7 @@ use crate::copies::Copies;
 use crate::digest::{Digest, Seeded};
 use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
+use crate::hosts::Hosts;
 use crate::names::{Name, Names};
 use crate::passed::{Passed, PassedOver};
 use crate::record::Record;
@@ -96,6 +97,7 @@ pub struct Ledger {
     pub offsets: BTreeMap<Name, i64>,
     /// The names that a LUN has.
     pub(crate) ties: Ties,
+    hosts: Hosts,
     facts: Vec<Fact>,
     recent: HashMap<u64, usize, Seeded>,
     merge_us: Option<i64>,
@@ -114,11 +116,15 @@ pub struct Ledger {
 impl Ledger {
     /// Begins an input; the facts that follow are its.
     pub fn begin(&mut self, name: &str, host: Option<&str>) -> InputId {
-        let host = host.map(|host| self.names.name(host));
+        let host = host.map(|host| self.host(host));
         let id = InputId(u32::try_from(self.inputs.len()).unwrap_or(u32::MAX));
         self.inputs.push(Input { name: name.to_owned(), host });
         self.last_when = None;
         id
+    }
+
+    fn host(&mut self, text: &str) -> Name {
+        self.hosts.host(&mut self.names, text)
     }
 
     /// Notes something that could not be read: what else there is, is read nevertheless.
@@ -158,7 +164,7 @@ impl Ledger {
         let inherited = if record.prefix.begins { None } else { self.last_when };
         let when = record.prefix.when.or(inherited);
         self.last_when = record.prefix.when.or(self.last_when);
-        let written = draft.host.or(record.prefix.host).map(|host| self.names.name(host));
+        let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
         let fact = Fact {
             place,
@@ -182,7 +188,7 @@ impl Ledger {
     /// Notes that a record ties two names of one LUN on its host.
     pub fn tie(&mut self, record: &Record<'_>, one: (Rank, &str), other: (Rank, &str)) {
         let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
-        let host = record.prefix.host.map(|host| self.names.name(host)).or(known);
+        let host = record.prefix.host.map(|host| self.host(host)).or(known);
         let [one, other] = [one, other].map(|(rank, name)| (rank, self.names.name(name)));
         self.ties.tie(host, one, other);
     }
@@ -195,6 +201,11 @@ impl Ledger {
     /// Notes a line that was not understood.
     pub fn stranger(&mut self, place: Place, line: &str) {
         self.strange += 1;
+        self.show(place, line);
+    }
+
+    /// Keeps a line that was not understood, to be shown where that is asked for.
+    pub fn show(&mut self, place: Place, line: &str) {
         if self.strangers.len() < STRANGERS_MAX {
             self.strangers.push(StrangerLine { place, text: cut(line.trim(), QUOTE_BYTES_MAX).into() });
         }

@@ -22,6 +22,7 @@ mod explain;
 mod fact;
 mod finding;
 mod gravity;
+mod hosts;
 mod image_line;
 mod incident;
 mod ledger;

@@ -227,3 +227,49 @@ fn a_watchdog_that_counted_down_and_was_stopped_fenced_nobody() {
     );
     assert!(of(&read(&(counting.to_owned() + stopped)), "fenced").is_none());
 }
+
+#[test]
+fn a_host_under_its_short_and_its_full_name_is_one() {
+    let late = failed(0, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", LATE);
+    let answered = failed(9, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE);
+    let of = |host: &str, line: &str| line.replacen("Z ", &format!("Z {host} vmkernel: "), 1);
+    let one = judge(&[("a", &of("esx4", &late)), ("b", &of("ESX4.corp.example", &answered))]);
+    assert_eq!(said(&one), [("delayed-own-write", "likely")]);
+    let two = judge(&[("a", &of("esx4.lab.example", &late)), ("b", &of("esx4.corp.example", &answered))]);
+    assert_ne!(said(&two), [("delayed-own-write", "likely")], "two domains, two hosts");
+}
+
+#[test]
+fn where_no_line_is_known_nothing_is_called_healthy() {
+    let report = read("one line\nand another\n");
+    assert_eq!((report.understood, report.lines), (0, 2));
+    let page = oarlock_doctor::report::terminal::Page { width: 80, colours: false }.report(&report);
+    assert!(page.contains("None of these lines"), "{page}");
+    let mut doctor = Doctor::new().showing_strangers(true);
+    doctor.read("log", &mut &b"one line\nand another\n"[..], &mut |_| {});
+    assert_eq!(doctor.judge().strangers.len(), 2, "all of a few lines are shown");
+}
+
+#[test]
+fn targets_and_drivers_of_other_makes_tell_a_false_and_an_unknown_test_and_set() {
+    let spdk = "nvme_qpair.c: 474:spdk_nvme_print_completion: *NOTICE*: COMPARE FAILURE (02/85) qid:1 cid:120 cdw0:0 sqhd:0027 p:0 m:0 dnr:0\n";
+    let freebsd =
+        "(da7:iscsi3:0:0:1): SCSI sense: MISCOMPARE asc:1d,0 (Miscompare during verify operation)\n";
+    for line in [spdk, freebsd] {
+        assert_eq!(said(&read(line)), [("cannot-tell", "possible")], "{line}");
+    }
+    let lio = "Aug  9 10:00:00 n1 kernel: TARGET_CORE[iSCSI]: Unsupported SCSI Opcode 0x89, sending CHECK_CONDITION.\n";
+    assert_eq!(said(&read(lio)), [("ats-unsupported", "certain")]);
+}
+
+#[test]
+fn oarlocks_own_events_are_of_their_device_in_both_forms() {
+    let json = "{\"time\":\"2026-08-09T10:00:00.000Z\",\"kind\":\"miscompare\",\"cause\":\"contention\",\"layer\":\"file-system\",\"lba\":4711,\
+                \"record\":\"lock\",\"path\":\"/srv/pool.img\",\"action\":\"lost\"}\n";
+    let report = read(json);
+    assert_eq!(said(&report), [("contention", "certain")]);
+    assert_eq!(report.incidents[0].device.as_deref(), Some("/srv/pool.img"));
+    let text =
+        "2026-08-09T10:00:00.000Z miscompare contention lost lock at block 4711: another host's image\n";
+    assert_eq!(said(&read(text)), [("contention", "certain")]);
+}

@@ -40,7 +40,10 @@ const PHRASES: &[Phrase] = &[
     beside("ache discarded", &["ontroller"], Means::Target(CacheLost)),
     phrase("ache data lost", Means::Target(CacheLost)),
     phrase("ache data was lost", Means::Target(CacheLost)),
-    // SPDK
+    // FreeBSD's CAM, on both sides of a disk (cam/scsi/scsi_all.c)
+    phrase("SCSI sense: MISCOMPARE asc:1d,0", Means::FalseAnswer),
+    // SPDK; the first is its initiator's (lib/nvme/nvme_qpair.c)
+    phrase("COMPARE FAILURE (02/85)", Means::FalseAnswer),
     phrase("failing first of fused commands", Means::Target(FusedSplit)),
     phrase("Expected first of fused commands", Means::Target(FusedSplit)),
     phrase("failing second of fused commands", Means::Target(FusedSplit)),

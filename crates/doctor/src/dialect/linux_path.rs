@@ -37,6 +37,7 @@ const PHRASES: &[Phrase] = &[
     phrase("blocked FC remote port time out", Means::Path(SessionLost)),
     phrase("LOOP DOWN detected", Means::Path(LinkDown)),
     phrase("LOOP UP detected", Means::Path(LinkUp)),
+    beside("lpfc", &["0748 abort handler timed out"], Means::Task(Abort, TaskOutcome::Pending)),
     beside("lpfc", &["Link Down Event"], Means::Path(LinkDown)),
     // What SCSI's error handling (drivers/scsi/scsi_error.c), the block layer and a pulled plug leave behind.
     phrase("rejecting I/O to offline device", Means::Path(Offline)),

@@ -11,6 +11,7 @@ const PHRASES: &[Phrase] = &[
     phrase("Detected MISCOMPARE for addr", Means::Target(Miscompare)),
     phrase("Detected MISCOMPARE at offset", Means::Target(Miscompare)),
     phrase("Send MISCOMPARE check condition", Means::Target(Miscompare)),
+    beside("TARGET_CORE", &["Unsupported SCSI Opcode 0x89"], Means::UnknownOpcode),
     beside("ABORT_TASK:", &["already complete"], Means::Task(Abort, AlreadyComplete)),
     beside("ABORT_TASK:", &["TMR_TASK_DOES_NOT_EXIST"], Means::Task(Abort, Issued)),
     beside("ABORT_TASK:", &["TMR_FUNCTION_COMPLETE"], Means::Task(Abort, Done)),

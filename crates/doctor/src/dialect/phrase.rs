@@ -4,7 +4,7 @@
 use super::{Dialect, Reading};
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
-    LockStep, PathEvent, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+    LockStep, Opcode, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
@@ -48,6 +48,10 @@ pub enum Means {
     QueueFull,
     /// A copy.
     Snapshot,
+    /// A target or a driver says of a test and set that the block was not equal.
+    FalseAnswer,
+    /// A target does not know the test and set.
+    UnknownOpcode,
     /// Medium or hardware.
     Medium,
     /// Adapter or driver.
@@ -82,6 +86,15 @@ impl Means {
                 Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
             }
             Means::Snapshot => Kind::Snapshot,
+            Means::FalseAnswer => {
+                Kind::Command(Command { sense: Some(Sense::MISCOMPARE), ..Command::default() })
+            }
+            Means::UnknownOpcode => Kind::Command(Command {
+                opcode: Some(Opcode::COMPARE_AND_WRITE),
+                device: Some(DeviceStatus::CHECK_CONDITION),
+                sense: Some(Sense::INVALID_OPCODE),
+                ..Command::default()
+            }),
             Means::Medium => Kind::Medium,
             Means::Adapter => Kind::AdapterFault,
             Means::Restart => Kind::Restart,

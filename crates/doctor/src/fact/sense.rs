@@ -17,6 +17,9 @@ impl Sense {
     /// MISCOMPARE DURING VERIFY OPERATION: an ATS that was false.
     pub const MISCOMPARE: Sense = Sense { key: 0xe, code: 0x1d, qualifier: 0 };
 
+    /// INVALID COMMAND OPERATION CODE: the device does not know the command.
+    pub const INVALID_OPCODE: Sense = Sense { key: 5, code: 0x20, qualifier: 0 };
+
     /// Sense data of three numbers; `None` where they are all zero or cannot be sense data at all, as with the
     /// uninitialised memory that some drivers print.
     #[must_use]

@@ -81,6 +81,9 @@ pub fn not_now(cause: Cause) -> &'static [&'static str] {
 pub fn nothing_found(report: &Report) -> &'static str {
     match report.coverage {
         Coverage::Nothing => "Nothing could be read. This says nothing about the storage, good or bad.",
+        Coverage::Whole if knows_none(report) => {
+            "None of these lines is of a kind that is known here. This says nothing about the storage, good or bad."
+        }
         Coverage::Part => {
             "No incident was found in what could be read. What could not be read may hold one: it is listed above."
         }
@@ -89,4 +92,10 @@ pub fn nothing_found(report: &Report) -> &'static str {
         }
         Coverage::Whole => "No incident was found in these lines.",
     }
+}
+
+/// Whether there were lines, and not one of them is of a dialect that is known.
+#[must_use]
+pub fn knows_none(report: &Report) -> bool {
+    report.understood == 0 && report.lines > 0 && report.machine.is_empty()
 }

@@ -182,6 +182,9 @@ impl Progress {
             ledger.understood += 1;
         } else if mask != 0 {
             ledger.stranger(place, &line);
+        } else if self.few && !line.trim().is_empty() {
+            // Whoever pastes a few lines may ask which of them say nothing here.
+            ledger.show(place, &line);
         }
         next
     }

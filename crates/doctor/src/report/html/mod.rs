@@ -15,7 +15,7 @@ use self::finding::{article, list};
 use self::markup::Markup;
 use self::timeline::Whole;
 use self::words::{counted, grouped, headline};
-use super::advice::{Risk, not_now};
+use super::advice::{self, Risk, not_now};
 use crate::finding::{Coverage, Finding, Report};
 use crate::gravity::risk_of;
 
@@ -69,9 +69,10 @@ pub fn page(report: &Report) -> String {
 
 /// What is said where nothing was found: only where all was read it is calm.
 fn no_incident(report: &Report, page: &mut Markup) {
-    let calm = report.coverage == Coverage::Whole;
+    let calm = report.coverage == Coverage::Whole && !advice::knows_none(report);
     page.raw(if calm { "<section class=\"card calm\"><h2>" } else { "<section class=\"card doubt\"><h2>" });
     page.raw(match report.coverage {
+        Coverage::Whole if !calm => "None of these lines is of a kind that is known here",
         Coverage::Whole => "No incident was found in these lines",
         Coverage::Part => "No incident was found in what could be read",
         Coverage::Nothing => "Nothing could be read",
