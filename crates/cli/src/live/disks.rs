@@ -75,7 +75,7 @@ fn compare_and_write_blocks(page: &[u8]) -> Option<u8> {
 
 /// Where a disk hangs in the tree of devices.
 fn place(view: &View, folder: &str) -> Option<String> {
-    let real = std::fs::canonicalize(view.path(folder)).ok()?;
+    let real = view.path(folder).and_then(std::fs::canonicalize).ok()?;
     Some(real.to_string_lossy().into_owned())
 }
 

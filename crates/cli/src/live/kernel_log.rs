@@ -67,7 +67,7 @@ pub fn gather(view: View) -> Gathered {
 /// All records of the kernel's buffer, as it gives them. It never waits for the next one.
 fn buffer(view: &View) -> std::io::Result<Vec<u8>> {
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(view.path("dev/kmsg"))?;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(view.path("dev/kmsg")?)?;
     let mut records = Vec::new();
     let mut record = vec![0; RECORD_BYTES_MAX];
     let mut lost = 0;

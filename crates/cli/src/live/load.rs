@@ -64,13 +64,14 @@ pub fn gather(view: &View) -> Gathered {
 
 fn table(view: &View) -> std::io::Result<BTreeMap<String, Counters>> {
     let mut text = String::new();
-    File::open(view.path("proc/diskstats"))?.take(TABLE_BYTES_MAX).read_to_string(&mut text)?;
+    File::open(view.path("proc/diskstats")?)?.take(TABLE_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text.lines().filter_map(row).filter(|(name, _)| is_whole_disk(view, name)).collect())
 }
 
 /// SCSI disks and NVMe namespaces, not their partitions.
 fn is_whole_disk(view: &View, name: &str) -> bool {
-    (name.starts_with("sd") || name.starts_with("nvme")) && view.path(&format!("sys/block/{name}")).exists()
+    (name.starts_with("sd") || name.starts_with("nvme"))
+        && view.path(&format!("sys/block/{name}")).is_ok_and(|path| path.exists())
 }
 
 /// `8 0 sda 10 0 80 5 20 0 160 9 0 12 14 ...` (Linux's Documentation/admin-guide/iostats.rst).

@@ -30,10 +30,18 @@ impl View {
         self.root == Path::new("/")
     }
 
-    /// A path below the root.
-    #[must_use]
-    pub fn path(&self, path: &str) -> PathBuf {
-        self.root.join(path)
+    /// Where a path below the root leads.
+    ///
+    /// # Errors
+    /// Where nothing is there; or where it leads out of the folder, by a link that meant something on the machine that the folder was copied
+    /// from, and means a file of this machine here.
+    pub fn path(&self, path: &str) -> io::Result<PathBuf> {
+        let joined = self.root.join(path);
+        if self.is_here() {
+            return Ok(joined);
+        }
+        let (real, root) = (joined.canonicalize()?, self.root.canonicalize()?);
+        if real.starts_with(&root) { Ok(real) } else { Err(io::Error::other("it leads out of the folder")) }
     }
 
     /// A value without the blanks around it; `None` where there is none, or where the kernel does not tell it.
@@ -50,7 +58,12 @@ impl View {
     /// Why it cannot be read.
     pub fn bytes(&self, path: &str) -> io::Result<Vec<u8>> {
         let mut value = Vec::new();
-        File::open(self.path(path))?.take(VALUE_BYTES_MAX).read_to_end(&mut value)?;
+        let path = self.path(path)?;
+        // Whoever opens a pipe waits for its writer, and there may be none.
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
+        File::open(path)?.take(VALUE_BYTES_MAX).read_to_end(&mut value)?;
         Ok(value)
     }
 
@@ -67,7 +80,7 @@ impl View {
     /// The names in a folder, in order; none where there is no such folder.
     #[must_use]
     pub fn names(&self, folder: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.path(folder)) else { return Vec::new() };
+        let Ok(entries) = self.path(folder).and_then(fs::read_dir) else { return Vec::new() };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut names: Vec<String> = names.take(ENTRIES_MAX).collect();
         names.sort();
@@ -85,5 +98,31 @@ impl View {
     pub fn now_us() -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_out_of_the_folder_is_not_followed_and_a_pipe_is_not_waited_for() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(outside.path().join("secret"), "secret").unwrap();
+        fs::write(folder.path().join("inside"), " 7 \n").unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("inside", folder.path().join("in")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            folder.path().join("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        let view = View::of(folder.path());
+        assert_eq!(view.value("out"), None);
+        assert_eq!(view.value("pipe"), None);
+        assert_eq!(view.number("in"), Some(7));
     }
 }
