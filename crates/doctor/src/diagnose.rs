@@ -81,7 +81,8 @@ fn judge_apart<'a>(incident: &Incident<'a>, scene: Scene<'a>, inputs: &[Input]) 
             own.proof.confidence = own.proof.confidence.min(verdict.proof.confidence);
         }
         let matters = half.facts.iter().any(|fact| weight(fact) == Weight::Trigger);
-        (matters || own.cause == verdict.cause).then(|| own.write(&case, inputs))
+        (matters || own.cause == verdict.cause && own.cause != Cause::CannotTell)
+            .then(|| own.write(&case, inputs))
     });
     let findings: Vec<Finding> = findings.collect();
     if findings.is_empty() { vec![verdict.write(&case, inputs)] } else { findings }

@@ -53,7 +53,13 @@ impl Dialect for EsxLock {
             ledger.note(record, draft);
             return Reading::UNDERSTOOD;
         }
-        let Some(step) = step(body) else { return Reading::Stranger };
+        // Databases and clusters have optimistic locks of their own.
+        let of_another =
+            record.prefix.process.is_some_and(|process| !process.to_ascii_lowercase().starts_with("vm"));
+        let Some(step) = step(body).filter(|_| !of_another || has(body, "DLX") || has(body, "[type 10c0"))
+        else {
+            return Reading::Stranger;
+        };
         // Publishers mask the owner; what stands behind it shows that the record is whole.
         let whole = |text: &str| {
             image_line::lock(text).is_some_and(|lock| lock.owner.is_some() || has(text, " mtime "))

@@ -13,7 +13,8 @@ const PHRASES: &[Phrase] = &[
     phrase("VMK Task: LUN_RESET", Means::Task(DeviceReset, Issued)),
     phrase("ahciAbortIO", Means::Task(Abort, Issued)),
     phrase("scsiUnmapCommand", Means::Nothing),
-    phrase("Set retry timeout for failed TaskMgmt abort", Means::Task(Abort, Pending)),
+    // What follows from a path that is gone, once for each path.
+    phrase("Set retry timeout for failed TaskMgmt abort", Means::Nothing),
     phrase("Abort Request still pending", Means::Task(Abort, Pending)),
     phrase("SCSI layer issued abort device", Means::Task(DeviceReset, Issued)),
     phrase("SCSI layer issued abort", Means::Task(Abort, Issued)),

@@ -30,7 +30,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         // The next few images of the record decide; a quadratic search of a storm would not.
         const REACH: usize = 200;
         for later in images.iter().skip(index + 1).take(REACH) {
-            if is_of_one_log(earlier, later)
+            if case.facts().any(|fact| std::ptr::eq(fact, *later))
+                && is_of_one_log(earlier, later)
                 && earlier.volume == later.volume
                 && before(earlier, later)
                 && !is_read_backwards(earlier, later)
