@@ -4,12 +4,14 @@ use oarlock_causes::Cause;
 
 use crate::advisory::Advisories;
 use crate::bounds::{EVIDENCE_MAX, FINDINGS_MAX};
+use crate::clock::{ClockOffset, ClockQuestion};
 use crate::fact::{Fact, Kind};
-use crate::finding::{ClockOffset, Evidence, Finding, PutAside, Remedy, Report, Stranger};
+use crate::finding::{Evidence, Finding, PutAside, Remedy, Report, Stranger};
 use crate::gravity::harm;
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
+use crate::offset::{Offset, Question};
 use crate::rule::{Case, Confidence, Judgement, Proof, RULES, unsolved};
 use crate::scene::Scene;
 use crate::series::Chronicle;
@@ -41,14 +43,29 @@ pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bo
     report.chronicle = Chronicle::of(scene.facts, scene.names, &incidents);
     let incidents = gravest(incidents, &mut report.incidents_unjudged);
     report.incidents_unjudged = report.incidents_unjudged.saturating_add(left_out);
-    let offset = |(&host, &us): (&Name, &i64)| ClockOffset {
-        host: scene.names.text(host).to_owned(),
-        ahead_s: us / 1_000_000,
-    };
-    report.clock_offsets = scene.offsets.iter().map(offset).collect();
+    clocks(&scene, &mut report);
     report.incidents = incidents.iter().map(|incident| judge(incident, scene, &inputs)).collect();
     report.incidents = crate::merge::alike(std::mem::take(&mut report.incidents));
     report
+}
+
+/// What is known of the hosts' clocks.
+fn clocks(scene: &Scene<'_>, report: &mut Report) {
+    let text = |name: Name| scene.names.text(name).to_owned();
+    let than = scene.clocks.reference.map(text).unwrap_or_default();
+    let offset = |(&host, offset): (&Name, &Offset)| ClockOffset {
+        host: text(host),
+        ahead_s: offset.ahead_us / 1_000_000,
+        than: than.clone(),
+        moments: offset.moments as u64,
+    };
+    report.clock_offsets = scene.clocks.offsets.iter().map(offset).collect();
+    let question = |question: &Question| ClockQuestion {
+        host: text(question.late),
+        ahead_s: question.apart_us / 1_000_000,
+        than: text(question.early),
+    };
+    report.clock_questions = scene.clocks.questions.iter().map(question).collect();
 }
 
 /// The [`FINDINGS_MAX`] gravest incidents, in the order of time; how many were left is noted.

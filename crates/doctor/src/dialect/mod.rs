@@ -118,6 +118,7 @@ impl Dialects {
 
     /// Asks the dialects of `mask`; the answer is that of the one that understood most, with its number.
     pub fn read(&mut self, mask: u64, record: &Record<'_>, ledger: &mut Ledger) -> (usize, Reading) {
+        ledger.begin_record();
         let mut best = (0, Reading::Stranger);
         for (index, dialect) in self.0.iter_mut().enumerate() {
             if mask & (1 << index) == 0 || best.1 != Reading::Stranger && dialect.is_last_resort() {
