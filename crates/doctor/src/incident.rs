@@ -219,6 +219,9 @@ pub fn is_hard(fact: &Fact) -> bool {
         return true;
     }
     match &fact.kind {
+        // A record of VMFS that was pasted without its neighbours: somebody asks what it says.
+        Kind::LockDump(_) => true,
+        Kind::Slot(image) => image.found_at.is_none(),
         Kind::Path(event) => event.is_loss(),
         Kind::Task { .. } | Kind::Medium | Kind::Cluster(ClusterStep::HeldElsewhere) => true,
         Kind::Target(step) => {

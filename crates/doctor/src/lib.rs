@@ -24,6 +24,7 @@ mod fact;
 mod finding;
 mod gravity;
 mod image_line;
+mod image_words;
 mod incident;
 mod ledger;
 mod machine_line;

@@ -6,6 +6,7 @@
 mod bare;
 mod cluster;
 mod dump;
+mod dump_row;
 mod esx_command;
 mod esx_fabric;
 mod esx_fields;
