@@ -253,5 +253,6 @@ fn is_strained(fact: &Fact) -> bool {
     let Kind::Queue(queue) = &fact.kind else { return false };
     let over = |value: Option<f64>, limit: f64| value.is_some_and(|value| value > limit);
     over(queue.device_ms, DEVICE_MS)
+        || queue.device_ms.is_none() && over(queue.guest_ms, DEVICE_MS)
         || over(queue.kernel_ms, HOST_MS) && queue.queued.is_some_and(|queued| queued >= 1.0)
 }

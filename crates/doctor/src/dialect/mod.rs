@@ -18,6 +18,7 @@ mod esx_path;
 mod esx_task;
 mod esx_volume;
 mod esxtop;
+mod esxtop_table;
 mod gateway;
 mod linux_names;
 mod linux_path;
@@ -45,6 +46,8 @@ pub enum Reading {
     },
     /// It was understood, and the next line belongs to this dialect too: tables and dumps.
     More,
+    /// It was not understood, but the next line belongs to this dialect too: tables whose rows cannot be read.
+    Skipped,
 }
 
 impl Reading {
@@ -65,6 +68,11 @@ pub trait Dialect {
 
     /// Whether its lines may be far longer than those of a log.
     fn is_table(&self) -> bool {
+        false
+    }
+
+    /// Whether an input that begins with that line is of this dialect although the line holds none of its words.
+    fn begins(&self, _first: &str) -> bool {
         false
     }
 
@@ -127,7 +135,7 @@ impl Dialects {
             }
             match (dialect.read(record, ledger), best.1) {
                 (Reading::Stranger, _) => {}
-                (Reading::More, _) => return (index, Reading::More),
+                (reading @ (Reading::More | Reading::Skipped), _) => return (index, reading),
                 (Reading::Understood { and_lines }, Reading::Understood { and_lines: known })
                     if and_lines <= known => {}
                 (reading, _) => best = (index, reading),
@@ -141,6 +149,12 @@ impl Dialects {
     pub fn tables(&self) -> u64 {
         let tables = self.0.iter().enumerate().filter(|(_, dialect)| dialect.is_table());
         tables.fold(0, |mask, (index, _)| mask | 1 << index)
+    }
+
+    /// The dialect that an input is of which begins with that line, where no word of the line tells.
+    #[must_use]
+    pub fn beginning(&self, first: &str) -> Option<usize> {
+        self.0.iter().position(|dialect| dialect.begins(first))
     }
 
     /// The dialects of last resort.
