@@ -141,7 +141,10 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
     let texts = |names: &[Name]| -> Vec<String> {
         names.iter().map(|&name| case.scene.names.text(name).to_owned()).collect()
     };
-    let counted = incident.facts.iter().filter(|fact| weight(fact) > Weight::Context);
+    let count = |sum: u64, fact: &&Fact| sum.saturating_add(fact.count);
+    let counted = incident.facts.iter().filter(|fact| weight(fact) > Weight::Context).fold(0, count);
+    // What was pasted to be explained weighs nothing, and is there all the same.
+    let events = if counted == 0 { proof.lines.iter().fold(0, count) } else { counted };
     let times = || incident.facts.iter().filter(|fact| weight(fact) > Weight::Context && !is_lasting(fact));
     let first = times().filter_map(|fact| fact.when).min_by_key(|when| (when.axis, when.micros));
     let last = times().filter_map(|fact| fact.last).max_by_key(|when| (when.axis, when.micros));
@@ -164,7 +167,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         last: last.map(|when| when.to_string()),
         span: first.zip(last),
         harm: incident.facts.iter().map(|fact| harm(fact)).max().unwrap_or_default(),
-        events: counted.map(|fact| fact.count).fold(0, u64::saturating_add),
+        events,
         evidence: proof.lines.iter().take(EVIDENCE_MAX).map(|fact| quote(case, fact, inputs)).collect(),
         explanation: words.map_or(entry.what, |words| words.what).to_owned(),
         because: proof.because,

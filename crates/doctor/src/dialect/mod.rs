@@ -28,8 +28,10 @@ pub mod machine;
 mod nvme;
 mod oarlock;
 pub mod phrase;
+mod sense_words;
 mod sg_utils;
 mod versions;
+mod vmkfstools;
 
 use crate::ledger::Ledger;
 use crate::record::Record;
@@ -109,6 +111,7 @@ impl Dialects {
             Box::new(linux_scsi::LinuxScsi),
             Box::new(nvme::Nvme),
             Box::new(sg_utils::SgUtils::default()),
+            Box::new(vmkfstools::Vmkfstools::default()),
             Box::new(dump::Dump::default()),
             Box::new(esxtop::Esxtop::default()),
             Box::new(esx_fields::EsxFields::default()),

@@ -56,6 +56,9 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     offline_disk(case, way_lost).or_else(|| pasted_record(case))
 }
 
+/// Of several records, so many are told; all are quoted.
+const RECORDS_TOLD_MAX: usize = 4;
+
 /// Nothing but a record of VMFS that somebody pasted: what it says.
 fn pasted_record<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     let says = |fact: &Fact| match &fact.kind {
@@ -64,10 +67,13 @@ fn pasted_record<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
         _ => None,
     };
     let records = case.all(|fact| says(fact).is_some() && weight(fact) == Weight::Context);
-    let first =
-        records.first().and_then(|fact| says(fact)).filter(|_| records.len() == case.facts().count())?;
+    if records.is_empty() || records.len() != case.facts().count() {
+        return None;
+    }
+    let said: Vec<String> = records.iter().filter_map(|fact| says(fact)).take(RECORDS_TOLD_MAX).collect();
     let because = format!(
-        "A record of VMFS was pasted, and nothing of what happened. It says: {first}. It is whole, as far as it alone can tell, and no fault by itself."
+        "A record of VMFS was pasted, and nothing of what happened. It says: {}. It is whole, as far as it alone can tell, and no fault by itself.",
+        said.join("; ")
     );
     let proof = Proof::new(Confidence::Possible, because, records).in_words(&words::PASTED_RECORD);
     Some(proof.and_collect(
