@@ -49,6 +49,7 @@ mod suggestion;
 mod text;
 mod ties;
 mod timeline;
+mod zoneless;
 
 pub use clock::{ClockOffset, ClockQuestion};
 pub use doctor::Doctor;

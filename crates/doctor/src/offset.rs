@@ -1,7 +1,7 @@
 //! Clock offsets between hosts, found from what they must have seen at the same moment: resets of a shared device, changes of
 //! the fabric, losses of one device on all hosts.
 //!
-//! Of what repeats within a minute only the first counts: a burst over a hundred devices is one moment, not a hundred. Differences between all
+//! Hosts whose lines stand in one file by turns, in the order of time, have one clock. Of what repeats within a minute only the first counts: a burst over a hundred devices is one moment, not a hundred. Differences between all
 //! pairs of such events of two hosts are laid together; the true offset makes a peak. It must rest on several moments, for hosts that are
 //! taken down one after another look as if their clocks differed. Without a clear peak nothing is shifted: a wrong offset is worse than none.
 //! What two hosts saw once, whole quarter hours apart as a clock set to the local time makes it, or twice at one difference, is worth a question.
@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::fact::{Command, Fact, HostStatus, Kind, PathEvent, Sense};
+use crate::fact::{Command, Fact, HostStatus, InputId, Kind, PathEvent, Sense};
 use crate::names::Name;
 use crate::stamp::Axis;
 
@@ -40,7 +40,6 @@ enum Common {
     Reset(Option<Name>),
     Fabric,
     Loss(Option<Name>),
-    Miscompare(Option<Name>),
 }
 
 /// An offset that was found.
@@ -78,25 +77,91 @@ pub struct Clocks {
 /// What one host saw: the first of each kind after a minute without it, in the order of time.
 type Seen = Vec<(Common, i64)>;
 
-/// What the facts, in any order, say of their hosts' clocks.
+/// What the facts, in the order of reading, say of their hosts' clocks.
 #[must_use]
 pub fn find(facts: &[Fact]) -> Clocks {
-    let seen = seen(facts);
-    // The host with most to compare is the clock of all.
-    let busiest = seen.iter().max_by_key(|(host, events)| (events.len(), Reverse(**host)));
+    let shared = shared_clocks(facts);
+    let clock = |host: Name| shared.get(&host).copied().unwrap_or(host);
+    let seen = seen(facts, clock);
+    let zoned: BTreeSet<Name> = facts
+        .iter()
+        .filter(|fact| fact.when.is_some_and(|when| when.zone_minutes.is_some()))
+        .filter_map(|fact| fact.host.map(clock))
+        .collect();
+    // The host with most to compare is the clock of all; one that says its zone goes before one that does not.
+    let busiest =
+        seen.iter().max_by_key(|(host, events)| (zoned.contains(host), events.len(), Reverse(**host)));
     let Some((&busiest, told)) = busiest else { return Clocks::default() };
     let others = seen.iter().filter(|(host, _)| **host != busiest).take(HOSTS_MAX);
     let known = others.filter_map(|(&host, own)| offset(told, own).map(|offset| (host, offset))).collect();
-    let (reference, offsets) = from_the_middle(busiest, known);
+    let (reference, mut offsets) = from_the_middle(busiest, known, &zoned);
     let questions = questions(&seen, &offsets);
+    for (&host, clock) in &shared {
+        if let Some(&offset) = offsets.get(clock) {
+            offsets.insert(host, offset);
+        }
+    }
     Clocks { reference: Some(reference), offsets, questions }
 }
 
+/// Hosts whose lines stand in one input by turns, in the order of time, have one clock as far as matters here: each has the name of the first.
+fn shared_clocks(facts: &[Fact]) -> BTreeMap<Name, Name> {
+    let mut inputs: BTreeMap<InputId, Turns> = BTreeMap::new();
+    for fact in facts {
+        if let (Some(host), Some(when)) = (fact.host, fact.when.filter(|when| when.axis == Axis::Wall)) {
+            inputs.entry(fact.place.input).or_default().take(host, when.micros);
+        }
+    }
+    let mut shared: BTreeMap<Name, Name> = BTreeMap::new();
+    for turns in inputs.values().filter(|turns| turns.is_one_clock()) {
+        let known = turns.hosts.iter().find_map(|host| shared.get(host).copied());
+        let Some(clock) = known.or_else(|| turns.hosts.first().copied()) else { continue };
+        for &host in &turns.hosts {
+            // Two groups that share a host are one.
+            if let Some(other) = shared.insert(host, clock).filter(|other| *other != clock) {
+                shared.values_mut().filter(|name| **name == other).for_each(|name| *name = clock);
+            }
+        }
+    }
+    shared
+}
+
+/// The hosts of one input.
+#[derive(Debug, Default)]
+struct Turns {
+    hosts: BTreeSet<Name>,
+    last: Option<(Name, i64)>,
+    changes: usize,
+    descends: bool,
+}
+
+impl Turns {
+    fn take(&mut self, host: Name, at: i64) {
+        if let Some((before, then)) = self.last.replace((host, at)) {
+            self.descends |= at < then - BIN_US;
+            self.changes += usize::from(before != host);
+        }
+        self.hosts.insert(host);
+    }
+
+    /// Whether some host's lines stand between another's: logs that were put one behind the other are no proof.
+    fn is_one_clock(&self) -> bool {
+        !self.descends && self.hosts.len() > 1 && self.changes >= self.hosts.len()
+    }
+}
+
 /// Of three clocks and more, the middle one is the most likely to be right: offsets from the busiest host become offsets from that one's.
-fn from_the_middle(busiest: Name, mut known: BTreeMap<Name, Offset>) -> (Name, BTreeMap<Name, Offset>) {
+/// A clock that says its zone goes before any that does not.
+fn from_the_middle(
+    busiest: Name,
+    mut known: BTreeMap<Name, Offset>,
+    zoned: &BTreeSet<Name>,
+) -> (Name, BTreeMap<Name, Offset>) {
     let most = known.values().map(|offset| offset.moments).max().unwrap_or(0);
     known.insert(busiest, Offset { ahead_us: 0, moments: most });
-    let mut order: Vec<(i64, Name)> = known.iter().map(|(&host, offset)| (offset.ahead_us, host)).collect();
+    let of = |(&host, offset): (&Name, &Offset)| (offset.ahead_us, host);
+    let fit = known.iter().filter(|(host, _)| zoned.contains(*host) || !zoned.contains(&busiest));
+    let mut order: Vec<(i64, Name)> = fit.map(of).collect();
     order.sort_unstable();
     let middle = order.get((order.len() - 1) / 2).filter(|_| order.len() > 2);
     let (ahead_us, reference) = middle.copied().unwrap_or((0, busiest));
@@ -107,12 +172,12 @@ fn from_the_middle(busiest: Name, mut known: BTreeMap<Name, Offset>) -> (Name, B
     (reference, known)
 }
 
-fn seen(facts: &[Fact]) -> BTreeMap<Name, Seen> {
+fn seen(facts: &[Fact], clock: impl Fn(Name) -> Name) -> BTreeMap<Name, Seen> {
     let mut times: BTreeMap<(Name, Common), Vec<i64>> = BTreeMap::new();
     for fact in facts {
         let (Some(host), Some(common), Some(when)) = (fact.host, common(fact), fact.when) else { continue };
         if when.axis == Axis::Wall {
-            times.entry((host, common)).or_default().push(when.micros);
+            times.entry((clock(host), common)).or_default().push(when.micros);
         }
     }
     let mut seen: BTreeMap<Name, Seen> = BTreeMap::new();
@@ -254,7 +319,7 @@ fn is_alike(one: &BTreeSet<Common>, other: &BTreeSet<Common>) -> bool {
     let devices = |seen: &BTreeSet<Common>| -> BTreeSet<Name> {
         seen.iter()
             .filter_map(|common| match common {
-                Common::Reset(device) | Common::Loss(device) | Common::Miscompare(device) => *device,
+                Common::Reset(device) | Common::Loss(device) => *device,
                 Common::Fabric => None,
             })
             .collect()
@@ -271,7 +336,6 @@ fn common(fact: &Fact) -> Option<Common> {
             Some(Common::Reset(fact.device))
         }
         Kind::Command(Command { host: Some(HostStatus::RESET), .. }) => Some(Common::Reset(fact.device)),
-        Kind::Command(command) if command.miscompared() => Some(Common::Miscompare(fact.device)),
         Kind::Fabric(_) | Kind::Path(PathEvent::FabricChange) => Some(Common::Fabric),
         Kind::Path(PathEvent::AllDown | PathEvent::PermanentLoss) => Some(Common::Loss(fact.device)),
         _ => None,
@@ -380,6 +444,42 @@ mod tests {
         assert_eq!(twice.clock_offsets, []);
         let both = outages(&[("h1", &[36_000, 50_400]), ("h2", &[36_000, 54_000])]);
         assert_eq!(both.clock_questions, [], "what both saw at once shows that the clocks agree");
+    }
+
+    #[test]
+    fn hosts_that_take_turns_in_one_ascending_file_have_one_clock() {
+        let reset = |host: &str, at: i64| {
+            format!(
+                "2026-11-20T{:02}:{:02}:{:02}Z {host} vmkernel: cpu1:2)ScsiDeviceIO: 1: Cmd(0x43) 0x2a, CmdSN 0x1 from world 3 to dev \"naa.60aa0007\" failed \
+                 H:0x8 D:0x0 P:0x0\n",
+                at / 3_600,
+                at / 60 % 60,
+                at % 60
+            )
+        };
+        let moments = [3_600, 4_300, 6_100, 8_000];
+        let mut lines: Vec<(i64, &str)> =
+            moments.iter().flat_map(|&at| [(at, "h1"), (at + 500, "h2")]).collect();
+        lines.sort_unstable();
+        let one: String = lines.iter().map(|&(at, host)| reset(host, at)).collect();
+        let judge = |logs: &[String]| {
+            let mut doctor = Doctor::new();
+            logs.iter().for_each(|log| doctor.read("all.log", &mut log.as_bytes(), &mut |_| {}));
+            doctor.judge().clock_offsets
+        };
+        assert_eq!(judge(&[one]), [], "they agree: whatever the differences");
+        let apart = |wanted: &str| {
+            lines
+                .iter()
+                .filter(|line| line.1 == wanted)
+                .map(|&(at, host)| reset(host, at))
+                .collect::<String>()
+        };
+        assert_eq!(judge(&[apart("h1"), apart("h2")]).len(), 1, "in two files, the same are two clocks");
+        // A log without a zone is never the clock of all.
+        let zoneless = apart("h1").replace("2026-11-20T", "Nov 20 ").replace('Z', "");
+        let offsets = judge(&[zoneless, apart("h2")]);
+        assert_eq!((offsets[0].host.as_str(), offsets[0].than.as_str()), ("h1", "h2"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn settle(ledger: &mut Ledger) {
             dress(fact, own.unwrap_or(newest));
         }
     }
+    crate::zoneless::settle(ledger.facts_mut());
     let clocks = crate::offset::find(ledger.facts());
     if !clocks.offsets.is_empty() {
         for fact in ledger.facts_mut() {
