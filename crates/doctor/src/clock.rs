@@ -14,6 +14,8 @@ pub struct ClockOffset {
     pub than: String,
     /// How many moments both hosts saw.
     pub moments: u64,
+    /// Whether its lines say no zone: then it may be the zone that differs, and no clock.
+    pub zoneless: bool,
 }
 
 /// A host whose clock may differ from another's: both saw the same happen to the same devices, whole quarter hours apart, or several times at one
@@ -33,8 +35,10 @@ impl ClockOffset {
     #[must_use]
     pub fn sentence(&self) -> String {
         let side = if self.ahead_s < 0 { "behind" } else { "ahead of" };
+        let zone =
+            if self.zoneless { " Its lines say no zone, which may be the whole difference." } else { "" };
         format!(
-            "The clock of {} is {} {side} that of {}: {} moments that both saw fit no other difference. Times are those of {} here, but not in the \
+            "The clock of {} is {} {side} that of {}: {} moments that both saw fit no other difference.{zone} Times are those of {} here, but not in the \
              quoted lines; which of the two is right, the logs do not tell.",
             self.host,
             time(self.ahead_s.unsigned_abs()),

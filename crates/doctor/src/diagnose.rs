@@ -58,6 +58,7 @@ fn clocks(scene: &Scene<'_>, report: &mut Report) {
         ahead_s: offset.ahead_us / 1_000_000,
         than: than.clone(),
         moments: offset.moments as u64,
+        zoneless: !scene.clocks.zoned.contains(&host),
     };
     report.clock_offsets = scene.clocks.offsets.iter().map(offset).collect();
     let question = |question: &Question| ClockQuestion {

@@ -72,6 +72,8 @@ pub struct Clocks {
     pub offsets: BTreeMap<Name, Offset>,
     /// Where one may differ.
     pub questions: Vec<Question>,
+    /// Hosts whose lines say their zone.
+    pub zoned: BTreeSet<Name>,
 }
 
 /// What one host saw: the first of each kind after a minute without it, in the order of time.
@@ -83,11 +85,9 @@ pub fn find(facts: &[Fact]) -> Clocks {
     let shared = shared_clocks(facts);
     let clock = |host: Name| shared.get(&host).copied().unwrap_or(host);
     let seen = seen(facts, clock);
-    let zoned: BTreeSet<Name> = facts
-        .iter()
-        .filter(|fact| fact.when.is_some_and(|when| when.zone_minutes.is_some()))
-        .filter_map(|fact| fact.host.map(clock))
-        .collect();
+    let says_zone = facts.iter().filter(|fact| fact.when.is_some_and(|when| when.zone_minutes.is_some()));
+    let says_zone: BTreeSet<Name> = says_zone.filter_map(|fact| fact.host).collect();
+    let zoned: BTreeSet<Name> = says_zone.iter().copied().map(clock).collect();
     // The host with most to compare is the clock of all; one that says its zone goes before one that does not.
     let busiest =
         seen.iter().max_by_key(|(host, events)| (zoned.contains(host), events.len(), Reverse(**host)));
@@ -101,7 +101,7 @@ pub fn find(facts: &[Fact]) -> Clocks {
             offsets.insert(host, offset);
         }
     }
-    Clocks { reference: Some(reference), offsets, questions }
+    Clocks { reference: Some(reference), offsets, questions, zoned: says_zone }
 }
 
 /// Hosts whose lines stand in one input by turns, in the order of time, have one clock as far as matters here: each has the name of the first.
@@ -479,7 +479,11 @@ mod tests {
         // A log without a zone is never the clock of all.
         let zoneless = apart("h1").replace("2026-11-20T", "Nov 20 ").replace('Z', "");
         let offsets = judge(&[zoneless, apart("h2")]);
-        assert_eq!((offsets[0].host.as_str(), offsets[0].than.as_str()), ("h1", "h2"));
+        assert_eq!(
+            (offsets[0].host.as_str(), offsets[0].than.as_str(), offsets[0].zoneless),
+            ("h1", "h2", true)
+        );
+        assert!(offsets[0].sentence().contains("say no zone"), "{}", offsets[0].sentence());
     }
 
     #[test]
