@@ -4,12 +4,14 @@ use oarlock_causes::Cause;
 
 use crate::advisory::Advisories;
 use crate::bounds::{EVIDENCE_MAX, FINDINGS_MAX};
+use crate::clock::{ClockOffset, ClockQuestion};
 use crate::fact::{Fact, Kind};
-use crate::finding::{ClockOffset, Evidence, Finding, PutAside, Remedy, Report, Stranger};
+use crate::finding::{Evidence, Finding, PutAside, Remedy, Report, Stranger};
 use crate::gravity::harm;
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
+use crate::offset::{Offset, Question};
 use crate::rule::{Case, Confidence, Judgement, Proof, RULES, unsolved, untied};
 use crate::scene::Scene;
 use crate::series::Chronicle;
@@ -41,14 +43,30 @@ pub fn diagnose(ledger: &mut Ledger, advisories: &Advisories, with_strangers: bo
     report.chronicle = Chronicle::of(scene.facts, scene.names, &incidents);
     let incidents = gravest(incidents, &mut report.incidents_unjudged);
     report.incidents_unjudged = report.incidents_unjudged.saturating_add(left_out);
-    let offset = |(&host, &us): (&Name, &i64)| ClockOffset {
-        host: scene.names.text(host).to_owned(),
-        ahead_s: us / 1_000_000,
-    };
-    report.clock_offsets = scene.offsets.iter().map(offset).collect();
+    clocks(&scene, &mut report);
     report.incidents = incidents.iter().flat_map(|incident| judge_apart(incident, scene, &inputs)).collect();
     report.incidents = crate::merge::alike(std::mem::take(&mut report.incidents));
     report
+}
+
+/// What is known of the hosts' clocks.
+fn clocks(scene: &Scene<'_>, report: &mut Report) {
+    let text = |name: Name| scene.names.text(name).to_owned();
+    let than = scene.clocks.reference.map(text).unwrap_or_default();
+    let offset = |(&host, offset): (&Name, &Offset)| ClockOffset {
+        host: text(host),
+        ahead_s: offset.ahead_us / 1_000_000,
+        than: than.clone(),
+        moments: offset.moments as u64,
+        zoneless: !scene.clocks.zoned.contains(&host),
+    };
+    report.clock_offsets = scene.clocks.offsets.iter().map(offset).collect();
+    let question = |question: &Question| ClockQuestion {
+        host: text(question.late),
+        ahead_s: question.apart_us / 1_000_000,
+        than: text(question.early),
+    };
+    report.clock_questions = scene.clocks.questions.iter().map(question).collect();
 }
 
 /// The [`FINDINGS_MAX`] gravest incidents, in the order of time; how many were left is noted.
@@ -161,7 +179,10 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
     let texts = |names: &[Name]| -> Vec<String> {
         names.iter().map(|&name| case.scene.names.text(name).to_owned()).collect()
     };
-    let counted = incident.facts.iter().filter(|fact| weight(fact) > Weight::Context);
+    let count = |sum: u64, fact: &&Fact| sum.saturating_add(fact.count);
+    let counted = incident.facts.iter().filter(|fact| weight(fact) > Weight::Context).fold(0, count);
+    // What was pasted to be explained weighs nothing, and is there all the same.
+    let events = if counted == 0 { proof.lines.iter().fold(0, count) } else { counted };
     let times = || incident.facts.iter().filter(|fact| weight(fact) > Weight::Context && !is_lasting(fact));
     let first = times().filter_map(|fact| fact.when).min_by_key(|when| (when.axis, when.micros));
     let last = times().filter_map(|fact| fact.last).max_by_key(|when| (when.axis, when.micros));
@@ -184,7 +205,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         last: last.map(|when| when.to_string()),
         span: first.zip(last),
         harm: incident.facts.iter().map(|fact| harm(fact)).max().unwrap_or_default(),
-        events: counted.map(|fact| fact.count).fold(0, u64::saturating_add),
+        events,
         evidence: proof.lines.iter().take(EVIDENCE_MAX).map(|fact| quote(case, fact, inputs)).collect(),
         explanation: words.map_or(entry.what, |words| words.what).to_owned(),
         because: proof.because,

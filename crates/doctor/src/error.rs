@@ -61,6 +61,14 @@ pub enum DoctorError {
         /// The input.
         input: String,
     },
+    /// A table of counters whose rows say nothing.
+    #[error("{input} holds {what}")]
+    Table {
+        /// The input.
+        input: String,
+        /// Why it says nothing, and what a person can do.
+        what: &'static str,
+    },
     /// A folder holds more than is looked at.
     #[error("{folder} {what}: the rest of it is not read")]
     Folder {
@@ -110,6 +118,7 @@ impl DoctorError {
             | DoctorError::Archive { input, .. }
             | DoctorError::Closed { input, .. }
             | DoctorError::Zeros { input }
+            | DoctorError::Table { input, .. }
             | DoctorError::Nested { input }
             | DoctorError::Members { input, .. } => vec![input],
             DoctorError::Refused { archive, member, .. } => vec![archive, member],

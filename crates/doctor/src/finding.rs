@@ -3,6 +3,7 @@
 use oarlock_causes::{Cause, Risk};
 use serde::Serialize;
 
+use crate::clock::{ClockOffset, ClockQuestion};
 use crate::gravity::Harm;
 use crate::passed::PassedKind;
 use crate::series::Chronicle;
@@ -132,15 +133,6 @@ pub struct Stranger {
     pub text: String,
 }
 
-/// A host whose clock differs from the others'.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ClockOffset {
-    /// The host.
-    pub host: String,
-    /// Seconds by which its clock is ahead; what it wrote was shifted back by them.
-    pub ahead_s: i64,
-}
-
 /// How much of what was given could be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -171,6 +163,9 @@ pub struct Report {
     pub incidents_unjudged: u64,
     /// Clocks that differ: the times of these hosts were shifted by so many seconds, to lie over those of the others.
     pub clock_offsets: Vec<ClockOffset>,
+    /// Clocks that may differ: nothing was shifted for these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clock_questions: Vec<ClockQuestion>,
     /// What a running machine told of its parts; empty where only logs were read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub machine: Vec<MachinePart>,
@@ -192,6 +187,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// The names of hosts in what is said of clocks, to be replaced.
+    pub(crate) fn clock_names_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let offsets = self.clock_offsets.iter_mut().flat_map(|offset| [&mut offset.host, &mut offset.than]);
+        let questions =
+            self.clock_questions.iter_mut().flat_map(|question| [&mut question.host, &mut question.than]);
+        offsets.chain(questions)
+    }
+
     /// Says what could not be read, and so how much was.
     pub(crate) fn set_unread(&mut self, problems: Vec<String>, passed_over: Vec<PassedKind>) {
         let no_line = self.lines == 0 && self.machine.is_empty();

@@ -224,6 +224,14 @@ impl Incident<'_> {
     }
 }
 
+/// Whether a device itself says, in its own pages, that it has no atomic test and set: somebody looked. A host's list of all its devices says
+/// so of every local disk.
+#[must_use]
+pub fn is_denied(fact: &Fact) -> bool {
+    let pages = ["ompare and write length", "Command is not supported"];
+    fact.kind == Kind::Support(Support::No) && pages.iter().any(|page| fact.text.contains(page))
+}
+
 /// Whether something was lost, given up, refused or broken: worth a word where nothing else is told. A load, a latency and a lock
 /// that changes hands are not.
 #[must_use]
@@ -232,6 +240,10 @@ pub fn is_hard(fact: &Fact) -> bool {
         return true;
     }
     match &fact.kind {
+        // A record of VMFS that was pasted without its neighbours: somebody asks what it says.
+        Kind::LockDump(_) => true,
+        Kind::Support(Support::No) => is_denied(fact),
+        Kind::Slot(image) => image.found_at.is_none(),
         Kind::Path(event) => event.is_loss(),
         Kind::Task { .. } | Kind::Medium | Kind::Cluster(ClusterStep::HeldElsewhere) => true,
         Kind::Target(step) => {
@@ -263,5 +275,6 @@ fn is_strained(fact: &Fact) -> bool {
     let Kind::Queue(queue) = &fact.kind else { return false };
     let over = |value: Option<f64>, limit: f64| value.is_some_and(|value| value > limit);
     over(queue.device_ms, DEVICE_MS)
+        || queue.device_ms.is_none() && over(queue.guest_ms, DEVICE_MS)
         || over(queue.kernel_ms, HOST_MS) && queue.queued.is_some_and(|queued| queued >= 1.0)
 }

@@ -3,7 +3,7 @@
 //! Facts that say the same of the same thing within a second are one fact with a count. When there are too many, that
 //! second becomes eight, and so on: what is lost is detail about storms, never the beginning or the end of one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
@@ -13,6 +13,7 @@ use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::hosts::Hosts;
 use crate::names::{Name, Names};
+use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
 use crate::record::Record;
 use crate::stamp::Stamp;
@@ -93,8 +94,8 @@ pub struct Ledger {
     pub strange: u64,
     /// The first of those.
     pub strangers: Vec<StrangerLine>,
-    /// By how much each host's clock is ahead of the others', in microseconds, where that was found.
-    pub offsets: BTreeMap<Name, i64>,
+    /// What is known of the hosts' clocks, once all was read.
+    pub clocks: Clocks,
     /// The names that a LUN has.
     pub(crate) ties: Ties,
     hosts: Hosts,
@@ -103,6 +104,8 @@ pub struct Ledger {
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
     copies: Copies,
+    /// What dialects said of the record that is being read: two may know the same phrase.
+    told_here: Vec<(Place, u64)>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// How many more there were than are named.
@@ -152,6 +155,11 @@ impl Ledger {
         self.passed.note(what, name);
     }
 
+    /// Begins a record, which several dialects may read: what one of them says, no other says again.
+    pub fn begin_record(&mut self) {
+        self.told_here.clear();
+    }
+
     /// Notes a fact that a record says.
     pub fn note(&mut self, record: &Record<'_>, draft: Draft<'_>) {
         self.note_text(record, record.line, draft);
@@ -178,6 +186,12 @@ impl Ledger {
             count: draft.count.max(1),
             text: Box::default(),
         };
+        if let Some(key) = key(&fact) {
+            if self.told_here.contains(&(place, key)) {
+                return;
+            }
+            self.told_here.push((place, key));
+        }
         if self.copies.is_copy(&fact, record) {
             self.copied += 1;
             return;
@@ -330,4 +344,22 @@ fn merge(known: &mut Fact, fact: &Fact, window_us: i64) -> bool {
         }
     }
     near
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Doctor;
+
+    fn events(log: &str) -> Vec<u64> {
+        let mut doctor = Doctor::new();
+        doctor.read("log", &mut log.as_bytes(), &mut |_| {});
+        doctor.judge().incidents.iter().map(|finding| finding.events).collect()
+    }
+
+    #[test]
+    fn a_line_that_two_dialects_know_is_one_event() {
+        let line = "2026-05-06T07:08:09.010Z cpu5:33000)WARNING: lpfc: lpfc_mbx_cmpl_read_topology:3311: 0:(0):1305 Link Down Event x2 received\n";
+        assert_eq!(events(line), [1]);
+        assert_eq!(events(&line.repeat(2)), [2], "and two lines are two");
+    }
 }

@@ -8,13 +8,30 @@ use memchr::memchr;
 /// The line as text with plain quotes, signs and blanks.
 #[must_use]
 pub fn plain(line: &[u8]) -> Cow<'_, str> {
+    made_plain(line, Tabs::Blanks)
+}
+
+/// The same of a row of a table, whose cells tabs may part.
+#[must_use]
+pub fn plain_row(line: &[u8]) -> Cow<'_, str> {
+    made_plain(line, Tabs::Kept)
+}
+
+/// What becomes of tabs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tabs {
+    Blanks,
+    Kept,
+}
+
+fn made_plain(line: &[u8], tabs: Tabs) -> Cow<'_, str> {
     // Control letters: a carriage return, colours of a terminal, a tab, a backspace. `^M` is how some programs print the first.
     // Every byte is looked at, whatever is found: so the processor takes many at a time.
     let clean = line.iter().fold(true, |clean, &byte| clean & (0x20..0x7f).contains(&byte));
     let text = match std::str::from_utf8(line) {
         Ok(text) if clean => Cow::Borrowed(text),
-        Ok(text) => Cow::Owned(replaced(text)),
-        Err(_) => Cow::Owned(replaced(&latin(line))),
+        Ok(text) => Cow::Owned(replaced(text, tabs)),
+        Err(_) => Cow::Owned(replaced(&latin(line), tabs)),
     };
     if memchr(b'^', text.as_bytes()).is_some() && (text.starts_with("^M") || text.contains(" ^M")) {
         Cow::Owned(text.replace("^M", ""))
@@ -40,7 +57,7 @@ fn latin(line: &[u8]) -> String {
     text
 }
 
-fn replaced(text: &str) -> String {
+fn replaced(text: &str, tabs: Tabs) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -55,6 +72,7 @@ fn replaced(text: &str) -> String {
             '–' | '—' | '‐' | '‑' | '−' => plain.push('-'),
             '…' => plain.push_str("..."),
             '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{ad}' | '\u{2060}' => {}
+            '\t' if tabs == Tabs::Kept => plain.push('\t'),
             letter if letter.is_whitespace() => plain.push(' '),
             letter if letter.is_control() => {}
             letter => plain.push(letter),
@@ -73,5 +91,6 @@ mod tests {
         assert_eq!(plain(b"dev \x93naa.5\x94 H:0\xd70"), "dev \"naa.5\" H:0x0");
         assert_eq!(plain(b"\x1b[31mred\x1b[0m"), "red");
         assert!(matches!(plain(b"plain"), Cow::Borrowed("plain")));
+        assert_eq!((&*plain(b"a\tb"), &*plain_row(b"a\tb\r")), ("a b", "a\tb "));
     }
 }

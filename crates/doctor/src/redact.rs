@@ -67,8 +67,8 @@ pub(crate) fn redact(report: &mut Report, ledger: &Ledger) {
         stranger.file = redactor.file(&stranger.file);
         stranger.text = redactor.text(&stranger.text, Author::Log);
     }
-    for offset in &mut report.clock_offsets {
-        offset.host = redactor.whole(&offset.host, Sort::Host);
+    for name in report.clock_names_mut() {
+        *name = redactor.whole(name, Sort::Host);
     }
     for part in &mut report.machine {
         redactor.part(part);

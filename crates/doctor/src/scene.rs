@@ -1,12 +1,12 @@
 //! The scene: all facts in the order of time, and what it means that two of them are near each other.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use crate::advisory::Advisories;
 use crate::fact::Fact;
 use crate::ledger::Ledger;
-use crate::names::{Name, Names};
+use crate::names::Names;
+use crate::offset::Clocks;
 use crate::stamp::Axis;
 use crate::ties::Ties;
 
@@ -20,8 +20,8 @@ pub struct Scene<'a> {
     pub facts: &'a [Fact],
     /// Their names.
     pub names: &'a Names,
-    /// Clocks that differed, in microseconds; the facts are shifted already.
-    pub offsets: &'a BTreeMap<Name, i64>,
+    /// What is known of the hosts' clocks; the facts are shifted already.
+    pub clocks: &'a Clocks,
     /// Published faults.
     pub advisories: &'a Advisories,
     /// The names of one LUN; the facts have its first name already.
@@ -39,7 +39,7 @@ impl<'a> Scene<'a> {
         Scene {
             facts: ledger.facts(),
             names: &ledger.names,
-            offsets: &ledger.offsets,
+            clocks: &ledger.clocks,
             advisories,
             ties: &ledger.ties,
             lines: ledger.lines,

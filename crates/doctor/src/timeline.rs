@@ -6,6 +6,7 @@ use crate::civil::{self, DAY_US};
 use crate::fact::{Fact, InputId};
 use crate::ledger::Ledger;
 use crate::names::Name;
+use crate::offset::Offset;
 use crate::stamp::{Axis, Stamp};
 
 /// Puts times without a year on the axis of those with one, where there are some: each into the year that brings it
@@ -25,13 +26,14 @@ pub fn settle(ledger: &mut Ledger) {
             dress(fact, own.unwrap_or(newest));
         }
     }
-    let offsets = crate::offset::find(ledger.facts());
-    if !offsets.is_empty() {
+    crate::zoneless::settle(ledger.facts_mut());
+    let clocks = crate::offset::find(ledger.facts());
+    if !clocks.offsets.is_empty() {
         for fact in ledger.facts_mut() {
-            shift(fact, &offsets);
+            shift(fact, &clocks.offsets);
         }
     }
-    ledger.offsets = offsets;
+    ledger.clocks = clocks;
 }
 
 fn dress(fact: &mut Fact, newest: i64) {
@@ -42,11 +44,11 @@ fn dress(fact: &mut Fact, newest: i64) {
     }
 }
 
-fn shift(fact: &mut Fact, offsets: &BTreeMap<Name, i64>) {
+fn shift(fact: &mut Fact, offsets: &BTreeMap<Name, Offset>) {
     let Some(offset) = fact.host.and_then(|host| offsets.get(&host)) else { return };
     for stamp in [&mut fact.when, &mut fact.last].into_iter().flatten() {
         if stamp.axis == Axis::Wall {
-            stamp.micros -= offset;
+            stamp.micros -= offset.ahead_us;
         }
     }
 }

@@ -1,37 +1,60 @@
-//! Hex dumps (`hexdump -C`, `xxd`) of VMFS: slots of the heartbeat region, and lock records.
+//! Hex dumps of VMFS: slots of the heartbeat region, and lock records.
+//!
+//! A slot is judged by its neighbours: they tell where the volume begins in the dump, and so at which offset each slot stands. Where only one
+//! record was pasted, there is nothing to compare: it is decoded, and what it says is told.
 
 use std::collections::BTreeMap;
 
+use super::dump_row::{self, ROW_BYTES, Row};
 use super::{Dialect, Reading};
-use crate::fact::{Kind, LockKind, LockRecord, SlotImage, SlotState, Uuid};
+use crate::fact::{Kind, LockKind, LockRecord, Place, SlotImage, SlotState, Uuid};
+use crate::image_words;
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
-use crate::text::hex;
 
 /// A slot, in bytes.
-const SLOT_BYTES: u64 = 512;
+const SLOT_BYTES: u64 = image_words::SLOT_BYTES;
 /// Slots of one dump.
 const SLOTS_MAX: usize = 4_096;
 /// Bytes of a slot that are kept: all that has a meaning lies here.
 const KEPT: usize = 64;
+/// Rows that wait until the base of their addresses is known: the second or, behind a `*`, the fourth tells it.
+const WAITING_MAX: usize = 8;
+/// The base of nearly all dumps, where too few rows were pasted to tell.
+const USUAL_BASE: u32 = 16;
 
 /// A dump that is being read.
 #[derive(Debug, Default)]
 pub struct Dump {
-    /// The address of the last row, and whether `*` stands behind it.
-    last: Option<(u64, [u8; 16])>,
+    /// Rows before the base of the addresses is known.
+    waiting: Vec<Line>,
+    base: Option<u32>,
+    /// The last row at its address, and whether `*` stands behind it.
+    last: Option<(u64, Line)>,
     repeats: bool,
     slots: Vec<RawSlot>,
+}
+
+/// A row with its place.
+#[derive(Clone, Debug)]
+struct Line {
+    row: Row,
+    text: String,
+    place: Place,
+    /// Whether `*` stands before it.
+    after_repeats: bool,
 }
 
 #[derive(Debug)]
 struct RawSlot {
     address: u64,
     bytes: [u8; KEPT],
-    /// Whether any byte at all is set.
+    /// Whether no byte at all is set.
     zero: bool,
+    /// Whether its first row is not printed, but stands behind a `*`.
+    hidden: bool,
     line: String,
-    place: crate::fact::Place,
+    place: Place,
 }
 
 impl Dialect for Dump {
@@ -40,39 +63,36 @@ impl Dialect for Dump {
     }
 
     fn words(&self) -> Vec<&'static str> {
-        vec![
-            "  00 00 00 00",
-            "ef cd ab ",
-            "efcd ab",
-            ": 01ef cdab",
-            ": 02ef cdab",
-            ": 0000 0000 0000",
-            " c0 10 ",
-        ]
+        dump_row::WORDS.to_vec()
+    }
+
+    /// In a few lines that somebody pasted, a row may hold none of the words.
+    fn is_last_resort(&self) -> bool {
+        true
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
-        let line = record.line.trim();
-        if line == "*" && self.last.is_some() {
+        let line = dump_row::unquoted(record.line);
+        let open = self.last.is_some() || !self.waiting.is_empty();
+        if open && dump_row::stands_for_repeats(line) {
             self.repeats = true;
             return Reading::More;
         }
-        match row(line) {
-            Some((address, bytes)) => {
-                self.fill_repeats(address, record);
-                self.take(address, &bytes, record);
-                self.last = Some((address, bytes));
-                Reading::More
-            }
-            None => {
-                let ends = address_alone(line).filter(|_| self.last.is_some());
-                if let Some(address) = ends {
-                    self.fill_repeats(address, record);
-                }
-                self.finish(ledger);
-                if ends.is_some() { Reading::UNDERSTOOD } else { Reading::Stranger }
+        if let Some(row) = dump_row::row(line) {
+            let after_repeats = std::mem::take(&mut self.repeats);
+            self.wait(Line { row, text: line.to_owned(), place: record.place, after_repeats });
+            return Reading::More;
+        }
+        let ends = open && dump_row::is_address(line);
+        if ends {
+            self.settle();
+            let address = self.base.and_then(|base| dump_row::address(line, base));
+            if let Some(address) = address.filter(|_| std::mem::take(&mut self.repeats)) {
+                self.fill(address);
             }
         }
+        self.finish(ledger);
+        if ends { Reading::UNDERSTOOD } else { Reading::Stranger }
     }
 
     fn end(&mut self, ledger: &mut Ledger) {
@@ -81,17 +101,43 @@ impl Dialect for Dump {
 }
 
 impl Dump {
-    /// Rows that `*` stands for.
-    fn fill_repeats(&mut self, until: u64, record: &Record<'_>) {
-        let Some((address, bytes)) = self.last.filter(|_| std::mem::take(&mut self.repeats)) else { return };
-        let mut at = address.saturating_add(16);
-        while at < until && self.slots.len() < SLOTS_MAX {
-            self.take(at, &bytes, record);
-            at += 16;
+    /// Takes a row, at once if it is known where it stands.
+    fn wait(&mut self, line: Line) {
+        if self.base.is_none() {
+            let before = self.waiting.last().filter(|_| !line.after_repeats);
+            self.base = before.and_then(|before| dump_row::base(&before.row.address, &line.row.address));
+        }
+        self.waiting.push(line);
+        if self.base.is_some() || self.waiting.len() >= WAITING_MAX {
+            self.settle();
         }
     }
 
-    fn take(&mut self, address: u64, bytes: &[u8; 16], record: &Record<'_>) {
+    /// Puts the rows that wait to where they stand.
+    fn settle(&mut self) {
+        let base = *self.base.get_or_insert(USUAL_BASE);
+        for line in std::mem::take(&mut self.waiting) {
+            let Some(address) = dump_row::address(&line.row.address, base) else { continue };
+            if line.after_repeats {
+                self.fill(address);
+            }
+            self.take(address, &line, false);
+            self.last = Some((address, line));
+        }
+    }
+
+    /// Rows that `*` stands for.
+    fn fill(&mut self, until: u64) {
+        let Some((address, line)) = self.last.take() else { return };
+        let mut at = address.saturating_add(ROW_BYTES);
+        while at < until && self.slots.len() < SLOTS_MAX {
+            self.take(at, &line, true);
+            at += ROW_BYTES;
+        }
+        self.last = Some((address, line));
+    }
+
+    fn take(&mut self, address: u64, line: &Line, hidden: bool) {
         let start = address / SLOT_BYTES * SLOT_BYTES;
         if self.slots.last().is_none_or(|slot| slot.address != start) {
             if self.slots.len() >= SLOTS_MAX || address != start {
@@ -101,35 +147,54 @@ impl Dump {
                 address: start,
                 bytes: [0; KEPT],
                 zero: true,
-                line: record.line.to_owned(),
-                place: record.place,
+                hidden,
+                line: line.text.clone(),
+                place: line.place,
             });
         }
         if let Some(slot) = self.slots.last_mut() {
             let at = usize::try_from(address - start).unwrap_or(KEPT);
             if let Some(room) = slot.bytes.get_mut(at..at + 16) {
-                room.copy_from_slice(bytes);
+                room.copy_from_slice(&line.row.bytes);
             }
-            slot.zero &= bytes.iter().all(|byte| *byte == 0);
+            slot.zero &= line.row.bytes.iter().all(|byte| *byte == 0);
         }
     }
 
     /// Notes the slots, if there was a sound one among them: only then is this a heartbeat region at all.
     fn finish(&mut self, ledger: &mut Ledger) {
+        self.settle();
         let slots = std::mem::take(&mut self.slots);
-        self.last = None;
-        self.repeats = false;
-        let volume_start = start_of_volume(&slots);
-        for slot in &slots {
+        *self = Dump::default();
+        let lone = slots.len() == 1;
+        let start = start_of_volume(&slots).filter(|_| !lone);
+        let of_region = |slot: &RawSlot| start.map(|start| slot.address.wrapping_sub(start));
+        let first = slots.iter().position(|slot| decode(slot).state.is_sound());
+        let last = slots.iter().rposition(|slot| decode(slot).state.is_sound());
+        for (index, slot) in slots.iter().enumerate() {
+            let image = SlotImage { found_at: of_region(slot), ..decode(slot) };
+            let amid = first.is_some_and(|first| first < index) && last.is_some_and(|last| index < last);
+            let beyond = slot.zero && !amid && image.found_at.and_then(image_words::slot_number).is_none();
+            let is_slot = start.is_some() && !beyond || lone && is_like_a_slot(&image);
+            let (kind, words) = if is_slot {
+                (Kind::Slot(image), image_words::slot(&image))
+            } else if let Some(lock) = lock_of(&slot.bytes).filter(|_| start.is_none()) {
+                (Kind::LockDump(Box::new(lock)), image_words::lock(&lock))
+            } else {
+                continue;
+            };
             let record = Record::new(slot.place, &slot.line, &[]);
-            if let Some(start) = volume_start {
-                let image = SlotImage { found_at: Some(slot.address.wrapping_sub(start)), ..decode(slot) };
-                ledger.note(&record, Draft::of(Kind::Slot(image)));
-            } else if let Some(lock) = lock_of(&slot.bytes) {
-                ledger.note(&record, Draft::of(Kind::LockDump(Box::new(lock))));
-            }
+            let whence = if slot.hidden { "its rows are hidden by the * below: " } else { "" };
+            let text = format!("{words}; at {:#x} of the dump: {whence}{}", slot.address, slot.line);
+            ledger.note_text(&record, &text, Draft::of(kind));
         }
     }
+}
+
+/// Whether a record that stands alone was a heartbeat slot: a state of one, or none, at the offset of one.
+fn is_like_a_slot(image: &SlotImage) -> bool {
+    let torn = image.state == SlotState::Damaged(0) && image.offset.is_multiple_of(SLOT_BYTES);
+    image.state.is_sound() || torn && image_words::slot_number(image.offset).is_some()
 }
 
 /// Where the volume begins in the dump, by what most of the slots say of their own offsets: one of them may be wrong.
@@ -152,7 +217,7 @@ fn word64(bytes: &[u8; KEPT], at: usize) -> u64 {
     bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map_or(0, u64::from_le_bytes)
 }
 
-/// A VMFS-5 slot: state, own offset, generation, stamp, owner.
+/// A slot: state, own offset, generation, stamp, owner.
 fn decode(slot: &RawSlot) -> SlotImage {
     let bytes = &slot.bytes;
     let state = match SlotState::of(word32(bytes, 0)) {
@@ -196,31 +261,148 @@ fn lock_of(bytes: &[u8; KEPT]) -> Option<LockRecord> {
     })
 }
 
-/// A row: an address and sixteen bytes, as hexdump -C or xxd print them.
-fn row(line: &str) -> Option<(u64, [u8; 16])> {
-    let (address, rest) = line.split_once([' ', ':'])?;
-    let digits = address.len() >= 6 && address.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let address = digits.then(|| hex(address))??;
-    let mut bytes = [0; 16];
-    let mut filled = 0;
-    for part in rest.split(' ').filter(|part| !part.is_empty()) {
-        if filled == 16 || part.starts_with('|') {
-            break;
+#[cfg(test)]
+mod tests {
+    use crate::{Doctor, Report};
+
+    const OWNER: [u8; 16] =
+        [0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0x00, 0x50, 0x56, 0x0a, 0x0b, 0x0c];
+
+    fn slot(state: u32, offset: u64, generation: u64) -> Vec<u8> {
+        let mut slot = state.to_le_bytes().to_vec();
+        slot.extend([offset, generation, 77_000_000].into_iter().flat_map(u64::to_le_bytes));
+        slot.extend(OWNER);
+        slot.resize(512, 0);
+        slot
+    }
+
+    /// Four slots of a region, from the second on.
+    fn region(second: &[u8]) -> Vec<u8> {
+        let sound = |number: u64| slot(0xabcd_ef02, 0x30_0000 + number * 512, 9);
+        [sound(1), second.to_vec(), sound(3), sound(4)].concat()
+    }
+
+    fn lock() -> Vec<u8> {
+        let mut lock = 0x10c0_0001_u32.to_le_bytes().to_vec();
+        lock.extend([0x1c3_f000_u64, 0x30_0200, 7, 8].into_iter().flat_map(u64::to_le_bytes));
+        lock.extend(1_u32.to_le_bytes());
+        lock.extend(OWNER);
+        lock.resize(512, 0);
+        lock
+    }
+
+    /// A form of dump: the address of a row, and its bytes.
+    type Form = fn(u64, &[u8]) -> String;
+
+    fn words<const BYTES: usize>(row: &[u8]) -> String {
+        let number = |word: &[u8]| word.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
+        row.chunks_exact(BYTES).map(|word| format!(" {}", number(word))).collect()
+    }
+
+    const FORMS: [(&str, Form); 7] = [
+        ("hexdump -C", |at, row| format!("{at:08x} {} |x|", words::<1>(row))),
+        ("quoted in a mail", |at, row| format!("> {at:08x} {} |x|", words::<1>(row))),
+        ("hexdump", |at, row| format!("{at:07x}{}", words::<2>(row))),
+        ("od -x", |at, row| format!("{at:07o}{}", words::<2>(row))),
+        ("od -A d -t x4", |at, row| format!("{at:07}{}", words::<4>(row))),
+        ("od -t x8", |at, row| format!("{at:07o}{}", words::<8>(row))),
+        ("xxd -u -g1", |at, row| format!("{at:08x}:{}  x", words::<1>(row).to_uppercase())),
+    ];
+
+    /// A dump as those programs print it: rows like the one before are hidden by one `*`.
+    fn dump(bytes: &[u8], start: u64, form: Form) -> String {
+        let mut text = String::from("# dump of a device\n");
+        let mut before: &[u8] = &[];
+        let mut hides = false;
+        for (number, row) in bytes.chunks_exact(16).enumerate() {
+            let at = start + number as u64 * 16;
+            let printed = form(at, row);
+            let quote = if printed.starts_with('>') { "> " } else { "" };
+            if row == before {
+                text += &if hides { String::new() } else { format!("{quote}*\n") };
+                hides = true;
+                continue;
+            }
+            (before, hides) = (row, false);
+            text += &format!("{printed}\n");
         }
-        if !matches!(part.len(), 2 | 4) || !part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        for pair in part.as_bytes().chunks_exact(2) {
-            let pair = std::str::from_utf8(pair).ok()?;
-            *bytes.get_mut(filled)? = u8::from_str_radix(pair, 16).ok()?;
-            filled += 1;
+        text
+    }
+
+    fn judge(log: &str) -> Report {
+        let mut doctor = Doctor::new();
+        doctor.read("dump", &mut log.as_bytes(), &mut |_| {});
+        doctor.judge()
+    }
+
+    #[test]
+    fn the_damaged_slot_is_quoted_in_every_form_and_no_sound_one() {
+        let torn = region(&slot(0x1234_5678, 0x30_0400, 9));
+        let zero = region(&[0; 512]);
+        for (name, form) in FORMS {
+            for (bytes, state) in [(&zero, "zero"), (&torn, "12345678")] {
+                let report = judge(&dump(bytes, 0x140_0200, form));
+                let finding =
+                    report.incidents.first().unwrap_or_else(|| panic!("{name}, {state}: nothing was found"));
+                assert_eq!(finding.cause, "corrupt-block", "{name}, {state}");
+                let quoted: Vec<&str> =
+                    finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect();
+                assert_eq!(quoted.len(), 1, "{name}: {quoted:?}");
+                let says = quoted[0].contains("slot 2, at offset 0x300400")
+                    && quoted[0].contains(state)
+                    && quoted[0].contains("0x1400400");
+                assert!(says, "{name}, {state}: {quoted:?}");
+                assert!(finding.because.contains("0x300400"), "{}", finding.because);
+                assert_eq!(report.strange, 0, "{name}");
+            }
+            assert!(
+                judge(&dump(&region(&slot(0xabcd_ef01, 0x30_0400, 0)), 0x140_0200, form))
+                    .incidents
+                    .is_empty(),
+                "{name}: all are sound"
+            );
         }
     }
-    (filled == 16).then_some((address, bytes))
-}
 
-/// The last line of a dump is an address alone.
-fn address_alone(line: &str) -> Option<u64> {
-    let digits = line.len() >= 6 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
-    digits.then(|| hex(line))?
+    #[test]
+    fn zeros_behind_the_region_are_no_slots() {
+        let mut bytes = [slot(0xabcd_ef02, 0x3f_fc00, 1), slot(0xabcd_ef01, 0x3f_fe00, 0)].concat();
+        bytes.resize(4_096, 0);
+        let text = dump(&bytes, 0x3f_fc00, FORMS[0].1) + &format!("{:08x}\n", 0x3f_fc00 + 4_096);
+        assert!(judge(&text).incidents.is_empty(), "{:?}", judge(&text).incidents);
+    }
+
+    #[test]
+    fn a_record_that_was_pasted_alone_is_decoded() {
+        for (name, form) in FORMS {
+            let report = judge(&dump(&lock(), 0x140_0000, form));
+            let finding = report.incidents.first().unwrap_or_else(|| panic!("{name}: nothing was found"));
+            assert_eq!(finding.cause, "cannot-tell", "{name}");
+            for says in ["10c00001", "0x1c3f000", "exclusive", "00:50:56:0a:0b:0c", "slot 1"] {
+                assert!(finding.because.contains(says), "{name}, {says}: {}", finding.because);
+            }
+            let sound = judge(&dump(&slot(0xabcd_ef02, 0x30_0000, 9), 0x140_0000, form));
+            assert!(
+                sound.incidents[0].because.contains("in use") && sound.incidents[0].cause == "cannot-tell",
+                "{name}"
+            );
+            let mut torn = slot(0, 0x30_0200, 0);
+            torn[28..44].fill(0);
+            let torn = judge(&dump(&torn, 0x140_0000, form));
+            assert_eq!(
+                (torn.incidents[0].cause.as_str(), torn.incidents[0].confidence.as_str()),
+                ("corrupt-block", "possible"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_dump_of_something_else_is_no_record_of_vmfs() {
+        let mut bytes = vec![0; 1_024];
+        bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+        bytes[512..520].copy_from_slice(b"EFI PART");
+        assert!(judge(&dump(&bytes, 0, FORMS[0].1)).incidents.is_empty());
+        assert!(judge(&dump(&vec![0; 512], 0, FORMS[0].1)).incidents.is_empty());
+    }
 }

@@ -43,6 +43,8 @@ const PHRASES: &[Phrase] = &[
     phrase("no more paths available", Means::Path(AllDown)),
     phrase("no working paths", Means::Path(AllDown)),
     phrase("Awaiting fast path state update", Means::Path(InDoubt)),
+    // What every outage has: the plug-in finds no path by which to try again.
+    beside("nmpDeviceAttemptFailover", &["(APD)"], Means::Path(AllDown)),
     beside("nmp_DeviceRetryCommand", &["failed"], Means::Path(InDoubt)),
     phrase("preferred path failed", Means::Path(Failed)),
     beside("Path vmhba", &["is being removed"], Means::Path(Failed)),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::esxtop_table::{self, Form};
 use super::{Dialect, Reading};
+use crate::error::DoctorError;
 use crate::fact::{Kind, Queue};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
@@ -12,6 +14,10 @@ use crate::text::{has, holds};
 /// The table's columns that matter, found in its first row.
 #[derive(Debug, Default)]
 pub struct Esxtop {
+    /// How the table is written; `None` before its header.
+    form: Option<Form>,
+    /// Whether it was told that rows of this input cannot be read.
+    complained: bool,
     host: String,
     columns: Vec<(usize, usize, Counter)>,
     devices: Vec<String>,
@@ -30,6 +36,7 @@ enum Counter {
     Device,
     Kernel,
     Queue,
+    Guest,
     Active,
     Queued,
     Length,
@@ -44,30 +51,52 @@ enum Counter {
     Conflicts,
 }
 
+/// Why a table says nothing.
+const NO_HEADER: &str = "a table of counters whose header is missing, so that its columns have no names: give the part with the header too";
+const NO_DEVICE: &str = "a table of esxtop without a column of a device, only of adapters, paths or other things: write it with all counters (`esxtop -b -a`)";
+const NO_NUMBER: &str = "a table of esxtop in which no number can be read: give the file as esxtop wrote it, not as a spreadsheet saved it";
+
 impl Dialect for Esxtop {
     fn name(&self) -> &'static str {
         "esxtop, batch mode"
     }
 
     fn words(&self) -> Vec<&'static str> {
-        vec!["(PDH-CSV 4.0)"]
+        vec![esxtop_table::MARK]
     }
 
     fn is_table(&self) -> bool {
         true
     }
 
+    fn begins(&self, first: &str) -> bool {
+        esxtop_table::is_headless(first)
+    }
+
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
-        if has(record.line, "(PDH-CSV 4.0)") {
-            self.header(record.line);
+        if let Some(form) = Form::of_header(record.line) {
+            self.header(form, record.line);
             return Reading::More;
         }
-        if !record.line.starts_with('"') || self.columns.is_empty() {
-            self.columns.clear();
+        let Some(form) = &self.form else {
+            return if esxtop_table::is_headless(record.line) {
+                self.passed_over(NO_HEADER, record, ledger)
+            } else {
+                Reading::Stranger
+            };
+        };
+        if !form.is_row(record.line) {
+            self.form = None;
             return Reading::Stranger;
         }
-        self.row(record, ledger);
-        Reading::More
+        if self.columns.is_empty() {
+            return self.passed_over(NO_DEVICE, record, ledger);
+        }
+        if !form.is_ambiguous(record.line) && self.row(record, ledger) {
+            Reading::More
+        } else {
+            self.passed_over(NO_NUMBER, record, ledger)
+        }
     }
 
     fn end(&mut self, _ledger: &mut Ledger) {
@@ -76,10 +105,20 @@ impl Dialect for Esxtop {
 }
 
 impl Esxtop {
+    /// Passes over a row; why is told once for each input.
+    fn passed_over(&mut self, why: &'static str, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+        if !std::mem::replace(&mut self.complained, true) {
+            let input = ledger.inputs.get(record.place.input.0 as usize);
+            let input = input.map(|input| input.name.clone()).unwrap_or_default();
+            ledger.problem(&DoctorError::Table { input, what: why });
+        }
+        Reading::Skipped
+    }
+
     /// `"\\host\Physical Disk SCSI Device(naa.6)\Average Driver MilliSec/Command"`.
-    fn header(&mut self, line: &str) {
-        *self = Esxtop::default();
-        for (column, name) in cells(line).enumerate() {
+    fn header(&mut self, form: Form, line: &str) {
+        *self = Esxtop { complained: self.complained, ..Esxtop::default() };
+        for (column, name) in form.cells(line).enumerate() {
             let mut parts = name.trim_start_matches('\\').splitn(3, '\\');
             let (Some(host), Some(object), Some(counter)) = (parts.next(), parts.next(), parts.next()) else {
                 continue;
@@ -98,31 +137,33 @@ impl Esxtop {
             self.columns.push((column, device, counter));
         }
         self.columns.sort_by_key(|column| column.0);
+        self.form = Some(form);
     }
 
-    fn row(&mut self, record: &Record<'_>, ledger: &mut Ledger) {
+    /// Reads a row; the answer is whether any of its numbers could be read.
+    fn row(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> bool {
+        let Some(form) = self.form else { return false };
         let mut samples: BTreeMap<usize, Queue> = BTreeMap::new();
         let mut when = None;
+        let mut read = 0_usize;
         let mut wanted = self.columns.iter().peekable();
-        for (column, cell) in cells(record.line).enumerate() {
+        for (column, cell) in form.cells(record.line).enumerate() {
             if column == 0 {
-                when = time(cell);
+                when = form.time(cell);
             }
             while let Some(&&(_, device, counter)) = wanted.peek().filter(|wanted| wanted.0 == column) {
                 wanted.next();
-                if let Ok(value) = cell.parse::<f64>()
-                    && value.is_finite()
-                {
-                    let elapsed = elapsed_seconds(self.before_when, when);
-                    let value = match counter {
-                        Counter::AtsSoFar | Counter::AtsFailedSoFar => {
-                            grown(self.before.insert(column, value), value, elapsed)
-                        }
-                        _ => Some(value),
-                    };
-                    if let Some(value) = value {
-                        set(samples.entry(device).or_default(), counter, value);
+                let Some(value) = form.number(cell) else { continue };
+                read += 1;
+                let elapsed = elapsed_seconds(self.before_when, when);
+                let value = match counter {
+                    Counter::AtsSoFar | Counter::AtsFailedSoFar => {
+                        grown(self.before.insert(column, value), value, elapsed)
                     }
+                    _ => Some(value),
+                };
+                if let Some(value) = value {
+                    set(samples.entry(device).or_default(), counter, value);
                 }
             }
             if wanted.peek().is_none() {
@@ -135,6 +176,7 @@ impl Esxtop {
                 self.note(record, when, device, queue, ledger);
             }
         }
+        read > 0
     }
 
     fn note(
@@ -146,20 +188,7 @@ impl Esxtop {
         ledger: &mut Ledger,
     ) {
         let Some(device) = self.devices.get(device) else { return };
-        let figure = |name: &str, value: Option<f64>| {
-            value.map_or_else(String::new, |value| format!(" {name} {value}"))
-        };
-        let text = format!(
-            "{device}:{}{}{}{}{}{}{}{}",
-            figure("DAVG", queue.device_ms),
-            figure("KAVG", queue.kernel_ms),
-            figure("QAVG", queue.queue_ms),
-            figure("ACTV", queue.active),
-            figure("QUED", queue.queued),
-            figure("LQLEN", queue.length),
-            figure("ATSF", queue.ats_failed),
-            figure("ABRTS", queue.aborts),
-        );
+        let text = format!("{device}:{}", figures(&queue));
         let mut dated = Record::new(record.place, &text, &[]);
         dated.prefix.when = when;
         dated.prefix.begins = true;
@@ -172,21 +201,37 @@ impl Esxtop {
     }
 }
 
+/// All that a sample says, by the names that esxtop's screen has for it.
+fn figures(queue: &Queue) -> String {
+    let figures = [
+        ("DAVG", queue.device_ms),
+        ("KAVG", queue.kernel_ms),
+        ("QAVG", queue.queue_ms),
+        ("GAVG", queue.guest_ms),
+        ("ACTV", queue.active),
+        ("QUED", queue.queued),
+        ("LQLEN", queue.length),
+        ("ATS/s", queue.ats),
+        ("ATSF/s", queue.ats_failed),
+        ("ABRTS/s", queue.aborts),
+        ("RESETS/s", queue.resets),
+        ("CONS/s", queue.conflicts),
+    ];
+    let told = figures.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    told.map(|(name, value)| format!(" {name} {}", (value * 100.0).round() / 100.0)).collect()
+}
+
 /// Rows in which nothing happens are not kept: a day of them would fill the memory.
 fn is_idle(queue: &Queue) -> bool {
     let over = |value: Option<f64>, limit: f64| value.is_some_and(|value| value > limit);
     !(over(queue.device_ms, 20.0)
+        || over(queue.guest_ms, 20.0)
         || over(queue.kernel_ms, 1.0)
         || over(queue.queued, 0.9)
         || over(queue.aborts, 0.0)
         || over(queue.resets, 0.0)
         || over(queue.ats_failed, 0.0)
         || over(queue.conflicts, 20.0))
-}
-
-/// The cells of a row, without their quotes.
-fn cells(line: &str) -> impl Iterator<Item = &str> {
-    line.trim_end().trim_start_matches('"').trim_end_matches('"').split("\",\"")
 }
 
 /// `Physical Disk SCSI Device(naa.6)`; paths and partitions are parts of it.
@@ -203,6 +248,7 @@ fn counter_of(name: &str) -> Option<Counter> {
         "Average Driver MilliSec/Command" => Counter::Device,
         "Average Kernel MilliSec/Command" => Counter::Kernel,
         "Average Queue MilliSec/Command" => Counter::Queue,
+        "Average Guest MilliSec/Command" => Counter::Guest,
         "Active Commands" => Counter::Active,
         "Queued Commands" => Counter::Queued,
         "Device Q Depth" | "LUN Queue Depth" | "Lun Queue Depth" | "Queue Depth" => Counter::Length,
@@ -234,6 +280,7 @@ fn set(queue: &mut Queue, counter: Counter, value: f64) {
         Counter::Device => &mut queue.device_ms,
         Counter::Kernel => &mut queue.kernel_ms,
         Counter::Queue => &mut queue.queue_ms,
+        Counter::Guest => &mut queue.guest_ms,
         Counter::Active => &mut queue.active,
         Counter::Queued => &mut queue.queued,
         Counter::Length => &mut queue.length,
@@ -255,14 +302,6 @@ fn elapsed_seconds(before: Option<Stamp>, now: Option<Stamp>) -> f64 {
 /// By how much a counter grew a second. What it counted before the first row, or before it began again, is not known.
 fn grown(before: Option<f64>, now: f64, seconds: f64) -> Option<f64> {
     before.filter(|before| *before <= now).map(|before| (now - before) / seconds)
-}
-
-/// `11/20/2026 01:02:03`: the month first.
-fn time(cell: &str) -> Option<Stamp> {
-    let (date, clock) = cell.split_once(' ')?;
-    let mut parts = date.split('/');
-    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
-    crate::prefix::split(&format!("{year}-{month:0>2}-{day:0>2}T{clock}")).when
 }
 
 #[cfg(test)]
@@ -306,6 +345,103 @@ mod tests {
             "the first row says nothing of its time, the third has no false ATS: {kept:?}"
         );
         assert_eq!((kept[0].ats, kept[0].ats_failed, kept[0].length), (Some(10.0), Some(2.0), Some(64.0)));
+    }
+
+    /// How a cell is written.
+    type Cell = fn(&str) -> String;
+
+    /// A table in the words of `cell`, joined by `separator`: slow from the second row to the fifth.
+    fn table(header: &str, separator: &str, cell: Cell, counters: &[&str]) -> String {
+        let name = |counter: &&str| cell(&format!("\\\\h1\\Physical Disk SCSI Device(naa.6001)\\{counter}"));
+        let mut lines =
+            vec![[vec![cell(header)], counters.iter().map(name).collect()].concat().join(separator)];
+        for number in 0..20 {
+            let slow = if (2..12).contains(&number) { "812.50" } else { "0.75" };
+            let time = cell(&format!("11/20/2026 10:{:02}:50 PM", number / 2));
+            lines.push([vec![time], vec![cell(slow); counters.len()]].concat().join(separator));
+        }
+        lines.join("\r\n")
+    }
+
+    fn judge(log: &str) -> crate::Report {
+        let mut doctor = crate::Doctor::new();
+        doctor.read("table", &mut log.as_bytes(), &mut |_| {});
+        doctor.judge()
+    }
+
+    fn quoted(cell: &str) -> String {
+        format!("\"{cell}\"")
+    }
+
+    const DAVG: &[&str] = &["Average Driver MilliSec/Command", "Resets/sec", "Conflicts/sec", "ATS/sec"];
+
+    #[test]
+    fn a_spreadsheets_copy_says_what_the_table_said() {
+        let header = "(PDH-CSV 4.0) (Pacific Standard Time)(480)";
+        let comma: Cell = |cell| cell.replace('.', ",").replace("4,0", "4.0").replace("naa,", "naa.");
+        let forms: [(&str, Cell); 6] = [
+            (",", quoted),
+            (",", str::to_owned),
+            (";", str::to_owned),
+            ("\t", str::to_owned),
+            (";", comma),
+            (",", |cell| quoted(&cell.replace('.', ",").replace("4,0", "4.0").replace("naa,", "naa."))),
+        ];
+        for (number, (separator, cell)) in forms.into_iter().enumerate() {
+            let report = judge(&table(header, separator, cell, DAVG));
+            let finding =
+                report.incidents.first().unwrap_or_else(|| panic!("form {number}: nothing was found"));
+            assert_eq!(finding.cause, "slow-storage", "form {number}");
+            let first = &finding.evidence[0];
+            // Ten in the evening in Seattle is six in the morning in UTC.
+            assert_eq!(first.time.as_deref(), Some("2026-11-21T06:01:50Z"), "form {number}");
+            assert_eq!(first.local_time.as_deref(), Some("2026-11-20T22:01:50-08:00"), "form {number}");
+            for figure in ["DAVG 812.5", "RESETS/s 812.5", "CONS/s 812.5", "ATS/s 812.5"] {
+                assert!(first.text.contains(figure), "form {number}: {}", first.text);
+            }
+            assert_eq!(
+                (report.understood, report.strange, report.problems.len()),
+                (21, 0, 0),
+                "form {number}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_read_is_told_and_not_called_healthy() {
+        let header = "(PDH-CSV 4.0) (UTC)(0)";
+        let whole = table(header, ",", quoted, DAVG);
+        let (_, headless) = whole.split_once("\r\n").unwrap();
+        let of_paths =
+            whole.replace("Physical Disk SCSI Device(naa.6001)", "Physical Disk Path(vmhba1:C0:T0:L7)");
+        let ambiguous =
+            table(header, ",", |cell| cell.replace("0.75", "0,75").replace("812.50", "812,50"), DAVG);
+        for (log, why) in [
+            (headless, "header"),
+            (of_paths.as_str(), "column of a device"),
+            (ambiguous.as_str(), "no number"),
+        ] {
+            let report = judge(log);
+            assert_eq!((report.strange, report.incidents.len()), (20, 0), "{why}");
+            assert!(
+                report.problems.len() == 1 && report.problems[0].contains(why),
+                "{why}: {:?}",
+                report.problems
+            );
+        }
+        assert!(
+            judge("\"11/20/2026 01:02:03\",\"hello\",\"you\"\n").problems.is_empty(),
+            "a table of something else"
+        );
+    }
+
+    #[test]
+    fn the_time_that_guests_see_says_that_something_is_slow_but_not_where() {
+        let report =
+            judge(&table("(PDH-CSV 4.0) (UTC)(0)", ",", quoted, &["Average Guest MilliSec/Command"]));
+        let finding = &report.incidents[0];
+        assert_eq!((finding.cause.as_str(), finding.confidence.as_str()), ("slow-storage", "possible"));
+        assert!(finding.because.contains("GAVG"), "{}", finding.because);
     }
 
     #[test]

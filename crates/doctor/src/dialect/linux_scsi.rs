@@ -7,12 +7,12 @@
 //!  sd 2:0:0:1: [sdc] tag#3 CDB: opcode=0x89 89 00 00 00 ...
 //! ```
 
-use super::{Dialect, Reading};
+use super::{Dialect, Reading, sense_words};
 use crate::fact::{Command, DeviceStatus, HostStatus, Kind, NvmeStatus, Opcode, Sense};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{after, decimal, has, hex, holds, number, word};
+use crate::text::{after, decimal, has, hex, number, word};
 
 /// Lines of sd, of the block layer and of nvme.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
             command.sense = Some(sense);
             command.device = Some(DeviceStatus::CHECK_CONDITION);
         } else if let Some(text) = after(&line, "Add. Sense: ") {
-            command.sense = command.sense.map(|sense| with_code(sense, text));
+            command.sense = command.sense.map(|sense| sense_words::with_code(sense, text));
         } else if let Some(text) = after(&line, "CDB: ") {
             command.opcode = opcode(text);
         } else {
@@ -164,49 +164,7 @@ fn host_status(text: &str) -> Option<HostStatus> {
 
 /// `Sense Key : Miscompare [current]`, and in older kernels `Sense Key : 0xe`.
 fn key_of(text: &str) -> Option<Sense> {
-    const KEYS: [(&str, u8); 13] = [
-        ("No Sense", 0),
-        ("Recovered Error", 1),
-        ("Not Ready", 2),
-        ("Medium Error", 3),
-        ("Hardware Error", 4),
-        ("Illegal Request", 5),
-        ("Unit Attention", 6),
-        ("Data Protect", 7),
-        ("Copy Aborted", 0xa),
-        ("Aborted Command", 0xb),
-        ("Volume Overflow", 0xd),
-        ("Miscompare", 0xe),
-        ("0xe", 0xe),
-    ];
-    let rest = after(text, "Sense Key : ")?;
-    let key = KEYS.iter().find(|(name, _)| rest.starts_with(name)).map(|(_, key)| *key)?;
-    Some(Sense { key, code: if key == 0xe { 0x1d } else { 0 }, qualifier: 0 })
-}
-
-fn with_code(sense: Sense, text: &str) -> Sense {
-    const CODES: [(&str, u8, u8); 18] = [
-        ("miscompare during verify", 0x1d, 0),
-        ("i_t nexus loss", 0x29, 7),
-        ("power on", 0x29, 0),
-        ("logical unit not supported", 0x25, 0),
-        ("logical unit communication failure", 0x08, 0),
-        ("registrations preempted", 0x2a, 5),
-        ("reservations preempted", 0x2a, 3),
-        ("bus device reset", 0x29, 3),
-        ("invalid command operation code", 0x20, 0),
-        ("invalid field in cdb", 0x24, 0),
-        ("space allocation failed", 0x27, 7),
-        ("write protected", 0x27, 0),
-        ("thin provisioning soft threshold", 0x38, 7),
-        ("asymmetric access state transition", 0x04, 0x0a),
-        ("asymmetric access state changed", 0x2a, 6),
-        ("unrecovered read error", 0x11, 0),
-        ("write error", 0x0c, 0),
-        ("internal target failure", 0x44, 0),
-    ];
-    let known = CODES.iter().find(|(name, _, _)| holds(text, name));
-    known.map_or(sense, |&(_, code, qualifier)| Sense { code, qualifier, ..sense })
+    after(text, "Sense Key : ").and_then(sense_words::of_key)
 }
 
 /// `opcode=0x89 89 00 ...`, `Compare and write 89 00 ...`, `Write(10) 2a 00 ...`.

@@ -6,6 +6,7 @@
 mod bare;
 mod cluster;
 mod dump;
+mod dump_row;
 mod esx_command;
 mod esx_fabric;
 mod esx_fields;
@@ -17,6 +18,7 @@ mod esx_path;
 mod esx_task;
 mod esx_volume;
 mod esxtop;
+mod esxtop_table;
 mod gateway;
 mod linux_names;
 mod linux_path;
@@ -26,8 +28,10 @@ pub mod machine;
 mod nvme;
 mod oarlock;
 pub mod phrase;
+mod sense_words;
 mod sg_utils;
 mod versions;
+mod vmkfstools;
 
 use crate::ledger::Ledger;
 use crate::record::Record;
@@ -45,6 +49,8 @@ pub enum Reading {
     },
     /// It was understood, and the next line belongs to this dialect too: tables and dumps.
     More,
+    /// It was not understood, but the next line belongs to this dialect too: tables whose rows cannot be read.
+    Skipped,
 }
 
 impl Reading {
@@ -65,6 +71,11 @@ pub trait Dialect {
 
     /// Whether its lines may be far longer than those of a log.
     fn is_table(&self) -> bool {
+        false
+    }
+
+    /// Whether an input that begins with that line is of this dialect although the line holds none of its words.
+    fn begins(&self, _first: &str) -> bool {
         false
     }
 
@@ -101,6 +112,7 @@ impl Dialects {
             Box::new(linux_scsi::LinuxScsi),
             Box::new(nvme::Nvme),
             Box::new(sg_utils::SgUtils::default()),
+            Box::new(vmkfstools::Vmkfstools::default()),
             Box::new(dump::Dump::default()),
             Box::new(esxtop::Esxtop::default()),
             Box::new(esx_fields::EsxFields::default()),
@@ -119,6 +131,7 @@ impl Dialects {
 
     /// Asks the dialects of `mask`; the answer is that of the one that understood most, with its number.
     pub fn read(&mut self, mask: u64, record: &Record<'_>, ledger: &mut Ledger) -> (usize, Reading) {
+        ledger.begin_record();
         let mut best = (0, Reading::Stranger);
         if is_said_about_logs(record.line) {
             return best;
@@ -129,7 +142,7 @@ impl Dialects {
             }
             match (dialect.read(record, ledger), best.1) {
                 (Reading::Stranger, _) => {}
-                (Reading::More, _) => return (index, Reading::More),
+                (reading @ (Reading::More | Reading::Skipped), _) => return (index, reading),
                 (Reading::Understood { and_lines }, Reading::Understood { and_lines: known })
                     if and_lines <= known => {}
                 (reading, _) => best = (index, reading),
@@ -143,6 +156,12 @@ impl Dialects {
     pub fn tables(&self) -> u64 {
         let tables = self.0.iter().enumerate().filter(|(_, dialect)| dialect.is_table());
         tables.fold(0, |mask, (index, _)| mask | 1 << index)
+    }
+
+    /// The dialect that an input is of which begins with that line, where no word of the line tells.
+    #[must_use]
+    pub fn beginning(&self, first: &str) -> Option<usize> {
+        self.0.iter().position(|dialect| dialect.begins(first))
     }
 
     /// The dialects of last resort.

@@ -11,6 +11,8 @@ impl Opcode {
     pub const VENDOR_ATS: Opcode = Opcode(0xf1);
     /// RESERVE (6).
     pub const RESERVE: Opcode = Opcode(0x16);
+    /// VERIFY (10).
+    pub const VERIFY: Opcode = Opcode(0x2f);
     /// UNMAP.
     pub const UNMAP: Opcode = Opcode(0x42);
 

@@ -9,6 +9,8 @@ pub struct Queue {
     pub kernel_ms: Option<f64>,
     /// Time in the host's queue, which is a part of the kernel's (QAVG).
     pub queue_ms: Option<f64>,
+    /// Time until a guest has its answer: the device's and the kernel's together (GAVG).
+    pub guest_ms: Option<f64>,
     /// Commands that the device works on (ACTV).
     pub active: Option<f64>,
     /// Commands that wait in the host (QUED).

@@ -76,13 +76,10 @@ impl Page {
             self.line(&more, "", page);
         }
         for offset in &report.clock_offsets {
-            let side = if offset.ahead_s < 0 { "behind" } else { "ahead of" };
-            let text = format!(
-                "The clock of {} is {} s {side} the others': its times are shifted here, but not in the quoted lines.",
-                offset.host,
-                offset.ahead_s.unsigned_abs()
-            );
-            self.line(&text, "", page);
+            self.line(&offset.sentence(), "", page);
+        }
+        for question in &report.clock_questions {
+            self.line(&question.sentence(), "", page);
         }
         for passed in &report.passed_over {
             self.line(&passed.sentence(), "", page);

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Kind, NvmeStatus, Sense, Support};
+use crate::incident::{Weight, is_denied, weight};
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     const BAD_OPCODE: NvmeStatus = NvmeStatus { kind: 0, code: 1 };
@@ -24,7 +25,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Met(Proof::new(Confidence::Certain, because, lines).and_collect(NEXT));
     }
     if needed.is_empty() {
-        return Judgement::Silent;
+        let alone = case.all(|fact| weight(fact) > Weight::Context).is_empty();
+        let because = "The device itself says that it has no atomic test and set (in its VPD page B0h or its list of commands). Nothing here shows that anybody needs one.";
+        let denied = case.all(is_denied);
+        return if alone && !denied.is_empty() {
+            Judgement::Met(Proof::new(Confidence::Likely, because, denied).and_collect(NEXT))
+        } else {
+            Judgement::Silent
+        };
     }
     let because = "A volume that locks by atomic test and set only lies on a device that does not, or no longer, support it.";
     let mut lines = needed;

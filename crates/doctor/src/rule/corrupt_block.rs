@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{ClusterStep, Fact, HeartbeatStep, Kind, LockStep, SlotState};
+use crate::image_words;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let said = case.all(|fact| match &fact.kind {
@@ -35,8 +36,35 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if dumped.is_empty() {
         return Judgement::Silent;
     }
-    let because = "In the dump, a slot among sound neighbours is zero, has no known state, or names another offset than its own.";
-    Judgement::Met(Proof::new(Confidence::Likely, because, dumped).and_collect(NEXT))
+    Judgement::Met(of_dumped(dumped).and_collect(NEXT))
+}
+
+/// Slots of a dump that cannot be ones. One alone has no neighbours that would show where it stands.
+fn of_dumped(dumped: Vec<&Fact>) -> Proof<'_> {
+    const NAMED_MAX: usize = 3;
+    let image = |fact: &Fact| match &fact.kind {
+        Kind::Slot(image) => Some(*image),
+        _ => None,
+    };
+    let places = dumped.iter().filter_map(|fact| image(fact)).take(NAMED_MAX);
+    let places: Vec<String> =
+        places.map(|slot| image_words::place(slot.found_at.unwrap_or(slot.offset))).collect();
+    let more = dumped.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let lone = dumped.iter().filter_map(|fact| image(fact)).all(|slot| slot.found_at.is_none());
+    let (confidence, amid) = if lone {
+        (
+            Confidence::Possible,
+            "It stands alone: a dump of the slots around it would show whether this is the heartbeat region at all.",
+        )
+    } else {
+        (Confidence::Likely, "The slots around are sound.")
+    };
+    let because = format!(
+        "In the dump, what should be a heartbeat slot is zero, has no known state, or names another offset than its own: {}{more}. {amid}",
+        places.join("; ")
+    );
+    Proof::new(confidence, because, dumped)
 }
 
 /// Damage that is about no heartbeat: lock records, or the records from which VMFS allocates space.

@@ -60,7 +60,21 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "The host's samples show a time in the device (DAVG) far over normal, again and again.";
         return Judgement::Met(Proof::new(Confidence::Likely, because, slow).and_collect(NEXT));
     }
-    at_the_target(case).unwrap_or_else(|| renewals(case))
+    at_the_target(case).or_else(|| as_guests_see_it(case)).unwrap_or_else(|| renewals(case))
+}
+
+/// A table that has only the sum of the device's time and the host's.
+fn as_guests_see_it<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
+    let is_slow = |fact: &Fact| matches!(&fact.kind, Kind::Queue(queue) if queue.device_ms.is_none() && queue.guest_ms.is_some_and(|ms| ms > DEVICE_MS));
+    let slow = case.all(is_slow);
+    let because = "The time until guests have their answers (GAVG) is far over normal, again and again. It is the sum of the time in the device and of that in the \
+                   host's kernel and queue; these columns do not tell which of the two is long.";
+    (total(&slow) >= SAMPLES_MIN).then(|| {
+        let proof = Proof::new(Confidence::Possible, because, slow);
+        Judgement::Met(
+            proof.and_collect("The same minutes with DAVG, KAVG and QUED: `esxtop -b -a`.").and_collect(NEXT),
+        )
+    })
 }
 
 const NEXT: &str = "The array's latency for this LUN in that minute, its jobs (backup, replication, scrub, rebuild), and the maximum, not the average, of \

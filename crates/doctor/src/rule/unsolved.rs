@@ -3,6 +3,7 @@
 use super::case::{self, Case, Record};
 use super::{Confidence, Proof, fenced, path_fault, words};
 use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep};
+use crate::image_words;
 use crate::incident::{Weight, is_hard, weight};
 
 /// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
@@ -52,7 +53,33 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
                 .and_collect(ARRAY_NEXT),
         );
     }
-    offline_disk(case, way_lost)
+    offline_disk(case, way_lost).or_else(|| pasted_record(case))
+}
+
+/// Of several records, so many are told; all are quoted.
+const RECORDS_TOLD_MAX: usize = 4;
+
+/// Nothing but a record of VMFS that somebody pasted: what it says.
+fn pasted_record<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
+    let says = |fact: &Fact| match &fact.kind {
+        Kind::Slot(image) => Some(image_words::slot(image)),
+        Kind::LockDump(lock) => Some(image_words::lock(lock)),
+        _ => None,
+    };
+    let records = case.all(|fact| says(fact).is_some() && weight(fact) == Weight::Context);
+    if records.is_empty() || records.len() != case.facts().count() {
+        return None;
+    }
+    let said: Vec<String> = records.iter().filter_map(|fact| says(fact)).take(RECORDS_TOLD_MAX).collect();
+    let because = format!(
+        "A record of VMFS was pasted, and nothing of what happened. It says: {}. It is whole, as far as it alone can tell, and no fault by itself.",
+        said.join("; ")
+    );
+    let proof = Proof::new(Confidence::Possible, because, records).in_words(&words::PASTED_RECORD);
+    Some(proof.and_collect(
+        "The log of the host that complained (vmkernel.log, from a minute before), and a second dump of the same place some seconds later: the stamp of a living \
+         host's heartbeat slot moves.",
+    ))
 }
 
 /// Nothing but a warning that space below the device runs short.

@@ -492,3 +492,24 @@ pub static NOT_LET_IN: Words = Words {
         },
     ],
 };
+
+/// A lone record that is whole.
+pub static PASTED_RECORD: Words = Words {
+    title: "A heartbeat slot or a lock record of VMFS was pasted: what it says",
+    layer: Layer::FileSystem,
+    what: "A lock record names its owner by a host's id, whose last twelve digits are the MAC address of one of that host's cards, and by the heartbeat slot in which \
+           that host shows that it lives. The lock is free for others when that slot is no longer kept alive.",
+    consequence: "None by the record itself: an owner is what a lock is for.",
+    remedy: &[
+        Remedy {
+            text: "Find the host by the MAC address (`esxcli network nic list` on each host), and what there has the file open.",
+            risk: Risk::Looks,
+            source: Source::Article("VMware KB 10051"),
+        },
+        Remedy {
+            text: "Write nothing there by hand: a lock that is cleared under a living owner has two.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+    ],
+};

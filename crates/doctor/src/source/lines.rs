@@ -20,7 +20,7 @@ use crate::bounds::{
 use crate::dialect::Reading;
 use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
-use crate::plain::plain;
+use crate::plain::{plain, plain_row};
 use crate::record::{Record, glued};
 use crate::sieve::Hit;
 
@@ -59,6 +59,10 @@ pub(super) fn read(
         let end = if last { filled } else { whole_lines(&buffer[..filled]) };
         let first = at.lines == 0 && kept == 0;
         at.few = first && last && filled <= FEW_BYTES_MAX && newlines(&buffer[..filled]) <= EXCERPT_LINES_MAX;
+        if first {
+            let line_end = memchr(b'\n', &buffer[..filled]).unwrap_or(filled).min(RECORD_BYTES_MAX);
+            at.follower = intake.dialects.beginning(&plain_row(&buffer[..line_end]));
+        }
         let done = at.chunk(intake, &buffer[..filled], end, ledger);
         if last {
             break error.map_or(Ok(()), Err);
@@ -138,11 +142,18 @@ impl Progress {
         let line = &text[start..end];
         if let Some(follower) = self.follower {
             let limit = line.len().min(LINE_BYTES_MAX);
-            let line = plain(&line[..limit]);
+            let line = made_plain(&line[..limit], intake.dialects.tables() & 1 << follower != 0);
             let record = Record::new(place, &line, ahead);
-            if intake.dialects.read(1 << follower, &record, ledger).1 == Reading::More {
-                ledger.understood += 1;
-                return next;
+            match intake.dialects.read(1 << follower, &record, ledger).1 {
+                Reading::More => {
+                    ledger.understood += 1;
+                    return next;
+                }
+                Reading::Skipped => {
+                    ledger.stranger(place, &line);
+                    return next;
+                }
+                Reading::Stranger | Reading::Understood { .. } => {}
             }
             self.follower = None;
             // It may be anything: the sieve decides.
@@ -152,8 +163,9 @@ impl Progress {
         if self.lines <= self.read_until {
             return next;
         }
-        let limit = if mask & intake.dialects.tables() == 0 { RECORD_BYTES_MAX } else { LINE_BYTES_MAX };
-        let line = plain(&line[..line.len().min(limit)]);
+        let of_table = mask & intake.dialects.tables() != 0;
+        let limit = if of_table { LINE_BYTES_MAX } else { RECORD_BYTES_MAX };
+        let line = made_plain(&line[..line.len().min(limit)], of_table);
         // What was made plain may hold words that the raw line did not.
         let raw = matches!(line, Cow::Borrowed(_)) && intake.words.len() <= WORDS_MAX;
         let words = if raw { std::mem::take(&mut intake.words) } else { Vec::new() };
@@ -164,6 +176,7 @@ impl Progress {
             ledger.saw_time(record.prefix.when);
             match intake.dialects.read(asked, &record, ledger) {
                 (_, Reading::Stranger) => {}
+                (dialect, Reading::Skipped) => self.follower = Some(dialect),
                 (_, Reading::Understood { and_lines }) => {
                     understood = true;
                     ledger.understood += and_lines;
@@ -188,6 +201,10 @@ impl Progress {
         }
         next
     }
+}
+
+fn made_plain(line: &[u8], of_table: bool) -> Cow<'_, str> {
+    if of_table { plain_row(line) } else { plain(line) }
 }
 
 /// What the words that end before `line_end` lead to, and which they are.

@@ -94,12 +94,10 @@ fn header(report: &Report, page: &mut Markup) {
         page.words(format_args!(" {more} not judged: give fewer logs, or fewer hours of them."));
     }
     for offset in report.clock_offsets.iter().take(OFFSETS_MAX) {
-        let way = if offset.ahead_s < 0 { "behind" } else { "ahead of" };
-        let seconds = counted(offset.ahead_s.unsigned_abs(), "second");
-        page.words(format_args!(
-            " The clock of {} is {seconds} {way} the others': its times are shifted here, but not in the quoted lines.",
-            offset.host
-        ));
+        page.words(format_args!(" {}", offset.sentence()));
+    }
+    for question in &report.clock_questions {
+        page.words(format_args!(" {}", question.sentence()));
     }
     page.raw("</p>");
     for passed in &report.passed_over {
