@@ -2,10 +2,13 @@
 //! the whole report, so that it can be shared and still be followed.
 //!
 //! It is done to the report before anybody prints it, so that no form of it can forget to. What the doctor took for a name
-//! is replaced wherever it stands; what looks like a name, an address, an id or a path in a quoted line, too. Statuses,
-//! sense data, operation codes, versions and times stay: they are the proof.
+//! is replaced wherever it stands, and so is what a place in a line gave away as one (`place`); what looks like a name, an address,
+//! an id or a path in a quoted line, too (`pattern`, `word`); and of the rest of a quoted line every word that is not everybody's
+//! (`vocabulary`). A comment is not quoted. Statuses, sense data, operation codes, versions and times stay: they are the proof.
 
 mod pattern;
+mod place;
+mod vocabulary;
 mod word;
 
 use std::collections::{HashMap, HashSet};
@@ -13,7 +16,7 @@ use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
-use crate::bounds::{NAME_BYTES_MAX, QUOTE_BYTES_MAX};
+use crate::bounds::{NAME_BYTES_MAX, NAMES_MAX, QUOTE_BYTES_MAX};
 use crate::fact::Kind;
 use crate::finding::{Finding, Report};
 use crate::ledger::{Ledger, Problem};
@@ -51,8 +54,10 @@ impl Sort {
 /// Who wrote a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Author {
-    /// A log: everything that looks like a name is one.
+    /// A log: everything that looks like a name is one, and every word that is not everybody's.
     Log,
+    /// A machine that tells of its parts, and the system that refuses something: what looks like a name is one.
+    Machine,
     /// The doctor, who puts names into sentences of its own: words and paths of those stay.
     Doctor,
 }
@@ -134,6 +139,10 @@ impl Redactor {
             }
         }
         short_hosts(&mut sorts);
+        let quoted = report.incidents.iter().flat_map(|finding| &finding.evidence).map(|line| &line.text);
+        for text in quoted.chain(report.strangers.iter().map(|stranger| &stranger.text)) {
+            learn(text, &versions, &mut sorts);
+        }
         sorts.retain(|name, _| !name.trim().is_empty());
         let mut known: Vec<(String, Sort)> = sorts.iter().map(|(name, sort)| (name.clone(), *sort)).collect();
         known.sort_by(|one, other| one.0.cmp(&other.0));
@@ -176,7 +185,7 @@ impl Redactor {
     fn part(&mut self, part: &mut MachinePart) {
         part.name = self.text(&part.name, Author::Doctor);
         for value in part.values.values_mut() {
-            *value = self.text(value, Author::Log);
+            *value = self.text(value, Author::Machine);
         }
     }
 
@@ -215,20 +224,26 @@ impl Redactor {
         let mut rest = problem.text.as_str();
         for name in &problem.names {
             let Some((before, behind)) = rest.split_once(name.as_str()) else { continue };
-            told.push_str(&self.text(before, Author::Log));
+            told.push_str(&self.text(before, Author::Machine));
             told.push_str(&self.file(name));
             rest = behind;
         }
-        told.push_str(&self.text(rest, Author::Log));
+        told.push_str(&self.text(rest, Author::Machine));
         told
     }
 
     /// A text with every name in it replaced.
     fn text(&mut self, text: &str, author: Author) -> String {
+        if author == Author::Log && is_comment(text) {
+            return COMMENT.to_owned();
+        }
         let mut found = self.exact(text);
         found.extend(pattern::find(text, author, &self.versions));
+        if author == Author::Log {
+            found.extend(place::names(text).into_iter().map(|range| (range, Sort::Name)));
+        }
         // A name that was cut where the quote ends is no longer the whole name, and must go all the same.
-        if author == Author::Log && text.len() + 4 > QUOTE_BYTES_MAX {
+        if author != Author::Doctor && text.len() + 4 > QUOTE_BYTES_MAX {
             let start = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
             found.push((start..text.len(), Sort::Name));
         }
@@ -237,12 +252,25 @@ impl Redactor {
         let mut replaced = String::with_capacity(text.len());
         let mut done = 0;
         for (range, sort) in united(found) {
-            replaced.push_str(text.get(done..range.start).unwrap_or_default());
+            self.rest(text.get(done..range.start).unwrap_or_default(), author, &mut replaced);
             replaced.push_str(&self.whole(text.get(range.clone()).unwrap_or_default(), sort));
             done = range.end;
         }
-        replaced.push_str(text.get(done..).unwrap_or_default());
+        self.rest(text.get(done..).unwrap_or_default(), author, &mut replaced);
         replaced
+    }
+
+    /// What is no name by its place or its look: in a log, only everybody's words of it stay.
+    fn rest(&mut self, text: &str, author: Author, replaced: &mut String) {
+        let mut done = 0;
+        if author == Author::Log {
+            for range in vocabulary::strangers(text) {
+                replaced.push_str(text.get(done..range.start).unwrap_or_default());
+                replaced.push_str(&self.whole(text.get(range.clone()).unwrap_or_default(), Sort::Name));
+                done = range.end;
+            }
+        }
+        replaced.push_str(text.get(done..).unwrap_or_default());
     }
 
     /// Where known names stand in a text.
@@ -285,6 +313,36 @@ impl Redactor {
         text
     }
 }
+
+/// What stands for a line that is no line of a program: nobody knows whom a person names there.
+const COMMENT: &str = "(a comment)";
+
+/// Whether a person wrote this line.
+fn is_comment(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '\t', '>']);
+    ["#", "//", "REM ", "rem "].iter().any(|mark| text.starts_with(mark))
+}
+
+/// Adds the names that a line gives away, so that they are hidden in every other line too, and in the doctor's own sentences: by their
+/// place whatever they are called, by their look where they are nobody's everyday words.
+fn learn(text: &str, versions: &HashSet<String>, sorts: &mut HashMap<String, Sort>) {
+    if is_comment(text) {
+        return;
+    }
+    let placed = place::names(text).into_iter().map(|range| (range, Sort::Name, true));
+    let looked =
+        pattern::find(text, Author::Log, versions).into_iter().map(|(range, sort)| (range, sort, false));
+    for (range, sort, sure) in placed.chain(looked) {
+        let Some(name) = text.get(range).map(str::to_ascii_lowercase) else { continue };
+        let telling = sure || !name.split_whitespace().all(vocabulary::is_ordinary);
+        if telling && name.len() >= LEARNED_MIN && sorts.len() < NAMES_MAX {
+            sorts.entry(name).or_insert(sort);
+        }
+    }
+}
+
+/// Shorter words are parts of too many others.
+const LEARNED_MIN: usize = 3;
 
 /// A host that is known by its long name is known by its short one too.
 fn short_hosts(sorts: &mut HashMap<String, Sort>) {
