@@ -10,7 +10,7 @@ use crate::dialect::Dialects;
 /// Ordinary words, in lower case: of logs, of the standards, of English. None of them tells whose log it is.
 const ORDINARY: &str = include_str!("../../data/words.txt");
 /// What a number may stand behind, as in `cpu3`, `vmhba2`, `C0`: one letter too.
-const NUMBERED: [&str; 62] = [
+const NUMBERED: [&str; 68] = [
     "cpu",
     "vmhba",
     "vmnic",
@@ -73,6 +73,12 @@ const NUMBERED: [&str; 62] = [
     "phy",
     "slot",
     "els",
+    "fnic",
+    "mbx",
+    "ata",
+    "lpe",
+    "mpath",
+    "lpfc",
 ];
 /// What stands behind a number: units.
 const UNITS: [&str; 24] = [
@@ -123,6 +129,12 @@ fn is_ordinary_part(part: &str) -> bool {
     }
     if let Some(digits) = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X")) {
         return digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    }
+    // Some drivers write `x2bc`.
+    let bare =
+        part.strip_prefix('x').filter(|digits| digits.contains(|letter: char| letter.is_ascii_digit()));
+    if bare.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        return true;
     }
     if is_short_hex(part) || is_word(part) {
         return true;
