@@ -8,6 +8,7 @@
 
 mod pattern;
 mod place;
+mod spelling;
 mod vocabulary;
 mod word;
 
@@ -103,6 +104,8 @@ struct Redactor {
     sorts: HashMap<String, Sort>,
     /// Versions that look like addresses and are none.
     versions: HashSet<String>,
+    /// Hosts that are written with their domain too: the long name, and the short one.
+    short: HashMap<String, String>,
     /// What each original became.
     given: HashMap<String, String>,
     counts: HashMap<&'static str, u32>,
@@ -138,11 +141,11 @@ impl Redactor {
                 sorts.entry(host.to_ascii_lowercase()).or_insert(Sort::Host);
             }
         }
-        short_hosts(&mut sorts);
         let quoted = report.incidents.iter().flat_map(|finding| &finding.evidence).map(|line| &line.text);
         for text in quoted.chain(report.strangers.iter().map(|stranger| &stranger.text)) {
             learn(text, &versions, &mut sorts);
         }
+        let short = short_hosts(&mut sorts);
         sorts.retain(|name, _| !name.trim().is_empty());
         let mut known: Vec<(String, Sort)> = sorts.iter().map(|(name, sort)| (name.clone(), *sort)).collect();
         known.sort_by(|one, other| one.0.cmp(&other.0));
@@ -151,13 +154,16 @@ impl Redactor {
             .build(known.iter().map(|(name, _)| name))
             .ok()
             .filter(|_| !known.is_empty());
-        Redactor { finder, known, sorts, versions, given: HashMap::new(), counts: HashMap::new() }
+        Redactor { finder, known, sorts, versions, short, given: HashMap::new(), counts: HashMap::new() }
     }
 
     fn finding(&mut self, finding: &mut Finding) {
         for host in &mut finding.hosts {
             *host = self.whole(host, Sort::Host);
         }
+        // One host by two names has one stand-in.
+        let mut seen = HashSet::new();
+        finding.hosts.retain(|host| seen.insert(host.clone()));
         for device in finding.device.iter_mut().chain(&mut finding.devices) {
             *device = self.whole(device, Sort::Device);
         }
@@ -293,7 +299,9 @@ impl Redactor {
     }
 
     fn replacement(&mut self, original: &str, sort: Sort) -> String {
-        self.given_for(&key(original), sort.word())
+        let key = spelling::key(original);
+        let key = self.short.get(&key).cloned().unwrap_or(key);
+        self.given_for(&key, sort.word())
     }
 
     fn given_for(&mut self, key: &str, word: &'static str) -> String {
@@ -344,34 +352,25 @@ fn learn(text: &str, versions: &HashSet<String>, sorts: &mut HashMap<String, Sor
 /// Shorter words are parts of too many others.
 const LEARNED_MIN: usize = 3;
 
-/// A host that is known by its long name is known by its short one too.
-fn short_hosts(sorts: &mut HashMap<String, Sort>) {
-    let short: Vec<String> = sorts
-        .iter()
-        .filter(|(_, sort)| **sort == Sort::Host)
-        .filter_map(|(name, _)| name.split_once('.').map(|(short, _)| short))
-        .filter(|short| short.len() > 1 && short.contains(|letter: char| letter.is_ascii_alphabetic()))
-        .map(str::to_owned)
-        .collect();
-    for name in short {
-        sorts.entry(name).or_insert(Sort::Host);
+/// A host that is known by its long name is known by its short one too. Told are those whose short name means no other host.
+fn short_hosts(sorts: &mut HashMap<String, Sort>) -> HashMap<String, String> {
+    let mut long: HashMap<String, Vec<String>> = HashMap::new();
+    for name in sorts.iter().filter(|(_, sort)| **sort == Sort::Host).map(|(name, _)| name) {
+        if let Some((short, _)) = name.split_once('.')
+            && short.len() > 1
+            && short.contains(|letter: char| letter.is_ascii_alphabetic())
+        {
+            long.entry(short.to_owned()).or_default().push(name.clone());
+        }
     }
-}
-
-/// What is the same although it is written differently: letters of either case, and the digits of an id with and without
-/// the marks that different systems put before them.
-fn key(original: &str) -> String {
-    const DIGITS_MIN: usize = 16;
-    let lower = original.to_ascii_lowercase();
-    let bare = ["naa.", "eui.", "wwn-0x", "scsi-", "0x"].iter().find_map(|mark| lower.strip_prefix(mark));
-    let digits = bare.unwrap_or(&lower);
-    if digits.len() < DIGITS_MIN || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return lower;
+    let mut shorter = HashMap::new();
+    for (short, mut long) in long {
+        sorts.entry(short.clone()).or_insert(Sort::Host);
+        if let (Some(name), true) = (long.pop(), long.is_empty()) {
+            shorter.insert(name, short);
+        }
     }
-    // Multipath's WWID of an NAA id is that id behind a 3.
-    let digits =
-        if matches!(digits.len(), 17 | 33) { digits.strip_prefix('3').unwrap_or(digits) } else { digits };
-    digits.to_owned()
+    shorter
 }
 
 /// Whether a match is a word of its own, and not a part of a longer word or number.

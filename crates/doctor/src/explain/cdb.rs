@@ -14,9 +14,7 @@ const BYTES_MAX: usize = 16;
 pub(super) fn find(line: &str) -> Option<Vec<u8>> {
     let at = ["CDB", "cdb", "Cdb"].iter().filter_map(|mark| line.find(mark)).min()?;
     let mut bytes: Vec<u8> = Vec::new();
-    for part in
-        line[at..].split([' ', ',', ':', '[', ']', '=', '|']).filter(|part| !part.is_empty())
-    {
+    for part in line[at..].split([' ', ',', ':', '[', ']', '=', '|']).filter(|part| !part.is_empty()) {
         let digits = part.strip_prefix("0x").unwrap_or(part);
         let byte = if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None };
         match byte {

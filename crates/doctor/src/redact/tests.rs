@@ -64,6 +64,7 @@ fn redactor(names: &[(&str, Sort)]) -> Redactor {
         sorts: known.iter().cloned().collect(),
         known,
         versions: HashSet::from(["10.0.10.1".to_owned()]),
+        short: HashMap::new(),
         given: HashMap::new(),
         counts: HashMap::new(),
     }
@@ -375,4 +376,16 @@ fn a_name_that_one_line_gives_away_is_hidden_in_every_line() {
     for name in [" backup ", "backup:", " storage", "master"] {
         assert!(!lines.iter().any(|line| line.contains(name)), "{name} is still there: {lines:#?}");
     }
+}
+
+#[test]
+fn one_host_by_its_short_and_its_long_name_has_one_stand_in() {
+    let log = "Nov 20 02:00:00 esx1.corp.example vmkernel: cpu1:2)HBX: 2832: Waiting for timed out HB on vol 'otter'\n\
+               Nov 20 02:00:04 esx1 vobd: [vmfsCorrelator] 9us: [esx.problem.vmfs.heartbeat.timedout] 66aa0001-bb000001-1111-0050560a0b0c otter\n";
+    let mut doctor = Doctor::new().redacting(true);
+    doctor.read("messages", &mut log.as_bytes(), &mut |_| {});
+    let report = doctor.judge();
+    let terminal = Page { width: 4_000, colours: false }.report(&report);
+    assert!(terminal.contains("host-1") && !terminal.contains("host-2"), "{terminal}");
+    assert!(!terminal.contains("example") && !terminal.contains("otter"), "{terminal}");
 }

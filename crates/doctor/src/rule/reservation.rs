@@ -91,7 +91,9 @@ fn is_of_linux(fact: &Fact) -> bool {
         command.host.is_none()
             && command.plugin.is_none()
             && (command.opcode.is_none() || command.nvme.is_some())
-    }) && (fact.text.contains("reservation conflict") || fact.text.contains("eservation Conflict (sct"))
+    }) && ["reservation conflict", "critical nexus error", "eservation Conflict (sct"]
+        .iter()
+        .any(|words| fact.text.contains(words))
 }
 
 fn is_conflict(command: &Command) -> bool {
