@@ -13,7 +13,9 @@ const LONG_DIGITS: usize = 32;
 /// One spelling for all.
 pub(super) fn key(original: &str) -> String {
     let lower = original.to_ascii_lowercase();
-    if let Some(address) = of_ipv6(&lower) {
+    // Eight pairs are a port's name, though IPv6 has eight groups too.
+    let pairs = ports_name(&lower);
+    if let Some(address) = of_ipv6(&lower).filter(|_| pairs.is_none()) {
         return address;
     }
     if let Some(device) = lower.strip_prefix("vml.").and_then(of_vml) {
@@ -21,7 +23,6 @@ pub(super) fn key(original: &str) -> String {
     }
     let bare = ["naa.", "eui.", "wwn-0x", "scsi-", "0x"].iter().find_map(|mark| lower.strip_prefix(mark));
     let digits = bare.unwrap_or(&lower);
-    let pairs = ports_name(digits);
     let digits = pairs.as_deref().unwrap_or(digits);
     if digits.len() < DIGITS_MIN || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return lower;
