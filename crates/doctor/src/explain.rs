@@ -463,6 +463,21 @@ mod tests {
     }
 
     #[test]
+    fn no_line_makes_it_fall_wherever_it_is_cut() {
+        let lines = [
+            "é sense data: 72 0e 1d 00 00 00 00 0c 00 0a 80 00 é [6/29/7] K:0xe C:0x1d Q:0x0 CDB: Write(10) 2a 00 00 00 12 67 00 00 08 00",
+            "é nvme (02/85) qid:1 NVMe status: x (0x4285) Direct-Access  é  M 0 PQ: Lock [type 10c00001 offset 9 v é [HB state abcdef02 offset 7",
+            "sd 2:0:0:1: [sdc] Add. Sense: ASC=0x3f ASCQ=0xe fnic: abort 0x4 rejected é 01400000  02 ef cd ab 00 00 30 00  00 00 00 00 07 00 00 00",
+        ];
+        for line in lines {
+            for (at, _) in line.char_indices() {
+                let _ = explain(&line[..at]);
+                let _ = explain(&line[at..]);
+            }
+        }
+    }
+
+    #[test]
     fn red_hats_words_for_a_reservation_conflict_are_known() {
         let explanation = explain("critical nexus error, dev sdb, sector 0");
         assert!(meaning(&explanation, "D").starts_with("RESERVATION CONFLICT"));

@@ -66,6 +66,7 @@ enum Author {
 /// Replaces every name in a report that was made of this ledger.
 pub(crate) fn redact(report: &mut Report, ledger: &Ledger) {
     let mut redactor = Redactor::of(report, ledger);
+    report.redacted = true;
     for finding in &mut report.incidents {
         redactor.finding(finding);
     }

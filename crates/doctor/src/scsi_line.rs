@@ -4,7 +4,7 @@
 
 use crate::fact::{Command, DeviceStatus, HostStatus, NvmeStatus, Opcode, PluginStatus, Sense};
 use crate::sense_bytes;
-use crate::text::{after, between, hex, number, position, word};
+use crate::text::{after, between, has, hex, number, position, word};
 
 /// Whether the sense data can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,9 @@ fn sense(text: &str, found: &mut CommandLine<'_>) {
         return;
     };
     // The first byte of sense data is their format, and no key.
-    let dumped = sense_bytes::find(text).map(|bytes| bytes.numbers.map(u64::from));
+    let is_format = (0x70..=0x73).contains(&(key & 0x7f));
+    let dumped =
+        is_format.then(|| sense_bytes::find(text)).flatten().map(|bytes| bytes.numbers.map(u64::from));
     let [key, code, qualifier] = dumped.unwrap_or([key, code, qualifier]);
     found.printed_sense = Some([key, code, qualifier]);
     // Without a check condition, the numbers are what the last command left there.
@@ -143,7 +145,9 @@ fn by_letters(text: &str, found: &mut CommandLine<'_>) {
         let mut numbers = ["K:0x", " C:0x", " Q:0x"].iter().map(|mark| after(text, mark).and_then(hex));
         Some([numbers.next()??, numbers.next()??, numbers.next()??])
     };
-    let numbers = letters().or_else(|| sense_bytes::find(text).map(|bytes| bytes.numbers.map(u64::from)));
+    // Most lines of commands name no sense data at all, and need not be looked through for bytes.
+    let bytes = || has(text, "ense").then(|| sense_bytes::find(text)).flatten();
+    let numbers = letters().or_else(|| bytes().map(|bytes| bytes.numbers.map(u64::from)));
     if let Some([key, code, qualifier]) = numbers {
         found.printed_sense = Some([key, code, qualifier]);
         found.claim = Some(SenseClaim::Valid);

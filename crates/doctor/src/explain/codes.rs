@@ -12,6 +12,9 @@ use crate::text::{after, has, hex, holds, number};
 pub(super) fn complete(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
     if let Some(bytes) = sense_bytes::find(line) {
         format_of(&bytes, fields);
+        if found.printed_sense.is_none() {
+            found.command.sense = bytes.sense();
+        }
     }
     if found.command.sense.is_none() && found.claim.is_none() {
         let sense = between_slashes(line);

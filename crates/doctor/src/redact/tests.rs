@@ -136,6 +136,11 @@ fn a_name_that_the_end_of_the_quote_cuts_goes_too() {
 #[test]
 fn no_line_makes_it_fall_wherever_it_is_cut() {
     let mut redactor = redactor(&[("é", Sort::Host), ("naa.6", Sort::Device)]);
+    let event = "multipathd[8]: é: Event 4 : é on ü in ö: drbd é ü/0: vmm0:é (vmx-vcpu-1:ü) lockspace é:1 S lvm_é R ö +49 170 1234567é vml.02é";
+    for (end, _) in event.char_indices() {
+        let _ = redactor.text(&event[..end], Author::Log);
+        let _ = redactor.text(&event[end..], Author::Log);
+    }
     let line =
         "é\"naa.6é\" 'ü/7' 4f72aa10-1b2c3d4e-99aa-0025b5aa00f1 (ö) 10.1.2.3. ::1 a@b 0x0123456789abcdef0é";
     for (end, _) in line.char_indices() {
