@@ -1,5 +1,6 @@
 //! The terminal: whether there is one, how wide it is, and whether it wants colours.
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -84,10 +85,15 @@ pub fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String {
     textwrap::fill(text, options.break_words(false))
 }
 
-/// Whether the environment lets a terminal have colours (no-color.org: any value but the empty one forbids).
+/// Whether the environment lets a terminal have colours (no-color.org: any value but the empty one forbids; a terminal that calls itself
+/// `dumb`, as in an editor, shows their codes as letters).
 #[must_use]
 pub fn colours_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    may_have_colours(std::env::var_os("NO_COLOR").as_deref(), std::env::var_os("TERM").as_deref())
+}
+
+fn may_have_colours(no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    no_color.is_none_or(OsStr::is_empty) && term.is_none_or(|term| term != "dumb")
 }
 
 /// A progress bar on standard error: hidden where that is no terminal.
@@ -164,6 +170,15 @@ pub fn short(microseconds: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_know_them() {
+        let may = |no_color: Option<&str>, term: Option<&str>| {
+            may_have_colours(no_color.map(OsStr::new), term.map(OsStr::new))
+        };
+        assert!(may(None, Some("xterm")) && may(Some(""), None));
+        assert!(!may(None, Some("dumb")) && !may(Some("1"), Some("xterm")));
+    }
 
     #[test]
     fn a_time_is_short_in_its_own_unit() {

@@ -27,6 +27,30 @@ pub struct Advisory<'a> {
     pub source: &'a str,
 }
 
+impl Advisory<'_> {
+    /// Why no log can ever meet it; `None` where one can.
+    fn flaw(&self) -> Option<&'static str> {
+        let none = |field: &str| field == "-" || field.is_empty();
+        if !none(self.below) && !is_version(self.below) {
+            return Some("the third field is no version, as `10.2.455.0`, nor `-`: nothing is below it");
+        }
+        if none(self.component) != none(self.below) {
+            return Some(
+                "a component (second field) and the version that it must be below (third field) go together",
+            );
+        }
+        (none(self.device) && none(self.component))
+            .then_some("neither a device nor a component is named: no log can meet it")
+    }
+}
+
+/// Whether a text is a version: a number first, and no blank in it.
+fn is_version(text: &str) -> bool {
+    let number = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    number.starts_with(|letter: char| letter.is_ascii_digit())
+        && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+()".contains(&byte))
+}
+
 /// How an advisory was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
@@ -52,10 +76,9 @@ impl Advisories {
     /// Adds those of a file that a user wrote; they come before the shipped ones.
     ///
     /// # Errors
-    /// The first line that is none.
+    /// The first line that is none, or that nothing could ever meet.
     pub fn add(&mut self, text: &str) -> Result<(), DoctorError> {
-        let what = "an advisory has eight fields, parted by tabs";
-        parse(text).map_err(|line| DoctorError::Advisory { line, what })?;
+        parse(text).map_err(|Unread { line, what }| DoctorError::Advisory { line, what })?;
         self.texts.insert(0, text.to_owned());
         Ok(())
     }
@@ -84,20 +107,34 @@ impl Advisories {
     }
 }
 
+/// A line that is no advisory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: &'static str,
+}
+
 /// Reads advisories: eight fields a line, parted by tabs; lines that begin with `#` are for people.
 ///
 /// # Errors
-/// The line, from 1, that does not have them.
-pub fn parse(text: &str) -> Result<Vec<Advisory<'_>>, usize> {
+/// The first line that does not have them, or that no log could ever meet: silence would be taken for a fault that is not there.
+pub fn parse(text: &str) -> Result<Vec<Advisory<'_>>, Unread> {
     let lines =
         text.lines().enumerate().filter(|(_, line)| !line.starts_with('#') && !line.trim().is_empty());
     lines
         .map(|(index, line)| {
             let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
             let [device, component, below, product, fault, range, remedy, source] = fields[..] else {
-                return Err(index + 1);
+                let what = "an advisory has eight fields, parted by tabs";
+                return Err(Unread { line: index + 1, what });
             };
-            Ok(Advisory { device, component, below, product, fault, range, remedy, source })
+            let advisory = Advisory { device, component, below, product, fault, range, remedy, source };
+            match advisory.flaw() {
+                Some(what) => Err(Unread { line: index + 1, what }),
+                None => Ok(advisory),
+            }
         })
         .collect()
 }
@@ -134,6 +171,25 @@ mod tests {
 
     #[test]
     fn a_line_that_lacks_a_field_is_named() {
-        assert_eq!(parse("# x\na\tb\n").unwrap_err(), 2);
+        assert_eq!(parse("# x\na\tb\n").unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn a_line_that_no_log_could_meet_is_refused_with_its_number_and_reason() {
+        let row = |three: &str| format!("# mine\n{three}\tX 1\tf\tbelow\tupdate\thttps://x\n");
+        let cases = [
+            ("naa.60060160\tlpfc\tnext", "no version"),
+            ("naa.60060160\tlpfc\tbelow 14.2", "no version"),
+            ("naa.60060160\tlpfc\t-", "go together"),
+            ("-\t-\t14.2", "go together"),
+            ("-\t-\t-", "no log can meet it"),
+        ];
+        for (three, why) in cases {
+            let error = Advisories::default().add(&row(three)).unwrap_err().to_string();
+            assert!(error.contains("line 2") && error.contains(why), "{three}: {error}");
+        }
+        for three in ["-\tlpfc\t14.2.0.0", "naa.6\t-\t-", "naa.6\tlpfc\tv3.0(2h)", "-\tesxi\t8.0-u2b"] {
+            assert_eq!(parse(&row(three)).unwrap().len(), 1, "{three}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! One line, field by field: what each number in it means, in every reading that public sources give.
 
+mod cdb;
+mod codes;
 mod meaning;
 mod words;
 
@@ -9,14 +11,15 @@ use self::meaning::Meaning;
 use crate::bounds::RECORD_BYTES_MAX;
 use crate::dialect::{Dialects, Reading};
 use crate::fact::{Command, DeviceStatus, Fact, Kind, NvmeStatus, Opcode, Outcome, Place, Sense};
+use crate::image_line;
 use crate::ledger::Ledger;
 use crate::plain::plain;
-use crate::prefix;
+use crate::prefix::{self, Prefix};
 use crate::record::Record;
 use crate::scsi_line::{self, CommandLine, SenseClaim};
 use crate::sieve::Sieve;
 use crate::subject;
-use crate::text::{after, cut, has, number};
+use crate::text::{after, cut, number};
 
 /// One field of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,23 +51,22 @@ pub fn explain(line: &str) -> Explanation {
     if let Some(command) = read.facts.iter().find_map(command).filter(|_| !says_anything(&found)) {
         found.command = command;
     }
+    let mut codes = Vec::new();
+    codes::complete(&line, &mut found, &mut codes);
+    let block = cdb::find(&line);
+    if let Some(block) = &block {
+        found.command.opcode = found.command.opcode.or(cdb::opcode(block));
+        cdb::fields(block, &mut codes);
+    }
     let mut fields = Vec::new();
-    let mut field = |name: &str, value: String, meaning: String| {
-        fields.push(Field { name: name.to_owned(), value, meaning });
-    };
-    if let Some(when) = prefix.when {
-        let own = when.in_own_zone().map_or_else(String::new, |own| format!("; in the log's own zone {own}"));
-        field("time", when.to_string(), format!("when the line was written{own}"));
-    }
-    if let Some(host) = prefix.host {
-        field("host", host.to_owned(), "the host that wrote it, as a log server noted".to_owned());
-    }
+    written(&prefix, &mut fields);
     // Words that no dialect understood name nobody: any text may hold them.
     let known = read.is_known || says_anything(&found);
     fields.extend(words::writer(&line).filter(|_| known));
     if known {
         about(&line, prefix.body, &found, &mut fields);
     }
+    fields.append(&mut codes);
     let mut field = |name: &str, value: String, meaning: String| {
         fields.push(Field { name: name.to_owned(), value, meaning });
     };
@@ -73,20 +75,38 @@ pub fn explain(line: &str) -> Explanation {
     if let Some(code) = after(&line, "return code = ").and_then(number).filter(|_| known) {
         field("return code", format!("{code:#010x}"), words::return_code(code));
     }
-    let meanings = meanings(&read, &found, &mut fields);
+    let meanings = meanings(&line, &read, &found, &mut fields);
     let summary = meanings.first().map_or_else(
-        || summary(&found, !says_anything(&found)).to_owned(),
+        || summary(&found, block.is_some(), !says_anything(&found)).to_owned(),
         |first| format!("{}. {}", capital(first.says), first.next),
     );
     Explanation { fields, summary }
+}
+
+/// When and where a line was written.
+fn written(prefix: &Prefix<'_>, fields: &mut Vec<Field>) {
+    if let Some(when) = prefix.when {
+        let own = when.in_own_zone().map_or_else(String::new, |own| format!("; in the log's own zone {own}"));
+        let (value, zone) = match when.zone_minutes {
+            Some(_) => (when.to_string(), own),
+            // What has no zone is in the writer's: sanlock, syslog and journals write local time.
+            None => {
+                (when.to_string().trim_end_matches('Z').to_owned(), "; the line names no zone".to_owned())
+            }
+        };
+        fields.push(words::field("time", &value, &format!("when the line was written{zone}")));
+    }
+    if let Some(host) = prefix.host {
+        fields.push(words::field("host", host, "the host that wrote it, as a log server noted"));
+    }
 }
 
 /// What the dialects made of a line.
 struct Read {
     /// What it says.
     facts: Vec<Fact>,
-    /// The words by which it was known.
-    words: Option<&'static str>,
+    /// The words of it by which it was known, whole.
+    words: String,
     /// Whether a dialect understood it at all.
     is_known: bool,
 }
@@ -105,9 +125,8 @@ fn understood(line: &str) -> Read {
     let (dialect, reading) = dialects.read(mask, &record, &mut ledger);
     dialects.end(&mut ledger);
     let is_known = reading != Reading::Stranger;
-    // The longest of the dialect's words says most.
-    let words = dialects.key_words().nth(dialect).into_iter().flat_map(|(_, words)| words);
-    let words = words.filter(|word| is_known && has(line, word)).max_by_key(|word| word.len());
+    let told_by = if is_known { dialects.told_by(dialect, &record) } else { Vec::new() };
+    let words = words::around(record.body(), &told_by);
     Read { facts: ledger.facts().to_vec(), words, is_known }
 }
 
@@ -127,7 +146,7 @@ fn about(line: &str, body: &str, found: &CommandLine<'_>, fields: &mut Vec<Field
     let subject = subject::find(body);
     let mut field = |name: &str, value: &str, meaning: &str| fields.push(words::field(name, value, meaning));
     if let Some(Opcode(code)) = found.command.opcode {
-        field("opcode", &format!("{code:#04x}"), Opcode(code).name());
+        field("opcode", &format!("{code:#04x}"), &codes::opcode_name(Opcode(code), line));
     }
     if let Some(device) = found.device.or(subject.device) {
         field("device", device, device_meaning(device));
@@ -142,19 +161,33 @@ fn about(line: &str, body: &str, found: &CommandLine<'_>, fields: &mut Vec<Field
 }
 
 /// What the facts mean, each once; the commands among them are told by their fields.
-fn meanings(read: &Read, found: &CommandLine<'_>, fields: &mut Vec<Field>) -> Vec<Meaning> {
+fn meanings(line: &str, read: &Read, found: &CommandLine<'_>, fields: &mut Vec<Field>) -> Vec<Meaning> {
     let mut meanings: Vec<Meaning> = Vec::new();
     for meaning in read.facts.iter().filter_map(|fact| meaning::of(&fact.kind)) {
         if !meanings.contains(&meaning) {
             meanings.push(meaning);
         }
     }
+    let image = image_line::slot(line).filter(|_| meanings.is_empty());
+    let lock = image_line::lock(line).filter(|lock| meanings.is_empty() && lock.offset.is_some());
+    if meanings.is_empty() && image.is_some() {
+        meanings.push(meaning::SLOT);
+    } else if meanings.is_empty() && lock.is_some() {
+        meanings.push(meaning::LOCK);
+    }
     if meanings.is_empty() && read.is_known && !says_anything(found) {
         meanings.push(meaning::USUAL);
     }
     for meaning in &meanings {
-        fields.push(words::field(meaning.about, read.words.unwrap_or("").trim(), meaning.says));
+        // What is printed in brackets or dumped is told number by number below.
+        let printed = [meaning::SLOT, meaning::LOCK].contains(meaning);
+        let value = if printed { "as printed" } else { &read.words };
+        if meaning.about != meaning::VERSION {
+            fields.push(words::field(meaning.about, value, meaning.says));
+        }
     }
+    image.iter().for_each(|image| words::slot("slot", image, fields));
+    lock.iter().for_each(|record| words::lock(record, fields));
     for fact in &read.facts {
         match &fact.kind {
             Kind::Heartbeat(heartbeat) => {
@@ -164,6 +197,9 @@ fn meanings(read: &Read, found: &CommandLine<'_>, fields: &mut Vec<Field>) -> Ve
                 }
             }
             Kind::Lock(lock) => lock.record.iter().for_each(|record| words::lock(record, fields)),
+            Kind::Slot(image) => words::slot("slot", image, fields),
+            Kind::LockDump(record) => words::lock(record, fields),
+            Kind::Version(component) => words::component(line, component, fields),
             _ => {}
         }
     }
@@ -187,7 +223,10 @@ fn statuses(found: &CommandLine<'_>, field: &mut dyn FnMut(&str, String, String)
         let meaning =
             format!("NVMe status type {:#x}, code {:#04x}: {}", status.kind, status.code, status.reading());
         match found.wide_status {
-            Some(value) => field("D", format!("{value:#x}"), meaning),
+            Some(value) => {
+                let marks = NvmeStatus::marks(value).map_or_else(String::new, |marks| format!("; {marks}"));
+                field("D", format!("{value:#x}"), meaning + &marks);
+            }
             None => field("NVMe status", format!("{:#x}/{:#x}", status.kind, status.code), meaning),
         }
     }
@@ -281,7 +320,7 @@ fn path_meaning(path: &str) -> &'static str {
     }
 }
 
-fn summary(found: &CommandLine<'_>, empty: bool) -> &'static str {
+fn summary(found: &CommandLine<'_>, has_block: bool, empty: bool) -> &'static str {
     let ats = found.command.is_ats();
     match (ats, found.command.outcome()) {
         _ if empty => "Nothing in this line is known here.",
@@ -298,6 +337,9 @@ fn summary(found: &CommandLine<'_>, empty: bool) -> &'static str {
         (false, Outcome::Unknown) => "A command has no answer. If it was a write, it may have been executed.",
         (false, Outcome::Refused) => {
             "A command was refused by the device. Which command, and on which device, stands in the whole line and in those around it."
+        }
+        (true, Outcome::Unsaid) if has_block => {
+            "This is the atomic test and set itself. How it ended stands in the lines around it, with the same tag and device."
         }
         (_, Outcome::Unsaid) => "The line does not say how the command ended.",
     }
@@ -321,6 +363,130 @@ mod tests {
         assert!(meaning(&explanation, "sense").starts_with("MISCOMPARE"));
         assert!(meaning(&explanation, "CmdSN").contains("guest"));
         assert!(explanation.summary.contains("not equal"));
+    }
+
+    fn value(explanation: &Explanation, name: &str) -> String {
+        let field = explanation.fields.iter().find(|field| field.name == name);
+        field.map(|field| field.value.clone()).unwrap_or_default()
+    }
+
+    /// These are the false answer itself, whatever program prints it, and were called usual or unknown.
+    #[test]
+    fn the_false_answer_is_known_in_every_spelling() {
+        let lines = [
+            "sd 2:0:0:1: [sdc] tag#11 Add. Sense: Miscompare during verify operation",
+            "sense data: 72 0e 1d 00 00 00 00 00",
+            "Sense: 70 00 0e 00 00 00 00 0a 00 00 00 00 1d 00 00 00 00 00",
+            "f0 00 0e 00 00 01 fe 0a 00 00 00 00 1d 00 00 00 00 00",
+            "K:0xe C:0x1d Q:0x0",
+            "[e/1d/0]",
+            "nvme_ctrlr: COMPARE FAILURE (02/85) qid:1 cid:120 cdw0:0 sqhd:0012 p:0 m:0 dnr:0",
+            "NVMe status: COMPARE_FAILED: The command failed due to a miscompare during a Compare command. (0x4285)",
+            "NVMe Status:COMPARE_FAILED(285)",
+            "cpu1:2097)NVMEIO:3863 Ctlr 257, nsid 1: cmd 0x5 failed: status 0x285",
+        ];
+        for line in lines {
+            let explanation = explain(line);
+            assert!(explanation.summary.contains("the block was not equal"), "{line}: {explanation:?}");
+        }
+        assert_eq!(value(&explain(lines[3]), "information"), "510");
+        assert!(meaning(&explain(lines[7]), "status field").contains("do not retry"));
+    }
+
+    #[test]
+    fn a_nexus_that_was_lost_is_no_answer_in_any_spelling() {
+        for line in
+            ["K:0x6 C:0x29 Q:0x7", "[6/29/7]", "Add. Sense: I_T nexus loss occurred on sd 2:0:0:1: [sdc]"]
+        {
+            let explanation = explain(line);
+            assert!(explanation.summary.contains("no answer"), "{line}: {explanation:?}");
+        }
+        assert_eq!(explain("on 6/29/07 the array was moved").fields, [], "a date");
+    }
+
+    #[test]
+    fn a_command_descriptor_block_is_decoded() {
+        let explanation = explain(
+            "sd 2:0:0:1: [sdc] tag#11 CDB: Compare and write 89 00 00 00 00 00 00 00 12 67 00 00 00 01 00 00",
+        );
+        let told = ["opcode", "LBA", "blocks"].map(|name| value(&explanation, name));
+        assert_eq!(told, ["0x89", "4711", "1"]);
+        assert!(explanation.summary.contains("atomic test and set itself"), "{}", explanation.summary);
+    }
+
+    #[test]
+    fn a_row_of_a_dump_and_a_lock_record_are_told_number_by_number() {
+        let row = explain("01400000  02 ef cd ab 00 00 30 00  00 00 00 00 07 00 00 00  |......0.........|");
+        let told = ["slot state", "slot offset", "slot gen"].map(|name| value(&row, name));
+        assert_eq!(told, ["abcdef02", "3145728", "7"]);
+        assert_eq!(value(&row, "slot stamp"), "", "the row does not reach the stamp");
+        let lock = explain(
+            "Lock [type 10c00001 offset 1024 v 47, hb offset 512 gen 18, mode 1, owner 5e21a8bb-2f0b1b3c-8a1c-0050569a1b2c mtime 5",
+        );
+        assert_eq!(["hb offset", "hb gen", "lock mode"].map(|name| value(&lock, name)), ["512", "18", "1"]);
+        assert!(meaning(&lock, "owner").contains("00:50:56:9a:1b:2c"));
+    }
+
+    #[test]
+    fn values_are_whole_words_of_the_line() {
+        let cases = [
+            ("fnic: host: 2 abort 0x4 rejected", "task", "fnic: host: 2 abort 0x4 rejected"),
+            (
+                "nvme nvme2: I/O 21 QID 4 timeout, aborting",
+                "task",
+                "nvme nvme2: I/O 21 QID 4 timeout, aborting",
+            ),
+            (
+                "FS3: 4831: Reclaimed timed out heartbeat [HB state abcdef02",
+                "heartbeat",
+                "timed out heartbeat",
+            ),
+            ("scsi 2:0:0:1: Direct-Access     IBM      2145             0000 PQ: 0 ANSI: 6", "model", "2145"),
+        ];
+        for (line, name, wanted) in cases {
+            let explanation = explain(line);
+            assert_eq!(value(&explanation, name), wanted, "{line}: {explanation:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_not_called_utc() {
+        let explanation = explain(
+            "2024-05-01 02:03:04 1234 [567]: s3 renewal error -202 delta_length 20 last_success 1200",
+        );
+        assert_eq!(value(&explanation, "time"), "2024-05-01T02:03:04");
+        assert!(meaning(&explanation, "time").contains("no zone"));
+        assert_eq!(
+            value(&explain("2026-05-05T05:05:05.555Z cpu1:7)HBX: x"), "time"),
+            "2026-05-05T05:05:05.555Z"
+        );
+    }
+
+    #[test]
+    fn no_line_makes_it_fall_wherever_it_is_cut() {
+        let lines = [
+            "é sense data: 72 0e 1d 00 00 00 00 0c 00 0a 80 00 é [6/29/7] K:0xe C:0x1d Q:0x0 CDB: Write(10) 2a 00 00 00 12 67 00 00 08 00",
+            "é nvme (02/85) qid:1 NVMe status: x (0x4285) Direct-Access  é  M 0 PQ: Lock [type 10c00001 offset 9 v é [HB state abcdef02 offset 7",
+            "sd 2:0:0:1: [sdc] Add. Sense: ASC=0x3f ASCQ=0xe fnic: abort 0x4 rejected é 01400000  02 ef cd ab 00 00 30 00  00 00 00 00 07 00 00 00",
+        ];
+        for line in lines {
+            for (at, _) in line.char_indices() {
+                let _ = explain(&line[..at]);
+                let _ = explain(&line[at..]);
+            }
+        }
+    }
+
+    #[test]
+    fn red_hats_words_for_a_reservation_conflict_are_known() {
+        let explanation = explain("critical nexus error, dev sdb, sector 0");
+        assert!(meaning(&explanation, "D").starts_with("RESERVATION CONFLICT"));
+    }
+
+    #[test]
+    fn bits_above_an_nvme_status_are_told() {
+        let explanation = explain("Command 0x5 (0x45d9) to dev eui.0025 failed H:0x0 D:0x1080 P:0x0");
+        assert!(meaning(&explanation, "D").contains("bits 12 and 11"), "{explanation:?}");
     }
 
     #[test]

@@ -181,6 +181,9 @@ pub struct Report {
     /// The first lines that were not understood; only where they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub strangers: Vec<Stranger>,
+    /// Whether names were replaced.
+    #[serde(skip)]
+    pub(crate) redacted: bool,
     /// What happened to each host and device, for time lines.
     #[serde(skip)]
     pub(crate) chronicle: Chronicle,

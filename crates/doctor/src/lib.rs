@@ -41,6 +41,7 @@ pub mod report;
 mod rule;
 mod scene;
 mod scsi_line;
+mod sense_bytes;
 mod series;
 mod sieve;
 mod source;

@@ -2,10 +2,14 @@
 //! the whole report, so that it can be shared and still be followed.
 //!
 //! It is done to the report before anybody prints it, so that no form of it can forget to. What the doctor took for a name
-//! is replaced wherever it stands; what looks like a name, an address, an id or a path in a quoted line, too. Statuses,
-//! sense data, operation codes, versions and times stay: they are the proof.
+//! is replaced wherever it stands, and so is what a place in a line gave away as one (`place`); what looks like a name, an address,
+//! an id or a path in a quoted line, too (`pattern`, `word`); and of the rest of a quoted line every word that is not everybody's
+//! (`vocabulary`). A comment is not quoted. Statuses, sense data, operation codes, versions and times stay: they are the proof.
 
 mod pattern;
+mod place;
+mod spelling;
+mod vocabulary;
 mod word;
 
 use std::collections::{HashMap, HashSet};
@@ -13,7 +17,7 @@ use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
-use crate::bounds::{NAME_BYTES_MAX, QUOTE_BYTES_MAX};
+use crate::bounds::{NAME_BYTES_MAX, NAMES_MAX, QUOTE_BYTES_MAX};
 use crate::fact::Kind;
 use crate::finding::{Finding, Report};
 use crate::ledger::{Ledger, Problem};
@@ -51,8 +55,10 @@ impl Sort {
 /// Who wrote a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Author {
-    /// A log: everything that looks like a name is one.
+    /// A log: everything that looks like a name is one, and every word that is not everybody's.
     Log,
+    /// A machine that tells of its parts, and the system that refuses something: what looks like a name is one.
+    Machine,
     /// The doctor, who puts names into sentences of its own: words and paths of those stay.
     Doctor,
 }
@@ -60,6 +66,7 @@ enum Author {
 /// Replaces every name in a report that was made of this ledger.
 pub(crate) fn redact(report: &mut Report, ledger: &Ledger) {
     let mut redactor = Redactor::of(report, ledger);
+    report.redacted = true;
     for finding in &mut report.incidents {
         redactor.finding(finding);
     }
@@ -98,6 +105,8 @@ struct Redactor {
     sorts: HashMap<String, Sort>,
     /// Versions that look like addresses and are none.
     versions: HashSet<String>,
+    /// Hosts that are written with their domain too: the long name, and the short one.
+    short: HashMap<String, String>,
     /// What each original became.
     given: HashMap<String, String>,
     counts: HashMap<&'static str, u32>,
@@ -133,7 +142,11 @@ impl Redactor {
                 sorts.entry(host.to_ascii_lowercase()).or_insert(Sort::Host);
             }
         }
-        short_hosts(&mut sorts);
+        let quoted = report.incidents.iter().flat_map(|finding| &finding.evidence).map(|line| &line.text);
+        for text in quoted.chain(report.strangers.iter().map(|stranger| &stranger.text)) {
+            learn(text, &versions, &mut sorts);
+        }
+        let short = short_hosts(&mut sorts);
         sorts.retain(|name, _| !name.trim().is_empty());
         let mut known: Vec<(String, Sort)> = sorts.iter().map(|(name, sort)| (name.clone(), *sort)).collect();
         known.sort_by(|one, other| one.0.cmp(&other.0));
@@ -142,13 +155,16 @@ impl Redactor {
             .build(known.iter().map(|(name, _)| name))
             .ok()
             .filter(|_| !known.is_empty());
-        Redactor { finder, known, sorts, versions, given: HashMap::new(), counts: HashMap::new() }
+        Redactor { finder, known, sorts, versions, short, given: HashMap::new(), counts: HashMap::new() }
     }
 
     fn finding(&mut self, finding: &mut Finding) {
         for host in &mut finding.hosts {
             *host = self.whole(host, Sort::Host);
         }
+        // One host by two names has one stand-in.
+        let mut seen = HashSet::new();
+        finding.hosts.retain(|host| seen.insert(host.clone()));
         for device in finding.device.iter_mut().chain(&mut finding.devices) {
             *device = self.whole(device, Sort::Device);
         }
@@ -176,7 +192,7 @@ impl Redactor {
     fn part(&mut self, part: &mut MachinePart) {
         part.name = self.text(&part.name, Author::Doctor);
         for value in part.values.values_mut() {
-            *value = self.text(value, Author::Log);
+            *value = self.text(value, Author::Machine);
         }
     }
 
@@ -215,20 +231,26 @@ impl Redactor {
         let mut rest = problem.text.as_str();
         for name in &problem.names {
             let Some((before, behind)) = rest.split_once(name.as_str()) else { continue };
-            told.push_str(&self.text(before, Author::Log));
+            told.push_str(&self.text(before, Author::Machine));
             told.push_str(&self.file(name));
             rest = behind;
         }
-        told.push_str(&self.text(rest, Author::Log));
+        told.push_str(&self.text(rest, Author::Machine));
         told
     }
 
     /// A text with every name in it replaced.
     fn text(&mut self, text: &str, author: Author) -> String {
+        if author == Author::Log && is_comment(text) {
+            return COMMENT.to_owned();
+        }
         let mut found = self.exact(text);
         found.extend(pattern::find(text, author, &self.versions));
+        if author == Author::Log {
+            found.extend(place::names(text).into_iter().map(|range| (range, Sort::Name)));
+        }
         // A name that was cut where the quote ends is no longer the whole name, and must go all the same.
-        if author == Author::Log && text.len() + 4 > QUOTE_BYTES_MAX {
+        if author != Author::Doctor && text.len() + 4 > QUOTE_BYTES_MAX {
             let start = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
             found.push((start..text.len(), Sort::Name));
         }
@@ -237,12 +259,25 @@ impl Redactor {
         let mut replaced = String::with_capacity(text.len());
         let mut done = 0;
         for (range, sort) in united(found) {
-            replaced.push_str(text.get(done..range.start).unwrap_or_default());
+            self.rest(text.get(done..range.start).unwrap_or_default(), author, &mut replaced);
             replaced.push_str(&self.whole(text.get(range.clone()).unwrap_or_default(), sort));
             done = range.end;
         }
-        replaced.push_str(text.get(done..).unwrap_or_default());
+        self.rest(text.get(done..).unwrap_or_default(), author, &mut replaced);
         replaced
+    }
+
+    /// What is no name by its place or its look: in a log, only everybody's words of it stay.
+    fn rest(&mut self, text: &str, author: Author, replaced: &mut String) {
+        let mut done = 0;
+        if author == Author::Log {
+            for range in vocabulary::strangers(text) {
+                replaced.push_str(text.get(done..range.start).unwrap_or_default());
+                replaced.push_str(&self.whole(text.get(range.clone()).unwrap_or_default(), Sort::Name));
+                done = range.end;
+            }
+        }
+        replaced.push_str(text.get(done..).unwrap_or_default());
     }
 
     /// Where known names stand in a text.
@@ -265,7 +300,9 @@ impl Redactor {
     }
 
     fn replacement(&mut self, original: &str, sort: Sort) -> String {
-        self.given_for(&key(original), sort.word())
+        let key = spelling::key(original);
+        let key = self.short.get(&key).cloned().unwrap_or(key);
+        self.given_for(&key, sort.word())
     }
 
     fn given_for(&mut self, key: &str, word: &'static str) -> String {
@@ -286,34 +323,55 @@ impl Redactor {
     }
 }
 
-/// A host that is known by its long name is known by its short one too.
-fn short_hosts(sorts: &mut HashMap<String, Sort>) {
-    let short: Vec<String> = sorts
-        .iter()
-        .filter(|(_, sort)| **sort == Sort::Host)
-        .filter_map(|(name, _)| name.split_once('.').map(|(short, _)| short))
-        .filter(|short| short.len() > 1 && short.contains(|letter: char| letter.is_ascii_alphabetic()))
-        .map(str::to_owned)
-        .collect();
-    for name in short {
-        sorts.entry(name).or_insert(Sort::Host);
+/// What stands for a line that is no line of a program: nobody knows whom a person names there.
+const COMMENT: &str = "(a comment)";
+
+/// Whether a person wrote this line.
+fn is_comment(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '\t', '>']);
+    ["#", "//", "REM ", "rem "].iter().any(|mark| text.starts_with(mark))
+}
+
+/// Adds the names that a line gives away, so that they are hidden in every other line too, and in the doctor's own sentences: by their
+/// place whatever they are called, by their look where they are nobody's everyday words.
+fn learn(text: &str, versions: &HashSet<String>, sorts: &mut HashMap<String, Sort>) {
+    if is_comment(text) {
+        return;
+    }
+    let placed = place::names(text).into_iter().map(|range| (range, Sort::Name, true));
+    let looked =
+        pattern::find(text, Author::Log, versions).into_iter().map(|(range, sort)| (range, sort, false));
+    for (range, sort, sure) in placed.chain(looked) {
+        let Some(name) = text.get(range).map(str::to_ascii_lowercase) else { continue };
+        let telling = sure || !name.split_whitespace().all(vocabulary::is_ordinary);
+        if telling && name.len() >= LEARNED_MIN && sorts.len() < NAMES_MAX {
+            sorts.entry(name).or_insert(sort);
+        }
     }
 }
 
-/// What is the same although it is written differently: letters of either case, and the digits of an id with and without
-/// the marks that different systems put before them.
-fn key(original: &str) -> String {
-    const DIGITS_MIN: usize = 16;
-    let lower = original.to_ascii_lowercase();
-    let bare = ["naa.", "eui.", "wwn-0x", "scsi-", "0x"].iter().find_map(|mark| lower.strip_prefix(mark));
-    let digits = bare.unwrap_or(&lower);
-    if digits.len() < DIGITS_MIN || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return lower;
+/// Shorter words are parts of too many others.
+const LEARNED_MIN: usize = 3;
+
+/// A host that is known by its long name is known by its short one too. Told are those whose short name means no other host.
+fn short_hosts(sorts: &mut HashMap<String, Sort>) -> HashMap<String, String> {
+    let mut long: HashMap<String, Vec<String>> = HashMap::new();
+    for name in sorts.iter().filter(|(_, sort)| **sort == Sort::Host).map(|(name, _)| name) {
+        if let Some((short, _)) = name.split_once('.')
+            && short.len() > 1
+            && short.contains(|letter: char| letter.is_ascii_alphabetic())
+        {
+            long.entry(short.to_owned()).or_default().push(name.clone());
+        }
     }
-    // Multipath's WWID of an NAA id is that id behind a 3.
-    let digits =
-        if matches!(digits.len(), 17 | 33) { digits.strip_prefix('3').unwrap_or(digits) } else { digits };
-    digits.to_owned()
+    let mut shorter = HashMap::new();
+    for (short, mut long) in long {
+        sorts.entry(short.clone()).or_insert(Sort::Host);
+        if let (Some(name), true) = (long.pop(), long.is_empty()) {
+            shorter.insert(name, short);
+        }
+    }
+    shorter
 }
 
 /// Whether a match is a word of its own, and not a part of a longer word or number.

@@ -3,7 +3,8 @@
 //! Forms changed from ESX 3.5 to ESXi 8 and people cut and mask them; the parts stayed.
 
 use crate::fact::{Command, DeviceStatus, HostStatus, NvmeStatus, Opcode, PluginStatus, Sense};
-use crate::text::{after, between, hex, number, position, word};
+use crate::sense_bytes;
+use crate::text::{after, between, has, hex, number, position, word};
 
 /// Whether the sense data can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +111,7 @@ fn statuses(text: &str, found: &mut CommandLine<'_>) {
 
 /// `Valid sense data: 0xe 0x1d 0x0`.
 fn sense(text: &str, found: &mut CommandLine<'_>) {
-    let Some((before, rest)) = split_at_sense(text) else { return };
+    let Some((before, rest)) = split_at_sense(text) else { return by_letters(text, found) };
     let last = before.trim_end().rsplit(' ').next().unwrap_or("");
     found.claim = match last {
         word if word.eq_ignore_ascii_case("invalid") => Some(SenseClaim::Invalid),
@@ -125,10 +126,31 @@ fn sense(text: &str, found: &mut CommandLine<'_>) {
     let (Some(key), Some(code), Some(qualifier)) = (numbers.next(), numbers.next(), numbers.next()) else {
         return;
     };
+    // The first byte of sense data is their format, and no key.
+    let is_format = (0x70..=0x73).contains(&(key & 0x7f));
+    let dumped =
+        is_format.then(|| sense_bytes::find(text)).flatten().map(|bytes| bytes.numbers.map(u64::from));
+    let [key, code, qualifier] = dumped.unwrap_or([key, code, qualifier]);
     found.printed_sense = Some([key, code, qualifier]);
     // Without a check condition, the numbers are what the last command left there.
     let checked = found.command.device.is_none_or(|status| status == DeviceStatus::CHECK_CONDITION);
     if found.claim != Some(SenseClaim::Invalid) && checked {
+        found.command.sense = Sense::of(key, code, qualifier);
+    }
+}
+
+/// `K:0x6 C:0x29 Q:0x7`, as some drivers print key, code and qualifier; or bytes behind the word `sense` alone.
+fn by_letters(text: &str, found: &mut CommandLine<'_>) {
+    let letters = || {
+        let mut numbers = ["K:0x", " C:0x", " Q:0x"].iter().map(|mark| after(text, mark).and_then(hex));
+        Some([numbers.next()??, numbers.next()??, numbers.next()??])
+    };
+    // Most lines of commands name no sense data at all, and need not be looked through for bytes.
+    let bytes = || has(text, "ense").then(|| sense_bytes::find(text)).flatten();
+    let numbers = letters().or_else(|| bytes().map(|bytes| bytes.numbers.map(u64::from)));
+    if let Some([key, code, qualifier]) = numbers {
+        found.printed_sense = Some([key, code, qualifier]);
+        found.claim = Some(SenseClaim::Valid);
         found.command.sense = Sense::of(key, code, qualifier);
     }
 }
@@ -166,6 +188,18 @@ mod tests {
             (line.wide_status, line.command.nvme),
             (Some(0x83), Some(NvmeStatus { kind: 0, code: 0x83 }))
         );
+    }
+
+    #[test]
+    fn sense_data_are_read_as_letters_and_as_bytes() {
+        for text in [
+            "sense data: 72 0e 1d 00 00 00 00 00",
+            "Sense: 70 00 0e 00 00 00 00 0a 00 00 00 00 1d 00 00 00 00 00",
+            "K:0xe C:0x1d Q:0x0",
+        ] {
+            assert_eq!(read(text).command.sense, Some(Sense::MISCOMPARE), "{text}");
+        }
+        assert!(read("K:0x6 C:0x29 Q:0x7").command.sense.is_some_and(Sense::is_nexus_loss));
     }
 
     #[test]

@@ -8,15 +8,21 @@
 //! ```
 
 use super::{Dialect, Reading, sense_words};
-use crate::fact::{Command, DeviceStatus, HostStatus, Kind, NvmeStatus, Opcode, Sense};
+use crate::fact::{Command, DeviceStatus, HostStatus, Kind, NvmeStatus, Opcode, Place, Sense};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
 use crate::text::{after, decimal, has, hex, number, word};
 
 /// Lines of sd, of the block layer and of nvme.
-#[derive(Debug)]
-pub struct LinuxScsi;
+#[derive(Debug, Default)]
+pub struct LinuxScsi {
+    /// The last command that was told, and where: what follows about the same device belongs to it.
+    told: Option<(Place, String)>,
+}
+
+/// Lines of one command stand together, but for those of other processors between them.
+const APART_MAX: u64 = 20;
 
 impl Dialect for LinuxScsi {
     fn name(&self) -> &'static str {
@@ -35,6 +41,7 @@ impl Dialect for LinuxScsi {
             "I/O error, dev ",
             "critical target error",
             "critical medium error",
+            "critical nexus error",
             "nvme_status:",
             "NVMe status",
         ]
@@ -43,6 +50,7 @@ impl Dialect for LinuxScsi {
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
         if has(body, "hostbyte=") {
+            self.tell(record);
             return failed(record, ledger);
         }
         if let Some(code) = after(body, "return code = ").filter(|_| has(body, "SCSI error")).and_then(number)
@@ -53,7 +61,8 @@ impl Dialect for LinuxScsi {
         if about.device.is_none() && about.path.is_none() {
             return Reading::Stranger;
         }
-        if has(body, "reservation conflict") {
+        // The block layer calls a reservation conflict a nexus error in kernels before 6.5 (block/blk-core.c: BLK_STS_NEXUS).
+        if has(body, "reservation conflict") || has(body, "critical nexus error") {
             note(
                 record,
                 ledger,
@@ -65,8 +74,18 @@ impl Dialect for LinuxScsi {
             let draft = Draft { device: about.device, path: about.path, ..Draft::of(Kind::Medium) };
             ledger.note(record, draft);
         } else if let Some(sense) = key_of(body).filter(|_| has(body, "Sense Key")) {
-            // A sense key whose first line is missing.
-            note(record, ledger, Command { sense: Some(sense), ..Command::default() });
+            // A sense key whose first line is missing; its code may stand in the next one.
+            let code = record.following().next().filter(|line| self::device(line) == self::device(body));
+            let code = code
+                .as_deref()
+                .and_then(|line| after(line, "Add. Sense: ").map(|text| with_code(sense, text)));
+            note(record, ledger, Command { sense: Some(code.unwrap_or(sense)), ..Command::default() });
+            self.tell(record);
+        } else if let Some(text) = after(body, "Add. Sense: ") {
+            // A code whose key is missing too: as from a search for the word.
+            if let Some(sense) = alone(text).filter(|_| !self.was_told(record)) {
+                note(record, ledger, Command { sense: Some(sense), ..Command::default() });
+            }
         } else if has(body, "NVMe status") || has(body, "nvme_status:") {
             let status = after(body, "nvme_status:").or_else(|| after(body, "NVMe status"));
             let nvme =
@@ -76,6 +95,35 @@ impl Dialect for LinuxScsi {
         // The block layer repeats what the lines before said.
         Reading::UNDERSTOOD
     }
+
+    fn end(&mut self, _ledger: &mut Ledger) {
+        self.told = None;
+    }
+}
+
+impl LinuxScsi {
+    fn tell(&mut self, record: &Record<'_>) {
+        self.told = device(record.body()).map(|device| (record.place, device.to_owned()));
+    }
+
+    /// Whether the lines just before told of a command to the device that this line is about.
+    fn was_told(&self, record: &Record<'_>) -> bool {
+        self.told.as_ref().is_some_and(|(place, device)| {
+            let near = record.place.line.abs_diff(place.line) <= APART_MAX;
+            place.input == record.place.input && near && self::device(record.body()) == Some(device.as_str())
+        })
+    }
+}
+
+fn device(text: &str) -> Option<&str> {
+    subject::device_of(text)
+}
+
+/// The sense data of which a line gives the code alone.
+fn alone(text: &str) -> Option<Sense> {
+    let Sense { code, qualifier, .. } = with_code(Sense { key: 0, code: 0, qualifier: 0 }, text);
+    let key = Sense::usual_key(code)?;
+    Some(Sense { key, code, qualifier })
 }
 
 fn note(record: &Record<'_>, ledger: &mut Ledger, command: Command) {
@@ -165,6 +213,15 @@ fn host_status(text: &str) -> Option<HostStatus> {
 /// `Sense Key : Miscompare [current]`, and in older kernels `Sense Key : 0xe`.
 fn key_of(text: &str) -> Option<Sense> {
     after(text, "Sense Key : ").and_then(sense_words::of_key)
+}
+
+/// The code in words; or `ASC=0x3f <<vendor>>ASCQ=0xe`, as the kernel prints codes that it has no words for.
+fn with_code(sense: Sense, text: &str) -> Sense {
+    let byte = |mark: &str| after(text, mark).and_then(hex).and_then(|value| u8::try_from(value).ok());
+    if let (Some(code), Some(qualifier)) = (byte("ASC=0x"), byte("ASCQ=0x")) {
+        return Sense { code, qualifier, ..sense };
+    }
+    sense_words::with_code(sense, text)
 }
 
 /// `opcode=0x89 89 00 ...`, `Compare and write 89 00 ...`, `Write(10) 2a 00 ...`.

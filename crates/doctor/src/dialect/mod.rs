@@ -69,6 +69,12 @@ pub trait Dialect {
     /// Reads a record, and notes what it says.
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading;
 
+    /// The words by which it knows this line, for people: several where only together they say what it says.
+    fn told_by(&self, record: &Record<'_>) -> Vec<&'static str> {
+        let words = self.words().into_iter().filter(|word| has(record.line, word));
+        words.max_by_key(|word| word.len()).into_iter().collect()
+    }
+
     /// Whether its lines may be far longer than those of a log.
     fn is_table(&self) -> bool {
         false
@@ -109,7 +115,7 @@ impl Dialects {
             Box::new(lio::BOOK),
             Box::new(gateway::BOOK),
             Box::new(cluster::BOOK),
-            Box::new(linux_scsi::LinuxScsi),
+            Box::new(linux_scsi::LinuxScsi::default()),
             Box::new(nvme::Nvme),
             Box::new(sg_utils::SgUtils::default()),
             Box::new(vmkfstools::Vmkfstools::default()),
@@ -149,6 +155,12 @@ impl Dialects {
             }
         }
         best
+    }
+
+    /// The words by which the dialect of that number knows a record.
+    #[must_use]
+    pub fn told_by(&self, index: usize, record: &Record<'_>) -> Vec<&'static str> {
+        self.0.get(index).map_or_else(Vec::new, |dialect| dialect.told_by(record))
     }
 
     /// The dialects whose lines may be far longer than those of a log.

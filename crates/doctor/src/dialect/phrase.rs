@@ -149,10 +149,9 @@ impl Dialect for PhraseBook {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let line = record.line;
-        let fits = |phrase: &&Phrase| {
-            record.holds_word(phrase.says) && phrase.and.iter().all(|word| has(line, word))
+        let Some(phrase) = self.phrases.iter().find(|phrase| phrase.fits(record)) else {
+            return Reading::Stranger;
         };
-        let Some(phrase) = self.phrases.iter().find(fits) else { return Reading::Stranger };
         if matches!(phrase.means, Means::Nothing) {
             return Reading::UNDERSTOOD;
         }
@@ -173,6 +172,19 @@ impl Dialect for PhraseBook {
             ledger.note(record, draft);
         }
         Reading::UNDERSTOOD
+    }
+
+    fn told_by(&self, record: &Record<'_>) -> Vec<&'static str> {
+        let fits = self.phrases.iter().find(|phrase| phrase.fits(record));
+        fits.map_or_else(Vec::new, |phrase| {
+            std::iter::once(phrase.says).chain(phrase.and.iter().copied()).collect()
+        })
+    }
+}
+
+impl Phrase {
+    fn fits(&self, record: &Record<'_>) -> bool {
+        record.holds_word(self.says) && self.and.iter().all(|word| has(record.line, word))
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
             meaning("heartbeat", heartbeat_says(heartbeat.step), heartbeat_next(heartbeat.step))
         }
         Kind::Lock(lock) => meaning("lock", lock_says(lock.step), lock_next(lock.step)),
-        Kind::Slot(_) => meaning("heartbeat slot", "a slot of the heartbeat region, dumped", OWN_SLOT),
-        Kind::LockDump(_) => meaning("lock record", "a lock record, dumped", RIVALS),
+        Kind::Slot(_) => SLOT,
+        Kind::LockDump(_) => LOCK,
         Kind::Target(step) => meaning("target", target_says(*step), HOSTS_LOGS),
         Kind::Gateway(step) => meaning("gateway", gateway_says(*step), gateway_next(*step)),
         Kind::Space(event) => meaning(
@@ -92,13 +92,24 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
         Kind::Restart => meaning("restart", "the host started, stopped or crashed", BEFORE),
         Kind::Oarlock(_) => meaning("event", "an Oarlock host names the cause itself", BEFORE),
         Kind::Version(_) => meaning(
-            "version",
+            VERSION,
             "a component and its version; it matters where an advisory names it",
             "`oarlock doctor` over the whole log compares it with the published faults.",
         ),
         Kind::Queue(_) | Kind::Setting(_) | Kind::Command(_) => return None,
     })
 }
+
+/// A component, whose parts are fields of their own.
+pub(super) const VERSION: &str = "version";
+/// Of a slot that is dumped, or printed without a word of what became of it.
+pub(super) const SLOT: Meaning = meaning("heartbeat slot", "a slot of the heartbeat region", OWN_SLOT);
+/// Of a lock record.
+pub(super) const LOCK: Meaning = meaning(
+    "lock record",
+    "a lock record: who holds it, and by which heartbeat slot. Its owner lives while that slot's stamp moves",
+    RIVALS,
+);
 
 /// Of a line that is known and says nothing about any trouble.
 pub(super) const USUAL: Meaning = meaning(

@@ -1,12 +1,12 @@
 //! Words and numbers in a line that mean something by themselves: who wrote it, and codes of other programs.
 
-use crate::fact::{LockRecord, SlotImage, SlotState, Uuid};
+use crate::fact::{Component, LockRecord, SlotImage, SlotState, Uuid};
 use crate::text::{after, has, holds, position};
 
 use super::Field;
 
 /// Who writes so: the words, the name, and what it is. The first that fits counts.
-const WRITERS: [(&str, &str, &str); 46] = [
+const WRITERS: [(&str, &str, &str); 47] = [
     ("HBX: ", "HBX", "VMFS's heartbeats in the VMkernel: each host writes its own slot every 3 seconds"),
     ("HB image", "VMFS", "its heartbeats: each host writes its own slot every 3 seconds"),
     ("DLX: ", "DLX", "VMFS's locks on the disk, in the VMkernel"),
@@ -59,6 +59,7 @@ const WRITERS: [(&str, &str, &str); 46] = [
     ("tgtd:", "tgt", "a target of Linux in user space"),
     ("nvmf_", "SPDK", "a target in user space"),
     ("bdev_nvme", "SPDK", "a target in user space, as initiator of NVMe"),
+    ("sqhd:", "SPDK", "a target in user space: an answer of NVMe, as its library prints it"),
     ("hostbyte=", "sd", "Linux's SCSI layer"),
     ("nvme", "nvme", "Linux's NVMe layer"),
 ];
@@ -166,11 +167,14 @@ pub(super) fn slot(name: &str, slot: &SlotImage, fields: &mut Vec<Field>) {
     push("state", state, says);
     push("offset", slot.offset.to_string(), "where it stands, in bytes from the beginning of the volume");
     push("gen", slot.generation.to_string(), "how often a host took this slot; it only grows");
-    push(
-        "stamp",
-        slot.stamp_us.to_string(),
-        "the time of the last beat, in microseconds of its host's own clock since that started; a living host's grows by 3,000,000 a beat",
-    );
+    // Of a dump one row may be all that there is: what it does not reach is not zero.
+    if slot.stamp_us != 0 || slot.owner.is_some() || slot.state == SlotState::Zero {
+        push(
+            "stamp",
+            slot.stamp_us.to_string(),
+            "the time of the last beat, in microseconds of its host's own clock since that started; a living host's grows by 3,000,000 a beat",
+        );
+    }
     if let Some(owner) = slot.owner {
         push("uuid", owner.to_string(), &owner_says(owner));
     }
@@ -199,6 +203,53 @@ pub(super) fn lock(lock: &LockRecord, fields: &mut Vec<Field>) {
     if let Some(owner) = lock.owner {
         fields.push(field("owner", &owner.to_string(), &owner_says(owner)));
     }
+}
+
+/// A component: what an INQUIRY line says of a device, else the name and its version.
+pub(super) fn component(line: &str, component: &Component, fields: &mut Vec<Field>) {
+    if let Some([vendor, model, revision]) = inquired(line) {
+        fields.push(field("vendor", vendor, "as the device itself says (SPC-5, 6.6.2)"));
+        fields.push(field("model", model, "the product, as the device itself says"));
+        fields.push(field("revision", revision, "the product's revision: mostly that of its firmware"));
+        return;
+    }
+    fields.push(field("component", &component.name, "what the version is of"));
+    fields.push(field("its version", &component.version, "as the line has it"));
+}
+
+/// `Direct-Access     IBM      2145             0000 PQ: 0 ANSI: 6`: eight, sixteen and four letters, as far as nobody took blanks out.
+fn inquired(line: &str) -> Option<[&str; 3]> {
+    let inquiry = after(line, "Direct-Access ")?.split(" PQ:").next()?.trim();
+    let (front, revision) = inquiry.rsplit_once(' ')?;
+    let (vendor, model) = front.trim().split_once(' ')?;
+    has(line, " PQ:").then_some([vendor, model.trim(), revision])
+}
+
+/// Letters of a value that is a piece of the line.
+const PIECE_MAX: usize = 80;
+
+/// The piece of a line in which these words stand, out to whole words: a key word may begin in the middle of one.
+pub(super) fn around(body: &str, words: &[&str]) -> String {
+    let stretches: Vec<(usize, usize)> = words
+        .iter()
+        .filter_map(|word| {
+            let (start, word) = (position(body, word)?, word.trim());
+            let start = start + body[start..].find(word)?;
+            Some((start, start + word.len()))
+        })
+        .collect();
+    let (Some(start), Some(end)) =
+        (stretches.iter().map(|part| part.0).min(), stretches.iter().map(|part| part.1).max())
+    else {
+        return words.join(" ... ").trim().to_owned();
+    };
+    let start = body[..start].rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let end = body[end..].find(char::is_whitespace).map_or(body.len(), |more| end + more);
+    let piece = body[start..end].trim_matches([',', ';', ':', '.', ' ']);
+    if piece.len() <= PIECE_MAX {
+        return piece.to_owned();
+    }
+    words.iter().map(|word| word.trim()).collect::<Vec<_>>().join(" ... ")
 }
 
 /// The last six bytes of an id are a MAC address of its host.

@@ -126,6 +126,22 @@ impl Sense {
         NAMES.get(usize::from(self.key)).copied().unwrap_or("reserved")
     }
 
+    /// The key that goes with an additional code, where one does by far the most often: for lines that give the code alone.
+    #[must_use]
+    pub fn usual_key(code: u8) -> Option<u8> {
+        Some(match code {
+            0x04 | 0x08 => 0x2,
+            0x11 => 0x3,
+            0x3e | 0x44 => 0x4,
+            0x20 | 0x21 | 0x24 | 0x25 | 0x26 => 0x5,
+            0x28 | 0x29 | 0x2a | 0x2f | 0x38 | 0x3f => 0x6,
+            0x27 => 0x7,
+            0x4e => 0xb,
+            0x1d => 0xe,
+            _ => return None,
+        })
+    }
+
     /// The additional code in words; `None` where it is not in this small table.
     #[must_use]
     pub fn code_name(self) -> Option<&'static str> {

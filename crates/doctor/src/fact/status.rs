@@ -135,6 +135,26 @@ impl NvmeStatus {
         NvmeStatus { kind: byte(number >> 8 & 0x7), code: byte(number & 0xff) }
     }
 
+    /// What the bits above type and code say, where one is set (NVMe base specification, figure "status field").
+    #[must_use]
+    pub fn marks(number: u64) -> Option<String> {
+        let mut marks = Vec::new();
+        if number & 0x4000 != 0 {
+            marks.push("do not retry (bit 14)".to_owned());
+        }
+        if number & 0x2000 != 0 {
+            marks.push("more in the controller's error log (bit 13)".to_owned());
+        }
+        if number & 0x1800 != 0 {
+            let delay = number >> 11 & 3;
+            marks.push(format!("retry after delay {delay} of the controller's list (bits 12 and 11)"));
+        }
+        if number > 0x7fff {
+            marks.push("bits above 14, which are not of the status".to_owned());
+        }
+        (!marks.is_empty()).then(|| marks.join("; "))
+    }
+
     /// Whether the command may have been executed although its sender has no answer: it was given up, or its queue was.
     #[must_use]
     pub fn leaves_the_command_open(self) -> bool {

@@ -41,23 +41,41 @@ pub(super) fn find(text: &str, author: Author, versions: &HashSet<String>) -> Ve
         let names = word::names(word, versions).into_iter();
         found
             .extend(names.map(|(inside, sort)| (range.start + inside.start..range.start + inside.end, sort)));
-        if author == Author::Log && (on || fences && &text[before.clone()] == "targeting") {
+        if author != Author::Doctor && (on || fences && &text[before.clone()] == "targeting") {
             found.push((range.clone(), Sort::Name));
         }
         before = range;
     }
     for range in uuids(text) {
-        if author == Author::Log
+        if author != Author::Doctor
             && let Some(label) = label_behind(text, range.end)
         {
             found.push((label, Sort::Volume));
         }
         found.push((range, Sort::Id));
     }
-    if author == Author::Log {
+    if author != Author::Doctor {
         found.extend(quoted(text).into_iter().map(|range| (range, Sort::Name)));
         found.extend(machine_files(text).into_iter().map(|range| (range, Sort::File)));
         found.extend(addresses_of_the_web(text).into_iter().map(|range| (range, Sort::Name)));
+        found.extend(telephones(text).into_iter().map(|range| (range, Sort::Name)));
+    }
+    found
+}
+
+/// `+49 170 1234567`; the zone of a time stands directly behind it.
+fn telephones(text: &str) -> Vec<Range<usize>> {
+    const DIGITS_MIN: usize = 7;
+    let mut found = Vec::new();
+    for (at, _) in
+        text.match_indices('+').filter(|(at, _)| *at == 0 || text[..*at].ends_with([' ', '(', ':']))
+    {
+        let rest = &text[at + 1..];
+        let end = rest.find(|letter: char| !(letter.is_ascii_digit() || " ()/-".contains(letter)));
+        let number = rest[..end.unwrap_or(rest.len())].trim_end_matches([' ', '(', '-', '/']);
+        if number.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN {
+            found.push(at..at + 1 + number.len());
+        }
     }
     found
 }

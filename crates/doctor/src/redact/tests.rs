@@ -64,6 +64,7 @@ fn redactor(names: &[(&str, Sort)]) -> Redactor {
         sorts: known.iter().cloned().collect(),
         known,
         versions: HashSet::from(["10.0.10.1".to_owned()]),
+        short: HashMap::new(),
         given: HashMap::new(),
         counts: HashMap::new(),
     }
@@ -98,7 +99,7 @@ fn what_looks_like_a_name_goes_and_what_is_proof_stays() {
 fn a_known_name_goes_in_either_case_and_glued_to_signs_but_not_inside_of_words() {
     let mut redactor = redactor(&[("esx04", Sort::Host), ("sdc", Sort::Device), ("vol", Sort::Volume)]);
     let text = redactor.text("ESX04_a sdc1 [sdc] esx045 volumes vol", Author::Log);
-    assert_eq!(text, "host-1_a device-11 [device-1] esx045 volumes volume-1");
+    assert_eq!(text, "host-1_a device-11 [device-1] name-1 volumes volume-1");
 }
 
 #[test]
@@ -135,6 +136,11 @@ fn a_name_that_the_end_of_the_quote_cuts_goes_too() {
 #[test]
 fn no_line_makes_it_fall_wherever_it_is_cut() {
     let mut redactor = redactor(&[("é", Sort::Host), ("naa.6", Sort::Device)]);
+    let event = "multipathd[8]: é: Event 4 : é on ü in ö: drbd é ü/0: vmm0:é (vmx-vcpu-1:ü) lockspace é:1 S lvm_é R ö +49 170 1234567é vml.02é";
+    for (end, _) in event.char_indices() {
+        let _ = redactor.text(&event[..end], Author::Log);
+        let _ = redactor.text(&event[end..], Author::Log);
+    }
     let line =
         "é\"naa.6é\" 'ü/7' 4f72aa10-1b2c3d4e-99aa-0025b5aa00f1 (ö) 10.1.2.3. ::1 a@b 0x0123456789abcdef0é";
     for (end, _) in line.char_indices() {
@@ -286,4 +292,105 @@ fn the_proof_stays_readable() {
     for line in lines {
         assert_eq!(redactor(&[]).text(line, Author::Log), line);
     }
+}
+
+/// Lines whose names no list of places knew: behind a quoted line, in brackets, glued by signs, before a colon.
+#[test]
+fn a_word_that_is_not_everybodys_goes_wherever_it_stands() {
+    let cases: [(&str, &[&str], &str); 24] = [
+        (
+            "stonith-ng[2]: notice: Operation reboot of merlin by kestrel for crmd.47@heron.1a: OK",
+            &["merlin", "kestrel", "heron"],
+            "Operation reboot of",
+        ),
+        (
+            "error: Operation 'reboot' [99] targeting merlin using fence_merlindev returned 1",
+            &["merlin"],
+            "returned 1",
+        ),
+        (
+            "Event 44 : merlin-sql on kestrel in ha-heron: lost access to volume",
+            &["merlin", "sql", "kestrel", "heron"],
+            "lost access to volume",
+        ),
+        ("cpu1:2097)vmm0:merlin: Scsi: lost", &["merlin"], "vmm0:"),
+        ("world 2097 (vmx-vcpu-0:merlin)", &["merlin"], "world 2097"),
+        ("multipathd[812]: merlin: remaining active paths: 0", &["merlin"], "remaining active paths: 0"),
+        (
+            "sdc: mark as failed; merlin: Entering recovery mode: max_retries=12",
+            &["merlin"],
+            "Entering recovery mode",
+        ),
+        (
+            "lvmlockd[9]: 17 S lvm_merlin R kestrel lock_san acquire error",
+            &["merlin", "kestrel"],
+            "lock_san acquire error",
+        ),
+        ("merlin-kestrel-tpool data is now 95.00% full", &["merlin", "kestrel"], "data is now 95.00% full"),
+        ("lockspace merlin:1:/dev/mapper/kestrel-ids:0", &["merlin", "kestrel"], "lockspace"),
+        ("merlin renewal error -202 delta_length 20", &["merlin"], "renewal error -202 delta_length 20"),
+        ("***ERROR***: fsync failed (dev merlin)", &["merlin"], "fsync failed"),
+        ("*ERROR*: malloc_merlin compare failed", &["merlin"], "compare failed"),
+        (
+            "drbd merlin kestrel: PingAck did not arrive in time.",
+            &["merlin", "kestrel"],
+            "did not arrive in time",
+        ),
+        ("nfs: server filer7:/exports/merlin not responding", &["filer7", "merlin"], "not responding"),
+        ("gfs2: fsid=heron:merlin.0: fatal: I/O error", &["heron", "merlin"], "fatal: I/O error"),
+        (
+            "fcalias merlin, zone name kestrel, switch heron01 port fc1/7",
+            &["merlin", "kestrel", "heron"],
+            "port fc1/7",
+        ),
+        ("nodeName=merlin PVC kestrel S/N CZ345", &["merlin", "kestrel", "CZ345"], "PVC"),
+        ("sudo: alexander : TTY=pts/0 ; su to alexander by root", &["alexander"], "TTY"),
+        ("Authorization: Bearer hunter2", &["hunter2"], "Authorization: Bearer"),
+        (
+            "failed H:0x5 D:0x0 P:0x0 call Jane Roe of Globex Inc, +49 170 1234567, ACME-4711",
+            &["Jane", "Roe", "Globex", "170", "ACME"],
+            "failed H:0x5 D:0x0 P:0x0",
+        ),
+        ("# comment by Jane Roe of the storage team", &["Jane", "storage", "team"], "(a comment)"),
+        ("the sd 2:0:0:1 of otter: H:0x5", &["otter"], "H:0x5"),
+        ("Store \"Merlin Tier1 LUN 7\" hangs", &["Merlin", "Tier1"], "LUN 7"),
+    ];
+    for (line, secrets, stays) in cases {
+        let replaced = redactor(&[]).text(line, Author::Log);
+        for secret in secrets {
+            assert!(!replaced.contains(secret), "{secret} survives in {replaced:?} of {line:?}");
+        }
+        assert!(replaced.contains(stays), "{stays:?} is lost in {replaced:?}");
+    }
+}
+
+/// A machine may be called by a word that everybody uses: its place in one line gives it away in all others.
+#[test]
+fn a_name_that_one_line_gives_away_is_hidden_in_every_line() {
+    let log = "Nov 20 02:00:00 lnx multipathd[812]: backup: remaining active paths: 0\n\
+               Nov 20 02:00:01 lnx multipathd[812]: sdc: mark as failed; tur checker, see backup and backups\n\
+               Nov 20 02:00:01 lnx stonith-ng[2]: notice: Operation reboot of storage by master for crmd.4@x.1: OK\n\
+               Nov 20 02:00:02 lnx stonith-ng[2]: notice: Operation reboot of storage by master for crmd.4@x.1: No route to storage\n";
+    let mut doctor = Doctor::new().redacting(true).showing_strangers(true);
+    doctor.read("messages", &mut log.as_bytes(), &mut |_| {});
+    let report = doctor.judge();
+    assert!(!report.incidents.is_empty());
+    let terminal = Page { width: 4_000, colours: false }.report(&report);
+    let lines: Vec<&str> = terminal.lines().filter(|line| line.contains("Nov 20")).collect();
+    assert!(lines.len() >= 3, "{terminal}");
+    for name in [" backup ", "backup:", " storage", "master"] {
+        assert!(!lines.iter().any(|line| line.contains(name)), "{name} is still there: {lines:#?}");
+    }
+}
+
+#[test]
+fn one_host_by_its_short_and_its_long_name_has_one_stand_in() {
+    let log = "Nov 20 02:00:00 esx1.corp.example vmkernel: cpu1:2)HBX: 2832: Waiting for timed out HB on vol 'otter'\n\
+               Nov 20 02:00:04 esx1 vobd: [vmfsCorrelator] 9us: [esx.problem.vmfs.heartbeat.timedout] 66aa0001-bb000001-1111-0050560a0b0c otter\n";
+    let mut doctor = Doctor::new().redacting(true);
+    doctor.read("messages", &mut log.as_bytes(), &mut |_| {});
+    let report = doctor.judge();
+    let terminal = Page { width: 4_000, colours: false }.report(&report);
+    assert!(terminal.contains("host-1") && !terminal.contains("host-2"), "{terminal}");
+    assert!(!terminal.contains("example") && !terminal.contains("otter"), "{terminal}");
 }

@@ -147,7 +147,7 @@ pub(super) struct Word<'a> {
 pub(super) fn names(word: Word<'_>, versions: &HashSet<String>) -> Vec<(Range<usize>, Sort)> {
     let lower = word.text.to_ascii_lowercase();
     let whole = 0..word.text.len();
-    if word.author == Author::Log
+    if word.author != Author::Doctor
         && let Some(found) = whole_word(word, &lower)
     {
         return vec![(whole, found)];
@@ -243,8 +243,9 @@ fn folder(word: &str) -> Option<usize> {
     if front.starts_with('~') {
         return Some(0);
     }
+    // `filer7:/exports`: the machine goes too.
     if back.len() > 2 && (front.is_empty() || front.ends_with(':')) {
-        return Some(slash);
+        return Some(0);
     }
     let number =
         |part: &str| part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'x');

@@ -68,7 +68,18 @@ pub fn not_now(cause: Cause) -> &'static [&'static str] {
     const RELEASE: &str = "Do not clear a reservation before its owner is proved dead.";
     const RESIGN: &str =
         "Do not mount or resignature a copy beside its original before it is known which one is which.";
+    const BREAK: &str = "Break no lock by hand whose owner may live: its slot's stamp tells.";
+    const FILL: &str =
+        "Write no more than must be, take no snapshot and move nothing onto the pool that is full.";
+    const APART: &str = "Do not change the locking of one host alone: all hosts that share a volume must lock in the same way.";
+    const HALF: &str = "Do not update firmware without its driver, nor all hosts at once.";
+    const DEEPER: &str = "Raise no queue beyond what the array's vendor recommends: then the array's own queue is full instead.";
     match cause {
+        Cause::Contention => &[RESET, BREAK],
+        Cause::ArrayFull => &[FILL, RESET],
+        Cause::AtsUnsupported | Cause::LockModeMixed => &[APART, BREAK],
+        Cause::KnownAdvisory => &[RESET, HALF],
+        Cause::QueueDepth => &[RESET, DEEPER],
         Cause::Reservation => &[RESET, RELEASE],
         Cause::SnapshotSignature => &[REPAIR, RESIGN],
         Cause::CorruptBlock | Cause::ForeignBlock | Cause::Rollback => &[REPAIR, RESET],

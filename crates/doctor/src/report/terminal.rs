@@ -30,6 +30,7 @@ impl Page {
     pub fn report(self, report: &Report) -> String {
         let mut page = String::new();
         self.summary(report, &mut page);
+        self.notes(report, &mut page);
         for (index, finding) in report.incidents.iter().enumerate() {
             self.finding(index + 1, finding, &mut page);
         }
@@ -65,40 +66,26 @@ impl Page {
         );
         page.push_str(&self.dim(&self.wrapped(&read, "")));
         page.push('\n');
-        for problem in &report.problems {
-            self.line(&format!("Not read: {problem}"), "", page);
-        }
-        if report.incidents_unjudged > 0 {
-            let more = format!(
-                "{} further incidents were not judged: only the {FINDINGS_MAX} gravest are. Give fewer logs, or fewer hours of them.",
-                report.incidents_unjudged
-            );
-            self.line(&more, "", page);
-        }
-        for offset in &report.clock_offsets {
-            self.line(&offset.sentence(), "", page);
-        }
-        for question in &report.clock_questions {
-            self.line(&question.sentence(), "", page);
-        }
-        for passed in &report.passed_over {
-            self.line(&passed.sentence(), "", page);
-        }
+        let notes = notes(report);
         let Some(first) = report.incidents.first() else {
+            // Nothing else is to be seen: what was not read may be the reason.
+            notes.iter().for_each(|note| self.line(note, "", page));
             self.line(nothing_found(report), "", page);
             return;
         };
+        if !notes.is_empty() {
+            let kinds = kinds_of_notes(report);
+            self.line(&format!("Below the first screen: {kinds}."), "", page);
+        }
         page.push('\n');
         self.head("What happened", page);
-        for (index, finding) in report.incidents.iter().take(FIRST_SCREEN_MAX).enumerate() {
-            self.line(&format!("{}. {}", index + 1, headline(finding)), INDENT, page);
+        let alike = alike(&report.incidents);
+        for (number, findings) in alike.iter().take(FIRST_SCREEN_MAX) {
+            self.line(&format!("{number}. {}", headline_of_all(findings)), INDENT, page);
         }
-        if report.incidents.len() > FIRST_SCREEN_MAX {
-            self.line(
-                &format!("... and {} more, below", report.incidents.len() - FIRST_SCREEN_MAX),
-                INDENT,
-                page,
-            );
+        let more: usize = alike.iter().skip(FIRST_SCREEN_MAX).map(|(_, findings)| findings.len()).sum();
+        if more > 0 {
+            self.line(&format!("... and {more} more, below"), INDENT, page);
         }
         let causes: Vec<Cause> =
             report.incidents.iter().filter_map(|finding| Cause::from_name(&finding.cause)).collect();
@@ -120,6 +107,17 @@ impl Page {
         for step in causes.first().map_or(&[][..], |&cause| not_now(cause)) {
             self.line(&format!("- {step}"), INDENT, page);
         }
+    }
+
+    /// What was not read, and what differs from the lines: behind the first screen, for it says nothing of what to do.
+    fn notes(self, report: &Report, page: &mut String) {
+        let notes = notes(report);
+        if report.incidents.is_empty() || notes.is_empty() {
+            return;
+        }
+        page.push('\n');
+        self.head("What was read, and how", page);
+        notes.iter().for_each(|note| self.line(note, INDENT, page));
     }
 
     fn finding(self, number: usize, finding: &Finding, page: &mut String) {
@@ -239,18 +237,81 @@ impl Page {
     }
 }
 
-fn headline(finding: &Finding) -> String {
-    let title = finding.title().unwrap_or("");
-    let place = finding.volume.as_ref().or(finding.device.as_ref());
-    let place = place.map_or_else(String::new, |place| format!(", on {place}"));
-    let more = finding.devices.len().saturating_sub(1);
-    let more = if more > 0 { format!(" and {more} more device(s)") } else { String::new() };
+/// What was not read or not judged, and whose clock was shifted.
+fn notes(report: &Report) -> Vec<String> {
+    let mut notes: Vec<String> =
+        report.problems.iter().map(|problem| format!("Not read: {problem}")).collect();
+    if report.incidents_unjudged > 0 {
+        notes.push(format!(
+            "{} further incidents were not judged: only the {FINDINGS_MAX} gravest are. Give fewer logs, or fewer hours of them.",
+            report.incidents_unjudged
+        ));
+    }
+    notes.extend(report.clock_offsets.iter().map(crate::ClockOffset::sentence));
+    notes.extend(report.clock_questions.iter().map(crate::ClockQuestion::sentence));
+    notes.extend(report.passed_over.iter().map(crate::PassedKind::sentence));
+    notes
+}
+
+/// The notes in one line.
+fn kinds_of_notes(report: &Report) -> String {
+    let kinds = [
+        (report.problems.len(), "not read"),
+        (usize::from(report.incidents_unjudged > 0), "incidents not judged"),
+        (report.clock_offsets.len(), "clock(s) that differ"),
+        (report.clock_questions.len(), "clock(s) that may differ"),
+        (report.passed_over.len(), "passed over"),
+    ];
+    let told = kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}"));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// Findings that the first screen would tell in the same words, each group with the number of its first.
+fn alike(findings: &[Finding]) -> Vec<(usize, Vec<&Finding>)> {
+    let mut groups: Vec<(usize, Vec<&Finding>)> = Vec::new();
+    for (index, finding) in findings.iter().enumerate() {
+        let same = |(_, known): &&mut (usize, Vec<&Finding>)| {
+            known.first().is_some_and(|known| titled(known) == titled(finding))
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, known)) => known.push(finding),
+            None => groups.push((index + 1, vec![finding])),
+        }
+    }
+    groups
+}
+
+/// The headline of one finding, or of several that differ in place and time alone.
+fn headline_of_all(findings: &[&Finding]) -> String {
+    let [first, _, ..] = findings else {
+        return findings.first().map_or_else(String::new, |one| headline(one));
+    };
+    let mut places: Vec<String> = Vec::new();
+    for place in findings.iter().filter_map(|finding| finding.volume.as_ref().or(finding.device.as_ref())) {
+        if !places.contains(place) {
+            places.push(place.clone());
+        }
+    }
+    let places = if places.is_empty() { String::new() } else { format!(", on {}", some_of(&places)) };
+    format!("{}, {} times{places}", titled(first), findings.len())
+}
+
+/// What it is, and how sure that is.
+fn titled(finding: &Finding) -> String {
     let sure = if finding.cause == Cause::CannotTell.name() {
         String::new()
     } else {
         format!(", {}", finding.confidence)
     };
-    format!("{title} ({}{sure}){place}{more}", finding.cause)
+    format!("{} ({}{sure})", finding.title().unwrap_or(""), finding.cause)
+}
+
+fn headline(finding: &Finding) -> String {
+    let place = finding.volume.as_ref().or(finding.device.as_ref());
+    let place = place.map_or_else(String::new, |place| format!(", on {place}"));
+    let more = finding.devices.len().saturating_sub(1);
+    let more = if more > 0 { format!(" and {more} more device(s)") } else { String::new() };
+    format!("{}{place}{more}", titled(finding))
 }
 
 fn circumstances(finding: &Finding) -> String {
@@ -288,4 +349,49 @@ fn layers(finding: &Finding) -> String {
         name => name.to_owned(),
     };
     Layer::ALL.iter().map(mark).collect::<Vec<_>>().join(" > ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Doctor;
+
+    const PAGE: Page = Page { width: 80, colours: false };
+
+    fn cascade(hour: u32, device: u32) -> String {
+        let line = |second: u32, host: &str| {
+            format!(
+                "2026-05-05T{hour:02}:00:{second:02}.000Z cpu1:2097)ScsiDeviceIO: 4161: Cmd(0x45d9) 0x89, CmdSN 0x{second}f from world 2097 \
+                 to dev \"naa.600601601234567890abcdef0000000{device}\" failed {host}\n"
+            )
+        };
+        line(1, "H:0x5 D:0x0 P:0x0") + &line(9, "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.")
+    }
+
+    /// Five findings in the same words pushed what to do off the first screen.
+    #[test]
+    fn findings_of_the_same_words_are_one_line_of_the_first_screen() {
+        let log: String = (0..5).map(|hour| cascade(hour, hour % 2)).collect();
+        let mut doctor = Doctor::new();
+        doctor.read("esx1-vmkernel.log", &mut log.as_bytes(), &mut |_| {});
+        doctor.read("logs.zip", &mut &b"PK\x03\x04"[..], &mut |_| {});
+        let report = doctor.judge();
+        assert_eq!(report.incidents.len(), 5, "an hour lies between them");
+        let page = PAGE.report(&report);
+        let screen: Vec<&str> = page.lines().take(24).collect();
+        let told = screen.join("\n");
+        assert_eq!(told.matches("delayed-own-write").count(), 1, "{told}");
+        assert!(told.contains("5 times"), "{told}");
+        for head in ["What to do now", "What not to do"] {
+            assert!(screen.contains(&head), "{head} is not on the first screen: {told}");
+        }
+        let (note, head) = (page.find("is a zip archive").unwrap(), page.find("What not to do").unwrap());
+        assert!(
+            note > head && told.contains("1 not read"),
+            "what was not read is no reason to scroll: {told}"
+        );
+        for number in 1..=5 {
+            assert!(page.contains(&format!("\n{number}. ")), "finding {number} is told in full below");
+        }
+    }
 }

@@ -97,7 +97,7 @@ fn is_of_linux(fact: &Fact) -> bool {
         command.host.is_none()
             && command.plugin.is_none()
             && (command.opcode.is_none() || command.nvme.is_some())
-    }) && ["reservation conflict", "eservation Conflict (sct", ": Invalid exchange"]
+    }) && ["reservation conflict", "critical nexus error", "eservation Conflict (sct", ": Invalid exchange"]
         .iter()
         .any(|mark| fact.text.contains(mark))
 }

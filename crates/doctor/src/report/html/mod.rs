@@ -63,7 +63,13 @@ pub fn page(report: &Report) -> String {
     findings(report, &whole, &mut page);
     machine::section(report, &mut page);
     strangers(report, &mut page);
-    page.raw("</main>\n<footer><p>Made by <code>oarlock doctor</code>. Log lines are quoted as they were read; what they cannot prove is said to be unproved.</p></footer>\n</body>\n</html>\n");
+    page.raw("</main>\n<footer><p>Made by <code>oarlock doctor</code>. Log lines are quoted ");
+    page.raw(if report.redacted {
+        "with stand-ins for names; a comment is not quoted"
+    } else {
+        "as they were read"
+    });
+    page.raw("; what they cannot prove is said to be unproved.</p></footer>\n</body>\n</html>\n");
     page.into_string()
 }
 
