@@ -76,7 +76,7 @@ pub fn lock(lock: &LockRecord) -> String {
 /// A host by its id and its card.
 #[must_use]
 pub fn owner(owner: Uuid) -> String {
-    format!("owner {owner} (card {})", owner.mac())
+    format!("owner {owner}, card {}", owner.mac())
 }
 
 #[cfg(test)]
