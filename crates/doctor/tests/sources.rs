@@ -249,7 +249,7 @@ fn more_incidents_than_are_judged_are_counted() {
     let log: String = (0..700)
         .map(|device| {
             format!(
-                "2026-07-07T07:00:00.000Z cpu1:2)ScsiDeviceIO: 1: Cmd(0x4) 0x89, CmdSN 0x1 from world 2 to dev \"naa.60{device:030}\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.\n"
+                "2026-07-07T07:00:00.000Z cpu1:2)ScsiDeviceIO: 1: Cmd(0x4) 0x89, CmdSN 0x1 from world 2 to dev \"naa.60{device:030}\" failed H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.\n"
             )
         })
         .collect();
