@@ -13,7 +13,7 @@ pub const BOOK: PhraseBook = PhraseBook { name: "Linux: paths, aborts, resets", 
 
 const PHRASES: &[Phrase] = &[
     // Kernels of 2.4, and ESX 3's console above them: `scsi0 (0,0,52) : RESERVATION CONFLICT`.
-    beside("scsi", &[") : RESERVATION CONFLICT"], Means::Reservation),
+    beside(") : RESERVATION CONFLICT", &["scsi"], Means::Reservation),
     phrase("remaining active paths: 0", Means::Path(AllDown)),
     phrase("Fail all paths", Means::Path(AllDown)),
     phrase("mark as failed", Means::Path(Failed)),
