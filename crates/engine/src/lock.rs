@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotSet, SlotState};
+use oarlock_format::{LockMode, LockRecord, LockState, SlotRecord, SlotSet, SlotState};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
@@ -225,17 +225,18 @@ impl<'a> Waiter<'a> {
             *slot = None;
             return Ok(Tried::Again);
         }
-        if has(&cell.record, self.core.me, self.want) && matches!(self.place.holding.get(), Holding::Kept(_))
+        if has(&cell.record.lock, self.core.me, self.want)
+            && matches!(self.place.holding.get(), Holding::Kept(_))
         {
             return Ok(Tried::Got);
         }
-        let mut in_the_way = blockers(&cell.record, self.core.me, self.want);
+        let mut in_the_way = blockers(&cell.record.lock, self.core.me, self.want);
         if !in_the_way.is_empty() {
             // What stands in the way is judged by the record as it is now, and by slots read after it (R11).
             cell.refresh(&self.core.store, Lane::Work)
                 .await
                 .inspect_err(|fault| distrust(self.core, fault))?;
-            in_the_way = blockers(&cell.record, self.core.me, self.want);
+            in_the_way = blockers(&cell.record.lock, self.core.me, self.want);
             if cell.record.name.as_ref() != Some(&self.place.name) {
                 return Ok(Tried::Again);
             }
@@ -291,7 +292,7 @@ impl<'a> Waiter<'a> {
     /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
     /// once all that are left are gone, it is nobody's.
     async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
-        if cell.record.holders.contains(self.core.me.slot) {
+        if cell.record.lock.holders.contains(self.core.me.slot) {
             // Asked once: waiters that ask again and again wake each other, and whoever answers never gets at the places.
             if !self.core.places.is_unanswered() {
                 self.core.places.ask();
@@ -300,17 +301,18 @@ impl<'a> Waiter<'a> {
             return Ok(Tried::Unclear);
         }
         // Judged by slots that are read after the record (R11).
-        let present = self.still_present(&blockers(&cell.record, self.core.me, Want::Exclusive)).await?;
+        let present = self.still_present(&blockers(&cell.record.lock, self.core.me, Want::Exclusive)).await?;
         if !present.is_empty() {
             return Ok(Tried::Blocked(present));
         }
-        let free = LockRecord {
+        let lock = LockState {
             mode: LockMode::Free,
             holders: SlotSet::default(),
             interest: false,
             sticky: false,
-            ..cell.record.clone()
+            ..cell.record.lock
         };
+        let free = LockRecord { lock, ..cell.record.clone() };
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
         Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
@@ -323,7 +325,8 @@ impl<'a> Waiter<'a> {
     async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Result<Tried, LockError> {
         let wall_ms = self.core.store.world.clock.wall().milliseconds;
         let sticky = self.place.policy.get().sticky;
-        let record = taken(from, self.core.me, self.want, sticky, wall_ms);
+        let lock = taken(&from.lock, self.core.me, self.want, sticky, wall_ms);
+        let record = LockRecord { lock, ..from.clone() };
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
         if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
             distrust(self.core, fault);
@@ -332,7 +335,7 @@ impl<'a> Waiter<'a> {
                 return Err(fault.clone().into());
             }
         }
-        let mine = has(&cell.record, self.core.me, self.want)
+        let mine = has(&cell.record.lock, self.core.me, self.want)
             && cell.record.name.as_ref() == Some(&self.place.name)
             && !cell.has_open_attempts();
         Ok(match swap {
@@ -345,7 +348,7 @@ impl<'a> Waiter<'a> {
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
     async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
         let in_place = cell.record.name.as_ref() == Some(&self.place.name);
-        if in_place && blockers(&cell.record, self.core.me, self.want).is_empty() {
+        if in_place && blockers(&cell.record.lock, self.core.me, self.want).is_empty() {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
@@ -397,7 +400,7 @@ impl<'a> Waiter<'a> {
 
     /// Who would share waits for a beat where somebody waits for the sharers.
     fn yields_to_interest(&mut self, record: &LockRecord) -> bool {
-        if !(self.want == Want::Shared && record.mode == LockMode::Shared && record.interest) {
+        if !(self.want == Want::Shared && record.lock.mode == LockMode::Shared && record.lock.interest) {
             return false;
         }
         let now = self.core.store.now();
@@ -408,17 +411,18 @@ impl<'a> Waiter<'a> {
     /// Sets the interest bit, once, and rings those that keep the lock without using it. A ring is only a hint and may
     /// get lost, so whoever still waits after a lease rings again.
     async fn show_interest(&mut self, cell: &mut Cell<LockRecord>, present: &[SlotIndex]) {
-        if cell.record.mode == LockMode::Free {
+        if cell.record.lock.mode == LockMode::Free {
             return;
         }
         let now = self.core.store.now();
         let mut rings = now.since(*self.rang.get_or_insert(now)) >= self.core.store.timing.lease;
-        if !cell.record.interest {
-            let record = LockRecord { interest: true, ..cell.record.clone() };
+        if !cell.record.lock.interest {
+            let lock = LockState { interest: true, ..cell.record.lock };
+            let record = LockRecord { lock, ..cell.record.clone() };
             let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
             rings |= matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. });
         }
-        if rings && cell.record.sticky {
+        if rings && cell.record.lock.sticky {
             self.rang = Some(now);
             for slot in present {
                 mailbox::ring(self.core, *slot, cell.lba).await;
@@ -489,15 +493,15 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
     let mut pause = FIRST_PAUSE;
     while let Some(known) = cell.as_mut() {
         // The bit is usually seen only when this host's own image loses against it.
-        interested |= known.record.interest;
+        interested |= known.record.lock.interest;
         let wall_ms = core.store.world.clock.wall().milliseconds;
         // The position may hold another name by now, and this host may well own that one for somebody else here.
         let named = known.record.name.as_ref();
         let concerns =
-            named == Some(&place.name) || (named.is_none() && known.record.mode == LockMode::Unknown);
-        let part = if concerns { released(&known.record, core.me, wall_ms) } else { None };
+            named == Some(&place.name) || (named.is_none() && known.record.lock.mode == LockMode::Unknown);
+        let part = if concerns { released(&known.record.lock, core.me, wall_ms) } else { None };
         let record = match part {
-            Some(record) => record,
+            Some(lock) => LockRecord { lock, ..known.record.clone() },
             None if known.has_open_attempts() => known.record.clone(),
             None => break,
         };
@@ -507,7 +511,8 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
         match known.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
             other => {
-                if planted(PlantedBug::CloseUnknownByReading) && has(&known.record, core.me, Want::Exclusive)
+                if planted(PlantedBug::CloseUnknownByReading)
+                    && has(&known.record.lock, core.me, Want::Exclusive)
                 {
                     place.holding.set(Holding::Kept(Want::Exclusive));
                     known.forget_open_attempts();

@@ -8,9 +8,9 @@ use common::{
 };
 use oarlock_block::{BlockSize, Lba, crc32c};
 use oarlock_format::{
-    DecodeError, FormatId, Image, Kind, LockMode, LockName, LockRecord, MailboxRecord, Place, Record,
-    SlotRecord, SlotSet, Stamp, Stamped, Superblock, Writer, decode, decode_superblock, describe, encode,
-    stamp_of,
+    DecodeError, FormatId, Image, Kind, LockMode, LockName, LockRecord, LockState, MailboxRecord, Place,
+    Record, SlotRecord, SlotSet, Stamp, Stamped, Superblock, Writer, decode, decode_superblock, describe,
+    encode, stamp_of,
 };
 use proptest::prelude::*;
 
@@ -205,7 +205,7 @@ fn a_lock_whose_fields_contradict_its_mode_is_refused() {
         Err(DecodeError::Field { offset, what }) => (offset, what),
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(|bytes| bytes[88] = 3), (88, "multi-writer, which is reserved for a later version"));
+    assert_eq!(refused(|bytes| bytes[88] = 3), (88, "multi-writer, which only a disk can be"));
     assert_eq!(refused(|bytes| bytes[88] = 5), (88, "an unknown mode"));
     assert_eq!(refused(|bytes| bytes[89] = 4), (89, "a flag without a meaning"));
     assert_eq!(refused(|bytes| bytes[88] = 0).0, 90, "free, with an owner");
@@ -236,7 +236,8 @@ fn a_slot_whose_fields_contradict_its_state_is_refused() {
 #[should_panic(expected = "a lock record that no reader would take")]
 fn a_record_that_contradicts_itself_is_not_written() {
     let shared_by_nobody =
-        LockRecord { mode: LockMode::Shared, owner: None, holders: SlotSet::EMPTY, ..exclusive_lock() };
+        LockState { mode: LockMode::Shared, owner: None, holders: SlotSet::EMPTY, ..exclusive_lock().lock };
+    let shared_by_nobody = LockRecord { lock: shared_by_nobody, ..exclusive_lock() };
     let _ = encode(&stamp_at(LBA, 7), &shared_by_nobody, BlockSize::B512);
 }
 

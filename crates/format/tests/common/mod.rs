@@ -10,8 +10,8 @@ use oarlock_block::{
 };
 use oarlock_format::{
     CutOffProof, Epoch, FenceReason, FormatId, Generation, HostId, HostName, Image, Incarnation, Label,
-    Layout, LayoutRequest, LockMode, LockName, LockRecord, MailboxRecord, Nonce, Owner, Place, SlotRecord,
-    SlotSet, SlotState, Stamp, Superblock, SuperblockState, Timing, Writer, encode,
+    Layout, LayoutRequest, LockMode, LockName, LockRecord, LockState, MailboxRecord, Nonce, Owner, Place,
+    SlotRecord, SlotSet, SlotState, Stamp, Superblock, SuperblockState, Timing, Writer, encode,
 };
 use proptest::prelude::*;
 
@@ -82,12 +82,15 @@ pub fn live_slot() -> SlotRecord {
 pub fn exclusive_lock() -> LockRecord {
     LockRecord {
         name: Some(LockName::new("backup/nightly").unwrap()),
-        mode: LockMode::Exclusive,
-        owner: Some(OWNER),
-        interest: true,
-        epoch: Epoch(5),
-        since_wall_ms: 1_795_228_563_456,
-        ..LockRecord::never_used()
+        lock: LockState {
+            mode: LockMode::Exclusive,
+            owner: Some(OWNER),
+            interest: true,
+            epoch: Epoch(5),
+            since_wall_ms: 1_795_228_563_456,
+            ..LockState::NEVER_HELD
+        },
+        children: 0,
     }
 }
 
@@ -98,11 +101,16 @@ pub fn images(block_size: BlockSize) -> Vec<(&'static str, Image)> {
     let lock = |record: LockRecord| encode(&stamp, &record, block_size);
     let (by, reason, from, proof) = (OWNER, FenceReason::Watched, Generation(6), CutOffProof::FileLock);
     let shared = LockRecord {
-        mode: LockMode::Shared,
-        owner: None,
-        holders: [SlotIndex(0), SlotIndex(1023)].into_iter().collect(),
+        lock: LockState {
+            mode: LockMode::Shared,
+            owner: None,
+            holders: [SlotIndex(0), SlotIndex(1023)].into_iter().collect(),
+            ..exclusive_lock().lock
+        },
         ..exclusive_lock()
     };
+    let free = LockState { mode: LockMode::Free, owner: None, ..exclusive_lock().lock };
+    let unknown = LockState { mode: LockMode::Unknown, ..shared.lock };
     let mailbox = MailboxRecord { overflow: false, entries: vec![Lba(1), Lba(2)] };
     let tool = Stamp { writer: Writer::Tool, ..stamp };
     vec![
@@ -117,10 +125,10 @@ pub fn images(block_size: BlockSize) -> Vec<(&'static str, Image)> {
         ("mailbox, empty", encode(&stamp, &MailboxRecord::default(), block_size)),
         ("mailbox, with hints", encode(&stamp, &mailbox, block_size)),
         ("lock, never used", lock(LockRecord::never_used())),
-        ("lock, free", lock(LockRecord { mode: LockMode::Free, owner: None, ..exclusive_lock() })),
+        ("lock, free", lock(LockRecord { lock: free, ..exclusive_lock() })),
         ("lock, exclusive", lock(exclusive_lock())),
         ("lock, shared", lock(shared.clone())),
-        ("lock, unknown", lock(LockRecord { mode: LockMode::Unknown, name: None, ..shared })),
+        ("lock, unknown", lock(LockRecord { lock: unknown, name: None, ..shared })),
         ("lock, a home with children", lock(LockRecord { children: 0x8005, ..exclusive_lock() })),
     ]
 }
@@ -233,7 +241,8 @@ pub fn any_lock() -> impl Strategy<Value = LockRecord> {
             };
             let name = Some(LockName::new(&name).unwrap());
             let epoch = Epoch(epoch);
-            LockRecord { name, mode, owner, holders, interest, sticky, children, epoch, since_wall_ms }
+            let lock = LockState { mode, owner, next: None, holders, interest, sticky, epoch, since_wall_ms };
+            LockRecord { name, lock, children }
         },
     )
 }
