@@ -24,7 +24,21 @@ const CHORES: [Chore; 5] = [
 ];
 
 /// The fuzz targets of fuzz/Cargo.toml.
-const FUZZ_TARGETS: [&str; 5] = ["superblock", "slot", "mailbox", "lock", "describe"];
+const FUZZ_TARGETS: [&str; 13] = [
+    "superblock",
+    "slot",
+    "mailbox",
+    "lock",
+    "bucket",
+    "descriptor",
+    "descriptor_name",
+    "group",
+    "journal_header",
+    "map_page",
+    "bitmap_page",
+    "journal",
+    "describe",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
