@@ -30,7 +30,7 @@ enum Now {
     /// Nothing that can be repaired, and why.
     Hopeless(String),
     /// The bad bytes, and what they prove.
-    Bad(Image, Option<LockRecord>),
+    Bad(Image, Option<Box<LockRecord>>),
 }
 
 impl Case<'_> {
@@ -107,7 +107,7 @@ impl Case<'_> {
             true => LockRecord { name: None, ..record },
             false => record,
         });
-        Now::Bad(image, proved)
+        Now::Bad(image, proved.map(Box::new))
     }
 
     fn is_astray(&self, position: LockPosition, record: &LockRecord) -> bool {
@@ -137,8 +137,8 @@ impl Case<'_> {
             wall_ms: self.store.world.clock.wall().milliseconds,
         };
         let place = self.store.place(self.store.layout.lock(position));
-        let record = believed(image.bytes(), &place, proved.as_ref())
-            .unwrap_or_else(|| restore::lock(proved.as_ref(), &facts));
+        let record = believed(image.bytes(), &place, proved.as_deref())
+            .unwrap_or_else(|| restore::lock(proved.as_deref(), &facts));
         let lba = self.store.layout.lock(position);
         Ok(match exchange(self.store, right, lba, image, generation, &record).await? {
             Exchange::Done => Exchanged::Done(Ok(Repaired::Restored { how: words(&record) })),
