@@ -5,6 +5,8 @@
 #![allow(dead_code)] // The example writes the dump, the test reads it.
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
+pub mod disks;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
