@@ -33,7 +33,23 @@ const CHORES: [Chore; 7] = [
 ];
 
 /// The fuzz targets of fuzz/Cargo.toml.
-const FUZZ_TARGETS: [&str; 7] = ["superblock", "slot", "mailbox", "lock", "describe", "doctor", "explain"];
+const FUZZ_TARGETS: [&str; 15] = [
+    "superblock",
+    "slot",
+    "mailbox",
+    "lock",
+    "bucket",
+    "descriptor",
+    "descriptor_name",
+    "group",
+    "journal_header",
+    "map_page",
+    "bitmap_page",
+    "journal",
+    "describe",
+    "doctor",
+    "explain",
+];
 /// Those that read logs: what they begin with lies in this folder, and what they find on the way in one that is not kept.
 const LOG_READERS: [&str; 2] = ["doctor", "explain"];
 const LOG_SEEDS: &str = "testdata/logs";

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use oarlock_block::Lba;
-use oarlock_format::{LockMode, LockRecord, SlotSet};
+use oarlock_format::{LockMode, LockRecord, LockState, SlotSet};
 
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
@@ -55,7 +55,7 @@ async fn read_superblock_again(core: &Core) -> bool {
 async fn answer_all(core: &Rc<Core>) -> bool {
     let mut concerned: Vec<Seen<LockRecord>> = Vec::new();
     let read = each_lock(core, |seen| {
-        if seen.stamped.record.holders.contains(core.me.slot) {
+        if seen.stamped.record.lock.holders.contains(core.me.slot) {
             concerned.push(seen.clone());
         }
     });
@@ -124,21 +124,25 @@ async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<
 /// The record after this host's answer; `None` where nothing is asked of it.
 fn answer(core: &Core, record: &LockRecord, place: Option<&LockPlace>) -> Option<LockRecord> {
     let holding = place.map_or(Holding::None, |place| place.holding.get());
-    match (holding, record.mode) {
+    let lock = &record.lock;
+    match (holding, lock.mode) {
         (Holding::Exclusive | Holding::Kept(crate::decide::Want::Exclusive), LockMode::Unknown) => {
-            record.holders.contains(core.me.slot).then(|| LockRecord {
+            lock.holders.contains(core.me.slot).then(|| LockRecord {
                 name: place.map(|place| place.name.clone()),
-                mode: LockMode::Exclusive,
-                owner: Some(core.me),
-                holders: SlotSet::default(),
-                epoch: record.epoch.next(),
+                lock: LockState {
+                    mode: LockMode::Exclusive,
+                    owner: Some(core.me),
+                    holders: SlotSet::default(),
+                    epoch: lock.epoch.next(),
+                    ..*lock
+                },
                 ..record.clone()
             })
         }
         // Whoever shares keeps its bit: new ones wait until the last of the old has gone or disclaimed.
         (Holding::None, LockMode::Unknown | LockMode::Shared) => {
             let wall_ms = core.store.world.clock.wall().milliseconds;
-            released(record, core.me, wall_ms)
+            released(lock, core.me, wall_ms).map(|lock| LockRecord { lock, ..record.clone() })
         }
         _ => None,
     }

@@ -9,6 +9,7 @@
 //! further look shows it too: what is in flux is not damage. docs/decisions/0031 says who repairs, and by what right.
 
 mod code;
+mod disks;
 mod evidence;
 pub(crate) mod exact;
 mod locks;
@@ -33,6 +34,7 @@ use oarlock_format::{DecodeError, NoSuperblock, SuperblockState};
 pub use code::{Code, Severity};
 pub use report::{CheckReport, Finding, Repaired, Spot};
 
+use crate::check::disks::Disks;
 use crate::check::evidence::Evidence;
 use crate::check::scan::{Look, Snapshot};
 use crate::check::suspicion::Suspicion;
@@ -115,8 +117,14 @@ pub async fn check(
     }
     let events: Rc<RefCell<Vec<Event>>> = Rc::default();
     let store = Store::new(world.clone(), &superblock, sink(&events));
-    let (snapshot, found) = look(&store, progress).await?;
+    let disks = Disks::new(&store, &superblock.record);
+    let others = store.layout.locks.blocks.0 + store.layout.slots.blocks.0;
+    let (snapshot, found) = look(&store, &|done, total| progress(done, total + disks.blocks())).await?;
     suspicions.extend(found);
+    // Under a superblock of another datastore every record of disks would be another's, too.
+    if not_ours_to_repair(&snapshot).is_none() {
+        suspicions.extend(disks.look(&|done| progress(others + done, others + disks.blocks())).await?);
+    }
     let mut findings = findings_of(&suspicions);
     let mut repaired_as = None;
     if options.repair {

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, Refusal, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotState};
+use oarlock_format::{LockMode, LockRecord, LockState, SlotRecord, SlotState};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
@@ -241,17 +241,18 @@ impl<'a> Waiter<'a> {
             *slot = None;
             return Ok(Tried::Again);
         }
-        if has(&cell.record, self.core.me, self.want) && matches!(self.place.holding.get(), Holding::Kept(_))
+        if has(&cell.record.lock, self.core.me, self.want)
+            && matches!(self.place.holding.get(), Holding::Kept(_))
         {
             return Ok(Tried::Got);
         }
-        let mut in_the_way = blockers(&cell.record, self.core.me, self.want);
+        let mut in_the_way = blockers(&cell.record.lock, self.core.me, self.want);
         if !in_the_way.is_empty() {
             // What stands in the way is judged by the record as it is now, and by slots read after it (R11).
             cell.refresh(&self.core.store, Lane::Work)
                 .await
                 .inspect_err(|fault| distrust(self.core, fault))?;
-            in_the_way = blockers(&cell.record, self.core.me, self.want);
+            in_the_way = blockers(&cell.record.lock, self.core.me, self.want);
             if cell.record.name.as_ref() != Some(&self.place.name) {
                 return Ok(Tried::Again);
             }
@@ -272,7 +273,8 @@ impl<'a> Waiter<'a> {
     async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Result<Tried, LockError> {
         let wall_ms = self.core.store.world.clock.wall().milliseconds;
         let sticky = self.place.policy.get().sticky;
-        let record = taken(from, self.core.me, self.want, sticky, wall_ms);
+        let lock = taken(&from.lock, self.core.me, self.want, sticky, wall_ms);
+        let record = LockRecord { lock, ..from.clone() };
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
         self.note_busy(&swap);
         if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
@@ -282,7 +284,7 @@ impl<'a> Waiter<'a> {
                 return Err(fault.clone().into());
             }
         }
-        let mine = has(&cell.record, self.core.me, self.want)
+        let mine = has(&cell.record.lock, self.core.me, self.want)
             && cell.record.name.as_ref() == Some(&self.place.name)
             && !cell.has_open_attempts();
         Ok(match swap {
@@ -295,7 +297,7 @@ impl<'a> Waiter<'a> {
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
     async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
         let in_place = cell.record.name.as_ref() == Some(&self.place.name);
-        if in_place && blockers(&cell.record, self.core.me, self.want).is_empty() {
+        if in_place && blockers(&cell.record.lock, self.core.me, self.want).is_empty() {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
@@ -309,7 +311,7 @@ impl<'a> Waiter<'a> {
 
     /// Who would share waits for a beat where somebody waits for the sharers.
     fn yields_to_interest(&mut self, record: &LockRecord) -> bool {
-        if !(self.want == Want::Shared && record.mode == LockMode::Shared && record.interest) {
+        if !(self.want == Want::Shared && record.lock.mode == LockMode::Shared && record.lock.interest) {
             return false;
         }
         let now = self.core.store.now();
@@ -320,17 +322,18 @@ impl<'a> Waiter<'a> {
     /// Sets the interest bit, once, and rings those that keep the lock without using it. A ring is only a hint and may
     /// get lost, so whoever still waits after a lease rings again.
     async fn show_interest(&mut self, cell: &mut Cell<LockRecord>, present: &[SlotIndex]) {
-        if cell.record.mode == LockMode::Free {
+        if cell.record.lock.mode == LockMode::Free {
             return;
         }
         let now = self.core.store.now();
         let mut rings = now.since(*self.rang.get_or_insert(now)) >= self.core.store.timing.lease;
-        if !cell.record.interest {
-            let record = LockRecord { interest: true, ..cell.record.clone() };
+        if !cell.record.lock.interest {
+            let lock = LockState { interest: true, ..cell.record.lock };
+            let record = LockRecord { lock, ..cell.record.clone() };
             let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
             rings |= matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. });
         }
-        if rings && cell.record.sticky {
+        if rings && cell.record.lock.sticky {
             self.rang = Some(now);
             for slot in present {
                 mailbox::ring(self.core, *slot, cell.lba).await;

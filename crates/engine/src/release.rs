@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use oarlock_format::LockMode;
+use oarlock_format::{LockMode, LockRecord};
 
 use crate::cell::{Distrust, Purpose, Swap};
 use crate::core::Core;
@@ -42,15 +42,15 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
     let mut pause = FIRST_PAUSE;
     while let Some(known) = cell.as_mut() {
         // The bit is usually seen only when this host's own image loses against it.
-        interested |= known.record.interest;
+        interested |= known.record.lock.interest;
         let wall_ms = core.store.world.clock.wall().milliseconds;
         // The position may hold another name by now, and this host may well own that one for somebody else here.
         let named = known.record.name.as_ref();
         let concerns =
-            named == Some(&place.name) || (named.is_none() && known.record.mode == LockMode::Unknown);
-        let part = if concerns { released(&known.record, core.me, wall_ms) } else { None };
+            named == Some(&place.name) || (named.is_none() && known.record.lock.mode == LockMode::Unknown);
+        let part = if concerns { released(&known.record.lock, core.me, wall_ms) } else { None };
         let record = match part {
-            Some(record) => record,
+            Some(lock) => LockRecord { lock, ..known.record.clone() },
             None if known.has_open_attempts() => known.record.clone(),
             None => break,
         };
@@ -60,7 +60,8 @@ pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
         match known.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
             other => {
-                if planted(PlantedBug::CloseUnknownByReading) && has(&known.record, core.me, Want::Exclusive)
+                if planted(PlantedBug::CloseUnknownByReading)
+                    && has(&known.record.lock, core.me, Want::Exclusive)
                 {
                     place.holding.set(Holding::Kept(Want::Exclusive));
                     known.forget_open_attempts();

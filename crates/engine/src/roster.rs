@@ -131,7 +131,7 @@ pub(crate) async fn each_lock(core: &Core, mut each: impl FnMut(&Seen<LockRecord
         let lbas: Vec<_> =
             (next..until).map(|position| core.store.layout.lock(LockPosition(position))).collect();
         for seen in read_positions(&core.store, &lbas).await? {
-            if seen.stamped.record.mode != LockMode::Free {
+            if seen.stamped.record.lock.mode != LockMode::Free {
                 each(&seen);
             }
         }
@@ -151,20 +151,20 @@ pub(crate) async fn locks(core: &Core) -> Result<Vec<LockRow>, ReadFault> {
         .map(|record| LockRow {
             owners: owners(&record, &slots),
             name: record.name.as_ref().map_or_else(|| "?".to_owned(), |name| name.as_str().to_owned()),
-            mode: record.mode.name(),
-            interest: record.interest,
+            mode: record.lock.mode.name(),
+            interest: record.lock.interest,
             waiting_here: waiting
                 .iter()
                 .find(|place| Some(&place.name) == record.name.as_ref())
                 .map_or(0, |place| place.waiting.get()),
-            since_wall_ms: record.since_wall_ms,
+            since_wall_ms: record.lock.since_wall_ms,
         })
         .collect())
 }
 
 fn owners(record: &LockRecord, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> Vec<LockOwner> {
-    let sharing = record.holders.iter().map(|slot| (slot, None));
-    let owner = record.owner.into_iter().map(|owner: Owner| (owner.slot, Some(owner.incarnation)));
+    let sharing = record.lock.holders.iter().map(|slot| (slot, None));
+    let owner = record.lock.owner.into_iter().map(|owner: Owner| (owner.slot, Some(owner.incarnation)));
     owner
         .chain(sharing)
         .map(|(index, incarnation)| {

@@ -106,7 +106,7 @@ async fn touch(core: &Core, cell: &mut Cell<LockRecord>, children: u16) -> bool 
 
 /// Whether a repair left this lock without a name: any name whose window it stands in may be its own (R39).
 pub(crate) fn is_unnamed(record: &LockRecord) -> bool {
-    record.mode == LockMode::Unknown && record.name.is_none()
+    record.lock.mode == LockMode::Unknown && record.name.is_none()
 }
 
 fn bit(position: usize) -> u16 {
@@ -117,15 +117,16 @@ fn bit(position: usize) -> u16 {
 fn best_position(window: &[Seen<LockRecord>]) -> Option<usize> {
     let vacant = window.iter().position(|seen| {
         let record = &seen.stamped.record;
-        record.name.is_none() && record.mode == LockMode::Free
+        record.name.is_none() && record.lock.mode == LockMode::Free
     });
     vacant.or_else(|| {
         let free = |seen: &Seen<LockRecord>| {
-            seen.stamped.record.mode == LockMode::Free && !seen.stamped.record.interest
+            let lock = &seen.stamped.record.lock;
+            lock.mode == LockMode::Free && !lock.interest
         };
         (0..window.len())
             .filter(|index| free(&window[*index]))
-            .min_by_key(|index| window[*index].stamped.record.since_wall_ms)
+            .min_by_key(|index| window[*index].stamped.record.lock.since_wall_ms)
     })
 }
 

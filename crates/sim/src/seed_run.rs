@@ -200,12 +200,13 @@ fn describe(run: &Run, lba: Lba, bytes: &[u8]) -> String {
             Ok(lock) => format!(
                 "{} {} owner {} holders {:?}{} g{} by {}",
                 lock.record.name.map_or_else(|| "-".to_owned(), |name| name.to_string()),
-                lock.record.mode.name(),
+                lock.record.lock.mode.name(),
                 lock.record
+                    .lock
                     .owner
                     .map_or_else(|| "-".to_owned(), |owner| format!("s{}i{}", owner.slot, owner.incarnation)),
-                lock.record.holders.iter().map(|slot| slot.0).collect::<Vec<_>>(),
-                if lock.record.interest { " interest" } else { "" },
+                lock.record.lock.holders.iter().map(|slot| slot.0).collect::<Vec<_>>(),
+                if lock.record.lock.interest { " interest" } else { "" },
                 lock.stamp.generation,
                 writer(&lock.stamp)
             ),

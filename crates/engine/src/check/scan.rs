@@ -202,13 +202,13 @@ pub(crate) async fn read_all(store: &Store, progress: &dyn Fn(u64, u64)) -> Resu
 }
 
 /// Whole strides that one command reads.
-fn chunk_blocks(store: &Store) -> u64 {
+pub(crate) fn chunk_blocks(store: &Store) -> u64 {
     let stride = store.layout.stride_blocks.0;
     let blocks = CHUNK_BYTES / u64::from(store.block_size.bytes());
     (blocks / stride).max(1) * stride
 }
 
-fn chunks(region: Region, length: u64) -> impl Iterator<Item = (Lba, BlockCount)> {
+pub(crate) fn chunks(region: Region, length: u64) -> impl Iterator<Item = (Lba, BlockCount)> {
     let end = region.start.0 + region.blocks.0;
     let step = usize::try_from(length).unwrap_or(usize::MAX);
     (region.start.0..end).step_by(step).map(move |start| (Lba(start), BlockCount(length.min(end - start))))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oarlock_format::{LockMode, LockRecord, SlotSet};
+use oarlock_format::{LockMode, LockRecord, LockState, SlotSet};
 
 use super::{SPOILT_MAX, Tried, Waiter};
 use crate::cell::{Cell, Purpose, Swap};
@@ -56,7 +56,7 @@ impl Waiter<'_> {
     /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
     /// once all that are left are gone, it is nobody's.
     async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
-        if cell.record.holders.contains(self.core.me.slot) {
+        if cell.record.lock.holders.contains(self.core.me.slot) {
             // Asked once: waiters that ask again and again wake each other, and whoever answers never gets at the places.
             if !self.core.places.is_unanswered() {
                 self.core.places.ask();
@@ -66,17 +66,18 @@ impl Waiter<'_> {
         }
         // Judged by slots that are read after the record (R11).
         let present =
-            still_present(self.core, &blockers(&cell.record, self.core.me, Want::Exclusive)).await?;
+            still_present(self.core, &blockers(&cell.record.lock, self.core.me, Want::Exclusive)).await?;
         if !present.is_empty() {
             return Ok(Tried::Blocked(present));
         }
-        let free = LockRecord {
+        let lock = LockState {
             mode: LockMode::Free,
             holders: SlotSet::default(),
             interest: false,
             sticky: false,
-            ..cell.record.clone()
+            ..cell.record.lock
         };
+        let free = LockRecord { lock, ..cell.record.clone() };
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
         Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }
