@@ -17,6 +17,7 @@ use oarlock_block::{Instant, SlotIndex};
 use oarlock_format::{HostName, Owner, Stamped, Superblock, Writer};
 
 use crate::cell::{Purpose, Sender};
+use crate::home::BringHome;
 use crate::jobs::Jobs;
 use crate::lease::Lease;
 use crate::places::Places;
@@ -104,6 +105,12 @@ pub(crate) struct Core {
     superblock: RefCell<Rc<Stamped<Superblock>>>,
     disturbances: StdCell<u64>,
     leaving: StdCell<bool>,
+    /// Where the next free descriptor is looked for first.
+    pub(crate) free_descriptor: StdCell<Option<u32>>,
+    /// What dead hosts left half done is being mended.
+    pub(crate) mending: StdCell<bool>,
+    /// Who keeps pages of what this host's locks guard, if anybody does.
+    home: RefCell<Option<Rc<dyn BringHome>>>,
 }
 
 impl Core {
@@ -130,6 +137,9 @@ impl Core {
             superblock: RefCell::new(Rc::new(superblock.clone())),
             disturbances: StdCell::new(0),
             leaving: StdCell::new(false),
+            free_descriptor: StdCell::new(None),
+            mending: StdCell::new(false),
+            home: RefCell::new(None),
         }
     }
 
@@ -198,6 +208,15 @@ impl Core {
         self.changed.announce();
     }
 
+    /// From now on no lock of a descriptor or a group is given up before this one brought home what it guards.
+    pub(crate) fn set_home(&self, home: Rc<dyn BringHome>) {
+        *self.home.borrow_mut() = Some(home);
+    }
+
+    pub(crate) fn home(&self) -> Option<Rc<dyn BringHome>> {
+        self.home.borrow().clone()
+    }
+
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.get()
     }
@@ -216,6 +235,17 @@ impl Core {
             }
             if self.may_act() {
                 return Ok(());
+            }
+            self.changed.beyond(seen).await;
+        }
+    }
+
+    /// Waits until the host has left or stopped.
+    pub(crate) async fn until_ended(&self) -> Ended {
+        loop {
+            let seen = self.changed.seen();
+            if let Some(ended) = self.ended() {
+                return ended;
             }
             self.changed.beyond(seen).await;
         }

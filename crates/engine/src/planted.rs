@@ -38,11 +38,13 @@ pub enum PlantedBug {
     FenceInTheInstant,
     /// R9: what a person's eviction cut off is taken over in the same instant.
     TakeOverInTheInstant,
+    /// R36: an entry of the directory that stands there already is adopted without a swap of its bucket.
+    AdoptEntryUnswapped,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 16] = [
+    pub const ALL: [PlantedBug; 17] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -59,6 +61,7 @@ impl PlantedBug {
         PlantedBug::RepairRestoresOwner,
         PlantedBug::FenceInTheInstant,
         PlantedBug::TakeOverInTheInstant,
+        PlantedBug::AdoptEntryUnswapped,
     ];
 }
 
