@@ -1,12 +1,12 @@
 //! Descriptors: reading them by number and in runs, and changing one that this host holds, step by step (R25, R35, R36).
 
-use oarlock_block::Instant;
+use std::rc::Rc;
+
+use oarlock_block::{Instant, Lba};
 use oarlock_format::{
     DescriptorName, DescriptorNumber, DescriptorRecord, DiskUid, Generation, LayerName, LayerState, LockMode,
-    Locked,
+    Locked, Record,
 };
-
-use std::rc::Rc;
 
 use crate::bring::{bring_to, make_durable};
 use crate::cell::Cell;
@@ -14,7 +14,7 @@ use crate::core::Core;
 use crate::decide::{Want, has};
 use crate::disk::DiskError;
 use crate::hold::Hold;
-use crate::lock::{LockError, Take, acquire_with};
+use crate::lock::{FIRST_PAUSE, LockError, Take, acquire_with};
 use crate::run::Run;
 use crate::slots::is_of_one_block;
 use crate::store::{Lane, ReadFault, Seen};
@@ -103,13 +103,18 @@ pub(crate) fn agree(descriptor: &Seen<DescriptorRecord>, name: &Seen<DescriptorN
     })
 }
 
-/// One record, where passing faults are tried again by whoever asked for it.
-pub(crate) async fn read<R: oarlock_format::Record>(
-    core: &Core,
-    lba: oarlock_block::Lba,
-) -> Result<Seen<R>, DiskError> {
-    let seen = core.store.read(Lane::Work, lba).await;
-    Ok(seen.inspect_err(|fault| distrust(core, fault))?)
+/// One record, for as long as the device says nothing of it: what was begun must not end half done because of one read.
+pub(crate) async fn read<R: Record>(core: &Core, lba: Lba) -> Result<Seen<R>, DiskError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        core.until_it_may_act().await?;
+        match core.store.read(Lane::Work, lba).await {
+            Err(fault) if fault.is_passing() => {}
+            seen => return Ok(seen.inspect_err(|fault| distrust(core, fault))?),
+        }
+        core.store.world.pause(core.store.world.jitter(pause)).await;
+        pause = (pause * 2).min(core.store.timing.beat);
+    }
 }
 
 /// Takes a descriptor alone; the ATS that takes it makes one more change, as `alter` says of the record that it finds.

@@ -61,6 +61,7 @@ mod host;
 mod local_clock;
 mod member;
 mod mender;
+mod namer;
 mod observer;
 mod path;
 mod random;

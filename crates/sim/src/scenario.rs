@@ -39,6 +39,8 @@ pub enum Theme {
     Queued,
     /// Persons say that hosts are dead, whether they are or not.
     Evicted,
+    /// Disks are created, renamed and deleted under the same few names, by hosts that crash in the middle of it (R36).
+    Names,
 }
 
 impl Theme {
@@ -58,6 +60,7 @@ impl Theme {
             19 => Theme::Tight,
             9 => Theme::Queued,
             8 => Theme::Evicted,
+            6 | 7 => Theme::Names,
             _ => Theme::Ordinary,
         }
     }
@@ -111,6 +114,7 @@ impl Scenario {
         let fast = mixed.is_multiple_of(2);
         let timing = match theme {
             _ if theme.is_tight() => tight_timing(),
+            Theme::Names => fast_timing(),
             _ if fast => fast_timing(),
             _ => Timing::DEFAULT,
         };
@@ -126,8 +130,8 @@ impl Scenario {
         Scenario {
             seed,
             theme,
-            hosts: hosts.unwrap_or(if theme.is_tight() { 8 } else { HOSTS[index] }).max(1),
-            users_per_host: if theme.is_tight() {
+            hosts: hosts.unwrap_or_else(|| hosts_of(theme, index)).max(1),
+            users_per_host: if theme.is_tight() || theme == Theme::Names {
                 2
             } else {
                 1 + u16::try_from((mixed >> 24) % 2).unwrap_or(0)
@@ -193,6 +197,7 @@ impl Scenario {
                 plan.replies_first = Span::milliseconds(200, 245);
                 plan
             }
+            Theme::Names => broken_off(seed),
             Theme::Queued => {
                 let mut plan = stalling_paths(seed);
                 plan.work_queue = DEEP_QUEUE;
@@ -227,6 +232,15 @@ impl Scenario {
     }
 }
 
+/// How many hosts there are, where the caller asks for no number.
+fn hosts_of(theme: Theme, index: usize) -> u16 {
+    match theme {
+        _ if theme.is_tight() => 8,
+        Theme::Names => 5,
+        _ => HOSTS[index],
+    }
+}
+
 /// Paths that stall for about a watch or longer, often, and clocks that are wrong by as much as they may be.
 fn stalling_paths(seed: u64) -> FaultPlan {
     let mut plan = FaultPlan::draw(seed, &[]);
@@ -236,6 +250,18 @@ fn stalling_paths(seed: u64) -> FaultPlan {
     plan.ragged = Span::exactly(Duration::ZERO);
     let stall = Fault::NONE.every(Span::milliseconds(1_000, 15_000)).lasting(Span::milliseconds(900, 4_000));
     plan.set(FaultKind::PathStall, stall);
+    plan
+}
+
+/// Hosts that crash every few seconds, most of them in the middle of something; that stop for a little less than a lease, often
+/// with a command in hand; and commands that land long after.
+fn broken_off(seed: u64) -> FaultPlan {
+    let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY);
+    plan.latency = QUICK;
+    plan.work_queue = Latency::ZERO;
+    plan.set(FaultKind::Crash, Fault::NONE.at(3_000).every(Span::milliseconds(2_000, 30_000)));
+    plan.set(FaultKind::Pause, Fault::NONE.at(20_000).lasting(Span::milliseconds(300, 950)));
+    plan.set(FaultKind::LateCommand, Fault::NONE.at(5_000).lasting(Span::milliseconds(100, 4_000)));
     plan
 }
 

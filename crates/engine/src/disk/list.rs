@@ -78,13 +78,25 @@ pub(super) async fn list(core: &Rc<Core>) -> Result<Vec<DiskRow>, DiskError> {
     });
     read.await.inspect_err(|fault| distrust(core, fault))?;
     for number in unclear {
-        if let Some((record, named)) = read_both(core, number).await? {
-            rows.extend(row(number, &record, &named).map(|row| (row, record)));
-        }
+        let (record, named) = match read_both(core, number).await? {
+            Some(both) => both,
+            // It changes all the time, and is a disk all the same: under the name that it had a moment ago.
+            None => read_apart(core, number).await?,
+        };
+        rows.extend(row(number, &record, &named).map(|row| (row, record)));
     }
     mend_in_background(core, under_way);
     rows.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
     with_owners(core, rows).await
+}
+
+async fn read_apart(
+    core: &Core,
+    number: DescriptorNumber,
+) -> Result<(DescriptorRecord, DescriptorName), DiskError> {
+    let named = read::<DescriptorName>(core, core.store.layout.descriptor_name(number)).await?;
+    let record = read::<DescriptorRecord>(core, core.store.layout.descriptor(number)).await?;
+    Ok((record.stamped.record, named.stamped.record))
 }
 
 /// What is to be told of a descriptor, if it is a disk's that has a name.

@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing,
-    Writer, decode, stamp_of,
+    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotState, Standing, Writer,
+    decode, stamp_of,
 };
 
+use super::{is_gone, slot_now};
 use crate::datastore::Template;
 use crate::member::Run;
 use crate::{Effect, Execution, FaultEvent, FaultKind, Image, Observer};
@@ -49,12 +50,6 @@ impl Locks {
             .as_ref()
             .and_then(|image| decode::<LockRecord>(image, &place).ok())
             .map(|stamped| stamped.record)
-    }
-
-    fn slot_now(&self, slot: SlotIndex) -> Option<SlotRecord> {
-        let lba = self.run.layout.slot(slot);
-        let place = Place { format_id: Template::FORMAT_ID, lba };
-        decode::<SlotRecord>(&self.run.world.content(lba), &place).ok().map(|stamped| stamped.record)
     }
 
     fn swapped(&self, execution: &Execution) {
@@ -106,7 +101,7 @@ impl Locks {
         }
         if let Some(owner) = last.lock.owner {
             self.claimants.borrow_mut().insert(lba, owner);
-            if !after.lock.holders.contains(owner.slot) && !self.is_gone(owner) {
+            if !after.lock.holders.contains(owner.slot) && !is_gone(&self.run, owner) {
                 wrong(&format!("a repair left out its owner in slot {}, who is not gone", owner.slot));
             }
         }
@@ -117,7 +112,7 @@ impl Locks {
             let newcomer =
                 writer.is_some_and(|writer| writer.slot == slot && life != Some(writer.incarnation));
             // So has whoever joined there after the repair had proved the slot free: only a swap of the lock gives a part in it.
-            let gone = self.slot_now(slot).is_some_and(|record| {
+            let gone = slot_now(&self.run, slot).is_some_and(|record| {
                 record.state == SlotState::Free || life.is_some_and(|life| record.incarnation > life)
             });
             if !newcomer && !gone {
@@ -125,18 +120,10 @@ impl Locks {
             }
         }
         for slot in after.lock.holders.iter() {
-            if let Some(record) = self.slot_now(slot) {
+            if let Some(record) = slot_now(&self.run, slot) {
                 self.on_the_roll.borrow_mut().insert((lba, slot), record.incarnation);
             }
         }
-    }
-
-    /// Whether the owner's slot says that he is gone.
-    fn is_gone(&self, owner: Owner) -> bool {
-        self.slot_now(owner.slot).is_some_and(|slot| {
-            let over = matches!(slot.state, SlotState::Free | SlotState::Replayed { .. });
-            slot.incarnation > owner.incarnation || (slot.incarnation == owner.incarnation && over)
-        })
     }
 
     fn wrong(&self, lba: Lba, message: &str) {
@@ -169,7 +156,7 @@ impl Locks {
         if after.lock.owner == Some(owner) || writer == owner {
             return;
         }
-        if !self.is_gone(owner) && !self.run.census.rolled_back.get() {
+        if !is_gone(&self.run, owner) && !self.run.census.rolled_back.get() {
             let message = format!(
                 "slot {} took it from slot {} incarnation {}, which is not gone",
                 writer.slot, owner.slot, owner.incarnation
@@ -191,7 +178,7 @@ impl Locks {
         for slot in before.lock.holders.iter().filter(|slot| !after.lock.holders.contains(*slot)) {
             // Whoever lives in the slot by now took its share by a swap of its own, or does not share.
             let shared = self.shares.borrow_mut().remove(&(lba, slot));
-            let free = self.slot_now(slot).is_some_and(|record| {
+            let free = slot_now(&self.run, slot).is_some_and(|record| {
                 record.state == SlotState::Free || shared.is_none_or(|life| record.incarnation > life)
             });
             if slot != writer.slot && !free && !self.run.census.rolled_back.get() {
