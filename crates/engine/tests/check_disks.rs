@@ -94,7 +94,8 @@ fn a_record_that_is_read_torn_a_few_times_is_no_damage() {
 fn what_stands_where_it_may_not_is_found() {
     let layer = LayerId { descriptor: DescriptorNumber(1), uid: DiskUid(1) };
     let record = GroupNumber(0);
-    let cases: [(&str, fn(&Volume, LayerId, GroupNumber)); 4] = [
+    type Spoil = fn(&Volume, LayerId, GroupNumber);
+    let cases: [(&str, Spoil); 4] = [
         ("CHK-0502", |volume, layer, _| {
             let layout = volume.superblock.record.layout;
             let hash = NameHash(u64::from(layout.bucket_count()) + 4);

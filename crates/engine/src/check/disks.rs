@@ -141,22 +141,25 @@ impl<'a> Disks<'a> {
         group.map_or((lba, BlockCount(1)), |group| (self.space.record(group), BlockCount(self.head_blocks())))
     }
 
+    /// Reads a run of whole records and judges them. Where the device does not give all of it at once, each half is asked for
+    /// by itself, down to one record or one group's head.
     async fn read(&self, start: Lba, blocks: BlockCount, found: &mut Found) -> Result<(), CheckError> {
-        let length = usize::try_from(blocks.bytes(self.store.block_size).0).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
-        if read_bytes(self.store, start, &mut bytes).await?.is_ok() {
-            self.judge(Block { lba: start, bytes: &bytes }, found);
-            return Ok(());
-        }
-        // Not all of it can be had at once: each record by itself, a group's head as a whole.
-        let step =
-            if self.store.layout.groups.contains(start) { blocks } else { self.store.layout.stride_blocks };
-        for lba in (start.0..start.0 + blocks.0).step_by(usize::try_from(step.0).unwrap_or(1)).map(Lba) {
-            let block = self.store.block_size.length();
-            let part = &mut bytes[..if step == blocks { length } else { block }];
-            match read_bytes(self.store, lba, part).await? {
-                Ok(()) => self.judge(Block { lba, bytes: part }, found),
-                Err(error) => found.add(Suspicion::new(Code::Unreadable, self.spot(lba), error.to_string())),
+        let in_groups = self.store.layout.groups.contains(start);
+        let stride = self.store.layout.stride_blocks.0;
+        let mut runs = vec![(start, blocks)];
+        while let Some((start, blocks)) = runs.pop() {
+            let length = usize::try_from(blocks.bytes(self.store.block_size).0).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; length];
+            match read_bytes(self.store, start, &mut bytes).await? {
+                Ok(()) => self.judge(Block { lba: start, bytes: &bytes }, found),
+                Err(_) if !in_groups && blocks.0 > stride => {
+                    let first = BlockCount((blocks.0 / stride).div_ceil(2) * stride);
+                    runs.push((start.plus(first), BlockCount(blocks.0 - first.0)));
+                    runs.push((start, first));
+                }
+                Err(error) => {
+                    found.add(Suspicion::new(Code::Unreadable, self.spot(start), error.to_string()))
+                }
             }
         }
         Ok(())
