@@ -6,6 +6,8 @@ const REPAIR: &str = "`oarlock check DEVICE --repair` puts it right, beside runn
 const NEWER: &str = "Use the newer version; this one leaves the record as it is.";
 const NOT_YET: &str = "No repair of it comes with this version. What the record guards cannot be used; everything else can. \
     `oarlock inspect DEVICE LBA` shows it.";
+const GROW_AGAIN: &str =
+    "Run `oarlock grow DEVICE` once more, when every live host beats: it gives the group its clusters.";
 const BY_ITSELF: &str = "Nothing: the hosts take care of it by themselves.";
 
 /// What to do about a finding of this code.
@@ -72,9 +74,7 @@ pub const fn cure(code: Code) -> &'static str {
         | Code::GroupContradicts
         | Code::BitmapSpoiled
         | Code::BitmapContradicts => NOT_YET,
-        Code::GroupUnopened => {
-            "Run `oarlock grow DEVICE` once more, when every live host beats: it gives the group its clusters."
-        }
+        Code::GroupUnopened => GROW_AGAIN,
         Code::LockUnlisted => REPAIR,
         Code::LockUnknown => {
             "Nothing, while its possible holders live: they answer within a few beats. `oarlock check DEVICE --repair` asks them again."

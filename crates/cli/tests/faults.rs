@@ -328,10 +328,12 @@ fn a_sparse_file_is_refused_where_it_is_not_the_size_that_it_was() {
     let place = Place::new();
     let pool = format_with_slots(&place, "8");
     let whole = bytes(&pool);
-    File::options().write(true).open(&pool).unwrap().set_len(1 << 20).unwrap();
+    // Behind the last group's head and before the shadow there is nothing yet.
+    let cut = whole.len() as u64 - (1 << 20);
+    File::options().write(true).open(&pool).unwrap().set_len(cut).unwrap();
     place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0209").says("truncate -s");
-    assert_eq!(fs::metadata(&pool).unwrap().size(), 1 << 20);
-    // The cure works where nothing but zeros was lost.
+    assert_eq!(fs::metadata(&pool).unwrap().size(), cut);
+    // The cure works where nothing but zeros and the shadow was lost.
     File::options().write(true).open(&pool).unwrap().set_len(whole.len() as u64).unwrap();
     assert_eq!(place.run(&["check", "pool", "--repair"]).exit, 3);
     let _a = place.up("a");
