@@ -1,6 +1,7 @@
 //! The project's own chores, run as `cargo xtask NAME`: what is too long or too particular for `cargo test`.
 
 mod built;
+mod fuzz;
 mod portable;
 mod readme;
 mod soak;
@@ -29,30 +30,12 @@ const CHORES: [Chore; 7] = [
         portable::run,
     ),
     ("readme", ": the commands of README.md's section \"By hand\", as a reader types them", readme::run),
-    ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),
+    (
+        "fuzz",
+        "[SECONDS [TARGET...]]: the fuzz targets of every decoder, for so long together (300)",
+        fuzz::run,
+    ),
 ];
-
-/// The fuzz targets of fuzz/Cargo.toml.
-const FUZZ_TARGETS: [&str; 15] = [
-    "superblock",
-    "slot",
-    "mailbox",
-    "lock",
-    "bucket",
-    "descriptor",
-    "descriptor_name",
-    "group",
-    "journal_header",
-    "map_page",
-    "bitmap_page",
-    "journal",
-    "describe",
-    "doctor",
-    "explain",
-];
-/// Those that read logs: what they begin with lies in this folder, and what they find on the way in one that is not kept.
-const LOG_READERS: [&str; 2] = ["doctor", "explain"];
-const LOG_SEEDS: &str = "testdata/logs";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -85,37 +68,6 @@ fn example(name: &str, flags: &[&str], arguments: &[String]) -> ExitCode {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--release", "--package", "oarlock-sim", "--example", name]).args(flags);
     finish(cargo.arg("--").args(arguments))
-}
-
-/// Fuzzes each target; needs cargo-fuzz, and a toolchain that lets a stable compiler build it.
-fn fuzz(arguments: &[String]) -> ExitCode {
-    let seconds = match arguments.first().map_or(Ok(60), |text| text.parse::<u32>()) {
-        Ok(seconds) => seconds,
-        Err(error) => {
-            eprintln!("cargo xtask fuzz: {}: {error}; give a number of seconds", arguments[0]);
-            return ExitCode::from(2);
-        }
-    };
-    for target in FUZZ_TARGETS {
-        let limit = format!("-max_total_time={seconds}");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target]);
-        if LOG_READERS.contains(&target) {
-            // cargo-fuzz does not make the folder of what is found, when seeds are named beside it.
-            let found = format!("fuzz/corpus/{target}");
-            if let Err(error) = std::fs::create_dir_all(&found) {
-                eprintln!("cargo xtask fuzz: {found}: {error}");
-                return ExitCode::FAILURE;
-            }
-            cargo.args([found.as_str(), LOG_SEEDS]);
-        }
-        cargo.args(["--", &limit]);
-        let code = finish(&mut cargo);
-        if code != ExitCode::SUCCESS {
-            return code;
-        }
-    }
-    ExitCode::SUCCESS
 }
 
 fn finish(command: &mut Command) -> ExitCode {

@@ -184,7 +184,9 @@ impl Reader {
         let search = std::env::join_paths(folders).map_err(|error| error.to_string())?;
         let create = |path: &Path| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
         let child = Command::new(&self.program)
-            .args(["guard", "exec", "--parent", &std::process::id().to_string(), "--", "sh", "-c"])
+            .args(["guard", "exec", "--parent", &std::process::id().to_string(), "--"])
+            // Whoever runs this in the background of a script hands down an ignored SIGINT; a reader's Ctrl-C is not ignored.
+            .args(["env", "--default-signal=INT", "sh", "-c"])
             .arg(format!("exec {line}"))
             .current_dir(&self.folder)
             .env("PATH", search)

@@ -34,6 +34,8 @@
 mod datastore;
 mod error;
 mod find;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod lock;
 mod remote;

@@ -18,6 +18,8 @@ mod executor;
 mod failure;
 mod file;
 mod file_system;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod geometry;
 mod identify;
 #[allow(unsafe_code)]

@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::civil::{self, DAY_US};
+use crate::digest::digest;
 use crate::fact::{Fact, InputId};
 use crate::names::Name;
 use crate::record::Record;
@@ -23,7 +23,14 @@ const STREAMS_MAX: usize = 16;
 /// What was read, message by message.
 #[derive(Debug, Default)]
 pub struct Copies {
-    told: HashMap<u64, Vec<Told>>,
+    told: HashMap<u64, Streams>,
+}
+
+/// The streams that told of one message: nearly always there is one.
+#[derive(Debug)]
+struct Streams {
+    first: Told,
+    more: Vec<Told>,
 }
 
 /// How often one stream told of a message.
@@ -39,34 +46,44 @@ impl Copies {
     /// Whether another stream has told of this before. Without a time it cannot be said.
     pub fn is_copy(&mut self, fact: &Fact, record: &Record<'_>) -> bool {
         let Some(when) = record.prefix.when else { return false };
-        let key = hash(&(record.body().trim(), std::mem::discriminant(&fact.kind), second(when)));
+        let key = digest(&(record.body().trim(), std::mem::discriminant(&fact.kind), second(when)));
         if self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key) {
             self.told.clear();
         }
-        let process = hash(&record.prefix.process);
+        let process = digest(&record.prefix.process);
         let (input, host) = (fact.place.input, fact.host);
         let streams = match self.told.entry(key) {
             Entry::Vacant(entry) => {
-                entry.insert(vec![Told { input, process, host, times: 1 }]);
+                entry.insert(Streams { first: Told { input, process, host, times: 1 }, more: Vec::new() });
                 return false;
             }
             Entry::Occupied(entry) => entry.into_mut(),
         };
         let own = streams
-            .iter_mut()
+            .all_mut()
             .find(|told| (told.input, told.process) == (input, process) && told.host == host);
         let times = own.map_or(1, |told| {
             told.times = told.times.saturating_add(1);
             told.times
         });
-        if times == 1 && streams.len() < STREAMS_MAX {
-            streams.push(Told { input, process, host, times });
+        if times == 1 && streams.more.len() + 1 < STREAMS_MAX {
+            streams.more.push(Told { input, process, host, times });
         }
-        streams.iter().any(|told| {
+        streams.all().any(|told| {
             let other = (told.input, told.process) != (input, process);
             let one_host = told.host.is_none() || host.is_none() || told.host == host;
             other && one_host && told.times >= times
         })
+    }
+}
+
+impl Streams {
+    fn all(&self) -> impl Iterator<Item = &Told> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Told> {
+        std::iter::once(&mut self.first).chain(&mut self.more)
     }
 }
 
@@ -77,12 +94,6 @@ fn second(when: Stamp) -> (bool, i64, i64, i64) {
     let days = if when.axis == Axis::Boot { when.micros.div_euclid(DAY_US) } else { 0 };
     let date = if dated { (month, day) } else { (0, days) };
     (dated, date.0, date.1, when.micros.rem_euclid(DAY_US) / 1_000_000)
-}
-
-fn hash(what: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    what.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

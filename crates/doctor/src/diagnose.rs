@@ -126,6 +126,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         also: Vec::new(),
         consequence: entry.consequence.to_owned(),
         device: devices.first().cloned(),
+        also_called: also_called(&case.scene, &incident.devices),
         devices,
         volume: texts(&incident.volumes).into_iter().next(),
         hosts: texts(&incident.hosts),
@@ -141,10 +142,20 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         remedy: entry
             .remedy
             .iter()
-            .map(|remedy| Remedy { text: remedy.text.to_owned(), source: remedy.source.to_string() })
+            .map(|remedy| Remedy {
+                text: remedy.text.to_owned(),
+                risk: remedy.risk.name().to_owned(),
+                source: remedy.source.to_string(),
+            })
             .collect(),
         collect_next: proof.collect,
     }
+}
+
+fn also_called(scene: &Scene<'_>, devices: &[Name]) -> Vec<String> {
+    const DEVICES_MAX: usize = 8;
+    let of_each = devices.iter().take(DEVICES_MAX);
+    of_each.flat_map(|&device| crate::ties::also_called(scene.ties, scene.names, device)).collect()
 }
 
 fn is_lasting(fact: &Fact) -> bool {

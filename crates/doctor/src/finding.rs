@@ -1,5 +1,6 @@
 //! A finding: what a report says about one incident. Its fields are the JSON that scripts rely on.
 
+use oarlock_causes::Risk;
 use serde::Serialize;
 
 use crate::gravity::Harm;
@@ -40,8 +41,18 @@ pub struct PutAside {
 pub struct Remedy {
     /// What to do.
     pub text: String,
+    /// What it may cost: `looks`, `changes`, `interrupts` or `final`.
+    pub risk: String,
     /// Who says so.
     pub source: String,
+}
+
+impl Remedy {
+    /// What it may cost, in a sentence; of an unknown risk the worst is said.
+    #[must_use]
+    pub fn cost(&self) -> &'static str {
+        Risk::from_name(&self.risk).unwrap_or(Risk::Final).sentence()
+    }
 }
 
 /// What a report says about one incident.
@@ -61,6 +72,9 @@ pub struct Finding {
     pub device: Option<String>,
     /// All devices.
     pub devices: Vec<String>,
+    /// Other names that the logs tie to these devices: of their paths and maps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_called: Vec<String>,
     /// The volume, where there is one; the first of several.
     pub volume: Option<String>,
     /// The hosts that saw it.

@@ -24,6 +24,9 @@ const STRAINED_MIN: usize = 6;
 /// A latency that is worth an incident by itself.
 const SLOW_US: u64 = 200_000;
 
+/// So many lines are no log but an excerpt, from which somebody has cut what is everyday.
+const EXCERPT_LINES_MAX: u64 = 60;
+
 /// What a fact does to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
@@ -59,9 +62,10 @@ pub fn weight(fact: &Fact) -> Weight {
         Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
         Kind::Slot(image) if !image.is_sound() => Weight::Trigger,
-        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit | TargetStep::CacheLost) => {
-            Weight::Trigger
-        }
+        // A target that gave a command up by its own clock left hosts without an answer, whether or not their logs are here.
+        Kind::Target(
+            TargetStep::Miscompare | TargetStep::FusedSplit | TargetStep::CacheLost | TargetStep::SlowBackend,
+        ) => Weight::Trigger,
         Kind::Target(TargetStep::Noise) => Weight::Context,
         Kind::Target(_) => Weight::Trouble,
         Kind::Gateway(GatewayStep::LockAcquired) => Weight::Context,
@@ -136,7 +140,12 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     let (mut clusters, ambient) = crate::cluster::grow(scene.facts);
     let left_out = keep_the_gravest(&mut clusters);
     let (mut found, _) = crate::attach::attach(clusters, ambient);
-    found.retain(Incident::matters);
+    let excerpt = scene.lines <= EXCERPT_LINES_MAX;
+    let hard = |incident: &Incident<'_>| incident.facts.iter().any(|fact| is_hard(fact));
+    // Whoever pastes a few lines about one thing asks about that; of several, none is known to be the one.
+    let asked =
+        excerpt && !found.iter().any(Incident::matters) && found.iter().filter(|one| hard(one)).count() == 1;
+    found.retain(|incident| if asked { hard(incident) } else { incident.matters() });
     Incidents { found, left_out }
 }
 
@@ -178,6 +187,23 @@ impl Incident<'_> {
             || lost >= 2
             || strained >= STRAINED_MIN
             || self.weigh(Weight::Trouble) >= TROUBLES_MIN
+    }
+}
+
+/// Whether something was lost, given up, refused or broken: worth a word where nothing else is told. A load, a latency and a lock
+/// that changes hands are not.
+fn is_hard(fact: &Fact) -> bool {
+    match &fact.kind {
+        Kind::Path(event) => event.is_loss(),
+        Kind::Task { .. } | Kind::Medium => true,
+        Kind::Target(step) => matches!(step, TargetStep::SessionLost | TargetStep::BackendError),
+        Kind::Command(command) => {
+            let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
+            broken
+                || command.refuses_reserve()
+                || command.outcome() == Outcome::Unknown && weight(fact) > Weight::Context
+        }
+        _ => false,
     }
 }
 

@@ -4,15 +4,17 @@
 //! second becomes eight, and so on: what is lost is detail about storms, never the beginning or the end of one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
 use crate::copies::Copies;
+use crate::digest::Digest;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::names::{Name, Names};
 use crate::record::Record;
 use crate::stamp::Stamp;
 use crate::text::cut;
+use crate::ties::{Rank, Ties};
 
 /// Facts further apart than this are two, as long as there is room.
 const MERGE_US: i64 = 1_000_000;
@@ -79,6 +81,8 @@ pub struct Ledger {
     pub strangers: Vec<StrangerLine>,
     /// By how much each host's clock is ahead of the others', in microseconds, where that was found.
     pub offsets: BTreeMap<Name, i64>,
+    /// The names that a LUN has.
+    pub(crate) ties: Ties,
     facts: Vec<Fact>,
     recent: HashMap<u64, usize>,
     merge_us: Option<i64>,
@@ -122,13 +126,21 @@ impl Ledger {
             volume: draft.volume.map(|name| self.names.name(name)),
             kind: draft.kind,
             count: draft.count.max(1),
-            text: cut(text.trim(), QUOTE_BYTES_MAX).into(),
+            text: Box::default(),
         };
         if self.copies.is_copy(&fact, record) {
             self.copied += 1;
             return;
         }
-        self.add(fact);
+        self.add(fact, text);
+    }
+
+    /// Notes that a record ties two names of one LUN on its host.
+    pub fn tie(&mut self, record: &Record<'_>, one: (Rank, &str), other: (Rank, &str)) {
+        let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
+        let host = record.prefix.host.map(|host| self.names.name(host)).or(known);
+        let [one, other] = [one, other].map(|(rank, name)| (rank, self.names.name(name)));
+        self.ties.tie(host, one, other);
     }
 
     /// The newest time that the current input told.
@@ -157,7 +169,8 @@ impl Ledger {
         &mut self.facts
     }
 
-    fn add(&mut self, fact: Fact) {
+    /// Adds a fact with the text to quote, which is kept only where the fact is one of its own.
+    fn add(&mut self, mut fact: Fact, text: &str) {
         if let Some(key) = key(&fact) {
             let window = self.merge_us.unwrap_or(MERGE_US);
             if let Some(known) = self.recent.get(&key).and_then(|&at| self.facts.get_mut(at))
@@ -167,6 +180,7 @@ impl Ledger {
             }
             self.recent.insert(key, self.facts.len());
         }
+        fact.text = cut(text.trim(), QUOTE_BYTES_MAX).into();
         self.facts.push(fact);
         if self.facts.len() >= FACTS_MAX {
             self.compact();
@@ -211,7 +225,7 @@ impl Ledger {
 
 /// What two facts must have in common to be merged; `None` for those that are always kept apart.
 fn key(fact: &Fact) -> Option<u64> {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Digest::default();
     std::mem::discriminant(&fact.kind).hash(&mut hasher);
     match &fact.kind {
         Kind::Command(command) => command.hash(&mut hasher),

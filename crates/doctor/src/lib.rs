@@ -15,6 +15,7 @@ mod cluster;
 mod copies;
 mod diagnose;
 mod dialect;
+mod digest;
 mod doctor;
 mod error;
 mod explain;
@@ -43,6 +44,7 @@ mod stamp;
 mod subject;
 mod suggestion;
 mod text;
+mod ties;
 mod timeline;
 
 pub use doctor::Doctor;

@@ -47,6 +47,7 @@ fn join(known: &mut Finding, other: Finding) {
         }
     };
     add(&mut known.devices, other.devices);
+    add(&mut known.also_called, other.also_called);
     add(&mut known.hosts, other.hosts);
     add(&mut known.also, other.also);
     add(&mut known.collect_next, other.collect_next);

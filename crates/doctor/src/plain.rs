@@ -3,17 +3,24 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 /// The line as text with plain quotes, signs and blanks.
 #[must_use]
 pub fn plain(line: &[u8]) -> Cow<'_, str> {
     // Control letters: a carriage return, colours of a terminal, a tab, a backspace. `^M` is how some programs print the first.
-    let clean = line.is_ascii() && !line.iter().any(|&byte| byte < 0x20 || byte == 0x7f);
+    // Every byte is looked at, whatever is found: so the processor takes many at a time.
+    let clean = line.iter().fold(true, |clean, &byte| clean & (0x20..0x7f).contains(&byte));
     let text = match std::str::from_utf8(line) {
         Ok(text) if clean => Cow::Borrowed(text),
         Ok(text) => Cow::Owned(replaced(text)),
         Err(_) => Cow::Owned(replaced(&latin(line))),
     };
-    if text.starts_with("^M") || text.contains(" ^M") { Cow::Owned(text.replace("^M", "")) } else { text }
+    if memchr(b'^', text.as_bytes()).is_some() && (text.starts_with("^M") || text.contains(" ^M")) {
+        Cow::Owned(text.replace("^M", ""))
+    } else {
+        text
+    }
 }
 
 /// Bytes that are no UTF-8: the valid stretches as they are, each other byte as Windows-1252 has it, as far as it matters.

@@ -7,6 +7,7 @@ use crate::bounds::{GLUED_RECORDS_MAX, RECORD_LINES_MAX};
 use crate::fact::Place;
 use crate::plain::plain;
 use crate::prefix::{self, Prefix};
+use crate::text::position;
 
 /// A record, as a dialect gets it.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ pub fn glued(line: &str) -> Vec<&str> {
     let mut starts = vec![0];
     let mut from = 0;
     let mut processor_before = None;
-    while let Some(at) = line[from..].find("cpu").map(|at| from + at) {
+    while let Some(at) = position(&line[from..], "cpu").map(|at| from + at) {
         from = at + 3;
         if !is_processor(&line[at..]) {
             continue;

@@ -147,6 +147,9 @@ impl Redactor {
         for device in finding.device.iter_mut().chain(&mut finding.devices) {
             *device = self.whole(device, Sort::Device);
         }
+        for name in &mut finding.also_called {
+            *name = self.whole(name, Sort::Device);
+        }
         if let Some(volume) = &mut finding.volume {
             *volume = self.whole(volume, Sort::Volume);
         }

@@ -8,6 +8,7 @@ use crate::fact::Fact;
 use crate::ledger::Ledger;
 use crate::names::{Name, Names};
 use crate::stamp::Axis;
+use crate::ties::Ties;
 
 /// A line without a time is near another of the same input within so many lines.
 pub const NEAR_LINES: u64 = 60;
@@ -23,14 +24,26 @@ pub struct Scene<'a> {
     pub offsets: &'a BTreeMap<Name, i64>,
     /// Published faults.
     pub advisories: &'a Advisories,
+    /// The names of one LUN; the facts have its first name already.
+    pub ties: &'a Ties,
+    /// Lines that were read.
+    pub lines: u64,
 }
 
 impl<'a> Scene<'a> {
     /// The scene of what was read: puts the facts into the order of time.
     pub fn set(ledger: &'a mut Ledger, advisories: &'a Advisories) -> Scene<'a> {
+        crate::ties::settle(ledger);
         crate::timeline::settle(ledger);
         ledger.facts_mut().sort_by(order);
-        Scene { facts: ledger.facts(), names: &ledger.names, offsets: &ledger.offsets, advisories }
+        Scene {
+            facts: ledger.facts(),
+            names: &ledger.names,
+            offsets: &ledger.offsets,
+            advisories,
+            ties: &ledger.ties,
+            lines: ledger.lines,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Forms changed from ESX 3.5 to ESXi 8 and people cut and mask them; the parts stayed.
 
 use crate::fact::{Command, DeviceStatus, HostStatus, NvmeStatus, Opcode, PluginStatus, Sense};
-use crate::text::{after, between, hex, number, word};
+use crate::text::{after, between, hex, number, position, word};
 
 /// Whether the sense data can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ fn bare(text: &str) -> Option<&str> {
 /// `H:0x5 D:0x0 P:0x0`; each of them may be cut off or masked.
 fn statuses(text: &str, found: &mut CommandLine<'_>) {
     let status = |mark: &str| {
-        let at = text.find(mark)?;
+        let at = position(text, mark)?;
         let before = text[..at].chars().next_back();
         if before.is_some_and(|letter| letter.is_ascii_alphanumeric()) {
             return None;
@@ -132,7 +132,7 @@ fn sense(text: &str, found: &mut CommandLine<'_>) {
 }
 
 fn split_at_sense(text: &str) -> Option<(&str, &str)> {
-    let at = text.find("sense data").or_else(|| text.find("Sense data"))?;
+    let at = position(text, "sense data").or_else(|| position(text, "Sense data"))?;
     let rest = text[at + "sense data".len()..].trim_start_matches([':', ' ']);
     Some((&text[..at], rest))
 }

@@ -1,6 +1,8 @@
 //! What a message is about: the device, the path or adapter, and the volume that it names, wherever they stand.
 
-use crate::text::{after, word};
+use memchr::memchr_iter;
+
+use crate::text::{after, has, position, word};
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub fn find(text: &str) -> Subject<'_> {
 fn device(text: &str) -> Option<&str> {
     const STARTS: [&str; 7] = ["naa.", "eui.", "t10.", "mpx.vmhba", "sym.0", "uuid.", "nqn."];
     STARTS.iter().find_map(|start| {
-        let at = text.find(start)?;
+        let at = position(text, start)?;
         let name = word(&text[at..]);
         // A partition is not the device.
         let whole = if matches!(*start, "naa." | "eui.") { name.split(':').next()? } else { name };
@@ -34,6 +36,10 @@ fn device(text: &str) -> Option<&str> {
 
 /// `[sdc]`, `sdc:`, `sdc `, `nvme0n1`, `dm-3`.
 fn linux_device(text: &str) -> Option<&str> {
+    // Most lines name none of them: that is known sooner than their words are.
+    if !["sd", "dm-", "nvme", "mpath"].iter().any(|start| has(text, start)) {
+        return None;
+    }
     let parts = text.split(|letter: char| letter.is_whitespace() || ",;:()[]\"'=".contains(letter));
     parts.map(|part| part.strip_prefix("/dev/").unwrap_or(part)).find(|part| is_linux_device(part))
 }
@@ -51,11 +57,19 @@ fn is_linux_device(part: &str) -> bool {
 
 /// `vmhba2:C0:T0:L6`, `vmhba2`, `vmhba1:0:132`, or Linux's four numbers.
 fn path(text: &str) -> Option<&str> {
-    if let Some(at) = text.find("vmhba").filter(|&at| !text[..at].ends_with("mpx.")) {
+    if let Some(at) = position(text, "vmhba").filter(|&at| !text[..at].ends_with("mpx.")) {
         let name = word(&text[at..]).trim_end_matches([':', '.']);
         return Some(name);
     }
     let parts = || text.split([' ', '[', ']', '(', ')', ',']);
+    // Most lines have neither four numbers nor an adapter's name: that is known sooner than their words are.
+    let numbers = memchr_iter(b':', text.as_bytes()).any(|at| {
+        let digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+        at > 0 && digit(at - 1) && digit(at + 1)
+    });
+    if !numbers && !["host", "rport-", "connection", "session"].iter().any(|start| has(text, start)) {
+        return None;
+    }
     let nexus = parts().map(|part| part.trim_end_matches(':')).find(|part| {
         let numbers = part.split(':');
         numbers.clone().count() == 4
@@ -109,7 +123,7 @@ fn volume(text: &str) -> Option<&str> {
             return Some(if label.is_empty() { id } else { label });
         }
     }
-    let before = text.find("': HB ").or_else(|| text.find("': [Req"))?;
+    let before = position(text, "': HB ").or_else(|| position(text, "': [Req"))?;
     let start = text[..before].rfind('\'')? + 1;
     Some(&text[start..before])
 }

@@ -143,16 +143,24 @@ async fn answer_one<W: Whereabouts>(
     }
 }
 
-/// This host's place for the lock in the block: by where it stands, which holds even where a repair lost the name. A place
-/// that is in hand at the moment is waited for: the lock may be the one.
+/// This host's place for the lock in the block: by its name or number; where a repair lost the name, by where it stands, and
+/// of several that stood here once, the one that is in use. A place that is in hand at the moment is waited for: the lock may
+/// be the one.
 async fn place_of<W: Whereabouts>(core: &Core, lba: Lba, whereabouts: Option<W>) -> Option<Rc<LockPlace<W>>> {
+    if let Some(whereabouts) = whereabouts {
+        return Some(W::places(core).of(&whereabouts));
+    }
+    let mut unused = None;
     for place in W::places(core).all() {
         let stands_here = place.cell.lock().await.as_ref().is_some_and(|cell| cell.lba == lba);
-        if stands_here {
+        if stands_here && place.holding.get() != Holding::None {
             return Some(place);
         }
+        if stands_here {
+            unused = Some(place);
+        }
     }
-    whereabouts.map(|whereabouts| W::places(core).of(&whereabouts))
+    unused
 }
 
 async fn answer_in_hand<W: Whereabouts>(
@@ -163,6 +171,16 @@ async fn answer_in_hand<W: Whereabouts>(
     for _ in 0..SWAPS_MAX {
         if let Err(fault) = cell.refresh(&core.store, Lane::Work).await {
             distrust(core, &fault);
+            return false;
+        }
+        // While this was on its way a user here may have found the lock, whose name had been lost, and taken it: then it is
+        // answered by that user's place, the next time.
+        if place.is_none() && place_of(core, cell.lba, W::named_in(&cell.record)).await.is_some() {
+            return false;
+        }
+        // And another name may stand here by now, which is in use by another place.
+        let named = W::named_in(&cell.record);
+        if place.is_some_and(|place| named.is_some_and(|named| named != place.whereabouts)) {
             return false;
         }
         let Some(record) = answer(core, &cell.record, place) else { return !cell.has_open_attempts() };

@@ -309,11 +309,13 @@ impl Host {
 
     async fn free_slot(&self) {
         let core = &self.core;
+        // What this life released must not come back without power under a slot that says that nothing of it stands anywhere.
+        let durable = core.store.flush().await.is_ok();
         let mut slot = self.slot.lock().await;
         while core.ended().is_none() && slot.record.state == SlotState::Live {
             // Who was asked and has not answered leaves bits in locks that may be unknown (R25, R39). The next life in the
             // slot answers for them; an answer now could take as long as the device does for the whole table.
-            let unclean = slot.record.asked || core.places.is_unanswered();
+            let unclean = slot.record.asked || core.places.is_unanswered() || !durable;
             // Like a beat it may be sent outside of the lease: if it swaps this host's own last image, nobody fenced it.
             let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {

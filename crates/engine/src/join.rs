@@ -27,7 +27,7 @@ use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::namesake::{refuse_a_living_namesake, second_of_my_name};
-use crate::open::OpenError;
+use crate::open::{OpenError, read_superblock};
 use crate::slots::{Slots, is_of_one_block, read_slots};
 use crate::step::{Evidence, Step, grace_after_cut_off, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault, Seen, Store};
@@ -131,7 +131,11 @@ pub(crate) async fn join(
             return Err(error);
         }
     }
-    if unclean {
+    // A growth that called the roll before this slot was claimed has not asked this host to look (R38).
+    let superblock_now = read_superblock(&core.store.world).await;
+    let looked = superblock_now.is_ok();
+    superblock_now.into_iter().for_each(|chosen| core.note_superblock(chosen.superblock));
+    if unclean || !looked {
         // Shared bits of the slot's last life may stand in lock records: this host answers for them (R25).
         core.places.ask();
     }
@@ -241,16 +245,23 @@ impl Joiner<'_> {
         };
         self.store.world.pause(grace).await;
         let me = self.next_life(index, &cell.record);
+        let mut durable = None;
         for _ in 0..SWAPS_MAX {
             let Some(evidence) = self.evidence(index, &cell.record).await? else { return Ok(None) };
+            let burial = !matches!(cell.record.state, SlotState::Free | SlotState::Live);
+            if burial && durable != Some(cell.version()) {
+                // Another began it, or this process before, and may not have flushed what it wrote (R12).
+                self.make_durable(index).await?;
+                durable = Some(cell.version());
+            }
             let step = next_step(&cell.record.state, me, evidence);
             let record = self.after(step, me, &cell.record);
             let unclean = cell.record.unclean;
             let sender = Sender { writer: Writer::Host(me), lane: Lane::Work, purpose: Purpose::Race };
             match cell.swap(self.store, sender, record).await {
                 Swap::Swapped { .. } | Swap::Adopted { .. } => {
-                    let error = |error| JoinError::NotDurable { slot: index, error };
-                    self.store.flush().await.map_err(error)?;
+                    self.make_durable(index).await?;
+                    durable = Some(cell.version());
                     if cell.record.state == SlotState::Live && cell.writer() == Writer::Host(me) {
                         return Ok(Some((cell, unclean)));
                     }
@@ -268,6 +279,10 @@ impl Joiner<'_> {
             }
         }
         Err(JoinError::NoAnswer { slot: index })
+    }
+
+    async fn make_durable(&self, slot: SlotIndex) -> Result<(), JoinError> {
+        self.store.flush().await.map_err(|error| JoinError::NotDurable { slot, error })
     }
 
     /// What the holder of a slot's lock knows about the last life there; `None` where that is not for it to bury: without

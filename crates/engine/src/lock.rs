@@ -22,7 +22,7 @@ use crate::core::{Core, Ended};
 use crate::decide::{Want, blockers, has, taken};
 use crate::mailbox;
 use crate::places::{Holding, LockPlace};
-use crate::planted::{PlantedBug, planted};
+use crate::planted::{PlantedBug, planted, token_to_tell};
 use crate::release::settle;
 use crate::slots::read_slots;
 use crate::standing::still_present;
@@ -259,7 +259,7 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
             within.ok_or_else(|| self.timed_out())??;
         }
         self.place.hold(self.want);
-        Ok(Some(cell.generation().0))
+        Ok(Some(token_to_tell(self.core.me, cell.lba, self.want, cell.generation().0)))
     }
 
     /// Whether this host recently let somebody else go first (R26).

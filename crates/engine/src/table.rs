@@ -82,6 +82,11 @@ async fn prepare(
     }
     cell.raise_generation(highest);
     let children = if chosen == 0 { mask } else { cell.record.children };
+    // Without power the device may lose any of what it did not write home: were the mask lost, or what another name was put over
+    // this one by, and the name in its new place kept, it would stand where no mask says, or twice.
+    if core.store.flush().await.is_err() {
+        return Ok(Located::Again);
+    }
     Ok(vacant(cell, name, children))
 }
 

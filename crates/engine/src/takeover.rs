@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use oarlock_block::Instant;
 use oarlock_causes::{Action, Cause, EventKind};
-use oarlock_format::{CutOffProof, FenceReason, Generation, Incarnation, Kind, Owner, SlotRecord, SlotState};
+use oarlock_format::{
+    CutOffProof, FenceReason, Generation, Incarnation, Kind, Owner, SlotRecord, SlotState, Writer,
+};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
@@ -51,8 +53,8 @@ struct Pursuit<'a> {
     dead_since: Option<Instant>,
     /// Fences in a row that the device was too busy for, all from this one image.
     busy: (Version, u32),
-    /// The last step could not be made durable: no other is taken before it is (R12).
-    undurable: bool,
+    /// The image that is known to be durable: no step is taken from another (R12).
+    durable: Option<Version>,
 }
 
 impl<'a> Pursuit<'a> {
@@ -78,7 +80,7 @@ impl<'a> Pursuit<'a> {
                         replayer: None,
                         dead_since: None,
                         busy: (first, 0),
-                        undurable: false,
+                        durable: None,
                     });
                 }
                 Err(fault) => distrust(core, &fault),
@@ -104,7 +106,7 @@ impl<'a> Pursuit<'a> {
         if self.cell.record.incarnation != self.incarnation {
             return false;
         }
-        if self.undurable {
+        if self.must_be_durable_first() {
             self.make_durable().await;
             return true;
         }
@@ -139,6 +141,17 @@ impl<'a> Pursuit<'a> {
         }
         self.core.changed.announce();
         true
+    }
+
+    /// Whether the slot's state, this host's step or another's, must be flushed before the next one (R12). Beats need no
+    /// durability, nor does a slot that another has freed.
+    fn must_be_durable_first(&self) -> bool {
+        let counts = match self.cell.record.state {
+            SlotState::Live => false,
+            SlotState::Free => self.cell.writer() == Writer::Host(self.core.me),
+            _ => true,
+        };
+        counts && self.durable != Some(self.cell.version())
     }
 
     async fn evidence(&mut self) -> Evidence {
@@ -257,7 +270,7 @@ impl<'a> Pursuit<'a> {
 
     /// A slot's state is durable before the next step (R12); where the flush fails, the step is not relied on.
     async fn make_durable(&mut self) {
-        self.undurable = true;
+        let image = self.cell.version();
         let mut tries = 0;
         while let Err(error) = self.core.store.flush().await {
             tries += 1;
@@ -267,7 +280,7 @@ impl<'a> Pursuit<'a> {
             }
             self.core.store.world.pause(self.core.store.timing.beat / 2).await;
         }
-        self.undurable = false;
+        self.durable = Some(image);
         *self.suspect.refused.borrow_mut() = None;
     }
 

@@ -42,6 +42,10 @@ pub(crate) trait Whereabouts: Clone + Ord + 'static {
     /// Whether the record is this lock's: a position of the table may hold another name by now.
     fn is_in(&self, record: &Self::Record) -> bool;
 
+    /// What the record says by itself that it is the lock of; `None` where a repair lost that, and of those that are called
+    /// by where they stand.
+    fn named_in(record: &Self::Record) -> Option<Self>;
+
     /// Whether a repair left the record's lock so that nobody can tell whose it is (R39).
     fn is_lost_in(record: &Self::Record) -> bool;
 
@@ -68,6 +72,10 @@ impl Whereabouts for LockName {
 
     fn is_in(&self, record: &LockRecord) -> bool {
         record.name.as_ref() == Some(self)
+    }
+
+    fn named_in(record: &LockRecord) -> Option<LockName> {
+        record.name.clone()
     }
 
     fn is_lost_in(record: &LockRecord) -> bool {
@@ -102,6 +110,10 @@ impl Whereabouts for DescriptorNumber {
         true
     }
 
+    fn named_in(_record: &DescriptorRecord) -> Option<DescriptorNumber> {
+        None
+    }
+
     fn is_lost_in(_record: &DescriptorRecord) -> bool {
         false
     }
@@ -132,6 +144,10 @@ impl Whereabouts for GroupNumber {
 
     fn is_in(&self, _record: &GroupRecord) -> bool {
         true
+    }
+
+    fn named_in(_record: &GroupRecord) -> Option<GroupNumber> {
+        None
     }
 
     fn is_lost_in(_record: &GroupRecord) -> bool {

@@ -9,6 +9,8 @@ mod error;
 mod event_file;
 mod folders;
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grants;
 mod loss;
 mod lost;

@@ -178,7 +178,7 @@ fn group_id(name: &str) -> Option<u32> {
     group_in(&groups, name)
 }
 
-fn group_in(groups: &str, name: &str) -> Option<u32> {
+pub(crate) fn group_in(groups: &str, name: &str) -> Option<u32> {
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()

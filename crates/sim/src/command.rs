@@ -102,6 +102,8 @@ pub(crate) struct Command {
     pub(crate) waker: Option<Waker>,
     /// What it waited in its host's queue.
     pub(crate) queued_for: Duration,
+    /// It went down with its host's power: it is not executed any more, and not answered.
+    pub(crate) lost: bool,
     /// Events that will come to it.
     pub(crate) events: u8,
     /// Blocks executed already, of a command that was split.
@@ -152,6 +154,7 @@ impl State {
             attached: true,
             waker: Some(waker),
             queued_for: Duration::ZERO,
+            lost: false,
             events: 0,
             blocks_done: 0,
             data: Vec::new(),
@@ -329,7 +332,11 @@ impl State {
     fn take_event(&mut self, key: Key) -> Option<CommandIdentity> {
         let command = self.commands.get_mut(key)?;
         command.events -= 1;
-        Some(command.identity)
+        let (identity, lost) = (command.identity, command.lost);
+        if lost {
+            self.free_if_done(key);
+        }
+        (!lost).then_some(identity)
     }
 
     fn free_if_done(&mut self, key: Key) {

@@ -110,6 +110,11 @@ impl Disk {
         }
     }
 
+    /// How many contents of the block a power loss may still bring back.
+    pub(crate) fn unflushed(&self, lba: Lba) -> usize {
+        self.blocks.get(&lba.0).map_or(0, |block| block.cached.len())
+    }
+
     /// The power fails: each block that is not flushed keeps what it held after any one of its writes since, or before
     /// them all. Returns the number of blocks that lost something.
     pub(crate) fn lose_power(&mut self, choices: &Choices) -> usize {

@@ -67,7 +67,7 @@ pub async fn keep_alive(run: Rc<Run>, host: HostIndex, number: u16) {
         let key = (host, life.life());
         life.spawn(live(Rc::clone(&run), life.clone(), number));
         life.ended().await;
-        run.census.ended(key);
+        run.census.ended(key, run.world.now());
         run.world.sleep_until(run.world.now().plus(run.between(10, 5_000))).await;
     }
 }
@@ -111,7 +111,7 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
         Either::Right(((), running)) => running.await,
     };
     run.world.note(Some(life.host()), &format!("ended: {ended}"));
-    run.census.ended(key);
+    run.census.ended(key, run.world.now());
     run.world.stop_life(life.host());
 }
 

@@ -34,7 +34,11 @@ pub enum Theme {
     /// The shortest watch that the lease allows, clocks that drift by the most, and paths whose replies are held back
     /// before they stall, the last beat's among them: the arithmetic of R5 without any room.
     Tight,
-    /// The same timing, and commands that wait long in their host's queue before they are sent, a watch's first look
+    /// Devices with a write cache, whose power fails: with that of all hosts, or alone (R12).
+    Power,
+    /// The device gets longer, and is grown into by two tools at once that crash, beside live hosts (R38).
+    Growing,
+    /// The same timing as [`Theme::Tight`], and commands that wait long in their host's queue before they are sent, a watch's first look
     /// among them.
     Queued,
     /// Persons say that hosts are dead, whether they are or not.
@@ -44,10 +48,12 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// The theme of a seed: nearly half of all seeds are ordinary.
+    /// The theme of a seed: a quarter of all seeds are ordinary.
     #[must_use]
     pub fn of(seed: u64) -> Theme {
         match seed % 20 {
+            6 => Theme::Growing,
+            7 => Theme::Power,
             10 => Theme::Stalls,
             11 => Theme::Frozen,
             12 => Theme::StaleReads,
@@ -60,7 +66,7 @@ impl Theme {
             19 => Theme::Tight,
             9 => Theme::Queued,
             8 => Theme::Evicted,
-            6 | 7 => Theme::Names,
+            5 => Theme::Names,
             _ => Theme::Ordinary,
         }
     }
@@ -70,12 +76,17 @@ impl Theme {
     pub fn is_tight(self) -> bool {
         matches!(self, Theme::Tight | Theme::Queued)
     }
+}
 
-    /// Whether what users write under a lock is checked: not where reads of it may be old, or all of it is.
-    #[must_use]
-    pub fn guards_data(self) -> bool {
-        !matches!(self, Theme::StaleReads | Theme::Rollback)
-    }
+/// Whether the power fails in a run, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// Nobody's.
+    Steady,
+    /// That of the device and of all hosts: one machine.
+    OfTheMachine,
+    /// That of the device alone. Hosts that live on may find it older than they knew it, and stop (R2).
+    OfTheDevice,
 }
 
 /// One seed's run.
@@ -93,6 +104,8 @@ pub struct Scenario {
     pub locks: Vec<LockName>,
     /// Beat, lease, watch, hold.
     pub timing: Timing,
+    /// Whose power fails.
+    pub power: Power,
     /// How long faults happen.
     pub faults_for: Duration,
     /// How long it goes on without faults, for what must become good again.
@@ -121,9 +134,12 @@ impl Scenario {
         // A host whose own slot rotted gives up after the hold time, and its slot is repaired only then.
         let timing = if theme == Theme::Rot { Timing { hold: timing.watch * 2, ..timing } } else { timing };
         let fast = timing.lease < Timing::DEFAULT.lease;
+        // The seeds of one theme, counted.
+        let round = seed / 20;
         let index = usize::try_from(mixed >> 8 & 7).unwrap_or(0);
         let locks = match theme {
             Theme::Crowded => crowded_names(20),
+            Theme::Power if round.is_multiple_of(4) => crowded_names(20),
             _ if theme.is_tight() => numbered_names(LOCKS_MAX),
             _ => numbered_names(1 + (mixed >> 16) % LOCKS_MAX),
         };
@@ -138,10 +154,22 @@ impl Scenario {
             },
             locks,
             timing,
+            power: match theme {
+                Theme::Power if round % 3 == 2 => Power::OfTheDevice,
+                Theme::Power => Power::OfTheMachine,
+                Theme::Growing if round.is_multiple_of(2) => Power::OfTheMachine,
+                _ => Power::Steady,
+            },
             faults_for: if fast { Duration::from_secs(40) } else { Duration::from_secs(120) },
             // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
             calm_for: timing.watch * 5 + Duration::from_secs(30),
         }
+    }
+
+    /// Whether what users write under a lock is checked: not where reads of it may be old, or all of it is.
+    #[must_use]
+    pub fn guards_data(&self) -> bool {
+        !matches!(self.theme, Theme::StaleReads | Theme::Rollback) && self.power != Power::OfTheDevice
     }
 
     /// When faults end.
@@ -191,6 +219,11 @@ impl Scenario {
                 plan.set(FaultKind::BitRot, Fault::NONE.every(gap));
                 plan
             }
+            // A command that is late or repeated across the device's own loss of power could be executed twice: what it expects
+            // comes back. No host can do anything about that (docs/SEMANTICS.md).
+            Theme::Power if self.power == Power::OfTheDevice => FaultPlan::draw(seed, &[]),
+            Theme::Power => FaultPlan::draw(seed, FaultKind::ORDINARY),
+            Theme::Growing => FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::Crash]),
             Theme::Tight => {
                 let mut plan = stalling_paths(seed);
                 plan.latency = if seed.is_multiple_of(3) { UNEVEN } else { QUICK };
@@ -212,6 +245,13 @@ impl Scenario {
                 plan
             }
         };
+        if self.power != Power::Steady {
+            plan.volatile_cache = true;
+            plan.power_takes_hosts = self.power == Power::OfTheMachine;
+            // Not every lease: some power loss shall meet hosts that have had the time to do something.
+            let gap = Span { from: self.timing.lease, to: self.timing.lease * 6 };
+            plan.set(FaultKind::PowerLoss, Fault::NONE.every(gap));
+        }
         plan.rot_ranges = Template::ranges_in_use(&self.locks);
         plan.stop_at = self.faults_end();
         plan

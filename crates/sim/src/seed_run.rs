@@ -11,10 +11,11 @@ use oarlock_format::SlotRecord;
 use crate::census::Census;
 use crate::checkers::Names;
 use crate::datastore::Template;
+use crate::growth::{grow_now_and_then, lengthen_now_and_then};
 use crate::member::{Run, keep_alive};
 use crate::mender::mend_now_and_then;
-use crate::scenario::{Scenario, Theme};
-use crate::{Ended, FaultKind, HostSetup, World, checkers};
+use crate::scenario::{Power, Scenario, Theme};
+use crate::{Ended, FaultKind, HostSetup, World, checkers, quiet};
 
 /// What is wrong with a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,9 +97,22 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
         let machine = world.add_host(HostSetup::MEMBER);
         overseer.spawn(mend_now_and_then(Rc::clone(&run), machine));
     }
+    if scenario.theme == Theme::Growing {
+        overseer.spawn(lengthen_now_and_then(Rc::clone(&run)));
+        for _ in 0..2 {
+            let machine = world.add_host(HostSetup::MEMBER);
+            overseer.spawn(grow_now_and_then(Rc::clone(&run), machine));
+        }
+    }
     let ended = world.run_until(scenario.end());
     let found = world.violation().map(|violation| found_of(scenario.seed, &violation.what));
     let found = found.or_else(|| afterwards(&run, ended));
+    let sound =
+        matches!(scenario.theme, Theme::Power | Theme::Growing) && scenario.power != Power::OfTheDevice;
+    let found = found.or_else(|| {
+        let wrong = if sound { quiet::look(&world, &run).err() } else { None };
+        wrong.map(|message| Found { seed: scenario.seed, invariant: "quiet".to_owned(), message })
+    });
     let report = report(&run, found);
     run.census.close();
     report
@@ -116,6 +130,9 @@ fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
         |invariant: &str, message: String| Some(Found { seed, invariant: invariant.to_owned(), message });
     if ended != Ended::Limit {
         return found("liveness", format!("the run ended by itself: {ended:?}"));
+    }
+    if let Some(wrong) = run.census.not_linearizable() {
+        return found("linearizable", wrong);
     }
     for number in 0..run.scenario.hosts {
         let host = crate::HostIndex(number + 1);
@@ -139,7 +156,7 @@ fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
     if let Some(wrong) = run.names.at_rest(run).filter(|_| run.scenario.theme == Theme::Names) {
         return found("R36", wrong);
     }
-    if run.scenario.theme == Theme::Rollback {
+    if run.scenario.theme == Theme::Rollback || run.scenario.power == Power::OfTheDevice {
         // A lock may name an owner of the time that was lost; only a person can say that he is gone.
         return None;
     }

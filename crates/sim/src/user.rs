@@ -67,6 +67,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
     let deadline = clock.now().plus(run.between(500, 40_000));
     let policy = LockPolicy { sticky: run.scenario.theme == Theme::Sticky && lock == 0 };
     let name = &run.scenario.locks[lock];
+    let asked = run.world.now();
     let guard = match user.host.lock_with(name, want, policy, deadline).await {
         Ok(guard) => guard,
         Err(error) => {
@@ -80,17 +81,15 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         }
     };
     let life = (user.life.host(), user.life.life());
-    // A sticky lock is given out again under the image that took it: its token does not grow by use.
-    let token = if policy.sticky { 0 } else { guard.token() };
-    let grant = Grant { lock, want, life, token };
+    let grant = Grant { lock, want, sticky: policy.sticky, life, asked, token: guard.token() };
     let (number, wrong) = run.census.granted(&run.world, grant);
     run.world.note(Some(life.0), &format!("{name} granted, {want:?}, token {}", guard.token()));
-    if let Some(wrong) = wrong.filter(|wrong| !policy.sticky || !wrong.contains("after token")) {
+    if let Some(wrong) = wrong {
         run.world.report_violation(wrong);
         return Next::Stop;
     }
     let mut stuck = false;
-    if want == Want::Exclusive && run.scenario.theme.guards_data() {
+    if want == Want::Exclusive && run.scenario.guards_data() {
         stuck = !count_under_lock(user, &guard, lock).await;
     }
     // Where the arithmetic of leases is tried, most stalls shall meet a host that holds a lock.
@@ -100,11 +99,11 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         // A write without an answer may land at any time: whoever sent it must not give up the lock (R21). The
         // process ends, and the cut-off waits for the write.
         run.world.note(Some(life.0), "a write has no answer: the process ends");
-        run.census.ended(life);
+        run.census.ended(life, run.world.now());
         run.world.stop_life(life.0);
         return Next::Stop;
     }
-    run.census.released(number);
+    run.census.released(&run.world, number);
     run.world.note(Some(life.0), &format!("{name} released"));
     if user.random.below(3) == 0 {
         drop(guard);

@@ -1,7 +1,7 @@
 //! `slow-storage`: the device was far slower than its normal.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::SlowStorage,
@@ -28,20 +28,24 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Look at the array's own logs, at jobs that run at that time (backup, replication, \
                    scrub), and at the fabric.",
+            risk: Risk::Looks,
             source: Source::Broadcom(318927),
         },
         Remedy {
             text: "Measure against what is normal: spinning storage about 10 ms, flash rarely over 1 \
                    to 2 ms.",
+            risk: Risk::Looks,
             source: Source::Broadcom(318927),
         },
         Remedy {
             text: "Look at the maximum and the percentiles: an average hides the one heartbeat that \
                    was slow.",
+            risk: Risk::Looks,
             source: Source::Broadcom(309140),
         },
         Remedy {
             text: "Find and replace the slow disk, or spread the load.",
+            risk: Risk::Interrupts,
             source: Source::CommonPractice,
         },
     ],

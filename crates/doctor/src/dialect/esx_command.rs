@@ -5,7 +5,7 @@ use crate::fact::{Command, DeviceStatus, HostStatus, Kind};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::scsi_line::{self, CommandLine};
-use crate::text::{after, between, decimal, number, word};
+use crate::text::{after, between, decimal, has, number, position, word};
 
 /// Lines with H, D and P.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl Dialect for EsxCommand {
         let has_status = found.command.host.is_some() || found.command.device.is_some();
         if found.command.opcode.is_none() && found.wide_status.is_none() {
             // The second half of a record that was split; it is read together with its first half.
-            let half = has_status && body.contains("nmp_");
+            let half = has_status && has(body, "nmp_");
             return if half { Reading::UNDERSTOOD } else { Reading::Stranger };
         }
         let mut quoted = None;
         if !has_status && found.wide_status.is_none() {
-            if !body.trim_end().ends_with("ailed:") && !body.contains("Failed") {
+            if !body.trim_end().ends_with("ailed:") && !has(body, "Failed") {
                 return Reading::Stranger;
             }
             if let Some((status, text)) = second_half(record) {
@@ -61,9 +61,9 @@ fn note(record: &Record<'_>, text: &str, found: &CommandLine<'_>, count: u64, le
 /// ESXi 8 writes the statuses into a record of their own, a line or a few further on.
 fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
     let half = |line: std::borrow::Cow<'_, str>| {
-        let found = scsi_line::read(&line);
-        let plugin = line.contains("nmp_") || line.contains("Hpp");
-        let at = line.find("H:0x").filter(|_| plugin && found.command.opcode.is_none())?;
+        let plugin = has(&line, "nmp_") || has(&line, "Hpp");
+        let at = position(&line, "H:0x").filter(|_| plugin)?;
+        let found = Some(scsi_line::read(&line)).filter(|found| found.command.opcode.is_none())?;
         let own = processor(&line).is_some() && processor(&line) == processor(record.line);
         Some((own, (found.command, line[at..].to_owned())))
     };
@@ -94,7 +94,7 @@ fn oldest(record: &Record<'_>, body: &str, rest: &str, ledger: &mut Ledger) -> R
     let (Ok(device), Ok(host)) = (u8::try_from(device), u16::try_from(host)) else {
         return Reading::Stranger;
     };
-    let Some(at) = body.find("vmhba") else { return Reading::Stranger };
+    let Some(at) = position(body, "vmhba") else { return Reading::Stranger };
     let path = between(&body[at..], "", " ").unwrap_or("");
     let command =
         Command { host: Some(HostStatus(host)), device: Some(DeviceStatus(device)), ..Command::default() };

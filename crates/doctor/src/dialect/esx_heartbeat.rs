@@ -6,7 +6,7 @@ use crate::image_line;
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::holds;
+use crate::text::{has, holds, position};
 
 /// Lines of HBX, and of FS3 before it.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl Dialect for EsxHeartbeat {
         let body = record.body();
         let Some(step) = step(body) else { return Reading::Stranger };
         let whole = |text: &str| image_line::slot(text).is_some();
-        let cut = (body.contains("[HB") || body.trim_end().ends_with("HB:")) && !whole(body);
+        let cut = (has(body, "[HB") || body.trim_end().ends_with("HB:")) && !whole(body);
         let unwrapped = if cut { record.unwrapped(whole) } else { None };
         let (text, and_lines) = unwrapped.unwrap_or_else(|| (body.to_owned(), 0));
         let slot = image_line::slot(&text);
         // Two images: what was to be tested and what was to be set.
-        let second = text.find("HB state ").and_then(|at| image_line::slot(&text[at + 9..]));
+        let second = position(&text, "HB state ").and_then(|at| image_line::slot(&text[at + 9..]));
         let about = subject::find(&text);
         let kind = Kind::Heartbeat(Box::new(Heartbeat { step, slot, wanted: second }));
         let draft = Draft { device: about.device, volume: about.volume, ..Draft::of(kind) };

@@ -5,7 +5,7 @@ use crate::fact::Kind;
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{after, decimal};
+use crate::text::{after, decimal, has};
 
 /// `Device naa.6 performance has deteriorated. I/O latency increased from average value of 1 microseconds to 2
 /// microseconds.`
@@ -28,8 +28,7 @@ impl Dialect for EsxLatency {
             return Reading::UNDERSTOOD;
         }
         // A web page may have wrapped it around the device.
-        if !(body.contains("Device naa.") || body.contains("Device eui.") || body.contains("performance has"))
-        {
+        if !(has(body, "Device naa.") || has(body, "Device eui.") || has(body, "performance has")) {
             return Reading::Stranger;
         }
         let Some((text, and_lines)) = record.unwrapped(|text| figures(text).is_some()) else {

@@ -6,7 +6,7 @@ use crate::image_line;
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::holds;
+use crate::text::{has, holds};
 
 /// Lines about locks.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Dialect for EsxLock {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
-        if body.contains(FALSE_FOR_EQUALITY) || body.contains("ATS_MISCOMPARE") {
+        if body.contains(FALSE_FOR_EQUALITY) || has(body, "ATS_MISCOMPARE") {
             let about = subject::find(body);
             let command = Command {
                 opcode: Some(Opcode::COMPARE_AND_WRITE),
@@ -53,9 +53,9 @@ impl Dialect for EsxLock {
         let Some(step) = step(body) else { return Reading::Stranger };
         // Publishers mask the owner; what stands behind it shows that the record is whole.
         let whole = |text: &str| {
-            image_line::lock(text).is_some_and(|lock| lock.owner.is_some() || text.contains(" mtime "))
+            image_line::lock(text).is_some_and(|lock| lock.owner.is_some() || has(text, " mtime "))
         };
-        let cut = (body.contains("[type") || body.trim_end().ends_with(':')) && !whole(body);
+        let cut = (has(body, "[type") || body.trim_end().ends_with(':')) && !whole(body);
         let unwrapped = if cut { record.unwrapped(whole) } else { None };
         let (text, and_lines) = unwrapped.unwrap_or_else(|| (body.to_owned(), 0));
         let about = subject::find(&text);

@@ -6,6 +6,7 @@ use super::{Dialect, Reading};
 use crate::fact::{Kind, Support, Uuid};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
+use crate::text::has;
 
 /// Volumes whose modes are remembered.
 const VOLUMES_MAX: usize = 10_000;
@@ -27,7 +28,7 @@ impl Dialect for EsxLockMode {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let Some(id) = Uuid::find(record.line) else {
-            let title = record.line.contains("Locking Mode");
+            let title = has(record.line, "Locking Mode");
             return if title { Reading::UNDERSTOOD } else { Reading::Stranger };
         };
         let mut cells = record.line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());

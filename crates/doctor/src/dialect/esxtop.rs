@@ -7,6 +7,7 @@ use crate::fact::{Kind, Queue};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::stamp::Stamp;
+use crate::text::{has, holds};
 
 /// The table's columns that matter, found in its first row.
 #[derive(Debug, Default)]
@@ -14,7 +15,10 @@ pub struct Esxtop {
     host: String,
     columns: Vec<(usize, usize, Counter)>,
     devices: Vec<String>,
-    rows: u64,
+    /// What a counter that only grows said in the row before, by column.
+    before: BTreeMap<usize, f64>,
+    /// When that row was written.
+    before_when: Option<Stamp>,
 }
 
 /// Columns that are kept.
@@ -31,6 +35,10 @@ enum Counter {
     Length,
     Ats,
     AtsFailed,
+    /// Since the host started.
+    AtsSoFar,
+    /// Since the host started.
+    AtsFailedSoFar,
     Aborts,
     Resets,
     Conflicts,
@@ -50,7 +58,7 @@ impl Dialect for Esxtop {
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
-        if record.line.contains("(PDH-CSV 4.0)") {
+        if has(record.line, "(PDH-CSV 4.0)") {
             self.header(record.line);
             return Reading::More;
         }
@@ -58,7 +66,6 @@ impl Dialect for Esxtop {
             self.columns.clear();
             return Reading::Stranger;
         }
-        self.rows += 1;
         self.row(record, ledger);
         Reading::More
     }
@@ -106,13 +113,23 @@ impl Esxtop {
                 if let Ok(value) = cell.parse::<f64>()
                     && value.is_finite()
                 {
-                    set(samples.entry(device).or_default(), counter, value);
+                    let elapsed = elapsed_seconds(self.before_when, when);
+                    let value = match counter {
+                        Counter::AtsSoFar | Counter::AtsFailedSoFar => {
+                            grown(self.before.insert(column, value), value, elapsed)
+                        }
+                        _ => Some(value),
+                    };
+                    if let Some(value) = value {
+                        set(samples.entry(device).or_default(), counter, value);
+                    }
                 }
             }
             if wanted.peek().is_none() {
                 break;
             }
         }
+        self.before_when = when;
         for (device, queue) in samples {
             if !is_idle(&queue) {
                 self.note(record, when, device, queue, ledger);
@@ -178,7 +195,7 @@ fn device_of(object: &str) -> Option<&str> {
         .strip_prefix("Physical Disk SCSI Device(")
         .or_else(|| object.strip_prefix("Physical Disk("))?;
     let name = name.strip_suffix(')')?;
-    (!name.contains("-vmhba") && !name.starts_with("vmhba")).then_some(name)
+    (!has(name, "-vmhba") && !name.starts_with("vmhba")).then_some(name)
 }
 
 fn counter_of(name: &str) -> Option<Counter> {
@@ -188,13 +205,27 @@ fn counter_of(name: &str) -> Option<Counter> {
         "Average Queue MilliSec/Command" => Counter::Queue,
         "Active Commands" => Counter::Active,
         "Queued Commands" => Counter::Queued,
-        "LUN Queue Depth" | "Lun Queue Depth" | "Queue Depth" => Counter::Length,
-        "Successful ATS" | "ATS/sec" | "Atomic Test And Set Commands" => Counter::Ats,
-        "Failed ATS" | "ATSF/sec" | "Failed Atomic Test And Set Commands" => Counter::AtsFailed,
+        "Device Q Depth" | "LUN Queue Depth" | "Lun Queue Depth" | "Queue Depth" => Counter::Length,
         "Aborts/sec" => Counter::Aborts,
         "Resets/sec" => Counter::Resets,
-        "Conflicts/sec" => Counter::Conflicts,
-        _ => return None,
+        "Conflicts/sec" | "Failed Reserves/sec" => Counter::Conflicts,
+        _ => return ats_counter_of(name),
+    })
+}
+
+/// The counters of ATS, whose names changed: told by what they hold. Their latencies are none of them. The screen's `ATS` and
+/// `ATSF` count since the host started (KB342563), so a name without a rate is such a count.
+fn ats_counter_of(name: &str) -> Option<Counter> {
+    let is_ats =
+        name.split([' ', '/', '_']).any(|word| matches!(word, "ATS" | "ATSF")) || holds(name, "atomic test");
+    let is_time = ["latency", "avg", "average", "millisec", "ms/"].iter().any(|word| holds(name, word));
+    let failed = holds(name, "fail") || has(name, "ATSF");
+    let rate = ["/sec", "/s"].iter().any(|end| name.ends_with(end));
+    (is_ats && !is_time).then_some(match (failed, rate) {
+        (false, true) => Counter::Ats,
+        (true, true) => Counter::AtsFailed,
+        (false, false) => Counter::AtsSoFar,
+        (true, false) => Counter::AtsFailedSoFar,
     })
 }
 
@@ -206,13 +237,24 @@ fn set(queue: &mut Queue, counter: Counter, value: f64) {
         Counter::Active => &mut queue.active,
         Counter::Queued => &mut queue.queued,
         Counter::Length => &mut queue.length,
-        Counter::Ats => &mut queue.ats,
-        Counter::AtsFailed => &mut queue.ats_failed,
+        Counter::Ats | Counter::AtsSoFar => &mut queue.ats,
+        Counter::AtsFailed | Counter::AtsFailedSoFar => &mut queue.ats_failed,
         Counter::Aborts => &mut queue.aborts,
         Counter::Resets => &mut queue.resets,
         Counter::Conflicts => &mut queue.conflicts,
     };
     *field = Some(value);
+}
+
+/// The seconds between two rows; esxtop's own interval, five, where the times do not tell.
+fn elapsed_seconds(before: Option<Stamp>, now: Option<Stamp>) -> f64 {
+    let us = before.zip(now).and_then(|(before, now)| now.since(&before)).filter(|us| *us > 0);
+    us.and_then(|us| u32::try_from(us / 1_000_000).ok()).filter(|seconds| *seconds > 0).map_or(5.0, f64::from)
+}
+
+/// By how much a counter grew a second. What it counted before the first row, or before it began again, is not known.
+fn grown(before: Option<f64>, now: f64, seconds: f64) -> Option<f64> {
+    before.filter(|before| *before <= now).map(|before| (now - before) / seconds)
 }
 
 /// `11/20/2026 01:02:03`: the month first.
@@ -221,4 +263,63 @@ fn time(cell: &str) -> Option<Stamp> {
     let mut parts = date.split('/');
     let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
     crate::prefix::split(&format!("{year}-{month:0>2}-{day:0>2}T{clock}")).when
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::{InputId, Place};
+
+    const COUNTERS: [&str; 5] =
+        ["Device Q Depth", "Average Driver MilliSec/Command", "ATS", "ATSF", "Average Latency ms/ATS"];
+
+    /// The samples that are kept of a table with these rows.
+    fn samples(rows: &[[f64; 5]]) -> Vec<Queue> {
+        let mut esxtop = Esxtop::default();
+        let mut ledger = Ledger::default();
+        let names =
+            COUNTERS.map(|name| format!("\"\\\\h1\\Physical Disk SCSI Device(naa.6001)\\{name}\"")).join(",");
+        let mut lines = vec![format!("\"(PDH-CSV 4.0) (UTC)(0)\",{names}")];
+        for (number, row) in rows.iter().enumerate() {
+            let cells = row.map(|value| format!("\"{value}\"")).join(",");
+            lines.push(format!("\"11/20/2026 01:02:{:02}\",{cells}", number * 5));
+        }
+        for (number, line) in lines.iter().enumerate() {
+            let place = Place { input: InputId(0), line: number as u64 + 1 };
+            assert_eq!(esxtop.read(&Record::new(place, line, &[]), &mut ledger), Reading::More);
+        }
+        let kept = ledger.facts().iter().map(|fact| match &fact.kind {
+            Kind::Queue(queue) => **queue,
+            other => panic!("{other:?}"),
+        });
+        kept.collect()
+    }
+
+    #[test]
+    fn counters_since_the_start_of_the_host_are_read_as_what_they_grew_by() {
+        let rows =
+            [[64.0, 1.0, 900.0, 70.0, 9.0], [64.0, 1.0, 950.0, 80.0, 9.0], [64.0, 1.0, 990.0, 80.0, 9.0]];
+        let kept = samples(&rows);
+        assert_eq!(
+            kept.len(),
+            1,
+            "the first row says nothing of its time, the third has no false ATS: {kept:?}"
+        );
+        assert_eq!((kept[0].ats, kept[0].ats_failed, kept[0].length), (Some(10.0), Some(2.0), Some(64.0)));
+    }
+
+    #[test]
+    fn names_of_ats_are_told_from_their_latencies() {
+        let cases = [
+            ("ATS/sec", Some(Counter::Ats)),
+            ("Failed ATS/s", Some(Counter::AtsFailed)),
+            ("Failed Atomic Test And Set Commands", Some(Counter::AtsFailedSoFar)),
+            ("ATSF", Some(Counter::AtsFailedSoFar)),
+            ("Avg. Success Latency ms/ATS", None),
+            ("Stats/sec", None),
+        ];
+        for (name, counter) in cases {
+            assert_eq!(counter_of(name), counter, "{name}");
+        }
+    }
 }

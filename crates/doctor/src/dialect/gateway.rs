@@ -2,6 +2,7 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::GatewayStep::{Blocklisted, LockAcquired, LockLost, Shutdown};
+use crate::fact::PathEvent;
 use crate::fact::TargetStep::{BackendError, CacheLost, FusedSplit, Miscompare, SessionLost, SlowBackend};
 use crate::fact::TaskKind::{Abort, DeviceReset};
 use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued};
@@ -21,6 +22,11 @@ const PHRASES: &[Phrase] = &[
     phrase("Cannot send after transport endpoint shutdown", Means::Gateway(Shutdown)),
     beside("tcmu", &["imed out"], Means::Target(SlowBackend)),
     beside("tcmu", &["Timing out cmd"], Means::Target(SlowBackend)),
+    // The kernel's watch over tasks: a target whose own thread waits for two minutes answers nobody.
+    beside("blocked for more than", &["task reactor_"], Means::Target(SlowBackend)),
+    beside("blocked for more than", &["task iscsi_t"], Means::Target(SlowBackend)),
+    beside("blocked for more than", &["task tcmu"], Means::Target(SlowBackend)),
+    beside("blocked for more than", &["task nvmet"], Means::Target(SlowBackend)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
     phrase("slow ops", Means::Target(SlowBackend)),
     // Controllers with a cache of their own
@@ -34,10 +40,16 @@ const PHRASES: &[Phrase] = &[
     phrase("nvmf_ctrlr_process_io_fused_cmd", Means::Nothing),
     phrase("nvmf_ctrlr_process_io_cmd", Means::Nothing),
     phrase("nvmf_ctrlr_keep_alive_poll", Means::Target(SessionLost)),
+    phrase("transport retry counter exceeded", Means::Path(PathEvent::SessionLost)),
+    // A refused abort makes ESXi drop the connection (SPDK issue 2001).
+    beside("_scsi_lun_execute_mgmt_task", &["failed"], Means::Target(SessionLost)),
+    beside("iscsi_op_task", &["ABORT_TASK"], Means::Task(Abort, Issued)),
+    beside("iscsi_op_task", &["RESET"], Means::Task(DeviceReset, Issued)),
     beside("spdk", &["ABORT", "not supported"], Means::Target(SessionLost)),
     beside("iscsi.c", &["ABORT TASK", "not support"], Means::Target(SessionLost)),
     phrase("bdev_nvme_abort", Means::Task(Abort, Issued)),
     // SCST, tgt, FreeBSD's ctld
+    phrase("Reservation conflict (dev ", Means::Reservation),
     beside("scst", &["iscompare"], Means::Target(Miscompare)),
     // iSCSI TM function 1 is ABORT TASK, and response 1 says that there is no such task any more (RFC 7143, 11.6.1).
     beside("iSCSI TM fn 1", &["finished, status 1"], Means::Task(Abort, AlreadyComplete)),

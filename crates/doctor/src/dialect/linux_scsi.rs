@@ -12,7 +12,7 @@ use crate::fact::{Command, DeviceStatus, HostStatus, Kind, NvmeStatus, Opcode, S
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{after, decimal, hex, holds, number, word};
+use crate::text::{after, decimal, has, hex, holds, number, word};
 
 /// Lines of sd, of the block layer and of nvme.
 #[derive(Debug)]
@@ -41,28 +41,28 @@ impl Dialect for LinuxScsi {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
-        if body.contains("hostbyte=") {
+        if has(body, "hostbyte=") {
             return failed(record, ledger);
         }
         let about = subject::find(body);
         if about.device.is_none() && about.path.is_none() {
             return Reading::Stranger;
         }
-        if body.contains("reservation conflict") {
+        if has(body, "reservation conflict") {
             note(
                 record,
                 ledger,
                 Command { device: Some(DeviceStatus::RESERVATION_CONFLICT), ..Command::default() },
             );
-        } else if body.contains("timing out command") {
+        } else if has(body, "timing out command") {
             note(record, ledger, Command { host: Some(HostStatus::TIMEOUT), ..Command::default() });
-        } else if body.contains("critical medium error") {
+        } else if has(body, "critical medium error") {
             let draft = Draft { device: about.device, path: about.path, ..Draft::of(Kind::Medium) };
             ledger.note(record, draft);
-        } else if let Some(sense) = key_of(body).filter(|_| body.contains("Sense Key")) {
+        } else if let Some(sense) = key_of(body).filter(|_| has(body, "Sense Key")) {
             // A sense key whose first line is missing.
             note(record, ledger, Command { sense: Some(sense), ..Command::default() });
-        } else if body.contains("NVMe status") || body.contains("nvme_status:") {
+        } else if has(body, "NVMe status") || has(body, "nvme_status:") {
             let status = after(body, "nvme_status:").or_else(|| after(body, "NVMe status"));
             let nvme =
                 status.map(|rest| rest.trim_start_matches([' ', ':'])).and_then(number).map(NvmeStatus::of);
@@ -88,11 +88,11 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
     let mut taken = 0;
     for line in record.following() {
         let same = about.device.is_some_and(|device| line.contains(&format!("[{device}]")));
-        let rest = !line.contains("hostbyte=");
+        let rest = !has(&line, "hostbyte=");
         if !(same && rest) {
             break;
         }
-        if let Some(sense) = key_of(&line).filter(|_| line.contains("Sense Key")) {
+        if let Some(sense) = key_of(&line).filter(|_| has(&line, "Sense Key")) {
             command.sense = Some(sense);
             command.device = Some(DeviceStatus::CHECK_CONDITION);
         } else if let Some(text) = after(&line, "Add. Sense: ") {
@@ -103,7 +103,7 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
             break;
         }
         taken += 1;
-        if let Some(at) = line.find(']').filter(|_| line.contains("[sd")) {
+        if let Some(at) = line.find(']').filter(|_| has(&line, "[sd")) {
             quoted.push_str(" |");
             quoted.push_str(
                 line.get(at..).and_then(|rest| rest.split_once("] ")).map_or("", |(_, rest)| rest).trim_end(),

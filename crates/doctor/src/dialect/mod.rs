@@ -17,6 +17,7 @@ mod esx_task;
 mod esx_volume;
 mod esxtop;
 mod gateway;
+mod linux_names;
 mod linux_path;
 mod linux_scsi;
 mod lio;
@@ -85,6 +86,7 @@ impl Dialects {
             Box::new(esx_fabric::BOOK),
             Box::new(esx_volume::BOOK),
             Box::new(linux_path::BOOK),
+            Box::new(linux_names::LinuxNames::default()),
             Box::new(lio::BOOK),
             Box::new(gateway::BOOK),
             Box::new(cluster::BOOK),

@@ -9,7 +9,7 @@ use crate::fact::{
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{after, decimal};
+use crate::text::{after, decimal, has, position};
 
 /// What a phrase means.
 #[derive(Clone, Copy, Debug)]
@@ -112,9 +112,7 @@ impl Dialect for PhraseBook {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let line = record.line;
-        let fits = |phrase: &&Phrase| {
-            line.contains(phrase.says) && phrase.and.iter().all(|word| line.contains(word))
-        };
+        let fits = |phrase: &&Phrase| has(line, phrase.says) && phrase.and.iter().all(|word| has(line, word));
         let Some(phrase) = self.phrases.iter().find(fits) else { return Reading::Stranger };
         if let Some(kind) = phrase.means.kind() {
             let about = subject::find(record.body());
@@ -134,8 +132,9 @@ impl Dialect for PhraseBook {
 
 /// `231 events have occurred since last report`, `repeated 5 times`.
 fn occurrences(line: &str) -> u64 {
-    let events =
-        line.find(" events have occurred").and_then(|end| line[..end].rsplit(' ').next()).and_then(decimal);
-    let repeated = || after(line, "repeated ").and_then(decimal).filter(|_| line.contains(" times"));
+    let events = position(line, " events have occurred")
+        .and_then(|end| line[..end].rsplit(' ').next())
+        .and_then(decimal);
+    let repeated = || after(line, "repeated ").and_then(decimal).filter(|_| has(line, " times"));
     events.or_else(repeated).unwrap_or(1).max(1)
 }

@@ -4,7 +4,7 @@ use super::{Dialect, Reading};
 use crate::fact::{Command, DeviceStatus, Kind, Opcode, Place, Sense};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
-use crate::text::{after, holds, word};
+use crate::text::{after, has, holds, position, word};
 
 /// Commands of one session.
 const COMMANDS_MAX: usize = 1_000;
@@ -45,12 +45,12 @@ impl Dialect for SgUtils {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
-        if body.contains("iflag=direct") {
+        if has(body, "iflag=direct") {
             self.settle(ledger);
             self.read_directly = self.was_false;
             return Reading::UNDERSTOOD;
         }
-        if body.contains("sg_compare_and_write --") || body.contains("sg_compare_and_write -") {
+        if has(body, "sg_compare_and_write --") || has(body, "sg_compare_and_write -") {
             if let Some(done) = self.command.take().filter(|_| !self.told)
                 && self.swapped.len() < COMMANDS_MAX
             {
@@ -60,14 +60,14 @@ impl Dialect for SgUtils {
             if std::mem::take(&mut self.was_false) && std::mem::take(&mut self.read_directly) {
                 self.retried = Some((record.place, record.line.to_owned()));
             }
-            self.command = body.find("sg_compare_and_write").map(|at| body[at..].trim().to_owned());
+            self.command = position(body, "sg_compare_and_write").map(|at| body[at..].trim().to_owned());
             let device = after(body, " /dev/").map(word);
             self.device = device.map(str::to_owned);
             self.told = false;
             return Reading::UNDERSTOOD;
         }
-        let of_linux = body.contains("Add. Sense") || body.contains("TARGET") || body.contains("CAM status");
-        let key = holds(body, "sense key: miscompare") || body.contains("Miscompare at byte offset");
+        let of_linux = has(body, "Add. Sense") || has(body, "TARGET") || has(body, "CAM status");
+        let key = holds(body, "sense key: miscompare") || has(body, "Miscompare at byte offset");
         if key && !of_linux {
             self.retried = None;
             self.was_false = true;

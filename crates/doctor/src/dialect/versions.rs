@@ -5,7 +5,7 @@ use crate::fact::{Component, Kind};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{after, cut, holds};
+use crate::text::{after, cut, has, holds, position};
 
 /// Lines with versions.
 #[derive(Debug)]
@@ -85,18 +85,18 @@ fn discovered(text: &str) -> Option<Component> {
     let inquiry = text.split(" PQ:").next()?.trim_end();
     let (name, version) = inquiry.rsplit_once(' ')?;
     let name: Vec<&str> = name.split_whitespace().collect();
-    let whole = !name.is_empty() && (1..=4).contains(&version.len()) && text.contains(" PQ:");
+    let whole = !name.is_empty() && (1..=4).contains(&version.len()) && has(text, " PQ:");
     whole.then(|| Component { name: name.join(" ").to_lowercase().into(), version: version.into() })
 }
 
 fn product(text: &str) -> Option<Component> {
     let (word, name) = PRODUCTS.iter().find(|(word, _)| holds(text, word))?;
-    let from = text.find(word).map_or(text, |at| &text[at + word.len()..]);
+    let from = position(text, word).map_or(text, |at| &text[at + word.len()..]);
     let version = from
         .split([' ', ',', ':', ';', '(', ')', '"', '\''])
         .map(|part| part.trim_start_matches(['v', 'V']).trim_end_matches('.'))
         .find(|part| part.contains('.') && part.starts_with(|letter: char| letter.is_ascii_digit()))?;
-    let firmware = holds(text, "firmware") || text.contains("FW Version");
+    let firmware = holds(text, "firmware") || has(text, "FW Version");
     let name = if firmware { format!("{name} firmware") } else { (*name).to_owned() };
     Some(Component { name: name.into(), version: cut(version, 40).into() })
 }

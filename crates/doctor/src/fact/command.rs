@@ -33,6 +33,12 @@ pub enum Outcome {
 }
 
 impl Command {
+    /// Whether the target does not know RESERVE, or not in this form.
+    #[must_use]
+    pub fn refuses_reserve(&self) -> bool {
+        self.opcode == Some(Opcode::RESERVE) && self.sense.is_some_and(|sense| sense.key == 5)
+    }
+
     /// Whether this is an ATS: COMPARE AND WRITE, a vendor's opcode for it, or NVMe's compare.
     #[must_use]
     pub fn is_ats(&self) -> bool {

@@ -2,5 +2,5 @@
 
 pub mod advice;
 pub mod html;
-pub mod remedy_risk;
+mod some;
 pub mod terminal;

@@ -3,6 +3,8 @@
 use oarlock_causes::{Cause, Layer};
 
 use super::advice::not_now;
+use super::some::some_of;
+use crate::bounds::FINDINGS_MAX;
 use crate::explain::Explanation;
 use crate::finding::{Evidence, Finding, Report};
 use crate::gravity::risk_of;
@@ -68,7 +70,7 @@ impl Page {
         }
         if report.incidents_unjudged > 0 {
             let more = format!(
-                "{} further incidents were not judged: give fewer logs, or fewer hours of them.",
+                "{} further incidents were not judged: only the {FINDINGS_MAX} gravest are. Give fewer logs, or fewer hours of them.",
                 report.incidents_unjudged
             );
             self.line(&more, "", page);
@@ -146,7 +148,11 @@ impl Page {
         }
         self.head("  What helps, the best first", page);
         for remedy in &finding.remedy {
-            self.line(&format!("- {} [{}]", remedy.text, remedy.source), INDENT, page);
+            self.line(
+                &format!("- {} Risk: {} [{}]", remedy.text, remedy.cost(), remedy.source),
+                INDENT,
+                page,
+            );
         }
         if !finding.collect_next.is_empty() {
             self.head("  What to collect next", page);
@@ -213,8 +219,14 @@ impl Page {
     }
 
     fn wrapped(self, text: &str, indent: &str) -> String {
-        let options =
-            textwrap::Options::new(self.width.max(20)).initial_indent(indent).subsequent_indent(indent);
+        let below = if text.starts_with("- ") { format!("{indent}  ") } else { indent.to_owned() };
+        // What is typed, opened or searched for stays in one piece: a terminal wraps it better than a break within it.
+        let options = textwrap::Options::new(self.width.max(20))
+            .initial_indent(indent)
+            .subsequent_indent(&below)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
         textwrap::fill(text, options)
     }
 
@@ -244,7 +256,10 @@ fn headline(finding: &Finding) -> String {
 fn circumstances(finding: &Finding) -> String {
     let mut parts = Vec::new();
     if !finding.hosts.is_empty() {
-        parts.push(format!("seen by {}", finding.hosts.join(", ")));
+        parts.push(format!("seen by {}", some_of(&finding.hosts)));
+    }
+    if !finding.also_called.is_empty() {
+        parts.push(format!("also called {}", some_of(&finding.also_called)));
     }
     match (&finding.first, &finding.last) {
         (Some(first), Some(last)) if first != last => parts.push(format!("from {first} to {last}")),

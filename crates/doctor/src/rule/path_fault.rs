@@ -2,16 +2,19 @@
 
 use super::case::{Case, JUST_BEFORE_US, command, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Command, FabricEvent, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
+use crate::fact::{
+    Command, FabricEvent, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
+};
 
 /// So many losses are no hiccup.
-const MANY: u64 = 4;
+const MANY: u64 = 2;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let events = case.all(|fact| match &fact.kind {
         Kind::Path(event) => event.is_loss() && !matches!(event, PathEvent::InDoubt | PathEvent::Failover),
         Kind::Fabric(event) => matches!(event, FabricEvent::LinkIntegrity | FabricEvent::Dropped),
         // The other end refused to abort what was lost on the way.
+        Kind::Target(TargetStep::SessionLost) => true,
         Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Failed } => true,
         _ => false,
     });

@@ -74,6 +74,14 @@ fn at_the_target<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     if own.is_empty() && complete.is_empty() {
         return None;
     }
+    // A task that is not there was executed, or never arrived: only a target that says which proves that nothing was lost on the way.
+    let told = complete.iter().any(|fact| fact.text.contains("already complete"));
+    if own.is_empty() && !told {
+        let because = "Initiators gave commands up that the target did not have any more when the abort came. Either it had just answered them, too \
+                       late, or they or their answers were lost on the way; these lines do not tell which.";
+        let lines = complete.into_iter().chain(found).take(8).collect();
+        return Some(Judgement::Met(Proof::new(Confidence::Possible, because, lines).and_collect(NEXT)));
+    }
     let because = if complete.is_empty() {
         "The target itself says that its backend is slow or timed out.".to_owned()
     } else {

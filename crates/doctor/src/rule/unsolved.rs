@@ -2,7 +2,7 @@
 
 use super::case::{Case, Record};
 use super::{Confidence, Proof};
-use crate::fact::{Kind, TargetStep};
+use crate::fact::{Command, Kind, TargetStep};
 use crate::incident::{Weight, weight};
 
 /// What is said of an incident that no rule explains.
@@ -11,6 +11,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
     let miscompares = case.miscompares();
     let at_target = case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare));
     let unanswered = case.unanswered_ats();
+    let refused = case.commands(Command::refuses_reserve);
     let rest = case.all(|fact| weight(fact) > Weight::Context);
     let (because, lines) = if !miscompares.is_empty() {
         let because = match case.record() {
@@ -34,6 +35,12 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
         )
     } else if !unanswered.is_empty() {
         ("An atomic test and set had no answer. Nothing near it says why.", unanswered)
+    } else if !refused.is_empty() {
+        (
+            "The target refuses RESERVE (5/20/00 or 5/24/00), which a host needs to format a volume, and to lock one where it has no atomic test \
+             and set. No atomic test and set is among these lines: the target's software must learn it, or the array allow it.",
+            refused,
+        )
     } else {
         ("Commands failed, and nothing near them says why.", rest)
     };

@@ -74,26 +74,35 @@ fn whole_lines(filled: &[u8]) -> usize {
 impl Progress {
     /// Reads the lines of `text` that begin before `end`; the answer is where the first line that is not done begins.
     fn chunk(&mut self, intake: &mut Intake, text: &[u8], end: usize, ledger: &mut Ledger) -> usize {
+        let mut hits = std::mem::take(&mut intake.hits);
+        intake.sieve.search(&text[..end], &mut hits);
+        let mut ahead = hits.iter().peekable();
         let mut at = 0;
         while at < end {
             if self.follower.is_some() {
                 at = self.line(intake, text, at, 0, ledger);
                 continue;
             }
-            let Some((hit, mask)) = intake.sieve.next(&text[..end], at) else {
+            while ahead.next_if(|hit| hit.at < at).is_some() {}
+            let Some(hit) = ahead.peek().map(|hit| hit.at) else {
                 self.lines += newlines(&text[at..end]);
                 // The last line of an input may have no newline.
                 if end == text.len() && text.last().is_some_and(|&byte| byte != b'\n') {
                     self.lines += 1;
                 }
-                return end;
+                at = end;
+                break;
             };
             let start = memrchr(b'\n', &text[at..hit]).map_or(at, |newline| at + newline + 1);
             self.lines += newlines(&text[at..start]);
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
-            let mask = all_dialects(intake, &text[..line_end], hit, mask);
+            let mut mask = 0;
+            while let Some(hit) = ahead.next_if(|hit| hit.at < line_end) {
+                mask |= hit.mask;
+            }
             at = self.line(intake, text, start, mask, ledger);
         }
+        intake.hits = hits;
         at
     }
 
@@ -154,17 +163,6 @@ impl Progress {
         }
         next
     }
-}
-
-/// The dialects of every key word of a line.
-fn all_dialects(intake: &Intake, text: &[u8], hit: usize, first: u64) -> u64 {
-    let mut mask = first;
-    let mut from = hit + 1;
-    while let Some((at, more)) = intake.sieve.next(text, from) {
-        mask |= more;
-        from = at + 1;
-    }
-    mask
 }
 
 fn newlines(text: &[u8]) -> u64 {

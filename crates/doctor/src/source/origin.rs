@@ -1,7 +1,7 @@
 //! Which host wrote a file: what its place tells, where its lines do not.
 
 /// Names that log files have on every host; they tell nothing.
-const USUAL: [&str; 40] = [
+const USUAL: [&str; 46] = [
     "vmkernel",
     "vmkwarning",
     "vmksummary",
@@ -42,6 +42,12 @@ const USUAL: [&str; 40] = [
     "home",
     "downloads",
     "localcli",
+    "multipath",
+    "multipath-ll",
+    "by-id",
+    "lsscsi",
+    "lsblk",
+    "udev",
 ];
 
 /// The host of an input: from a vm-support bundle's folder (`esx-HOST-2026-01-31--12.00`), from a file's own name

@@ -10,7 +10,7 @@ use crate::bounds::NESTING_MAX;
 use crate::dialect::Dialects;
 use crate::error::DoctorError;
 use crate::ledger::Ledger;
-use crate::sieve::Sieve;
+use crate::sieve::{Hit, Sieve};
 
 /// Told how many bytes of the outermost input were read since the last call.
 pub type Progress<'a> = &'a mut dyn FnMut(u64);
@@ -21,13 +21,20 @@ pub struct Intake {
     pub(super) dialects: Dialects,
     pub(super) sieve: &'static Sieve,
     pub(super) buffer: Vec<u8>,
+    /// What the sieve found in the chunk that is being read.
+    pub(super) hits: Vec<Hit>,
 }
 
 impl Intake {
     /// An intake that knows every dialect. `None` never happens; a test holds it.
     #[must_use]
     pub fn new() -> Option<Intake> {
-        Some(Intake { dialects: Dialects::all(), sieve: Sieve::of_all()?, buffer: Vec::new() })
+        Some(Intake {
+            dialects: Dialects::all(),
+            sieve: Sieve::of_all()?,
+            buffer: Vec::new(),
+            hits: Vec::new(),
+        })
     }
 
     /// Reads an input to its end, whatever it is wrapped in.

@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotState, Standing, Writer,
-    decode, stamp_of,
+    Incarnation, LockMode, LockName, LockPosition, LockRecord, Owner, Place, SlotIndex, SlotRecord,
+    SlotState, Standing, Writer, decode, home, stamp_of,
 };
 
-use super::{is_gone, slot_now};
+use super::{says_gone, slot_now, slot_record};
 use crate::datastore::Template;
 use crate::member::Run;
+use crate::scenario::Power;
 use crate::{Effect, Execution, FaultEvent, FaultKind, Image, Observer};
 
 pub struct Locks {
@@ -23,6 +24,8 @@ pub struct Locks {
     taken: RefCell<BTreeMap<LockName, u64>>,
     /// The last sound record of each block, whatever became of its bytes since.
     sound: RefCell<BTreeMap<Lba, LockRecord>>,
+    /// The last sound record of each slot: one that rots after it was proved free is free.
+    sound_slots: RefCell<BTreeMap<SlotIndex, SlotRecord>>,
     /// Who owned a lock when its record rotted: the only one who may claim it (R39).
     claimants: RefCell<BTreeMap<Lba, Owner>>,
     /// Which life of a slot last took a share in a lock, or confirmed it by a swap of the record.
@@ -38,6 +41,7 @@ impl Locks {
             places: RefCell::default(),
             taken: RefCell::default(),
             sound: RefCell::default(),
+            sound_slots: RefCell::default(),
             claimants: RefCell::default(),
             shares: RefCell::default(),
             on_the_roll: RefCell::default(),
@@ -50,6 +54,10 @@ impl Locks {
             .as_ref()
             .and_then(|image| decode::<LockRecord>(image, &place).ok())
             .map(|stamped| stamped.record)
+    }
+
+    fn slot_now(&self, slot: SlotIndex) -> Option<SlotRecord> {
+        slot_now(&self.run, slot).or_else(|| self.sound_slots.borrow().get(&slot).cloned())
     }
 
     fn swapped(&self, execution: &Execution) {
@@ -101,7 +109,7 @@ impl Locks {
         }
         if let Some(owner) = last.lock.owner {
             self.claimants.borrow_mut().insert(lba, owner);
-            if !after.lock.holders.contains(owner.slot) && !is_gone(&self.run, owner) {
+            if !after.lock.holders.contains(owner.slot) && !self.is_gone(owner) {
                 wrong(&format!("a repair left out its owner in slot {}, who is not gone", owner.slot));
             }
         }
@@ -112,7 +120,7 @@ impl Locks {
             let newcomer =
                 writer.is_some_and(|writer| writer.slot == slot && life != Some(writer.incarnation));
             // So has whoever joined there after the repair had proved the slot free: only a swap of the lock gives a part in it.
-            let gone = slot_now(&self.run, slot).is_some_and(|record| {
+            let gone = self.slot_now(slot).is_some_and(|record| {
                 record.state == SlotState::Free || life.is_some_and(|life| record.incarnation > life)
             });
             if !newcomer && !gone {
@@ -120,10 +128,42 @@ impl Locks {
             }
         }
         for slot in after.lock.holders.iter() {
-            if let Some(record) = slot_now(&self.run, slot) {
+            if let Some(record) = self.slot_now(slot) {
                 self.on_the_roll.borrow_mut().insert((lba, slot), record.incarnation);
             }
         }
+    }
+
+    /// Where names stand on a device that lost some of what was written: whatever it lost, each in one place, and its home's
+    /// mask knows where (R44).
+    fn look_at_what_is_left(&self) {
+        let layout = &self.run.layout;
+        for position in (0..layout.lock_positions()).map(LockPosition) {
+            let lba = layout.lock(position);
+            let Some(name) =
+                Locks::record(lba, &Some(self.run.world.content(lba))).and_then(|lock| lock.name)
+            else {
+                continue;
+            };
+            if let Some(other) = self.places.borrow_mut().insert(name.clone(), lba) {
+                self.wrong(
+                    lba,
+                    &format!("without power, the name {name} came to stand at block {other} too"),
+                );
+            }
+            let home_at = home(&Template::FORMAT_ID, &name, layout.lock_positions());
+            let home_lba = layout.lock(home_at);
+            let mask =
+                Locks::record(home_lba, &Some(self.run.world.content(home_lba))).map(|home| home.children);
+            if mask.is_some_and(|mask| mask & 1 << (position.0 - home_at.0) == 0) {
+                self.wrong(lba, &format!("without power, {name} stands where its home's mask does not say"));
+            }
+        }
+    }
+
+    /// Whether the owner's slot says that he is gone.
+    fn is_gone(&self, owner: Owner) -> bool {
+        self.slot_now(owner.slot).is_some_and(|slot| says_gone(&slot, owner))
     }
 
     fn wrong(&self, lba: Lba, message: &str) {
@@ -156,7 +196,7 @@ impl Locks {
         if after.lock.owner == Some(owner) || writer == owner {
             return;
         }
-        if !is_gone(&self.run, owner) && !self.run.census.rolled_back.get() {
+        if !self.is_gone(owner) && !self.run.census.rolled_back.get() {
             let message = format!(
                 "slot {} took it from slot {} incarnation {}, which is not gone",
                 writer.slot, owner.slot, owner.incarnation
@@ -178,7 +218,7 @@ impl Locks {
         for slot in before.lock.holders.iter().filter(|slot| !after.lock.holders.contains(*slot)) {
             // Whoever lives in the slot by now took its share by a swap of its own, or does not share.
             let shared = self.shares.borrow_mut().remove(&(lba, slot));
-            let free = slot_now(&self.run, slot).is_some_and(|record| {
+            let free = self.slot_now(slot).is_some_and(|record| {
                 record.state == SlotState::Free || shared.is_none_or(|life| record.incarnation > life)
             });
             if slot != writer.slot && !free && !self.run.census.rolled_back.get() {
@@ -205,21 +245,31 @@ impl Locks {
 
 impl Observer for Locks {
     fn on_execute(&self, execution: &Execution) {
-        if execution.effect == Effect::Swapped
-            && matches!(self.run.layout.kind_at(execution.lba), Standing::Lock(_))
-        {
-            self.swapped(execution);
+        if execution.effect != Effect::Swapped {
+            return;
+        }
+        match self.run.layout.kind_at(execution.lba) {
+            Standing::Lock(_) => self.swapped(execution),
+            Standing::Slot(slot) => {
+                let record = execution.after.as_ref().and_then(|image| slot_record(execution.lba, image));
+                self.sound_slots.borrow_mut().extend(record.map(|record| (slot, record)));
+            }
+            _ => {}
         }
     }
 
     fn on_fault(&self, fault: &FaultEvent) {
-        if fault.kind == FaultKind::Rollback {
+        if matches!(fault.kind, FaultKind::Rollback | FaultKind::PowerLoss) {
             self.places.borrow_mut().clear();
             self.taken.borrow_mut().clear();
             self.shares.borrow_mut().clear();
             self.on_the_roll.borrow_mut().clear();
             self.sound.borrow_mut().clear();
+            self.sound_slots.borrow_mut().clear();
             self.claimants.borrow_mut().clear();
+        }
+        if fault.kind == FaultKind::PowerLoss && self.run.scenario.power == Power::OfTheMachine {
+            self.look_at_what_is_left();
         }
     }
 }

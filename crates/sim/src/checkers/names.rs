@@ -11,7 +11,7 @@ use oarlock_format::{
     LayerName, LayerState, LockMode, NameHash, Place, Record, Standing, decode, stamp_of,
 };
 
-use super::is_gone;
+use super::{says_gone, slot_now};
 use crate::datastore::Template;
 use crate::member::Run;
 use crate::{Effect, Execution, Image, Observer};
@@ -196,7 +196,7 @@ impl Checker {
         let taken_from =
             before.lock.owner.filter(|owner| *owner != writer && after.lock.owner != Some(*owner));
         if let Some(owner) = taken_from
-            && !is_gone(&self.run, owner)
+            && slot_now(&self.run, owner.slot).is_none_or(|slot| !says_gone(&slot, owner))
         {
             self.wrong(number, &format!("slot {} took it from slot {}, not gone", writer.slot, owner.slot));
         }

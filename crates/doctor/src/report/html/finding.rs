@@ -5,8 +5,8 @@ use oarlock_causes::{Cause, Layer};
 use super::markup::Markup;
 use super::timeline::{self, Whole};
 use super::words::{counted, headline};
-use crate::finding::{Evidence, Finding, Remedy, Report};
-use crate::report::remedy_risk::RemedyRisk;
+use crate::finding::{Evidence, Finding, Report};
+use crate::report::some::some_of;
 
 /// The article of a finding.
 pub(super) fn article(report: &Report, whole: &Whole, number: usize, finding: &Finding, page: &mut Markup) {
@@ -51,6 +51,9 @@ fn facts(finding: &Finding, page: &mut Markup) {
     if !finding.devices.is_empty() {
         term("Device", &some_of(&finding.devices));
     }
+    if !finding.also_called.is_empty() {
+        term("Also called", &some_of(&finding.also_called));
+    }
     if let Some(volume) = &finding.volume {
         term("Volume", volume);
     }
@@ -63,14 +66,6 @@ fn facts(finding: &Finding, page: &mut Markup) {
 
 fn confidence(finding: &Finding) -> &str {
     if finding.cause == Cause::CannotTell.name() { "not enough to tell" } else { &finding.confidence }
-}
-
-/// The names of many hosts or devices would hide everything else.
-fn some_of(names: &[String]) -> String {
-    const SHOWN: usize = 6;
-    let more = names.len().saturating_sub(SHOWN);
-    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// First and last time in UTC, and in the log's own zone.
@@ -115,10 +110,10 @@ fn remedies(finding: &Finding, page: &mut Markup) {
         return;
     }
     page.raw("<h4>What helps, the best first</h4><ol class=\"remedies\">");
-    for Remedy { text, source } in &finding.remedy {
-        page.sentences("<li><p>", text, "</p><p class=\"source\"><span class=\"risk\">Risk: ");
-        page.text(RemedyRisk::of(text).sentence()).raw("</span> Source: ");
-        linked(source, page);
+    for remedy in &finding.remedy {
+        page.sentences("<li><p>", &remedy.text, "</p><p class=\"source\"><span class=\"risk\">Risk: ");
+        page.text(remedy.cost()).raw("</span> Source: ");
+        linked(&remedy.source, page);
         page.raw("</p></li>");
     }
     page.raw("</ol>");
