@@ -65,7 +65,7 @@ pub struct Replies {
 
 impl Replies {
     /// An encoder for a session with structured replies, or without.
-    pub fn new(structured: bool) -> Replies {
+    pub const fn new(structured: bool) -> Replies {
         Replies { structured }
     }
 
