@@ -101,6 +101,12 @@ impl Inlet {
         self.fill(rest, length).then(|| std::mem::take(&mut self.kept))
     }
 
+    /// The memory that is held.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.kept.capacity()
+    }
+
     fn fill(&mut self, rest: &mut &[u8], length: usize) -> bool {
         let missing = length.saturating_sub(self.kept.len()).min(rest.len());
         let (taken, left) = rest.split_at(missing);

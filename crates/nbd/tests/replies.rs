@@ -1,4 +1,5 @@
 //! The server's replies, byte by byte, and the rules that its encoder keeps.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests fail as tests do.
 
 mod common;
 
@@ -76,15 +77,19 @@ fn a_header_ends_where_its_aligned_data_start() {
     assert_eq!(STRUCTURED.data(&read, 4096, 8192, true).place_before(&mut tight, READ_HEADROOM), 0);
 }
 
+/// Length and status of an extent, as the encoder is given it, and as it stands on the wire.
+type Given = (u32, Allocation);
+type Told = (u32, u32);
+
 const HOLE: Allocation = Allocation(3);
 const DATA: Allocation = Allocation::NONE;
 
-fn extents(list: &[(u32, Allocation)]) -> Vec<Extent> {
+fn extents(list: &[Given]) -> Vec<Extent> {
     list.iter().map(|&(length, status)| Extent { length, status }).collect()
 }
 
 /// The extents of a status reply, after its header was looked at.
-fn told(request: &Request, list: &[(u32, Allocation)]) -> Vec<(u32, u32)> {
+fn told(request: &Request, list: &[Given]) -> Vec<Told> {
     let out = encoded(|out| STRUCTURED.status(request, extents(list), out));
     assert_eq!(out[..16], hex("668e33ef 0001 0005 0102030405060708"));
     let word = |at: usize| u32::from_be_bytes(out[at..at + 4].try_into().unwrap());
@@ -95,7 +100,7 @@ fn told(request: &Request, list: &[(u32, Allocation)]) -> Vec<(u32, u32)> {
 #[test]
 fn a_block_status_joins_neighbours_and_ends_with_the_extent_that_reaches_the_requests_end() {
     let status = request(Command::BLOCK_STATUS);
-    let cases: [(&[(u32, Allocation)], &[(u32, u32)]); 5] = [
+    let cases: [(&[Given], &[Told]); 5] = [
         (&[(4096, DATA), (4096, HOLE)], &[(4096, 0), (4096, 3)]),
         (&[(512, HOLE), (512, HOLE), (0, DATA), (512, HOLE), (512, DATA)], &[(1536, 3), (512, 0)]),
         (&[(4096, DATA), (65_536, HOLE), (4096, DATA)], &[(4096, 0), (65_536, 3)]),
@@ -110,7 +115,7 @@ fn a_block_status_joins_neighbours_and_ends_with_the_extent_that_reaches_the_req
 #[test]
 fn a_block_status_of_one_extent_stays_within_the_request() {
     let one = request(Command::BLOCK_STATUS).with(CommandFlags::REQ_ONE);
-    let cases: [(&[(u32, Allocation)], (u32, u32)); 4] = [
+    let cases: [(&[Given], Told); 4] = [
         (&[(4096, DATA), (4096, HOLE)], (4096, 0)),
         (&[(65_536, HOLE)], (8192, 3)),
         (&[(4096, HOLE), (65_536, HOLE)], (8192, 3)),

@@ -1,4 +1,5 @@
 //! The stream of requests: byte-exact decoding, the table of errors, payloads that are taken or skipped, and what ends it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests fail as tests do.
 
 mod common;
 

@@ -265,3 +265,47 @@ impl Negotiation {
         Ok(if kept { Phase::Data(header) } else { Phase::Skip { header, left: length } })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes::OptionCode;
+    use crate::option::encode_option;
+
+    #[test]
+    fn an_option_that_is_skipped_is_not_kept() {
+        let mut negotiation = Negotiation::new(TlsPolicy::None);
+        negotiation.output_sent(negotiation.output().len());
+        let mut bytes = vec![0, 0, 0, 3];
+        encode_option(OptionCode::GO, &vec![7; OPTION_SKIP_MAX as usize], &mut bytes);
+        let mut at = 0;
+        for piece in bytes.chunks(30_000) {
+            let step = negotiation.handle::<[Export]>(&[], piece).unwrap();
+            at += step.used;
+            assert!(negotiation.input.room() <= 64, "{} bytes are kept", negotiation.input.room());
+        }
+        assert_eq!(at, bytes.len());
+        assert!(!negotiation.output().is_empty(), "it was not answered");
+    }
+
+    #[test]
+    fn what_is_kept_of_an_option_is_what_came_of_it() {
+        let mut negotiation = Negotiation::new(TlsPolicy::None);
+        negotiation.output_sent(negotiation.output().len());
+        let mut bytes = vec![0, 0, 0, 3];
+        encode_option(OptionCode::GO, &vec![7; OPTION_LENGTH_MAX as usize], &mut bytes);
+        // An option that is announced and does not come takes no room.
+        negotiation.handle::<[Export]>(&[], &bytes[..20]).unwrap();
+        assert!(
+            negotiation.input.room() <= 64,
+            "{} bytes wait for what may never come",
+            negotiation.input.room()
+        );
+        for piece in bytes[20..bytes.len() - 1].chunks(3000) {
+            negotiation.handle::<[Export]>(&[], piece).unwrap();
+            assert!(negotiation.input.room() <= 2 * OPTION_LENGTH_MAX as usize);
+        }
+        negotiation.handle::<[Export]>(&[], &bytes[bytes.len() - 1..]).unwrap();
+        assert_eq!(negotiation.input.room(), 0);
+    }
+}
