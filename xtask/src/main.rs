@@ -24,7 +24,8 @@ const CHORES: [Chore; 5] = [
 ];
 
 /// The fuzz targets of fuzz/Cargo.toml.
-const FUZZ_TARGETS: [&str; 5] = ["superblock", "slot", "mailbox", "lock", "describe"];
+const FUZZ_TARGETS: [&str; 7] =
+    ["superblock", "slot", "mailbox", "lock", "describe", "nbd_negotiation", "nbd_requests"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

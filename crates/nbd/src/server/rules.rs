@@ -77,6 +77,8 @@ impl Rules {
     /// | `EPERM` | write, trim and zeroes where the export is read-only |
     /// | `ENOSPC` | a write or zeroes beyond the end |
     /// | `EOVERFLOW` | a read over the maximum payload with structured replies, with or without `DF` |
+    ///
+    /// `ENOTSUP` for a `FAST_ZERO` that would not be fast, `EIO` and the `ENOSPC` of a full store are for who carries requests out.
     pub fn judge(&self, request: &Request) -> Result<(), Errno> {
         if self.shutting_down {
             return Err(Errno::ESHUTDOWN);
