@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use common::{Chance, contexts, exports, info};
 use oarlock_nbd::client::{self, Dial, DialNext, TlsWish, Wish};
 use oarlock_nbd::server::{self, Negotiation, Next, TlsPolicy};
-use oarlock_nbd::{Export, OptionCode, ReplyCode, encode_option};
+use oarlock_nbd::{
+    Export, OptionCode, OptionHeader, OptionReply, ReplyCode, TransmissionFlags, encode_option,
+};
 
 /// How the two ends came together.
 #[derive(Debug, PartialEq)]
@@ -166,4 +168,53 @@ fn a_conversation_may_be_cut_at_each_of_its_bytes() {
     for cut in 1..=bytes.len() {
         assert_eq!(said(&bytes, cut), uncut, "cut at byte {cut}");
     }
+}
+
+/// Lets a client dial a server that refuses each option but `NBD_OPT_EXPORT_NAME`, and returns what it asked and how it ended.
+fn dial_an_old_server(greeting_flags: u8, tls: TlsWish) -> (Vec<OptionCode>, DialNext) {
+    let wish = Wish { export: "disk".to_owned(), tls, structured: true, allocation: true };
+    let mut dial = Dial::new(wish);
+    let mut said = common::hex("4e42444d41474943 49484156454F5054 00");
+    said.push(greeting_flags);
+    let (mut asked, mut flags_length) = (Vec::new(), 4);
+    for _ in 0..10 {
+        let next = dial.handle(&said).unwrap().next;
+        if next != DialNext::Bytes {
+            return (asked, next);
+        }
+        let bytes = dial.take_output();
+        let option = OptionHeader::decode(bytes[flags_length..].first_chunk().unwrap()).unwrap().code;
+        flags_length = 0;
+        asked.push(option);
+        said.clear();
+        if option == OptionCode::EXPORT_NAME {
+            said.extend([0, 0, 0, 0, 0, 0, 2, 0, 0, 1]);
+            said.extend(vec![0; if greeting_flags & 2 == 0 { 124 } else { 0 }]);
+        } else {
+            let (code, message) = (ReplyCode::ERR_UNSUP, String::new());
+            OptionReply::Error { code, message }.encode(option, &mut said);
+        }
+    }
+    panic!("no end: {asked:?}");
+}
+
+#[test]
+fn an_old_server_is_asked_by_name_in_the_end_unless_tls_must_be() {
+    let entered = |next: &DialNext| match next {
+        DialNext::Transmission(session) => {
+            (session.size_bytes, session.flags, session.structured)
+                == (512, TransmissionFlags::HAS_FLAGS, false)
+        }
+        _ => false,
+    };
+    let (asked, next) = dial_an_old_server(3, TlsWish::IfOffered);
+    let all = [OptionCode::STARTTLS, OptionCode::STRUCTURED_REPLY, OptionCode::GO, OptionCode::EXPORT_NAME];
+    assert_eq!(asked, all);
+    assert!(entered(&next), "{next:?}");
+    let (asked, next) = dial_an_old_server(0, TlsWish::IfOffered);
+    assert_eq!(asked, [OptionCode::EXPORT_NAME]);
+    assert!(entered(&next), "{next:?}");
+    let (asked, next) = dial_an_old_server(1, TlsWish::Always);
+    assert_eq!(asked, [OptionCode::STARTTLS]);
+    assert!(matches!(next, DialNext::Denied { option: OptionCode::STARTTLS, .. }), "{next:?}");
 }

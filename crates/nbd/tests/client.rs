@@ -107,6 +107,29 @@ fn an_unknown_error_is_an_error_and_an_unknown_information_is_ignored() {
 }
 
 #[test]
+fn what_the_client_agreed_in_the_clear_is_forgotten_under_tls() {
+    let mut negotiation = greeted("0003");
+    let mut answered = |option, data: &[u8], answer: &[OptionReply]| {
+        negotiation.ask(option, data).unwrap();
+        let mut bytes = Vec::new();
+        answer.iter().for_each(|reply| reply.encode(option, &mut bytes));
+        let event = negotiation.handle(&bytes).unwrap().event;
+        if option == OptionCode::STARTTLS {
+            negotiation.tls_established();
+        }
+        event
+    };
+    let context = OptionReply::Context { id: 1, name: "base:allocation".to_owned() };
+    answered(OptionCode::STRUCTURED_REPLY, &[], &[OptionReply::Ack]);
+    answered(OptionCode::SET_META_CONTEXT, &[], &[context, OptionReply::Ack]);
+    answered(OptionCode::STARTTLS, &[], &[OptionReply::Ack]);
+    let export = OptionReply::Export { size_bytes: 512, flags: TransmissionFlags::HAS_FLAGS };
+    let event = answered(OptionCode::GO, &[], &[export, OptionReply::Ack]);
+    let Some(Event::Transmission(session)) = event else { panic!("{event:?}") };
+    assert_eq!((session.structured, session.contexts), (false, Vec::new()));
+}
+
+#[test]
 fn an_answer_without_end_is_left() {
     let option = OptionCode::GO;
     let length = OPTION_REPLY_LENGTH_MAX as usize + 1;
@@ -251,6 +274,15 @@ fn chunks_that_break_their_layout_or_place_are_the_end() {
         let text = format!("668e33ef {start} {C} {rest}");
         assert_eq!(breach(true, &request, &text), expected, "{text}");
     }
+}
+
+#[test]
+fn one_context_is_told_once() {
+    let extents = |done: &str| format!("668e33ef {done} 0005 {C} 0000000c 00000001 00000200 00000000");
+    let twice = extents("0000") + &extents("0001");
+    let (command, chunk) = (Command::BLOCK_STATUS, ChunkCode::BLOCK_STATUS);
+    let expected = NbdError::MalformedChunk { cookie: cookie(7), command, chunk };
+    assert_eq!(breach(true, &request(command), &twice), expected);
 }
 
 #[test]
