@@ -16,6 +16,7 @@ use crate::job::{
     Command, DoneReply, Job, PAUSE_FIRST, PAUSE_MAX, ReadReply, Stage, SwapReply, Work, first_difference,
 };
 use crate::permits::IN_FLIGHT_MAX;
+use crate::progress::{Moved, Progress, progress};
 use crate::range_lock::ByteRange;
 use crate::range_table::{CommandId, LockKind};
 use crate::ring::{Completion, Ring};
@@ -54,7 +55,7 @@ impl Drop for EndOnDrop {
 struct LaneThread {
     lane: Lane,
     description: Arc<Description>,
-    ring: Ring,
+    ring: Ring<Buffer>,
     /// A place per permit: as many commands as there are permits find one.
     jobs: Vec<Option<Job>>,
     jitter: u64,
@@ -64,7 +65,7 @@ struct LaneThread {
 type Next = Option<Stage>;
 
 impl LaneThread {
-    fn new(lane: Lane, description: Arc<Description>, ring: Ring) -> LaneThread {
+    fn new(lane: Lane, description: Arc<Description>, ring: Ring<Buffer>) -> LaneThread {
         let jobs = (0..IN_FLIGHT_MAX).map(|_| None).collect();
         // Only processes that pause in step would harm each other, and their ids differ.
         let jitter = u64::from(std::process::id()) << 8 | lane as u64 | 1;
@@ -253,9 +254,9 @@ impl LaneThread {
         self.ring.sync(head.token).is_ok().then_some(Stage::Syncing { reply })
     }
 
-    fn on_completion(&mut self, completion: Completion) {
-        let Completion { token, result, buffer } = completion;
-        self.step(token, |lane, head, stage| match (stage, buffer) {
+    fn on_completion(&mut self, completion: Completion<Buffer>) {
+        let Completion { place, result, held } = completion;
+        self.step(place, |lane, head, stage| match (stage, held) {
             (Stage::Syncing { reply }, _) => {
                 let _ = reply.send(result.map(|_| ()).map_err(failure::of_flush));
                 None
@@ -355,44 +356,4 @@ struct Head {
     token: usize,
     id: CommandId,
     range: ByteRange,
-}
-
-/// Bytes moved before, and how the last submission ended.
-type Moved = (usize, Result<usize, Errno>);
-
-#[derive(Debug, PartialEq, Eq)]
-enum Progress {
-    Complete,
-    /// Stopped short at a whole block: the rest is submitted again. Each time at least a block is moved, so this ends.
-    Partial(usize),
-    /// The file ends here.
-    End,
-    Failed(Errno),
-}
-
-fn progress((before, result): Moved, length: usize, block: usize) -> Progress {
-    match result {
-        Err(errno) => Progress::Failed(errno),
-        Ok(0) => Progress::End,
-        Ok(more) if before + more >= length => Progress::Complete,
-        Ok(more) if (before + more).is_multiple_of(block) => Progress::Partial(before + more),
-        Ok(_) => Progress::End,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_transfer_that_stops_short_goes_on_where_it_stopped() {
-        assert_eq!(progress((0, Ok(512)), 1024, 512), Progress::Partial(512));
-        assert_eq!(progress((512, Ok(512)), 1024, 512), Progress::Complete);
-    }
-
-    #[test]
-    fn a_transfer_that_stops_within_a_block_met_the_end_of_the_file() {
-        assert_eq!(progress((0, Ok(100)), 512, 512), Progress::End);
-        assert_eq!(progress((512, Ok(0)), 1024, 512), Progress::End);
-    }
 }

@@ -29,6 +29,7 @@ mod locate;
 mod open;
 mod permits;
 mod process;
+mod progress;
 mod random;
 #[allow(unsafe_code)]
 mod range_lock;
@@ -36,6 +37,7 @@ mod range_table;
 #[allow(unsafe_code)]
 mod ring;
 mod slot_byte;
+mod wake;
 
 pub use clock::BootClock;
 pub use executor::{Executor, Spawner, Task};
