@@ -108,6 +108,10 @@ impl FileDevice {
         Rc::new(FileDevice { opened: Arc::clone(&self.opened), lane })
     }
 
+    pub(crate) fn description(&self) -> &Arc<Description> {
+        &self.opened.description
+    }
+
     /// What cuts hosts off from this device, by locks on the same description.
     ///
     /// # Errors

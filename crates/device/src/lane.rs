@@ -219,7 +219,8 @@ impl LaneThread {
                 self.submit_read(head, found, 0).then_some(Stage::Comparing { done: 0, expected, new, reply })
             }
             Work::Write { data, reply } => {
-                if self.lies_beyond_the_file(head) {
+                // (An ATS reads first, and meets the end.)
+                if head.range.end() > self.description.end() {
                     let _ = reply.send(Err(IoError::Refused(Refusal::OutOfRange)));
                     return None;
                 }
@@ -227,14 +228,6 @@ impl LaneThread {
             }
             Work::Flush { reply } => self.start_sync(head, reply),
         }
-    }
-
-    /// A file that was truncated under us must not be lengthened again by a plain write. (An ATS reads first, and
-    /// meets the end.)
-    fn lies_beyond_the_file(&self, head: &Head) -> bool {
-        self.description.regular
-            && rustix::fs::fstat(&self.description.file)
-                .is_ok_and(|status| u64::try_from(status.st_size).unwrap_or(0) < head.range.end())
     }
 
     // The ring has a place for each token, so a submission fails only where the ring is broken; then the reply is

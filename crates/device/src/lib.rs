@@ -7,12 +7,18 @@
 //!
 //! Threads. One [`FileDevice`] has two, `oarlock-beat` and `oarlock-work`, each with a ring of its own, from `open`
 //! until the last command of a dropped device ended. Each running [`cut_off`](oarlock_block::CutOff::cut_off) has one
-//! more, for seconds at most. One [`BootClock`] has one, `oarlock-clock`.
+//! more, for seconds at most. A [`DataRing`] has none but its user's. One [`BootClock`] has one, `oarlock-clock`.
 
 #[allow(unsafe_code)]
 mod buffer;
+mod clear;
 mod clock;
 mod cut_off;
+#[allow(unsafe_code)]
+mod data_buffer;
+mod data_command;
+mod data_error;
+mod data_ring;
 mod description;
 mod executor;
 mod failure;
@@ -38,8 +44,12 @@ mod range_table;
 mod ring;
 mod slot_byte;
 mod wake;
+mod watch;
 
 pub use clock::BootClock;
+pub use data_buffer::{DATA_BUFFER_MAX, DATA_BYTES_MAX, DataBuffer, HEADROOM};
+pub use data_error::DataRingError;
+pub use data_ring::{Completed, Completion, DATA_DEPTH_MAX, DataRing, RingWaker, Token};
 pub use executor::{Executor, Spawner, Task};
 pub use file::{FileDevice, Lane};
 pub use file_system::is_local;
@@ -48,6 +58,7 @@ pub use identity::IdentityError;
 pub use open::{OpenError, OpenOptions};
 pub use process::{process_identity, this_process};
 pub use random::OsRandom;
+pub use watch::{Interest, Readiness, Watch};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -72,8 +72,7 @@ struct Place<Held> {
 enum Flight<Held> {
     Nothing,
     Transfer(Held),
-    /// The descriptor stays open while the kernel looks at it.
-    Poll(Rc<dyn AsFd>),
+    Poll(#[expect(dead_code, reason = "held so that the descriptor stays open")] Rc<dyn AsFd>),
     /// A sync, or a change of what is allocated.
     Bare,
 }
@@ -89,7 +88,7 @@ impl Use {
 
     /// The place that it is a use of.
     pub(crate) fn place(self) -> usize {
-        (self.0 & u64::from(u32::MAX)) as usize
+        usize::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(usize::MAX)
     }
 }
 
