@@ -227,6 +227,15 @@ impl LaneThread {
                 self.submit_write(head, data, 0).then_some(Stage::Writing { done: 0, reply })
             }
             Work::Flush { reply } => self.start_sync(head, reply),
+            Work::Clear { clear, reply } => {
+                if head.range.end() > self.description.end() {
+                    let _ = reply.send(Err(IoError::Refused(Refusal::OutOfRange)));
+                    return None;
+                }
+                let ByteRange { start, length } = head.range;
+                let sent = self.ring.allocate(head.token, clear.mode(), start, length);
+                sent.is_ok().then_some(Stage::Clearing { reply })
+            }
         }
     }
 
@@ -252,6 +261,10 @@ impl LaneThread {
         self.step(place, |lane, head, stage| match (stage, held) {
             (Stage::Syncing { reply }, _) => {
                 let _ = reply.send(result.map(|_| ()).map_err(failure::of_flush));
+                None
+            }
+            (Stage::Clearing { reply }, _) => {
+                let _ = reply.send(result.map(|_| ()).map_err(failure::of_write));
                 None
             }
             (Stage::Reading { done, reply }, Some(buffer)) => {
