@@ -64,7 +64,8 @@ pub enum Completed {
 ///
 /// Sockets are std's, non-blocking: the thread reads and writes them itself, and asks the ring to
 /// [`watch`](DataRing::watch) one when it would have to wait for it. (Sends and receives on the ring were measured, and gave nothing:
-/// docs/BENCHMARKS.md.)
+/// docs/decisions/0058.) A read that returns less than was asked for has emptied the socket: watch it, and do not read
+/// again only to be told so.
 ///
 /// A drop sends what was collected and waits for all of it, five seconds at most.
 pub struct DataRing {

@@ -2,8 +2,8 @@
 //! process identity, and an executor for the engine's thread.
 //!
 //! Today there is one backend, [`FileDevice`]: a plain file or a local block device, shared by the hosts of one
-//! machine. This is the only crate of the workspace that holds `unsafe` blocks: the ring, the `fcntl` locks and one
-//! `ioctl`, each in a file of its own behind a safe surface.
+//! machine. This is the only crate of the workspace that holds `unsafe` blocks: the rings, their buffers, the `fcntl` locks
+//! and one `ioctl`, each in a file of its own behind a safe surface.
 //!
 //! Threads. One [`FileDevice`] has two, `oarlock-beat` and `oarlock-work`, each with a ring of its own, from `open`
 //! until the last command of a dropped device ended. Each running [`cut_off`](oarlock_block::CutOff::cut_off) has one
