@@ -18,6 +18,7 @@ use crate::description::Description;
 use crate::file::FileDevice;
 use crate::range_table::CommandId;
 use crate::ring::{self, Ring};
+use crate::turns::{TurnIndex, Turns};
 use crate::wake::Wake;
 use crate::watch::{Interest, Readiness, Watch};
 
@@ -76,6 +77,7 @@ pub struct DataRing {
     /// One per place of the ring.
     commands: Vec<Option<Command>>,
     free: Vec<usize>,
+    turns: Turns,
     /// Where a plain file ended when this turn first asked.
     file_end: Option<u64>,
     ended: Vec<ring::Completion<Hold>>,
@@ -87,7 +89,7 @@ struct Command {
 }
 
 enum Kind {
-    Device(CommandId, DataCommand),
+    Device(TurnIndex, DataCommand),
     Watch(Watch),
 }
 
@@ -126,6 +128,7 @@ impl DataRing {
             pool: Arc::default(),
             commands: (0..depth).map(|_| None).collect(),
             free: (0..depth).rev().collect(),
+            turns: Turns::default(),
             file_end: None,
             ended: Vec::with_capacity(depth),
         })
@@ -266,6 +269,7 @@ impl DataRing {
         completions: &mut Vec<Completion>,
     ) -> Result<bool, DataRingError> {
         self.file_end = None;
+        self.end(Turns::close);
         let mut ended = std::mem::take(&mut self.ended);
         let woken = self.ring.wait(timeout, &mut ended).map_err(kernel)?;
         for completion in ended.drain(..) {
@@ -339,12 +343,10 @@ impl DataRing {
     fn begin(&mut self, token: Token, work: Work, hold: Option<Hold>) -> Result<(), DataRingError> {
         let place = self.place()?;
         let command = DataCommand::new(work);
-        let id = self.description.begin();
-        if let Err(error) = self.ask(place, &command.work, hold) {
-            self.description.ended(id);
-            return Err(error);
-        }
-        self.taken(place, Command { token, kind: Kind::Device(id, command) });
+        self.ask(place, &command.work, hold)?;
+        // It is not sent before the next turn, so it is counted in time.
+        let turn = self.turns.join(|| self.description.begin());
+        self.taken(place, Command { token, kind: Kind::Device(turn, command) });
         Ok(())
     }
 
@@ -377,15 +379,15 @@ impl DataRing {
                 Err(Errno::CANCELED) => Completed::Unwatched,
                 Err(_) => Completed::Watched(Readiness::FAILED),
             },
-            Kind::Device(id, command) => {
+            Kind::Device(turn, command) => {
                 match command.after(result, self.description.geometry.block_size.length()) {
                     Next::Again(command) => {
                         self.ask(place, &command.work, held)?;
-                        self.commands[place] = Some(Command { token, kind: Kind::Device(id, command) });
+                        self.commands[place] = Some(Command { token, kind: Kind::Device(turn, command) });
                         return Ok(None);
                     }
                     Next::Ended(outcome) => {
-                        self.description.ended(id);
+                        self.end(|turns| turns.leave(turn));
                         Completed::Device(outcome)
                     }
                 }
@@ -393,6 +395,13 @@ impl DataRing {
         };
         self.free.push(place);
         Ok(Some(Completion { token, outcome }))
+    }
+
+    /// Tells the description of a turn of which nothing is out any more.
+    fn end(&mut self, over: impl FnOnce(&mut Turns) -> Option<CommandId>) {
+        if let Some(id) = over(&mut self.turns) {
+            self.description.ended(id);
+        }
     }
 
     fn unwatch_all(&mut self) -> Result<(), DataRingError> {

@@ -5,6 +5,10 @@
 //! machine. This is the only crate of the workspace that holds `unsafe` blocks: the rings, their buffers, the `fcntl` locks
 //! and one `ioctl`, each in a file of its own behind a safe surface.
 //!
+//! Two ways lead into a device. Commands of the protocol are futures of [`Device`](oarlock_block::Device), carried by
+//! its lanes. The data path of an export goes past them: a [`DataRing`] of the export's own thread, on the same open
+//! file description, with the thread's sockets on the same ring.
+//!
 //! Threads. One [`FileDevice`] has two, `oarlock-beat` and `oarlock-work`, each with a ring of its own, from `open`
 //! until the last command of a dropped device ended. Each running [`cut_off`](oarlock_block::CutOff::cut_off) has one
 //! more, for seconds at most. A [`DataRing`] has none but its user's. One [`BootClock`] has one, `oarlock-clock`.
@@ -43,6 +47,7 @@ mod range_table;
 #[allow(unsafe_code)]
 mod ring;
 mod slot_byte;
+mod turns;
 mod wake;
 mod watch;
 
