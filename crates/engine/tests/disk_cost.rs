@@ -27,7 +27,9 @@ fn swaps_and_flushes(recorded: &Recorded) -> Vec<Option<Lba>> {
             }
             CommandKind::Flush => told.push(None),
             CommandKind::Read => {}
-            CommandKind::Write => panic!("a plain write of block {}", command.lba),
+            CommandKind::Write | CommandKind::Discard | CommandKind::WriteZeroes => {
+                panic!("a {} of block {}", command.kind, command.lba)
+            }
         }
     }
     told
