@@ -41,6 +41,10 @@ pub fn check_values(text: &str) {
     if let Ok(block_size) = values::block_size(text) {
         assert_eq!(values::size(text).ok().map(|size| size.0), Some(u64::from(block_size.bytes())));
     }
+    if let Ok(cluster) = values::cluster_size(text) {
+        assert!(cluster.0.is_power_of_two() && (4096..=1 << 20).contains(&cluster.0));
+        assert_eq!(values::size(text), Ok(cluster));
+    }
     if let Ok(device) = values::device(text) {
         assert_eq!(device.to_str(), Some(text));
     }

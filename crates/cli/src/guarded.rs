@@ -33,6 +33,8 @@ const SIGNALLED: i32 = 128;
 /// What the threads tell.
 enum News {
     Ended,
+    /// The watchman has ended, and was not told to.
+    Unwatched,
     Signal(i32),
     /// The lock is lost, or the lease's end is to be looked at.
     Lost,
@@ -75,14 +77,9 @@ impl Guarded {
         let group = started.group;
         let watchman = Watchman::start(Command::new(&own).process_group(0), group, connection);
         let watchman = watchman.map_err(|error| Failure::system("the watchman cannot be started", &error))?;
-        thread("oarlock-child", move || {
-            // It stays unreaped until the watchman knows, so that its number is nobody else's meanwhile.
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while rustix::process::waitid(WaitId::Pid(group), options)
-                .is_err_and(|error| error == rustix::io::Errno::INTR)
-            {}
-            let _ = sender.send(News::Ended);
-        })?;
+        // It stays unreaped until the watchman knows, so that its number is nobody else's meanwhile.
+        tell_end("oarlock-child", group, News::Ended, sender.clone())?;
+        tell_end("oarlock-watched", watchman.pid(), News::Unwatched, sender)?;
         let child = started.child.take().ok_or_else(|| Failure::new(Code::System, "the command is gone"))?;
         let grace = GRACE.min((guard.lease() / LEASE_PART_LEFT).saturating_sub(LOOK));
         let mut guarded = Guarded { child, group, watchman, news, grace };
@@ -118,17 +115,9 @@ impl Guarded {
             match self.news.recv_timeout(LOOK) {
                 Ok(News::Ended) | Err(RecvTimeoutError::Disconnected) => {
                     let (status, killed) = self.end()?;
-                    let limit = if killed { WORD_LIMIT } else { Duration::ZERO };
-                    return match guard.lost(limit) {
-                        None if !killed => Ok(exit_code(status)),
-                        reason => {
-                            let reason = reason.unwrap_or_else(|| "no renewal came in time".to_owned());
-                            let what =
-                                format!("the lock was lost before the command was seen to end: {reason}");
-                            Err(Failure::new(Code::LockLost, what))
-                        }
-                    };
+                    return if killed { Err(lost_first(guard, WORD_LIMIT)) } else { end_of(status, guard) };
                 }
+                Ok(News::Unwatched) => return Err(self.end_unwatched(guard)),
                 Ok(News::Signal(number)) => self.signal(signal_of(number)),
                 Ok(News::Lost) | Err(RecvTimeoutError::Timeout) => {}
             }
@@ -143,6 +132,21 @@ impl Guarded {
         }
     }
 
+    /// Nobody is left who would kill what the command started, should this process be killed: so it is killed at once, while this
+    /// process is there to do it. Another watchman would come too late for what happens until it watches.
+    fn end_unwatched(self, guard: &RemoteGuard) -> Failure {
+        self.signal(Signal::KILL);
+        match self.end() {
+            // It ended because it had to kill the group.
+            Ok((_, true)) => lost_first(guard, WORD_LIMIT),
+            Ok((_, false)) => Failure::new(
+                Code::Unwatched,
+                "the command's watchman has ended, and nobody else would kill what the command started; the command was killed",
+            ),
+            Err(failure) => failure,
+        }
+    }
+
     /// SIGTERM, and SIGKILL after the grace that is left; at once where the host is gone, for then another may take the
     /// lock at once.
     fn kill(&mut self, api: &Api) {
@@ -150,7 +154,9 @@ impl Guarded {
         let left = || until.saturating_duration_since(Instant::now());
         if host_lives(api, left()) {
             self.signal(Signal::TERM);
-            while !left().is_zero() && !matches!(self.news.recv_timeout(left()), Ok(News::Ended)) {}
+            while !left().is_zero()
+                && !matches!(self.news.recv_timeout(left()), Ok(News::Ended | News::Unwatched))
+            {}
         }
         // The command's own children may have outlived it.
         self.signal(Signal::KILL);
@@ -184,6 +190,29 @@ fn tell_signals(sender: Sender<News>) -> Result<(), Failure> {
                 return;
             }
         }
+    })
+}
+
+/// The command's own end, if its lock was held until then.
+fn end_of(status: ExitStatus, guard: &RemoteGuard) -> Result<u8, Failure> {
+    if guard.is_lost() { Err(lost_first(guard, Duration::ZERO)) } else { Ok(exit_code(status)) }
+}
+
+/// The lock was lost before the command was seen to end; why is told within `limit`, or never.
+fn lost_first(guard: &RemoteGuard, limit: Duration) -> Failure {
+    let reason = guard.lost(limit).unwrap_or_else(|| "no renewal came in time".to_owned());
+    let what = format!("the lock was lost before the command was seen to end: {reason}");
+    Failure::new(Code::LockLost, what)
+}
+
+/// Tells of a child's end, which is not collected by that, on a thread of its own.
+fn tell_end(name: &str, child: Pid, news: News, to: Sender<News>) -> Result<(), Failure> {
+    thread(name, move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while rustix::process::waitid(WaitId::Pid(child), options)
+            .is_err_and(|error| error == rustix::io::Errno::INTR)
+        {}
+        let _ = to.send(news);
     })
 }
 

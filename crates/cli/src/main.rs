@@ -42,6 +42,8 @@ use crate::arguments::Program;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "datastore")]
+    stop::catch_early(std::env::args_os().nth(1).as_deref());
     report::install();
     let json = arguments::asks_for_json(std::env::args_os().skip(1));
     let program = match Program::try_parse() {

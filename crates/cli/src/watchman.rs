@@ -9,7 +9,8 @@
 //!   lock run ends without DONE, or the host's connection ends, or that time passes ---> the group is killed
 //! ```
 //! `lock run` itself does all of this earlier and more gently, as long as it lives and is not stopped. The watchman also
-//! has the connection to the host, so that the lock goes to nobody before its work is done.
+//! has the connection to the host, so that the lock goes to nobody before its work is done. And where it ends without having
+//! been told, `lock run` kills the group: the two look after each other, and neither lets the command run without the other.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -65,6 +66,12 @@ impl Watchman {
             true => Err(io::Error::other("it ended at once")),
             false => Err(io::ErrorKind::TimedOut.into()),
         }
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
     }
 
     /// Lets the command run until that time of `CLOCK_BOOTTIME`, and no longer without another word.

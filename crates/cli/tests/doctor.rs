@@ -98,3 +98,45 @@ fn what_is_not_there_or_is_no_advisory_is_refused_with_a_cure() {
     place.run(&["doctor", "x.log", "--advisories", "bad.tsv"]).fails(2, "OAR-0502");
     place.run(&["doctor"]).fails(2, "OAR-0501");
 }
+
+/// Exit code 0 and "No incident" for logs that nobody could open sent people home with a sick datastore.
+#[test]
+fn what_nobody_can_read_ends_with_an_exit_code_and_its_reason() {
+    let place = Place::new();
+    place.write("logs.zip", b"PK\x03\x04rest");
+    let ran = place.run(&["doctor", "logs.zip"]);
+    assert!(ran.exit == 1 && ran.stderr.starts_with("OAR-0514"), "exit {}: {}", ran.exit, ran.stderr);
+    assert!(
+        ran.stdout.contains("Nothing could be read") && !ran.stdout.contains("No incident"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("is a zip archive"), "{}", ran.stdout);
+    let ran = place.run(&["doctor", "logs.zip", "--json"]);
+    assert_eq!(ran.exit, 1);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&report["coverage"], report["problems"].as_array().unwrap().len()), (&"nothing".into(), 1));
+    place.write("quiet.log", b"quiet\n");
+    let report = place.run(&["doctor", "logs.zip", "quiet.log", "--json"]).json();
+    assert_eq!(report["coverage"], "part");
+}
+
+#[test]
+fn a_folder_that_may_not_be_looked_into_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("logs/shut")).unwrap();
+    place.write("logs/quiet.log", b"quiet\n");
+    let shut = place.path("logs/shut");
+    std::fs::set_permissions(&shut, std::fs::Permissions::from_mode(0o000)).unwrap();
+    // Root may look everywhere.
+    let barred = std::fs::read_dir(&shut).is_err();
+    let report = place.run(&["doctor", "logs", "--json"]).json();
+    std::fs::set_permissions(&shut, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(
+        problems.iter().any(|problem| problem.as_str().unwrap().contains("logs/shut")),
+        barred,
+        "{problems:?}"
+    );
+}

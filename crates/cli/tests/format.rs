@@ -174,6 +174,10 @@ fn wrong_usage_ends_with_2_and_says_how_it_goes() {
     place.run(&["format", "pool", "--name", "s", "--size", "8X"]).fails(2, "OAR-0502").says("as in 8G");
     place.run(&["format", "pool", "--name", "s", "--beat", "2"]).fails(2, "OAR-0502").says("as in 200ms");
     place.run(&["format", "pool", "--name", "a/b", "--size", "64M"]).fails(2, "OAR-0271");
+    for cluster in ["3K", "2K", "2M", "0"] {
+        let arguments = ["format", "pool", "--name", "s", "--size", "64M", "--cluster-size", cluster];
+        place.run(&arguments).fails(2, "OAR-0502").says("a power of two from 4K to 1M");
+    }
     assert!(!place.path("pool").exists());
 }
 

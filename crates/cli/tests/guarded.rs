@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::guarded::{number, place_with, runs, sleeping, state};
+use common::guarded::{number, place_with, runs, sleeping, state, watchman_of};
 use common::{Place, Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -157,4 +157,21 @@ fn ctrl_z_does_not_stop_a_lock_run() {
     }
     send(&run, Signal::TERM);
     assert_eq!(run.wait().unwrap().code(), Some(128 + 15));
+}
+
+/// ```text
+///   watchman: SIGKILL .......... lock run: does not notice; SIGKILL     the lock is free
+///   what the command started works on ...................................................
+/// ```
+#[test]
+fn a_command_whose_watchman_was_killed_ends_with_all_that_it_started() {
+    let (place, _hosts) = place_with(&["a"]);
+    let (run, command) = sleeping(&place, "a");
+    let child = number(&place.path("child")).unwrap();
+    let begin = Instant::now();
+    kill_process(watchman_of(&run, command), Signal::KILL).unwrap();
+    eventually("the group is gone", || !runs(command) && !runs(child));
+    assert!(begin.elapsed() < Duration::from_secs(2), "at once: {:?}", begin.elapsed());
+    Ran::of(run.wait_with_output().unwrap()).fails(76, "OAR-0515").says("the command was killed");
+    place.run(&["lock", "run", "nightly", "--wait", "0s", "--", "true"]).succeeds();
 }

@@ -100,9 +100,13 @@ fn a_socket_that_another_holds_or_that_is_none_is_refused_before_the_datastore_i
     let pool = place.format();
     let socket = place.path("taken.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let datagrams = place.path("datagrams.sock");
+    let _receiver = std::os::unix::net::UnixDatagram::bind(&datagrams).unwrap();
     let file = place.write("file", b"text");
     let before = bytes(&pool);
     place.run(&["up", "pool", "--host", "a", "--api", socket.to_str().unwrap()]).fails(1, "OAR-0301");
+    place.run(&["up", "pool", "--host", "a", "--api", datagrams.to_str().unwrap()]).fails(1, "OAR-0301");
+    assert!(datagrams.exists(), "what another holds stays");
     place.run(&["up", "pool", "--host", "a", "--api", file.to_str().unwrap()]).fails(1, "OAR-0302");
     assert!(bytes(&pool) == before);
     assert_eq!(bytes(&file), b"text");
@@ -118,7 +122,10 @@ fn without_a_free_slot_a_host_is_refused() {
         ])
         .succeeds();
     let _a = place.up("a");
-    place.run(&["up", "pool", "--host", "b"]).fails(1, "OAR-0232");
+    place
+        .run(&["up", "pool", "--host", "b"])
+        .fails(1, "OAR-0232")
+        .says("all 1 are taken, 1 of them by hosts whose death nothing proves");
     assert_eq!(place.run(&["status", "--json"]).json()["hosts"], 1);
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::guarded::{number, place_with, runs, sleeping, state};
+use common::guarded::{number, place_with, runs, sleeping, state, watchman_of};
 use common::{Place, Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -202,18 +202,7 @@ fn the_command_and_its_children_die_with_the_program_that_holds_the_lock() {
 fn with_a_stopped_watchman(place: &Place) -> (Child, Pid, Pid, Pid) {
     let (run, command) = sleeping(place, "a");
     let child = number(&place.path("child")).unwrap();
-    let of_run = format!("/proc/{0}/task/{0}/children", run.id());
-    let watchman = || {
-        let children = fs::read_to_string(&of_run).unwrap();
-        let mut pids = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
-        pids.find(|pid| *pid != command)
-    };
-    eventually("there is a watchman", || watchman().is_some());
-    let watchman = watchman().unwrap();
-    // Not before it has become the watchman: what is stopped earlier has not begun to watch.
-    let line = format!("/proc/{}/cmdline", watchman.as_raw_nonzero());
-    let started = || fs::read_to_string(&line).is_ok_and(|text| text.contains("watch"));
-    eventually("it watches", || started() && state(watchman) == Some('S'));
+    let watchman = watchman_of(&run, command);
     kill_process(watchman, Signal::STOP).unwrap();
     eventually("it is stopped", || state(watchman) == Some('T'));
     (run, command, child, watchman)

@@ -5,7 +5,7 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{BLOCK, Place, bytes, eventually, send, spoil};
+use common::{BLOCK, Place, Ran, bytes, eventually, send, spoil};
 use rustix::process::Signal;
 
 #[test]
@@ -157,18 +157,41 @@ fn a_bench_writes_to_scratch_blocks_alone_and_gives_its_slot_back() {
 fn a_bench_that_is_interrupted_gives_its_slot_back() {
     let place = Place::new();
     let pool = place.format();
-    let mut bench =
-        place.command(&["bench", "lock", "pool", "--for", "60s"]).stderr(Stdio::null()).spawn().unwrap();
+    let bench =
+        place.command(&["bench", "lock", "pool", "--for", "60s"]).stderr(Stdio::piped()).spawn().unwrap();
     // The epoch of a lock grows with each owner.
     let used = |block: &[u8]| block.starts_with(b"OARLLOCK") && block[112] > 4;
     eventually("locks are taken", || bytes(&pool).chunks(BLOCK).any(used));
     let asked = Instant::now();
     send(&bench, Signal::TERM);
-    assert_eq!(bench.wait().unwrap().code(), Some(1));
+    let ran = Ran::of(bench.wait_with_output().unwrap());
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(ran.exit, 1);
+    ran.says("OAR-0504").says("Run it again");
+    assert!(!ran.stderr.contains("--force"), "the cure is not another verb's: {}", ran.stderr);
     for slot in 0..8 {
         assert!(place.field("pool", &(128 + 2 * slot).to_string(), "state").contains("free"), "slot {slot}");
     }
+}
+
+#[test]
+fn a_simulation_that_is_interrupted_tells_what_it_found_until_then() {
+    let place = Place::new();
+    let sim = place
+        .command(&["sim", "--seeds", "0..1000000", "--hosts", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", sim.id());
+    eventually("the simulation catches SIGTERM", || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+    });
+    send(&sim, Signal::TERM);
+    let ran = Ran::of(sim.wait_with_output().unwrap());
+    ran.fails(1, "OAR-0504").says("interrupted by SIGTERM; until then: ").says(" 0 violations");
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl Error {
             Code::ConnectionLost,
             Code::TooMany,
             Code::Left,
+            Code::LeftBehind,
             // Whoever keeps the host running starts it again, as another incarnation. What a person has to look at first
             // (a device that went back in time, a damaged slot, two hosts of one name) is not waited for.
             Code::Fenced,

@@ -196,10 +196,23 @@ fn a_daemon_does_not_leave_for_ever_on_account_of_a_client_that_keeps_its_lock()
     let daemon = Daemon::start(options).unwrap();
     let api = Api::connect(&daemon.ready().api).unwrap();
     let guard = api.lock("x", LockMode::Exclusive, SOON).unwrap();
-    assert_eq!(daemon.leave().unwrap(), Ended::Left);
+    let Ended::LeftBehind(leftover) = daemon.leave().unwrap() else { panic!("it says that it has left") };
+    assert_eq!((leftover.locks, leftover.names), (1, vec!["x".to_owned()]));
     assert!(guard.is_lost());
     let (_b, b) = place.daemon("b");
     assert!(b.lock("x", LockMode::Exclusive, SOON).unwrap().token() > guard.token());
+}
+
+#[test]
+fn a_daemon_whose_device_does_not_answer_does_not_say_that_it_has_left() {
+    let place = Place::new();
+    let mut options = DaemonOptions { leave_limit: Duration::from_millis(300), ..place.options("a") };
+    // From the first beat after the join on.
+    options.engine.arm("refuse:op=ats,record=slot,after=2").unwrap();
+    let daemon = Daemon::start(options).unwrap();
+    let error = HostError::from(daemon.leave().unwrap());
+    assert_eq!(error.code(), Code::LeftBehind);
+    assert!(error.to_string().contains("takes it over 50 ms after"), "{error}");
 }
 
 #[test]

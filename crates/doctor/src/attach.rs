@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::fact::{Fact, InputId, Kind};
+use crate::fact::{ClusterStep, Fact, InputId, Kind};
 use crate::incident::{Incident, QUIET_US, Weight, weight};
 use crate::names::Name;
 use crate::scene::{NEAR_LINES, near};
@@ -135,9 +135,15 @@ impl Index {
 
     /// The clusters that a fact belongs to.
     fn homes(&mut self, fact: &Fact, clusters: &[Incident<'_>]) -> Vec<usize> {
-        // The fabric and the array are everybody's.
-        let shared =
-            matches!(fact.kind, Kind::Fabric(_) | Kind::Target(_) | Kind::Gateway(_) | Kind::Task { .. });
+        // The fabric, the array and a cluster's membership are everybody's.
+        let shared = matches!(
+            fact.kind,
+            Kind::Fabric(_)
+                | Kind::Target(_)
+                | Kind::Gateway(_)
+                | Kind::Task { .. }
+                | Kind::Cluster(ClusterStep::MemberLost)
+        );
         let keys = match (fact.device, fact.host) {
             (Some(device), _) => vec![Key::Device(device)],
             (None, Some(host)) if !shared => vec![Key::Host(host), Key::Hostless],

@@ -6,6 +6,10 @@ pub const CHUNK_BYTES: usize = 1 << 20;
 pub const LINE_BYTES_MAX: usize = 8 << 20;
 /// A record of a log is looked at up to here; only tables of counters are longer.
 pub const RECORD_BYTES_MAX: usize = 16 << 10;
+/// So many lines are no log but an excerpt, from which somebody has cut what is everyday.
+pub const EXCERPT_LINES_MAX: u64 = 60;
+/// Bytes of an excerpt whose every line is looked at, with a key word or without.
+pub const FEW_BYTES_MAX: usize = 64 << 10;
 /// Bytes behind a line that a dialect may look at to finish a wrapped record.
 pub const AHEAD_BYTES: usize = 4 << 10;
 /// Lines that one wrapped record may cover.
@@ -22,8 +26,15 @@ pub const NAMES_MAX: usize = 50_000;
 pub const NAME_BYTES_MAX: usize = 200;
 /// Lines that were not understood and are kept to be shown.
 pub const STRANGERS_MAX: usize = 200;
-/// Archives within archives.
-pub const NESTING_MAX: usize = 4;
+/// Wrappings within wrappings. A collection of bundles packed once more has eight: archive and compression of each of its three
+/// levels, the compression of a rotated log, and the log.
+pub const NESTING_MAX: usize = 8;
+/// Zero bytes before a text that are passed over: file systems make room for logs in steps of some megabytes.
+pub const ZEROS_BYTES_MAX: u64 = 64 << 20;
+/// Inputs of one kind that were passed over and are named; of more, the number is told.
+pub const PASSED_NAMES_MAX: usize = 5;
+/// Things that could not be read and are named one by one; of more, the number is told.
+pub const PROBLEMS_MAX: usize = 200;
 /// Members of one archive that are looked at.
 pub const MEMBERS_MAX: u64 = 200_000;
 /// How many times larger than what was read an unpacked stream may be, once it is beyond [`UNPACKED_FREE_BYTES`].

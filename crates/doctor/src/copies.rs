@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::civil::{self, DAY_US};
-use crate::digest::digest;
+use crate::digest::{Seeded, digest};
 use crate::fact::{Fact, InputId};
 use crate::names::Name;
 use crate::record::Record;
@@ -23,7 +23,7 @@ const STREAMS_MAX: usize = 16;
 /// What was read, message by message.
 #[derive(Debug, Default)]
 pub struct Copies {
-    told: HashMap<u64, Streams>,
+    told: HashMap<u64, Streams, Seeded>,
 }
 
 /// The streams that told of one message: nearly always there is one.

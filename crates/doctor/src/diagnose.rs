@@ -86,12 +86,13 @@ fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> 
             Judgement::Silent => {}
         }
     }
-    // The earliest link that is at least likely; else the earliest that is possible.
+    // The earliest link that is at least likely; else what is proved and has no name; else the earliest link that is possible.
     let sure = met.iter().position(|(_, proof)| proof.confidence >= Confidence::Likely);
-    let chosen = sure.or(if met.is_empty() { None } else { Some(0) });
+    let told = if sure.is_none() { unsolved::told(&case) } else { None };
+    let chosen = sure.or(if met.is_empty() || told.is_some() { None } else { Some(0) });
     let (cause, proof) = match chosen {
         Some(index) => met.remove(index),
-        None => (Cause::CannotTell, unsolved::proof(&case)),
+        None => (Cause::CannotTell, told.unwrap_or_else(|| unsolved::proof(&case))),
     };
     let mut finding = write(&case, cause, proof, inputs);
     for (other, proof) in met {
@@ -119,12 +120,15 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
     let first = times().filter_map(|fact| fact.when).min_by_key(|when| (when.axis, when.micros));
     let last = times().filter_map(|fact| fact.last).max_by_key(|when| (when.axis, when.micros));
     let devices = texts(&incident.devices);
+    let words = proof.words;
+    let remedies = words.map_or(entry.remedy, |words| words.remedy);
     Finding {
         cause: cause.name().to_owned(),
-        layer: entry.layer.name().to_owned(),
+        own_title: words.map(|words| words.title),
+        layer: words.map_or(entry.layer, |words| words.layer).name().to_owned(),
         confidence: proof.confidence.name().to_owned(),
         also: Vec::new(),
-        consequence: entry.consequence.to_owned(),
+        consequence: words.map_or(entry.consequence, |words| words.consequence).to_owned(),
         device: devices.first().cloned(),
         also_called: also_called(&case.scene, &incident.devices),
         devices,
@@ -136,11 +140,10 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         harm: incident.facts.iter().map(|fact| harm(fact)).max().unwrap_or_default(),
         events: counted.map(|fact| fact.count).fold(0, u64::saturating_add),
         evidence: proof.lines.iter().take(EVIDENCE_MAX).map(|fact| quote(case, fact, inputs)).collect(),
-        explanation: entry.what.to_owned(),
+        explanation: words.map_or(entry.what, |words| words.what).to_owned(),
         because: proof.because,
         considered: Vec::new(),
-        remedy: entry
-            .remedy
+        remedy: remedies
             .iter()
             .map(|remedy| Remedy {
                 text: remedy.text.to_owned(),

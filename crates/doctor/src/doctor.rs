@@ -7,6 +7,7 @@ use crate::diagnose::diagnose;
 use crate::error::DoctorError;
 use crate::finding::Report;
 use crate::ledger::Ledger;
+use crate::passed::Passed;
 use crate::redact::redact;
 use crate::source::Intake;
 
@@ -15,7 +16,6 @@ use crate::source::Intake;
 pub struct Doctor {
     intake: Option<Intake>,
     ledger: Ledger,
-    problems: Vec<String>,
     with_strangers: bool,
     advisories: Advisories,
     redacts: bool,
@@ -34,7 +34,6 @@ impl Doctor {
         Doctor {
             intake: Intake::new(),
             ledger: Ledger::default(),
-            problems: Vec::new(),
             with_strangers: false,
             advisories: Advisories::default(),
             redacts: false,
@@ -73,14 +72,19 @@ impl Doctor {
 
     /// Notes an input that could not even be opened.
     pub fn problem(&mut self, error: &DoctorError) {
-        self.problems.push(error.to_string());
+        self.ledger.problem(error);
+    }
+
+    /// Notes a link that was met in a folder and is not followed.
+    pub fn pass_link(&mut self, name: &str) {
+        self.ledger.pass_over(Passed::Link, name);
     }
 
     /// Judges what was read.
     #[must_use]
     pub fn judge(mut self) -> Report {
         let mut report = diagnose(&mut self.ledger, &self.advisories, self.with_strangers);
-        report.problems = self.problems;
+        report.set_unread(self.ledger.problems(), self.ledger.passed.kinds());
         if self.redacts {
             redact(&mut report, &self.ledger);
         }

@@ -26,11 +26,47 @@ pub enum DoctorError {
         unpacked_bytes: u64,
     },
     /// An archive is damaged.
-    #[error("{input} is a damaged archive ({what}): the rest is not read")]
+    #[error("{input} is a damaged archive ({what}): only its sound members are read")]
     Archive {
         /// The archive.
         input: String,
         /// What is wrong.
+        what: &'static str,
+    },
+    /// A member of an archive has a name that no honest archive has.
+    #[error("{archive}: its member `{member}` is refused ({why}): it is not read")]
+    Refused {
+        /// The archive.
+        archive: String,
+        /// The member's name.
+        member: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A container that is not opened here.
+    #[error("{input} is {what}, and is not read: {cure}")]
+    Closed {
+        /// The input.
+        input: String,
+        /// What it is.
+        what: &'static str,
+        /// What a person can do.
+        cure: &'static str,
+    },
+    /// Nothing but zero bytes.
+    #[error(
+        "{input} holds nothing but zero bytes: what was written there is lost, by a crash or in the copying; look for another copy"
+    )]
+    Zeros {
+        /// The input.
+        input: String,
+    },
+    /// A folder holds more than is looked at.
+    #[error("{folder} {what}: the rest of it is not read")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// What there is too much of.
         what: &'static str,
     },
     /// Archives lie within archives too deeply.
@@ -63,4 +99,22 @@ pub enum DoctorError {
         /// What is wrong with it.
         what: &'static str,
     },
+}
+
+impl DoctorError {
+    /// The names of inputs in the sentence, in their order.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match self {
+            DoctorError::Read { input, .. }
+            | DoctorError::Bomb { input, .. }
+            | DoctorError::Archive { input, .. }
+            | DoctorError::Closed { input, .. }
+            | DoctorError::Zeros { input }
+            | DoctorError::Nested { input }
+            | DoctorError::Members { input, .. } => vec![input],
+            DoctorError::Refused { archive, member, .. } => vec![archive, member],
+            DoctorError::Folder { folder, .. } => vec![folder],
+            DoctorError::Machine { .. } | DoctorError::Advisory { .. } => Vec::new(),
+        }
+    }
 }

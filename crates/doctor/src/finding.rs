@@ -1,9 +1,10 @@
 //! A finding: what a report says about one incident. Its fields are the JSON that scripts rely on.
 
-use oarlock_causes::Risk;
+use oarlock_causes::{Cause, Risk};
 use serde::Serialize;
 
 use crate::gravity::Harm;
+use crate::passed::PassedKind;
 use crate::series::Chronicle;
 use crate::stamp::Stamp;
 use crate::suggestion::{MachinePart, Suggestion};
@@ -21,7 +22,7 @@ pub struct Evidence {
     pub time: Option<String>,
     /// The same moment in the log's own zone, where that is another.
     pub local_time: Option<String>,
-    /// The host that wrote it.
+    /// The host that wrote it; of a fence, the host that it names.
     pub host: Option<String>,
     /// How many lines it stands for.
     pub count: u64,
@@ -60,6 +61,9 @@ impl Remedy {
 pub struct Finding {
     /// The earliest cause that the evidence proves.
     pub cause: String,
+    /// A headline of its own, where the catalogue's page of the cause speaks of another case.
+    #[serde(skip)]
+    pub(crate) own_title: Option<&'static str>,
     /// Where it sits.
     pub layer: String,
     /// `certain`, `likely` or `possible`.
@@ -105,6 +109,13 @@ pub struct Finding {
     pub collect_next: Vec<String>,
 }
 
+impl Finding {
+    /// What happened, in a few words; `None` for a cause that the catalogue does not have.
+    pub(crate) fn title(&self) -> Option<&'static str> {
+        self.own_title.or_else(|| Cause::from_name(&self.cause).map(|cause| cause.entry().title))
+    }
+}
+
 /// A line that was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stranger {
@@ -123,6 +134,19 @@ pub struct ClockOffset {
     pub host: String,
     /// Seconds by which its clock is ahead; what it wrote was shifted back by them.
     pub ahead_s: i64,
+}
+
+/// How much of what was given could be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coverage {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Some of it: `problems` says what was not.
+    Part,
+    /// No line of it: the report says nothing about anybody's health.
+    Nothing,
 }
 
 /// A whole report.
@@ -148,12 +172,32 @@ pub struct Report {
     /// What these parts call for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<Suggestion>,
+    /// How much of what was given could be read.
+    pub coverage: Coverage,
     /// What could not be read.
     pub problems: Vec<String>,
+    /// What was passed over because it is no log.
+    pub passed_over: Vec<PassedKind>,
     /// The first lines that were not understood; only where they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub strangers: Vec<Stranger>,
     /// What happened to each host and device, for time lines.
     #[serde(skip)]
     pub(crate) chronicle: Chronicle,
+}
+
+impl Report {
+    /// Says what could not be read, and so how much was.
+    pub(crate) fn set_unread(&mut self, problems: Vec<String>, passed_over: Vec<PassedKind>) {
+        let no_line = self.lines == 0 && self.machine.is_empty();
+        // An empty log is read, and has no lines; a folder without logs is not read.
+        let unread = self.files == 0 || !problems.is_empty() || !passed_over.is_empty();
+        self.coverage = match (no_line && unread, problems.is_empty()) {
+            (true, _) => Coverage::Nothing,
+            (false, true) => Coverage::Whole,
+            (false, false) => Coverage::Part,
+        };
+        self.problems = problems;
+        self.passed_over = passed_over;
+    }
 }

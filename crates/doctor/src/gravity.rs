@@ -43,10 +43,14 @@ pub fn harm(fact: &Fact) -> Harm {
         Kind::Command(command) => of_command(command),
         Kind::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
         Kind::Lock(lock) => of_lock(lock),
-        Kind::Path(PathEvent::AllDown | PathEvent::PermanentLoss) => Harm::Lost,
+        Kind::Path(event) if *event == PathEvent::AllDown || event.is_of_the_device() => Harm::Lost,
         Kind::Slot(image) if !image.is_sound() => Harm::Lost,
         Kind::Cluster(
-            ClusterStep::Fenced | ClusterStep::Watchdog | ClusterStep::LeaseLost | ClusterStep::BadRecord,
+            ClusterStep::Fenced
+            | ClusterStep::Watchdog
+            | ClusterStep::LeaseLost
+            | ClusterStep::BadRecord
+            | ClusterStep::StrangeRecord,
         ) => Harm::Lost,
         Kind::Cluster(ClusterStep::RenewalLate | ClusterStep::MemberLost) => Harm::Doubt,
         // A command that was complete when it was aborted had its effect, and its sender does not know it.

@@ -6,7 +6,7 @@
 //!         \- about a host, an adapter, the fabric: ambient, joins every cluster that it is near
 //! ```
 
-use crate::bounds::CLUSTERS_MAX;
+use crate::bounds::{CLUSTERS_MAX, EXCERPT_LINES_MAX};
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
     Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
@@ -23,9 +23,6 @@ const TROUBLES_MIN: u64 = 12;
 const STRAINED_MIN: usize = 6;
 /// A latency that is worth an incident by itself.
 const SLOW_US: u64 = 200_000;
-
-/// So many lines are no log but an excerpt, from which somebody has cut what is everyday.
-const EXCERPT_LINES_MAX: u64 = 60;
 
 /// What a fact does to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +47,7 @@ pub fn weight(fact: &Fact) -> Weight {
             ..
         } => Weight::Trigger,
         Kind::Task { .. } => Weight::Trouble,
-        Kind::Path(PathEvent::AllDown | PathEvent::PermanentLoss) => Weight::Trigger,
+        Kind::Path(event) if *event == PathEvent::AllDown || event.is_of_the_device() => Weight::Trigger,
         Kind::Path(event) if event.is_loss() => Weight::Trouble,
         Kind::Fabric(FabricEvent::Clear) => Weight::Context,
         Kind::Fabric(_) => Weight::Trigger,
@@ -82,7 +79,7 @@ pub fn weight(fact: &Fact) -> Weight {
         | Kind::AdapterFault
         | Kind::Oarlock(_) => Weight::Trigger,
         Kind::Medium => Weight::Trouble,
-        Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy) => Weight::Context,
+        Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::Paused) => Weight::Context,
         Kind::Cluster(_) => Weight::Trigger,
         Kind::Queue(_) => Weight::Trouble,
         Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
@@ -196,10 +193,16 @@ fn is_hard(fact: &Fact) -> bool {
     match &fact.kind {
         Kind::Path(event) => event.is_loss(),
         Kind::Task { .. } | Kind::Medium => true,
-        Kind::Target(step) => matches!(step, TargetStep::SessionLost | TargetStep::BackendError),
+        Kind::Target(step) => {
+            matches!(step, TargetStep::SessionLost | TargetStep::InitiatorSilent | TargetStep::BackendError)
+        }
         Kind::Command(command) => {
             let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
+            // A refusal without its command is a piece that somebody pasted.
+            let piece =
+                command.opcode.is_none() && command.device.is_some() && command.outcome() == Outcome::Refused;
             broken
+                || piece
                 || command.refuses_reserve()
                 || command.outcome() == Outcome::Unknown && weight(fact) > Weight::Context
         }

@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
-use crate::bounds::{FACTS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
+use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
 use crate::copies::Copies;
-use crate::digest::Digest;
+use crate::digest::{Digest, Seeded};
+use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::names::{Name, Names};
+use crate::passed::{Passed, PassedOver};
 use crate::record::Record;
 use crate::stamp::Stamp;
 use crate::text::cut;
@@ -18,6 +20,8 @@ use crate::ties::{Rank, Ties};
 
 /// Facts further apart than this are two, as long as there is room.
 const MERGE_US: i64 = 1_000_000;
+/// Facts from which on the room for all is taken at once.
+const FACTS_GROW: usize = 1 << 12;
 /// Lines without a time further apart than this are two facts.
 const MERGE_LINES: u64 = 100;
 
@@ -55,6 +59,15 @@ pub struct Input {
     pub host: Option<Name>,
 }
 
+/// Something that could not be read.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// In words.
+    pub text: String,
+    /// The names of inputs in it, in their order.
+    pub names: Vec<String>,
+}
+
 /// A line that was not understood although it holds a key word.
 #[derive(Clone, Debug)]
 pub struct StrangerLine {
@@ -84,10 +97,16 @@ pub struct Ledger {
     /// The names that a LUN has.
     pub(crate) ties: Ties,
     facts: Vec<Fact>,
-    recent: HashMap<u64, usize>,
+    recent: HashMap<u64, usize, Seeded>,
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
     copies: Copies,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// How many more there were than are named.
+    problems_unnamed: u64,
+    /// What was passed over because it is no log.
+    pub passed: PassedOver,
     /// Facts that were found again in a copy of their log, and count once.
     pub copied: u64,
 }
@@ -100,6 +119,31 @@ impl Ledger {
         self.inputs.push(Input { name: name.to_owned(), host });
         self.last_when = None;
         id
+    }
+
+    /// Notes something that could not be read: what else there is, is read nevertheless.
+    pub fn problem(&mut self, error: &DoctorError) {
+        if self.problems.len() < PROBLEMS_MAX {
+            let names = error.names().into_iter().map(str::to_owned).collect();
+            self.problems.push(Problem { text: error.to_string(), names });
+        } else {
+            self.problems_unnamed += 1;
+        }
+    }
+
+    /// All that could not be read, in words.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self.problems.iter().map(|problem| problem.text.clone()).collect();
+        if self.problems_unnamed > 0 {
+            problems.push(format!("{} more files or members of archives", self.problems_unnamed));
+        }
+        problems
+    }
+
+    /// Notes an input that is no log.
+    pub fn pass_over(&mut self, what: Passed, name: &str) {
+        self.passed.note(what, name);
     }
 
     /// Notes a fact that a record says.
@@ -181,6 +225,10 @@ impl Ledger {
             self.recent.insert(key, self.facts.len());
         }
         fact.text = cut(text.trim(), QUOTE_BYTES_MAX).into();
+        if self.facts.len() == FACTS_GROW {
+            // Few logs have so many; those that do fill the whole room, which growing step by step would copy again and again.
+            self.facts.reserve_exact(FACTS_MAX - FACTS_GROW);
+        }
         self.facts.push(fact);
         if self.facts.len() >= FACTS_MAX {
             self.compact();
@@ -194,25 +242,24 @@ impl Ledger {
             let window = self.merge_us.unwrap_or(MERGE_US).saturating_mul(8);
             self.merge_us = Some(window);
             self.recent.clear();
-            let facts = std::mem::take(&mut self.facts);
-            for fact in facts {
-                let known = key(&fact).and_then(|key| match self.recent.get(&key) {
-                    Some(&at) => Some(at),
-                    None => {
-                        self.recent.insert(key, self.facts.len());
-                        None
-                    }
-                });
-                let merged = known
-                    .and_then(|at| self.facts.get_mut(at))
-                    .is_some_and(|known| merge(known, &fact, window));
-                if !merged {
-                    if let Some(key) = key(&fact) {
-                        self.recent.insert(key, self.facts.len());
-                    }
-                    self.facts.push(fact);
+            // In place: a second list of this size would cost more than all the merging.
+            let mut kept = 0;
+            for at in 0..self.facts.len() {
+                let (before, rest) = self.facts.split_at_mut(at);
+                let Some(fact) = rest.first() else { break };
+                let key = key(fact);
+                let known =
+                    key.and_then(|key| self.recent.get(&key)).and_then(|&known| before.get_mut(known));
+                if known.is_some_and(|known| merge(known, fact, window)) {
+                    continue;
                 }
+                if let Some(key) = key {
+                    self.recent.insert(key, kept);
+                }
+                self.facts.swap(kept, at);
+                kept += 1;
             }
+            self.facts.truncate(kept);
             if self.facts.len() < FACTS_MAX / 2 {
                 return;
             }

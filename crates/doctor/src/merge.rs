@@ -34,8 +34,9 @@ fn is_same(known: &Finding, finding: &Finding) -> bool {
     let host = known.hosts.is_empty()
         || finding.hosts.is_empty()
         || finding.hosts.iter().any(|host| known.hosts.contains(host));
-    // What nobody could explain is not explained by its likes.
-    known.cause == finding.cause && known.cause != oarlock_causes::Cause::CannotTell.name() && overlap && host
+    // What nobody could explain is not explained by its likes; what has words of its own is.
+    let explained = known.cause != oarlock_causes::Cause::CannotTell.name() || known.own_title.is_some();
+    known.cause == finding.cause && known.own_title == finding.own_title && explained && overlap && host
 }
 
 fn join(known: &mut Finding, other: Finding) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::bounds::{NAME_BYTES_MAX, NAMES_MAX};
+use crate::digest::Seeded;
 
 /// A name that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,7 +13,7 @@ pub struct Name(u32);
 #[derive(Debug, Default)]
 pub struct Names {
     texts: Vec<Box<str>>,
-    index: HashMap<Box<str>, Name>,
+    index: HashMap<Box<str>, Name, Seeded>,
 }
 
 impl Names {

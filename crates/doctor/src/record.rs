@@ -7,7 +7,7 @@ use crate::bounds::{GLUED_RECORDS_MAX, RECORD_LINES_MAX};
 use crate::fact::Place;
 use crate::plain::plain;
 use crate::prefix::{self, Prefix};
-use crate::text::position;
+use crate::text::{has, position};
 
 /// A record, as a dialect gets it.
 #[derive(Debug)]
@@ -20,19 +20,28 @@ pub struct Record<'a> {
     pub prefix: Prefix<'a>,
     /// The bytes behind the line, for records that are wrapped.
     pub ahead: &'a [u8],
+    /// The key words that the sieve found in the line that the record is of; empty where it was not asked, or where the line was
+    /// made plain since.
+    pub words: &'a [&'static str],
 }
 
 impl<'a> Record<'a> {
     /// The record of that line.
     #[must_use]
     pub fn new(place: Place, line: &'a str, ahead: &'a [u8]) -> Record<'a> {
-        Record { place, line, prefix: prefix::split(line), ahead }
+        Record { place, line, prefix: prefix::split(line), ahead, words: &[] }
     }
 
     /// The message.
     #[must_use]
     pub fn body(&self) -> &'a str {
         self.prefix.body
+    }
+
+    /// Whether the record holds a key word.
+    #[must_use]
+    pub fn holds_word(&self, word: &'static str) -> bool {
+        (self.words.is_empty() || self.words.contains(&word)) && has(self.line, word)
     }
 
     /// The lines that follow, made plain, at most [`RECORD_LINES_MAX`].

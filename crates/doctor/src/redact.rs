@@ -15,7 +15,7 @@ use aho_corasick::AhoCorasick;
 use crate::bounds::{NAME_BYTES_MAX, QUOTE_BYTES_MAX};
 use crate::fact::Kind;
 use crate::finding::{Finding, Report};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Problem};
 use crate::prefix;
 use crate::suggestion::MachinePart;
 
@@ -76,8 +76,12 @@ pub(crate) fn redact(report: &mut Report, ledger: &Ledger) {
         suggestion.subject = redactor.text(&suggestion.subject, Author::Doctor);
         suggestion.found = redactor.text(&suggestion.found, Author::Doctor);
     }
-    for problem in &mut report.problems {
-        *problem = redactor.problem(problem);
+    // The last may be the number of those that are not named.
+    for (told, problem) in report.problems.iter_mut().zip(&ledger.problems) {
+        *told = redactor.problem(problem);
+    }
+    for name in report.passed_over.iter_mut().flat_map(|kind| &mut kind.first) {
+        *name = redactor.file(name);
     }
     for name in report.chronicle.names_mut() {
         *name = redactor.whole(name, Sort::Device);
@@ -204,18 +208,18 @@ impl Redactor {
         self.given_for(&format!("file {name}"), word)
     }
 
-    /// A sentence about an input that could not be read: it begins with the input's name.
-    fn problem(&mut self, problem: &str) -> String {
-        const AFTER_NAME: [&str; 4] =
-            [" unpacks to more", " is a damaged archive", " lies in too many", " has more than "];
-        let end = AFTER_NAME.iter().find_map(|mark| problem.rfind(mark)).or_else(|| problem.rfind(": "));
-        match end {
-            Some(end) => {
-                let (name, rest) = problem.split_at(end);
-                format!("{}{}", self.file(name), self.text(rest, Author::Log))
-            }
-            None => self.text(problem, Author::Log),
+    /// A sentence about what could not be read, with the names of inputs in it.
+    fn problem(&mut self, problem: &Problem) -> String {
+        let mut told = String::new();
+        let mut rest = problem.text.as_str();
+        for name in &problem.names {
+            let Some((before, behind)) = rest.split_once(name.as_str()) else { continue };
+            told.push_str(&self.text(before, Author::Log));
+            told.push_str(&self.file(name));
+            rest = behind;
         }
+        told.push_str(&self.text(rest, Author::Log));
+        told
     }
 
     /// A text with every name in it replaced.

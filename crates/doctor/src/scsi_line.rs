@@ -97,10 +97,12 @@ fn statuses(text: &str, found: &mut CommandLine<'_>) {
     found.command.plugin = status("P:").and_then(|value| u8::try_from(value).ok()).map(PluginStatus);
     if let Some(value) = status("D:") {
         match u8::try_from(value) {
-            Ok(value) => found.command.device = Some(DeviceStatus(value)),
-            Err(_) => {
+            // No status of SCSI is so large (SAM-5, 5.3.1): these are NVMe's, of type 0.
+            Ok(value) if value < 0x80 => found.command.device = Some(DeviceStatus(value)),
+            _ => {
+                let Command { device, nvme, .. } = Command::of_nvme(NvmeStatus::of(value));
                 found.wide_status = Some(value);
-                found.command.nvme = Some(NvmeStatus::of(value));
+                (found.command.device, found.command.nvme) = (device, nvme);
             }
         }
     }
@@ -158,6 +160,12 @@ mod tests {
         assert_eq!(line.command.device, Some(DeviceStatus::RESERVATION_CONFLICT));
         let line = read("Cmd(0x4) 0x89, to dev \"eui.1\" failed H:0x0 D:0x285 P:0x0");
         assert!(line.command.miscompared() && line.command.device.is_none());
+        let line = read("Cmd(0x4) 0x2a, to dev \"eui.1\" failed H:0x0 D:0x83 P:0x0");
+        assert_eq!(line.command.device, Some(DeviceStatus::RESERVATION_CONFLICT));
+        assert_eq!(
+            (line.wide_status, line.command.nvme),
+            (Some(0x83), Some(NvmeStatus { kind: 0, code: 0x83 }))
+        );
     }
 
     #[test]

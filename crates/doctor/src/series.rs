@@ -305,17 +305,26 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         Kind::Task { task: TaskKind::Abort, .. } => one(Channel::Abort),
         Kind::Task { .. } => one(Channel::Reset),
         Kind::Path(PathEvent::LinkUp | PathEvent::Restored) => one(Channel::PathBack),
-        Kind::Path(PathEvent::FabricChange) | Kind::Fabric(_) => one(Channel::Fabric),
+        Kind::Path(PathEvent::FabricChange | PathEvent::NetworkLink) | Kind::Fabric(_) => {
+            one(Channel::Fabric)
+        }
         Kind::Path(_) => one(Channel::PathLost),
         Kind::Heartbeat(heartbeat) => one(of_heartbeat(heartbeat)),
-        Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::BadRecord) => None,
+        Kind::Cluster(
+            ClusterStep::Healthy
+            | ClusterStep::Busy
+            | ClusterStep::BadRecord
+            | ClusterStep::StrangeRecord
+            | ClusterStep::OtherRecord
+            | ClusterStep::Paused,
+        ) => None,
         Kind::Cluster(_) => one(Channel::BeatLost),
         Kind::Lock(_) => one(Channel::Lock),
         Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit)
         | Kind::OwnImage
         | Kind::StaleImage
         | Kind::Oarlock(_) => one(Channel::FalseAts),
-        Kind::Target(TargetStep::SessionLost) => one(Channel::PathLost),
+        Kind::Target(TargetStep::SessionLost | TargetStep::InitiatorSilent) => one(Channel::PathLost),
         Kind::Gateway(GatewayStep::LockAcquired) | Kind::Target(TargetStep::Noise) => None,
         Kind::Gateway(_) => one(Channel::PathLost),
         Kind::Target(_)

@@ -23,6 +23,8 @@ pub struct Hit {
     pub at: usize,
     /// The dialects that it leads to, one bit each.
     pub mask: u64,
+    /// The word.
+    pub word: &'static str,
 }
 
 /// The search, and what each key word leads to.
@@ -30,8 +32,8 @@ pub struct Hit {
 pub struct Sieve {
     search: dfa::DFA,
     start: StateID,
-    /// The set of dialects that each key word belongs to, one bit each.
-    masks: Vec<u64>,
+    /// Each key word, and the set of dialects that it belongs to, one bit each.
+    words: Vec<(&'static str, u64)>,
 }
 
 impl Sieve {
@@ -43,23 +45,20 @@ impl Sieve {
 
     /// The sieve of those dialects. `None` never happens for the words of this crate; a test holds it.
     fn new(dialects: &Dialects) -> Option<Sieve> {
-        let mut words: Vec<&'static str> = Vec::new();
-        let mut masks: Vec<u64> = Vec::new();
+        let mut words: Vec<(&'static str, u64)> = Vec::new();
         for (bit, known) in dialects.key_words() {
             for word in known {
-                match words.iter().position(|seen| *seen == word) {
-                    Some(at) => masks[at] |= bit,
-                    None => {
-                        words.push(word);
-                        masks.push(bit);
-                    }
+                match words.iter_mut().find(|(seen, _)| *seen == word) {
+                    Some((_, mask)) => *mask |= bit,
+                    None => words.push((word, bit)),
                 }
             }
         }
+        let spelt = words.iter().map(|(word, _)| word);
         let search =
-            dfa::Builder::new().match_kind(MatchKind::Standard).prefilter(false).build(&words).ok()?;
+            dfa::Builder::new().match_kind(MatchKind::Standard).prefilter(false).build(spelt).ok()?;
         let start = search.start_state(Anchored::No).ok()?;
-        Some(Sieve { search, start, masks })
+        Some(Sieve { search, start, words })
     }
 
     /// Every key word of a text of whole lines, in their order; words within words too. `hits` is emptied first.
@@ -95,11 +94,12 @@ impl Sieve {
         if !self.search.is_match(state) {
             return;
         }
-        let patterns = (0..self.search.match_len(state)).map(|index| self.search.match_pattern(state, index));
-        let mask = patterns
-            .map(|pattern| self.masks.get(pattern.as_usize()).copied().unwrap_or(u64::MAX))
-            .fold(0, |mask, more| mask | more);
-        hits.push(Hit { at, mask });
+        for index in 0..self.search.match_len(state) {
+            let pattern = self.search.match_pattern(state, index);
+            if let Some(&(word, mask)) = self.words.get(pattern.as_usize()) {
+                hits.push(Hit { at, mask, word });
+            }
+        }
     }
 }
 

@@ -21,6 +21,39 @@ pub fn find(text: &str) -> Subject<'_> {
     Subject { device: device(text).or_else(|| linux_device(text)), path: path(text), volume: volume(text) }
 }
 
+/// Whether a message about a link names an adapter or a driver that carries storage and nothing else.
+#[must_use]
+pub fn is_of_a_storage_port(text: &str) -> bool {
+    const NAMES: [&str; 13] = [
+        "vmhba",
+        "fnic",
+        "lpfc",
+        "qla2xxx",
+        "qlnativefc",
+        "bfa",
+        "qedf",
+        "bnx2fc",
+        "csiostor",
+        "zfcp",
+        "fcoe",
+        "FC ",
+        "rport-",
+    ];
+    NAMES.iter().any(|name| has(text, name))
+}
+
+/// The device alone: for messages that name no path or volume.
+#[must_use]
+pub fn device_of(text: &str) -> Option<&str> {
+    device(text).or_else(|| linux_device(text))
+}
+
+/// The device and the volume: for messages that name no path.
+#[must_use]
+pub fn device_and_volume(text: &str) -> Subject<'_> {
+    Subject { device: device_of(text), path: None, volume: volume(text) }
+}
+
 /// A name of VMware's for a device.
 fn device(text: &str) -> Option<&str> {
     const STARTS: [&str; 7] = ["naa.", "eui.", "t10.", "mpx.vmhba", "sym.0", "uuid.", "nqn."];
@@ -62,11 +95,13 @@ fn path(text: &str) -> Option<&str> {
         return Some(name);
     }
     let parts = || text.split([' ', '[', ']', '(', ')', ',']);
-    // Most lines have neither four numbers nor an adapter's name: that is known sooner than their words are.
-    let numbers = memchr_iter(b':', text.as_bytes()).any(|at| {
+    // Most lines have neither four numbers nor an adapter's name: that is known sooner than their words are. A processor has two
+    // numbers, a time three.
+    let between_digits = |at: &usize| {
         let digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
-        at > 0 && digit(at - 1) && digit(at + 1)
-    });
+        *at > 0 && digit(at - 1) && digit(at + 1)
+    };
+    let numbers = memchr_iter(b':', text.as_bytes()).filter(between_digits).nth(2).is_some();
     if !numbers && !["host", "rport-", "connection", "session"].iter().any(|start| has(text, start)) {
         return None;
     }
@@ -97,6 +132,10 @@ fn volume(text: &str) -> Option<&str> {
         && let Some((start, end)) = quoted(rest)
     {
         return Some(&rest[start..end]);
+    }
+    // `at offset 4096 on vol gold`, as sources quote it.
+    if let Some(rest) = after(text, " on vol ").map(word).filter(|label| !label.is_empty()) {
+        return Some(rest.trim_end_matches(['.', ':']));
     }
     for mark in ["volume ", "Volume "] {
         let Some(rest) = after(text, mark) else { continue };
@@ -147,6 +186,7 @@ mod tests {
                 "[x] 9us: [esx.problem.vmfs.heartbeat.timedout] 66aa0001-bb000001-1111-0050560a0b0c delta",
                 (None, None, Some("delta")),
             ),
+            ("HB images at offset 4096 on vol delta.", (None, None, Some("delta"))),
             ("HBX: 2956: 'gamma': HB at offset 1 - W", (None, None, Some("gamma"))),
             ("Volume 4f7217c1-3589352d-625d-001b22248a7a (\"d-1\") may", (None, None, Some("d-1"))),
             ("lpfc: vmhba2 lpfc_x:2050: PRLI", (None, Some("vmhba2"), None)),

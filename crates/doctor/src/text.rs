@@ -15,17 +15,24 @@ pub fn cut(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// Where the first `part` begins.
+/// Where the first `part` begins. Inlined, so that the rarest letter of a word that stands in the code is known when it is compiled.
+#[inline(always)]
 #[must_use]
 pub fn position(text: &str, part: &str) -> Option<usize> {
-    let (text, part) = (text.as_bytes(), part.as_bytes());
-    let Some(rare) = rarest(part) else { return Some(0) };
+    position_by(text.as_bytes(), part.as_bytes(), rarest(part.as_bytes()))
+}
+
+/// Where the first `part` begins, found by its letter at `rare`.
+fn position_by(text: &[u8], part: &[u8], rare: usize) -> Option<usize> {
+    let Some((&end, _)) = part.split_last() else { return Some(0) };
     let last = text.len().checked_sub(part.len())?;
+    let ends = |start: usize| text[start] == part[0] && text[start + part.len() - 1] == end;
     let mut starts = memchr_iter(part[rare], &text[rare..=last + rare]);
-    starts.find(|&start| text[start] == part[0] && text[start..].starts_with(part))
+    starts.find(|&start| ends(start) && text[start..].starts_with(part))
 }
 
 /// Whether a text holds another.
+#[inline(always)]
 #[must_use]
 pub fn has(text: &str, part: &str) -> bool {
     position(text, part).is_some()
@@ -49,21 +56,22 @@ const COMMON: [u8; 256] = {
 /// Letters of a word among which the rarest is looked for: more would cost more than they spare.
 const CHOICE_BYTES: usize = 12;
 
-/// Which letter of a word is the rarest in logs; `None` for no word at all.
-#[inline]
-fn rarest(part: &[u8]) -> Option<usize> {
+/// Which letter of a word is the rarest in logs; 0 for no word at all.
+#[inline(always)]
+const fn rarest(part: &[u8]) -> usize {
     let mut best = 0;
-    let mut rank = COMMON[usize::from(*part.first()?)];
-    for (at, &byte) in part.iter().enumerate().take(CHOICE_BYTES) {
-        if COMMON[usize::from(byte)] < rank {
+    let mut at = 1;
+    while at < part.len() && at < CHOICE_BYTES {
+        if COMMON[part[at] as usize] < COMMON[part[best] as usize] {
             best = at;
-            rank = COMMON[usize::from(byte)];
         }
+        at += 1;
     }
-    Some(best)
+    best
 }
 
 /// What follows the first `mark`.
+#[inline(always)]
 #[must_use]
 pub fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     position(text, mark).map(|at| &text[at + mark.len()..])
@@ -110,7 +118,10 @@ pub fn decimal(text: &str) -> Option<u64> {
 #[must_use]
 pub fn holds(text: &str, part: &str) -> bool {
     let (text, part) = (text.as_bytes(), part.as_bytes());
-    let Some(rare) = rarest(part) else { return true };
+    if part.is_empty() {
+        return true;
+    }
+    let rare = rarest(part);
     let Some(last) = text.len().checked_sub(part.len()) else { return false };
     let (low, high) = (part[rare].to_ascii_lowercase(), part[rare].to_ascii_uppercase());
     let mut starts = memchr2_iter(low, high, &text[rare..=last + rare]);

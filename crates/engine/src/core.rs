@@ -20,6 +20,7 @@ use crate::cell::{Purpose, Sender};
 use crate::home::BringHome;
 use crate::jobs::Jobs;
 use crate::lease::Lease;
+use crate::leftover::Leftover;
 use crate::places::Places;
 use crate::signal::Signal;
 use crate::store::{Lane, Store};
@@ -36,9 +37,20 @@ pub enum HostState {
     Stopped(StopReason),
     /// It left cleanly.
     Left,
+    /// It left, and could not free its slot in time.
+    LeftBehind(Leftover),
 }
 
 impl HostState {
+    /// Whether it is over for this incarnation, however it ended.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            HostState::Live | HostState::Held => false,
+            HostState::Stopped(_) | HostState::Left | HostState::LeftBehind(_) => true,
+        }
+    }
+
     /// The name in `status` and JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -47,6 +59,8 @@ impl HostState {
             HostState::Held => "held",
             HostState::Stopped(_) => "fenced",
             HostState::Left => "free",
+            // What its slot says on the disk.
+            HostState::LeftBehind(_) => "live",
         }
     }
 }
@@ -165,7 +179,7 @@ impl Core {
     pub(crate) fn enter(&self, next: HostState) {
         {
             let mut state = self.state.borrow_mut();
-            if *state == next || matches!(*state, HostState::Stopped(_) | HostState::Left) {
+            if *state == next || state.is_final() {
                 return;
             }
             *state = next;
@@ -185,6 +199,7 @@ impl Core {
         match self.state() {
             HostState::Stopped(reason) => Some(Ended::Stopped(reason)),
             HostState::Left => Some(Ended::Left),
+            HostState::LeftBehind(leftover) => Some(Ended::LeftBehind(leftover)),
             HostState::Live | HostState::Held => None,
         }
     }
@@ -263,6 +278,9 @@ pub enum Ended {
     /// It left cleanly.
     #[error("the host left the datastore")]
     Left,
+    /// It was to leave, and could not free its slot in time.
+    #[error("the host ended without having left: {0}")]
+    LeftBehind(Leftover),
     /// It had to stop.
     #[error("the host stopped: {0}")]
     Stopped(StopReason),

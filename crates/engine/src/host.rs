@@ -18,6 +18,7 @@ use crate::event::EventSink;
 use crate::guard::Guard;
 use crate::hold;
 use crate::join::{self, JoinError};
+use crate::leftover::Leftover;
 use crate::lock::LockError;
 use crate::namesake::{bury_namesakes, shows_life};
 use crate::open::open;
@@ -267,7 +268,7 @@ impl Host {
     }
 
     /// Leaves cleanly: every lock is released, the slot freed, the right to it given back. What cannot be done until
-    /// `deadline` is left to the others, as if this host had died.
+    /// `deadline` is left to the others, as if this host had died: [`Ended::LeftBehind`] says what.
     pub async fn leave(&self, deadline: Instant) -> Ended {
         let core = &self.core;
         core.leave_begins();
@@ -293,8 +294,15 @@ impl Host {
         };
         let left = deadline.since(core.store.now());
         let _ = core.store.world.within(left, released).await;
-        core.enter(HostState::Left);
+        core.enter(self.how_it_left());
         core.ended().unwrap_or(Ended::Left)
+    }
+
+    /// What the disk says of this host at the end of its leave.
+    fn how_it_left(&self) -> HostState {
+        // A beat without an answer keeps the cell for itself: then nothing is known of the slot.
+        let freed = self.slot.try_lock().is_some_and(|slot| slot.record.state == SlotState::Free);
+        if freed { HostState::Left } else { HostState::LeftBehind(Leftover::of(&self.core)) }
     }
 
     /// Whether no lock is held or open any more. Users that still have guards are waited for.

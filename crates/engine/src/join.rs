@@ -56,14 +56,14 @@ pub enum JoinError {
     },
     /// Every slot is taken.
     #[error(
-        "no free slot: all {slots} are taken ({silent} of them did not beat while this host looked){}",
+        "no free slot: all {slots} are taken, {unproved} of them by hosts whose death nothing proves{}",
         damaged_words(*damaged)
     )]
     NoFreeSlot {
         /// How many there are.
         slots: u16,
-        /// How many stood still.
-        silent: usize,
+        /// How many have a host, or one that was fenced, whose death is not proved: whether it beats was not looked at.
+        unproved: usize,
         /// How many do not hold a sound record, so that nobody may take them.
         damaged: usize,
     },
@@ -151,7 +151,7 @@ struct Joiner<'a> {
 impl Joiner<'_> {
     /// Claims a slot; the last part says whether its former life was taken over.
     async fn claim(&mut self) -> Result<(SlotIndex, Cell<SlotRecord>, bool), JoinError> {
-        let (mut silent, mut damaged) = (0, 0);
+        let (mut unproved, mut damaged) = (0, 0);
         for round in 0..CLAIMS_MAX {
             let Slots { sound: slots, damaged: skipped } = read_slots(self.store).await?;
             if round == 0 {
@@ -159,10 +159,10 @@ impl Joiner<'_> {
             }
             damaged = skipped.len();
             let silent_namesake = refuse_a_living_namesake(self.store, self.name, &slots).await?;
-            let (mut candidates, still) = self.candidates(&slots).await;
+            let (mut candidates, taken) = self.candidates(&slots).await;
             // If the silent one should come back, it is the one to stay: of two of one name the higher leaves (R30).
             candidates.sort_by_key(|slot| silent_namesake.is_some_and(|namesake| *slot < namesake));
-            silent = still;
+            unproved = taken;
             if candidates.is_empty() {
                 break;
             }
@@ -182,7 +182,7 @@ impl Joiner<'_> {
             }
             self.store.world.pause(self.store.world.jitter(self.store.timing.beat / 8)).await;
         }
-        Err(JoinError::NoFreeSlot { slots: self.store.layout.slot_count(), silent, damaged })
+        Err(JoinError::NoFreeSlot { slots: self.store.layout.slot_count(), unproved, damaged })
     }
 
     /// A damaged slot is neither taken nor taken for a namesake's (docs/decisions/0051): its host, if it has one, cannot
@@ -193,7 +193,8 @@ impl Joiner<'_> {
         }
     }
 
-    /// The slots to try, best first: this name's former one, free ones, then those whose death is proved.
+    /// The slots to try, best first: this name's former one, free ones, then those whose death is proved; and how many are
+    /// taken, since nothing proves the death of whoever is there.
     async fn candidates(&self, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> (Vec<SlotIndex>, usize) {
         let mut former = Vec::new();
         let mut free = Vec::new();

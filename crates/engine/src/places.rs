@@ -106,6 +106,9 @@ impl<W: Whereabouts> LockPlace<W> {
 
 /// A place, whatever it is the lock of.
 pub(crate) trait AnyPlace {
+    /// What people call the lock.
+    fn words(&self) -> String;
+
     /// Who uses it on this host.
     fn holding(&self) -> &StdCell<Holding>;
 
@@ -130,6 +133,10 @@ pub(crate) trait AnyPlace {
 }
 
 impl<W: Whereabouts> AnyPlace for LockPlace<W> {
+    fn words(&self) -> String {
+        self.whereabouts.words()
+    }
+
     fn holding(&self) -> &StdCell<Holding> {
         &self.holding
     }

@@ -56,6 +56,12 @@ pub struct LayoutRequest {
     pub device_blocks: BlockCount,
 }
 
+/// Whether a cluster may have this size: a power of two from 4 KiB to 1 MiB.
+#[must_use]
+pub const fn is_cluster_size(size: ByteCount) -> bool {
+    size.0.is_power_of_two() && size.0 >= CLUSTER_MIN && size.0 <= CLUSTER_MAX
+}
+
 /// Why a device cannot be laid out so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
@@ -116,8 +122,7 @@ impl LayoutRequest {
         if self.slots == 0 || self.slots > SLOTS_MAX {
             return Err(LayoutError::Slots { found: self.slots });
         }
-        let cluster = self.cluster_size.0;
-        if !cluster.is_power_of_two() || !(CLUSTER_MIN..=CLUSTER_MAX).contains(&cluster) {
+        if !is_cluster_size(self.cluster_size) {
             return Err(LayoutError::ClusterSize { found: self.cluster_size });
         }
         let stride = self.stride_blocks.0;

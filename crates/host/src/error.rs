@@ -45,8 +45,8 @@ pub enum HostError {
         /// What is wrong with it.
         reason: NameError,
     },
-    /// Another live process listens on the socket.
-    #[error("{} is in use: another process listens there", path.display())]
+    /// Another live process holds the socket.
+    #[error("{} is in use: another process holds it", path.display())]
     SocketTaken {
         /// The socket.
         path: PathBuf,
@@ -240,6 +240,7 @@ impl HostError {
             Code::EvictTimedOut | Code::ReadTimedOut => 504,
             Code::LockTableFull => 507,
             Code::Left
+            | Code::LeftBehind
             | Code::Fenced
             | Code::Superseded
             | Code::Rollback

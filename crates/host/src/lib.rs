@@ -12,6 +12,7 @@ mod format;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod grants;
+mod lines;
 mod loss;
 mod lost;
 mod made_file;
@@ -26,7 +27,9 @@ mod socket;
 mod stream;
 mod surroundings;
 mod text;
+mod users;
 mod wait;
+mod wire;
 
 pub use code::{Code, ErrorEntry, error_catalogue};
 pub use daemon::{Daemon, DaemonOptions, LEAVE_LIMIT, Ready};

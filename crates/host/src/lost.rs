@@ -112,6 +112,11 @@ impl Lost {
         }
     }
 
+    /// Resolves once no further news will come.
+    pub(crate) async fn closed(&self) {
+        self.until_it_shows(|state| state.closed.then_some(())).await;
+    }
+
     /// Waits until no further news will come, for `timeout` at most; says whether it is so.
     #[must_use]
     pub fn wait_closed(&self, timeout: Duration) -> bool {
@@ -122,6 +127,10 @@ impl Lost {
     /// Resolves once the lock was lost, with the reason. It hears of news; that the lease ended without any is told by
     /// the engine, not by a clock of its own.
     pub async fn lost(&self) -> Loss {
+        self.until_it_shows(|state| self.look(state)).await
+    }
+
+    async fn until_it_shows<T>(&self, look: impl Fn(&mut MutexGuard<'_, State>) -> Option<T>) -> T {
         let number = {
             let mut state = self.locked();
             state.next_number += 1;
@@ -131,8 +140,8 @@ impl Lost {
         let _waiting = Waiting { lost: self, number };
         poll_fn(|context| {
             let mut state = self.locked();
-            if let Some(reason) = self.look(&mut state) {
-                return Poll::Ready(reason);
+            if let Some(seen) = look(&mut state) {
+                return Poll::Ready(seen);
             }
             state.wakers.insert(number, context.waker().clone());
             Poll::Pending

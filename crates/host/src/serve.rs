@@ -3,8 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak as RcWeak};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
@@ -25,6 +24,7 @@ use crate::record::Recorder;
 use crate::request::{HeldLock, Request, Shared, Ticket, Ticketed, Times};
 use crate::surroundings::{EngineOptions, Opened};
 use crate::text::time_text;
+use crate::users::Users;
 
 /// Events that wait for the names of their authors.
 const REPORTS_MAX: usize = 4096;
@@ -61,7 +61,10 @@ impl Reports {
 }
 
 /// What the tasks of the thread share.
+///
+/// `users` stands before everything that holds the device: they hear of the end before the slot's byte is free.
 pub(crate) struct Keeper {
+    users: Users,
     host: Host,
     shared: Arc<Shared>,
     names: Names,
@@ -69,8 +72,6 @@ pub(crate) struct Keeper {
     faulty: Option<Rc<Faulty>>,
     read_only: bool,
     device: String,
-    /// Locks in use, to tell their users of the end.
-    held: RefCell<Vec<Weak<Lost>>>,
     hosts_at_last: Cell<usize>,
     leaving: Cell<bool>,
 }
@@ -97,6 +98,7 @@ impl Keeper {
             known: RefCell::new(BTreeMap::new()),
         };
         let keeper = Keeper {
+            users: Users::new(shared),
             host,
             shared: Arc::clone(shared),
             names,
@@ -104,7 +106,6 @@ impl Keeper {
             faulty: there.faulty,
             read_only: options.read_only,
             device,
-            held: RefCell::default(),
             hosts_at_last: Cell::new(1),
             leaving: Cell::new(false),
         };
@@ -122,8 +123,6 @@ impl Keeper {
         let mut tasks: Tasks = FuturesUnordered::new();
         tasks.push(Rc::clone(&self).keep_publishing().boxed_local());
         let host = self.host.clone();
-        // The last of the locals, so the first to go: while it speaks, the device is still open, and the slot's byte held.
-        let _last_word = LastWord { until_ns: &self.shared.until_ns, held: &self.held };
         let ended = {
             let run = host.run().fuse();
             let report = report(&self.names, &mut reports, &recorder).fuse();
@@ -142,6 +141,7 @@ impl Keeper {
             }
         };
         self.end(&ended, &mut tasks);
+        self.users.say_farewell();
         while let Ok(event) = reports.receiver.try_recv() {
             recorder.record(self.names.entry_at_once(event));
         }
@@ -149,9 +149,8 @@ impl Keeper {
 
     /// Tells everybody that the host has ended. Guards are let go of here, while the engine is still whole.
     fn end(&self, ended: &Ended, tasks: &mut Tasks) {
-        self.shared.until_ns.store(0, Ordering::Release);
         let _ = self.shared.ended.set(ended.clone());
-        self.lose_all(&loss_of(ended));
+        self.users.end(&loss_of(ended));
         while let Some(Some(())) = tasks.next().now_or_never() {}
     }
 
@@ -159,7 +158,7 @@ impl Keeper {
     fn publish_lease(&self) {
         let until = self.host.lease_end().minus(self.host.timing().lease / 4);
         let until = u64::try_from(until.since_zero().as_nanos()).unwrap_or(u64::MAX);
-        self.shared.until_ns.store(until, Ordering::Release);
+        self.users.rely_until(until);
     }
 
     async fn keep_publishing(self: Rc<Self>) {
@@ -300,12 +299,8 @@ impl Keeper {
 
     async fn leave(self: Rc<Self>, limit: Duration) {
         self.leaving.set(true);
-        self.lose_all(&leaving());
+        self.users.lose_all(&leaving());
         self.host.leave(self.clock.now().plus(limit)).await;
-    }
-
-    fn lose_all(&self, loss: &Loss) {
-        lose_all(&mut self.held.borrow_mut(), loss);
     }
 
     async fn lock(
@@ -330,8 +325,7 @@ impl Keeper {
             Either::Right(((), _)) => return,
         };
         self.publish_lease();
-        let lost = Arc::new(Lost::on(Arc::clone(&self.shared.until_ns)));
-        self.remember(&lost);
+        let lost = self.users.begin();
         if self.leaving.get() {
             lost.lose(leaving());
         }
@@ -345,13 +339,6 @@ impl Keeper {
         }));
         drop(under_way);
         self.hold(guard, &lost, released).await;
-    }
-
-    /// Remembers a lock in use; those that are not any more are forgotten in passing.
-    fn remember(&self, lost: &Arc<Lost>) {
-        let mut held = self.held.borrow_mut();
-        held.retain(|known| known.strong_count() > 0);
-        held.push(Arc::downgrade(lost));
     }
 
     /// Holds the guard until its user lets go or the host ends. A lock that is lost stays held until then: its user may
@@ -391,6 +378,7 @@ impl Keeper {
         match self.host.status().state {
             HostState::Stopped(reason) => loss_of(&Ended::Stopped(reason)),
             HostState::Left => loss_of(&Ended::Left),
+            HostState::LeftBehind(leftover) => loss_of(&Ended::LeftBehind(leftover)),
             HostState::Live | HostState::Held => Loss::new(LossKind::NotRenewed, UNRENEWED),
         }
     }
@@ -403,39 +391,11 @@ fn leaving() -> Loss {
 /// What the end of a host is to the users of its locks.
 fn loss_of(ended: &Ended) -> Loss {
     let kind = match ended {
-        Ended::Left => LossKind::Leaving,
+        Ended::Left | Ended::LeftBehind(_) => LossKind::Leaving,
         Ended::Stopped(StopReason::Fenced { .. } | StopReason::Superseded) => LossKind::Fenced,
         Ended::Stopped(_) => LossKind::Stopped,
     };
     Loss::new(kind, ended.to_string())
-}
-
-fn lose_all(held: &mut Vec<Weak<Lost>>, loss: &Loss) {
-    for lost in held.drain(..) {
-        if let Some(lost) = lost.upgrade() {
-            lost.lose(loss.clone());
-        }
-    }
-}
-
-/// Speaks where the engine's thread panics: with it the device is closed, and the slot's byte is free once the last
-/// command ended. That proves this host dead, and others take its locks at once; its users must not rely on the rest of
-/// its lease.
-struct LastWord<'a> {
-    until_ns: &'a AtomicU64,
-    held: &'a RefCell<Vec<Weak<Lost>>>,
-}
-
-impl Drop for LastWord<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.until_ns.store(0, Ordering::Release);
-            // Borrowed where the panic was: those users learn it from the clock, which says 0 now.
-            if let Ok(mut held) = self.held.try_borrow_mut() {
-                lose_all(&mut held, &Loss::new(LossKind::Stopped, "the host's engine has died"));
-            }
-        }
-    }
 }
 
 /// Moves events from the engine to the record, with the names of their authors; ends with the engine.
@@ -458,30 +418,4 @@ async fn answer<T>(
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    fn ends(by_panic: bool) -> Arc<Lost> {
-        let until_ns = Arc::new(AtomicU64::new(u64::MAX));
-        let lost = Arc::new(Lost::on(Arc::clone(&until_ns)));
-        let held = RefCell::new(vec![Arc::downgrade(&lost)]);
-        let end = catch_unwind(AssertUnwindSafe(|| {
-            let _last_word = LastWord { until_ns: &until_ns, held: &held };
-            assert!(!by_panic, "the engine has a mistake");
-        }));
-        assert_eq!(end.is_err(), by_panic);
-        lost
-    }
-
-    #[test]
-    fn a_lock_s_user_hears_at_once_that_the_engine_died_of_a_panic() {
-        let lost = ends(true);
-        let reason = lost.reason().map(|loss| loss.to_string());
-        assert_eq!((reason.as_deref(), lost.until_ns()), (Some("the host's engine has died"), 0));
-        assert!(!ends(false).is_lost(), "an engine that ends in order has told its users already");
-    }
 }

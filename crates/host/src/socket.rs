@@ -7,16 +7,19 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 
 use oarlock_format::{FormatId, HostName};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::HostError;
 
-/// `sun_path` has 108 bytes, the last of them zero (unix(7)).
-const PATH_BYTES_MAX: usize = 107;
+/// `sun_path` has 108 bytes, the last of them zero (unix(7)); one more is for the `~` of the place beside.
+const PATH_BYTES_MAX: usize = 106;
+/// What is said of a longer one; OAR-0302 of docs/ERRORS.md has the number too.
+const TOO_LONG: &str = "it is too long: 106 bytes are the most";
 
 /// The group that may use the sockets of root's hosts.
 const GROUP: &str = "oarlock";
@@ -50,15 +53,16 @@ impl Socket {
     /// Listens at `path`; makes its folder where that is absent.
     pub(crate) fn bind(path: &Path, tenant: Tenant<'_>) -> Result<Socket, HostError> {
         let beside = with_suffix(path, "~");
-        if beside.as_os_str().len() > PATH_BYTES_MAX {
-            let reason = "it is too long: 106 bytes are the most";
-            return Err(HostError::SocketPath { path: path.to_owned(), reason });
+        if path.as_os_str().len() > PATH_BYTES_MAX {
+            return Err(HostError::SocketPath { path: path.to_owned(), reason: TOO_LONG });
         }
         let group = rustix::process::geteuid().is_root().then(|| group_id(GROUP)).flatten();
         make_folder(path, group)?;
         let lock = take_lock(path, tenant)?;
         refuse_what_is_there(path)?;
         let failed = |action| move |error: io::Error| failure(path, action, &error);
+        // Only a host that died between its bind and its rename leaves a socket there.
+        refuse_what_is_there(&beside)?;
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(failure(&beside, "remove", &error));
@@ -140,7 +144,7 @@ fn take_lock(path: &Path, tenant: Tenant<'_>) -> Result<File, HostError> {
             file.write_all(tenant.line().as_bytes()).map_err(failed("write"))?;
             Ok(file)
         }
-        Err(rustix::io::Errno::WOULDBLOCK) => {
+        Err(Errno::WOULDBLOCK) => {
             let mut there = String::new();
             // What cannot be read is another's.
             let _ = file.take(TENANT_BYTES_MAX).read_to_string(&mut there);
@@ -155,7 +159,7 @@ fn take_lock(path: &Path, tenant: Tenant<'_>) -> Result<File, HostError> {
     }
 }
 
-/// A socket on which somebody listens who knows nothing of the lock is not taken away, nor is a file of another kind.
+/// A socket that a living process holds who knows nothing of the lock is not taken away, nor is a file of another kind.
 fn refuse_what_is_there(path: &Path) -> Result<(), HostError> {
     let there = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -166,10 +170,22 @@ fn refuse_what_is_there(path: &Path) -> Result<(), HostError> {
         let reason = "a file that is no socket stands there";
         return Err(HostError::SocketPath { path: path.to_owned(), reason });
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(HostError::SocketTaken { path: path.to_owned() }),
-        Err(_) => Ok(()),
+    match knock(path) {
+        Ok(()) => Err(HostError::SocketTaken { path: path.to_owned() }),
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(()),
+        Err(Errno::PROTOTYPE | Errno::PERM) => Err(HostError::SocketTaken { path: path.to_owned() }),
+        // Whose it is cannot be told: it stays.
+        Err(errno) => Err(failure(path, "connect to", &errno.into())),
     }
+}
+
+/// Asks the kernel who holds a socket, by the connect of a datagram socket: that wakes no listener, fills no queue and
+/// never waits. Refused is the socket of a dead process alone (unix(7)). One that lives answers whatever its type: a
+/// datagram socket takes the connect, or lets only its own peer write (EPERM), and one of another type, which listens
+/// or not, is of the wrong prototype.
+fn knock(path: &Path) -> Result<(), Errno> {
+    let errno = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    UnixDatagram::unbound().and_then(|socket| socket.connect(path)).map_err(errno)
 }
 
 /// The number of a group, as /etc/group has it.
@@ -187,7 +203,12 @@ pub(crate) fn group_in(groups: &str, name: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use rustix::net::{self, SocketType};
+
     use super::*;
+    use crate::code::Code;
 
     fn bind(path: &Path) -> Result<Socket, HostError> {
         bind_as(path, 1, "a")
@@ -236,6 +257,45 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_of_any_type_that_a_living_process_holds_is_not_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, kind, listens) in [
+            ("datagram", SocketType::DGRAM, false),
+            ("packets", SocketType::SEQPACKET, true),
+            ("packets-bound", SocketType::SEQPACKET, false),
+            ("stream-bound", SocketType::STREAM, false),
+        ] {
+            for place in ["", "~"] {
+                let path = folder.path().join(format!("{name}{}.sock", place.len()));
+                let taken = with_suffix(&path, place);
+                let held = net::socket(net::AddressFamily::UNIX, kind, None).unwrap();
+                net::bind(&held, &net::SocketAddrUnix::new(&taken).unwrap()).unwrap();
+                if listens {
+                    net::listen(&held, 1).unwrap();
+                }
+                let inode = fs::symlink_metadata(&taken).unwrap().ino();
+                let refused = bind(&path);
+                assert!(matches!(refused, Err(HostError::SocketTaken { .. })), "{name}: {refused:?}");
+                assert_eq!(fs::symlink_metadata(&taken).unwrap().ino(), inode, "{name} stays");
+                drop(held);
+                assert!(bind(&path).is_ok(), "{name}: what a dead process left is replaced");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_queue_of_another_listener_makes_nobody_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let other = net::socket(net::AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        net::bind(&other, &net::SocketAddrUnix::new(&path).unwrap()).unwrap();
+        net::listen(&other, 0).unwrap();
+        // The queue has room for this one, and a second would wait until somebody accepts.
+        let _first = UnixStream::connect(&path).unwrap();
+        assert!(matches!(bind(&path), Err(HostError::SocketTaken { .. })));
+    }
+
+    #[test]
     fn a_file_of_another_kind_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sock");
@@ -257,8 +317,19 @@ mod tests {
 
     #[test]
     fn a_path_that_is_too_long_for_a_socket_is_named_so() {
-        let path = PathBuf::from(format!("/tmp/{}", "x".repeat(103)));
-        assert!(matches!(bind(&path), Err(HostError::SocketPath { .. })));
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let stem = folder.path().join("").as_os_str().len();
+        let path = |length: usize| folder.path().join("x".repeat(length - stem));
+        assert!(bind(&path(PATH_BYTES_MAX)).is_ok(), "the longest that is promised works");
+        let longer = bind(&path(PATH_BYTES_MAX + 1));
+        assert!(matches!(longer, Err(HostError::SocketPath { reason: TOO_LONG, .. })), "{longer:?}");
+    }
+
+    #[test]
+    fn the_longest_path_is_said_alike_in_code_message_and_page() {
+        let said = format!(" {PATH_BYTES_MAX} bytes are the most");
+        assert!(TOO_LONG.contains(&said));
+        assert!(Code::SocketPath.entry().cause.contains(&said[1..]));
     }
 
     #[test]

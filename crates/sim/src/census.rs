@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Clock, SlotIndex};
-use oarlock_engine::{Host, HostState, Want};
+use oarlock_engine::{Host, Want};
 
 use crate::history::{History, Hold, NotLinearizable};
 use crate::{Handle, HostIndex, Life, SimClock, TrueTime};
@@ -162,9 +162,7 @@ impl Census {
         let history = histories.entry(grant.lock).or_default();
         // A host that has left or stopped has said so to its users, though its process may still be there.
         history.over_where(world.now(), |holder| {
-            self.member(holder).is_none_or(|member| {
-                matches!(member.host.status().state, HostState::Left | HostState::Stopped(_))
-            })
+            self.member(holder).is_none_or(|member| member.host.status().state.is_final())
         });
         let Grant { want, sticky, life, asked: invoked, token, .. } = *grant;
         let answered = world.now();

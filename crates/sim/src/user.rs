@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Device, Lba, Random};
-use oarlock_engine::{Guard, Host, HostState, LockError, LockPolicy, Want};
+use oarlock_engine::{Guard, Host, LockError, LockPolicy, Want};
 
 use crate::census::Grant;
 use crate::member::{Run, name_of};
@@ -76,8 +76,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
             if rot && user.random.below(2) == 0 {
                 mend(run, &user.life, Some(user.host.clone())).await;
             }
-            let over = matches!(user.host.status().state, HostState::Stopped(_) | HostState::Left);
-            return if over { Next::Stop } else { Next::Again };
+            return if user.host.status().state.is_final() { Next::Stop } else { Next::Again };
         }
     };
     let life = (user.life.host(), user.life.life());

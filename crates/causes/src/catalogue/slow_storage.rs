@@ -6,7 +6,7 @@ use crate::{Cause, Layer, Risk};
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::SlowStorage,
     layer: Layer::Array,
-    title: "The device was slow, and another got in between",
+    title: "The storage answered far too slowly",
     what: "The command was answered, but long after its usual time. The longer the way from reading \
            the expected image to executing the swap, the more likely is it that another host changed \
            the record meanwhile, or that the host's patience ended first.",

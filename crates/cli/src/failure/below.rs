@@ -78,9 +78,10 @@ fn exit_of(code: &str) -> u8 {
 }
 
 /// Errors of the command line that the host's catalogue has.
-const USAGE: [HostCode; 6] = [
+const USAGE: [HostCode; 7] = [
     HostCode::BadName,
     HostCode::Timing,
+    HostCode::Parameters,
     HostCode::FaultSpec,
     HostCode::UnknownRecord,
     HostCode::SizeDiffers,

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use oarlock_doctor::report::html;
 use oarlock_doctor::report::terminal::Page;
-use oarlock_doctor::{Doctor, explain};
+use oarlock_doctor::{Coverage, Doctor, explain};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::live;
-use crate::logs::{self, Log};
+use crate::logs::{self, Found, Log};
 use crate::report;
 use crate::report_file::ReportFile;
 use crate::terminal::{Look, progress_bar};
@@ -53,7 +53,7 @@ pub struct Arguments {
 /// Reads, judges and prints.
 ///
 /// # Errors
-/// Where a log is not there.
+/// Where a log is not there, or nothing of what is there can be read.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let look = Look::of_output();
     let page = Page { width: look.width, colours: look.colours() };
@@ -68,7 +68,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     }
     let at = |out: &PathBuf| ReportFile::at(out, html::MARK, arguments.force);
     let out = arguments.html.as_ref().map(at).transpose()?;
-    let logs = logs::find(&arguments.logs)
+    let Found { logs, problems, links } = logs::find(&arguments.logs)
         .map_err(|(path, error)| Failure::new(Code::System, format!("{}: {error}", path.display())))?;
     let mut doctor = Doctor::new().showing_strangers(arguments.unknown).redacting(arguments.redact);
     if let Some(path) = &arguments.advisories {
@@ -85,6 +85,8 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     }
     let bar = progress_bar("reading");
     bar.set_length(logs.iter().map(|log| if let Log::File(_, bytes) = log { *bytes } else { 0 }).sum());
+    problems.iter().for_each(|problem| doctor.problem(problem));
+    links.iter().for_each(|link| doctor.pass_link(&link.display().to_string()));
     for log in &logs {
         logs::read(&mut doctor, log, &mut |bytes| bar.inc(bytes));
     }
@@ -97,6 +99,10 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
         report::print_json(&found)?
     } else {
         report::print(&page.report(&found))?
+    }
+    if found.coverage == Coverage::Nothing {
+        // A script that looks at nothing but the exit code must not take this for health.
+        return Err(Failure::new(Code::NothingRead, "nothing could be read of what was given"));
     }
     Ok(0)
 }

@@ -14,9 +14,12 @@ use oarlock_host::{FormatOptions, Formatted, HostError, MadeFile};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::stop::Stop;
+use crate::stop::{Stop, interrupted};
 use crate::terminal::progress_bar;
 use crate::{report, values};
+
+/// What helps after a format that was cut short.
+const AGAIN: &str = "Run it again; it says where it needs `--force`.";
 
 /// What `oarlock format` takes.
 #[derive(Args, Debug)]
@@ -34,7 +37,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     slots: u16,
     /// The unit of allocation: a power of two from 4K to 1M
-    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = values::cluster_size)]
     cluster_size: ByteCount,
     /// The logical block: 512 or 4096; without it, the smaller that the device can do
     #[arg(long, value_name = "SIZE", value_parser = values::block_size)]
@@ -162,7 +165,7 @@ fn until_a_signal(
         Either::Left((Err(oneshot::Canceled), _)) => {
             Err(Failure::new(Code::System, "the format's thread died"))
         }
-        Either::Right((name, _)) => Err(Failure::new(Code::Interrupted, format!("interrupted by {name}"))),
+        Either::Right((name, _)) => Err(interrupted(name).with_cure(AGAIN)),
     }
 }
 

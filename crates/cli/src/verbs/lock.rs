@@ -31,9 +31,10 @@ enum What {
     after_help = "The command runs in a process group of its own, with OARLOCK_LOCK (the name) and OARLOCK_LOCK_TOKEN \
     (a number that only grows from owner to owner) in its environment; SIGINT and SIGTERM are passed on to it; SIGTSTP (Ctrl-Z) is ignored. If the lock \
     is lost, the group gets SIGTERM, and SIGKILL a second later or when the lease ends, whichever is first; if the host \
-    or this program goes away, SIGKILL at once; if this program is stopped, when the lease that it knew last ends.\n\
+    or this program goes away, SIGKILL at once; if this program is stopped, when the lease that it knew last ends. A watchman (`oarlock guard watch`) sees to the last two; if it is killed, \
+    the group gets SIGKILL at once, too. Where this program and the watchman are both stopped, or killed in one instant, nobody sees to it.\n\
     Exit codes: the command's; 128 and the signal's number if a signal ended it; 75 the lock was not got in time, no host \
-    is there, or it ended first; 76 the lock was lost; 126, 127 the command could not be started."
+    is there, or it ended first; 76 the lock was lost, or the watchman was killed; 126, 127 the command could not be started."
 )]
 struct Run {
     /// The lock: 1 to 255 bytes, `/` between parts

@@ -76,7 +76,8 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
             report::say("left the datastore");
             Ok(0)
         }
-        stopped @ Ended::Stopped(_) => Err(Failure::from(stopped).on(&device)),
+        // A slot that was left behind is no clean end: whoever watches this process should know.
+        stopped @ (Ended::Stopped(_) | Ended::LeftBehind(_)) => Err(Failure::from(stopped).on(&device)),
     }
 }
 

@@ -22,6 +22,23 @@ pub fn sleeping(place: &Place, host: &str) -> (Child, Pid) {
     (run, number(&pid).unwrap())
 }
 
+/// The watchman of a `lock run` whose command is there.
+pub fn watchman_of(run: &Child, command: Pid) -> Pid {
+    let of_run = format!("/proc/{0}/task/{0}/children", run.id());
+    let watchman = || {
+        let children = fs::read_to_string(&of_run).unwrap();
+        let mut pids = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+        pids.find(|pid| *pid != command)
+    };
+    eventually("there is a watchman", || watchman().is_some());
+    let watchman = watchman().unwrap();
+    // Not before it has become the watchman: what is stopped or killed earlier has not begun to watch.
+    let line = format!("/proc/{}/cmdline", watchman.as_raw_nonzero());
+    let started = || fs::read_to_string(&line).is_ok_and(|text| text.contains("watch"));
+    eventually("it watches", || started() && state(watchman) == Some('S'));
+    watchman
+}
+
 pub fn number(path: &Path) -> Option<Pid> {
     Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
 }

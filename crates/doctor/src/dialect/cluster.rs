@@ -2,7 +2,8 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::ClusterStep::{
-    BadRecord, Busy, Fenced, Healthy, LeaseLost, MemberLost, RenewalLate, Watchdog,
+    BadRecord, Busy, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalLate, StrangeRecord,
+    Watchdog,
 };
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
@@ -29,8 +30,23 @@ const PHRASES: &[Phrase] = &[
     phrase("cmd_inquire", Means::Cluster(Healthy)),
     phrase("cmd_register", Means::Cluster(Healthy)),
     phrase("cmd_restrict", Means::Cluster(Healthy)),
-    phrase("verify_leader", Means::Cluster(BadRecord)),
-    phrase("leader wrong magic", Means::Cluster(BadRecord)),
+    // What a host finds where its own record was, between two renewals, was put there by somebody (sanlock, src/lockspace.c:
+    // corrupt_result).
+    phrase("check_our_lease corrupt", Means::Cluster(BadRecord)),
+    phrase("delta_renew verify_leader error", Means::Cluster(BadRecord)),
+    // Otherwise a record with one of sanlock's own numbers (src/leader.h, src/rindex_disk.h), with none, or with another name, version,
+    // size of sector or number of hosts is whole, and asked for wrongly.
+    phrase("wrong magic 0 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 6152010 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 11282016 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 12212010 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 8292011 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 1042018 ", Means::Cluster(OtherRecord)),
+    beside("verify_leader", &["wrong magic"], Means::Cluster(StrangeRecord)),
+    phrase("leader wrong magic", Means::Cluster(StrangeRecord)),
+    beside("verify_leader", &["wrong checksum"], Means::Cluster(BadRecord)),
+    phrase("verify_leader", Means::Cluster(OtherRecord)),
+    phrase("verify_dblock wrong checksum", Means::Cluster(BadRecord)),
     phrase("wrong checksum", Means::Cluster(BadRecord)),
     // wdmd
     phrase("test failed rem", Means::Cluster(Watchdog)),
@@ -41,15 +57,31 @@ const PHRASES: &[Phrase] = &[
     beside("lvmlockd", &["lockspace", "lost"], Means::Cluster(LeaseLost)),
     // corosync and pacemaker
     phrase("A processor failed, forming new configuration", Means::Cluster(MemberLost)),
-    phrase("Process pause detected", Means::Cluster(RenewalLate)),
-    phrase("was not scheduled for", Means::Cluster(RenewalLate)),
-    beside("Operation", &["fencing", "succeeded"], Means::Cluster(Fenced)),
-    beside("Operation '", &[" targeting ", "OK"], Means::Cluster(Fenced)),
-    beside("Operation '", &[" targeting ", "returned 0"], Means::Cluster(Fenced)),
-    phrase("will be fenced", Means::Cluster(Fenced)),
-    phrase("Scheduling Node", Means::Cluster(Fenced)),
-    beside("Requesting fencing", &["node"], Means::Cluster(Fenced)),
-    phrase("was fenced by", Means::Cluster(Fenced)),
+    phrase("Process pause detected", Means::Cluster(Paused)),
+    phrase("was not scheduled for", Means::Cluster(Paused)),
+    // To let a host in (`on`) and to ask how it is are no fences (pacemaker, daemons/fenced/fenced_remote.c).
+    phrase("Operation 'on'", Means::Nothing),
+    phrase("Operation on of ", Means::Nothing),
+    phrase("Operation 'monitor'", Means::Nothing),
+    phrase("Operation 'status'", Means::Nothing),
+    phrase("Operation 'list'", Means::Nothing),
+    phrase("Operation 'metadata'", Means::Nothing),
+    phrase("Requesting fencing (on)", Means::Nothing),
+    phrase("Requesting peer fencing (on)", Means::Nothing),
+    beside("Operation", &["fencing", "succeeded"], Means::Fence),
+    beside("Operation '", &[" targeting ", "OK"], Means::Fence),
+    beside("Operation '", &[" targeting ", "returned 0"], Means::Fence),
+    beside("Operation reboot of ", &[": OK"], Means::Fence),
+    beside("Operation off of ", &[": OK"], Means::Fence),
+    beside("Operation '", &["for host '", "returned: 0"], Means::Fence),
+    phrase("will be fenced", Means::Fence),
+    beside("Scheduling node ", &["fencing"], Means::Fence),
+    beside("Scheduling Node ", &["STONITH"], Means::Fence),
+    phrase("Requesting fencing (", Means::Fence),
+    phrase("Requesting peer fencing (", Means::Fence),
+    phrase("was fenced (", Means::Fence),
+    phrase("was fenced by", Means::Fence),
+    beside("was terminated (", &[" by "], Means::Fence),
     beside("sbd", &["Servant", "outdated"], Means::Cluster(RenewalLate)),
     beside("sbd", &["Latency:", "exceeded"], Means::Cluster(RenewalLate)),
 ];

@@ -39,7 +39,7 @@ impl Dialect for EsxHeartbeat {
         let slot = image_line::slot(&text);
         // Two images: what was to be tested and what was to be set.
         let second = position(&text, "HB state ").and_then(|at| image_line::slot(&text[at + 9..]));
-        let about = subject::find(&text);
+        let about = subject::device_and_volume(&text);
         let kind = Kind::Heartbeat(Box::new(Heartbeat { step, slot, wanted: second }));
         let draft = Draft { device: about.device, volume: about.volume, ..Draft::of(kind) };
         if and_lines > 0 {

@@ -42,8 +42,8 @@ impl Dialect for EsxLatency {
 }
 
 fn note(record: &Record<'_>, text: &str, usual_us: Option<u64>, now_us: u64, ledger: &mut Ledger) {
-    let about = subject::find(text);
-    let draft = Draft { device: about.device, ..Draft::of(Kind::Latency { usual_us, now_us }) };
+    let device = subject::device_of(text);
+    let draft = Draft { device, ..Draft::of(Kind::Latency { usual_us, now_us }) };
     ledger.note_text(record, text, draft);
 }
 

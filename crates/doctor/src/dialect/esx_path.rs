@@ -2,20 +2,24 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::PathEvent::{
-    AllDown, FabricChange, Failed, Failover, InDoubt, LinkDown, LinkUp, PermanentLoss, Restored, SessionLost,
+    AllDown, FabricChange, Failed, Failover, InDoubt, LinkDown, LinkUp, NetworkLink, PermanentLoss, Restored,
+    SessionLost,
 };
 
 pub const BOOK: PhraseBook = PhraseBook { name: "VMware: paths", phrases: PHRASES };
 
 const PHRASES: &[Phrase] = &[
     phrase("state in doubt", Means::Path(InDoubt)),
-    phrase("has entered the All Paths Down state", Means::Path(AllDown)),
-    phrase("has exited the All Paths Down state", Means::Path(Restored)),
-    phrase("has been in the All Paths Down", Means::Path(AllDown)),
-    phrase("storage.apd.start", Means::Path(AllDown)),
-    phrase("storage.apd.timeout", Means::Path(AllDown)),
-    phrase("storage.apd.exit", Means::Path(Restored)),
+    phrase("has entered the All Paths Down state", Means::Device(AllDown)),
+    phrase("has exited the All Paths Down state", Means::Device(Restored)),
+    phrase("has been in the All Paths Down", Means::Device(AllDown)),
+    phrase("storage.apd.start", Means::Device(AllDown)),
+    phrase("storage.apd.timeout", Means::Device(AllDown)),
+    phrase("storage.apd.exit", Means::Device(Restored)),
     phrase("permanently inaccessible", Means::Path(PermanentLoss)),
+    phrase("is permanently unavailable", Means::Path(PermanentLoss)),
+    phrase("(PERM LOSS)", Means::Path(PermanentLoss)),
+    phrase("PDL error (", Means::Path(PermanentLoss)),
     phrase("scsi.device.state.permanentloss", Means::Path(PermanentLoss)),
     phrase("storage.connectivity.lost", Means::Path(AllDown)),
     phrase("storage.redundancy.lost", Means::Path(Failed)),
@@ -23,7 +27,7 @@ const PHRASES: &[Phrase] = &[
     phrase("storage.path.down", Means::Path(Failed)),
     phrase("storage.connectivity.restored", Means::Path(Restored)),
     phrase("storage.redundancy.restored", Means::Path(Restored)),
-    phrase("net.vmnic.linkstate.down", Means::Path(LinkDown)),
+    phrase("net.vmnic.linkstate.", Means::Path(NetworkLink)),
     phrase("Lost connectivity to storage device", Means::Path(AllDown)),
     phrase("Lost path redundancy to storage device", Means::Path(Failed)),
     phrase("Path redundancy to storage device", Means::Path(Failed)),
@@ -60,9 +64,12 @@ const PHRASES: &[Phrase] = &[
     phrase("LOOP UP", Means::Path(LinkUp)),
     phrase("Link Down Event", Means::Path(LinkDown)),
     phrase("Link Up Event", Means::Path(LinkUp)),
-    phrase("Link down", Means::Path(LinkDown)),
-    phrase("link down", Means::Path(LinkDown)),
-    phrase("Link is Down", Means::Path(LinkDown)),
+    // A port without a disk has no link, as every start of the host tells.
+    phrase("SATA link ", Means::Nothing),
+    phrase("Link down", Means::AnyLink(LinkDown)),
+    phrase("link down", Means::AnyLink(LinkDown)),
+    phrase("Link is Down", Means::AnyLink(LinkDown)),
+    phrase("Link is down", Means::AnyLink(LinkDown)),
     phrase("I_T nexus loss", Means::Path(SessionLost)),
     phrase("Nexus loss", Means::Path(SessionLost)),
     phrase("rport lost", Means::Path(SessionLost)),

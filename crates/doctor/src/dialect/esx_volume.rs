@@ -27,6 +27,10 @@ const PHRASES: &[Phrase] = &[
     beside("ATS Status:", &["unsupported"], Means::Support(No)),
     beside("ATS Status:", &["supported"], Means::Nothing),
     phrase("detected as a snapshot", Means::Snapshot),
+    phrase("detected to be a snapshot", Means::Snapshot),
+    // ESX 3: `LVM: 5573: Device vmhba1:0:0:1 is a snapshot:`
+    beside("is a snapshot:", &["Device "], Means::Snapshot),
+    phrase("is detected as being in volume", Means::Nothing),
     phrase("may be snapshot: disabling access", Means::Snapshot),
     phrase("too many reservation conflicts", Means::Reservation),
     phrase("Sync CR at", Means::Reservation),
@@ -41,6 +45,8 @@ const PHRASES: &[Phrase] = &[
     phrase("out of physical space", Means::Space(Full)),
     phrase("Out of space on the thin-provisioned", Means::Space(Full)),
     phrase("nospace.problem", Means::Space(Full)),
+    // The host halves the queue of a device that answered so.
+    phrase("due to queue full/busy conditions", Means::QueueFull),
     phrase("File system timeout (Ok to retry)", Means::Nothing),
     phrase("WARNING: NFS", Means::Nothing),
     beside("VSCSIFs", &["status Busy"], Means::Nothing),

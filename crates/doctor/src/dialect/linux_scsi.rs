@@ -66,7 +66,7 @@ impl Dialect for LinuxScsi {
             let status = after(body, "nvme_status:").or_else(|| after(body, "NVMe status"));
             let nvme =
                 status.map(|rest| rest.trim_start_matches([' ', ':'])).and_then(number).map(NvmeStatus::of);
-            note(record, ledger, Command { nvme, ..Command::default() });
+            note(record, ledger, nvme.map(Command::of_nvme).unwrap_or_default());
         }
         // The block layer repeats what the lines before said.
         Reading::UNDERSTOOD
@@ -161,10 +161,14 @@ fn key_of(text: &str) -> Option<Sense> {
 }
 
 fn with_code(sense: Sense, text: &str) -> Sense {
-    const CODES: [(&str, u8, u8); 14] = [
+    const CODES: [(&str, u8, u8); 18] = [
         ("miscompare during verify", 0x1d, 0),
         ("i_t nexus loss", 0x29, 7),
         ("power on", 0x29, 0),
+        ("logical unit not supported", 0x25, 0),
+        ("logical unit communication failure", 0x08, 0),
+        ("registrations preempted", 0x2a, 5),
+        ("reservations preempted", 0x2a, 3),
         ("bus device reset", 0x29, 3),
         ("invalid command operation code", 0x20, 0),
         ("invalid field in cdb", 0x24, 0),

@@ -1,7 +1,7 @@
 //! Linux's own target (LIO): what it says in the kernel log of an array or a gateway.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
-use crate::fact::TargetStep::{BackendError, Miscompare, Noise, SessionLost, SlowBackend};
+use crate::fact::TargetStep::{BackendError, InitiatorSilent, Miscompare, Noise, SessionLost};
 use crate::fact::TaskKind::{Abort, DeviceReset};
 use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued, Pending};
 
@@ -19,8 +19,9 @@ const PHRASES: &[Phrase] = &[
     phrase("LUN_RESET:", Means::Task(DeviceReset, Issued)),
     beside("TARGET_CORE", &["NON_EXISTENT_LUN"], Means::Target(Noise)),
     phrase("Unable to locate ITT", Means::Target(Noise)),
-    phrase("DataOut timeout", Means::Target(SlowBackend)),
-    phrase("Unable to recover from DataOut", Means::Target(SlowBackend)),
+    // LIO waits for the initiator here (RFC 7143, 7.1.4.2), not for its own backend.
+    phrase("DataOut timeout", Means::Target(InitiatorSilent)),
+    phrase("Unable to recover from DataOut", Means::Target(InitiatorSilent)),
     phrase("did not respond to a NOPIN", Means::Target(SessionLost)),
     phrase("iSCSI Login timeout", Means::Target(SessionLost)),
     phrase("Initiator is requesting CSG", Means::Nothing),

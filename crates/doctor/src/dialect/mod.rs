@@ -3,6 +3,7 @@
 //! A dialect names the key words that its lines hold. The sieve finds lines by them; the dialect reads the line and notes
 //! facts. A new dialect is a file, and a line in [`Dialects::all`].
 
+mod bare;
 mod cluster;
 mod dump;
 mod esx_command;
@@ -22,6 +23,7 @@ mod linux_path;
 mod linux_scsi;
 mod lio;
 pub mod machine;
+mod nvme;
 mod oarlock;
 pub mod phrase;
 mod sg_utils;
@@ -65,6 +67,11 @@ pub trait Dialect {
         false
     }
 
+    /// Whether it is asked only where no other dialect understood a line; in a text of a few lines, of each of them.
+    fn is_last_resort(&self) -> bool {
+        false
+    }
+
     /// The input ends: nothing of it may be carried into the next.
     fn end(&mut self, _ledger: &mut Ledger) {}
 }
@@ -73,7 +80,7 @@ pub trait Dialect {
 pub struct Dialects(Vec<Box<dyn Dialect>>);
 
 impl Dialects {
-    /// All that are known, at most 64.
+    /// All that are known, at most 64; those of last resort behind all others.
     #[must_use]
     pub fn all() -> Dialects {
         Dialects(vec![
@@ -91,6 +98,7 @@ impl Dialects {
             Box::new(gateway::BOOK),
             Box::new(cluster::BOOK),
             Box::new(linux_scsi::LinuxScsi),
+            Box::new(nvme::Nvme),
             Box::new(sg_utils::SgUtils::default()),
             Box::new(dump::Dump::default()),
             Box::new(esxtop::Esxtop::default()),
@@ -99,6 +107,7 @@ impl Dialects {
             Box::new(versions::Versions),
             Box::new(oarlock::OarlockEvents),
             Box::new(machine::Machine),
+            Box::new(bare::Bare),
         ])
     }
 
@@ -111,7 +120,7 @@ impl Dialects {
     pub fn read(&mut self, mask: u64, record: &Record<'_>, ledger: &mut Ledger) -> (usize, Reading) {
         let mut best = (0, Reading::Stranger);
         for (index, dialect) in self.0.iter_mut().enumerate() {
-            if mask & (1 << index) == 0 {
+            if mask & (1 << index) == 0 || best.1 != Reading::Stranger && dialect.is_last_resort() {
                 continue;
             }
             match (dialect.read(record, ledger), best.1) {
@@ -130,6 +139,13 @@ impl Dialects {
     pub fn tables(&self) -> u64 {
         let tables = self.0.iter().enumerate().filter(|(_, dialect)| dialect.is_table());
         tables.fold(0, |mask, (index, _)| mask | 1 << index)
+    }
+
+    /// The dialects of last resort.
+    #[must_use]
+    pub fn last_resort(&self) -> u64 {
+        let last = self.0.iter().enumerate().filter(|(_, dialect)| dialect.is_last_resort());
+        last.fold(0, |mask, (index, _)| mask | 1 << index)
     }
 
     /// Ends the input for all.

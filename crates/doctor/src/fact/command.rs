@@ -39,6 +39,28 @@ impl Command {
         self.opcode == Some(Opcode::RESERVE) && self.sense.is_some_and(|sense| sense.key == 5)
     }
 
+    /// Whether the device answered a command that moves data, or one that no line names, with LOGICAL UNIT NOT SUPPORTED (SPC-5, annex F):
+    /// the array has no such logical unit for this host. Inquiries about empty numbers get the same answer on healthy systems.
+    #[must_use]
+    pub fn says_no_such_unit(&self) -> bool {
+        let of_data = self.opcode.is_none_or(Opcode::moves_data);
+        of_data && self.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (5, 0x25, 0))
+    }
+
+    /// Whether the device said that another initiator took this one's registration away (SPC-5, 5.14: PREEMPT).
+    #[must_use]
+    pub fn was_preempted(&self) -> bool {
+        self.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (6, 0x2a, 5))
+    }
+
+    /// A command of NVMe. A reservation conflict is one, whatever the protocol.
+    #[must_use]
+    pub fn of_nvme(status: NvmeStatus) -> Command {
+        let conflict = (status.kind, status.code) == (0, 0x83);
+        let device = conflict.then_some(DeviceStatus::RESERVATION_CONFLICT);
+        Command { device, nvme: Some(status), ..Command::default() }
+    }
+
     /// Whether this is an ATS: COMPARE AND WRITE, a vendor's opcode for it, or NVMe's compare.
     #[must_use]
     pub fn is_ats(&self) -> bool {
@@ -58,6 +80,7 @@ impl Command {
     pub fn unanswered(&self) -> bool {
         self.host.is_some_and(|status| status.leaves_the_command_open())
             || self.sense.is_some_and(Sense::is_nexus_loss)
+            || self.nvme.is_some_and(NvmeStatus::leaves_the_command_open)
     }
 
     /// What the answer means.

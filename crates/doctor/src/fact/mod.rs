@@ -49,7 +49,7 @@ pub struct Fact {
     pub when: Option<Stamp>,
     /// When the last of `count` was written, where several were merged.
     pub last: Option<Stamp>,
-    /// The host that wrote it.
+    /// The host that wrote it; of a fence, the host that it names.
     pub host: Option<Name>,
     /// The device that it is about: `naa.6...`, `sdc`, `vmhba1:1:6`.
     pub device: Option<Name>,

@@ -125,6 +125,7 @@ impl Sense {
             (0x29, 0x07) => "I_T nexus loss occurred",
             (0x2a, 0x03) => "reservations preempted",
             (0x2a, 0x04) => "reservations released",
+            (0x2a, 0x05) => "registrations preempted",
             (0x2a, 0x06) => "asymmetric access state changed",
             (0x2a, 0x09) => "capacity data has changed",
             (0x2f, _) => "commands cleared by another initiator",

@@ -133,6 +133,12 @@ impl NvmeStatus {
         NvmeStatus { kind: byte(number >> 8 & 0x7), code: byte(number & 0xff) }
     }
 
+    /// Whether the command may have been executed although its sender has no answer: it was given up, or its queue was.
+    #[must_use]
+    pub fn leaves_the_command_open(self) -> bool {
+        matches!((self.kind, self.code), (0, 0x07 | 0x08) | (3, 0x70 | 0x71))
+    }
+
     /// Compare Failure: an ATS that was false.
     #[must_use]
     pub fn is_compare_failure(self) -> bool {
@@ -154,11 +160,16 @@ impl NvmeStatus {
             (0, 0x01) => "INVALID OPCODE",
             (0, 0x02) => "INVALID FIELD",
             (0, 0x04) => "DATA TRANSFER ERROR",
-            (0, 0x06) => "INTERNAL ERROR",
+            (0, 0x06) => {
+                "INTERNAL ERROR (the NVMe specification); COMMAND ABORT REQUESTED (KB390259): sources disagree"
+            }
             (0, 0x07) => "ABORT REQUESTED",
             (0, 0x08) => "ABORTED, submission queue deleted",
             (0, 0x09) => "ABORTED, the fused pair failed",
             (0, 0x0a) => "ABORTED, the other half of the fused pair is missing",
+            (0, 0x0b) => "INVALID NAMESPACE OR FORMAT",
+            (0, 0x19) => "KEEP ALIVE TIMEOUT EXPIRED",
+            (0, 0x22) => "TRANSIENT TRANSPORT ERROR",
             (0, 0x80) => "LBA OUT OF RANGE",
             (0, 0x81) => "CAPACITY EXCEEDED",
             (0, 0x82) => "NAMESPACE NOT READY",
@@ -166,13 +177,14 @@ impl NvmeStatus {
             (2, 0x80) => "WRITE FAULT",
             (2, 0x81) => "UNRECOVERED READ ERROR",
             (2, 0x85) => "COMPARE FAILURE: the atomic test and set was false",
+            (2, 0x86) => "ACCESS DENIED",
             (3, 0x00) => "INTERNAL PATH ERROR",
             (3, 0x01) => "ASYMMETRIC ACCESS PERSISTENT LOSS",
             (3, 0x02) => "ASYMMETRIC ACCESS INACCESSIBLE",
             (3, 0x03) => "ASYMMETRIC ACCESS TRANSITION",
             (3, 0x60) => "CONTROLLER PATHING ERROR",
             (3, 0x70) => "HOST PATHING ERROR",
-            (3, 0x71) => "HOST ABORTED COMMAND",
+            (3, 0x71) => "HOST ABORTED COMMAND: the host gave it up; it may have been executed",
             _ => "a status without a name here",
         }
     }

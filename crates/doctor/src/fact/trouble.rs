@@ -51,13 +51,29 @@ pub enum PathEvent {
     PermanentLoss,
     /// I/O moved to another path.
     Failover,
+    /// The host uses the device no more: it says what the host did, not why.
+    Offline,
+    /// The driver of a bus within this host gave a disk up.
+    GivenUp,
+    /// A device was taken off a bus of this host, as when it is unplugged.
+    Unplugged,
+    /// A network card's link went down or up: whether storage goes over it is not said.
+    NetworkLink,
 }
 
 impl PathEvent {
-    /// Whether it is bad news.
+    /// Whether something on the way to a device was lost.
     #[must_use]
     pub fn is_loss(self) -> bool {
-        !matches!(self, PathEvent::LinkUp | PathEvent::Restored | PathEvent::FabricChange)
+        let good = matches!(self, PathEvent::LinkUp | PathEvent::Restored | PathEvent::FabricChange);
+        let elsewhere = matches!(self, PathEvent::Unplugged | PathEvent::NetworkLink);
+        !(good || elsewhere || self.is_of_the_device())
+    }
+
+    /// Whether it is the device itself that is gone, as its array or its host says: no path is in question.
+    #[must_use]
+    pub fn is_of_the_device(self) -> bool {
+        matches!(self, PathEvent::PermanentLoss | PathEvent::Offline | PathEvent::GivenUp)
     }
 }
 
@@ -111,6 +127,8 @@ pub enum TargetStep {
     CacheLost,
     /// A session ended or was reinstated.
     SessionLost,
+    /// An initiator did not send the data that it had announced.
+    InitiatorSilent,
     /// An initiator asks for what is not there, or must not have: usual noise.
     Noise,
 }
@@ -147,4 +165,10 @@ pub enum ClusterStep {
     MemberLost,
     /// A record on the disk is damaged.
     BadRecord,
+    /// What stands where a record should be begins with a number that the lock manager gives to none of its records.
+    StrangeRecord,
+    /// A record is not the one that was asked for: of another name or geometry, of another kind, or never initialised.
+    OtherRecord,
+    /// The stack's own process did not run for a while: a matter of processor or memory, not of storage.
+    Paused,
 }

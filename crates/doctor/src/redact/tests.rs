@@ -143,3 +143,19 @@ fn no_line_makes_it_fall_wherever_it_is_cut() {
         }
     }
 }
+
+#[test]
+fn what_could_not_be_read_is_told_without_its_name() {
+    let mut doctor = Doctor::new().redacting(true);
+    doctor.read("kestrel/merlin-logs.zip", &mut &b"PK\x03\x04"[..], &mut |_| {});
+    let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    doctor.problem(&crate::DoctorError::Read { input: "kestrel: x/a: b".to_owned(), source });
+    let (archive, member) = ("kestrel.tgz".to_owned(), "../merlin".to_owned());
+    doctor.problem(&crate::DoctorError::Refused { archive, member, why: "a path" });
+    doctor.read("kestrel.core", &mut &[1_u8, 0, 0, 0].repeat(9)[..], &mut |_| {});
+    doctor.pass_link("kestrel/merlin");
+    let report = doctor.judge();
+    let told = serde_json::to_string(&(&report.problems, &report.passed_over)).unwrap();
+    assert!(!told.contains("kestrel") && !told.contains("merlin"), "{told}");
+    assert!(told.contains("is a zip archive") && told.contains("permission denied"), "{told}");
+}

@@ -2,6 +2,8 @@
 
 use oarlock_causes::Cause;
 
+use crate::finding::{Coverage, Report};
+
 /// Whether data is at risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
@@ -71,5 +73,20 @@ pub fn not_now(cause: Cause) -> &'static [&'static str] {
         Cause::SnapshotSignature => &[REPAIR, RESIGN],
         Cause::CorruptBlock | Cause::ForeignBlock | Cause::Rollback => &[REPAIR, RESET],
         _ => &[RESET, REPAIR],
+    }
+}
+
+/// What a report without an incident says: no more than what was read allows.
+#[must_use]
+pub fn nothing_found(report: &Report) -> &'static str {
+    match report.coverage {
+        Coverage::Nothing => "Nothing could be read. This says nothing about the storage, good or bad.",
+        Coverage::Part => {
+            "No incident was found in what could be read. What could not be read may hold one: it is listed above."
+        }
+        Coverage::Whole if report.lines == 0 && report.machine.is_empty() && report.files > 0 => {
+            "There is no line in what was given. This says nothing about the storage, good or bad."
+        }
+        Coverage::Whole => "No incident was found in these lines.",
     }
 }

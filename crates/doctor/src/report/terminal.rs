@@ -2,7 +2,7 @@
 
 use oarlock_causes::{Cause, Layer};
 
-use super::advice::not_now;
+use super::advice::{not_now, nothing_found};
 use super::some::some_of;
 use crate::bounds::FINDINGS_MAX;
 use crate::explain::Explanation;
@@ -84,8 +84,11 @@ impl Page {
             );
             self.line(&text, "", page);
         }
+        for passed in &report.passed_over {
+            self.line(&passed.sentence(), "", page);
+        }
         let Some(first) = report.incidents.first() else {
-            self.line("No incident was found in these lines.", "", page);
+            self.line(nothing_found(report), "", page);
             return;
         };
         page.push('\n');
@@ -240,7 +243,7 @@ impl Page {
 }
 
 fn headline(finding: &Finding) -> String {
-    let title = Cause::from_name(&finding.cause).map_or("", |cause| cause.entry().title);
+    let title = finding.title().unwrap_or("");
     let place = finding.volume.as_ref().or(finding.device.as_ref());
     let place = place.map_or_else(String::new, |place| format!(", on {place}"));
     let more = finding.devices.len().saturating_sub(1);

@@ -86,7 +86,10 @@ impl<'a> Case<'a> {
                 !matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored)
             }
             Kind::Lock(_) => true,
-            Kind::Cluster(step) => !matches!(step, ClusterStep::Healthy | ClusterStep::Busy),
+            Kind::Cluster(step) => !matches!(
+                step,
+                ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::OtherRecord | ClusterStep::Paused
+            ),
             _ => false,
         })
     }
@@ -196,6 +199,17 @@ pub fn command(fact: &Fact) -> Option<&Command> {
 #[must_use]
 pub fn was_reset(command: &Command) -> bool {
     command.host == Some(HostStatus::RESET)
+}
+
+/// Whether a fact says that the device itself is gone, and not the way to it: the array answers that there is no such logical
+/// unit (5/25/0), or the host took a disk out of use.
+#[must_use]
+pub fn says_device_gone(fact: &Fact) -> bool {
+    match &fact.kind {
+        Kind::Path(event) => event.is_of_the_device(),
+        Kind::Command(command) => command.says_no_such_unit(),
+        _ => false,
+    }
 }
 
 /// How many occurrences these facts stand for.

@@ -20,6 +20,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         lines.extend(dumped);
         return Judgement::Met(Proof::new(Confidence::Certain, because, lines).and_collect(NEXT));
     }
+    let strange = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::StrangeRecord));
+    if !strange.is_empty() {
+        let because = "Where a lock manager's record should be, something begins with a number that none of its records has: the record was written \
+                       over, or the device or offset that it was told to read is another's.";
+        return Judgement::Met(Proof::new(Confidence::Likely, because, strange).and_collect(
+            "A dump of the first sectors there (`hexdump -C`), and the path and offset that the lock manager was given: does another program's header \
+             stand there?",
+        ));
+    }
     if dumped.is_empty() {
         return Judgement::Silent;
     }

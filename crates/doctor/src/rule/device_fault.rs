@@ -2,7 +2,7 @@
 
 use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Fact, HostStatus, Kind, Sense, TaskKind};
+use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind};
 
 /// A few failures may be a hiccup.
 const FAILURES_MIN: u64 = 2;
@@ -51,7 +51,20 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             failing.into_iter().take(4).chain(case.stakes().into_iter().take(2)).collect();
         return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
     }
-    Judgement::Silent
+    given_up(case)
+}
+
+/// The driver of a bus within the host gave a disk up: the disk, its cable, its power or its port.
+fn given_up<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let lost = case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp));
+    if lost.is_empty() {
+        return Judgement::Silent;
+    }
+    let because = "The driver of a bus within this host gave a disk up after its resets did not help: the disk itself, its cable, its power or its port. \
+                   Nothing between hosts is in question.";
+    Judgement::Met(Proof::new(Confidence::Possible, because, lost).and_collect(NEXT).and_collect(
+        "The kernel's lines of the minutes before (`exception`, `hard resetting link`, `SError`), and whether somebody pulled the disk.",
+    ))
 }
 
 const NEXT: &str = "SMART data of the disk (`esxcli storage core device smart get -d DEVICE`, `smartctl -x`), its firmware, and its controller's driver.";
@@ -61,7 +74,7 @@ fn is_of_a_local_driver(fact: &Fact) -> bool {
     matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("ahci")
 }
 
-/// Names that VMware gives to disks that are not on a network.
+/// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.
 fn is_local(device: &str) -> bool {
-    ["t10.ATA", "t10.NVMe", "mpx.vmhba", "t10.SATA", "t10.USB"].iter().any(|start| device.starts_with(start))
+    ["t10.ATA", "mpx.vmhba", "t10.SATA", "t10.USB"].iter().any(|start| device.starts_with(start))
 }

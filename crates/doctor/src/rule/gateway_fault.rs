@@ -1,5 +1,7 @@
 //! `gateway-fault`: gateways fight over the lock of one image, or one shuts down with commands in flight.
 
+use std::collections::BTreeMap;
+
 use super::case::{Case, JUST_BEFORE_US, total};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, GatewayStep, Kind};
@@ -56,9 +58,27 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     Judgement::Met(Proof::new(confidence, because, down))
 }
 
-/// How many times the lock went from held to lost or back, quickly.
+/// How many times one image's lock went from held to lost or back, quickly: of the image with the most. A failover moves the locks of many
+/// images once each.
 fn turns(lock: &[&Fact]) -> usize {
-    let changes =
-        lock.windows(2).filter(|pair| pair[0].kind != pair[1].kind && near(pair[0], pair[1], JUST_BEFORE_US));
-    changes.count()
+    let mut images: BTreeMap<&str, (&Fact, usize)> = BTreeMap::new();
+    for &fact in lock {
+        let (last, turns) = images.entry(image(&fact.text)).or_insert((fact, 0));
+        if last.kind != fact.kind && near(last, fact, JUST_BEFORE_US) {
+            *turns += 1;
+        }
+        *last = fact;
+    }
+    images.values().map(|(_, turns)| *turns).max().unwrap_or(0)
+}
+
+/// The image that a line of a gateway is about: `rbd/pool1.image7:`, `rbd/disk_1`. Lines that name none are about one.
+fn image(text: &str) -> &str {
+    let mut words = text.split([' ', ',', '\'', '"']).map(|word| word.trim_end_matches([':', '.']));
+    let is_image = |word: &&str| {
+        word.split_once('/').is_some_and(|(pool, image)| {
+            !image.is_empty() && pool.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        })
+    };
+    words.find(is_image).unwrap_or("")
 }

@@ -18,7 +18,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Met(Proof::new(Confidence::Likely, because, own).and_collect(NEXT));
     }
     let moved = case.all(|fact| {
-        matches!(fact.kind, Kind::Path(event) if event.is_loss() && event != PathEvent::InDoubt)
+        matches!(fact.kind, Kind::Path(event) if event != PathEvent::InDoubt && (event.is_loss() || event.is_of_the_device()))
             || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_nexus_loss))
     });
     let storm = case.commands(|command| command.host == Some(HostStatus::SOFT_ERROR));

@@ -5,7 +5,15 @@ use std::collections::BTreeSet;
 use super::case::Case;
 use super::{Confidence, Judgement, Proof};
 use crate::advisory::Match;
-use crate::fact::Kind;
+use crate::fact::{Fact, Kind};
+
+/// Whether VMware's kernel or tools wrote the line: its adapters, processors and packages have names of their own.
+fn is_of_vmware(fact: &Fact) -> bool {
+    ["vmhba", "VMware", "VMW", "ESX", "vmkernel", ")"].iter().any(|word| match *word {
+        ")" => fact.text.contains("cpu") && fact.text.contains(")lpfc"),
+        word => fact.text.contains(word),
+    })
+}
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if case.stakes().is_empty() {
@@ -25,6 +33,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             _ => case.text(fact.device).and_then(|device| case.scene.advisories.of_device(device)),
         };
         let Some((advisory, how)) = matched else { continue };
+        // A driver of one name has other versions, and other faults, on each system.
+        let of_vmware = advisory.product.contains("ESX");
+        if how == Match::Version && of_vmware && !is_of_vmware(fact) {
+            continue;
+        }
         if how == Match::Version {
             confidence = Confidence::Likely;
         }

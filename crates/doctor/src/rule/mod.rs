@@ -30,8 +30,10 @@ mod slow_storage;
 mod snapshot_signature;
 mod stale_cache;
 pub mod unsolved;
+mod words;
 
 pub use case::Case;
+pub use words::Words;
 
 use oarlock_causes::Cause;
 
@@ -71,13 +73,21 @@ pub struct Proof<'a> {
     pub because: String,
     /// What would make it surer.
     pub collect: Vec<String>,
+    /// What to say instead of the catalogue's page, where that speaks of another case.
+    pub words: Option<&'static Words>,
 }
 
 impl<'a> Proof<'a> {
     /// A proof by those lines.
     #[must_use]
     pub fn new(confidence: Confidence, because: impl Into<String>, lines: Vec<&'a Fact>) -> Proof<'a> {
-        Proof { confidence, lines, because: because.into(), collect: Vec::new() }
+        Proof { confidence, lines, because: because.into(), collect: Vec::new(), words: None }
+    }
+
+    /// The same, in other words than the catalogue's.
+    #[must_use]
+    pub fn in_words(self, words: &'static Words) -> Proof<'a> {
+        Proof { words: Some(words), ..self }
     }
 
     /// The same, with what would make it surer.

@@ -1,13 +1,16 @@
 //! `reservation`: another host's SCSI reservation stands in the way.
 
-use super::case::{Case, total};
+use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Command, DeviceStatus, Kind, PluginStatus};
 
 /// A conflict is said by the device itself (18h, SAM-5 5.3.1); a reservation that was lost, by the plug-in alone, is
 /// proof only where the command reached the device at all.
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
-    let conflicts = case.commands(is_conflict);
+    let by_fence = super::fenced::after_a_fence(case);
+    let conflicts = case.all(|fact| {
+        command(fact).is_some_and(is_conflict) && !by_fence.iter().any(|known| std::ptr::eq(*known, fact))
+    });
     let failing = case.all(|fact| fact.kind == Kind::ReservationConflicts);
     let lost = case.commands(|command| {
         command.plugin == Some(PluginStatus::RESERVATION_LOST)
@@ -27,6 +30,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
              `sg_persist --in --read-reservation DEVICE` on Linux; and whether that host lives.",
         );
         return Judgement::Met(proof);
+    }
+    if lost.is_empty() && !by_fence.is_empty() {
+        return Judgement::Aside(
+            "The host met reservation conflicts after it had been fenced: they are the fence at work, not a reservation that stands in the way.".to_owned(),
+        );
     }
     if lost.is_empty() {
         return Judgement::Silent;

@@ -99,12 +99,13 @@ fn at_the_target<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
 /// Lock managers on plain reads and writes renew their leases on time, unless the device is slow.
 fn renewals<'a>(case: &Case<'a>) -> Judgement<'a> {
     let late = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalLate));
-    let of_path = case.all(|fact| matches!(fact.kind, Kind::Path(event) if event.is_loss()));
+    let of_path = case
+        .all(|fact| matches!(fact.kind, Kind::Path(event) if event.is_loss() || event.is_of_the_device()));
     match (late.is_empty(), of_path.is_empty()) {
         (true, _) => Judgement::Silent,
-        (false, false) => {
-            Judgement::Aside("Leases were renewed late, but a path was lost at that time.".to_owned())
-        }
+        (false, false) => Judgement::Aside(
+            "Leases were renewed late, but a path or the device itself was lost at that time.".to_owned(),
+        ),
         (false, true) => {
             let because = "A lock manager could not renew its lease in its time, and no path was lost: its reads or writes took too long.";
             Judgement::Met(Proof::new(Confidence::Possible, because, late).and_collect(NEXT))

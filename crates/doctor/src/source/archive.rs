@@ -1,12 +1,14 @@
 //! Tar archives as a stream: each member is read where it stands and never written anywhere.
 //!
-//! A member's name is only a name: it is shown, and tells the host. No path is ever opened by it, so that `../` and
-//! absolute names are harmless. Links, devices and folders have no content and are passed over.
+//! A member's name is only a name: it is shown, and tells the host; no path is ever opened by it. A name that leads out of its
+//! archive is refused all the same: no honest bundle has one, and whoever reads the report may unpack the archive next.
+//! Links and devices have no content, are followed by nobody, and are counted.
 
 use std::io::{self, Read};
 
 use crate::bounds::MEMBERS_MAX;
 use crate::error::DoctorError;
+use crate::passed::Passed;
 
 /// A block of a tar archive, in bytes (POSIX.1-2017, pax, "ustar Interchange Format").
 pub(super) const BLOCK_BYTES: usize = 512;
@@ -14,6 +16,28 @@ pub(super) const BLOCK_BYTES: usize = 512;
 const NAME_BYTES_MAX: u64 = 4_096;
 /// Bytes of an extended header that is read; a longer one is passed over.
 const EXTENDED_BYTES_MAX: u64 = 64 << 10;
+
+/// What stands in an archive.
+pub(super) enum Member<'a> {
+    /// A plain file: its name and its bytes.
+    File(&'a str, &'a mut dyn Read),
+    /// A member that is not read, and why.
+    Refused(&'a str, &'static str),
+    /// A member without content of its own.
+    Other(Passed, &'a str),
+}
+
+/// Why a name is refused; `None` for an honest one.
+fn trick(name: &str) -> Option<&'static str> {
+    let absolute = name.starts_with(['/', '\\']) || name.as_bytes().get(1) == Some(&b':');
+    if absolute {
+        Some("an absolute path")
+    } else if name.split(['/', '\\']).any(|part| part == "..") {
+        Some("a path that leads out of the archive")
+    } else {
+        None
+    }
+}
 
 /// Whether a block is the header of a member: the magic of POSIX and GNU, or an old header whose checksum fits.
 pub(super) fn is_header(block: &[u8]) -> bool {
@@ -59,26 +83,29 @@ fn name_of(block: &[u8]) -> String {
     if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
 }
 
-/// Goes through an archive; `each` gets the name and the bytes of every plain file.
+/// Goes through an archive; `each` gets every member but folders.
 pub(super) fn walk(
     archive: &str,
     input: &mut dyn Read,
-    each: &mut dyn FnMut(&str, &mut dyn Read) -> Result<(), DoctorError>,
+    each: &mut dyn FnMut(Member<'_>),
 ) -> Result<(), DoctorError> {
     let read_error = |source| DoctorError::Read { input: archive.to_owned(), source };
     let damaged = |what| DoctorError::Archive { input: archive.to_owned(), what };
     let mut longer: Option<String> = None;
+    let mut end = Ok(());
     for _ in 0..MEMBERS_MAX {
         let mut block = [0; BLOCK_BYTES];
         let read = fill(input, &mut block).map_err(read_error)?;
         if read == 0 || block.iter().all(|&byte| byte == 0) {
-            return Ok(());
+            return end;
         }
         if read < BLOCK_BYTES {
             return Err(damaged("it ends within a header"));
         }
         if !is_header(&block) {
-            return Err(damaged("a header's checksum does not fit"));
+            // The next sound header begins a member again.
+            end = Err(damaged("a header's checksum does not fit"));
+            continue;
         }
         let size = octal(&block[124..136]).ok_or_else(|| damaged("a size is no number"))?;
         let padding = size.next_multiple_of(BLOCK_BYTES as u64).saturating_sub(size);
@@ -86,11 +113,17 @@ pub(super) fn walk(
         match block[156] {
             b'L' => longer = Some(gnu_name(&mut body).map_err(read_error)?),
             b'x' => longer = pax_name(&mut body).map_err(read_error)?.or(longer),
-            0 | b'0' | b'7' => {
+            // Headers of GNU and pax that tell nothing needed here; a folder.
+            b'K' | b'g' => {}
+            b'5' => longer = None,
+            kind => {
                 let name = longer.take().unwrap_or_else(|| name_of(&block));
-                each(&name, &mut body)?;
+                each(match (trick(&name), other(kind)) {
+                    (Some(why), _) => Member::Refused(&name, why),
+                    (None, Some(what)) => Member::Other(what, &name),
+                    (None, None) => Member::File(&name, &mut body),
+                });
             }
-            _ => longer = None,
         }
         let left = body.limit();
         let passed = io::copy(&mut input.take(left + padding), &mut io::sink()).map_err(read_error)?;
@@ -99,6 +132,16 @@ pub(super) fn walk(
         }
     }
     Err(DoctorError::Members { input: archive.to_owned(), members_max: MEMBERS_MAX })
+}
+
+/// What a member is that is no plain file, by the letter of its header.
+fn other(kind: u8) -> Option<Passed> {
+    match kind {
+        0 | b'0' | b'7' => None,
+        b'1' | b'2' => Some(Passed::Link),
+        b'3' | b'4' | b'6' => Some(Passed::Device),
+        _ => Some(Passed::Unknown),
+    }
 }
 
 /// Reads until the buffer is full or the input ends.
@@ -160,27 +203,54 @@ mod tests {
 
     fn members(archive: &[u8]) -> Result<Vec<(String, String)>, DoctorError> {
         let mut found = Vec::new();
-        walk("a.tar", &mut &archive[..], &mut |name, body| {
+        walk("a.tar", &mut &archive[..], &mut |member| {
             let mut text = String::new();
-            body.read_to_string(&mut text).unwrap();
+            let name = match member {
+                Member::File(name, body) => {
+                    body.read_to_string(&mut text).unwrap();
+                    name
+                }
+                Member::Refused(name, why) => {
+                    text.push_str(why);
+                    name
+                }
+                Member::Other(_, name) => name,
+            };
             found.push((name.to_owned(), text));
-            Ok(())
         })?;
         Ok(found)
     }
 
     #[test]
     fn members_are_read_in_place_and_links_have_no_content() {
-        let mut archive = member("a/vmkernel.log", b'0', b"one\n");
+        let mut archive = member("a", b'5', b"");
+        archive.extend(member("a/vmkernel.log", b'0', b"one\n"));
+        archive.extend(member("a/link", b'2', b""));
         archive.extend(member("../../etc/passwd", b'2', b""));
         archive.extend(member("b", b'L', b"a/very/long/name\0"));
         archive.extend(member("short", b'0', b"two\n"));
         archive.extend([0; 1024]);
-        let expected = [("a/vmkernel.log", "one\n"), ("a/very/long/name", "two\n")];
+        let out = "a path that leads out of the archive";
+        let expected = [
+            ("a/vmkernel.log", "one\n"),
+            ("a/link", ""),
+            ("../../etc/passwd", out),
+            ("a/very/long/name", "two\n"),
+        ];
         assert_eq!(
             members(&archive).unwrap(),
             expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_name_that_leads_out_of_its_archive_is_a_trick() {
+        for name in ["../x", "a/../../x", "/etc/abs.log", "..", "a\\..\\x", "C:\\x", "\\\\host\\x", "a/.."] {
+            assert!(trick(name).is_some(), "{name}");
+        }
+        for name in ["a/b", "./a", "a..b/c", "...", "..a/b", "var/log/vmkernel..log", ""] {
+            assert_eq!(trick(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -6,18 +6,26 @@
 //!                                                         so that a wrapped record can be seen whole
 //! ```
 
+use std::borrow::Cow;
 use std::io::{self, Read};
+use std::iter::Peekable;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::origin::host_of;
 use super::sniff::Intake;
-use crate::bounds::{AHEAD_BYTES, CHUNK_BYTES, LINE_BYTES_MAX, RECORD_BYTES_MAX};
+use crate::bounds::{
+    AHEAD_BYTES, CHUNK_BYTES, EXCERPT_LINES_MAX, FEW_BYTES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX,
+};
 use crate::dialect::Reading;
 use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::plain;
 use crate::record::{Record, glued};
+use crate::sieve::Hit;
+
+/// Key words of one line that are handed on.
+const WORDS_MAX: usize = 64;
 
 /// Where the reader of one input stands.
 struct Progress {
@@ -28,6 +36,8 @@ struct Progress {
     follower: Option<usize>,
     /// Lines up to this one were read as parts of an earlier record.
     read_until: u64,
+    /// Whether the whole input is a few lines: then every line is looked at, for somebody chose each of them.
+    few: bool,
 }
 
 /// Reads all lines of an input.
@@ -38,7 +48,7 @@ pub(super) fn read(
     ledger: &mut Ledger,
 ) -> io::Result<()> {
     let id = ledger.begin(name, host_of(name));
-    let mut at = Progress { input: id, lines: 0, follower: None, read_until: 0 };
+    let mut at = Progress { input: id, lines: 0, follower: None, read_until: 0, few: false };
     let mut buffer = std::mem::take(&mut intake.buffer);
     let mut kept = 0;
     let result = loop {
@@ -47,6 +57,8 @@ pub(super) fn read(
         let filled = kept + read;
         let last = read < CHUNK_BYTES;
         let end = if last { filled } else { whole_lines(&buffer[..filled]) };
+        let first = at.lines == 0 && kept == 0;
+        at.few = first && last && filled <= FEW_BYTES_MAX && newlines(&buffer[..filled]) <= EXCERPT_LINES_MAX;
         let done = at.chunk(intake, &buffer[..filled], end, ledger);
         if last {
             break error.map_or(Ok(()), Err);
@@ -84,6 +96,12 @@ impl Progress {
                 continue;
             }
             while ahead.next_if(|hit| hit.at < at).is_some() {}
+            if self.few {
+                let line_end = memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline);
+                let mask = words_until(&mut ahead, line_end, &mut intake.words);
+                at = self.line(intake, text, at, mask, ledger);
+                continue;
+            }
             let Some(hit) = ahead.peek().map(|hit| hit.at) else {
                 self.lines += newlines(&text[at..end]);
                 // The last line of an input may have no newline.
@@ -96,10 +114,7 @@ impl Progress {
             let start = memrchr(b'\n', &text[at..hit]).map_or(at, |newline| at + newline + 1);
             self.lines += newlines(&text[at..start]);
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
-            let mut mask = 0;
-            while let Some(hit) = ahead.next_if(|hit| hit.at < line_end) {
-                mask |= hit.mask;
-            }
+            let mask = words_until(&mut ahead, line_end, &mut intake.words);
             at = self.line(intake, text, start, mask, ledger);
         }
         intake.hits = hits;
@@ -139,11 +154,15 @@ impl Progress {
         }
         let limit = if mask & intake.dialects.tables() == 0 { RECORD_BYTES_MAX } else { LINE_BYTES_MAX };
         let line = plain(&line[..line.len().min(limit)]);
+        // What was made plain may hold words that the raw line did not.
+        let raw = matches!(line, Cow::Borrowed(_)) && intake.words.len() <= WORDS_MAX;
+        let words = if raw { std::mem::take(&mut intake.words) } else { Vec::new() };
+        let asked = if self.few { mask | intake.dialects.last_resort() } else { mask };
         let mut understood = false;
         for part in glued(&line) {
-            let record = Record::new(place, part, ahead);
+            let record = Record { words: &words, ..Record::new(place, part, ahead) };
             ledger.saw_time(record.prefix.when);
-            match intake.dialects.read(mask, &record, ledger) {
+            match intake.dialects.read(asked, &record, ledger) {
                 (_, Reading::Stranger) => {}
                 (_, Reading::Understood { and_lines }) => {
                     understood = true;
@@ -156,13 +175,34 @@ impl Progress {
                 }
             }
         }
+        if raw {
+            intake.words = words;
+        }
         if understood {
             ledger.understood += 1;
-        } else {
+        } else if mask != 0 {
             ledger.stranger(place, &line);
         }
         next
     }
+}
+
+/// What the words that end before `line_end` lead to, and which they are.
+fn words_until(
+    ahead: &mut Peekable<std::slice::Iter<'_, Hit>>,
+    line_end: usize,
+    words: &mut Vec<&'static str>,
+) -> u64 {
+    let mut mask = 0;
+    words.clear();
+    while let Some(hit) = ahead.next_if(|hit| hit.at < line_end) {
+        mask |= hit.mask;
+        // A line of counters may hold thousands; without them, a dialect looks for its words itself.
+        if words.len() <= WORDS_MAX {
+            words.push(hit.word);
+        }
+    }
+    mask
 }
 
 fn newlines(text: &[u8]) -> u64 {

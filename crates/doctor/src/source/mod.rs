@@ -4,9 +4,11 @@
 
 mod archive;
 mod guarded;
+mod gunzip;
 mod lines;
 mod origin;
 mod sniff;
 mod utf16;
+mod wrapping;
 
 pub use sniff::Intake;

@@ -16,7 +16,7 @@ use self::markup::Markup;
 use self::timeline::Whole;
 use self::words::{counted, grouped, headline};
 use super::advice::{Risk, not_now};
-use crate::finding::{Finding, Report};
+use crate::finding::{Coverage, Finding, Report};
 use crate::gravity::risk_of;
 
 /// Findings on the first screen.
@@ -54,8 +54,7 @@ pub fn page(report: &Report) -> String {
     header(report, &mut page);
     page.raw("<main>");
     if report.incidents.is_empty() {
-        page.raw("<section class=\"card calm\"><h2>No incident was found in these lines</h2>");
-        page.raw("<p>That is no proof of health: lines that are not here cannot be read.</p></section>");
+        no_incident(report, &mut page);
     } else {
         first_screen(report, &mut page);
     }
@@ -66,6 +65,18 @@ pub fn page(report: &Report) -> String {
     strangers(report, &mut page);
     page.raw("</main>\n<footer><p>Made by <code>oarlock doctor</code>. Log lines are quoted as they were read; what they cannot prove is said to be unproved.</p></footer>\n</body>\n</html>\n");
     page.into_string()
+}
+
+/// What is said where nothing was found: only where all was read it is calm.
+fn no_incident(report: &Report, page: &mut Markup) {
+    let calm = report.coverage == Coverage::Whole;
+    page.raw(if calm { "<section class=\"card calm\"><h2>" } else { "<section class=\"card doubt\"><h2>" });
+    page.raw(match report.coverage {
+        Coverage::Whole => "No incident was found in these lines",
+        Coverage::Part => "No incident was found in what could be read",
+        Coverage::Nothing => "Nothing could be read",
+    });
+    page.raw("</h2><p>That is no proof of health: lines that are not here cannot be read.</p></section>");
 }
 
 fn header(report: &Report, page: &mut Markup) {
@@ -89,7 +100,11 @@ fn header(report: &Report, page: &mut Markup) {
             offset.host
         ));
     }
-    page.raw("</p></header>");
+    page.raw("</p>");
+    for passed in &report.passed_over {
+        page.element("<p>", &passed.sentence(), "</p>");
+    }
+    page.raw("</header>");
     if report.problems.is_empty() {
         return;
     }

@@ -110,6 +110,15 @@ fn a_page_of_nothing_says_so_and_claims_no_health() {
     assert!(page.contains("No incident was found") && page.contains("no proof of health"));
 }
 
+#[test]
+fn a_page_of_what_could_not_be_read_is_not_calm() {
+    let mut doctor = Doctor::new();
+    doctor.read("logs.zip", &mut &b"PK\x03\x04"[..], &mut |_| {});
+    let page = page(&doctor.judge());
+    assert!(page.contains("Nothing could be read") && !page.contains("No incident was found"));
+    assert!(page.contains("card doubt") && !page.contains("card calm"));
+}
+
 /// The worst that a report can hold: every maximum at once, each letter one that grows when it is escaped.
 #[test]
 fn the_page_is_bounded_however_much_was_read() {

@@ -4,11 +4,9 @@ use crate::civil::{self, DAY_US};
 use crate::finding::Finding;
 use crate::stamp::Axis;
 
-use oarlock_causes::Cause;
-
 /// The headline of a finding: what happened and where.
 pub(super) fn headline(finding: &Finding) -> String {
-    let title = Cause::from_name(&finding.cause).map_or(finding.cause.as_str(), |cause| cause.entry().title);
+    let title = finding.title().unwrap_or(finding.cause.as_str());
     let place = finding.volume.as_ref().or(finding.device.as_ref());
     let place = place.map_or_else(String::new, |place| format!(", on {place}"));
     let more = match finding.devices.len().saturating_sub(1) {
