@@ -94,6 +94,8 @@ fn not_done(user: &User, error: &DiskError) {
         | DiskError::NotEmpty { .. }
         | DiskError::DirectoryFull { .. }
         | DiskError::DescriptorsFull { .. }
+        | DiskError::NoDescriptor { .. }
+        | DiskError::NoGroup { .. }
         | DiskError::Contradiction { .. }
         | DiskError::TakenAway { .. } => true,
     };
