@@ -189,7 +189,7 @@ async fn answer_in_hand<W: Whereabouts>(
         }
         match cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                 core.store.world.pause(core.store.timing.beat / 8).await;
             }
         }

@@ -18,8 +18,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{EnterError, Fencing, SlotIndex};
+use oarlock_causes::EventKind;
 use oarlock_format::{
-    CutOffProof, FenceReason, HostId, HostName, Incarnation, Kind, Owner, SlotRecord, SlotState, Stamped,
+    CutOffProof, FenceReason, HostId, HostName, Incarnation, Owner, SlotRecord, SlotState, Stamped,
     Superblock, Writer,
 };
 
@@ -189,7 +190,14 @@ impl Joiner<'_> {
     /// beat, and a person should know.
     fn report_skipped(&self, skipped: &[(SlotIndex, ReadFault)]) {
         for (slot, fault) in skipped {
-            self.store.report_distrust(self.store.layout.slot(*slot), Kind::Slot, None, fault);
+            let lba = self.store.layout.slot(*slot);
+            self.store.report_distrust::<SlotRecord>(
+                lba,
+                Purpose::Upkeep,
+                EventKind::Miscompare,
+                None,
+                fault,
+            );
         }
     }
 
@@ -274,7 +282,7 @@ impl Joiner<'_> {
                     }
                 }
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+                Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
@@ -366,7 +374,7 @@ impl Joiner<'_> {
                 Swap::Swapped { sent } | Swap::Adopted { sent } => return Ok(sent),
                 Swap::Lost => break,
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+                Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }

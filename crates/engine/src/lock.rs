@@ -332,7 +332,7 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
     }
 
@@ -347,7 +347,7 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         self.note_busy(&swap);
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
     }
 
@@ -438,7 +438,8 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         let fault = self.last_fault.as_ref().map(ReadFault::to_string);
         LockError::TimedOut {
             name: self.place.whereabouts.words(),
-            why: here.or(stuck).or(held_by).or(fault),
+            // What a host may not do, no other holder need stand in the way of.
+            why: self.core.why_held().or(here).or(stuck).or(held_by).or(fault),
         }
     }
 }
