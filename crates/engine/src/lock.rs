@@ -54,6 +54,13 @@ pub enum LockError {
         /// The lock.
         name: String,
     },
+    /// A growth has not opened the allocation group yet: some host's beats do not show the present superblock, and nothing
+    /// of the group may be given out before they do.
+    #[error("the lock {name} cannot be taken: a growth has not opened the group yet")]
+    Unopened {
+        /// The lock.
+        name: String,
+    },
     /// A record on the way could not be read or trusted.
     #[error(transparent)]
     Record(#[from] ReadFault),
