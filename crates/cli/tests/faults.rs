@@ -262,9 +262,15 @@ fn a_rotten_lock_is_named_to_whoever_wants_it_and_comes_back_by_a_repair() {
     let pool = format_with_slots(&place, "8");
     let _a = place.up("a");
     place.run(&["lock", "run", "nightly", "--", "true"]).succeeds();
-    flip(&pool, place.lba(&["lock", "nightly"]));
+    let rotten = place.lba(&["lock", "nightly"]);
+    // One whose window, 16 positions of a ring of 1,024, is far from the rotten one, which may be anybody's in its windows.
+    let another = ["another", "weekly", "monthly", "yearly"].into_iter().find(|name| {
+        place.run(&["lock", "run", name, "--", "true"]).succeeds();
+        (16..=1008).contains(&((rotten + 1024 - place.lba(&["lock", name])) % 1024))
+    });
+    flip(&pool, rotten);
     place.run(&["lock", "run", "nightly", "--wait", "5s", "--", "true"]).fails(1, "OAR-0223").says("check");
-    place.run(&["lock", "run", "another", "--", "true"]).succeeds();
+    place.run(&["lock", "run", another.unwrap(), "--", "true"]).succeeds();
     assert_eq!(place.run(&["check", "pool", "--repair"]).exit, 3);
     place.run(&["lock", "run", "nightly", "--wait", "20s", "--", "true"]).succeeds();
 }
