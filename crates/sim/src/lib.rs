@@ -72,6 +72,7 @@ mod scenario;
 mod seed_run;
 mod slab;
 mod state;
+mod steps;
 mod time;
 mod timer;
 mod trace;
@@ -98,6 +99,7 @@ pub use observer::{
 pub use random::SimRandom;
 pub use scenario::{Power, Scenario, Theme, fast_timing};
 pub use seed_run::{Found as SeedFound, SeedReport, run_scenario, run_seed};
+pub use steps::Steps;
 pub use time::TrueTime;
 pub use timer::SimClock;
 pub use trace::{Describe, TRACE_ENTRIES, TRACE_WHOLE};

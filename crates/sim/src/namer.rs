@@ -44,30 +44,58 @@ fn any_name(user: &User) -> LayerName {
     }
 }
 
+/// What a user wants.
+enum Wish {
+    Create(LayerName),
+    Delete(LayerName),
+    Rename(LayerName, LayerName),
+    List,
+}
+
+/// What a user wants next: mostly what has to do with the rename that happened last, whose end he may well meet: back, or a
+/// disk of the old name. Otherwise what can be done as things are, and now and then whatever comes to mind.
+fn wish(user: &User) -> Wish {
+    let names = &user.run.names;
+    if let Some((old, new)) = names.renamed().filter(|_| user.random.below(8) > 0) {
+        return if user.random.below(4) == 0 { Wish::Create(old) } else { Wish::Rename(new, old) };
+    }
+    let (name, other) = (any_name(user), any_name(user));
+    match user.random.below(16) {
+        0 => Wish::List,
+        1 => Wish::Create(name),
+        2 => Wish::Delete(name),
+        3 if name != other => Wish::Rename(name, other),
+        _ => match (names.has(&name), names.has(&other)) {
+            (true, false) => Wish::Rename(name, other),
+            (false, true) => Wish::Rename(other, name),
+            (false, false) => Wish::Create(name),
+            (true, true) => Wish::Delete(name),
+        },
+    }
+}
+
 /// One operation, and what its user is told of it.
 async fn act(user: &User) -> Result<(), DiskError> {
     let (run, host) = (&user.run, &user.host);
     let deadline = user.life.clock().now().plus(run.between(200, 10_000));
     let note = |text: String| run.world.note(Some(user.life.host()), &text);
-    let (name, other) = (any_name(user), any_name(user));
-    match user.random.below(16) {
-        0..2 => {
+    match wish(user) {
+        Wish::Create(name) => {
             let id = host.create_disk(&name, SIZE, deadline).await?;
             note(format!("disk {name} created as {id}"));
             run.names.told_created(run, &name, id);
         }
-        2..4 => {
+        Wish::Delete(name) => {
             host.delete_disk(&name, deadline).await?;
             note(format!("disk {name} deleted"));
             run.names.told_deleted(run, &name);
         }
-        4..5 => list(user).await?,
-        _ if name == other => {}
-        _ => {
-            host.rename_disk(&name, &other, deadline).await?;
-            note(format!("disk {name} renamed to {other}"));
-            run.names.told_renamed(run, &name, &other);
+        Wish::Rename(name, new) => {
+            host.rename_disk(&name, &new, deadline).await?;
+            note(format!("disk {name} renamed to {new}"));
+            run.names.told_renamed(run, &name, &new);
         }
+        Wish::List => list(user).await?,
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use oarlock_block::{BlockCount, Lba};
 use oarlock_format::{LockName, Timing, home};
 
 use crate::datastore::Template;
-use crate::{Fault, FaultKind, FaultPlan, Latency, PerMillion, Span, TrueTime, WorldOptions};
+use crate::{Fault, FaultKind, FaultPlan, Latency, PerMillion, Span, Steps, TrueTime, WorldOptions};
 
 /// What a seed's run is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -230,7 +230,7 @@ impl Scenario {
                 plan.replies_first = Span::milliseconds(200, 245);
                 plan
             }
-            Theme::Names => broken_off(seed),
+            Theme::Names => broken_off(seed, &Template::of(self.hosts, self.timing)),
             Theme::Queued => {
                 let mut plan = stalling_paths(seed);
                 plan.work_queue = DEEP_QUEUE;
@@ -293,15 +293,23 @@ fn stalling_paths(seed: u64) -> FaultPlan {
     plan
 }
 
-/// Hosts that crash every few seconds, most of them in the middle of something; that stop for a little less than a lease, often
-/// with a command in hand; and commands that land long after.
-fn broken_off(seed: u64) -> FaultPlan {
+/// Hosts that crash every few seconds, often between the last steps of a rename; that stop for a little less than a lease, most
+/// often with an entry in hand that is to take another's place; and commands that land long after. Elsewhere they are left in
+/// peace: only what gets done can be undone by another.
+fn broken_off(seed: u64, datastore: &Template) -> FaultPlan {
+    let (directory, lease) = (datastore.layout().directory, datastore.superblock.record.timing.lease);
     let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY);
     plan.latency = QUICK;
     plan.work_queue = Latency::ZERO;
-    plan.set(FaultKind::Crash, Fault::NONE.at(3_000).every(Span::milliseconds(2_000, 30_000)));
-    plan.set(FaultKind::Pause, Fault::NONE.at(20_000).lasting(Span::milliseconds(300, 950)));
+    plan.set(FaultKind::Crash, Fault::NONE.at(500).every(Span::milliseconds(2_000, 30_000)));
+    plan.set(FaultKind::Pause, Fault::NONE.at(1_000).lasting(Span { from: lease / 2, to: lease }));
     plan.set(FaultKind::LateCommand, Fault::NONE.at(5_000).lasting(Span::milliseconds(100, 4_000)));
+    plan.steps = Some(Steps {
+        format_id: Template::FORMAT_ID,
+        directory: range(directory.start, directory.blocks),
+        crash_giving_up: PerMillion(300_000),
+        pause_displacing: PerMillion(600_000),
+    });
     plan
 }
 

@@ -30,11 +30,25 @@ pub struct Names {
     /// Who has a name now.
     disks: RefCell<BTreeMap<LayerName, LayerId>>,
     changes: Cell<u64>,
+    /// The rename that happened last, its old name first.
+    renamed: RefCell<Option<(LayerName, LayerName)>>,
     /// How often each happened, and how often users were told so.
     done: RefCell<BTreeMap<Deed, (u64, u64)>>,
 }
 
 impl Names {
+    /// Whether some disk has the name now.
+    pub fn has(&self, name: &LayerName) -> bool {
+        self.disks.borrow().contains_key(name)
+    }
+
+    /// The rename that happened last, its old name first, while the new name is somebody's and the old one nobody's. Its
+    /// last steps may be still to come.
+    pub fn renamed(&self) -> Option<(LayerName, LayerName)> {
+        let renamed = self.renamed.borrow().clone();
+        renamed.filter(|(old, new)| self.has(new) && !self.has(old))
+    }
+
     fn happened(&self, deed: Deed) {
         self.done.borrow_mut().entry(deed).or_default().0 += 1;
     }
@@ -254,7 +268,10 @@ impl Checker {
         match (before, after) {
             (None, Some((name, _))) => names.happened(Deed::Created(name)),
             (Some((name, _)), None) => names.happened(Deed::Deleted(name)),
-            (Some((old, _)), Some((new, _))) => names.happened(Deed::Renamed(old, new)),
+            (Some((old, _)), Some((new, _))) => {
+                *names.renamed.borrow_mut() = Some((old.clone(), new.clone()));
+                names.happened(Deed::Renamed(old, new));
+            }
             (None, None) => {}
         }
     }
