@@ -4,5 +4,7 @@ pub mod answers;
 pub mod datastore;
 pub mod documents;
 pub mod logs;
+pub mod nbd;
+pub mod pages;
 pub mod records;
 pub mod texts;

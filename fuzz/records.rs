@@ -8,6 +8,8 @@ use oarlock_format::{
     Superblock, SuperblockState, Timing, Writer, claimed_shadows, decode, decode_superblock, describe, encode, stamp_of,
 };
 
+use crate::pages::whole_page;
+
 /// Where the blocks are read.
 pub const PLACE: Place = Place { format_id: FormatId(1), lba: Lba(0) };
 
@@ -46,7 +48,7 @@ pub fn check_describe(data: &[u8]) {
     let covered = |block: &[u8]| describe(block).iter().map(|field| field.length).sum::<usize>();
     assert_eq!(covered(data), data.len());
     for kind in oarlock_format::Kind::ALL {
-        let block = whole_block(kind.letters(), data);
+        let block = if kind.is_record() { whole_block(kind.letters(), data) } else { whole_page(kind, data) };
         assert_eq!(covered(&block), block.len());
     }
 }

@@ -4,6 +4,10 @@ use oarlock_engine::check::Code;
 
 const REPAIR: &str = "`oarlock check DEVICE --repair` puts it right, beside running hosts too.";
 const NEWER: &str = "Use the newer version; this one leaves the record as it is.";
+const NOT_YET: &str = "No repair of it comes with this version. What the record guards cannot be used; everything else can. \
+    `oarlock inspect DEVICE LBA` shows it.";
+const GROW_AGAIN: &str =
+    "Run `oarlock grow DEVICE` once more, when every live host beats: it gives the group its clusters.";
 const BY_ITSELF: &str = "Nothing: the hosts take care of it by themselves.";
 
 /// What to do about a finding of this code.
@@ -19,7 +23,9 @@ pub const fn cure(code: Code) -> &'static str {
         Code::ShadowDiffers => {
             "`oarlock check DEVICE --repair` writes the shadow anew from the first copy, which is the truth. Find out what wrote two: a copy may have been laid over a part of the device."
         }
-        Code::ShadowNewer | Code::SlotNewer | Code::MailboxNewer | Code::LockNewer => NEWER,
+        Code::ShadowNewer | Code::SlotNewer | Code::MailboxNewer | Code::LockNewer | Code::DisksNewer => {
+            NEWER
+        }
         Code::Overwritten => {
             "Find out who wrote there. If the device is the datastore's still, `oarlock check DEVICE --repair` restores the superblock from its shadow."
         }
@@ -58,6 +64,17 @@ pub const fn cure(code: Code) -> &'static str {
         Code::LockTwice => {
             "`oarlock check DEVICE --repair` keeps the one that is held. Find out whether two users had the lock at once: what it guards may need a look."
         }
+        Code::BucketSpoiled
+        | Code::BucketAstray
+        | Code::DescriptorSpoiled
+        | Code::DescriptorNameSpoiled
+        | Code::JournalSpoiled
+        | Code::JournalOtherRing
+        | Code::GroupSpoiled
+        | Code::GroupContradicts
+        | Code::BitmapSpoiled
+        | Code::BitmapContradicts => NOT_YET,
+        Code::GroupUnopened => GROW_AGAIN,
         Code::LockUnlisted => REPAIR,
         Code::LockUnknown => {
             "Nothing, while its possible holders live: they answer within a few beats. `oarlock check DEVICE --repair` asks them again."

@@ -262,9 +262,15 @@ fn a_rotten_lock_is_named_to_whoever_wants_it_and_comes_back_by_a_repair() {
     let pool = format_with_slots(&place, "8");
     let _a = place.up("a");
     place.run(&["lock", "run", "nightly", "--", "true"]).succeeds();
-    flip(&pool, place.lba(&["lock", "nightly"]));
+    let rotten = place.lba(&["lock", "nightly"]);
+    // One whose window, 16 positions of a ring of 1,024, is far from the rotten one, which may be anybody's in its windows.
+    let another = ["another", "weekly", "monthly", "yearly"].into_iter().find(|name| {
+        place.run(&["lock", "run", name, "--", "true"]).succeeds();
+        (16..=1008).contains(&((rotten + 1024 - place.lba(&["lock", name])) % 1024))
+    });
+    flip(&pool, rotten);
     place.run(&["lock", "run", "nightly", "--wait", "5s", "--", "true"]).fails(1, "OAR-0223").says("check");
-    place.run(&["lock", "run", "another", "--", "true"]).succeeds();
+    place.run(&["lock", "run", another.unwrap(), "--", "true"]).succeeds();
     assert_eq!(place.run(&["check", "pool", "--repair"]).exit, 3);
     place.run(&["lock", "run", "nightly", "--wait", "20s", "--", "true"]).succeeds();
 }
@@ -426,10 +432,12 @@ fn a_sparse_file_is_refused_where_it_is_not_the_size_that_it_was() {
     let place = Place::new();
     let pool = format_with_slots(&place, "8");
     let whole = bytes(&pool);
-    File::options().write(true).open(&pool).unwrap().set_len(1 << 20).unwrap();
+    // Behind the last group's head and before the shadow there is nothing yet.
+    let cut = whole.len() as u64 - (1 << 20);
+    File::options().write(true).open(&pool).unwrap().set_len(cut).unwrap();
     place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0209").says("truncate -s");
-    assert_eq!(fs::metadata(&pool).unwrap().size(), 1 << 20);
-    // The cure works where nothing but zeros was lost.
+    assert_eq!(fs::metadata(&pool).unwrap().size(), cut);
+    // The cure works where nothing but zeros and the shadow was lost.
     File::options().write(true).open(&pool).unwrap().set_len(whole.len() as u64).unwrap();
     assert_eq!(place.run(&["check", "pool", "--repair"]).exit, 3);
     let _a = place.up("a");

@@ -136,7 +136,7 @@ fn every_damage_to_a_superblock_has_its_own_error() {
     let cases: [(&str, &str, Spoil); 6] = [
         ("zeros", "OAR-0203", |pool| fs::write(pool, vec![0; 64 << 20]).unwrap()),
         ("of a newer version", "OAR-0206", |pool| reseal(pool, 0, |record| record[8] = 2)),
-        ("with an unknown feature", "OAR-0206", |pool| reseal(pool, 0, |record| record[136] = 1)),
+        ("with an unknown feature", "OAR-0206", |pool| reseal(pool, 0, |record| record[136] = 2)),
         ("with a feature that only a newer program may write", "OAR-0211", |pool| {
             reseal(pool, 0, |record| record[128] = 1);
         }),

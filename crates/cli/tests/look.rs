@@ -38,6 +38,44 @@ fn inspect_decodes_each_kind_of_record_and_changes_nothing() {
 }
 
 #[test]
+fn inspect_shows_the_records_and_pages_of_disks_by_their_blocks() {
+    let place = Place::new();
+    place.format();
+    let superblock = place.run(&["inspect", "pool", "--json"]).json();
+    let number = |name: &str| -> u64 {
+        let fields = superblock["fields"].as_array().unwrap();
+        let field = fields.iter().find(|field| field["name"] == name).unwrap();
+        field["value"].as_str().unwrap().parse().unwrap()
+    };
+    let stride = number("stride");
+    let descriptors = number("descriptors start");
+    let groups = number("groups start");
+    let behind = stride.max(4_096 / BLOCK as u64);
+    let records = [
+        (number("directory start") + stride, "directory bucket 1", BLOCK),
+        (descriptors + 2 * stride, "descriptor 1", BLOCK),
+        (descriptors + 3 * stride, "name of descriptor 1", BLOCK),
+        (number("journals start"), "journal of slot 0, header", BLOCK),
+        (groups, "group 0", BLOCK),
+        (groups + behind, "bitmap of group 0", 4_096),
+    ];
+    for (lba, standing, covered) in records {
+        let inspected = place.run(&["inspect", "pool", &lba.to_string(), "--json"]).json();
+        assert_eq!(
+            (inspected["standing"].as_str(), inspected["verdict"].as_str()),
+            (Some(standing), Some("sound"))
+        );
+        let fields = inspected["fields"].as_array().unwrap();
+        let length: u64 = fields.iter().map(|field| field["length"].as_u64().unwrap()).sum();
+        assert_eq!(length, covered as u64, "{standing}");
+    }
+    let empty = (number("journals start") + behind).to_string();
+    let inspected = place.run(&["inspect", "pool", &empty, "--json"]).json();
+    assert_eq!(inspected["standing"], "journal of slot 0, block 0");
+    assert_eq!(inspected["verdict"], "the block is all zeros");
+}
+
+#[test]
 fn inspect_shows_a_damaged_record_and_says_what_is_wrong() {
     let place = Place::new();
     let pool = place.format();

@@ -9,6 +9,7 @@
 //! further look shows it too: what is in flux is not damage. docs/decisions/0031 says who repairs, and by what right.
 
 mod code;
+mod disks;
 mod evidence;
 pub(crate) mod exact;
 mod locks;
@@ -33,6 +34,7 @@ use oarlock_format::{DecodeError, NoSuperblock, SuperblockState};
 pub use code::{Code, Severity};
 pub use report::{CheckReport, Finding, Repaired, Spot};
 
+use crate::check::disks::Disks;
 use crate::check::evidence::Evidence;
 use crate::check::scan::{Look, Snapshot};
 use crate::check::suspicion::Suspicion;
@@ -115,7 +117,9 @@ pub async fn check(
     }
     let events: Rc<RefCell<Vec<Event>>> = Rc::default();
     let store = Store::new(world.clone(), &superblock, sink(&events));
-    let (snapshot, found) = look(&store, progress).await?;
+    let disks = Disks::new(&store, &superblock.record);
+    let others = store.layout.locks.blocks.0 + store.layout.slots.blocks.0;
+    let (snapshot, found) = look(&store, &|done, total| progress(done, total + disks.blocks())).await?;
     suspicions.extend(found);
     let mut findings = findings_of(&suspicions);
     let mut repaired_as = None;
@@ -130,6 +134,12 @@ pub async fn check(
                 "this device is a copy of the datastore's own: `oarlock resignature` comes first",
             );
         }
+    }
+    // There are many records of disks, and none of them is repaired: what hosts wait for comes first. Under a superblock of
+    // another datastore every one would be another's, too.
+    if not_ours_to_repair(&snapshot).is_none() {
+        let progress = |done| progress(others + done, others + disks.blocks());
+        findings.extend(findings_of(&disks.look(&progress).await?));
     }
     let events = events.take();
     Ok(CheckReport { events, repaired_as, ..CheckReport::new(label, findings) })

@@ -19,6 +19,7 @@ use oarlock_format::{HostName, Owner, Stamped, Superblock, Writer};
 
 use crate::cell::{Purpose, Sender, Swap};
 use crate::hindrance::Hindrance;
+use crate::home::BringHome;
 use crate::jobs::Jobs;
 use crate::lease::Lease;
 use crate::leftover::Leftover;
@@ -130,6 +131,12 @@ pub(crate) struct Core {
     /// Of the lapse that lasts, as it was told.
     pub(crate) lapse_cause: StdCell<Cause>,
     leaving: StdCell<bool>,
+    /// Where the next free descriptor is looked for first.
+    pub(crate) free_descriptor: StdCell<Option<u32>>,
+    /// What dead hosts left half done is being mended.
+    pub(crate) mending: StdCell<bool>,
+    /// Who keeps pages of what this host's locks guard, if anybody does.
+    home: RefCell<Option<Rc<dyn BringHome>>>,
 }
 
 impl Core {
@@ -158,6 +165,9 @@ impl Core {
             hindrance: RefCell::default(),
             lapse_cause: StdCell::new(Cause::CannotTell),
             leaving: StdCell::new(false),
+            free_descriptor: StdCell::new(None),
+            mending: StdCell::new(false),
+            home: RefCell::new(None),
         }
     }
 
@@ -260,6 +270,15 @@ impl Core {
         self.changed.announce();
     }
 
+    /// From now on no lock of a descriptor or a group is given up before this one brought home what it guards.
+    pub(crate) fn set_home(&self, home: Rc<dyn BringHome>) {
+        *self.home.borrow_mut() = Some(home);
+    }
+
+    pub(crate) fn home(&self) -> Option<Rc<dyn BringHome>> {
+        self.home.borrow().clone()
+    }
+
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.get()
     }
@@ -278,6 +297,17 @@ impl Core {
             }
             if self.may_act() {
                 return Ok(());
+            }
+            self.changed.beyond(seen).await;
+        }
+    }
+
+    /// Waits until the host has left or stopped.
+    pub(crate) async fn until_ended(&self) -> Ended {
+        loop {
+            let seen = self.changed.seen();
+            if let Some(ended) = self.ended() {
+                return ended;
             }
             self.changed.beyond(seen).await;
         }

@@ -1,24 +1,18 @@
 //! Creating a datastore: refuse what lives, then write Formatting, every record, and Ready (R38).
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use oarlock_block::{BlockCount, BlockSize, ByteCount, EnterError, Fencing, IoError, Lba};
 use oarlock_format::{
-    FormatId, Generation, Image, Kind, Label, Layout, LayoutError, LayoutRequest, LockPosition, LockRecord,
-    MailboxRecord, NoSuperblock, Nonce, Record, SlotIndex, SlotRecord, Stamp, Stamped, Superblock,
-    SuperblockState, Timing, TimingError, Writer,
+    FormatId, Generation, Image, Initial, Label, Layout, LayoutError, LayoutRequest, NoSuperblock, Nonce,
+    SlotIndex, SlotRecord, Stamp, Stamped, Superblock, SuperblockState, Timing, TimingError, Writer,
 };
 
+use crate::fresh::{COMMAND_LIMIT, Unwritten, write, write_images};
 use crate::life::{Living, who_lives};
 use crate::open::{OpenError, read_superblock};
 use crate::store::{Lane, ReadFault, Store};
 use crate::world::World;
-
-/// One write of fresh records carries this many bytes at most.
-const WRITE_BYTES: usize = 1 << 20;
-/// Each command of a format is given this long.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -97,6 +91,12 @@ pub enum CreateError {
     Record(#[from] ReadFault),
 }
 
+impl From<Unwritten> for CreateError {
+    fn from(Unwritten { lba, error }: Unwritten) -> CreateError {
+        error.map_or(CreateError::NoAnswer, |error| CreateError::Device { lba, error })
+    }
+}
+
 /// Makes a datastore on the device. `progress` hears how many of how many records are written.
 ///
 /// # Errors
@@ -145,7 +145,7 @@ pub async fn create_over(
         identity: world.device.identity(),
         features_compatible: 0,
         features_read_only: 0,
-        features_incompatible: 0,
+        features_incompatible: Superblock::FEATURE_DISKS,
         layout,
         created_wall_ms: world.clock.wall().milliseconds,
     };
@@ -250,7 +250,7 @@ impl Maker<'_> {
         let begun = self.image(first, Generation(1), &superblock);
         self.swap(first, &found, &begun).await?;
         self.flush().await?;
-        self.write_records(&superblock.layout, progress).await?;
+        self.write_records(&superblock, progress).await?;
         let ready = Superblock { state: SuperblockState::Ready, ..superblock };
         let shadow = ready.layout.shadow.start;
         self.write(shadow, self.image(shadow, Generation(2), &ready).bytes()).await?;
@@ -262,37 +262,19 @@ impl Maker<'_> {
         Ok(Stamped { stamp, record: ready })
     }
 
-    /// Every slot, mailbox and lock position as it is before anybody used it; the scratch blocks as zeros.
-    async fn write_records(&self, layout: &Layout, progress: &dyn Fn(u64, u64)) -> Result<(), CreateError> {
-        let slots = u64::from(layout.slot_count());
-        let locks = u64::from(layout.lock_positions());
-        let total = slots * 2 + locks;
-        let mut records = Vec::new();
-        for index in 0..layout.slot_count() {
-            let (slot, mailbox) = (layout.slot(SlotIndex(index)), layout.mailbox(SlotIndex(index)));
-            records.push((slot, self.image(slot, Generation(1), &SlotRecord::never_used())));
-            records.push((mailbox, self.image(mailbox, Generation(1), &MailboxRecord::default())));
-        }
-        self.write_run(layout.slots.start, layout.slots.blocks, &records).await?;
-        progress(slots * 2, total);
-        let scratch = vec![0; self.bytes(layout.scratch.blocks)];
-        self.write(layout.scratch.start, &scratch).await?;
-        let per_write = u32::try_from(WRITE_BYTES / self.bytes(layout.stride_blocks)).unwrap_or(1).max(1);
-        let mut next = 0;
-        while next < layout.lock_positions() {
-            let until = layout.lock_positions().min(next + per_write);
-            let start = layout.lock(LockPosition(next));
-            let records: Vec<_> = (next..until)
-                .map(|position| {
-                    let lba = layout.lock(LockPosition(position));
-                    (lba, self.image(lba, Generation(1), &LockRecord::never_used()))
-                })
-                .collect();
-            let blocks = BlockCount(u64::from(until - next) * layout.stride_blocks.0);
-            self.write_run(start, blocks, &records).await?;
-            next = until;
-            progress(slots * 2 + u64::from(next), total);
-        }
+    /// Every record as it is before anybody used it; the scratch blocks as zeros.
+    async fn write_records(
+        &self,
+        superblock: &Superblock,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<(), CreateError> {
+        let scratch = superblock.layout.scratch;
+        self.write(scratch.start, &vec![0; self.bytes(scratch.blocks)]).await?;
+        let nonce = || Nonce(self.world.random.nonce());
+        let initial = Initial::new(superblock, self.format_id, &nonce);
+        let total = initial.count();
+        let written = |count| progress(count, total);
+        write_images(self.world, superblock.stride_blocks, initial.images(), &written).await?;
         Ok(())
     }
 
@@ -300,23 +282,7 @@ impl Maker<'_> {
         usize::try_from(blocks.bytes(self.block_size).0).unwrap_or(usize::MAX)
     }
 
-    /// Writes `blocks` blocks from `start` on: the records where they stand, zeros between them.
-    async fn write_run(
-        &self,
-        start: Lba,
-        blocks: BlockCount,
-        records: &[(Lba, Image)],
-    ) -> Result<(), CreateError> {
-        let mut bytes = vec![0; self.bytes(blocks)];
-        for (lba, image) in records {
-            let offset = self.bytes(BlockCount(lba.0 - start.0));
-            bytes[offset..offset + self.block_size.length()].copy_from_slice(image.bytes());
-        }
-        self.write(start, &bytes).await
-    }
-
-    fn image<R: Record>(&self, lba: Lba, generation: Generation, record: &R) -> Image {
-        debug_assert!(R::KIND != Kind::Journal);
+    fn image(&self, lba: Lba, generation: Generation, record: &Superblock) -> Image {
         let stamp = Stamp {
             format_id: self.format_id,
             lba,
@@ -335,8 +301,7 @@ impl Maker<'_> {
     }
 
     async fn write(&self, lba: Lba, bytes: &[u8]) -> Result<(), CreateError> {
-        let written = self.world.within(COMMAND_LIMIT, self.world.device.write(lba, bytes)).await;
-        written.ok_or(CreateError::NoAnswer)?.map_err(|error| CreateError::Device { lba, error })
+        Ok(write(self.world, lba, bytes).await?)
     }
 
     /// The superblock is put in place by ATS, so that of two formats at once one notices the other, and a device that

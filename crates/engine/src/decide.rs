@@ -2,7 +2,7 @@
 //! record is (R11, R25, R26).
 
 use oarlock_block::SlotIndex;
-use oarlock_format::{LockMode, LockRecord, Owner, SlotRecord, SlotSet, SlotState};
+use oarlock_format::{LockMode, LockState, Owner, SlotRecord, SlotSet, SlotState};
 
 use crate::planted::{PlantedBug, planted};
 
@@ -64,76 +64,72 @@ pub fn life(blocker: &Blocker, slot: &SlotRecord) -> Life {
 /// Who stands in the way of `want`. An earlier life in this host's own slot does not: it is gone, or this one would not
 /// live there.
 #[must_use]
-pub fn blockers(record: &LockRecord, me: Owner, want: Want) -> Vec<Blocker> {
-    match (record.mode, want) {
+pub fn blockers(lock: &LockState, me: Owner, want: Want) -> Vec<Blocker> {
+    match (lock.mode, want) {
         (LockMode::Free, _) | (LockMode::Shared, Want::Shared) => Vec::new(),
-        (LockMode::Exclusive, _) => match record.owner {
+        (LockMode::Exclusive, _) => match lock.owner {
             Some(owner) if owner.slot != me.slot => vec![Blocker::Owner(owner)],
             _ => Vec::new(),
         },
-        (LockMode::Shared, Want::Exclusive) | (LockMode::Unknown, _) => {
-            record.holders.iter().filter(|slot| *slot != me.slot).map(Blocker::Bit).collect()
+        (LockMode::Shared, Want::Exclusive) | (LockMode::MultiWriter | LockMode::Unknown, _) => {
+            lock.holders.iter().filter(|slot| *slot != me.slot).map(Blocker::Bit).collect()
         }
     }
 }
 
-/// The record that gives the lock to `me`; every blocker is gone.
+/// The lock once it was given to `me`; every blocker is gone.
 #[must_use]
-pub fn taken(record: &LockRecord, me: Owner, want: Want, sticky: bool, wall_ms: u64) -> LockRecord {
-    let joins = record.mode == LockMode::Shared && want == Want::Shared;
-    let mut holders = if joins { record.holders } else { SlotSet::default() };
+pub fn taken(lock: &LockState, me: Owner, want: Want, sticky: bool, wall_ms: u64) -> LockState {
+    let joins = lock.mode == LockMode::Shared && want == Want::Shared;
+    let mut holders = if joins { lock.holders } else { SlotSet::default() };
     if want == Want::Shared {
         holders.insert(me.slot);
     }
-    LockRecord {
+    LockState {
         mode: if want == Want::Exclusive { LockMode::Exclusive } else { LockMode::Shared },
         owner: (want == Want::Exclusive).then_some(me),
+        next: None,
         holders,
         // Whoever shares with the present holders changes no owner: the one who waits for them still waits.
-        interest: joins && record.interest,
-        sticky: sticky || (joins && record.sticky),
-        epoch: record.epoch.next(),
+        interest: joins && lock.interest,
+        sticky: sticky || (joins && lock.sticky),
+        epoch: lock.epoch.next(),
         since_wall_ms: wall_ms,
-        ..record.clone()
     }
 }
 
-/// The record without this host's part in it, or `None` where it has none.
+/// The lock without this host's part in it, or `None` where it has none.
 #[must_use]
-pub fn released(record: &LockRecord, me: Owner, wall_ms: u64) -> Option<LockRecord> {
-    let free = LockRecord {
-        mode: LockMode::Free,
-        owner: None,
-        holders: SlotSet::default(),
-        interest: false,
-        sticky: false,
-        since_wall_ms: wall_ms,
-        ..record.clone()
-    };
-    match record.mode {
-        LockMode::Exclusive if record.owner == Some(me) => Some(free),
-        LockMode::Shared | LockMode::Unknown if record.holders.contains(me.slot) => {
-            let mut holders = record.holders;
+pub fn released(lock: &LockState, me: Owner, wall_ms: u64) -> Option<LockState> {
+    let free = LockState { epoch: lock.epoch, since_wall_ms: wall_ms, ..LockState::NEVER_HELD };
+    match lock.mode {
+        LockMode::Exclusive if lock.owner == Some(me) => Some(free),
+        LockMode::Shared | LockMode::MultiWriter | LockMode::Unknown if lock.holders.contains(me.slot) => {
+            let mut holders = lock.holders;
             holders.remove(me.slot);
-            Some(if holders.is_empty() { free } else { LockRecord { holders, ..record.clone() } })
+            Some(if holders.is_empty() { free } else { LockState { holders, ..*lock } })
         }
-        LockMode::Free | LockMode::Exclusive | LockMode::Shared | LockMode::Unknown => None,
+        LockMode::Free
+        | LockMode::Exclusive
+        | LockMode::Shared
+        | LockMode::MultiWriter
+        | LockMode::Unknown => None,
     }
 }
 
-/// Whether the record says that `me` has what it wants.
+/// Whether the lock says that `me` has what it wants.
 #[must_use]
-pub fn has(record: &LockRecord, me: Owner, want: Want) -> bool {
+pub fn has(lock: &LockState, me: Owner, want: Want) -> bool {
     match want {
-        Want::Exclusive => record.mode == LockMode::Exclusive && record.owner == Some(me),
-        Want::Shared => record.mode == LockMode::Shared && record.holders.contains(me.slot),
+        Want::Exclusive => lock.mode == LockMode::Exclusive && lock.owner == Some(me),
+        Want::Shared => lock.mode == LockMode::Shared && lock.holders.contains(me.slot),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oarlock_format::{CutOffProof, FenceReason, Generation, HostId, Incarnation, LockName};
+    use oarlock_format::{CutOffProof, FenceReason, Generation, HostId, Incarnation};
 
     fn owner(slot: u16, incarnation: u64) -> Owner {
         Owner { slot: SlotIndex(slot), host: HostId(7), incarnation: Incarnation(incarnation) }
@@ -141,10 +137,6 @@ mod tests {
 
     fn slot(state: SlotState, incarnation: u64) -> SlotRecord {
         SlotRecord { state, incarnation: Incarnation(incarnation), ..SlotRecord::never_used() }
-    }
-
-    fn free_lock() -> LockRecord {
-        LockRecord { name: LockName::new("nightly").ok(), ..LockRecord::never_used() }
     }
 
     #[test]
@@ -185,19 +177,19 @@ mod tests {
     fn taking_and_releasing_is_a_round_trip_that_only_grows_the_epoch() {
         let me = owner(3, 1);
         for want in [Want::Exclusive, Want::Shared] {
-            let held = taken(&free_lock(), me, want, false, 9);
+            let held = taken(&LockState::NEVER_HELD, me, want, false, 9);
             assert!(has(&held, me, want));
-            assert!(held.epoch > free_lock().epoch);
+            assert!(held.epoch > LockState::NEVER_HELD.epoch);
             let free = released(&held, me, 9).unwrap();
-            assert_eq!(free, LockRecord { epoch: held.epoch, since_wall_ms: 9, ..free_lock() });
+            assert_eq!(free, LockState { epoch: held.epoch, since_wall_ms: 9, ..LockState::NEVER_HELD });
             assert_eq!(released(&free, me, 9), None);
         }
     }
 
     #[test]
     fn sharing_keeps_the_others_and_the_interest_of_who_waits_for_them() {
-        let first = taken(&free_lock(), owner(1, 1), Want::Shared, false, 0);
-        let waited_for = LockRecord { interest: true, ..first };
+        let first = taken(&LockState::NEVER_HELD, owner(1, 1), Want::Shared, false, 0);
+        let waited_for = LockState { interest: true, ..first };
         let second = taken(&waited_for, owner(2, 1), Want::Shared, false, 0);
         assert!(second.interest);
         assert_eq!(second.holders.len(), 2);
@@ -213,7 +205,7 @@ mod tests {
 
     #[test]
     fn an_earlier_life_in_the_same_slot_is_no_blocker() {
-        let held = taken(&free_lock(), owner(1, 1), Want::Exclusive, false, 0);
+        let held = taken(&LockState::NEVER_HELD, owner(1, 1), Want::Exclusive, false, 0);
         assert!(blockers(&held, owner(1, 2), Want::Exclusive).is_empty());
         assert!(!has(&held, owner(1, 2), Want::Exclusive));
         assert_eq!(released(&held, owner(1, 2), 0), None, "and nothing of it is given back as one's own");

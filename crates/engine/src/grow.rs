@@ -1,22 +1,23 @@
 //! Growth: a datastore uses what its device gained, while its hosts go on (R38).
 //!
 //! ```text
-//!   shadow at the new end --> first copy: the longer layout, generation + 1 --> every live host is asked to look --> each
-//!   beat shows the new generation: the block of the old shadow may be given out
+//!   new groups --> shadow at the new end --> first copy: the longer layout, generation + 1 --> every live host is asked to
+//!   look --> each beat shows the new generation: the group in which the old shadow stands is opened
 //! ```
 //! The new shadow comes first: a first copy that names a shadow which is not there would have none. Broken off anywhere,
-//! another growth goes on; a shadow that nobody names yet is in nobody's way.
+//! another growth goes on; a shadow that nobody names yet is in nobody's way, and neither are groups that nobody knows.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{BlockCount, Lba};
+use oarlock_block::{BlockCount, EnterError, IoError, Lba};
 use oarlock_format::{
     Chosen, Generation, LayoutError, LayoutRequest, OtherCopy, SlotIndex, SlotRecord, SlotSet, Stamped,
     Superblock, Truth, decode_superblock,
 };
 
 use crate::check::rollcall::ask_as_tool;
+use crate::grow_groups::{make_ready, open_all};
 use crate::life::live_slots;
 use crate::open::{OpenError, open};
 use crate::planted::{PlantedBug, planted};
@@ -25,6 +26,13 @@ use crate::step::victim;
 use crate::store::{ReadFault, Store};
 use crate::world::World;
 
+/// The slot, far above those of hosts, whose lock a tool holds that makes a datastore or makes it longer: of two at once the
+/// second is refused, where the device has such locks.
+pub const TOOL_SLOT: SlotIndex = SlotIndex(u16::MAX);
+
+/// A tool that has just ended keeps its lock for as long as its writes are finished (R13): so long is waited for it.
+const TOOL_WAIT: Duration = Duration::from_secs(2);
+
 /// What a growth came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grown {
@@ -32,8 +40,8 @@ pub struct Grown {
     pub was: Superblock,
     /// The superblock as it is; the same where the device gained nothing.
     pub now: Superblock,
-    /// Hosts whose beats do not show the present superblock yet: silent, or too slow. What the growth freed of the old
-    /// shadow is not given out while there are such.
+    /// Hosts whose beats do not show the present superblock yet: silent, or too slow. The group in which the old shadow
+    /// stands is not opened while there are such: the next growth does it, also where the device gained nothing more.
     pub unseen_by: Vec<String>,
 }
 
@@ -55,9 +63,23 @@ pub enum GrowError {
     /// A copy of the superblock could not be written.
     #[error(transparent)]
     Signing(#[from] SigningError),
-    /// The slots could not be read.
+    /// A slot or a group could not be read.
     #[error(transparent)]
     Record(#[from] ReadFault),
+    /// Another tool makes or lengthens this datastore.
+    #[error("another growth or a format of this device is at work")]
+    UnderWay,
+    /// The tools' lock could not be asked for.
+    #[error(transparent)]
+    Enter(EnterError),
+    /// A group could not be made ready.
+    #[error("the group at block {lba} could not be made ready: {}", .error.as_ref().map_or_else(|| "no clear answer".to_owned(), ToString::to_string))]
+    Group {
+        /// The block.
+        lba: Lba,
+        /// The device's words, where it had any.
+        error: Option<IoError>,
+    },
     /// A live host could not be asked to look.
     #[error("the datastore has grown, and a host could not be told: {reason}")]
     Unasked {
@@ -71,16 +93,43 @@ pub enum GrowError {
 /// # Errors
 /// Why not. Whatever the error, the datastore is sound, and growing it again goes on where this ended.
 pub async fn grow(world: &World) -> Result<Grown, GrowError> {
+    enter(world).await?;
+    let grown = grow_alone(world).await;
+    world.cut_off.exit(TOOL_SLOT).await;
+    grown
+}
+
+/// Takes the tools' lock.
+async fn enter(world: &World) -> Result<(), GrowError> {
+    let until = world.clock.now().plus(TOOL_WAIT);
+    loop {
+        match world.cut_off.enter(TOOL_SLOT).await {
+            Ok(()) => return Ok(()),
+            Err(EnterError::Held { .. }) if world.clock.now() < until => world.pause(TOOL_WAIT / 50).await,
+            Err(EnterError::Held { .. }) => return Err(GrowError::UnderWay),
+            Err(error) => return Err(GrowError::Enter(error)),
+        }
+    }
+}
+
+async fn grow_alone(world: &World) -> Result<Grown, GrowError> {
     let chosen = open(world).await?;
     must_not_be_repaired_first(&chosen)?;
     let was = chosen.superblock.record.clone();
     let now = lengthened(&was, world.device.geometry().blocks)?;
     let mut superblock = chosen.superblock;
     if now != was {
+        if now.has_disks() {
+            make_ready(world, superblock.stamp.format_id, &was, &now).await?;
+        }
         superblock.stamp.generation = write(world, &superblock, &now).await?;
         superblock.record = now.clone();
     }
-    let unseen_by = tell(world, &superblock).await?;
+    let store = Store::new(world.clone(), &superblock, Rc::new(|_| {}));
+    let unseen_by = tell(&store, &superblock).await?;
+    if unseen_by.is_empty() && superblock.record.has_disks() {
+        open_all(&store, &superblock).await?;
+    }
     Ok(Grown { was, now, unseen_by })
 }
 
@@ -141,22 +190,21 @@ async fn write(
 }
 
 /// Asks every live host that does not show the superblock's generation to read it; the names of those that still do not.
-async fn tell(world: &World, superblock: &Stamped<Superblock>) -> Result<Vec<String>, GrowError> {
-    let store = Store::new(world.clone(), superblock, Rc::new(|_| {}));
+async fn tell(store: &Store, superblock: &Stamped<Superblock>) -> Result<Vec<String>, GrowError> {
     let generation = superblock.stamp.generation;
-    let behind = unaware(&store, generation).await?;
+    let behind = unaware(store, generation).await?;
     if planted(PlantedBug::GiveOutShadowUnseen) {
         return Ok(Vec::new());
     }
     let slots: SlotSet = behind.iter().map(|(slot, _)| *slot).collect();
-    ask_as_tool(&store, &slots).await.map_err(|reason| GrowError::Unasked { reason })?;
+    ask_as_tool(store, &slots).await.map_err(|reason| GrowError::Unasked { reason })?;
     let until = store.now().plus(store.timing.watch * 2);
     loop {
-        let behind = unaware(&store, generation).await?;
+        let behind = unaware(store, generation).await?;
         if behind.is_empty() || store.now() >= until {
             return Ok(behind.into_iter().map(|(_, record)| name_of(&record)).collect());
         }
-        world.pause((store.timing.beat / 4).max(Duration::from_millis(1))).await;
+        store.world.pause((store.timing.beat / 4).max(Duration::from_millis(1))).await;
     }
 }
 

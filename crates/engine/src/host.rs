@@ -1,10 +1,8 @@
 //! The host: the face of the engine. Join, run, lock, look, evict, leave.
 
-use std::cell::Cell as StdCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures::lock::Mutex;
 use oarlock_block::{Instant, SlotIndex};
@@ -19,14 +17,14 @@ use crate::decide::Want;
 use crate::event::EventSink;
 use crate::guard::Guard;
 use crate::hindrance::Hindrance;
+use crate::hold;
 use crate::join::{self, JoinError};
 use crate::leftover::Leftover;
-use crate::lock::{self, LockError};
+use crate::lock::LockError;
 use crate::namesake::{bury_namesakes, shows_life};
 use crate::open::open;
-use crate::places::{Holding, LockPlace, LockPolicy};
+use crate::places::{AnyPlace, Holding, LockPolicy};
 use crate::planted::{PlantedBug, planted};
-use crate::release::settle;
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
 use crate::store::{Lane, ReadFault, Seen};
@@ -38,7 +36,7 @@ use crate::{answer, mailbox};
 /// One host in one datastore. Clones are the same host.
 #[derive(Clone)]
 pub struct Host {
-    core: Rc<Core>,
+    pub(crate) core: Rc<Core>,
     slot: Rc<Mutex<Cell<SlotRecord>>>,
 }
 
@@ -129,13 +127,7 @@ impl Host {
 
     /// Resolves when the host has left or stopped.
     pub async fn ended(&self) -> Ended {
-        loop {
-            let seen = self.core.changed.seen();
-            if let Some(ended) = self.core.ended() {
-                return ended;
-            }
-            self.core.changed.beyond(seen).await;
-        }
+        self.core.until_ended().await
     }
 
     /// What the host is now.
@@ -193,31 +185,9 @@ impl Host {
         if let Some(ended) = self.core.ended() {
             return Err(ended.into());
         }
-        let place = self.core.places.of(name);
+        let place = self.core.places.names.of(name);
         place.policy.set(policy);
-        let (sender, receiver) = oneshot::channel();
-        // The acquire runs as a job of the host's: a caller that goes away must not leave an attempt behind that
-        // nobody closes.
-        self.core.jobs.start(acquire_for(Rc::clone(&self.core), place, want, deadline, sender));
-        let ended = self.ended();
-        futures::pin_mut!(ended);
-        match select(receiver, ended).await {
-            Either::Left((Ok(Ok(guard)), _)) => {
-                // The caller may have been woken late: nothing is given out after the lapse (R7).
-                if !planted(PlantedBug::GiveOutAfterLapse) {
-                    let left = deadline.since(self.core.store.now());
-                    let within = self.core.store.world.within(left, self.core.until_it_may_act()).await;
-                    within.ok_or_else(|| LockError::TimedOut {
-                        name: name.as_str().to_owned(),
-                        why: self.core.why_held(),
-                    })??;
-                }
-                Ok(guard)
-            }
-            Either::Left((Ok(Err(error)), _)) => Err(error),
-            Either::Left((Err(oneshot::Canceled), ended)) => Err(ended.await.into()),
-            Either::Right((ended, _)) => Err(ended.into()),
-        }
+        Ok(hold::hold(&self.core, place, want, deadline).await?.into_guard())
     }
 
     /// A repair by this very host made locks unknown: it looks at all locks, as if its slot had asked it (R39).
@@ -320,8 +290,8 @@ impl Host {
     pub async fn leave(&self, deadline: Instant) -> Ended {
         let core = &self.core;
         core.leave_begins();
-        for place in core.places.all() {
-            place.holding.set(match place.holding.get() {
+        for place in core.places.every() {
+            place.holding().set(match place.holding().get() {
                 Holding::Kept(_) => Holding::None,
                 other => other,
             });
@@ -355,10 +325,8 @@ impl Host {
 
     /// Whether no lock is held or open any more. Users that still have guards are waited for.
     async fn nothing_is_held(&self) -> bool {
-        for place in self.core.places.all() {
-            let cell = place.cell.lock().await;
-            let open = cell.as_ref().is_some_and(Cell::has_open_attempts);
-            if open || place.holding.get() != Holding::None {
+        for place in self.core.places.every() {
+            if !place.is_settled().await {
                 return false;
             }
         }
@@ -394,27 +362,8 @@ impl Host {
     }
 }
 
-async fn settle_for_leave(core: Rc<Core>, place: Rc<LockPlace>) {
-    if place.holding.get() == Holding::None {
-        settle(core, place).await;
+async fn settle_for_leave(core: Rc<Core>, place: Rc<dyn AnyPlace>) {
+    if place.holding().get() == Holding::None {
+        place.settle(core).await;
     }
-}
-
-/// One acquire, driven by the host; a caller that went away gives it up.
-async fn acquire_for(
-    core: Rc<Core>,
-    place: Rc<LockPlace>,
-    want: Want,
-    deadline: Instant,
-    sender: oneshot::Sender<Result<Guard, LockError>>,
-) {
-    let gone = StdCell::new(false);
-    let still_wanted = || {
-        gone.set(sender.is_canceled());
-        !gone.get() && !core.is_leaving()
-    };
-    let result = lock::acquire(&core, &place, want, deadline, &still_wanted).await;
-    let result = result.map(|token| Guard::new(Rc::clone(&core), Rc::clone(&place), token));
-    // Where nobody listens any more, the guard comes back and its drop releases the lock.
-    drop(sender.send(result));
 }

@@ -356,7 +356,7 @@ impl Joiner<'_> {
             process: self.store.world.cut_off.process(),
             superblock_generation: self.superblock.stamp.generation,
             version_max: oarlock_format::VERSION,
-            features: 0,
+            features: Superblock::FEATURES_KNOWN,
         }
     }
 

@@ -33,11 +33,11 @@ impl Leftover {
     pub(crate) fn of(core: &Core) -> Leftover {
         let in_use = |holding| matches!(holding, Holding::Exclusive | Holding::Shared(_));
         let used: Vec<_> =
-            core.places.all().into_iter().filter(|place| in_use(place.holding.get())).collect();
+            core.places.every().into_iter().filter(|place| in_use(place.holding().get())).collect();
         Leftover {
             slot: core.me.slot,
             locks: used.len(),
-            names: used.iter().take(NAMES_MAX).map(|place| place.name.as_str().to_owned()).collect(),
+            names: used.iter().take(NAMES_MAX).map(|place| place.words()).collect(),
             fencing: core.store.world.device.fencing(),
             grace: grace_of(core.store.timing.lease),
             watch: core.store.timing.watch,

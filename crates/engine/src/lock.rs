@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, Refusal, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, SlotRecord, SlotState};
+use oarlock_format::{LockMode, LockState, Locked, SlotRecord, SlotState};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
@@ -28,8 +28,8 @@ use crate::slots::read_slots;
 use crate::standing::still_present;
 use crate::store::{Lane, ReadFault};
 use crate::suspect::{Interest, suspect};
-use crate::table;
 use crate::takeover::distrust;
+use crate::whereabouts::Whereabouts;
 
 /// Why a lock was not got.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,13 @@ pub enum LockError {
         oarlock_format::LOCK_WINDOW
     )]
     TableFull {
+        /// The lock.
+        name: String,
+    },
+    /// A growth has not opened the allocation group yet: some host's beats do not show the present superblock, and nothing
+    /// of the group may be given out before they do.
+    #[error("the lock {name} cannot be taken: a growth has not opened the group yet")]
+    Unopened {
         /// The lock.
         name: String,
     },
@@ -88,14 +95,34 @@ enum Tried {
 
 /// Takes the lock for one local user, until `deadline` at most. Returns the generation of the image that took it: the
 /// token.
-pub(crate) async fn acquire(
+pub(crate) async fn acquire<W: Whereabouts>(
     core: &Rc<Core>,
-    place: &Rc<LockPlace>,
+    place: &Rc<LockPlace<W>>,
     want: Want,
     deadline: Instant,
     still_wanted: &dyn Fn() -> bool,
 ) -> Result<u64, LockError> {
-    let mut waiter = Waiter::new(core, place, want, deadline);
+    acquire_with(core, place, Take { want, alter: &W::Record::clone }, deadline, still_wanted).await
+}
+
+/// How a lock is to be taken.
+pub(crate) struct Take<'a, R> {
+    /// Alone, or shared.
+    pub(crate) want: Want,
+    /// What the ATS that takes the lock changes besides, said of the record that it is taken from. It may be made from
+    /// several images before it succeeds: this must be good for any.
+    pub(crate) alter: &'a dyn Fn(&R) -> R,
+}
+
+/// As [`acquire`], by an ATS that makes one more change of the record.
+pub(crate) async fn acquire_with<W: Whereabouts>(
+    core: &Rc<Core>,
+    place: &Rc<LockPlace<W>>,
+    take: Take<'_, W::Record>,
+    deadline: Instant,
+    still_wanted: &dyn Fn() -> bool,
+) -> Result<u64, LockError> {
+    let mut waiter = Waiter::new(core, place, take, deadline);
     place.waiting.set(place.waiting.get() + 1);
     let result = waiter.wait(still_wanted).await;
     place.waiting.set(place.waiting.get() - 1);
@@ -105,10 +132,12 @@ pub(crate) async fn acquire(
     result
 }
 
-struct Waiter<'a> {
+struct Waiter<'a, W: Whereabouts> {
     core: &'a Rc<Core>,
-    place: &'a Rc<LockPlace>,
+    place: &'a Rc<LockPlace<W>>,
     want: Want,
+    /// What the ATS that takes the lock changes besides.
+    alter: &'a dyn Fn(&W::Record) -> W::Record,
     deadline: Instant,
     interests: Vec<(SlotIndex, Interest)>,
     pause: Duration,
@@ -124,12 +153,18 @@ struct Waiter<'a> {
     busy: u32,
 }
 
-impl<'a> Waiter<'a> {
-    fn new(core: &'a Rc<Core>, place: &'a Rc<LockPlace>, want: Want, deadline: Instant) -> Waiter<'a> {
+impl<'a, W: Whereabouts> Waiter<'a, W> {
+    fn new(
+        core: &'a Rc<Core>,
+        place: &'a Rc<LockPlace<W>>,
+        take: Take<'a, W::Record>,
+        deadline: Instant,
+    ) -> Waiter<'a, W> {
         Waiter {
             core,
             place,
-            want,
+            want: take.want,
+            alter: take.alter,
             deadline,
             interests: Vec::new(),
             pause: FIRST_PAUSE,
@@ -178,10 +213,15 @@ impl<'a> Waiter<'a> {
                 }
                 other => other?,
             };
-            if let Tried::Got = tried
-                && let Some(token) = self.give_out(&cell).await?
-            {
-                return Ok(token);
+            let mut tried = tried;
+            if let Tried::Got = tried {
+                if self.is_durable().await {
+                    if let Some(token) = self.give_out(&cell).await? {
+                        return Ok(token);
+                    }
+                } else {
+                    tried = Tried::Unclear;
+                }
             }
             drop(cell);
             match tried {
@@ -208,9 +248,17 @@ impl<'a> Waiter<'a> {
         left
     }
 
+    /// An acquire that guards journaled objects is durable before the first commit under it (R12), and so before it is given
+    /// out. One that was kept was durable then. Where the flush fails the lock is taken anew by the next try.
+    async fn is_durable(&self) -> bool {
+        let kept = matches!(self.place.holding.get(), Holding::Kept(_));
+        let commits = self.want == Want::Exclusive && self.place.whereabouts.journaled().is_some();
+        kept || !commits || self.core.store.flush().await.is_ok()
+    }
+
     /// The lock is this host's on the disk. It is given out only within the lease (R7): otherwise the host waits until
     /// it may act again, or ends, or the user's time is over; then the lock is given back.
-    async fn give_out(&self, cell: &Option<Cell<LockRecord>>) -> Result<Option<u64>, LockError> {
+    async fn give_out(&self, cell: &Option<Cell<W::Record>>) -> Result<Option<u64>, LockError> {
         let Some(cell) = cell else { return Ok(None) };
         if !planted(PlantedBug::GiveOutAfterLapse) && !self.core.may_act() {
             let left = self.deadline.since(self.core.store.now());
@@ -227,13 +275,13 @@ impl<'a> Waiter<'a> {
             && !matches!(self.place.holding.get(), Holding::Kept(_))
     }
 
-    async fn try_once(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
+    async fn try_once(&mut self, slot: &mut Option<Cell<W::Record>>) -> Result<Tried, LockError> {
         let Some(cell) = slot else { return self.find(slot).await };
         if cell.has_open_attempts() {
             return self.close(cell).await;
         }
-        if cell.record.name.as_ref() != Some(&self.place.name) {
-            if table::is_unnamed(&cell.record) && self.place.holding.get() != Holding::None {
+        if !self.place.whereabouts.is_in(&cell.record) {
+            if W::is_lost_in(&cell.record) && self.place.holding.get() != Holding::None {
                 // A repair lost the name of a lock that is in use here. This place is known by its block alone now, and
                 // must be found by it when the host is asked (R39).
                 return Ok(Tried::Unclear);
@@ -241,38 +289,41 @@ impl<'a> Waiter<'a> {
             *slot = None;
             return Ok(Tried::Again);
         }
-        if has(&cell.record, self.core.me, self.want) && matches!(self.place.holding.get(), Holding::Kept(_))
+        if has(cell.record.lock(), self.core.me, self.want)
+            && matches!(self.place.holding.get(), Holding::Kept(_))
         {
             return Ok(Tried::Got);
         }
-        let mut in_the_way = blockers(&cell.record, self.core.me, self.want);
+        let mut in_the_way = blockers(cell.record.lock(), self.core.me, self.want);
         if !in_the_way.is_empty() {
             // What stands in the way is judged by the record as it is now, and by slots read after it (R11).
             cell.refresh(&self.core.store, Lane::Work)
                 .await
                 .inspect_err(|fault| distrust(self.core, fault))?;
-            in_the_way = blockers(&cell.record, self.core.me, self.want);
-            if cell.record.name.as_ref() != Some(&self.place.name) {
+            in_the_way = blockers(cell.record.lock(), self.core.me, self.want);
+            if !self.place.whereabouts.is_in(&cell.record) {
                 return Ok(Tried::Again);
             }
         }
         let present = still_present(self.core, &in_the_way).await?;
-        if present.is_empty() && !self.yields_to_interest(&cell.record) {
+        if present.is_empty() && !self.yields_to_interest(cell.record.lock()) {
             return self.take(cell).await;
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
     }
 
-    async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
+    async fn take(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
         let record = cell.record.clone();
         self.swap_in(cell, &record).await
     }
 
-    async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Result<Tried, LockError> {
+    async fn swap_in(&mut self, cell: &mut Cell<W::Record>, from: &W::Record) -> Result<Tried, LockError> {
         let wall_ms = self.core.store.world.clock.wall().milliseconds;
         let sticky = self.place.policy.get().sticky;
-        let record = taken(from, self.core.me, self.want, sticky, wall_ms);
+        let lock = taken(from.lock(), self.core.me, self.want, sticky, wall_ms);
+        let mut record = (self.alter)(from);
+        *record.lock_mut() = lock;
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
         self.note_busy(&swap);
         if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
@@ -282,8 +333,8 @@ impl<'a> Waiter<'a> {
                 return Err(fault.clone().into());
             }
         }
-        let mine = has(&cell.record, self.core.me, self.want)
-            && cell.record.name.as_ref() == Some(&self.place.name)
+        let mine = has(cell.record.lock(), self.core.me, self.want)
+            && self.place.whereabouts.is_in(&cell.record)
             && !cell.has_open_attempts();
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
@@ -293,9 +344,9 @@ impl<'a> Waiter<'a> {
     }
 
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
-    async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
-        let in_place = cell.record.name.as_ref() == Some(&self.place.name);
-        if in_place && blockers(&cell.record, self.core.me, self.want).is_empty() {
+    async fn close(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
+        let in_place = self.place.whereabouts.is_in(&cell.record);
+        if in_place && blockers(cell.record.lock(), self.core.me, self.want).is_empty() {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
@@ -308,8 +359,8 @@ impl<'a> Waiter<'a> {
     }
 
     /// Who would share waits for a beat where somebody waits for the sharers.
-    fn yields_to_interest(&mut self, record: &LockRecord) -> bool {
-        if !(self.want == Want::Shared && record.mode == LockMode::Shared && record.interest) {
+    fn yields_to_interest(&mut self, lock: &LockState) -> bool {
+        if !(self.want == Want::Shared && lock.mode == LockMode::Shared && lock.interest) {
             return false;
         }
         let now = self.core.store.now();
@@ -319,18 +370,19 @@ impl<'a> Waiter<'a> {
 
     /// Sets the interest bit, once, and rings those that keep the lock without using it. A ring is only a hint and may
     /// get lost, so whoever still waits after a lease rings again.
-    async fn show_interest(&mut self, cell: &mut Cell<LockRecord>, present: &[SlotIndex]) {
-        if cell.record.mode == LockMode::Free {
+    async fn show_interest(&mut self, cell: &mut Cell<W::Record>, present: &[SlotIndex]) {
+        if cell.record.lock().mode == LockMode::Free {
             return;
         }
         let now = self.core.store.now();
         let mut rings = now.since(*self.rang.get_or_insert(now)) >= self.core.store.timing.lease;
-        if !cell.record.interest {
-            let record = LockRecord { interest: true, ..cell.record.clone() };
+        if !cell.record.lock().interest {
+            let mut record = cell.record.clone();
+            record.lock_mut().interest = true;
             let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
             rings |= matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. });
         }
-        if rings && cell.record.sticky {
+        if rings && cell.record.lock().sticky {
             self.rang = Some(now);
             for slot in present {
                 mailbox::ring(self.core, *slot, cell.lba).await;
@@ -392,7 +444,7 @@ impl<'a> Waiter<'a> {
         let here = self.place.conflicts(self.want).then(|| "another user on this host has it".to_owned());
         let fault = self.last_fault.as_ref().map(ReadFault::to_string);
         LockError::TimedOut {
-            name: self.place.name.as_str().to_owned(),
+            name: self.place.whereabouts.words(),
             // What a host may not do, no other holder need stand in the way of.
             why: self.core.why_held().or(here).or(stuck).or(held_by).or(fault),
         }

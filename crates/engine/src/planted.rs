@@ -46,11 +46,13 @@ pub enum PlantedBug {
     NameShadowFirst,
     /// R38: a growth says that every live host knows, and has asked none.
     GiveOutShadowUnseen,
+    /// R36: an entry of the directory that stands there already is adopted without a swap of its bucket.
+    AdoptEntryUnswapped,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 20] = [
+    pub const ALL: [PlantedBug; 21] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -71,6 +73,7 @@ impl PlantedBug {
         PlantedBug::StepBeforeFlush,
         PlantedBug::NameShadowFirst,
         PlantedBug::GiveOutShadowUnseen,
+        PlantedBug::AdoptEntryUnswapped,
     ];
 }
 

@@ -255,7 +255,7 @@ fn a_lock_that_was_got_while_the_lease_ran_out_keeps_to_its_deadline_and_is_give
         device.no_beats.set(false);
         sleep(&machine, MS * 2_000).await;
         let free: LockRecord = read(&machine, company::home_lba(&machine));
-        assert_eq!(free.mode, LockMode::Free);
+        assert_eq!(free.lock.mode, LockMode::Free);
     });
 }
 
@@ -280,7 +280,7 @@ fn a_release_for_which_nobody_waits_any_more_is_brought_to_its_end() {
         let again = take(&machine, &host, Want::Exclusive, MS * 5_000).await.unwrap();
         again.release().await;
         let free: LockRecord = read(&machine, company::home_lba(&machine));
-        assert_eq!(free.mode, LockMode::Free);
+        assert_eq!(free.lock.mode, LockMode::Free);
         let left = host.leave(machine.time.now().plus(MS * 5_000)).await;
         assert_eq!(left, Ended::Left);
     });

@@ -7,7 +7,7 @@ mod machine;
 use std::collections::BTreeMap;
 
 use machine::{BLOCK, Disk, Machine, SMALL, codes};
-use oarlock_block::{CommandKind, Lba};
+use oarlock_block::{BlockSize, CommandKind, Lba};
 use oarlock_engine::check::{CheckError, CheckOptions, check};
 use oarlock_format::{LockPosition, SlotIndex};
 
@@ -21,8 +21,11 @@ fn a_fresh_datastore_is_clean_and_read_once() {
     let layout = machine.layout();
     let commands: Vec<_> = recorded.take().into_iter().map(|command| (command.kind, command.lba)).collect();
     let read = |lba| (CommandKind::Read, lba);
-    let expected = [Lba(0), layout.shadow.start, layout.locks.start, layout.slots.start].map(read);
-    assert_eq!(commands, expected);
+    let copies = [Lba(0), layout.shadow.start, layout.locks.start, layout.slots.start];
+    let names = [layout.directory.start, layout.descriptors.start];
+    let journals = (0..4).map(|slot| layout.journal(SlotIndex(slot), BlockSize::B512).header);
+    let lbas = copies.into_iter().chain(names).chain(journals).chain([layout.groups.start]);
+    assert_eq!(commands, lbas.map(read).collect::<Vec<_>>());
 }
 
 #[test]
@@ -33,7 +36,11 @@ fn the_largest_table_of_locks_is_read_a_megabyte_at_a_time() {
     let report = machine.time.run(check(&world, &CheckOptions::default(), &|_, _| {})).unwrap();
     assert!(report.clean);
     assert_eq!(machine.layout().lock_positions(), 16_384);
-    assert_eq!(recorded.take().len(), 2 + 8 + 1, "8 MiB of locks are 8 reads");
+    let read = recorded.take();
+    assert!(read.iter().all(|command| command.blocks.0 <= 2_048));
+    let locks = 2 + 8 + 1;
+    let disks = 1 + 1 + 4 + 4;
+    assert_eq!(read.len(), locks + disks, "8 MiB of locks are 8 reads, and each group is one");
 }
 
 #[test]

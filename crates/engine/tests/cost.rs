@@ -8,9 +8,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use machine::{Machine, SMALL};
-use oarlock_block::{Answer, BlockCount, Clock, CommandKind, Lba, Outcome, Recorded};
-use oarlock_engine::{Host, Want, World};
-use oarlock_format::{HostName, LockName, Timing, home};
+use oarlock_block::{
+    Answer, BlockCount, BlockSize, ByteCount, Clock, CommandKind, Lba, Outcome, Recorded, SlotIndex,
+};
+use oarlock_engine::{CreateRequest, Host, Want, World, create};
+use oarlock_format::{GroupNumber, HostName, Label, LockName, Timing, home};
 
 /// Runs `story` while a host lives whose commands are recorded.
 fn beside_a_recorded_host<T>(machine: &Machine, story: impl AsyncFnOnce(&Host, &Recorded) -> T) -> T {
@@ -62,6 +64,44 @@ fn an_uncontended_acquire_and_release_are_two_swaps_of_one_block_and_nothing_els
         });
         assert_eq!(pair, [swapped(lock), swapped(lock)], "{want:?}");
     }
+}
+
+#[test]
+fn a_format_writes_its_records_in_large_runs_and_a_group_s_head_with_one_write() {
+    let machine = Machine::new(2 << 30);
+    let (world, recorded) = machine.recorded();
+    let request = CreateRequest {
+        label: Label::new("store").unwrap(),
+        slots: 4,
+        cluster_size: ByteCount(65_536),
+        timing: Timing::DEFAULT,
+        force: false,
+    };
+    let told = std::cell::Cell::new((0, 0));
+    let progress = |done, total| told.set((done, total));
+    let made = machine.time.run(create(&world, &request, &progress)).unwrap().record;
+    assert!(made.has_disks());
+    let layout = made.layout;
+    let writes: Vec<(Lba, u64)> = taken(&recorded)
+        .into_iter()
+        .filter(|(kind, ..)| *kind == CommandKind::Write)
+        .map(|(_, lba, blocks, _)| (lba, blocks.0))
+        .collect();
+    let groups = (0..4).map(|group| (made.space().record(GroupNumber(group)), 16));
+    let header = |slot| layout.journal(SlotIndex(slot), BlockSize::B512).header;
+    // 16,384 locks are 8 MiB; directory, descriptors and the first journal's header follow within less than another.
+    let locks = (0..8).map(|mebibyte| (Lba(layout.locks.start.0 + mebibyte * 2_048), 2_048));
+    let names = header(0).0 + 1 - layout.directory.start.0;
+    let expected: Vec<(Lba, u64)> = std::iter::once((layout.scratch.start, layout.scratch.blocks.0))
+        .chain([(layout.slots.start, 8)])
+        .chain(locks)
+        .chain([(layout.directory.start, names)])
+        .chain((1..4).map(|slot| (header(slot), 1)))
+        .chain(groups)
+        .chain([(layout.shadow.start, 1)])
+        .collect();
+    assert_eq!(writes, expected);
+    assert_eq!(told.get().0, told.get().1);
 }
 
 #[test]

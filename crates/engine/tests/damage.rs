@@ -261,9 +261,9 @@ fn a_damaged_lock_comes_back_unknown_and_keeps_its_name_where_its_bytes_prove_it
         let machine = volume.spoilt(Target::Lock, spoil);
         machine.repair();
         let record = volume.record::<LockRecord>(&machine, lba).record;
-        let holders: Vec<SlotIndex> = record.holders.iter().collect();
+        let holders: Vec<SlotIndex> = record.lock.holders.iter().collect();
         assert_eq!(
-            (record.mode, record.owner, holders),
+            (record.lock.mode, record.lock.owner, holders),
             (LockMode::Unknown, None, vec![volume.slot]),
             "{spoil:?}"
         );

@@ -7,11 +7,13 @@ mod machine;
 use std::rc::Rc;
 use std::time::Duration;
 
-use machine::{Machine, SMALL};
-use oarlock_block::{BlockCount, Clock, CommandKind, Lba, SlotIndex};
-use oarlock_engine::{GrowError, Grown, Host, OpenError, grow};
+use machine::{Machine, SMALL, codes};
+use oarlock_block::{BlockCount, BlockSize, Clock, CommandKind, Lba, SlotIndex};
+use oarlock_engine::{GrowError, Grown, Host, OpenError, TOOL_SLOT, grow};
 use oarlock_format::{
-    HostName, LayoutError, Place, SlotRecord, Stamped, Superblock, decode, decode_superblock,
+    DecodeError, Epoch, Generation, GroupNumber, GroupRecord, HostId, HostName, Incarnation, LayoutError,
+    LockMode, LockState, Nonce, Owner, Place, SlotRecord, Stamp, Stamped, Superblock, Writer, decode,
+    decode_superblock, encode,
 };
 
 const LARGE: u64 = SMALL + (40 << 20);
@@ -52,11 +54,12 @@ fn a_longer_device_gets_more_groups_and_its_shadow_at_the_new_end_and_nothing_el
 }
 
 #[test]
-fn growth_costs_two_swaps_and_a_device_that_gained_nothing_none() {
+fn growth_costs_a_swap_per_superblock_and_one_for_the_short_group_and_none_where_nothing_was_gained() {
     let machine = Machine::new(SMALL);
     machine.format();
     machine.disk.set_length(LARGE / 512);
-    for swaps in [2, 0] {
+    // The second of the two that are more lengthens the group that was the last.
+    for swaps in [3, 0] {
         let (world, recorded) = machine.recorded();
         machine.time.run(grow(&world)).unwrap();
         let sent = recorded.take().into_iter().filter(|entry| entry.kind == CommandKind::Ats).count();
@@ -114,14 +117,15 @@ fn a_host_that_does_not_answer_is_named_and_the_growth_ends_all_the_same() {
 #[test]
 fn broken_off_between_its_two_writes_it_is_finished_by_the_next_with_the_same_superblock() {
     let machine = Machine::new(SMALL);
-    machine.format();
-    let first = machine.disk.block(Lba(0));
+    let group = machine.format().record.layout.groups.start;
+    let (first, short) = (machine.disk.block(Lba(0)), machine.disk.block(group));
     machine.disk.set_length(LARGE / 512);
     let grown = grow_on(&machine).unwrap();
     let shadow = grown.now.layout.shadow.start;
     let standing = machine.disk.block(shadow);
-    // The first copy was not reached.
+    // The first copy was not reached, nor what comes after it.
     machine.disk.put(Lba(0), &first);
+    machine.disk.put(group, &short);
     assert_eq!(machine.check().exit_code(), 0, "the datastore is whole as it was");
     assert_eq!(grow_on(&machine).unwrap().now, grown.now);
     assert_eq!(machine.disk.block(shadow), standing, "what stood was not written again");
@@ -156,6 +160,139 @@ fn after_each_write_of_a_growth_either_copy_alone_still_tells_the_datastore() {
         assert_eq!(machine.repair().exit_code(), 3, "the shadow at the new end stands in");
         is_whole(&machine);
     }
+}
+
+/// Blocks of a whole group.
+const GROUP: u64 = 8_192 * 128;
+
+/// A datastore of one whole group and so many blocks more, behind which the shadow stands.
+fn ends_behind_its_first_group(blocks: u64) -> Machine {
+    let machine = Machine::new(SMALL);
+    let groups = machine.format().record.layout.groups.start;
+    machine.disk.set_length(groups.0 + GROUP + blocks + 1);
+    let grown = grow_on(&machine).unwrap();
+    assert_eq!(grown.now.layout.shadow.start, Lba(groups.0 + GROUP + blocks));
+    machine
+}
+
+fn group(machine: &Machine, number: u32) -> Result<GroupRecord, DecodeError> {
+    let superblock = superblock(machine, Lba(0));
+    let lba = superblock.record.space().record(GroupNumber(number));
+    let place = Place { format_id: superblock.stamp.format_id, lba };
+    decode::<GroupRecord>(&machine.disk.block(lba), &place).map(|stamped| stamped.record)
+}
+
+#[test]
+fn the_group_that_reaches_over_the_old_end_gets_its_clusters_wherever_in_it_the_old_shadow_stands() {
+    // Under its record, under its bitmap, in the rest of its head, behind too few clusters to make a group of, and behind enough.
+    for blocks in [0, 8, 15, 16, 127, 128 * 15, 128 * 16, 128 * 500 + 77] {
+        let machine = ends_behind_its_first_group(blocks);
+        let had = superblock(&machine, Lba(0)).record.space().groups();
+        assert_eq!(had, if blocks < 128 * 16 { 1 } else { 2 }, "{blocks} blocks");
+        machine.disk.set_length(superblock(&machine, Lba(0)).record.layout.groups.start.0 + 3 * GROUP + 9);
+        grow_on(&machine).unwrap();
+        let space = superblock(&machine, Lba(0)).record.space();
+        assert_eq!((space.groups(), group(&machine, 1).unwrap().clusters), (3, 8_192), "{blocks} blocks");
+        assert_eq!(group(&machine, 1).unwrap().free, 8_191);
+        is_whole(&machine);
+    }
+}
+
+#[test]
+fn while_a_host_believes_in_the_old_superblock_nothing_over_the_old_end_can_be_given_out() {
+    for blocks in [0, 8, 128 * 500 + 77] {
+        let machine = ends_behind_its_first_group(blocks);
+        let before = superblock(&machine, Lba(0)).record;
+        let old_shadow = machine.disk.block(before.layout.shadow.start);
+        let name = HostName::new("alpha").unwrap();
+        let (world, process) = machine.process();
+        let silent = machine.time.run(Host::join(world, &name, Rc::new(|_| {}))).unwrap();
+        machine.disk.set_length(before.layout.groups.start.0 + 3 * GROUP + 9);
+        assert_eq!(grow_on(&machine).unwrap().unseen_by, ["alpha"]);
+        assert_eq!(machine.disk.block(before.layout.shadow.start), old_shadow, "{blocks} blocks");
+        match group(&machine, 1) {
+            // A shadow at the group's own first block leaves no place for its record.
+            Err(error) => assert!(blocks == 0 && matches!(error, DecodeError::WrongKind { .. })),
+            Ok(record) => {
+                let had = before.space().clusters_of(GroupNumber(1)).max(1);
+                assert_eq!((record.clusters, record.free), (had, had - 1), "{blocks} blocks");
+            }
+        }
+        assert_eq!(group(&machine, 2).unwrap().clusters, 8_192, "what lies behind it is ready");
+        let report = machine.check();
+        // The host was asked to look, and the group is not opened.
+        let found = (codes(&report), report.exit_code());
+        assert_eq!(found, (vec!["CHK-0209", "CHK-0803"], 0), "{:?}", report.findings);
+        // The host is gone: run again, the growth is brought to its end.
+        drop(silent);
+        machine.kill(process);
+        assert!(grow_on(&machine).unwrap().unseen_by.is_empty());
+        assert_eq!(group(&machine, 1).unwrap().clusters, 8_192);
+        let found = codes(&machine.check());
+        assert!(!found.contains(&"CHK-0803"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_group_that_is_held_is_lengthened_under_its_owner_and_keeps_its_lock_and_its_bitmap() {
+    let machine = Machine::new(SMALL);
+    let format = machine.format();
+    let space = format.record.space();
+    let (lba, bitmap) = (space.record(GroupNumber(0)), space.bitmap(GroupNumber(0)));
+    let held = GroupRecord {
+        lock: LockState {
+            mode: LockMode::Exclusive,
+            owner: Some(Owner { slot: SlotIndex(1), host: HostId(7), incarnation: Incarnation(1) }),
+            epoch: Epoch(4),
+            ..LockState::NEVER_HELD
+        },
+        free: 30,
+        ..group(&machine, 0).unwrap()
+    };
+    let stamp = Stamp {
+        format_id: format.stamp.format_id,
+        lba,
+        generation: Generation(2),
+        writer: Writer::Tool,
+        nonce: Nonce(5),
+    };
+    machine.disk.put(lba, encode(&stamp, &held, BlockSize::B512).bytes());
+    let bits: Vec<_> = (0..8).map(|block| machine.disk.block(Lba(bitmap.0 + block))).collect();
+    machine.disk.set_length(LARGE / 512);
+    let grown = grow_on(&machine).unwrap().now.space().clusters_of(GroupNumber(0));
+    assert!(grown > held.clusters);
+    let longer = GroupRecord { clusters: grown, free: 30 + grown - held.clusters, ..held };
+    assert_eq!(group(&machine, 0), Ok(longer));
+    let after: Vec<_> = (0..8).map(|block| machine.disk.block(Lba(bitmap.0 + block))).collect();
+    assert_eq!(after, bits);
+}
+
+#[test]
+fn of_two_growths_at_once_the_second_is_refused() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let other = machine.process().0;
+    machine.time.run(other.cut_off.enter(TOOL_SLOT)).unwrap();
+    assert_eq!(grow_on(&machine), Err(GrowError::UnderWay));
+    machine.time.run(other.cut_off.exit(TOOL_SLOT));
+    assert!(grow_on(&machine).is_ok());
+}
+
+#[test]
+fn a_datastore_without_disks_grows_as_before() {
+    let machine = Machine::new(SMALL);
+    let format = machine.format();
+    let plain = Superblock { features_incompatible: 0, ..format.record.clone() };
+    for lba in [Lba(0), format.record.layout.shadow.start] {
+        let stamp = Stamp { lba, ..format.stamp };
+        machine.disk.put(lba, encode(&stamp, &plain, BlockSize::B512).bytes());
+    }
+    machine.disk.set_length(LARGE / 512);
+    let (world, recorded) = machine.recorded();
+    let grown = machine.time.run(grow(&world)).unwrap();
+    assert_eq!(grown.now.features_incompatible, 0);
+    assert!(recorded.take().iter().all(|command| command.kind != CommandKind::Write));
+    is_whole(&machine);
 }
 
 #[test]

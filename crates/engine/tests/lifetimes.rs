@@ -42,7 +42,7 @@ fn a_host_that_leaves_before_it_answered_a_repair_leaves_its_answer_to_the_next_
         assert_eq!(asked.unwrap().exit_code(), 3);
         leave(&machine, &host).await;
     });
-    assert_eq!(read::<LockRecord>(&machine, lba).mode, LockMode::Unknown, "it had no time to answer");
+    assert_eq!(read::<LockRecord>(&machine, lba).lock.mode, LockMode::Unknown, "it had no time to answer");
     let left: SlotRecord = read(&machine, machine.layout().slot(slot));
     assert_eq!((left.state, left.unclean, left.asked), (SlotState::Free, true, false));
 

@@ -18,8 +18,8 @@ use oarlock_engine::check::{CheckOptions, CheckReport, Repaired, check};
 use oarlock_engine::{Guard, Host, Want, World, read_superblock};
 use oarlock_format::{
     Epoch, FormatId, Generation, HostId, HostName, Incarnation, Kind, LockMode, LockName, LockPosition,
-    LockRecord, Nonce, Owner, Place, Record, SlotIndex, SlotRecord, SlotState, Stamp, Stamped, Writer,
-    decode, encode, home,
+    LockRecord, LockState, Nonce, Owner, Place, Record, SlotIndex, SlotRecord, SlotState, Stamp, Stamped,
+    Writer, decode, encode, home,
 };
 
 const NAME: &str = "backup/nightly";
@@ -91,8 +91,11 @@ fn a_live_holder_claims_its_lock_again_and_a_repair_never_does_it_for_it() {
             let report = repair_by(&machine.process().0).await;
             assert_eq!((codes(&report), report.exit_code()), (vec!["CHK-0401"], 3));
             let unknown: LockRecord = read(&machine, lba).record;
-            assert_eq!((unknown.mode, unknown.owner, unknown.name), (LockMode::Unknown, None, None));
-            assert!(unknown.holders.contains(slot));
+            assert_eq!(
+                (unknown.lock.mode, unknown.lock.owner, unknown.name),
+                (LockMode::Unknown, None, None)
+            );
+            assert!(unknown.lock.holders.contains(slot));
             machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(5))).await;
             assert!(guard.holds());
             std::mem::forget(guard);
@@ -100,10 +103,13 @@ fn a_live_holder_claims_its_lock_again_and_a_repair_never_does_it_for_it() {
         let claimed: LockRecord = read(&machine, lba).record;
         match want {
             Want::Exclusive => {
-                assert_eq!((claimed.mode, claimed.owner), (LockMode::Exclusive, Some(host.status().owner)));
+                assert_eq!(
+                    (claimed.lock.mode, claimed.lock.owner),
+                    (LockMode::Exclusive, Some(host.status().owner))
+                );
                 assert_eq!(claimed.name, Some(lock_name()), "the holder knows its name");
             }
-            Want::Shared => assert!(claimed.holders.contains(slot), "who shares keeps its bit"),
+            Want::Shared => assert!(claimed.lock.holders.contains(slot), "who shares keeps its bit"),
         }
     }
 }
@@ -141,7 +147,7 @@ fn a_lock_without_a_name_is_nobody_s_once_its_possible_holders_are_gone() {
     let other = machine.time.run(join(machine.process().0, "beta"));
     beside(&machine, &other, async { drop(take(&machine, &other, Want::Exclusive).await) });
     let record: LockRecord = read(&machine, lba).record;
-    assert_eq!(record.holders.len(), 0);
+    assert_eq!(record.lock.holders.len(), 0);
     assert_eq!(codes(&machine.check()), Vec::<&str>::new());
 }
 
@@ -157,7 +163,7 @@ fn hosts_that_do_not_hold_a_damaged_lock_disclaim_it() {
         machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(5))).await;
     });
     let record: LockRecord = read(&machine, lba).record;
-    assert_eq!((record.mode, record.holders.len(), record.name), (LockMode::Free, 0, None));
+    assert_eq!((record.lock.mode, record.lock.holders.len(), record.name), (LockMode::Free, 0, None));
     assert_eq!(codes(&machine.check()), Vec::<&str>::new());
 }
 
@@ -208,14 +214,14 @@ fn a_repair_by_a_host_that_is_there_needs_no_slot_of_its_own() {
         let ats = recorded.take().into_iter().filter(|command| command.kind == CommandKind::Ats).count();
         assert_eq!(ats, 3 + 1, "three free slots and the lock");
         let record: Stamped<LockRecord> = read(&machine, lba);
-        assert_eq!((record.record.mode, record.stamp.writer), (LockMode::Unknown, Writer::Host(owner)));
+        assert_eq!((record.record.lock.mode, record.stamp.writer), (LockMode::Unknown, Writer::Host(owner)));
         assert!(
-            record.record.holders.contains(owner.slot),
+            record.record.lock.holders.contains(owner.slot),
             "it lived before the repair and may hold the lock"
         );
         machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(5))).await;
     });
-    assert_eq!(read::<LockRecord>(&machine, lba).record.mode, LockMode::Free, "and disclaims it");
+    assert_eq!(read::<LockRecord>(&machine, lba).record.lock.mode, LockMode::Free, "and disclaims it");
 }
 
 #[test]
@@ -238,8 +244,8 @@ fn a_host_that_repairs_a_lock_which_it_holds_itself_still_holds_it() {
         let record: LockRecord = read(&machine, lba).record;
         let slot = host.status().owner.slot;
         match want {
-            Want::Exclusive => assert_eq!(record.owner, Some(host.status().owner)),
-            Want::Shared => assert!(record.holders.contains(slot), "{record:?}"),
+            Want::Exclusive => assert_eq!(record.lock.owner, Some(host.status().owner)),
+            Want::Shared => assert!(record.lock.holders.contains(slot), "{record:?}"),
         }
     }
 }
@@ -261,7 +267,7 @@ fn a_second_user_who_would_share_a_nameless_lock_does_not_make_his_host_disclaim
             repair_by(&machine.process().0).await;
             machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(10))).await;
             let record: LockRecord = read(&machine, lba).record;
-            assert!(record.holders.contains(host.status().owner.slot), "{record:?}");
+            assert!(record.lock.holders.contains(host.status().owner.slot), "{record:?}");
         };
         let (second, ()) = futures::join!(second, repair);
         assert!(guard.holds());
@@ -358,7 +364,7 @@ fn a_damaged_slot_whose_host_lives_is_refused_and_its_host_may_still_hold_its_lo
     // One slot that cannot be read keeps nobody out: the lock was repaired by a host (R18).
     assert!(report.repaired_as.as_ref().is_some_and(|host| host.starts_with("repair-")));
     let lock: LockRecord = read(&machine, lba).record;
-    assert_eq!((lock.mode, lock.holders.contains(slot)), (LockMode::Unknown, true));
+    assert_eq!((lock.lock.mode, lock.lock.holders.contains(slot)), (LockMode::Unknown, true));
 }
 
 #[test]
@@ -384,14 +390,26 @@ fn an_unknown_lock_is_asked_about_again() {
     let slot = host.status().owner.slot;
     let report = beside(&machine, &host, async {
         let holders = [slot].into_iter().collect();
-        put(&machine, lba, &LockRecord { mode: LockMode::Unknown, holders, ..LockRecord::never_used() });
+        put(
+            &machine,
+            lba,
+            &LockRecord {
+                lock: LockState { mode: LockMode::Unknown, holders, ..LockState::NEVER_HELD },
+                ..LockRecord::never_used()
+            },
+        );
         let report = repair_by(&machine.process().0).await;
         machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(5))).await;
         report
     });
     assert_eq!((codes(&report), report.exit_code()), (vec!["CHK-0409"], 0));
     assert_eq!(report.findings[0].repaired, Some(Repaired::Asked { hosts: 1 }));
-    assert_eq!(read::<LockRecord>(&machine, lba).record.mode, LockMode::Free);
+    assert_eq!(read::<LockRecord>(&machine, lba).record.lock.mode, LockMode::Free);
+}
+
+fn held_by(owner: Option<Owner>) -> LockRecord {
+    let lock = LockState { mode: LockMode::Exclusive, owner, ..LockState::NEVER_HELD };
+    LockRecord { lock, ..LockRecord::never_used() }
 }
 
 fn named(record: LockRecord) -> LockRecord {
@@ -439,16 +457,23 @@ fn of_one_name_at_two_positions_the_held_one_stays_and_its_tokens_go_on() {
         ..SlotRecord::never_used()
     };
     put(&machine, layout.slot(SlotIndex(2)), &living);
-    let held = LockRecord { mode: LockMode::Exclusive, owner, children: 0b11, ..LockRecord::never_used() };
+    let held = LockRecord { children: 0b11, ..held_by(owner) };
     put(&machine, kept, &named(held));
-    put(&machine, dropped, &named(LockRecord { epoch: Epoch(3), ..LockRecord::never_used() }));
+    put(
+        &machine,
+        dropped,
+        &named(LockRecord {
+            lock: LockState { epoch: Epoch(3), ..LockState::NEVER_HELD },
+            ..LockRecord::never_used()
+        }),
+    );
     let report = machine.repair();
     assert_eq!((codes(&report), report.exit_code()), (vec!["CHK-0209", "CHK-0404"], 3));
     let kept: Stamped<LockRecord> = read(&machine, kept);
-    assert_eq!((kept.record.owner, kept.record.name), (owner, Some(lock_name())));
+    assert_eq!((kept.record.lock.owner, kept.record.name), (owner, Some(lock_name())));
     assert!(kept.stamp.generation > Generation(5));
     let dropped: LockRecord = read(&machine, dropped).record;
-    assert_eq!((dropped.name, dropped.epoch), (None, Epoch(3)));
+    assert_eq!((dropped.name, dropped.lock.epoch), (None, Epoch(3)));
 }
 
 #[test]
@@ -458,8 +483,7 @@ fn a_lock_held_at_both_its_positions_is_left_to_its_holders() {
     let (home, layout) = (position(&machine), machine.layout());
     for (slot, distance) in [(1, 0), (2, 1)] {
         let owner = Some(Owner { slot: SlotIndex(slot), host: HostId(1), incarnation: Incarnation(0) });
-        let held =
-            LockRecord { mode: LockMode::Exclusive, owner, children: 0b11, ..LockRecord::never_used() };
+        let held = LockRecord { children: 0b11, ..held_by(owner) };
         put(&machine, layout.lock(LockPosition(home.0 + distance)), &named(held));
     }
     let report = machine.repair();
@@ -472,11 +496,11 @@ fn a_lock_of_a_slot_that_is_not_there_keeps_its_name_and_loses_its_owner() {
     machine.format();
     let lba = machine.layout().lock(position(&machine));
     let owner = Some(Owner { slot: SlotIndex(900), host: HostId(1), incarnation: Incarnation(4) });
-    let held = LockRecord { mode: LockMode::Exclusive, owner, children: 1, ..LockRecord::never_used() };
+    let held = LockRecord { children: 1, ..held_by(owner) };
     put(&machine, lba, &named(held));
     let report = machine.repair();
     assert_eq!((codes(&report), report.exit_code()), (vec!["CHK-0407"], 3));
     let record: LockRecord = read(&machine, lba).record;
-    assert_eq!((record.mode, record.name), (LockMode::Free, Some(lock_name())));
+    assert_eq!((record.lock.mode, record.name), (LockMode::Free, Some(lock_name())));
     assert!(machine.check().findings.is_empty());
 }

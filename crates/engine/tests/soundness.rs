@@ -11,8 +11,8 @@ use oarlock_block::{Lba, SlotIndex};
 use oarlock_causes::Cause;
 use oarlock_engine::{JoinError, LockError, ReadFault, Want};
 use oarlock_format::{
-    CutOffProof, FenceReason, Generation, HostId, HostName, Incarnation, LockMode, LockRecord, MailboxRecord,
-    Owner, SlotRecord, SlotSet, SlotState,
+    CutOffProof, FenceReason, Generation, HostId, HostName, Incarnation, LockMode, LockRecord, LockState,
+    MailboxRecord, Owner, SlotRecord, SlotSet, SlotState,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -22,12 +22,15 @@ fn nobody(slot: u16) -> Owner {
 }
 
 fn held() -> [LockRecord; 3] {
-    let named = LockRecord { name: Some(lock_name()), children: 1, ..LockRecord::never_used() };
+    let locked = |lock| LockRecord { name: Some(lock_name()), lock, children: 1 };
     let holders: SlotSet = [SlotIndex(900)].into_iter().collect();
     [
-        LockRecord { mode: LockMode::Exclusive, owner: Some(nobody(900)), ..named.clone() },
-        LockRecord { mode: LockMode::Shared, holders, ..named.clone() },
-        LockRecord { mode: LockMode::Unknown, holders, name: None, ..named },
+        locked(LockState { mode: LockMode::Exclusive, owner: Some(nobody(900)), ..LockState::NEVER_HELD }),
+        locked(LockState { mode: LockMode::Shared, holders, ..LockState::NEVER_HELD }),
+        LockRecord {
+            name: None,
+            ..locked(LockState { mode: LockMode::Unknown, holders, ..LockState::NEVER_HELD })
+        },
     ]
 }
 
@@ -46,7 +49,7 @@ fn a_lock_that_names_a_slot_beyond_the_last_is_damage_and_the_host_lives_on() {
         assert!(
             matches!(&got, Err(LockError::Record(fault)) if unsound(fault)),
             "{:?}: {got:?}",
-            record.mode
+            record.lock.mode
         );
         assert!(matches!(&locks, Err(fault) if unsound(fault)), "{locks:?}");
         let report = machine.repair();

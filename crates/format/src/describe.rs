@@ -2,20 +2,34 @@
 
 use std::fmt::Write;
 
+use crate::bucket::{BUCKET_ENTRY_LENGTH, BucketEntry};
+use crate::describe_page;
+use crate::descriptor::NO_DESCRIPTOR;
 use crate::error::DecodeError;
 use crate::record::{Record, check_whole, kind_of};
 use crate::slot_set::SlotSet;
 use crate::stamp::{self, Kind, NO_SLOT};
 use crate::table::{FieldSpec, RECORD_LENGTH, Shape, View};
-use crate::{LockRecord, MailboxRecord, SlotRecord, Superblock};
+use crate::{
+    BucketRecord, DescriptorName, DescriptorRecord, GroupRecord, JournalHeader, LockRecord, MailboxRecord,
+    SlotRecord, Superblock,
+};
+use crate::{journal_block, page};
 
 /// Each table of the format, with the heading under which FORMAT.md has it.
-pub const TABLES: [(&str, &[FieldSpec]); 5] = [
+pub const TABLES: [(&str, &[FieldSpec]); 12] = [
     ("Stamp", stamp::at::TABLE),
     ("Superblock", Superblock::TABLE),
     ("Slot", SlotRecord::TABLE),
     ("Mailbox", MailboxRecord::TABLE),
     ("Lock", LockRecord::TABLE),
+    ("Directory bucket", BucketRecord::TABLE),
+    ("Descriptor", DescriptorRecord::TABLE),
+    ("Descriptor name", DescriptorName::TABLE),
+    ("Group", GroupRecord::TABLE),
+    ("Journal", JournalHeader::TABLE),
+    ("Page", page::at::TABLE),
+    ("Journal block", journal_block::at::TABLE),
 ];
 
 /// Bytes of a block that is not ours that are shown.
@@ -51,12 +65,17 @@ pub fn describe(bytes: &[u8]) -> Vec<Field> {
         Err(error) => return whole(error.to_string()),
     };
     let Some(view) = View::new(bytes) else { return whole("shorter than a record".to_owned()) };
-    let mut fields: Vec<Field> =
-        stamp::at::TABLE.iter().map(|field| describe_field(&view, *field, stamp::at::TABLE)).collect();
+    let kind = kind_of(&view);
+    let front = kind.and_then(describe_page::header_of).unwrap_or(stamp::at::TABLE);
+    let mut fields: Vec<Field> = front.iter().map(|field| describe_field(&view, *field, front)).collect();
     if let Some(field) = fields.iter_mut().find(|field| field.offset == stamp::at::CHECKSUM.offset) {
         field.value = format!("{} ({checksum})", field.value);
     }
-    match kind_of(&view).and_then(table_of) {
+    if let Some(kind) = kind.filter(|kind| !kind.is_record()) {
+        fields.extend(describe_page::body(kind, &view, bytes));
+        return fields;
+    }
+    match kind.and_then(table_of) {
         Some(table) => fields.extend(table.iter().map(|field| describe_field(&view, *field, table))),
         None => {
             let body = &bytes[stamp::STAMP_LENGTH..RECORD_LENGTH];
@@ -69,18 +88,23 @@ pub fn describe(bytes: &[u8]) -> Vec<Field> {
     fields
 }
 
-/// The table of a kind whose records exist.
+/// The table of a record.
 const fn table_of(kind: Kind) -> Option<&'static [FieldSpec]> {
     match kind {
         Kind::Superblock => Some(Superblock::TABLE),
         Kind::Slot => Some(SlotRecord::TABLE),
         Kind::Mailbox => Some(MailboxRecord::TABLE),
         Kind::Lock => Some(LockRecord::TABLE),
-        Kind::DirectoryBucket | Kind::Descriptor | Kind::AllocationGroup | Kind::Journal => None,
+        Kind::DirectoryBucket => Some(BucketRecord::TABLE),
+        Kind::Descriptor => Some(DescriptorRecord::TABLE),
+        Kind::DescriptorName => Some(DescriptorName::TABLE),
+        Kind::AllocationGroup => Some(GroupRecord::TABLE),
+        Kind::Journal => Some(JournalHeader::TABLE),
+        Kind::MapPage | Kind::BitmapPage | Kind::JournalBlock => None,
     }
 }
 
-fn raw(offset: usize, bytes: &[u8], name: &'static str) -> Field {
+pub(crate) fn raw(offset: usize, bytes: &[u8], name: &'static str) -> Field {
     Field { offset, length: bytes.len(), name, value: zero_or_hex(bytes) }
 }
 
@@ -89,14 +113,15 @@ fn describe_field(view: &View<'_>, field: FieldSpec, table: &[FieldSpec]) -> Fie
     let number = number_of(bytes);
     let count = |name: &str| {
         let field = table.iter().find(|field| field.name == name);
-        field.map_or(0, |field| usize::from(view.u8(*field)))
+        field.map_or(0, |field| usize::try_from(number_of(view.bytes(*field))).unwrap_or(usize::MAX))
     };
     let value = match field.shape {
         Shape::Letters => bytes.escape_ascii().to_string(),
         Shape::Number => number.to_string(),
         Shape::Hex | Shape::Checksum => format!("{number:0width$x}", width = field.length * 2),
         Shape::Slot if number == u128::from(NO_SLOT) => "none".to_owned(),
-        Shape::Slot => number.to_string(),
+        Shape::Descriptor if number == u128::from(NO_DESCRIPTOR) => "none".to_owned(),
+        Shape::Slot | Shape::Descriptor => number.to_string(),
         Shape::Milliseconds => format!("{number} ms"),
         Shape::WallTime => wall_time(view.u64(field)),
         Shape::Code(codes) => {
@@ -112,6 +137,13 @@ fn describe_field(view: &View<'_>, field: FieldSpec, table: &[FieldSpec]) -> Fie
         Shape::Addresses(length) => {
             let (addresses, _) = bytes.as_chunks::<8>();
             joined(addresses.iter().take(count(length)).map(|lba| u64::from_le_bytes(*lba).to_string()))
+        }
+        Shape::BucketEntries(length) => {
+            let (entries, _) = bytes.as_chunks::<BUCKET_ENTRY_LENGTH>();
+            joined(entries.iter().take(count(length)).map(|entry| {
+                let BucketEntry { hash, layer } = BucketEntry::of_bytes(entry);
+                format!("{hash} of descriptor {layer}")
+            }))
         }
         Shape::Reserved => zero_or_hex(bytes),
     };
@@ -130,7 +162,7 @@ fn flags(names: &[&str], bits: u128) -> String {
     joined(named.chain(nameless))
 }
 
-fn joined(parts: impl Iterator<Item = String>) -> String {
+pub(crate) fn joined(parts: impl Iterator<Item = String>) -> String {
     let all = parts.collect::<Vec<_>>().join(", ");
     if all.is_empty() { "none".to_owned() } else { all }
 }

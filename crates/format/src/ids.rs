@@ -57,13 +57,15 @@ macro_rules! growing {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(formatter, "{}", self.0)
             }
         }
     };
 }
+
+pub(crate) use growing;
 
 growing! {
     /// Which image of a record this is: one more than that of the image it replaced.

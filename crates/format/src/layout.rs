@@ -5,7 +5,7 @@
 //! ```
 //! Groups come last on purpose: each carries its own record and bitmap, so a device that grew just gets more of them.
 
-use oarlock_block::{BlockCount, BlockSize, ByteCount, Lba, SlotIndex};
+use oarlock_block::{BlockCount, Lba, SlotIndex};
 
 use crate::SLOTS_MAX;
 use crate::window::LOCK_WINDOW;
@@ -16,9 +16,6 @@ pub(crate) const SLOT_STRIDES: u64 = 2;
 pub(crate) const SCRATCH_STRIDES: u64 = 256;
 /// Strides that a descriptor takes: lock and state, and name and fixed data (R25).
 pub(crate) const DESCRIPTOR_STRIDES: u64 = 2;
-
-/// Clusters of an allocation group, its head included.
-pub const GROUP_CLUSTERS: u64 = 8_192;
 
 /// A run of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,13 +98,13 @@ pub struct Layout {
     pub scratch: Region,
     /// The positions of named locks.
     pub locks: Region,
-    /// Buckets of names: reserved.
+    /// Buckets of names.
     pub directory: Region,
-    /// Descriptors of disks: reserved.
+    /// Descriptors of disks, two records each.
     pub descriptors: Region,
-    /// A journal per slot: reserved.
+    /// A journal per slot.
     pub journals: Region,
-    /// Allocation groups: reserved.
+    /// Allocation groups.
     pub groups: Region,
     /// The superblock's shadow, in the last whole stride of the device.
     pub shadow: Region,
@@ -134,7 +131,7 @@ pub enum Standing {
     Descriptor(u64),
     /// A block of that slot's journal.
     Journal(SlotIndex),
-    /// A block of an allocation group.
+    /// A block of an allocation group: [`Space::at`](crate::Space::at) knows more.
     Group,
     /// Nothing: between records, between regions, or behind the shadow.
     Nothing,
@@ -251,15 +248,14 @@ impl Layout {
             RegionName::Directory => record.map(Standing::Directory),
             RegionName::Descriptors => record.map(|index| Standing::Descriptor(index / DESCRIPTOR_STRIDES)),
             RegionName::Journals => {
-                let journal = self.journals.blocks.0 / u64::from(self.slot_count());
-                slot((lba.0 - region.start.0) / journal).map(Standing::Journal)
+                slot((lba.0 - region.start.0) / self.journal_blocks().max(1)).map(Standing::Journal)
             }
             RegionName::Groups => Some(Standing::Group),
             RegionName::Shadow => (lba == region.start).then_some(Standing::Shadow),
         }
     }
 
-    fn record(&self, region: Region, index: u64) -> Lba {
+    pub(crate) fn record(&self, region: Region, index: u64) -> Lba {
         region.start.plus(BlockCount(index * self.stride_blocks.0))
     }
 
@@ -268,16 +264,5 @@ impl Layout {
         let offset = lba.0.checked_sub(region.start.0)?;
         let starts = region.contains(lba) && offset.is_multiple_of(self.stride_blocks.0);
         starts.then(|| offset / self.stride_blocks.0)
-    }
-
-    /// How many clusters can be given out: those of all groups without their heads (a record and a bitmap, in whole
-    /// clusters).
-    #[must_use]
-    pub fn clusters(&self, block_size: BlockSize, cluster_size: ByteCount) -> u64 {
-        let bitmap = GROUP_CLUSTERS / 8;
-        let head = (self.stride_blocks.bytes(block_size).0 + bitmap).div_ceil(cluster_size.0);
-        let all = self.groups.blocks.bytes(block_size).0 / cluster_size.0;
-        let (groups, rest) = (all / GROUP_CLUSTERS, all % GROUP_CLUSTERS);
-        groups * (GROUP_CLUSTERS - head) + rest.saturating_sub(head)
     }
 }

@@ -1,4 +1,4 @@
-//! Names that people give: hosts, datastores, locks; and what makes a name a bad one.
+//! Names that people give: hosts, datastores, locks, disks, snapshots; and what makes a name a bad one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -132,6 +132,44 @@ name! {
     LockName, 255, check
 }
 
+name! {
+    /// The name of a disk, or of a snapshot without its disk's: 1 to 255 bytes of UTF-8, with `/` between folders.
+    LayerName, 255, check
+}
+
+/// What the verbs of disks are given: `NAME` for a disk, `NAME@SNAP` for one of its snapshots.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DiskTarget {
+    /// The disk.
+    pub disk: LayerName,
+    /// Its snapshot.
+    pub snapshot: Option<LayerName>,
+}
+
+impl DiskTarget {
+    /// The disk or snapshot that `text` names.
+    ///
+    /// # Errors
+    /// What is wrong with the text; offsets count within the part that is wrong.
+    pub fn new(text: &str) -> Result<DiskTarget, NameError> {
+        let (disk, snapshot) = match text.split_once('@') {
+            Some((disk, snapshot)) => (disk, Some(snapshot)),
+            None => (text, None),
+        };
+        let snapshot = snapshot.map(LayerName::new).transpose()?;
+        Ok(DiskTarget { disk: LayerName::new(disk)?, snapshot })
+    }
+}
+
+impl fmt::Display for DiskTarget {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.snapshot {
+            Some(snapshot) => write!(formatter, "{}@{snapshot}", self.disk),
+            None => write!(formatter, "{}", self.disk),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +200,19 @@ mod tests {
         }
         let long = "x".repeat(256);
         assert_eq!(LockName::new(&long), Err(NameError::TooLong { length: 256, length_max: 255 }));
+    }
+
+    #[test]
+    fn a_disk_and_its_snapshot_are_told_apart_by_one_at() {
+        for text in ["vm/web", "vm/web@before the upgrade", "a@b/c"] {
+            assert_eq!(DiskTarget::new(text).unwrap().to_string(), text);
+        }
+        assert_eq!(DiskTarget::new("a@b").unwrap().snapshot, LayerName::new("b").ok());
+        for (text, error) in
+            [("@a", NameError::Empty), ("a@", NameError::Empty), ("a@b@c", NameError::At { offset: 1 })]
+        {
+            assert_eq!(DiskTarget::new(text), Err(error), "{text:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! How a new datastore is laid out: what each region gets of a device, and whether a layout that was read can stand.
 
-use oarlock_block::{BlockCount, BlockSize, ByteCount, Lba};
+use oarlock_block::{BlockCount, BlockSize, ByteCount, Lba, SlotIndex};
 
 use crate::SLOTS_MAX;
 use crate::layout::{DESCRIPTOR_STRIDES, Layout, Region, RegionName, SCRATCH_STRIDES, SLOT_STRIDES};
+use crate::space::{Space, page_blocks};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -32,13 +33,15 @@ const DESCRIPTORS_PER_BUCKET: u64 = 4;
 const JOURNAL_MIN: u64 = 128 * KIB;
 const JOURNAL_MAX: u64 = 16 * MIB;
 const JOURNALS_DIVISOR: u64 = 8;
+/// Blocks of a journal's ring, at least: a commit of a page's image, and another one.
+const RING_BLOCKS_MIN: u32 = 4;
 /// Space for groups without which a datastore is of no use.
 const GROUPS_MIN: u64 = 16 * MIB;
 /// What the alignment of growing regions may cost at most: each region one unit, and the largest cluster.
 const ALIGNMENT_SLACK: u64 = 8 * ALIGNMENT + CLUSTER_MAX;
 
-const CLUSTER_MIN: u64 = 4 * KIB;
-const CLUSTER_MAX: u64 = MIB;
+pub(crate) const CLUSTER_MIN: u64 = 4 * KIB;
+pub(crate) const CLUSTER_MAX: u64 = MIB;
 
 /// What a layout is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -332,5 +335,26 @@ impl Layout {
             free_from = end;
         }
         Ok(())
+    }
+
+    /// Whether disks can stand on this layout, which [`check`](Self::check) has taken: pages at multiples of 4 KiB of the
+    /// device, a ring in each journal, a group.
+    ///
+    /// # Errors
+    /// The region that does not do.
+    pub(crate) fn check_for_disks(&self, request: &LayoutRequest) -> Result<(), LayoutError> {
+        let page = page_blocks(request.block());
+        let aligned = |region: &Region, unit: u64| region.start.0.is_multiple_of(unit);
+        let journal = self.journal_blocks();
+        let slot = SlotIndex(0);
+        let fits = [
+            (RegionName::Descriptors, u64::from(self.descriptor_count()) <= DESCRIPTORS_MAX),
+            (RegionName::Journals, aligned(&self.journals, page) && journal.is_multiple_of(page)),
+            (RegionName::Journals, self.journal(slot, request.block_size).blocks >= RING_BLOCKS_MIN),
+            (RegionName::Groups, aligned(&self.groups, request.blocks(request.cluster_size.0))),
+            (RegionName::Groups, Space::new(self, request.block_size, request.cluster_size).groups() > 0),
+        ];
+        let wrong = fits.into_iter().find(|(_, fits)| !fits);
+        wrong.map_or(Ok(()), |(region, _)| Err(LayoutError::Region { region }))
     }
 }

@@ -146,9 +146,27 @@ pub(crate) fn decode_at<R: Record>(
     lba: Lba,
     format_id: Option<FormatId>,
 ) -> Result<Stamped<R>, DecodeError> {
+    let view = check_front(bytes, R::KIND, lba, format_id)?;
+    view.check_reserved(stamp::at::TABLE)?;
+    view.check_reserved(R::TABLE)?;
+    view.check_rest()?;
+    let stamp = Stamp::get(&view)?;
+    let record = R::decode_body(&view)?;
+    record.check()?;
+    Ok(Stamped { stamp, record })
+}
+
+/// What records, pages and blocks of a journal begin with, doubted in order: length, magic, checksum, kind, version,
+/// format id, own address.
+pub(crate) fn check_front(
+    bytes: &[u8],
+    kind: Kind,
+    lba: Lba,
+    format_id: Option<FormatId>,
+) -> Result<View<'_>, DecodeError> {
     let view = check_whole(bytes)?;
     match kind_of(&view) {
-        Some(kind) if kind == R::KIND => {}
+        Some(found) if found == kind => {}
         Some(found) => return Err(DecodeError::WrongKind { found }),
         None => return Err(DecodeError::UnknownKind { letters: kind_letters(&view) }),
     }
@@ -161,19 +179,17 @@ pub(crate) fn decode_at<R: Record>(
     if found != lba {
         return Err(DecodeError::OtherAddress { found });
     }
-    view.check_reserved(stamp::at::TABLE)?;
-    view.check_reserved(R::TABLE)?;
-    view.check_rest()?;
-    let stamp = Stamp::get(&view)?;
-    let record = R::decode_body(&view)?;
-    record.check()?;
-    Ok(Stamped { stamp, record })
+    Ok(view)
 }
 
-/// The stamp of any record, of whatever kind and datastore, whose magic, checksum and version hold.
+/// The stamp of any record, of whatever kind and datastore, whose magic, checksum and version hold. Pages and blocks of a
+/// journal have none.
 #[must_use]
 pub fn stamp_of(bytes: &[u8]) -> Option<Stamp> {
     let view = check_whole(bytes).ok()?;
+    if kind_of(&view).is_some_and(|kind| !kind.is_record()) {
+        return None;
+    }
     check_version(&view).ok()?;
     Stamp::get(&view).ok()
 }
@@ -219,6 +235,11 @@ pub(crate) fn check_whole(bytes: &[u8]) -> Result<View<'_>, DecodeError> {
         });
     }
     if stored == computed { Ok(view) } else { Err(DecodeError::Checksum { stored, computed }) }
+}
+
+/// The checksum that a page or a block of a journal must carry.
+pub(crate) fn page_checksum(bytes: &[u8]) -> u32 {
+    checksum_of(bytes, &[])
 }
 
 /// The CRC32C of a block with its own field taken as zero, and `front` in the place of its first bytes.

@@ -46,28 +46,47 @@ pub enum Kind {
     Mailbox,
     /// A named lock.
     Lock,
-    /// A bucket of the directory: its letters are reserved, and no decoder takes it yet.
+    /// A bucket of the directory.
     DirectoryBucket,
-    /// A disk's descriptor: reserved.
+    /// The lock and the state of a disk, a snapshot or a hidden layer.
     Descriptor,
-    /// An allocation group's head: reserved.
+    /// Its name.
+    DescriptorName,
+    /// An allocation group.
     AllocationGroup,
-    /// A journal's header: reserved.
+    /// A journal's header.
     Journal,
+    /// A page of a map: no record, it is written by its owner alone.
+    MapPage,
+    /// The page of a group's bitmap: no record either.
+    BitmapPage,
+    /// A block of a journal: no record either.
+    JournalBlock,
 }
 
 impl Kind {
     /// Every kind that has letters.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Superblock,
         Kind::Slot,
         Kind::Mailbox,
         Kind::Lock,
         Kind::DirectoryBucket,
         Kind::Descriptor,
+        Kind::DescriptorName,
         Kind::AllocationGroup,
         Kind::Journal,
+        Kind::MapPage,
+        Kind::BitmapPage,
+        Kind::JournalBlock,
     ];
+
+    /// Whether it is a record: one block that several hosts share, with a whole stamp. What is not begins alike, up to its
+    /// own address.
+    #[must_use]
+    pub const fn is_record(self) -> bool {
+        !matches!(self, Kind::MapPage | Kind::BitmapPage | Kind::JournalBlock)
+    }
 
     /// The word for people.
     #[must_use]
@@ -80,7 +99,11 @@ impl Kind {
             Kind::DirectoryBucket => "directory bucket",
             Kind::Descriptor => "descriptor",
             Kind::AllocationGroup => "allocation group",
-            Kind::Journal => "journal",
+            Kind::DescriptorName => "descriptor name",
+            Kind::Journal => "journal header",
+            Kind::MapPage => "map page",
+            Kind::BitmapPage => "bitmap page",
+            Kind::JournalBlock => "journal block",
         }
     }
 
@@ -95,7 +118,11 @@ impl Kind {
             Kind::DirectoryBucket => *b"DIRB",
             Kind::Descriptor => *b"DESC",
             Kind::AllocationGroup => *b"GRUP",
+            Kind::DescriptorName => *b"DNAM",
             Kind::Journal => *b"JRNL",
+            Kind::MapPage => *b"MAPP",
+            Kind::BitmapPage => *b"BITM",
+            Kind::JournalBlock => *b"JBLK",
         }
     }
 

@@ -6,9 +6,11 @@ use oarlock_block::{BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, L
 
 use crate::error::DecodeError;
 use crate::layout::{Layout, Region, RegionName};
+use crate::map_shape::MapShape;
 use crate::names::Label;
 use crate::plan::{LayoutError, LayoutRequest};
 use crate::record::{Record, Stamped, decode_at};
+use crate::space::Space;
 use crate::stamp::{Kind, STAMP_LENGTH};
 use crate::table::{Draft, FieldSpec, RECORD_LENGTH, View, field_table};
 use crate::timing::Timing;
@@ -74,9 +76,9 @@ const REGIONS: [(FieldSpec, FieldSpec); 8] = [
     (at::SHADOW_START, at::SHADOW_BLOCKS),
 ];
 
-/// Feature bits that this version knows: none is defined yet.
+/// Feature bits that this version knows.
 const KNOWN_READ_ONLY: u64 = 0;
-const KNOWN_INCOMPATIBLE: u64 = 0;
+const KNOWN_INCOMPATIBLE: u64 = Superblock::FEATURE_DISKS;
 
 /// Whether the datastore is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,6 +137,33 @@ pub struct Superblock {
 }
 
 impl Superblock {
+    /// The incompatible feature `disks`: directory, descriptors, journals and groups hold records.
+    pub const FEATURE_DISKS: u64 = 1;
+
+    /// All features that this version knows: what a host writes into its slot.
+    pub const FEATURES_KNOWN: u64 = KNOWN_READ_ONLY | KNOWN_INCOMPATIBLE;
+
+    /// Whether there can be disks in this datastore.
+    #[must_use]
+    pub const fn has_disks(&self) -> bool {
+        self.features_incompatible & Superblock::FEATURE_DISKS != 0
+    }
+
+    /// Its groups and clusters.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        Space::new(&self.layout, self.block_size, self.cluster_size)
+    }
+
+    /// The shape of its maps.
+    ///
+    /// # Panics
+    /// When the cluster size is one that no superblock can have.
+    #[must_use]
+    pub fn map_shape(&self) -> MapShape {
+        MapShape::new(self.cluster_size)
+    }
+
     /// What this program may do with the datastore.
     #[must_use]
     pub const fn access(&self) -> Access {
@@ -147,7 +176,7 @@ impl Superblock {
     /// How many clusters can be given out.
     #[must_use]
     pub fn clusters(&self) -> u64 {
-        self.layout.clusters(self.block_size, self.cluster_size)
+        self.space().clusters()
     }
 
     /// What its layout was made from.
@@ -177,7 +206,9 @@ impl Record for Superblock {
 
     fn check(&self) -> Result<(), DecodeError> {
         self.timing.check().map_err(|_| at::BEAT.error("times that would let a living host be fenced"))?;
-        self.layout.check(&self.request()).map_err(|error| match error {
+        let request = self.request();
+        let for_disks = |()| if self.has_disks() { self.layout.check_for_disks(&request) } else { Ok(()) };
+        self.layout.check(&request).and_then(for_disks).map_err(|error| match error {
             LayoutError::Slots { .. } => at::SLOTS.error("a number of slots beyond the bounds"),
             LayoutError::ClusterSize { .. } => at::CLUSTER_SIZE.error("a cluster size beyond the bounds"),
             LayoutError::Stride { .. } => at::STRIDE.error("a stride beyond the bounds"),

@@ -45,6 +45,10 @@ pub enum Shape {
     SlotBits,
     /// A list of addresses of 8 bytes whose count stands in the field of that name; the rest is zero.
     Addresses(&'static str),
+    /// A descriptor's number; 0xFFFFFFFF says that there is none.
+    Descriptor,
+    /// A list of a directory's entries of 20 bytes whose count stands in the field of that name; the rest is zero.
+    BucketEntries(&'static str),
     /// Zero, and checked to be.
     Reserved,
 }

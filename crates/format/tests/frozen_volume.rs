@@ -92,18 +92,18 @@ fn the_slots_say_who_lives_who_is_fenced_and_what_is_free() {
 fn the_locks_are_found_at_their_homes_and_held_as_they_were() {
     let frozen = frozen();
     let free = frozen.lock(FREE);
-    assert_eq!((free.mode, free.owner, free.children), (LockMode::Free, None, 0));
+    assert_eq!((free.lock.mode, free.lock.owner, free.children), (LockMode::Free, None, 0));
     let exclusive = frozen.lock(EXCLUSIVE);
     assert_eq!(
-        (exclusive.mode, exclusive.owner, exclusive.interest),
+        (exclusive.lock.mode, exclusive.lock.owner, exclusive.lock.interest),
         (LockMode::Exclusive, Some(owner(0)), true)
     );
     let shared = frozen.lock(SHARED);
-    let holders: Vec<SlotIndex> = shared.holders.iter().collect();
-    assert_eq!((shared.mode, holders), (LockMode::Shared, vec![SlotIndex(0), SlotIndex(1)]));
+    let holders: Vec<SlotIndex> = shared.lock.holders.iter().collect();
+    assert_eq!((shared.lock.mode, holders), (LockMode::Shared, vec![SlotIndex(0), SlotIndex(1)]));
     let parent = frozen.lock(PARENT);
-    assert_eq!((parent.mode, parent.owner, parent.children), (LockMode::Free, None, 0x8005));
-    assert_eq!(frozen.lock(UNKNOWN).mode, LockMode::Unknown);
+    assert_eq!((parent.lock.mode, parent.lock.owner, parent.children), (LockMode::Free, None, 0x8005));
+    assert_eq!(frozen.lock(UNKNOWN).lock.mode, LockMode::Unknown);
     let layout = frozen.superblock.record.layout;
     let names = [FREE, EXCLUSIVE, SHARED, PARENT, UNKNOWN].map(|name| position(&layout, name));
     let unused = (0..layout.lock_positions()).map(LockPosition).find(|found| !names.contains(found));

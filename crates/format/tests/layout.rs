@@ -4,7 +4,7 @@ mod common;
 
 use common::{BLOCK_SIZES, any_request};
 use oarlock_block::{BlockCount, BlockSize, ByteCount, Lba, SlotIndex};
-use oarlock_format::{Layout, LayoutError, LayoutRequest, LockPosition, Standing, shadow_candidates};
+use oarlock_format::{Layout, LayoutError, LayoutRequest, LockPosition, Space, Standing, shadow_candidates};
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
@@ -79,7 +79,7 @@ proptest! {
             prop_assert_eq!(layout.kind_at(Lba(lock.0 + 1)), Standing::Nothing);
             prop_assert_eq!(layout.lock_position_of(Lba(lock.0 + 1)), None);
         }
-        prop_assert!(layout.clusters(request.block_size, request.cluster_size) > 0);
+        prop_assert!(Space::new(&layout, request.block_size, request.cluster_size).clusters() > 0);
         let _ = layout.kind_at(Lba(pick));
     }
 }
@@ -90,7 +90,7 @@ fn a_quarter_gibibyte_suffices_for_64_hosts_and_for_1024() {
         [(BlockSize::B512, 1, 64), (BlockSize::B512, 8, 64), (BlockSize::B4096, 1, 1024)]
     {
         let layout = Layout::plan(&request(block_size, stride, slots, 256 * MIB)).unwrap();
-        assert!(layout.clusters(block_size, ByteCount(65_536)) > 1_000);
+        assert!(Space::new(&layout, block_size, ByteCount(65_536)).clusters() > 1_000);
     }
     let small = Layout::plan(&request(BlockSize::B512, 1, 64, 16 * MIB)).unwrap_err();
     assert!(matches!(small, LayoutError::TooSmall { .. }), "{small}");

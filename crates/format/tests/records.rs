@@ -3,14 +3,15 @@
 mod common;
 
 use common::{
-    BLOCK_SIZES, FORMAT_ID, LBA, OWNER, PLACE, any_block_size, any_lock, any_mailbox, any_slot, any_stamp,
-    any_superblock, exclusive_lock, images, live_slot, stamp_at,
+    BLOCK_SIZES, FORMAT_ID, LBA, OWNER, PLACE, any_block_size, any_bucket, any_descriptor,
+    any_descriptor_name, any_group, any_journal_header, any_lock, any_mailbox, any_slot, any_stamp,
+    any_superblock, bucket, disk_descriptor, exclusive_lock, images, live_slot, stamp_at,
 };
 use oarlock_block::{BlockSize, Lba, crc32c};
 use oarlock_format::{
-    DecodeError, FormatId, Image, Kind, LockMode, LockName, LockRecord, MailboxRecord, Place, Record,
-    SlotRecord, SlotSet, Stamp, Stamped, Superblock, Writer, decode, decode_superblock, describe, encode,
-    stamp_of,
+    BucketRecord, DecodeError, DescriptorName, DescriptorRecord, FormatId, GroupNumber, GroupRecord, Image,
+    JournalHeader, Kind, LockMode, LockName, LockRecord, LockState, MailboxRecord, Place, Record, SlotRecord,
+    SlotSet, Stamp, Stamped, Superblock, Writer, decode, decode_superblock, describe, encode, stamp_of,
 };
 use proptest::prelude::*;
 
@@ -19,13 +20,18 @@ fn place_of(stamp: &Stamp) -> Place {
 }
 
 /// What is wrong with a block, whatever record it was meant to be.
-fn errors(bytes: &[u8]) -> [Option<DecodeError>; 5] {
+fn errors(bytes: &[u8]) -> [Option<DecodeError>; 10] {
     [
         decode::<Superblock>(bytes, &PLACE).err(),
         decode::<SlotRecord>(bytes, &PLACE).err(),
         decode::<MailboxRecord>(bytes, &PLACE).err(),
         decode::<LockRecord>(bytes, &PLACE).err(),
         decode_superblock(bytes, LBA).err(),
+        decode::<BucketRecord>(bytes, &PLACE).err(),
+        decode::<DescriptorRecord>(bytes, &PLACE).err(),
+        decode::<DescriptorName>(bytes, &PLACE).err(),
+        decode::<GroupRecord>(bytes, &PLACE).err(),
+        decode::<JournalHeader>(bytes, &PLACE).err(),
     ]
 }
 
@@ -63,6 +69,11 @@ macro_rules! round_trip {
 round_trip!(a_slot_comes_back_as_it_was_written, any_slot());
 round_trip!(a_mailbox_comes_back_as_it_was_written, any_mailbox());
 round_trip!(a_lock_comes_back_as_it_was_written, any_lock());
+round_trip!(a_bucket_comes_back_as_it_was_written, any_bucket());
+round_trip!(a_descriptor_comes_back_as_it_was_written, any_descriptor());
+round_trip!(a_descriptors_name_comes_back_as_it_was_written, any_descriptor_name());
+round_trip!(a_group_comes_back_as_it_was_written, any_group());
+round_trip!(a_journals_header_comes_back_as_it_was_written, any_journal_header());
 
 proptest! {
     #[test]
@@ -82,7 +93,7 @@ proptest! {
     /// Random bodies behind a whole stamp reach the fields' own checks. What is taken is written back as it stood.
     #[test]
     fn random_fields_behind_a_whole_stamp_never_panic(
-        kind in 0..16_usize,
+        kind in 0..26_usize,
         changes in proptest::collection::vec((88..512_usize, any::<u8>()), 0..12),
     ) {
         let (_, image) = images(BlockSize::B512).swap_remove(kind);
@@ -93,6 +104,9 @@ proptest! {
         }
         prop_assert!(same::<Superblock>(&bytes) && same::<SlotRecord>(&bytes));
         prop_assert!(same::<MailboxRecord>(&bytes) && same::<LockRecord>(&bytes));
+        prop_assert!(same::<BucketRecord>(&bytes) && same::<DescriptorRecord>(&bytes));
+        prop_assert!(same::<DescriptorName>(&bytes) && same::<GroupRecord>(&bytes));
+        prop_assert!(same::<JournalHeader>(&bytes));
         prop_assert_eq!(describe(&bytes).iter().map(|field| field.length).sum::<usize>(), 512);
     }
 }
@@ -103,7 +117,7 @@ fn every_shape_of_record_is_taken_by_its_own_decoder_alone() {
         for (shape, image) in images(block_size) {
             let refused = errors(image.bytes()).into_iter().flatten().collect::<Vec<_>>();
             let own = if shape == "superblock" { 2 } else { 1 };
-            assert_eq!(refused.len(), 5 - own, "{shape}: {refused:?}");
+            assert_eq!(refused.len(), 10 - own, "{shape}: {refused:?}");
             assert!(refused.iter().all(|error| matches!(error, DecodeError::WrongKind { .. })), "{shape}");
         }
     }
@@ -205,7 +219,7 @@ fn a_lock_whose_fields_contradict_its_mode_is_refused() {
         Err(DecodeError::Field { offset, what }) => (offset, what),
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(|bytes| bytes[88] = 3), (88, "multi-writer, which is reserved for a later version"));
+    assert_eq!(refused(|bytes| bytes[88] = 3), (88, "multi-writer, which only a disk can be"));
     assert_eq!(refused(|bytes| bytes[88] = 5), (88, "an unknown mode"));
     assert_eq!(refused(|bytes| bytes[89] = 4), (89, "a flag without a meaning"));
     assert_eq!(refused(|bytes| bytes[88] = 0).0, 90, "free, with an owner");
@@ -215,6 +229,76 @@ fn a_lock_whose_fields_contradict_its_mode_is_refused() {
     assert_eq!(refused(|bytes| bytes[256..].fill(0)).0, 256, "held, without a name");
     assert_eq!(refused(|bytes| bytes[257] = b'@').0, 257, "a bad name");
     assert_eq!(refused(|bytes| bytes[257] = 0xFF).0, 257, "no UTF-8");
+}
+
+/// The byte at which a record with these changes is refused.
+fn refused_at<R: Record>(record: &R, change: impl FnOnce(&mut [u8])) -> usize {
+    let image = encode(&stamp_at(LBA, 7), record, BlockSize::B512);
+    match decode::<R>(&forged(&image, change), &PLACE) {
+        Err(DecodeError::Field { offset, .. }) => offset,
+        Ok(_) => panic!("it is taken"),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_descriptor_whose_fields_contradict_one_another_is_refused() {
+    let disk = disk_descriptor();
+    let refused = |change: fn(&mut [u8])| refused_at(&disk, change);
+    assert_eq!(refused(|bytes| bytes[88] = 3), 90, "written by several, with an owner");
+    assert_eq!(refused(|bytes| bytes[94..96].fill(0xFF)), 94, "no receiver, and its host");
+    assert_eq!(refused(|bytes| bytes[256] = 0), 257, "free, and a disk");
+    assert_eq!(refused(|bytes| bytes[256] = 6), 256, "an unknown state");
+    assert_eq!(refused(|bytes| bytes[257] = 0), 257, "used by nothing");
+    assert_eq!(refused(|bytes| bytes[257] = 3), 312, "hidden, with a name");
+    assert_eq!(refused(|bytes| bytes[258] = 6), 258, "six levels");
+    assert_eq!(refused(|bytes| bytes[259] = 4), 259, "nameless, and ready");
+    assert_eq!(refused(|bytes| bytes[259] = 8), 259, "full, above a parent");
+    assert_eq!(refused(|bytes| bytes[260..264].fill(0xFF)), 260, "the uid of no parent");
+    assert_eq!(refused(|bytes| bytes[272] = 8), 296, "a disk that is another's");
+    assert_eq!(refused(|bytes| bytes[280] = 1), 280, "half a sector");
+    assert_eq!(refused(|bytes| bytes[280..288].fill(0)), 280, "no size");
+    assert_eq!(refused(|bytes| bytes[287] = 1), 280, "the largest of all disks");
+    assert_eq!(refused(|bytes| bytes[293] = 1), 288, "a cluster beyond 40 bits");
+    assert_eq!(refused(|bytes| bytes[288..296].fill(0)), 259, "owns a root that is not there");
+    assert_eq!(refused(|bytes| bytes[304..312].copy_from_slice(&[0x34, 0x12, 0, 0, 0, 0, 0, 0])), 304);
+    assert_eq!(refused(|bytes| bytes[360..364].fill(0xFF)), 360, "half of a disk");
+    let renaming: fn(&mut [u8]) = |bytes| {
+        bytes[256] = 3;
+        bytes[304..312].fill(0);
+    };
+    assert_eq!(refused(renaming), 304, "renamed to nothing");
+    let unreceived: fn(&mut [u8]) = |bytes| bytes[88..92].copy_from_slice(&[0, 0, 0xFF, 0xFF]);
+    let image = encode(&stamp_at(LBA, 7), &disk, BlockSize::B512);
+    let nobody = forged(&image, |bytes| {
+        unreceived(bytes);
+        bytes[96..112].fill(0);
+    });
+    let found = decode::<DescriptorRecord>(&nobody, &PLACE);
+    assert!(matches!(found, Err(DecodeError::Field { offset: 94, .. })), "a receiver without an owner");
+    let free = DescriptorRecord::never_used();
+    assert_eq!(refused_at(&free, |bytes| bytes[336] = 1), 336, "free, with clusters");
+    assert_eq!(refused_at(&free, |bytes| bytes[88] = 3), 128, "written by nobody");
+}
+
+#[test]
+fn the_other_records_of_disks_are_held_against_themselves_too() {
+    let two = bucket(2);
+    assert_eq!(refused_at(&two, |bytes| bytes[88] = 21), 88, "more than there is room for");
+    assert_eq!(refused_at(&two, |bytes| bytes[88] = 1), 96, "an entry beyond the count");
+    assert_eq!(refused_at(&two, |bytes| bytes[96] = 9), 96, "out of order");
+    assert_eq!(refused_at(&two, |bytes| bytes[108..116].fill(0)), 96, "of no use");
+    let name = DescriptorName { name: None, uid: two.entries[0].layer.uid };
+    assert_eq!(refused_at(&name, |bytes| (bytes[88], bytes[89]) = (1, b'@')), 89, "no name");
+    assert_eq!(refused_at(&DescriptorName::never_used(), |bytes| (bytes[88], bytes[89]) = (1, b'a')), 344);
+    let group = GroupRecord::never_held(GroupNumber(1), 16, 1);
+    assert_eq!(refused_at(&group, |bytes| bytes[260..264].fill(0)), 260, "no clusters");
+    assert_eq!(refused_at(&group, |bytes| bytes[261] = 0x21), 260, "too many");
+    assert_eq!(refused_at(&group, |bytes| bytes[264] = 17), 264, "more free than there are");
+    assert_eq!(refused_at(&group, |bytes| (bytes[88], bytes[128]) = (2, 1)), 88, "shared");
+    let header = JournalHeader::never_used(31);
+    assert_eq!(refused_at(&header, |bytes| bytes[96] = 0), 96, "the sequence of none");
+    assert_eq!(refused_at(&header, |bytes| bytes[104] = 31), 104, "beyond the ring");
 }
 
 #[test]
@@ -236,7 +320,8 @@ fn a_slot_whose_fields_contradict_its_state_is_refused() {
 #[should_panic(expected = "a lock record that no reader would take")]
 fn a_record_that_contradicts_itself_is_not_written() {
     let shared_by_nobody =
-        LockRecord { mode: LockMode::Shared, owner: None, holders: SlotSet::EMPTY, ..exclusive_lock() };
+        LockState { mode: LockMode::Shared, owner: None, holders: SlotSet::EMPTY, ..exclusive_lock().lock };
+    let shared_by_nobody = LockRecord { lock: shared_by_nobody, ..exclusive_lock() };
     let _ = encode(&stamp_at(LBA, 7), &shared_by_nobody, BlockSize::B512);
 }
 

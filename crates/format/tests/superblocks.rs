@@ -78,7 +78,7 @@ fn read(cell: Cell, lba: Lba) -> Read {
         Cell::Blank => vec![0; 512],
         Cell::Foreign => vec![0xEB; 512],
         Cell::LaterVersion => forge(8, 2),
-        Cell::UnknownFeature => forge(136, 1),
+        Cell::UnknownFeature => forge(136, 2),
     };
     decode_superblock(&bytes, lba)
 }

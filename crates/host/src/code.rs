@@ -181,6 +181,10 @@ codes! {
         "The takeover did not get through; what stood in the way is in the message.",
         "Remove what stands in the way, and try again.";
 
+    GroupUnopened = "OAR-0247", "the group is not opened yet",
+        "A growth was not finished: a live host does not know the present superblock yet, and what lies behind the former end is not given out before it does.",
+        "Run `oarlock grow DEVICE` once more, when every live host beats.";
+
     Left = "OAR-0251", "the host has left",
         "The host left the datastore, or is leaving it.",
         "Start it again with `oarlock up`.";

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use oarlock_block::{BlockSize, ByteCount, Clock, EnterError, Fencing, ProcessIdentity, SlotIndex, Victim};
 use oarlock_device::{Executor, FileDevice, OpenOptions, first_data_in_file, what_is_on};
-use oarlock_engine::{CreateError, CreateRequest, JoinError, OpenError, World, create_over, read_superblock};
+use oarlock_engine::{
+    CreateError, CreateRequest, JoinError, OpenError, TOOL_SLOT, World, create_over, read_superblock,
+};
 use oarlock_format::{Label, NoSuperblock, SLOTS_MAX, Stamped, Superblock, Timing};
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What device calls a datastore of ours; the engine says more of it, and knows whether anybody lives there.
 const OURS: &str = "an Oarlock datastore";
 
-/// The slot whose lock a format holds, far above those of hosts: of two formats of one device the second is refused.
-const FORMATTER: SlotIndex = SlotIndex(u16::MAX);
 /// A format waits this long for another one to end.
 const FORMATTER_WAIT: Duration = Duration::from_secs(2);
 
@@ -231,7 +231,7 @@ async fn refuse_unknown_data(world: &World, path: &Path) -> Result<(), HostError
 async fn enter_as_formatter(world: &World, path: &Path) -> Result<(), HostError> {
     let until = world.clock.now().plus(FORMATTER_WAIT);
     loop {
-        match world.cut_off.enter(FORMATTER).await {
+        match world.cut_off.enter(TOOL_SLOT).await {
             Ok(()) => return Ok(()),
             Err(EnterError::Held { .. }) if world.clock.now() < until => {
                 world.clock.sleep_until(world.clock.now().plus(FORMATTER_WAIT / 50)).await;

@@ -14,6 +14,7 @@ use oarlock_engine::{Host, Want};
 use oarlock_format::HostName;
 
 use crate::census::{Census, Grant, Member};
+use crate::checkers::Names;
 use crate::datastore::{Template, parts};
 use crate::member::Run;
 use crate::scenario::{Power, Scenario, Theme, fast_timing, lock_name};
@@ -96,7 +97,13 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
         calm_for: END.saturating_sub(bounds.faults_for),
     };
     let census = Rc::new(Census::default());
-    let run = Rc::new(Run { world: world.handle(), scenario, census, layout: template.layout() });
+    let run = Rc::new(Run {
+        world: world.handle(),
+        scenario,
+        census,
+        layout: template.layout(),
+        names: Names::default(),
+    });
     for checker in checkers::all(&run) {
         world.observe(checker);
     }

@@ -7,7 +7,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::choices::{mix, scale};
-use crate::{PerMillion, Span, TrueTime};
+use crate::{PerMillion, Span, Steps, TrueTime};
 
 macro_rules! fault_kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
@@ -266,6 +266,8 @@ pub struct FaultPlan {
     /// Whether the power that the device loses is its hosts' too, as on one machine: every process ends with it, and nothing
     /// that was on its way arrives any more.
     pub power_takes_hosts: bool,
+    /// Steps of the directory at whose submission a host is struck more often than elsewhere.
+    pub steps: Option<Steps>,
     /// Where bits rot, each range as likely as another: its first block, and the first beyond.
     pub rot_ranges: Vec<(Lba, Lba)>,
     /// No fault begins at or after this, and none lasts beyond it, but for replies and commands that are lost already.
@@ -286,6 +288,7 @@ impl FaultPlan {
             drift_ppm_max: 0,
             volatile_cache: false,
             power_takes_hosts: false,
+            steps: None,
             rot_ranges: vec![(Lba(0), Lba(u64::MAX))],
             stop_at: TrueTime::NEVER,
         }

@@ -10,7 +10,9 @@ use oarlock_engine::Host;
 use oarlock_format::HostName;
 
 use crate::census::{Census, LifeKey, Member};
+use crate::checkers::Names;
 use crate::datastore::parts;
+use crate::namer::use_names;
 use crate::scenario::{Scenario, Theme};
 use crate::user::{User, use_locks};
 use crate::{ChoiceKind, Handle, HostIndex, HostLife, Span};
@@ -25,6 +27,8 @@ pub struct Run {
     pub census: Rc<Census>,
     /// The counters' places.
     pub layout: oarlock_format::Layout,
+    /// Which disk has which name.
+    pub names: Names,
 }
 
 impl Run {
@@ -92,8 +96,11 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
     run.census.joined(key, Member { host: host.clone(), clock: life.clock(), frozen });
     for _ in 0..run.scenario.users_per_host {
         let user =
-            User { run: Rc::clone(&run), life: life.clone(), host: host.clone(), random: life.random() };
-        life.spawn(use_locks(user));
+            || User { run: Rc::clone(&run), life: life.clone(), host: host.clone(), random: life.random() };
+        if run.scenario.theme == Theme::Names {
+            life.spawn(use_names(user()));
+        }
+        life.spawn(use_locks(user()));
     }
     let leave_after = leave_after(&run, &life);
     let leaving = leave(&run, &host, &life, leave_after);

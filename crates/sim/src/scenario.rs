@@ -6,7 +6,7 @@ use oarlock_block::{BlockCount, Lba};
 use oarlock_format::{LockName, Timing, home};
 
 use crate::datastore::Template;
-use crate::{Fault, FaultKind, FaultPlan, Latency, PerMillion, Span, TrueTime, WorldOptions};
+use crate::{Fault, FaultKind, FaultPlan, Latency, PerMillion, Span, Steps, TrueTime, WorldOptions};
 
 /// What a seed's run is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,10 +43,12 @@ pub enum Theme {
     Queued,
     /// Persons say that hosts are dead, whether they are or not.
     Evicted,
+    /// Disks are created, renamed and deleted under the same few names, by hosts that crash in the middle of it (R36).
+    Names,
 }
 
 impl Theme {
-    /// The theme of a seed: a third of all seeds are ordinary.
+    /// The theme of a seed: a quarter of all seeds are ordinary.
     #[must_use]
     pub fn of(seed: u64) -> Theme {
         match seed % 20 {
@@ -64,6 +66,7 @@ impl Theme {
             19 => Theme::Tight,
             9 => Theme::Queued,
             8 => Theme::Evicted,
+            5 => Theme::Names,
             _ => Theme::Ordinary,
         }
     }
@@ -124,6 +127,7 @@ impl Scenario {
         let fast = mixed.is_multiple_of(2);
         let timing = match theme {
             _ if theme.is_tight() => tight_timing(),
+            Theme::Names => fast_timing(),
             _ if fast => fast_timing(),
             _ => Timing::DEFAULT,
         };
@@ -142,8 +146,8 @@ impl Scenario {
         Scenario {
             seed,
             theme,
-            hosts: hosts.unwrap_or(if theme.is_tight() { 8 } else { HOSTS[index] }).max(1),
-            users_per_host: if theme.is_tight() {
+            hosts: hosts.unwrap_or_else(|| hosts_of(theme, index)).max(1),
+            users_per_host: if theme.is_tight() || theme == Theme::Names {
                 2
             } else {
                 1 + u16::try_from((mixed >> 24) % 2).unwrap_or(0)
@@ -226,6 +230,7 @@ impl Scenario {
                 plan.replies_first = Span::milliseconds(200, 245);
                 plan
             }
+            Theme::Names => broken_off(seed, &Template::of(self.hosts, self.timing)),
             Theme::Queued => {
                 let mut plan = stalling_paths(seed);
                 plan.work_queue = DEEP_QUEUE;
@@ -267,6 +272,15 @@ impl Scenario {
     }
 }
 
+/// How many hosts there are, where the caller asks for no number.
+fn hosts_of(theme: Theme, index: usize) -> u16 {
+    match theme {
+        _ if theme.is_tight() => 8,
+        Theme::Names => 5,
+        _ => HOSTS[index],
+    }
+}
+
 /// Paths that stall for about a watch or longer, often, and clocks that are wrong by as much as they may be.
 fn stalling_paths(seed: u64) -> FaultPlan {
     let mut plan = FaultPlan::draw(seed, &[]);
@@ -276,6 +290,26 @@ fn stalling_paths(seed: u64) -> FaultPlan {
     plan.ragged = Span::exactly(Duration::ZERO);
     let stall = Fault::NONE.every(Span::milliseconds(1_000, 15_000)).lasting(Span::milliseconds(900, 4_000));
     plan.set(FaultKind::PathStall, stall);
+    plan
+}
+
+/// Hosts that crash every few seconds, often between the last steps of a rename; that stop for a little less than a lease, most
+/// often with an entry in hand that is to take another's place; and commands that land long after. Elsewhere they are left in
+/// peace: only what gets done can be undone by another.
+fn broken_off(seed: u64, datastore: &Template) -> FaultPlan {
+    let (directory, lease) = (datastore.layout().directory, datastore.superblock.record.timing.lease);
+    let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY);
+    plan.latency = QUICK;
+    plan.work_queue = Latency::ZERO;
+    plan.set(FaultKind::Crash, Fault::NONE.at(500).every(Span::milliseconds(2_000, 30_000)));
+    plan.set(FaultKind::Pause, Fault::NONE.at(1_000).lasting(Span { from: lease / 2, to: lease }));
+    plan.set(FaultKind::LateCommand, Fault::NONE.at(5_000).lasting(Span::milliseconds(100, 4_000)));
+    plan.steps = Some(Steps {
+        format_id: Template::FORMAT_ID,
+        directory: range(directory.start, directory.blocks),
+        crash_giving_up: PerMillion(300_000),
+        pause_displacing: PerMillion(600_000),
+    });
     plan
 }
 

@@ -9,6 +9,7 @@ use oarlock_engine::HostState;
 use oarlock_format::SlotRecord;
 
 use crate::census::Census;
+use crate::checkers::Names;
 use crate::datastore::Template;
 use crate::growth::{grow_now_and_then, lengthen_now_and_then};
 use crate::member::{Run, keep_alive};
@@ -82,6 +83,7 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
         scenario: scenario.clone(),
         census: Rc::new(Census::default()),
         layout: template.layout(),
+        names: Names::default(),
     });
     for checker in checkers::all(&run) {
         world.observe(checker);
@@ -151,6 +153,9 @@ fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
     if let Some(wrong) = two_of_one_name(run) {
         return found("R30", wrong);
     }
+    if let Some(wrong) = run.names.at_rest(run).filter(|_| run.scenario.theme == Theme::Names) {
+        return found("R36", wrong);
+    }
     if run.scenario.theme == Theme::Rollback || run.scenario.power == Power::OfTheDevice {
         // A lock may name an owner of the time that was lost; only a person can say that he is gone.
         return None;
@@ -217,19 +222,51 @@ fn describe(run: &Run, lba: Lba, bytes: &[u8]) -> String {
             Ok(lock) => format!(
                 "{} {} owner {} holders {:?}{} g{} by {}",
                 lock.record.name.map_or_else(|| "-".to_owned(), |name| name.to_string()),
-                lock.record.mode.name(),
+                lock.record.lock.mode.name(),
                 lock.record
+                    .lock
                     .owner
                     .map_or_else(|| "-".to_owned(), |owner| format!("s{}i{}", owner.slot, owner.incarnation)),
-                lock.record.holders.iter().map(|slot| slot.0).collect::<Vec<_>>(),
-                if lock.record.interest { " interest" } else { "" },
+                lock.record.lock.holders.iter().map(|slot| slot.0).collect::<Vec<_>>(),
+                if lock.record.lock.interest { " interest" } else { "" },
                 lock.stamp.generation,
                 writer(&lock.stamp)
             ),
             Err(error) => error.to_string(),
         },
+        Standing::Directory(_) | Standing::Descriptor(_) => describe_name(&place, bytes),
         Standing::Scratch(_) => format!("counter {}", crate::user::counter(bytes)),
         _ => String::new(),
+    }
+}
+
+/// A record of directory or descriptors in a few words.
+fn describe_name(place: &oarlock_format::Place, bytes: &[u8]) -> String {
+    use oarlock_format::{BucketRecord, DescriptorName, DescriptorRecord, decode};
+    if let Ok(descriptor) = decode::<DescriptorRecord>(bytes, place) {
+        let record = &descriptor.record;
+        let layer = record.layer.as_ref();
+        let owner = record.lock.owner.map(|owner| format!("s{}i{}", owner.slot, owner.incarnation));
+        return format!(
+            "use {} {} other {:?} owner {} g{} by {}",
+            record.uid,
+            layer.map_or("free", |layer| layer.state.name()),
+            layer.and_then(|layer| layer.other_hash),
+            owner.unwrap_or_else(|| "-".to_owned()),
+            descriptor.stamp.generation,
+            writer(&descriptor.stamp)
+        );
+    }
+    if let Ok(name) = decode::<DescriptorName>(bytes, place) {
+        let (uid, text) = (name.record.uid, name.record.name.map(|name| name.to_string()));
+        return format!("name {text:?} of use {uid} by {}", writer(&name.stamp));
+    }
+    match decode::<BucketRecord>(bytes, place) {
+        Ok(bucket) => {
+            let entries = bucket.record.entries.iter().map(|entry| entry.layer.to_string());
+            format!("entries [{}] by {}", entries.collect::<Vec<_>>().join(", "), writer(&bucket.stamp))
+        }
+        Err(error) => error.to_string(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::mender::mend;
 use crate::scenario::Theme;
 use crate::{HostLife, Lane, SimRandom};
 
-/// One user of locks on one host.
+/// One user on one host.
 pub struct User {
     /// The run.
     pub run: Rc<Run>,

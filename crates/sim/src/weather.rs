@@ -25,7 +25,7 @@ impl State {
     /// Whether a fault of this kind befalls this command: then it is counted and in the trace. None befalls the commands
     /// of hosts that are not mortal.
     pub(crate) fn strikes(&mut self, kind: FaultKind, command: CommandIdentity) -> bool {
-        let struck = self.draws(kind, command.host);
+        let struck = self.draws(kind, command.host, self.plan.fault(kind).per_million);
         if struck {
             self.count_fault(kind, Some(command.host), Some(command));
         }
@@ -34,15 +34,15 @@ impl State {
 
     /// Whether a task of this host that was woken now is slow to wake.
     pub(crate) fn strikes_waking(&mut self, host: HostIndex) -> bool {
-        let struck = self.draws(FaultKind::SlowWake, host);
+        let kind = FaultKind::SlowWake;
+        let struck = self.draws(kind, host, self.plan.fault(kind).per_million);
         if struck {
-            self.count_fault(FaultKind::SlowWake, Some(host), None);
+            self.count_fault(kind, Some(host), None);
         }
         struck
     }
 
-    fn draws(&self, kind: FaultKind, host: HostIndex) -> bool {
-        let probability = self.plan.fault(kind).per_million;
+    fn draws(&self, kind: FaultKind, host: HostIndex, probability: PerMillion) -> bool {
         probability != PerMillion::NEVER
             && self.may_come(kind)
             && self.host(host).setup.mortal
@@ -56,12 +56,19 @@ impl State {
         }
         let identity = command.and_then(|key| self.commands.get(key)).map(|command| command.identity);
         for kind in [FaultKind::Crash, FaultKind::Pause, FaultKind::FrozenMachine] {
-            if self.draws(kind, host) {
+            if self.draws(kind, host, self.chance_of(kind, command)) {
                 self.count_fault(kind, Some(host), identity);
                 self.befall(kind, host);
                 return;
             }
         }
+    }
+
+    /// The chance that this kind of fault befalls a host at the submission of `command`, or at something else.
+    fn chance_of(&self, kind: FaultKind, command: Option<Key>) -> PerMillion {
+        let submitted = command.and_then(|key| self.commands.get(key));
+        let at_step = self.plan.steps.zip(submitted).and_then(|(steps, command)| steps.chance(kind, command));
+        at_step.unwrap_or(self.plan.fault(kind).per_million)
     }
 
     fn may_come(&self, kind: FaultKind) -> bool {

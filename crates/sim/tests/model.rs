@@ -181,7 +181,7 @@ impl Model for World {
         let mut hosts = hosts;
         let mut lock = Image::first(Lock::FREE);
         if let (true, Some(want)) = (self.held, self.wants[0]) {
-            lock.record = Lock::of(&taken(&lock.record.record(), process(0).owner(), want, false, 0));
+            lock.record = Lock::of(&taken(&lock.record.state(), process(0).owner(), want, false, 0));
             hosts[0].lock = Some(record::Cell::new(lock));
             hosts[0].holds = Some(want);
         }

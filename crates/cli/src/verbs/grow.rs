@@ -100,9 +100,12 @@ impl From<GrowError> for Failure {
             GrowError::Open(error) => error.into(),
             GrowError::Record(error) => error.into(),
             GrowError::Layout(error) => HostError::Create(error.into()).into(),
-            GrowError::Unrepaired { .. } | GrowError::Signing(_) | GrowError::Unasked { .. } => {
-                Failure::new(Code::NotGrown, error.to_string())
-            }
+            GrowError::Unrepaired { .. }
+            | GrowError::Signing(_)
+            | GrowError::Unasked { .. }
+            | GrowError::UnderWay
+            | GrowError::Enter(_)
+            | GrowError::Group { .. } => Failure::new(Code::NotGrown, error.to_string()),
         }
     }
 }

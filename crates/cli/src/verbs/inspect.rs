@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use oarlock_block::{BlockSize, Lba, SlotIndex};
+use oarlock_block::{BlockCount, BlockSize, Lba, SlotIndex};
 use oarlock_device::OpenOptions;
 use oarlock_engine::read_superblock;
 use oarlock_format::{
-    Chosen, DecodeError, FormatId, Kind, LockName, LockRecord, MailboxRecord, Place, Record, SlotRecord,
-    Standing, decode, decode_superblock, describe, home, window,
+    BitmapPage, BucketRecord, Chosen, DecodeError, DescriptorName, DescriptorNumber, DescriptorRecord,
+    GroupRecord, InSpace, JournalBlock, JournalHeader, Kind, LockName, LockRecord, MailboxRecord, MapPage,
+    PAGE_LENGTH, Place, Record, SlotRecord, Stamped, Standing, Superblock, decode, decode_superblock,
+    describe, home, window,
 };
 use serde::Serialize;
 
@@ -117,22 +119,32 @@ fn inspect(ground: &mut Ground, wanted: &Wanted) -> Result<Inspected, Failure> {
         let what = format!("block {lba} lies beyond the device's {} blocks", geometry.blocks.0);
         return Err(Failure::new(Code::NoSuchRecord, what));
     }
-    let bytes = read(ground, lba)?;
-    let chosen = chosen.ok();
-    let standing = chosen.as_ref().map(|chosen| chosen.superblock.record.layout.kind_at(lba));
-    let verdict = verdict(&bytes, lba, standing, chosen.map(|chosen| chosen.superblock.stamp.format_id));
+    let superblock = chosen.ok().map(|chosen| chosen.superblock);
+    let stands = superblock.as_ref().map(|superblock| Stands::at(&superblock.record, lba));
+    // A page may reach beyond a device's end that is no multiple of it.
+    let left = BlockCount(geometry.blocks.0 - lba.0).bytes(geometry.block_size);
+    let is_page = stands.as_ref().is_some_and(Stands::is_page) && left.0 >= PAGE_LENGTH as u64;
+    let length = if is_page { PAGE_LENGTH } else { 0 };
+    let bytes = read_length(ground, lba, length)?;
+    let verdict = verdict(&bytes, lba, stands.as_ref(), superblock.as_ref());
     let fields = describe(&bytes).into_iter().map(|field| FieldLine {
         offset: field.offset,
         length: field.length,
         name: field.name,
         value: field.value,
     });
-    Ok(Inspected { lba: lba.0, standing: standing_name(standing), verdict, fields: fields.collect() })
+    let standing = stands.map_or_else(|| "unknown".to_owned(), |stands| stands.name);
+    Ok(Inspected { lba: lba.0, standing, verdict, fields: fields.collect() })
 }
 
 fn read(ground: &mut Ground, lba: Lba) -> Result<Vec<u8>, Failure> {
+    read_length(ground, lba, 0)
+}
+
+/// Reads so many bytes; one block at least.
+fn read_length(ground: &mut Ground, lba: Lba, length: usize) -> Result<Vec<u8>, Failure> {
     let block: BlockSize = ground.world.device.geometry().block_size;
-    let mut bytes = vec![0; block.length()];
+    let mut bytes = vec![0; block.length().max(length)];
     let device = ground.work();
     let outcome = ground.executor.block_on(device.read(lba, &mut bytes));
     outcome.map_err(|error| oarlock_engine::ReadFault::Unreadable { lba, error })?;
@@ -168,43 +180,130 @@ fn find_lock(ground: &mut Ground, chosen: &Chosen, name: &LockName) -> Result<Lb
 }
 
 /// Whether the block holds what should stand there.
-fn verdict(bytes: &[u8], lba: Lba, standing: Option<Standing>, format_id: Option<FormatId>) -> String {
-    fn check<R: Record>(bytes: &[u8], place: &Place) -> Result<(), DecodeError> {
-        decode::<R>(bytes, place).map(|_| ())
-    }
-    let superblock = || decode_superblock(bytes, lba).map(|_| ());
-    let found = match (standing, format_id) {
-        (Some(Standing::Superblock | Standing::Shadow), _) => superblock(),
-        (None, _) if lba == Lba(0) => superblock(),
-        (Some(standing), Some(format_id)) => {
-            let place = Place { format_id, lba };
-            match standing {
-                Standing::Slot(_) => check::<SlotRecord>(bytes, &place),
-                Standing::Mailbox(_) => check::<MailboxRecord>(bytes, &place),
-                Standing::Lock(_) => check::<LockRecord>(bytes, &place),
-                _ => return "no record of this version stands here".to_owned(),
+fn verdict(
+    bytes: &[u8],
+    lba: Lba,
+    stands: Option<&Stands>,
+    superblock: Option<&Stamped<Superblock>>,
+) -> String {
+    let found = match (stands, superblock) {
+        (Some(stands), Some(superblock)) => match stands.check {
+            Some(check) => {
+                let format_id = superblock.stamp.format_id;
+                check(bytes, &Place { format_id, lba }, &superblock.record)
             }
-        }
+            None => return "no record of this version stands here".to_owned(),
+        },
+        _ if lba == Lba(0) => decode_superblock(bytes, lba).map(|_| ()),
         _ => return "without a superblock nothing is known of this block".to_owned(),
     };
     found.map_or_else(|error| error.to_string(), |()| "sound".to_owned())
 }
 
-fn standing_name(standing: Option<Standing>) -> String {
-    match standing {
-        None => "unknown".to_owned(),
-        Some(Standing::Superblock) => Kind::Superblock.name().to_owned(),
-        Some(Standing::Shadow) => "shadow of the superblock".to_owned(),
-        Some(Standing::Slot(slot)) => format!("slot {slot}"),
-        Some(Standing::Mailbox(slot)) => format!("mailbox {slot}"),
-        Some(Standing::Scratch(index)) => format!("scratch {index}"),
-        Some(Standing::Lock(position)) => format!("lock position {position}"),
-        Some(Standing::Directory(index)) => format!("directory bucket {index}"),
-        Some(Standing::Descriptor(index)) => format!("descriptor {index}"),
-        Some(Standing::Journal(slot)) => format!("journal of slot {slot}"),
-        Some(Standing::Group) => "allocation group".to_owned(),
-        Some(Standing::Nothing) => "nothing".to_owned(),
+/// Whether bytes that were read at a place of a datastore are sound.
+type Check = fn(&[u8], &Place, &Superblock) -> Result<(), DecodeError>;
+
+/// What stands at an address: its name for people, and how it is checked.
+struct Stands {
+    name: String,
+    kind: Option<Kind>,
+    check: Option<Check>,
+}
+
+impl Stands {
+    fn at(superblock: &Superblock, lba: Lba) -> Stands {
+        let layout = &superblock.layout;
+        let standing = layout.kind_at(lba);
+        match standing {
+            Standing::Superblock => {
+                Stands::checked(Kind::Superblock.name().to_owned(), Kind::Superblock, superblock_copy)
+            }
+            Standing::Shadow => {
+                Stands::checked("shadow of the superblock".to_owned(), Kind::Superblock, superblock_copy)
+            }
+            Standing::Slot(slot) => Stands::record::<SlotRecord>(format!("slot {slot}")),
+            Standing::Mailbox(slot) => Stands::record::<MailboxRecord>(format!("mailbox {slot}")),
+            Standing::Scratch(index) => Stands::nothing(format!("scratch {index}")),
+            Standing::Lock(position) => Stands::record::<LockRecord>(format!("lock position {position}")),
+            Standing::Nothing => Stands::nothing("nothing".to_owned()),
+            _ if superblock.has_disks() => Stands::of_disks(superblock, standing, lba),
+            Standing::Directory(index) => Stands::nothing(format!("directory bucket {index}")),
+            Standing::Descriptor(index) => Stands::nothing(format!("descriptor {index}")),
+            Standing::Journal(slot) => Stands::nothing(format!("journal of slot {slot}")),
+            Standing::Group => Stands::nothing("allocation group".to_owned()),
+        }
     }
+
+    fn of_disks(superblock: &Superblock, standing: Standing, lba: Lba) -> Stands {
+        let layout = &superblock.layout;
+        match standing {
+            Standing::Directory(index) => Stands::record::<BucketRecord>(format!("directory bucket {index}")),
+            Standing::Descriptor(index) => {
+                let number = DescriptorNumber(u32::try_from(index).unwrap_or_default());
+                if lba == layout.descriptor(number) {
+                    Stands::record::<DescriptorRecord>(format!("descriptor {index}"))
+                } else {
+                    Stands::record::<DescriptorName>(format!("name of descriptor {index}"))
+                }
+            }
+            Standing::Journal(slot) => {
+                let ring = layout.journal(slot, superblock.block_size);
+                match ring.index_of(lba) {
+                    _ if lba == ring.header => {
+                        Stands::record::<JournalHeader>(format!("journal of slot {slot}, header"))
+                    }
+                    Some(index) => {
+                        let name = format!("journal of slot {slot}, block {index}");
+                        Stands::checked(name, Kind::JournalBlock, journal_block)
+                    }
+                    None => Stands::nothing(format!("journal of slot {slot}")),
+                }
+            }
+            _ => match superblock.space().at(lba) {
+                Some(InSpace::Record(group)) => Stands::record::<GroupRecord>(format!("group {group}")),
+                Some(InSpace::Bitmap(group)) => {
+                    Stands::checked(format!("bitmap of group {group}"), Kind::BitmapPage, bitmap_page)
+                }
+                // Whether it holds a map's page or a guest's data only a map knows.
+                Some(InSpace::Cluster(cluster)) => {
+                    Stands::checked(format!("cluster {cluster}"), Kind::MapPage, map_page)
+                }
+                _ => Stands::nothing("allocation group".to_owned()),
+            },
+        }
+    }
+
+    fn record<R: Record>(name: String) -> Stands {
+        Stands::checked(name, R::KIND, |bytes, place, _| decode::<R>(bytes, place).map(|_| ()))
+    }
+
+    fn checked(name: String, kind: Kind, check: Check) -> Stands {
+        Stands { name, kind: Some(kind), check: Some(check) }
+    }
+
+    fn nothing(name: String) -> Stands {
+        Stands { name, kind: None, check: None }
+    }
+
+    fn is_page(&self) -> bool {
+        self.kind.is_some_and(|kind| !kind.is_record())
+    }
+}
+
+fn superblock_copy(bytes: &[u8], place: &Place, _: &Superblock) -> Result<(), DecodeError> {
+    decode_superblock(bytes, place.lba).map(|_| ())
+}
+
+fn journal_block(bytes: &[u8], place: &Place, _: &Superblock) -> Result<(), DecodeError> {
+    JournalBlock::decode(bytes, place).map(|_| ())
+}
+
+fn bitmap_page(bytes: &[u8], place: &Place, _: &Superblock) -> Result<(), DecodeError> {
+    BitmapPage::decode(bytes, place).map(|_| ())
+}
+
+fn map_page(bytes: &[u8], place: &Place, superblock: &Superblock) -> Result<(), DecodeError> {
+    MapPage::decode(bytes, place, &superblock.map_shape()).map(|_| ())
 }
 
 impl Inspected {

@@ -94,6 +94,18 @@ codes! {
     LockNoSuchSlot = "CHK-0407", Damage, "A lock names a slot that the datastore does not have.";
     LockLeftover = "CHK-0408", Note, "A lock is held by a host that is gone; the next who takes it breaks it.";
     LockUnknown = "CHK-0409", Note, "After a repair, a lock waits until its possible holders have said whether they hold it.";
+    BucketSpoiled = "CHK-0501", Damage, "A bucket of the directory does not hold a sound record.";
+    BucketAstray = "CHK-0502", Damage, "A bucket holds an entry that is looked for in another one.";
+    DescriptorSpoiled = "CHK-0601", Damage, "A descriptor does not hold a sound record.";
+    DescriptorNameSpoiled = "CHK-0602", Damage, "The name of a descriptor does not stand in a sound record.";
+    JournalSpoiled = "CHK-0701", Damage, "A journal's header is no sound record.";
+    JournalOtherRing = "CHK-0702", Damage, "A journal's header is about a ring of another length.";
+    GroupSpoiled = "CHK-0801", Damage, "An allocation group does not hold a sound record.";
+    GroupContradicts = "CHK-0802", Damage, "The record of an allocation group is about another one, or about more clusters than there are.";
+    GroupUnopened = "CHK-0803", Warning, "A growth was not finished: an allocation group has fewer clusters than there are.";
+    BitmapSpoiled = "CHK-0804", Damage, "The bitmap of an allocation group is not sound.";
+    BitmapContradicts = "CHK-0805", Damage, "The bitmap of an allocation group is another one's, or marks clusters that no bitmap can.";
+    DisksNewer = "CHK-0901", Warning, "A newer program wrote a record of disks.";
 }
 
 #[cfg(test)]

@@ -46,8 +46,8 @@ impl Evidence {
         };
         for (position, stamped) in snapshot.sound_locks() {
             evidence.note_stamp(&stamped.stamp);
-            evidence.epoch = evidence.epoch.max(stamped.record.epoch);
-            if let Some(owner) = stamped.record.owner {
+            evidence.epoch = evidence.epoch.max(stamped.record.lock.epoch);
+            if let Some(owner) = stamped.record.lock.owner {
                 evidence.note_life(owner, stamped.stamp.lba);
             }
             if let Some(name) = &stamped.record.name {

@@ -19,7 +19,7 @@ pub(crate) fn locks(store: &Store, snapshot: &Snapshot, evidence: &Evidence) -> 
         let spot = || lock_spot(store.layout.lock(position), position);
         match look {
             Look::Sound(stamped)
-                if stamped.record.name.is_none() && stamped.record.mode == LockMode::Free => {}
+                if stamped.record.name.is_none() && stamped.record.lock.mode == LockMode::Free => {}
             Look::Sound(stamped) => found.extend(sound(store, snapshot, position, stamped)),
             Look::Unsound { steady: false, error, .. } => {
                 found.push(Suspicion::new(Code::InFlux, spot(), error.to_string()));
@@ -93,8 +93,8 @@ fn standing(
 
 /// A slot that the record names and the datastore does not have.
 pub(crate) fn no_such_slot(record: &LockRecord, slots: u16) -> Option<SlotIndex> {
-    let owner = record.owner.map(|owner| owner.slot);
-    owner.into_iter().chain(record.holders.iter()).find(|slot| slot.0 >= slots)
+    let owner = record.lock.owner.map(|owner| owner.slot);
+    owner.into_iter().chain(record.lock.holders.iter()).find(|slot| slot.0 >= slots)
 }
 
 /// Who holds it, where that is left over or open.
@@ -106,13 +106,13 @@ fn holding(
 ) -> Option<Suspicion> {
     let lba = store.layout.lock(position);
     let blockers =
-        record.owner.map(Blocker::Owner).into_iter().chain(record.holders.iter().map(Blocker::Bit));
+        record.lock.owner.map(Blocker::Owner).into_iter().chain(record.lock.holders.iter().map(Blocker::Bit));
     let gone: Vec<SlotIndex> =
         blockers.filter(|blocker| is_gone(snapshot, blocker)).map(|b| b.slot()).collect();
     let slots =
         |slots: &[SlotIndex]| -> Vec<Lba> { slots.iter().map(|slot| store.layout.slot(*slot)).collect() };
-    if record.mode == LockMode::Unknown {
-        let waiting: Vec<SlotIndex> = record.holders.iter().collect();
+    if record.lock.mode == LockMode::Unknown {
+        let waiting: Vec<SlotIndex> = record.lock.holders.iter().collect();
         let message = format!("{} waits for {}", who(record), names(snapshot, &waiting));
         let suspicion = Suspicion::new(Code::LockUnknown, lock_spot(lba, position), message);
         return Some(suspicion.seen_with(slots(&waiting)).cured_by(Remedy::Ask(position)));
@@ -168,5 +168,7 @@ fn twice(store: &Store, snapshot: &Snapshot, evidence: &Evidence) -> Vec<Suspici
 /// Which of two records of one name is kept: the one that is held, else the one that was used last.
 fn worth(snapshot: &Snapshot, position: LockPosition) -> (bool, u64) {
     let stamped = snapshot.lock(position).and_then(Look::sound);
-    stamped.map_or((false, 0), |stamped| (stamped.record.mode != LockMode::Free, stamped.stamp.generation.0))
+    stamped.map_or((false, 0), |stamped| {
+        (stamped.record.lock.mode != LockMode::Free, stamped.stamp.generation.0)
+    })
 }

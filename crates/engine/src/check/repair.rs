@@ -183,7 +183,7 @@ impl<'a> Case<'a> {
         });
         let waiting = before.iter().filter_map(|(_, position)| self.snapshot.lock(*position)?.sound());
         let holders: SlotSet =
-            waiting.flat_map(|lock| lock.record.holders.iter()).chain(made.iter()).collect();
+            waiting.flat_map(|lock| lock.record.lock.holders.iter()).chain(made.iter()).collect();
         let outcome = rollcall::ask(self.store, right, &holders).await;
         for (index, _) in before {
             let outcome = match &outcome {

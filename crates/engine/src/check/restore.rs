@@ -1,7 +1,8 @@
 //! What replaces a damaged record: its content as far as the bytes prove it, but never a lock, and never a life (R39).
 
 use oarlock_format::{
-    Epoch, Generation, Incarnation, LockMode, LockRecord, MailboxRecord, SlotRecord, SlotSet, SlotState,
+    Epoch, Generation, Incarnation, LockMode, LockRecord, LockState, MailboxRecord, SlotRecord, SlotSet,
+    SlotState,
 };
 
 /// What a repair adds to an incarnation or an epoch that it can only guess from what other records saw.
@@ -41,15 +42,19 @@ pub(crate) fn lock(proved: Option<&LockRecord>, facts: &LockFacts) -> LockRecord
     };
     LockRecord {
         name: proved.and_then(|record| record.name.clone()),
-        mode: if nobody { LockMode::Free } else { LockMode::Unknown },
-        owner: None,
-        holders: facts.holders,
-        interest: false,
-        // Whoever keeps it without using it must be rung.
-        sticky: !nobody,
+        lock: LockState {
+            mode: if nobody { LockMode::Free } else { LockMode::Unknown },
+            owner: None,
+            next: None,
+            holders: facts.holders,
+            interest: false,
+            // Whoever keeps it without using it must be rung.
+            sticky: !nobody,
+            epoch: proved
+                .map_or(Epoch(facts.epoch.0.saturating_add(GUESS_STEP)), |record| record.lock.epoch.next()),
+            since_wall_ms: facts.wall_ms,
+        },
         children,
-        epoch: proved.map_or(Epoch(facts.epoch.0.saturating_add(GUESS_STEP)), |record| record.epoch.next()),
-        since_wall_ms: facts.wall_ms,
     }
 }
 
@@ -91,11 +96,13 @@ mod tests {
     fn held() -> LockRecord {
         LockRecord {
             name: LockName::new("nightly").ok(),
-            mode: LockMode::Exclusive,
-            owner: Some(Owner { slot: SlotIndex(1), host: HostId(1), incarnation: Incarnation(3) }),
+            lock: LockState {
+                mode: LockMode::Exclusive,
+                owner: Some(Owner { slot: SlotIndex(1), host: HostId(1), incarnation: Incarnation(3) }),
+                epoch: Epoch(7),
+                ..LockState::NEVER_HELD
+            },
             children: 1,
-            epoch: Epoch(7),
-            ..LockRecord::never_used()
         }
     }
 
@@ -103,8 +110,11 @@ mod tests {
     fn a_lock_comes_back_unknown_with_its_name_and_without_its_owner() {
         let holders: SlotSet = [SlotIndex(1), SlotIndex(2)].into_iter().collect();
         let restored = lock(Some(&held()), &facts(holders, true));
-        assert_eq!((restored.mode, restored.owner, restored.holders), (LockMode::Unknown, None, holders));
-        assert_eq!((restored.name, restored.children, restored.epoch), (held().name, 0b101, Epoch(8)));
+        assert_eq!(
+            (restored.lock.mode, restored.lock.owner, restored.lock.holders),
+            (LockMode::Unknown, None, holders)
+        );
+        assert_eq!((restored.name, restored.children, restored.lock.epoch), (held().name, 0b101, Epoch(8)));
     }
 
     #[test]
@@ -112,13 +122,13 @@ mod tests {
         let holders: SlotSet = [SlotIndex(1)].into_iter().collect();
         let restored = lock(None, &facts(holders, true));
         assert_eq!((&restored.name, restored.children), (&None, ALL_CHILDREN));
-        assert!(restored.epoch > Epoch(9));
+        assert!(restored.lock.epoch > Epoch(9));
         assert_eq!(lock(None, &facts(holders, false)).children, 0);
     }
 
     #[test]
     fn a_lock_that_nobody_can_hold_comes_back_free() {
-        assert_eq!(lock(None, &facts(SlotSet::EMPTY, true)).mode, LockMode::Free);
+        assert_eq!(lock(None, &facts(SlotSet::EMPTY, true)).lock.mode, LockMode::Free);
     }
 
     #[test]

@@ -202,13 +202,13 @@ pub(crate) async fn read_all(store: &Store, progress: &dyn Fn(u64, u64)) -> Resu
 }
 
 /// Whole strides that one command reads.
-fn chunk_blocks(store: &Store) -> u64 {
+pub(crate) fn chunk_blocks(store: &Store) -> u64 {
     let stride = store.layout.stride_blocks.0;
     let blocks = CHUNK_BYTES / u64::from(store.block_size.bytes());
     (blocks / stride).max(1) * stride
 }
 
-fn chunks(region: Region, length: u64) -> impl Iterator<Item = (Lba, BlockCount)> {
+pub(crate) fn chunks(region: Region, length: u64) -> impl Iterator<Item = (Lba, BlockCount)> {
     let end = region.start.0 + region.blocks.0;
     let step = usize::try_from(length).unwrap_or(usize::MAX);
     (region.start.0..end).step_by(step).map(move |start| (Lba(start), BlockCount(length.min(end - start))))
@@ -256,7 +256,7 @@ pub(crate) async fn look_again(
 }
 
 /// How many of these ascending addresses one command takes in.
-fn run_length(lbas: &[Lba], blocks_max: u64) -> usize {
+pub(crate) fn run_length(lbas: &[Lba], blocks_max: u64) -> usize {
     let Some(first) = lbas.first() else { return 0 };
     let follows =
         |pair: &[Lba]| pair[1].0 - pair[0].0 <= BLOCKS_BETWEEN_MAX && pair[1].0 - first.0 < blocks_max;

@@ -1,22 +1,22 @@
-//! Finding the record of a name, or a place for it (R44, R39).
+//! Finding a lock's record, or a place for it (R44, R39).
 
 use std::time::Duration;
 
-use oarlock_format::{LockMode, LockRecord, SlotSet};
+use oarlock_format::{LockMode, LockState, Locked, SlotSet};
 
 use super::{SPOILT_MAX, Tried, Waiter};
 use crate::cell::{Cell, Purpose, Swap};
 use crate::decide::{Want, blockers};
 use crate::lock::LockError;
 use crate::standing::still_present;
-use crate::table::{self, Located};
 use crate::takeover::distrust;
+use crate::whereabouts::{Located, Whereabouts};
 
-impl Waiter<'_> {
-    /// Finds the record of the name, or puts it into the table by taking it.
-    pub(super) async fn find(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
+impl<W: Whereabouts> Waiter<'_, W> {
+    /// Finds the record, or puts the name into the table by taking it.
+    pub(super) async fn find(&mut self, slot: &mut Option<Cell<W::Record>>) -> Result<Tried, LockError> {
         let began = self.core.store.now();
-        let located = table::locate(self.core, &self.place.name).await;
+        let located = self.place.whereabouts.locate(self.core).await;
         let located = located.inspect_err(|error| {
             if let LockError::Record(fault) = error {
                 distrust(self.core, fault);
@@ -28,9 +28,7 @@ impl Waiter<'_> {
                 *slot = Some(cell);
                 Ok(Tried::Again)
             }
-            Located::Vacant { mut cell, children } => {
-                let name = Some(self.place.name.clone());
-                let vacant = LockRecord { name, children, ..cell.record.clone() };
+            Located::Vacant { mut cell, vacant } => {
                 let tried = self.swap_in(&mut cell, &vacant).await;
                 *slot = Some(cell);
                 tried
@@ -55,8 +53,8 @@ impl Waiter<'_> {
 
     /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
     /// once all that are left are gone, it is nobody's.
-    async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
-        if cell.record.holders.contains(self.core.me.slot) {
+    async fn free_unnamed(&mut self, mut cell: Cell<W::Record>) -> Result<Tried, LockError> {
+        if cell.record.lock().holders.contains(self.core.me.slot) {
             // Asked once: waiters that ask again and again wake each other, and whoever answers never gets at the places.
             if !self.core.places.is_unanswered() {
                 self.core.places.ask();
@@ -66,17 +64,19 @@ impl Waiter<'_> {
         }
         // Judged by slots that are read after the record (R11).
         let present =
-            still_present(self.core, &blockers(&cell.record, self.core.me, Want::Exclusive)).await?;
+            still_present(self.core, &blockers(cell.record.lock(), self.core.me, Want::Exclusive)).await?;
         if !present.is_empty() {
             return Ok(Tried::Blocked(present));
         }
-        let free = LockRecord {
+        let lock = LockState {
             mode: LockMode::Free,
             holders: SlotSet::default(),
             interest: false,
             sticky: false,
-            ..cell.record.clone()
+            ..*cell.record.lock()
         };
+        let mut free = cell.record.clone();
+        *free.lock_mut() = lock;
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
         Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
     }

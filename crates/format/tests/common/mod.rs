@@ -9,9 +9,12 @@ use oarlock_block::{
     BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, Lba, ProcessIdentity, SlotIndex,
 };
 use oarlock_format::{
-    CutOffProof, Epoch, FenceReason, FormatId, Generation, HostId, HostName, Image, Incarnation, Label,
-    Layout, LayoutRequest, LockMode, LockName, LockRecord, MailboxRecord, Nonce, Owner, Place, SlotRecord,
-    SlotSet, SlotState, Stamp, Superblock, SuperblockState, Timing, Writer, encode,
+    BucketEntry, BucketRecord, ClusterNumber, CutOffProof, DescriptorName, DescriptorNumber,
+    DescriptorRecord, DiskUid, Epoch, FenceReason, FormatId, Generation, GroupNumber, GroupRecord, HostId,
+    HostName, Image, Incarnation, JournalHeader, JournalSequence, Label, Layer, LayerFlags, LayerId,
+    LayerKind, LayerLevels, LayerName, LayerState, Layout, LayoutRequest, LockMode, LockName, LockRecord,
+    LockState, MailboxRecord, NameHash, Nonce, Owner, Place, SlotRecord, SlotSet, SlotState, Stamp,
+    Superblock, SuperblockState, Timing, Writer, encode,
 };
 use proptest::prelude::*;
 
@@ -82,13 +85,93 @@ pub fn live_slot() -> SlotRecord {
 pub fn exclusive_lock() -> LockRecord {
     LockRecord {
         name: Some(LockName::new("backup/nightly").unwrap()),
-        mode: LockMode::Exclusive,
-        owner: Some(OWNER),
-        interest: true,
-        epoch: Epoch(5),
-        since_wall_ms: 1_795_228_563_456,
-        ..LockRecord::never_used()
+        lock: LockState {
+            mode: LockMode::Exclusive,
+            owner: Some(OWNER),
+            interest: true,
+            epoch: Epoch(5),
+            since_wall_ms: 1_795_228_563_456,
+            ..LockState::NEVER_HELD
+        },
+        children: 0,
     }
+}
+
+pub fn layer_id(descriptor: u32, uid: u64) -> LayerId {
+    LayerId { descriptor: DescriptorNumber(descriptor), uid: DiskUid(uid) }
+}
+
+/// A disk's descriptor in the course of a handoff.
+pub fn disk_descriptor() -> DescriptorRecord {
+    let next = Owner { slot: SlotIndex(4), host: HostId(0xbeef), incarnation: Incarnation(2) };
+    DescriptorRecord {
+        lock: LockState { next: Some(next), ..exclusive_lock().lock },
+        uid: DiskUid(7),
+        layer: Some(Layer {
+            state: LayerState::Ready,
+            kind: LayerKind::Disk,
+            flags: LayerFlags { thick: true, root_owned: true, nameless: false, full: false },
+            levels: LayerLevels(2),
+            parent: Some(layer_id(12, 3)),
+            size: ByteCount(1 << 40),
+            root: Some(ClusterNumber(8_195)),
+            disk: layer_id(5, 7),
+            hash: Some(NameHash(0x1234)),
+            other_hash: Some(NameHash(0x5678)),
+            name_generation: Generation(3),
+            created_wall_ms: 1_795_228_563_000,
+            allocated: 4_711,
+        }),
+    }
+}
+
+pub fn bucket(count: u32) -> BucketRecord {
+    let entry = |index: u32| BucketEntry {
+        hash: NameHash(u64::from(index / 2) + 1),
+        layer: layer_id(index, u64::from(index) + 1),
+    };
+    BucketRecord { entries: (0..count).map(entry).collect() }
+}
+
+/// One image of each shape of the records of disks.
+fn disk_images(block_size: BlockSize) -> Vec<(&'static str, Image)> {
+    let stamp = stamp_at(LBA, 7);
+    let disk = disk_descriptor();
+    let hidden = disk.layer.clone().map(|layer| Layer {
+        state: LayerState::Doomed,
+        kind: LayerKind::Hidden,
+        flags: LayerFlags { nameless: true, ..LayerFlags::default() },
+        parent: None,
+        root: None,
+        hash: None,
+        other_hash: None,
+        ..layer
+    });
+    let free = DescriptorRecord { lock: LockState::NEVER_HELD, layer: None, ..disk.clone() };
+    let named = DescriptorName { name: LayerName::new(&"é".repeat(127)).ok(), uid: DiskUid(7) };
+    let group =
+        GroupRecord { lock: exclusive_lock().lock, number: GroupNumber(9), clusters: 8_192, free: 12 };
+    let header = JournalHeader {
+        incarnation: Incarnation(9),
+        first: JournalSequence(99),
+        first_index: 30,
+        blocks: 31,
+    };
+    vec![
+        ("bucket, empty", encode(&stamp, &BucketRecord::default(), block_size)),
+        ("bucket, full", encode(&stamp, &bucket(20), block_size)),
+        ("descriptor, never used", encode(&stamp, &DescriptorRecord::never_used(), block_size)),
+        ("descriptor, free again", encode(&stamp, &free, block_size)),
+        ("descriptor, a disk", encode(&stamp, &disk, block_size)),
+        (
+            "descriptor, a hidden layer",
+            encode(&stamp, &DescriptorRecord { layer: hidden, ..disk }, block_size),
+        ),
+        ("descriptor name, never used", encode(&stamp, &DescriptorName::never_used(), block_size)),
+        ("descriptor name", encode(&stamp, &named, block_size)),
+        ("group", encode(&stamp, &group, block_size)),
+        ("journal header", encode(&stamp, &header, block_size)),
+    ]
 }
 
 /// One image of each shape that a record can have, each with its name.
@@ -98,14 +181,19 @@ pub fn images(block_size: BlockSize) -> Vec<(&'static str, Image)> {
     let lock = |record: LockRecord| encode(&stamp, &record, block_size);
     let (by, reason, from, proof) = (OWNER, FenceReason::Watched, Generation(6), CutOffProof::FileLock);
     let shared = LockRecord {
-        mode: LockMode::Shared,
-        owner: None,
-        holders: [SlotIndex(0), SlotIndex(1023)].into_iter().collect(),
+        lock: LockState {
+            mode: LockMode::Shared,
+            owner: None,
+            holders: [SlotIndex(0), SlotIndex(1023)].into_iter().collect(),
+            ..exclusive_lock().lock
+        },
         ..exclusive_lock()
     };
+    let free = LockState { mode: LockMode::Free, owner: None, ..exclusive_lock().lock };
+    let unknown = LockState { mode: LockMode::Unknown, ..shared.lock };
     let mailbox = MailboxRecord { overflow: false, entries: vec![Lba(1), Lba(2)] };
     let tool = Stamp { writer: Writer::Tool, ..stamp };
-    vec![
+    let mut images = vec![
         ("superblock", encode(&stamp, &superblock(block_size), block_size)),
         ("slot, never used", encode(&tool, &SlotRecord::never_used(), block_size)),
         ("slot, free", slot(SlotState::Free)),
@@ -117,12 +205,104 @@ pub fn images(block_size: BlockSize) -> Vec<(&'static str, Image)> {
         ("mailbox, empty", encode(&stamp, &MailboxRecord::default(), block_size)),
         ("mailbox, with hints", encode(&stamp, &mailbox, block_size)),
         ("lock, never used", lock(LockRecord::never_used())),
-        ("lock, free", lock(LockRecord { mode: LockMode::Free, owner: None, ..exclusive_lock() })),
+        ("lock, free", lock(LockRecord { lock: free, ..exclusive_lock() })),
         ("lock, exclusive", lock(exclusive_lock())),
         ("lock, shared", lock(shared.clone())),
-        ("lock, unknown", lock(LockRecord { mode: LockMode::Unknown, name: None, ..shared })),
+        ("lock, unknown", lock(LockRecord { lock: unknown, name: None, ..shared })),
         ("lock, a home with children", lock(LockRecord { children: 0x8005, ..exclusive_lock() })),
-    ]
+    ];
+    images.extend(disk_images(block_size));
+    images
+}
+
+pub fn any_bucket() -> impl Strategy<Value = BucketRecord> {
+    let entry = (1..=u64::MAX, any::<u32>(), 1..=1_u64 << 63);
+    proptest::collection::vec(entry, 0..=20).prop_map(|entries| {
+        let with = |bucket: BucketRecord, (hash, descriptor, uid)| {
+            bucket.with(BucketEntry { hash: NameHash(hash), layer: layer_id(descriptor, uid) }).unwrap()
+        };
+        entries.into_iter().fold(BucketRecord::default(), with)
+    })
+}
+
+fn any_layer() -> impl Strategy<Value = Layer> {
+    let place = (0..5_u8, 0..3_u8, any::<[bool; 3]>(), 1..=5_u8);
+    let ids = (proptest::option::of((0..65_536_u32, 1..=1_u64 << 63)), 0..65_536_u32, 1..=1_u64 << 63);
+    let map = (1..=1_u64 << 34, proptest::option::of(1..1_u64 << 40));
+    let names = (1..u64::MAX, any::<bool>(), 0..=1_u64 << 63);
+    (place, ids, map, names, any::<(u64, u64)>()).prop_map(
+        |((state, kind, flags, levels), (parent, disk, uid), (pages, root), names, (created, allocated))| {
+            let kind = [LayerKind::Disk, LayerKind::Snapshot, LayerKind::Hidden][usize::from(kind)];
+            let hidden = kind == LayerKind::Hidden;
+            let state = match state {
+                0 => LayerState::Creating,
+                1 if !hidden => LayerState::Renaming,
+                2 => LayerState::Doomed,
+                3 if kind == LayerKind::Disk => LayerState::Importing,
+                _ => LayerState::Ready,
+            };
+            let parent = parent.map(|(descriptor, uid)| layer_id(descriptor, uid));
+            let other = !hidden && (state == LayerState::Renaming || names.1);
+            Layer {
+                state,
+                kind,
+                flags: LayerFlags {
+                    thick: flags[0],
+                    root_owned: flags[1] && root.is_some(),
+                    nameless: flags[2] && state == LayerState::Doomed,
+                    full: flags[2] && root.is_some() && parent.is_none(),
+                },
+                levels: LayerLevels(levels),
+                parent,
+                size: ByteCount(pages * 4_096),
+                root: root.map(ClusterNumber),
+                disk: layer_id(disk, uid),
+                hash: (!hidden).then_some(NameHash(names.0)),
+                other_hash: other.then_some(NameHash(names.0 + 1)),
+                name_generation: Generation(names.2),
+                created_wall_ms: created,
+                allocated,
+            }
+        },
+    )
+}
+
+pub fn any_descriptor() -> impl Strategy<Value = DescriptorRecord> {
+    let next = proptest::option::of(any_owner());
+    (any_lock(), proptest::option::of(any_layer()), next, 1..=1_u64 << 63).prop_map(
+        |(lock, layer, next, uid)| {
+            let uid = layer.as_ref().map_or(DiskUid(uid), |layer| layer.disk.uid);
+            let next = next.filter(|next| lock.lock.owner.is_some_and(|owner| owner != *next));
+            DescriptorRecord { lock: LockState { next, ..lock.lock }, uid, layer }
+        },
+    )
+}
+
+pub fn any_descriptor_name() -> impl Strategy<Value = DescriptorName> {
+    (proptest::option::of("[a-z夜]{1,40}(/[a-z ]{1,40}){0,3}"), 1..=1_u64 << 63).prop_map(|(name, uid)| {
+        DescriptorName { name: name.map(|name| LayerName::new(&name).unwrap()), uid: DiskUid(uid) }
+    })
+}
+
+pub fn any_group() -> impl Strategy<Value = GroupRecord> {
+    (any_lock(), any::<u32>(), 1..=8_192_u32, any::<u32>()).prop_map(|(lock, number, clusters, free)| {
+        let lock = match lock.lock.mode {
+            LockMode::Shared => LockState::NEVER_HELD,
+            _ => lock.lock,
+        };
+        GroupRecord { lock, number: GroupNumber(number), clusters, free: free % (clusters + 1) }
+    })
+}
+
+pub fn any_journal_header() -> impl Strategy<Value = JournalHeader> {
+    (0..=1_u64 << 63, 1..=1_u64 << 63, any::<u32>(), 1..=u32::MAX).prop_map(
+        |(incarnation, first, index, blocks)| JournalHeader {
+            incarnation: Incarnation(incarnation),
+            first: JournalSequence(first),
+            first_index: index % blocks,
+            blocks,
+        },
+    )
 }
 
 pub fn any_owner() -> impl Strategy<Value = Owner> {
@@ -233,7 +413,8 @@ pub fn any_lock() -> impl Strategy<Value = LockRecord> {
             };
             let name = Some(LockName::new(&name).unwrap());
             let epoch = Epoch(epoch);
-            LockRecord { name, mode, owner, holders, interest, sticky, children, epoch, since_wall_ms }
+            let lock = LockState { mode, owner, next: None, holders, interest, sticky, epoch, since_wall_ms };
+            LockRecord { name, lock, children }
         },
     )
 }

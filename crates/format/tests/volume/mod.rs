@@ -5,6 +5,8 @@
 #![allow(dead_code)] // The example writes the dump, the test reads it.
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
+pub mod disks;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -13,8 +15,8 @@ use oarlock_block::{
 };
 use oarlock_format::{
     Epoch, FenceReason, FormatId, Generation, HostId, HostName, Image, Incarnation, Label, Layout,
-    LayoutRequest, LockMode, LockName, LockPosition, LockRecord, MailboxRecord, Nonce, Owner, Record,
-    SlotRecord, SlotState, Stamp, Superblock, SuperblockState, Timing, Writer, encode, home,
+    LayoutRequest, LockMode, LockName, LockPosition, LockRecord, LockState, MailboxRecord, Nonce, Owner,
+    Record, SlotRecord, SlotState, Stamp, Superblock, SuperblockState, Timing, Writer, encode, home,
 };
 
 pub const FORMAT_ID: FormatId = FormatId(0x0a12_10c4_0000_4000_8000_0000_0000_0001);
@@ -85,8 +87,7 @@ impl Volume {
         let layout = self.superblock.layout;
         let record = LockRecord {
             name: Some(LockName::new(name).unwrap()),
-            epoch: Epoch(11),
-            since_wall_ms: FORMATTED_MS + 61_000,
+            lock: LockState { epoch: Epoch(11), since_wall_ms: FORMATTED_MS + 61_000, ..record.lock },
             ..record
         };
         self.put(layout.lock(position(&layout, name)), 12, Writer::Host(owner(0)), &record);
@@ -147,12 +148,15 @@ fn fill(volume: &mut Volume) {
     volume.put(layout.mailbox(SlotIndex(0)), 5, Writer::Host(owner(1)), &mailbox);
     let holders = [SlotIndex(0), SlotIndex(1)].into_iter().collect();
     let (owner, none) = (Some(owner(0)), LockRecord::never_used());
+    let locked = |lock| LockRecord { lock, ..LockRecord::never_used() };
     volume.put_lock(FREE, none.clone());
-    volume
-        .put_lock(EXCLUSIVE, LockRecord { mode: LockMode::Exclusive, owner, interest: true, ..none.clone() });
-    volume.put_lock(SHARED, LockRecord { mode: LockMode::Shared, holders, ..none.clone() });
-    volume.put_lock(PARENT, LockRecord { children: 0x8005, ..none.clone() });
-    volume.put_lock(UNKNOWN, LockRecord { mode: LockMode::Unknown, holders, ..none });
+    volume.put_lock(
+        EXCLUSIVE,
+        locked(LockState { mode: LockMode::Exclusive, owner, interest: true, ..LockState::NEVER_HELD }),
+    );
+    volume.put_lock(SHARED, locked(LockState { mode: LockMode::Shared, holders, ..LockState::NEVER_HELD }));
+    volume.put_lock(PARENT, LockRecord { children: 0x8005, ..none });
+    volume.put_lock(UNKNOWN, locked(LockState { mode: LockMode::Unknown, holders, ..LockState::NEVER_HELD }));
 }
 
 /// The dump: a line per block, its address and its bytes in hex. `zN` stands for N zeros; zeros at the end are left out.

@@ -11,6 +11,7 @@ use oarlock_format::{
     SlotState, Standing, Writer, decode, home, stamp_of,
 };
 
+use super::{says_gone, slot_now, slot_record};
 use crate::datastore::Template;
 use crate::member::Run;
 use crate::scenario::Power;
@@ -56,14 +57,7 @@ impl Locks {
     }
 
     fn slot_now(&self, slot: SlotIndex) -> Option<SlotRecord> {
-        let lba = self.run.layout.slot(slot);
-        let stands = Locks::slot_record(lba, &self.run.world.content(lba));
-        stands.or_else(|| self.sound_slots.borrow().get(&slot).cloned())
-    }
-
-    fn slot_record(lba: Lba, bytes: &[u8]) -> Option<SlotRecord> {
-        let place = Place { format_id: Template::FORMAT_ID, lba };
-        decode::<SlotRecord>(bytes, &place).ok().map(|stamped| stamped.record)
+        slot_now(&self.run, slot).or_else(|| self.sound_slots.borrow().get(&slot).cloned())
     }
 
     fn swapped(&self, execution: &Execution) {
@@ -76,7 +70,7 @@ impl Locks {
         };
         let stamp = execution.after.as_ref().and_then(|image| stamp_of(image));
         let Some(writer) = stamp.and_then(|stamp| stamp.writer.owner()) else { return };
-        if after.epoch < before.epoch {
+        if after.lock.epoch < before.lock.epoch {
             self.wrong(lba, "the epoch went back");
         }
         if after.children & before.children != before.children {
@@ -87,10 +81,10 @@ impl Locks {
         self.bits_changed(lba, &before, &after, writer);
         let generation = stamp.map_or(0, |stamp| stamp.generation.0);
         self.taken(lba, &before, &after, generation);
-        if after.mode != LockMode::Unknown {
+        if after.lock.mode != LockMode::Unknown {
             self.claimants.borrow_mut().remove(&lba);
         }
-        if after.name.is_none() && after.mode == LockMode::Free {
+        if after.name.is_none() && after.lock.mode == LockMode::Free {
             // Nobody gave a name back that was lost by rot: it stands here no longer.
             self.places.borrow_mut().retain(|_, place| *place != lba);
         }
@@ -100,11 +94,11 @@ impl Locks {
     /// stands here, until its holder gave it back or everybody disclaimed it.
     fn repaired(&self, lba: Lba, last: Option<&LockRecord>, after: &LockRecord, writer: Option<Owner>) {
         let wrong = |message: &str| self.run.violation("R39", &format!("lock at block {lba}: {message}"));
-        if after.owner.is_some() || !matches!(after.mode, LockMode::Unknown | LockMode::Free) {
-            wrong(&format!("a repair made it {}, owner {:?}", after.mode.name(), after.owner));
+        if after.lock.owner.is_some() || !matches!(after.lock.mode, LockMode::Unknown | LockMode::Free) {
+            wrong(&format!("a repair made it {}, owner {:?}", after.lock.mode.name(), after.lock.owner));
         }
         let Some(last) = last else { return };
-        if after.epoch < last.epoch {
+        if after.lock.epoch < last.lock.epoch {
             wrong("a repair took its epoch back");
         }
         if after.name.is_some() && after.name != last.name {
@@ -113,13 +107,13 @@ impl Locks {
         if after.children & last.children != last.children {
             wrong("a repair lost a bit of the children's mask");
         }
-        if let Some(owner) = last.owner {
+        if let Some(owner) = last.lock.owner {
             self.claimants.borrow_mut().insert(lba, owner);
-            if !after.holders.contains(owner.slot) && !self.is_gone(owner) {
+            if !after.lock.holders.contains(owner.slot) && !self.is_gone(owner) {
                 wrong(&format!("a repair left out its owner in slot {}, who is not gone", owner.slot));
             }
         }
-        for slot in last.holders.iter().filter(|slot| !after.holders.contains(*slot)) {
+        for slot in last.lock.holders.iter().filter(|slot| !after.lock.holders.contains(*slot)) {
             // A host that joined for the repair into a slot whose last life had a part in the lock has none itself.
             let life = self.shares.borrow().get(&(lba, slot)).copied();
             let life = life.max(self.on_the_roll.borrow().get(&(lba, slot)).copied());
@@ -133,7 +127,7 @@ impl Locks {
                 wrong(&format!("a repair left out slot {slot}, which holds a part of it"));
             }
         }
-        for slot in after.holders.iter() {
+        for slot in after.lock.holders.iter() {
             if let Some(record) = self.slot_now(slot) {
                 self.on_the_roll.borrow_mut().insert((lba, slot), record.incarnation);
             }
@@ -169,10 +163,7 @@ impl Locks {
 
     /// Whether the owner's slot says that he is gone.
     fn is_gone(&self, owner: Owner) -> bool {
-        self.slot_now(owner.slot).is_some_and(|slot| {
-            let over = matches!(slot.state, SlotState::Free | SlotState::Replayed { .. });
-            slot.incarnation > owner.incarnation || (slot.incarnation == owner.incarnation && over)
-        })
+        self.slot_now(owner.slot).is_some_and(|slot| says_gone(&slot, owner))
     }
 
     fn wrong(&self, lba: Lba, message: &str) {
@@ -184,8 +175,8 @@ impl Locks {
             return;
         }
         // Its holder knows the name of a lock whose name was lost by rot.
-        let given_back = before.name.is_none() && before.mode == LockMode::Unknown;
-        if before.mode != LockMode::Free && !given_back {
+        let given_back = before.name.is_none() && before.lock.mode == LockMode::Unknown;
+        if before.lock.mode != LockMode::Free && !given_back {
             self.wrong(lba, "a held lock was given another name");
         }
         let mut places = self.places.borrow_mut();
@@ -201,8 +192,8 @@ impl Locks {
     }
 
     fn owner_changed(&self, lba: Lba, before: &LockRecord, after: &LockRecord, writer: Owner) {
-        let Some(owner) = before.owner else { return };
-        if after.owner == Some(owner) || writer == owner {
+        let Some(owner) = before.lock.owner else { return };
+        if after.lock.owner == Some(owner) || writer == owner {
             return;
         }
         if !self.is_gone(owner) && !self.run.census.rolled_back.get() {
@@ -215,16 +206,16 @@ impl Locks {
     }
 
     fn bits_changed(&self, lba: Lba, before: &LockRecord, after: &LockRecord, writer: Owner) {
-        if after.holders.contains(writer.slot) {
+        if after.lock.holders.contains(writer.slot) {
             self.shares.borrow_mut().insert((lba, writer.slot), writer.incarnation);
         }
-        if before.mode == LockMode::Unknown && after.owner == Some(writer) {
+        if before.lock.mode == LockMode::Unknown && after.lock.owner == Some(writer) {
             let claimant = self.claimants.borrow().get(&lba).copied();
             if claimant == Some(writer) {
                 return;
             }
         }
-        for slot in before.holders.iter().filter(|slot| !after.holders.contains(*slot)) {
+        for slot in before.lock.holders.iter().filter(|slot| !after.lock.holders.contains(*slot)) {
             // Whoever lives in the slot by now took its share by a swap of its own, or does not share.
             let shared = self.shares.borrow_mut().remove(&(lba, slot));
             let free = self.slot_now(slot).is_some_and(|record| {
@@ -242,7 +233,7 @@ impl Locks {
     /// Tokens of a name grow, even where it moved to another position.
     fn taken(&self, lba: Lba, before: &LockRecord, after: &LockRecord, generation: u64) {
         let Some(name) = &after.name else { return };
-        if after.epoch == before.epoch || self.run.census.rolled_back.get() {
+        if after.lock.epoch == before.lock.epoch || self.run.census.rolled_back.get() {
             return;
         }
         let last = self.taken.borrow_mut().insert(name.clone(), generation);
@@ -260,8 +251,7 @@ impl Observer for Locks {
         match self.run.layout.kind_at(execution.lba) {
             Standing::Lock(_) => self.swapped(execution),
             Standing::Slot(slot) => {
-                let record =
-                    execution.after.as_ref().and_then(|image| Locks::slot_record(execution.lba, image));
+                let record = execution.after.as_ref().and_then(|image| slot_record(execution.lba, image));
                 self.sound_slots.borrow_mut().extend(record.map(|record| (slot, record)));
             }
             _ => {}

@@ -160,7 +160,7 @@ pub fn take(state: &mut State, index: u8, want: Want, mistake: Option<Mistake>) 
     let host = state.host(index);
     let me = host.process.owner();
     let cell = host.lock.as_ref()?;
-    let known = cell.image.record.record();
+    let known = cell.image.record.state();
     let in_the_way = blockers(&known, me, want);
     if !cell.open.is_empty() && !in_the_way.is_empty() {
         // Closed by a swap of one's own that changes nothing but the image.
@@ -191,7 +191,7 @@ pub fn prove_free(state: &mut State, index: u8, slot: u8, want: Want) -> Option<
     }
     let host = state.host(index);
     let me = host.process;
-    let known = host.lock.as_ref()?.image.record.record();
+    let known = host.lock.as_ref()?.image.record.state();
     let blocker = blockers(&known, me.owner(), want).into_iter().find(|blocker| {
         matches!(blocker, Blocker::Bit(bit) if bit.0 == u16::from(slot)) && host.proved & (1 << slot) == 0
     })?;
@@ -212,7 +212,7 @@ pub fn give_out(state: &mut State, index: u8, want: Want) -> Option<()> {
     }
     let host = state.host_mut(index);
     let cell = host.lock.as_ref()?;
-    let mine = cell.open.is_empty() && has(&cell.image.record.record(), host.process.owner(), want);
+    let mine = cell.open.is_empty() && has(&cell.image.record.state(), host.process.owner(), want);
     mine.then(|| host.holds = Some(want))
 }
 
@@ -230,7 +230,7 @@ pub fn release(state: &mut State, index: u8) -> Option<()> {
     if host.holds.take().is_none() && !is_open {
         return None;
     }
-    let next = match released(&known.record(), process.owner(), 0) {
+    let next = match released(&known.state(), process.owner(), 0) {
         Some(record) => Lock::of(&record),
         None if is_open => known,
         None => return None,
@@ -263,7 +263,7 @@ pub fn pursue(state: &mut State, index: u8, slot: u8, want: Want) -> Option<()> 
     }
     let wanted = match &host.pursuit {
         None => {
-            let known = host.lock.as_ref()?.image.record.record();
+            let known = host.lock.as_ref()?.image.record.state();
             blockers(&known, me.owner(), want).iter().any(|blocker| blocker.slot().0 == u16::from(slot))
         }
         Some(pursuit) => {

@@ -6,7 +6,7 @@ use oarlock_block::{Instant, Lba, SlotIndex};
 use oarlock_engine::attempt::{OpenAttempt, OpenAttempts};
 use oarlock_engine::verdict::{Finding, Version, find};
 use oarlock_format::{
-    FormatId, Generation, HostId, Incarnation, LockMode, LockRecord, Nonce, Owner, SlotRecord, SlotSet,
+    FormatId, Generation, HostId, Incarnation, LockMode, LockState, Nonce, Owner, SlotRecord, SlotSet,
     SlotState, Stamp, Writer,
 };
 
@@ -91,27 +91,27 @@ impl Lock {
     pub const FREE: Lock = Lock { mode: LockMode::Free, owner: None, holders: 0, epoch: 0 };
 
     /// As the engine knows it.
-    pub fn record(&self) -> LockRecord {
+    pub fn state(&self) -> LockState {
         let holders: SlotSet = (0..HOSTS)
             .filter(|slot| self.holders & (1 << slot) != 0)
             .map(|slot| SlotIndex(u16::from(slot)))
             .collect();
-        LockRecord {
+        LockState {
             mode: self.mode,
             owner: self.owner,
             holders,
             epoch: oarlock_format::Epoch(u64::from(self.epoch)),
-            ..LockRecord::never_used()
+            ..LockState::NEVER_HELD
         }
     }
 
     /// What the engine decided.
-    pub fn of(record: &LockRecord) -> Lock {
+    pub fn of(lock: &LockState) -> Lock {
         let holders = (0..HOSTS)
-            .filter(|slot| record.holders.contains(SlotIndex(u16::from(*slot))))
+            .filter(|slot| lock.holders.contains(SlotIndex(u16::from(*slot))))
             .fold(0, |bits, slot| bits | 1 << slot);
-        let epoch = u8::try_from(record.epoch.0).unwrap_or(u8::MAX);
-        Lock { mode: record.mode, owner: record.owner, holders, epoch }
+        let epoch = u8::try_from(lock.epoch.0).unwrap_or(u8::MAX);
+        Lock { mode: lock.mode, owner: lock.owner, holders, epoch }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Making damaged locks unknown, completing the masks of homes, and taking a name away from its second position.
 
 use oarlock_format::{
-    DecodeError, Epoch, Image, LOCK_WINDOW, LockMode, LockPosition, LockRecord, SlotSet, decode, home,
+    DecodeError, Epoch, Image, LOCK_WINDOW, LockMode, LockPosition, LockRecord, LockState, SlotSet, decode,
+    home,
 };
 
 use crate::cell::{Cell, Swap};
@@ -29,7 +30,7 @@ enum Now {
     /// Nothing that can be repaired, and why.
     Hopeless(String),
     /// The bad bytes, and what they prove.
-    Bad(Image, Option<LockRecord>),
+    Bad(Image, Option<Box<LockRecord>>),
 }
 
 impl Case<'_> {
@@ -106,7 +107,7 @@ impl Case<'_> {
             true => LockRecord { name: None, ..record },
             false => record,
         });
-        Now::Bad(image, proved)
+        Now::Bad(image, proved.map(Box::new))
     }
 
     fn is_astray(&self, position: LockPosition, record: &LockRecord) -> bool {
@@ -136,8 +137,8 @@ impl Case<'_> {
             wall_ms: self.store.world.clock.wall().milliseconds,
         };
         let place = self.store.place(self.store.layout.lock(position));
-        let record = believed(image.bytes(), &place, proved.as_ref())
-            .unwrap_or_else(|| restore::lock(proved.as_ref(), &facts));
+        let record = believed(image.bytes(), &place, proved.as_deref())
+            .unwrap_or_else(|| restore::lock(proved.as_deref(), &facts));
         let lba = self.store.layout.lock(position);
         Ok(match exchange(self.store, right, lba, image, generation, &record).await? {
             Exchange::Done => Exchanged::Done(Ok(Repaired::Restored { how: words(&record) })),
@@ -186,11 +187,11 @@ impl Case<'_> {
                     how: format!("the name was taken away here; it stands at {keep}"),
                 });
             }
-            if dropped.record.mode != LockMode::Free {
+            if dropped.record.lock.mode != LockMode::Free {
                 return Err("it is held at both positions: its holders must release it first".to_owned());
             }
-            let nameless =
-                LockRecord { name: None, interest: false, sticky: false, ..dropped.record.clone() };
+            let lock = LockState { interest: false, sticky: false, ..dropped.record.lock };
+            let nameless = LockRecord { name: None, lock, ..dropped.record.clone() };
             self.swap(right, &mut dropped, nameless).await?;
         }
         Err(format!("position {drop} changed {SWAPS_MAX} times meanwhile: check again"))
@@ -234,8 +235,11 @@ fn words(record: &LockRecord) -> String {
         Some(name) => format!("`{name}`"),
         None => "a lock whose name could not be told".to_owned(),
     };
-    match record.mode {
+    match record.lock.mode {
         LockMode::Free => format!("{name} is free: nobody can hold it"),
-        _ => format!("{name} is unknown until {} hosts have said whether they hold it", record.holders.len()),
+        _ => format!(
+            "{name} is unknown until {} hosts have said whether they hold it",
+            record.lock.holders.len()
+        ),
     }
 }
