@@ -25,6 +25,7 @@ mod life;
 mod lock;
 mod mailbox;
 mod open;
+pub mod path;
 mod places;
 mod planted;
 mod report;
