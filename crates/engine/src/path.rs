@@ -79,6 +79,8 @@ pub struct DataPath {
     operations: AtomicUsize,
     /// The newest change of this disk's map.
     changed: AtomicU64,
+    /// How often pieces were cleared whose cluster stays with the disk.
+    clearings: AtomicU64,
     claims: Claims,
     reservoir: Reservoir,
     grace: Grace,
@@ -134,6 +136,7 @@ impl DataPath {
             paused: AtomicBool::new(false),
             operations: AtomicUsize::new(0),
             changed: AtomicU64::new(0),
+            clearings: AtomicU64::new(0),
             claims: Claims::new(),
             reservoir: Reservoir::default(),
             grace: Grace::default(),
@@ -295,7 +298,8 @@ impl DataPath {
         self.claims.release(&hand.claim);
     }
 
-    fn quarantine(&self, claims: Vec<Hand>, pin: Pin) {
+    fn quarantine(&self, mut claims: Vec<Hand>, pin: Pin) {
+        claims.iter_mut().for_each(|hand| self.claims.harden(&mut hand.claim));
         let quarantine = {
             let mut quarantines = lock(&self.quarantines);
             quarantines.last += 1;
@@ -324,6 +328,10 @@ impl DataPath {
 
     fn note_change(&self, change: ChangeNumber) {
         self.changed.fetch_max(change.0, Ordering::SeqCst);
+    }
+
+    fn note_clearing(&self) {
+        self.clearings.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether all that this disk published is durable.

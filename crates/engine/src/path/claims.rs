@@ -128,6 +128,17 @@ impl Claims {
         }
     }
 
+    /// The claim of a write that may still land: until it is released nothing is written to its pieces, in place or not
+    /// (R21).
+    pub(crate) fn harden(&self, claim: &mut Claim) {
+        let mut shard = self.of(claim.index);
+        let entry = shard.claims.iter_mut().find(|entry| entry.claim == *claim);
+        claim.kind = ClaimKind::Making;
+        if let Some(entry) = entry {
+            entry.claim.kind = ClaimKind::Making;
+        }
+    }
+
     /// Ends a claim, granted or not, and wakes whose turn it is.
     pub(crate) fn release(&self, claim: &Claim) {
         let woken = self.of(claim.index).release(claim);

@@ -33,6 +33,10 @@ pub(crate) const UNMAPPED_MAX: usize = 65_536;
 /// How often a publication that could not be made is tried again after the engine said that it could.
 pub(crate) const PUBLISH_TRIES_MAX: u8 = 8;
 
+/// How often a round of reads is read once more because its entries changed meanwhile. After that each sector is still an old or
+/// a new one, but a later read may show an older one.
+pub(crate) const READ_TRIES_MAX: u8 = 16;
+
 /// How often one cluster is claimed anew because its entry changed meanwhile, before others get a turn.
 pub(crate) const CLAIM_TRIES_MAX: usize = 4;
 

@@ -131,8 +131,12 @@ pub struct Operation {
     /// The segments are planned and wait for space on the device below.
     is_ready: bool,
     busy_tries: u8,
-    /// Publications in a row that could not be made.
+    /// Publications in a row that could not be made, or rounds read in a row that did not count.
     tries: u8,
+    /// How many clearings there had been when the round of reads was planned, and the range that it reads.
+    clearings_seen: u64,
+    round_start: u64,
+    round_end: u64,
     met_full: bool,
     is_cut_off: bool,
     failed: Option<PathError>,
@@ -171,6 +175,9 @@ impl Operation {
             is_ready: false,
             busy_tries: 0,
             tries: 0,
+            clearings_seen: 0,
+            round_start: 0,
+            round_end: 0,
             met_full: false,
             is_cut_off: false,
             failed: None,
@@ -421,6 +428,7 @@ impl Operation {
             }
             Stage::Write => self.stage = Stage::Publish,
             Stage::Flushing => return self.end(path, Ok(())),
+            Stage::Reading => return self.after_reading(path),
             _ => self.stage = Stage::Round,
         }
         Step::On

@@ -100,8 +100,10 @@ fn clear(path: &DataPath, touched: &Touched, keep: bool) -> Cleared {
     match path.map.publish(&Publication { index, before: entry, after, taken }) {
         Published::At(change) => {
             path.note_change(change);
-            if let Some(cluster) = freed {
-                path.grace.unmap(cluster, change);
+            match freed {
+                Some(cluster) => path.grace.unmap(cluster, change),
+                // Its pieces may be written anew as soon as the claim is released, which readers must know by then.
+                None => path.note_clearing(),
             }
             Cleared::Done
         }

@@ -1,14 +1,16 @@
 //! Rounds that only look: reads, block status, and reading ahead.
 
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use oarlock_format::{LeafEntry, PieceMask, Touched};
 
-use super::{Extent, Operation, Pass, Stage, Step, Waiting};
+use super::{Extent, Operation, Pass, Stage, Step, Waiting, Work};
 use crate::path::limits::{
-    CLUSTER_SEGMENTS_MAX, EXTENTS_MAX, SEGMENTS_MAX, STATUS_CLUSTERS_MAX, TURN_CLUSTERS_MAX,
+    CLUSTER_SEGMENTS_MAX, EXTENTS_MAX, READ_TRIES_MAX, SEGMENTS_MAX, STATUS_CLUSTERS_MAX, TURN_CLUSTERS_MAX,
 };
 use crate::path::plan;
+use crate::path::segment::Segment;
 use crate::path::supply::{Demand, Looked};
 use crate::path::{DataPath, Ground};
 
@@ -23,24 +25,61 @@ fn entry_of(path: &DataPath, index: u64) -> Option<LeafEntry> {
 
 impl Operation {
     pub(super) fn read_round(&mut self, path: &DataPath, pass: Pass, waker: &Waker) -> Step {
-        let ground = path.ground();
-        let mut at = pass.start;
-        for part in ground.shape().touched(pass.start, pass.end - pass.start) {
-            if self.segments.len() + CLUSTER_SEGMENTS_MAX > SEGMENTS_MAX {
-                break;
-            }
-            let Some(entry) = entry_of(path, part.index) else {
-                if self.segments.is_empty() {
-                    return self.ask(path, Demand::Leaf { index: part.index }, waker);
-                }
-                break;
-            };
-            plan::read(ground, &part, &entry, at - self.request.offset, &mut self.segments);
-            at += u64::from(part.length);
+        self.clearings_seen = path.clearings.load(Ordering::SeqCst);
+        self.round_start = pass.start;
+        let mut segments = std::mem::take(&mut self.segments);
+        let (at, away) = self.plan_reads(path, (pass.start, pass.end), &mut segments);
+        self.segments = segments;
+        if let (Some(index), true) = (away, self.segments.is_empty()) {
+            return self.ask(path, Demand::Leaf { index }, waker);
         }
         self.advance(at);
+        self.round_end = at;
         self.stage = Stage::Reading;
         self.submit(path)
+    }
+
+    /// Plans reads from `start` on, as far as there is room, `end` is not reached and all pages are in memory: up to where, and
+    /// which cluster's page is not.
+    fn plan_reads(
+        &self,
+        path: &DataPath,
+        (start, end): (u64, u64),
+        segments: &mut Vec<Segment>,
+    ) -> (u64, Option<u64>) {
+        let ground = path.ground();
+        let mut at = start;
+        for part in ground.shape().touched(start, end - start) {
+            if segments.len() + CLUSTER_SEGMENTS_MAX > SEGMENTS_MAX {
+                break;
+            }
+            let Some(entry) = entry_of(path, part.index) else { return (at, Some(part.index)) };
+            plan::read(ground, &part, &entry, at - self.request.offset, segments);
+            at += u64::from(part.length);
+        }
+        (at, None)
+    }
+
+    /// A round of reads has landed. Pieces that were cleared meanwhile and are written anew, in the same place, may have shown
+    /// what no entry exposes yet; a later read would show the old again. So such a round is read once more, unless its
+    /// entries are what they were: then all that it saw is published by now.
+    pub(super) fn after_reading(&mut self, path: &DataPath) -> Step {
+        self.stage = Stage::Round;
+        if path.clearings.load(Ordering::SeqCst) == self.clearings_seen || self.tries == READ_TRIES_MAX {
+            self.tries = 0;
+            return Step::On;
+        }
+        let mut now = std::mem::take(&mut self.plan.first);
+        let (at, _) = self.plan_reads(path, (self.round_start, self.round_end), &mut now);
+        let is_same = at == self.round_end && now == self.segments;
+        now.clear();
+        self.plan.first = now;
+        self.tries = if is_same { 0 } else { self.tries + 1 };
+        if !is_same {
+            self.passes.clear();
+            self.passes.push(Pass { work: Work::Read, start: self.round_start, end: self.request.end() });
+        }
+        Step::On
     }
 
     pub(super) fn status_round(&mut self, path: &DataPath, pass: Pass, waker: &Waker) -> Step {

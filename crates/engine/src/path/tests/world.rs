@@ -156,6 +156,13 @@ impl World {
         Instant::from_zero(Duration::from_nanos(self.time))
     }
 
+    /// Hands these clusters to the disk.
+    pub(super) fn hand(&mut self, clusters: impl IntoIterator<Item = u64>) {
+        let clusters: Vec<_> = clusters.into_iter().map(ClusterNumber).collect();
+        self.pool.retain(|cluster| !clusters.contains(cluster));
+        assert_eq!(self.path.refill(&clusters), clusters.len());
+    }
+
     pub(super) fn begin(&mut self, client: usize, request: Request) {
         self.time += 1;
         let (time, number) = (self.time, self.clients.iter().map(|client| client.number).max().unwrap() + 1);
@@ -185,6 +192,9 @@ impl World {
     fn written(&self, client: usize) -> Vec<(usize, u64)> {
         let Client { operation, number, .. } = &self.clients[client];
         let Request { kind, offset, length } = *operation.request();
+        if operation.request().end() > (self.cluster * self.clusters) as u64 {
+            return Vec::new();
+        }
         let sectors = usize::try_from(offset).unwrap() / SECTOR..usize::try_from(offset + length).unwrap() / SECTOR;
         match kind {
             RequestKind::Write { .. } => sectors.map(|sector| (sector, tag(*number, sector))).collect(),
@@ -342,7 +352,7 @@ impl World {
             println!("{time}: client {client} ends {:x} {result:?}", of.number);
         }
         let under_way = self.clients.iter().filter(|client| client.result.is_none());
-        let oldest = under_way.map(|client| client.start).min().unwrap_or(time);
+        let oldest = under_way.map(|client| client.start).min().unwrap_or(time).min(start);
         for (sector, tag) in written {
             self.history.end(sector, (tag, start), (result.is_err(), time, oldest));
         }
@@ -558,11 +568,8 @@ impl World {
         self.clients[0].result.unwrap()
     }
 
-    /// All is as it must be once nobody works any more: contents, snapshots, and each cluster in one place.
-    pub(super) fn check_at_rest(&mut self) {
-        self.odds = Odds::default();
-        self.drain();
-        self.close();
+    /// Every sector reads as it must.
+    pub(super) fn check_at_rest_contents(&mut self) {
         self.history.settle(self.time);
         self.time += 1;
         let mut offset = 0;
@@ -571,6 +578,14 @@ impl World {
             self.run(Request { kind: RequestKind::Read, offset, length }).unwrap();
             offset += length;
         }
+    }
+
+    /// All is as it must be once nobody works any more: contents, snapshots, and each cluster in one place.
+    pub(super) fn check_at_rest(&mut self) {
+        self.odds = Odds::default();
+        self.drain();
+        self.close();
+        self.check_at_rest_contents();
         for (entries, content) in std::mem::take(&mut self.snapshots) {
             let now = self.content(&entries, &self.device);
             assert!(content.is_empty() || content == now, "a snapshot changed");
