@@ -502,12 +502,18 @@ fn passes_of(request: &Request, path: &DataPath, passes: &mut Vec<Pass>) -> Resu
     let whole = |work| Pass { work, start, end };
     let piece = path.ground.shape().piece_size().0;
     let (inner_start, inner_end) = (start.next_multiple_of(piece), end / piece * piece);
+    let simple = match request.kind {
+        RequestKind::Read => Some(Work::Read),
+        RequestKind::Write { .. } => Some(Work::Write(Content::Data)),
+        RequestKind::BlockStatus => Some(Work::Status),
+        RequestKind::Cache => Some(Work::Cache),
+        RequestKind::Flush | RequestKind::Trim { .. } | RequestKind::WriteZeroes { .. } => None,
+    };
+    if let Some(work) = simple {
+        passes.push(whole(work));
+        return Ok(());
+    }
     let keep = match request.kind {
-        RequestKind::Read => return Ok(passes.push(whole(Work::Read))),
-        RequestKind::Write { .. } => return Ok(passes.push(whole(Work::Write(Content::Data)))),
-        RequestKind::BlockStatus => return Ok(passes.push(whole(Work::Status))),
-        RequestKind::Cache => return Ok(passes.push(whole(Work::Cache))),
-        RequestKind::Flush => return Ok(()),
         // A frozen map gives nothing up, and a trim is only an offer.
         RequestKind::Trim { .. } if path.mode.shared => return Ok(()),
         RequestKind::Trim { .. } => false,
@@ -515,6 +521,7 @@ fn passes_of(request: &Request, path: &DataPath, passes: &mut Vec<Pass>) -> Resu
             return Err(PathError::NotFast);
         }
         RequestKind::WriteZeroes { keep, .. } => keep,
+        _ => return Ok(()),
     };
     let zeros = Work::Write(Content::Zeros);
     if path.mode.shared || inner_start >= inner_end {

@@ -15,7 +15,11 @@ fn a_long_write_in_small_clusters_goes_in_rounds_of_bounded_length() {
     let length = 384 * 4 * KIB;
     world.hand((1..=384).map(|number| 2 * number % 401));
     world.begin(0, Request { kind: WRITE, offset: 0, length });
-    assert_eq!(world.submitted.len(), SEGMENTS_MAX - limits::CLUSTER_SEGMENTS_MAX + 1, "no two are neighbours");
+    assert_eq!(
+        world.submitted.len(),
+        SEGMENTS_MAX - limits::CLUSTER_SEGMENTS_MAX + 1,
+        "no two are neighbours"
+    );
     world.drain();
     assert_eq!(world.clients[0].result, Some(Ok(())));
     assert_eq!(world.submitted.len(), 384);
@@ -26,7 +30,8 @@ fn a_long_write_in_small_clusters_goes_in_rounds_of_bounded_length() {
 fn a_long_trim_lets_others_have_the_thread() {
     let clusters = 3 * TURN_CLUSTERS_MAX;
     let mut world = World::new(3, 4 << 10, clusters, 1, PathMode::default());
-    let trim = Request { kind: RequestKind::Trim { durable: false }, offset: 0, length: clusters as u64 * 4 * KIB };
+    let trim =
+        Request { kind: RequestKind::Trim { durable: false }, offset: 0, length: clusters as u64 * 4 * KIB };
     let waker = std::task::Waker::noop();
     let mut operation = Operation::new(trim);
     let mut turns = 0;

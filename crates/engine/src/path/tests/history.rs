@@ -35,13 +35,19 @@ impl History {
     }
 
     /// The write of that tag and start ended; `oldest` is when the oldest operation under way began.
-    pub(super) fn end(&mut self, sector: usize, (tag, start): (u64, u64), (failed, now, oldest): (bool, u64, u64)) {
+    pub(super) fn end(
+        &mut self,
+        sector: usize,
+        (tag, start): (u64, u64),
+        (failed, now, oldest): (bool, u64, u64),
+    ) {
         let writes = &mut self.sectors[sector].writes;
         for write in writes.iter_mut().filter(|write| write.tag == tag && write.start == start) {
             write.is_optional = failed;
             write.end = (!failed).then_some(now);
         }
-        let last = writes.iter().filter(|write| !write.is_optional && write.end.is_some_and(|end| end < oldest));
+        let last =
+            writes.iter().filter(|write| !write.is_optional && write.end.is_some_and(|end| end < oldest));
         let Some(last) = last.map(|write| write.start).max() else { return };
         writes.retain(|write| write.end.is_none_or(|end| end >= last));
     }

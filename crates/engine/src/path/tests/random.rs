@@ -89,7 +89,16 @@ fn lapses_at_any_point_hold_and_lose_nothing() {
 
 #[test]
 fn failures_of_all_kinds_at_any_point_show_no_secret_and_lose_no_cluster() {
-    let odds = Odds { full: 40, unknown: 60, medium: 60, busy: 30, lapse: 200, snapshot: 16, evict: 16, no_space: 6 };
+    let odds = Odds {
+        full: 40,
+        unknown: 60,
+        medium: 60,
+        busy: 30,
+        lapse: 200,
+        snapshot: 16,
+        evict: 16,
+        no_space: 6,
+    };
     runs(500, 3, odds);
     runs(600, 2, Odds { full: 0, lapse: 0, ..odds });
 }
@@ -97,11 +106,26 @@ fn failures_of_all_kinds_at_any_point_show_no_secret_and_lose_no_cluster() {
 #[test]
 #[ignore = "minutes: more seeds of everything"]
 fn many_seeds() {
-    let odds = Odds { full: 80, unknown: 90, medium: 90, busy: 50, lapse: 300, snapshot: 20, evict: 16, no_space: 20 };
+    let odds = Odds {
+        full: 80,
+        unknown: 90,
+        medium: 90,
+        busy: 50,
+        lapse: 300,
+        snapshot: 20,
+        evict: 16,
+        no_space: 20,
+    };
     let first = std::env::var("OARLOCK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_000_000);
     for seed in first..first + 150 {
         let clients = 1 + usize::try_from(seed % 4).unwrap();
         let shape = SHAPES[usize::try_from(seed % 3).unwrap()];
-        run(seed, shape, clients, 400, if seed % 2 == 0 { odds } else { Odds { snapshot: 20, evict: 16, ..Odds::default() } });
+        run(
+            seed,
+            shape,
+            clients,
+            400,
+            if seed % 2 == 0 { odds } else { Odds { snapshot: 20, evict: 16, ..Odds::default() } },
+        );
     }
 }

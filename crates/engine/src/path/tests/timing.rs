@@ -53,7 +53,8 @@ fn a_request_costs_less_than_a_few_copies_of_its_data() {
     let map = Pages((0..pages).map(page).collect());
     let size = (pages * PER_PAGE) as u64 * (64 << 10);
     let ground = Ground::at(0, BlockSize::B512, MapShape::new(ByteCount(64 << 10)));
-    let path = DataPath::new(ground, PathMode::default(), size, Arc::new(map), Arc::new(TestSupplier::default()));
+    let path =
+        DataPath::new(ground, PathMode::default(), size, Arc::new(map), Arc::new(TestSupplier::default()));
     let now = Instant::from_zero(Duration::from_secs(1));
     path.extend(Instant::from_zero(Duration::from_secs(2)));
     let waker = Waker::noop();
@@ -85,6 +86,11 @@ fn a_request_costs_less_than_a_few_copies_of_its_data() {
     let read = nanoseconds(100_000, |round| run(RequestKind::Read, offset(round), 4096));
     let write = nanoseconds(100_000, |round| run(RequestKind::Write { durable: false }, offset(round), 4096));
     let long = nanoseconds(10_000, |round| run(RequestKind::Read, offset(round), 1 << 20));
-    println!("copy of 4 KiB {copy:.0} ns; read of 4 KiB {read:.0} ns, {:.1}; write {write:.0} ns, {:.1}; read of 1 MiB {long:.0} ns, {:.1}", read / copy, write / copy, long / copy);
+    println!(
+        "copy of 4 KiB {copy:.0} ns; read of 4 KiB {read:.0} ns, {:.1}; write {write:.0} ns, {:.1}; read of 1 MiB {long:.0} ns, {:.1}",
+        read / copy,
+        write / copy,
+        long / copy
+    );
     assert!(read < 50.0 * copy && write < 50.0 * copy);
 }

@@ -171,7 +171,9 @@ impl World {
         (of.start, of.number) = (time, number);
         of.operation = Operation::new(request);
         of.buffer = match request.kind {
-            RequestKind::Read | RequestKind::Write { .. } => vec![0; usize::try_from(request.length).unwrap()],
+            RequestKind::Read | RequestKind::Write { .. } => {
+                vec![0; usize::try_from(request.length).unwrap()]
+            }
             _ => Vec::new(),
         };
         let first = usize::try_from(request.offset).unwrap() / SECTOR;
@@ -195,7 +197,8 @@ impl World {
         if operation.request().end() > (self.cluster * self.clusters) as u64 {
             return Vec::new();
         }
-        let sectors = usize::try_from(offset).unwrap() / SECTOR..usize::try_from(offset + length).unwrap() / SECTOR;
+        let sectors =
+            usize::try_from(offset).unwrap() / SECTOR..usize::try_from(offset + length).unwrap() / SECTOR;
         match kind {
             RequestKind::Write { .. } => sectors.map(|sector| (sector, tag(*number, sector))).collect(),
             RequestKind::Trim { .. } | RequestKind::WriteZeroes { .. } => {
@@ -306,7 +309,9 @@ impl World {
         let of = &mut self.clients[*client];
         assert_eq!(of.number, flight.number, "a segment outlives its operation");
         match (segment.action, fate) {
-            (Action::Read { into, .. }, Ok(())) => of.memory(into, flight.data.len()).copy_from_slice(&flight.data),
+            (Action::Read { into, .. }, Ok(())) => {
+                of.memory(into, flight.data.len()).copy_from_slice(&flight.data)
+            }
             (Action::Flush, Ok(())) => self.stable.clone_from(&self.device),
             _ => {}
         }
@@ -478,7 +483,8 @@ impl World {
         self.path.take_free(&mut free);
         let mut named = self.map.state().named();
         let of_snapshots = self.snapshots.iter().flat_map(|(entries, _)| entries);
-        named.extend(of_snapshots.flat_map(|entry| [entry.own, entry.below]).flatten().map(|one| one.cluster));
+        named
+            .extend(of_snapshots.flat_map(|entry| [entry.own, entry.below]).flatten().map(|one| one.cluster));
         for cluster in free {
             assert!(!named.contains(&cluster), "cluster {cluster} is free and still mapped");
             assert!(self.map.state().bits.remove(&cluster), "cluster {cluster} was never taken");
