@@ -37,7 +37,10 @@ fn request(world: &mut World) -> Request {
 /// One run; a failure names the seed that replays it.
 fn run(seed: u64, (cluster, clusters): (usize, usize), clients: usize, requests: usize, odds: Odds) {
     println!("run({seed}, ({cluster}, {clusters}), {clients}, ..)");
-    let mut world = World::new(seed, cluster, clusters, clients, PathMode::default());
+    let mut world = match odds.lapse {
+        0 => World::new(seed, cluster, clusters, clients, PathMode::default()),
+        _ => World::without_lease(seed, (cluster, clusters), clients, PathMode::default()),
+    };
     world.odds = odds;
     world.verbose = std::env::var_os("OARLOCK_VERBOSE").is_some();
     let mut left = requests;
@@ -55,6 +58,7 @@ fn run(seed: u64, (cluster, clusters): (usize, usize), clients: usize, requests:
             _ => world.turn(),
         }
     }
+    assert!(odds.lapse == 0 || world.held > 20, "the lease lapsed, and held {} times", world.held);
     world.check_at_rest();
 }
 

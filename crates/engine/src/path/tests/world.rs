@@ -105,17 +105,31 @@ pub(super) struct World {
     pub(super) strike: Option<(usize, IoError)>,
     writes: usize,
     is_pausing: bool,
+    /// How often an operation was told to hold.
+    pub(super) held: usize,
     pub(super) verbose: bool,
 }
 
 impl World {
+    /// A world whose host has its lease for good.
     pub(super) fn new(seed: u64, cluster: usize, clusters: usize, clients: usize, mode: PathMode) -> World {
+        let world = World::without_lease(seed, (cluster, clusters), clients, mode);
+        world.path.extend(Instant::from_zero(Duration::from_secs(1 << 30)));
+        world
+    }
+
+    /// A world whose host has a lease only by its weather: see [`Odds::lapse`].
+    pub(super) fn without_lease(
+        seed: u64,
+        (cluster, clusters): (usize, usize),
+        clients: usize,
+        mode: PathMode,
+    ) -> World {
         let shape = MapShape::new(ByteCount(cluster as u64));
         let ground = Ground::at(0, BlockSize::B512, shape);
         let (map, supplier) = (Arc::new(TestMap::new(clusters)), Arc::new(TestSupplier::default()));
         let size = (cluster * clusters) as u64;
         let path = Arc::new(DataPath::new(ground, mode, size, map.clone(), supplier.clone()));
-        path.extend(Instant::from_zero(Duration::from_secs(1 << 30)));
         let mut device = vec![0; cluster * (1 + usize::try_from(POOL).unwrap())];
         fill(&mut device, |_| SECRET);
         let client = |_| Client {
@@ -148,6 +162,7 @@ impl World {
             strike: None,
             writes: 0,
             is_pausing: false,
+            held: 0,
             verbose: false,
         }
     }
@@ -231,7 +246,8 @@ impl World {
                     self.done(client, result);
                     return;
                 }
-                Next::Hold | Next::Wait(_) => {
+                next @ (Next::Hold | Next::Wait(_)) => {
+                    self.held += usize::from(next == Next::Hold);
                     if !of.flag.0.load(Ordering::SeqCst) {
                         return;
                     }
