@@ -183,7 +183,9 @@ fn a_disk_that_several_hosts_write_maps_nothing_and_gives_nothing_up() {
     world.map.state().leaves[0] = super::supplier::Leaf::Own;
     world.map.state().entries[0] = oarlock_format::LeafEntry { own: Some(own), owned: true, below: None };
     assert_eq!(world.run(request(WRITE, 0, 64 * KIB)), Ok(()));
+    world.submitted.clear();
     assert_eq!(world.run(request(RequestKind::Trim { durable: false }, 0, 64 * KIB)), Ok(()));
+    assert_eq!(world.submitted, [], "a trim is only an offer");
     let zeros = |fast| RequestKind::WriteZeroes { durable: false, keep: false, fast };
     assert_eq!(world.run(request(zeros(true), 0, 64 * KIB)), Err(PathError::NotFast));
     world.submitted.clear();
@@ -217,4 +219,40 @@ fn a_cluster_is_not_free_while_a_reader_knows_it_nor_before_its_unmapping_is_dur
     assert_eq!((world.clients[0].result, free(&world)), (Some(Ok(())), 0), "it is not durable");
     world.map.state().commit();
     assert_eq!(free(&world), 1);
+}
+
+#[test]
+fn a_read_that_a_trim_met_is_read_again_where_its_entry_changed_and_only_there() {
+    let mut world = world(10);
+    world.run(request(WRITE, 0, 128 * KIB)).unwrap();
+    let waker = std::task::Waker::noop();
+    let read = |offset| Operation::new(request(RequestKind::Read, offset, 4 * KIB));
+    let (mut met, mut beside) = (read(0), read(64 * KIB));
+    for operation in [&mut met, &mut beside] {
+        assert!(matches!(operation.next(&world.path, world.now(), waker), Next::Submit(_)));
+    }
+    // From here on piece 0 may be written anew in its place, and be seen there before it is mapped.
+    world.run(request(RequestKind::Trim { durable: false }, 0, 4 * KIB)).unwrap();
+    for operation in [&mut met, &mut beside] {
+        operation.answered(SegmentIndex(0), Ok(()));
+    }
+    let zeros = Segment { action: Action::ClearMemory { into: Memory::Request(0) }, length: 4 * KIB };
+    assert_eq!(met.next(&world.path, world.now(), waker), Next::Submit(&[zeros]));
+    assert_eq!(met.next(&world.path, world.now(), waker), Next::Done(Ok(())));
+    assert_eq!(beside.next(&world.path, world.now(), waker), Next::Done(Ok(())));
+}
+
+#[test]
+fn a_trim_of_pieces_waits_for_the_write_in_place_there_and_a_new_write_for_the_trim() {
+    let mut world = world(11);
+    world.run(request(WRITE, 0, 64 * KIB)).unwrap();
+    world.begin(1, request(WRITE, 0, 4 * KIB));
+    world.begin(0, request(RequestKind::Trim { durable: false }, 0, 4 * KIB));
+    assert_eq!(world.clients[0].result, None, "the write may still land");
+    while world.clients[1].result.is_none() {
+        world.fly();
+    }
+    world.drain();
+    assert_eq!(world.clients[0].result, Some(Ok(())));
+    world.check_at_rest();
 }
