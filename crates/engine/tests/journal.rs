@@ -1,0 +1,233 @@
+//! The journal: what was flushed is there after every loss of power, at every command of a commit, a checkpoint and a
+//! replay; and what each of them costs.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
+
+mod company;
+mod ledger;
+mod machine;
+mod power;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use company::{beside, format_id, join};
+use ledger::{
+    DISK, GROUP, Ledger, bitmap_page, give, make_node, map_page, take_both, taken_over_by, taken_over_in,
+};
+use machine::{Machine, SMALL};
+use oarlock_block::{BlockSize, Clock, Device, Lba};
+use oarlock_engine::HostJournal;
+use oarlock_format::Owner;
+use power::{Logged, Power, mixed};
+
+/// What a run of a host left: the device with its past, and what had been promised when.
+struct Run {
+    power: Rc<Power>,
+    /// The ledger at each commit, and how many commands there were when it began and when it was promised.
+    promises: Vec<Promise>,
+    /// The header of its journal.
+    header: Lba,
+    owner: Owner,
+}
+
+struct Promise {
+    ledger: Ledger,
+    begun: usize,
+    kept: usize,
+}
+
+impl Run {
+    /// What may be found after the power went before command `cut`: the last promise that was kept, or one that was begun.
+    fn allowed(&self, cut: usize) -> Vec<&Ledger> {
+        let kept = self.promises.iter().rposition(|promise| promise.kept <= cut).unwrap_or(0);
+        let promises = self.promises[kept..].iter().enumerate();
+        promises
+            .filter(|(at, promise)| *at == 0 || promise.begun <= cut)
+            .map(|(_, promise)| &promise.ledger)
+            .collect()
+    }
+
+    fn everything(&self) -> &Ledger {
+        &self.promises.last().unwrap().ledger
+    }
+
+    /// Takes over host `a` on such a disk, and compares.
+    fn judge(&self, cut: usize, machine: &Machine) {
+        taken_over_by(machine, "b", "a").unwrap_or_else(|error| panic!("cut {cut}: {error}"));
+        self.compare(cut, machine);
+    }
+
+    fn compare(&self, cut: usize, machine: &Machine) {
+        let found = self.everything().found(machine).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
+        assert!(self.allowed(cut).contains(&&found), "cut {cut}: {found:?}");
+    }
+}
+
+/// A formatted machine with a node of map pages.
+fn prepared() -> Machine {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    make_node(&machine, 16);
+    machine
+}
+
+/// Runs host `a` on a device whose power may go, with both locks in its hands.
+fn run(story: impl AsyncFnOnce(&Machine, &HostJournal, &mut Book)) -> Run {
+    let machine = prepared();
+    let power = Power::new(Rc::clone(&machine.disk));
+    let host = join(&machine, machine.process_on(Rc::clone(&power) as Rc<dyn Device>).0, "a");
+    let journal = take_both(&machine, &host);
+    power.begin();
+    let first = Promise { ledger: Ledger::default(), begun: 0, kept: 0 };
+    let mut book =
+        Book { power, ledger: Ledger::default(), promises: vec![first], owner: host.status().owner };
+    beside(&machine, &host, story(&machine, &journal, &mut book));
+    let header = machine.layout().journal(book.owner.slot, BlockSize::B512).header;
+    Run { power: book.power, promises: book.promises, header, owner: book.owner }
+}
+
+/// What is written down while a host runs.
+struct Book {
+    power: Rc<Power>,
+    ledger: Ledger,
+    promises: Vec<Promise>,
+    owner: Owner,
+}
+
+impl Book {
+    fn map(&mut self, machine: &Machine, journal: &HostJournal, at: (u16, u16), cluster: u16) {
+        self.ledger.map(machine, journal.pages(), at, cluster);
+    }
+
+    async fn commit(&mut self, journal: &HostJournal) {
+        let begun = self.power.commands();
+        journal.commit().await.unwrap();
+        self.promises.push(Promise { ledger: self.ledger.clone(), begun, kept: self.power.commands() });
+    }
+
+    async fn checkpoint(&mut self, journal: &HostJournal) {
+        let begun = self.power.commands();
+        journal.checkpoint().await.unwrap();
+        self.promises.push(Promise { ledger: self.ledger.clone(), begun, kept: self.power.commands() });
+    }
+}
+
+/// Every cut of a run, on every disk that it can leave.
+fn every_end(run: &Run, random: u64) -> usize {
+    let mut ends = 0;
+    for cut in 0..=run.power.commands() {
+        for disk in run.power.disks_lost(cut, random) {
+            run.judge(cut, &Machine::with_disk(disk));
+            ends += 1;
+        }
+    }
+    ends
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_loss_of_power_at_every_command_of_a_commit() {
+    let run = run(async |machine, journal, book| {
+        for cluster in 20..23 {
+            book.map(machine, journal, (cluster % 2, cluster), cluster);
+        }
+        book.commit(journal).await;
+        for cluster in 30..33 {
+            book.map(machine, journal, (cluster % 3, cluster), cluster);
+        }
+        book.commit(journal).await;
+        book.map(machine, journal, (0, 20), 40);
+        book.commit(journal).await;
+    });
+    assert!(every_end(&run, 12) > 50);
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_loss_of_power_at_every_command_of_a_checkpoint() {
+    let run = run(async |machine, journal, book| {
+        for cluster in 20..24 {
+            book.map(machine, journal, (cluster % 2, cluster), cluster);
+        }
+        book.commit(journal).await;
+        book.map(machine, journal, (5, 0), 24);
+        book.checkpoint(journal).await;
+        book.map(machine, journal, (1, 21), 25);
+        book.commit(journal).await;
+        book.map(machine, journal, (1, 22), 26);
+        book.checkpoint(journal).await;
+        book.map(machine, journal, (1, 23), 27);
+        book.commit(journal).await;
+    });
+    assert!(every_end(&run, 12) > 50);
+}
+
+#[test]
+fn what_was_committed_is_there_over_many_laps_of_the_ring() {
+    let run = run(async |machine, journal, book| {
+        for round in 0..80_u16 {
+            for step in 0..=(mixed(u64::from(round)) % 3) as u16 {
+                let at = (mixed(u64::from(round * 7 + step)) % (16 * 252)) as u16;
+                book.map(machine, journal, (at / 252, at % 252), 100 + round * 4 + step);
+            }
+            book.commit(journal).await;
+        }
+    });
+    let header = run.header;
+    let swaps = run
+        .power
+        .logged(0)
+        .into_iter()
+        .filter(|logged| matches!(logged, Logged::Swap { lba, .. } if *lba == header));
+    // The header names this life, and moves with each checkpoint: laps by the dozen.
+    assert!(swaps.count() > 10);
+    let mut ends = 0;
+    for cut in (0..=run.power.commands()).filter(|cut| mixed(*cut as u64).is_multiple_of(5)) {
+        for disk in run.power.disks_lost(cut, 2) {
+            run.judge(cut, &Machine::with_disk(disk));
+            ends += 1;
+        }
+    }
+    assert!(ends > 100);
+}
+
+#[test]
+fn a_replay_that_lost_its_power_at_any_command_is_done_again_by_another() {
+    let run = run(async |machine, journal, book| {
+        for cluster in 20..24 {
+            book.map(machine, journal, (cluster % 3, cluster), cluster);
+        }
+        book.commit(journal).await;
+        book.map(machine, journal, (0, 0), 50);
+        book.commit(journal).await;
+    });
+    let cut = run.power.commands();
+    let machine = Machine::with_disk(run.power.lost(cut, |_, _| true));
+    let power = Power::new(Rc::clone(&machine.disk));
+    let world = machine.process_on(Rc::clone(&power) as Rc<dyn Device>).0;
+    taken_over_in(&machine, world, "b", "a").unwrap();
+    run.compare(cut, &machine);
+    let mut ends = 0;
+    for again in 0..=power.commands() {
+        for disk in power.disks_lost(again, 12) {
+            let machine = Machine::with_disk(disk);
+            taken_over_by(&machine, "c", "b").unwrap_or_else(|error| panic!("cut {again}: {error}"));
+            taken_over_by(&machine, "d", "a").unwrap_or_else(|error| panic!("cut {again}: {error}"));
+            run.compare(cut, &machine);
+            ends += 1;
+        }
+    }
+    assert!(ends > 50);
+}
+
+#[test]
+fn a_host_that_comes_back_brings_home_what_its_former_life_committed() {
+    let run = run(async |machine, journal, book| {
+        book.map(machine, journal, (0, 7), 20);
+        book.commit(journal).await;
+    });
+    let cut = run.power.commands();
+    let machine = Machine::with_disk(run.power.lost(cut, |_, _| true));
+    let _host = join(&machine, machine.process().0, "a");
+    run.compare(cut, &machine);
+    assert_eq!(run.allowed(cut).len(), 1);
+}
