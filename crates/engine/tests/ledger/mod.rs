@@ -66,6 +66,14 @@ pub fn give(machine: &Machine, object: JournalObject, owner: Option<Owner>, epoc
     }
 }
 
+/// Where an object's lock stands.
+pub fn lock_of(machine: &Machine, object: JournalObject) -> Lba {
+    match object {
+        JournalObject::Descriptor(number) => machine.layout().descriptor(number),
+        JournalObject::Group(number) => superblock(machine).space().record(number),
+    }
+}
+
 /// Writes empty pages of a leaf to the node: what a layer does before it links one.
 pub fn make_node(machine: &Machine, pages: u16) {
     for page in 0..pages {
