@@ -8,6 +8,7 @@ mod ledger;
 mod machine;
 mod power;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use ledger::{
     DISK, GROUP, Ledger, bitmap_page, give, lock_of, make_node, take_both, taken_over_by, taken_over_in,
 };
 use machine::{Machine, SMALL};
-use oarlock_block::{BlockSize, Clock, Device, Lba};
+use oarlock_block::{BlockCount, BlockSize, Clock, Device, Lba};
 use oarlock_engine::HostJournal;
 use oarlock_format::{
-    BitmapPage, ClusterIndex, ClusterRun, Epoch, JournalSequence, Owner, PageHeader, SlotState,
+    BitmapPage, ClusterIndex, ClusterNumber, ClusterRun, Epoch, JournalSequence, Owner, PageHeader, SlotState,
 };
 use power::{Logged, Power, mixed};
 
@@ -63,7 +64,20 @@ impl Run {
     fn compare(&self, cut: usize, machine: &Machine) {
         let found = self.everything().found(machine).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
         assert!(self.allowed(cut).contains(&&found), "cut {cut}: {found:?}");
+        // No entry shows what stood in its cluster before (R32).
+        for cluster in found.entries.values() {
+            let (lba, data) = data_of(machine, u16::try_from(*cluster).unwrap());
+            assert_eq!(machine.disk.block(lba), data, "cut {cut}: cluster {cluster}");
+        }
     }
+}
+
+/// What stands for a cluster's data, and where: somewhere in a cluster that exists.
+fn data_of(machine: &Machine, cluster: u16) -> (Lba, Vec<u8>) {
+    let space = ledger::superblock(machine).space();
+    let first = space.cluster(ClusterNumber(16 + u64::from(cluster % 100)));
+    let bytes = cluster.to_le_bytes().repeat(machine::BLOCK / 2);
+    (first.plus(BlockCount(u64::from(cluster / 100))), bytes)
 }
 
 /// A formatted machine with a node of map pages.
@@ -98,7 +112,10 @@ struct Book {
 }
 
 impl Book {
-    fn map(&mut self, machine: &Machine, journal: &HostJournal, at: (u16, u16), cluster: u16) {
+    /// Writes a cluster's data, and maps it once that was answered.
+    async fn map(&mut self, machine: &Machine, journal: &HostJournal, at: (u16, u16), cluster: u16) {
+        let (lba, data) = data_of(machine, cluster);
+        self.power.write(lba, &data).await.unwrap();
         self.ledger.map(machine, journal.pages(), at, cluster);
     }
 
@@ -113,6 +130,63 @@ impl Book {
         journal.checkpoint().await.unwrap();
         self.promises.push(Promise { ledger: self.ledger.clone(), begun, kept: self.power.commands() });
     }
+}
+
+/// Changes that go on beside commits and checkpoints, on a device that takes its time: each state after a transaction may
+/// be found, from the one on that was promised last.
+async fn beside_a_checkpoint(machine: &Machine, journal: &HostJournal, book: &mut Book) {
+    let slowness = Duration::from_millis(1);
+    book.power.slow_down(&machine.time, slowness);
+    let book = RefCell::new(book);
+    let pause = async |part: u32| {
+        machine.time.sleep_until(machine.time.now().plus(slowness / part)).await;
+    };
+    let map = async |cluster: u16| {
+        let (lba, data) = data_of(machine, cluster);
+        let power = Rc::clone(&book.borrow().power);
+        power.write(lba, &data).await.unwrap();
+        let mut book = book.borrow_mut();
+        book.ledger.map(machine, journal.pages(), (cluster % 5, cluster % 250), cluster);
+        let promise = Promise { ledger: book.ledger.clone(), begun: power.commands(), kept: usize::MAX };
+        book.promises.push(promise);
+    };
+    let promised = async |whole: bool| {
+        let last = book.borrow().promises.len() - 1;
+        if whole {
+            journal.checkpoint().await.unwrap();
+        } else {
+            journal.commit().await.unwrap();
+        }
+        let mut book = book.borrow_mut();
+        book.promises[last].kept = book.power.commands();
+    };
+    for cluster in 100..110 {
+        map(cluster).await;
+    }
+    promised(false).await;
+    let changes = async {
+        for cluster in 110..140 {
+            map(cluster).await;
+            pause(3).await;
+        }
+    };
+    let promises = async {
+        for round in 0..6 {
+            promised(round % 3 != 2).await;
+            pause(2).await;
+        }
+    };
+    futures::join!(changes, promises);
+    promised(true).await;
+    map(140).await;
+    map(141).await;
+    promised(false).await;
+}
+
+#[test]
+fn what_changes_while_pages_go_home_is_neither_lost_nor_told_too_early() {
+    let run = run(beside_a_checkpoint);
+    assert!(every_end(&run, 6) > 500);
 }
 
 /// Every cut of a run, on every disk that it can leave.
@@ -131,14 +205,14 @@ fn every_end(run: &Run, random: u64) -> usize {
 fn what_was_committed_is_there_after_a_loss_of_power_at_every_command_of_a_commit() {
     let run = run(async |machine, journal, book| {
         for cluster in 20..23 {
-            book.map(machine, journal, (cluster % 2, cluster), cluster);
+            book.map(machine, journal, (cluster % 2, cluster), cluster).await;
         }
         book.commit(journal).await;
         for cluster in 30..33 {
-            book.map(machine, journal, (cluster % 3, cluster), cluster);
+            book.map(machine, journal, (cluster % 3, cluster), cluster).await;
         }
         book.commit(journal).await;
-        book.map(machine, journal, (0, 20), 40);
+        book.map(machine, journal, (0, 20), 40).await;
         book.commit(journal).await;
     });
     assert!(every_end(&run, 12) > 50);
@@ -148,16 +222,16 @@ fn what_was_committed_is_there_after_a_loss_of_power_at_every_command_of_a_commi
 fn what_was_committed_is_there_after_a_loss_of_power_at_every_command_of_a_checkpoint() {
     let run = run(async |machine, journal, book| {
         for cluster in 20..24 {
-            book.map(machine, journal, (cluster % 2, cluster), cluster);
+            book.map(machine, journal, (cluster % 2, cluster), cluster).await;
         }
         book.commit(journal).await;
-        book.map(machine, journal, (5, 0), 24);
+        book.map(machine, journal, (5, 0), 24).await;
         book.checkpoint(journal).await;
-        book.map(machine, journal, (1, 21), 25);
+        book.map(machine, journal, (1, 21), 25).await;
         book.commit(journal).await;
-        book.map(machine, journal, (1, 22), 26);
+        book.map(machine, journal, (1, 22), 26).await;
         book.checkpoint(journal).await;
-        book.map(machine, journal, (1, 23), 27);
+        book.map(machine, journal, (1, 23), 27).await;
         book.commit(journal).await;
     });
     assert!(every_end(&run, 12) > 50);
@@ -169,7 +243,7 @@ fn what_was_committed_is_there_over_many_laps_of_the_ring() {
         for round in 0..200_u16 {
             for step in 0..=(mixed(u64::from(round)) % 3) as u16 {
                 let at = (mixed(u64::from(round * 7 + step)) % (16 * 252)) as u16;
-                book.map(machine, journal, (at / 252, at % 252), 100 + round * 4 + step);
+                book.map(machine, journal, (at / 252, at % 252), 100 + round * 4 + step).await;
             }
             book.commit(journal).await;
         }
@@ -196,10 +270,10 @@ fn what_was_committed_is_there_over_many_laps_of_the_ring() {
 fn a_replay_that_lost_its_power_at_any_command_is_done_again_by_another() {
     let run = run(async |machine, journal, book| {
         for cluster in 20..24 {
-            book.map(machine, journal, (cluster % 3, cluster), cluster);
+            book.map(machine, journal, (cluster % 3, cluster), cluster).await;
         }
         book.commit(journal).await;
-        book.map(machine, journal, (0, 0), 50);
+        book.map(machine, journal, (0, 0), 50).await;
         book.commit(journal).await;
     });
     let cut = run.power.commands();
@@ -224,7 +298,7 @@ fn a_replay_that_lost_its_power_at_any_command_is_done_again_by_another() {
 #[test]
 fn a_host_that_comes_back_brings_home_what_its_former_life_committed() {
     let run = run(async |machine, journal, book| {
-        book.map(machine, journal, (0, 7), 20);
+        book.map(machine, journal, (0, 7), 20).await;
         book.commit(journal).await;
     });
     let cut = run.power.commands();
@@ -257,7 +331,7 @@ fn freed_by_another(machine: &Machine, cluster: u16) {
 fn a_replay_leaves_alone_what_was_given_up_before_and_changed_by_another() {
     for epoch_of_the_dead in [None, Some(3)] {
         let run = run(async |machine, journal, book| {
-            book.map(machine, journal, (0, 7), 20);
+            book.map(machine, journal, (0, 7), 20).await;
             book.commit(journal).await;
             journal.bring_home(GROUP).await.unwrap();
             assert!(journal.pages().close(GROUP));
@@ -282,9 +356,9 @@ fn a_replay_leaves_alone_what_was_given_up_before_and_changed_by_another() {
 fn what_was_brought_home_before_a_release_is_there_after_every_loss_of_power() {
     let mut released = 0;
     let run = run(async |machine, journal, book| {
-        book.map(machine, journal, (0, 7), 20);
+        book.map(machine, journal, (0, 7), 20).await;
         book.commit(journal).await;
-        book.map(machine, journal, (0, 8), 21);
+        book.map(machine, journal, (0, 8), 21).await;
         let begun = book.power.commands();
         journal.bring_home(GROUP).await.unwrap();
         let kept = book.power.commands();
@@ -304,7 +378,7 @@ fn what_was_brought_home_before_a_release_is_there_after_every_loss_of_power() {
 fn three_commits() -> (Run, Machine, usize) {
     let run = run(async |machine, journal, book| {
         for cluster in 20..23 {
-            book.map(machine, journal, (0, cluster), cluster);
+            book.map(machine, journal, (0, cluster), cluster).await;
             book.commit(journal).await;
         }
     });

@@ -257,7 +257,7 @@ fn an_error_on_a_write_is_answered_with_the_same_bytes_and_one_on_a_flush_ends_t
         assert_eq!(stage.journal.commit().await, Ok(()));
         let bytes = |logged: Logged| match logged {
             Logged::Write { lba, bytes } => Some((lba, bytes)),
-            Logged::Swap { .. } | Logged::Flush => None,
+            Logged::Swap { .. } | Logged::Flush { .. } => None,
         };
         let writes: Vec<_> = stage.power.logged(0).into_iter().filter_map(bytes).collect();
         assert_eq!(writes.len(), 2);

@@ -1,7 +1,7 @@
 //! Replay: what a dead host's journal holds goes home, by whoever has put its slot into Replaying (R11, R12, R31).
 //!
 //! ```text
-//!   flush --> header --> blocks that follow --> is it damaged? --> locks of the objects --> pages home --> flush
+//!   header --> blocks that follow --> is it damaged? --> locks of the objects --> pages home --> flush
 //! ```
 //! Only images and changes of the journal make a page, never what stands at home, where a write may have been torn. A
 //! replay may stop anywhere and be done again by another: until the slot says Replayed nobody else changes what it writes,
@@ -163,7 +163,8 @@ pub(super) struct Dead<'a> {
 }
 
 /// Brings home what the journal of `owner`, who is dead and cut off, holds under the locks that are still his. The slot is
-/// Replaying, by this host, and that is durable.
+/// Replaying, by this host, and that was flushed: so nothing that is read here can be lost to a power cut after half of it
+/// went home.
 pub(crate) async fn replay(
     store: &Store,
     superblock: &Superblock,
@@ -171,8 +172,6 @@ pub(crate) async fn replay(
 ) -> Result<Replayed, ReplayError> {
     let Some(dead) = Dead::new(store, superblock, owner) else { return Ok(Replayed::default()) };
     let Some(header) = dead.header().await? else { return Ok(Replayed::default()) };
-    // What is read from here on must not be lost to a power cut, after half of it went home.
-    store.flush().await.map_err(|error| dead.device(error))?;
     let gathered = dead.examine(&header).await?;
     dead.bring_home(&gathered).await
 }

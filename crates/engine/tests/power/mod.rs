@@ -6,21 +6,31 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use oarlock_block::{
-    Answer, Attempted, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture, Refusal,
+    Answer, Attempted, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture, Refusal,
     UnknownCause,
 };
 
-use crate::machine::{BLOCK, Disk};
+use crate::machine::{BLOCK, Disk, Time};
 
 /// A command that changed something, or made it durable.
 #[derive(Clone, Debug)]
 pub enum Logged {
-    Write { lba: Lba, bytes: Vec<u8> },
-    Swap { lba: Lba, bytes: Vec<u8> },
-    Flush,
+    Write {
+        lba: Lba,
+        bytes: Vec<u8>,
+    },
+    Swap {
+        lba: Lba,
+        bytes: Vec<u8>,
+    },
+    /// What was executed before that many commands is durable: a flush says nothing of what came while it was on its way.
+    Flush {
+        covers: usize,
+    },
 }
 
 /// What becomes of the next write or flush.
@@ -43,6 +53,9 @@ pub struct Power {
     mishaps: RefCell<Vec<(MishapOf, Mishap)>>,
     /// Every ATS is refused as busy: no beat is confirmed.
     pub swaps_are_busy: Cell<bool>,
+    /// Each write and each flush takes so long before it is executed.
+    slow: Cell<Duration>,
+    time: RefCell<Option<Rc<Time>>>,
 }
 
 /// Which command a mishap waits for.
@@ -61,7 +74,22 @@ impl Power {
             log: RefCell::default(),
             mishaps: RefCell::default(),
             swaps_are_busy: Cell::new(false),
+            slow: Cell::default(),
+            time: RefCell::default(),
         })
+    }
+
+    /// From now on writes and flushes take their time.
+    pub fn slow_down(&self, time: &Rc<Time>, slow: Duration) {
+        self.time.replace(Some(Rc::clone(time)));
+        self.slow.set(slow);
+    }
+
+    async fn take_time(&self) {
+        let time = self.time.borrow().clone();
+        if let Some(time) = time {
+            time.sleep_until(time.now().plus(self.slow.get())).await;
+        }
     }
 
     /// Forgets the past: all that is there is durable.
@@ -99,7 +127,7 @@ impl Power {
     /// flush followed, by the command's number and the sector's within it.
     pub fn lost(&self, cut: usize, mut survives: impl FnMut(usize, usize) -> bool) -> Disk {
         let log = self.log.borrow();
-        let flushed = log[..cut].iter().rposition(|logged| matches!(logged, Logged::Flush)).unwrap_or(0);
+        let flushed = covered(&log[..cut]);
         let disk = self.before.borrow().copy();
         for (number, logged) in log[..cut].iter().enumerate() {
             let (Logged::Write { lba, bytes } | Logged::Swap { lba, bytes }) = logged else { continue };
@@ -115,8 +143,8 @@ impl Power {
     /// The commands before `cut` that no flush followed.
     pub fn loose(&self, cut: usize) -> Vec<usize> {
         let log = self.log.borrow();
-        let flushed = log[..cut].iter().rposition(|logged| matches!(logged, Logged::Flush));
-        (flushed.map_or(0, |flushed| flushed + 1)..cut).collect()
+        let loose = covered(&log[..cut])..cut;
+        loose.filter(|number| !matches!(log[*number], Logged::Flush { .. })).collect()
     }
 
     /// Every disk that is looked at for a loss of power before command `cut`: each subset of whole commands where they are
@@ -148,6 +176,15 @@ impl Power {
     }
 }
 
+/// How many commands of such a past are durable.
+fn covered(past: &[Logged]) -> usize {
+    let covers = past.iter().filter_map(|logged| match logged {
+        Logged::Flush { covers } => Some(*covers),
+        Logged::Write { .. } | Logged::Swap { .. } => None,
+    });
+    covers.max().unwrap_or(0)
+}
+
 // SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 pub fn mixed(seed: u64) -> u64 {
     let mut bits = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -175,6 +212,7 @@ impl Device for Power {
 
     fn write<'a>(&'a self, lba: Lba, data: &'a [u8]) -> LocalFuture<'a, Result<(), IoError>> {
         async move {
+            self.take_time().await;
             let mishap = self.mishap(MishapOf::Write);
             if let Some(Mishap::Refuse(refusal)) = mishap {
                 return Err(refusal.into());
@@ -211,12 +249,14 @@ impl Device for Power {
 
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
         async move {
+            let covers = self.commands();
+            self.take_time().await;
             match self.mishap(MishapOf::Flush) {
                 Some(Mishap::Refuse(refusal)) => Err(refusal.into()),
                 Some(Mishap::Unknown(cause)) => Err(IoError::Unknown(cause)),
                 Some(Mishap::Silence) => futures::future::pending().await,
                 None => {
-                    self.log.borrow_mut().push(Logged::Flush);
+                    self.log.borrow_mut().push(Logged::Flush { covers });
                     Ok(())
                 }
             }
