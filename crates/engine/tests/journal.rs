@@ -403,6 +403,10 @@ fn a_journal_that_rotted_before_its_end_refuses_the_takeover_and_nothing_is_writ
         assert_eq!(ledger::page_bytes(&machine, bitmap_page(&machine)), home);
         let state = ledger::slot_of(&machine, run.owner.slot).state;
         assert!(matches!(state, SlotState::Replaying { .. }), "{state:?}");
+        // And check says the same.
+        let report = machine.check();
+        let finding = report.findings.iter().find(|finding| finding.code.text() == "CHK-0703").unwrap();
+        assert!(refused.contains(&finding.message), "{} and {refused}", finding.message);
     }
 }
 
