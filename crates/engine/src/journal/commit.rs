@@ -64,7 +64,8 @@ impl Journal {
                 return Some(Some(asked));
             }
         }
-        if !wants.commit && !(late && wants.anything) {
+        let wanted = wants.commit || (late && wants.anything);
+        if !wanted {
             return None;
         }
         if ring.is_none_or(|ring| ring.has_room()) {

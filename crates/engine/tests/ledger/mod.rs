@@ -136,7 +136,7 @@ impl Ledger {
     pub fn found(&self, machine: &Machine) -> Result<Ledger, String> {
         let mut found = Ledger::default();
         let shape = superblock(machine).map_shape();
-        for (at, _) in &self.entries {
+        for at in self.entries.keys() {
             let lba = map_page(machine, at.0);
             let place = Place { format_id: format_id(machine), lba };
             let content = PageContent::decode(DISK, &page_bytes(machine, lba), &place, &shape);
