@@ -12,6 +12,7 @@ mod code;
 mod disks;
 mod evidence;
 pub(crate) mod exact;
+mod journals;
 mod locks;
 mod mend;
 mod repair;
@@ -124,6 +125,7 @@ pub async fn check(
     // Under a superblock of another datastore every record of disks would be another's, too.
     if not_ours_to_repair(&snapshot).is_none() {
         suspicions.extend(disks.look(&|done| progress(others + done, others + disks.blocks())).await?);
+        suspicions.extend(journals::journals(&store, &superblock.record, &snapshot).await);
     }
     let mut findings = findings_of(&suspicions);
     let mut repaired_as = None;

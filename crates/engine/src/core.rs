@@ -18,7 +18,9 @@ use oarlock_format::{HostName, Owner, Stamped, Superblock, Writer};
 
 use crate::cell::{Purpose, Sender};
 use crate::jobs::Jobs;
+use crate::journal::Journal;
 use crate::lease::Lease;
+use crate::pages::CACHE_BYTES;
 use crate::places::Places;
 use crate::signal::Signal;
 use crate::store::{Lane, Store};
@@ -97,6 +99,8 @@ pub(crate) struct Core {
     pub(crate) jobs: Jobs,
     pub(crate) places: Places,
     pub(crate) suspects: RefCell<BTreeMap<SlotIndex, Rc<Suspect>>>,
+    /// None where the datastore has no disks.
+    pub(crate) journal: Option<Journal>,
     /// Changes of state, lease, slots of others and locks: whoever waits for any of these looks again.
     pub(crate) changed: Signal,
     state: RefCell<HostState>,
@@ -125,6 +129,7 @@ impl Core {
             jobs: Jobs::default(),
             places: Places::default(),
             suspects: RefCell::default(),
+            journal: Journal::new(superblock, me, CACHE_BYTES),
             changed: Signal::default(),
             state: RefCell::new(HostState::Live),
             superblock: RefCell::new(Rc::new(superblock.clone())),

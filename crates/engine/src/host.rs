@@ -19,6 +19,7 @@ use crate::decide::Want;
 use crate::event::EventSink;
 use crate::guard::Guard;
 use crate::join::{self, JoinError};
+use crate::journal::{self, HostJournal};
 use crate::lock::{self, LockError};
 use crate::open::open;
 use crate::places::{Holding, LockPlace, LockPolicy};
@@ -109,6 +110,7 @@ impl Host {
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
         core.jobs.start(join::bury_namesakes(Rc::clone(core)));
+        core.jobs.start(journal::attend(Rc::clone(core)));
         let jobs = core.jobs.drive();
         let end = self.ended();
         futures::pin_mut!(jobs, end);
@@ -150,6 +152,12 @@ impl Host {
     #[must_use]
     pub fn superblock(&self) -> Rc<Stamped<Superblock>> {
         self.core.superblock()
+    }
+
+    /// The pages that this host changes, and their journal; nothing where the datastore has no disks.
+    #[must_use]
+    pub fn journal(&self) -> Option<HostJournal> {
+        HostJournal::of(&self.core)
     }
 
     /// Beat, lease, watch, hold.
@@ -314,7 +322,14 @@ impl Host {
             if planted(PlantedBug::ExitBeforeFree) {
                 core.store.world.cut_off.exit(core.me.slot).await;
             }
-            self.free_slot().await;
+            // What the journal owes goes home; where it cannot, others find it in the slot of a dead host (R12).
+            let home = match &core.journal {
+                Some(journal) => journal.checkpoint(core).await,
+                None => Ok(()),
+            };
+            if home.is_ok() {
+                self.free_slot().await;
+            }
         };
         let left = deadline.since(core.store.now());
         let _ = core.store.world.within(left, released).await;

@@ -16,6 +16,7 @@ use oarlock_format::{CutOffProof, FenceReason, Generation, Incarnation, Kind, Ow
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
+use crate::journal::{ReplayError, replay};
 use crate::planted::{PlantedBug, planted};
 use crate::store::{Lane, ReadFault};
 use crate::verdict::Version;
@@ -255,11 +256,7 @@ impl<'a> Pursuit<'a> {
                 .await;
             }
             Step::WaitForReplayer(by) => self.wait_for(by).await,
-            // Datastores of this version have no journalled objects: there is nothing to apply between the two steps.
-            Step::Replay => {
-                self.after_cut_off(|by, reason, from, proof| SlotState::Replayed { by, reason, from, proof })
-                    .await;
-            }
+            Step::Replay => self.replay().await,
             Step::Free => self.free().await,
         }
         self.core.changed.announce();
@@ -412,6 +409,23 @@ impl<'a> Pursuit<'a> {
                 self.swap_record(SlotRecord { state, ..self.cell.record.clone() }).await;
             }
             Err(reason) => self.refuse(reason.to_string()).await,
+        }
+    }
+
+    /// What the dead host's journal holds goes home; only then the slot says Replayed (R11).
+    async fn replay(&mut self) {
+        match replay::for_takeover(self.core, self.suspect.slot, &self.cell.record).await {
+            Ok(()) => {
+                self.after_cut_off(|by, reason, from, proof| SlotState::Replayed { by, reason, from, proof })
+                    .await;
+            }
+            // Done again once this host may act, if the slot is still its to replay.
+            Err(ReplayError::Lapsed { .. }) => {}
+            Err(reason) => {
+                self.refuse(reason.to_string()).await;
+                // Each try reads a whole journal.
+                self.core.store.world.pause(self.core.store.timing.lease).await;
+            }
         }
     }
 
