@@ -88,6 +88,13 @@ pub enum StopReason {
         /// The other host's slot.
         other: SlotIndex,
     },
+    /// Its journal failed: what it changed and did not commit is lost to it, and only another host's replay says what is on
+    /// the device. It stops, so that one comes.
+    #[error("this host's journal failed: {detail}")]
+    JournalFailed {
+        /// What the journal met.
+        detail: String,
+    },
 }
 
 /// One living host.

@@ -30,7 +30,7 @@ use oarlock_format::{
 };
 
 use crate::cell::Cell;
-use crate::core::{Core, Ended};
+use crate::core::{Core, Ended, StopReason};
 use crate::pages::{PageKey, Pages, PagesLimits, Scope, Ticket};
 use crate::signal::Signal;
 
@@ -240,8 +240,10 @@ pub(crate) async fn attend(core: Rc<Core>) {
     let error = match select(commits, trips).await {
         Either::Left((error, _)) | Either::Right((error, _)) => error,
     };
+    *journal.failure.borrow_mut() = Some(error.clone());
     if !matches!(error, JournalError::Ended(_)) {
         header::report_failure(&core, journal, &error);
+        // Its disks would stand still for as long as it beats: it stops, is fenced, and another replays.
+        core.stop(StopReason::JournalFailed { detail: error.to_string() });
     }
-    *journal.failure.borrow_mut() = Some(error);
 }

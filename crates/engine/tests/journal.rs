@@ -460,3 +460,37 @@ fn a_host_that_leaves_has_brought_everything_home() {
     });
     assert_eq!(ledger.found(&machine).unwrap(), ledger);
 }
+
+/// What a host that died after a commit left, its slot's record rotten.
+fn with_a_rotten_slot() -> (Run, Machine) {
+    let run = run(async |machine, journal, book| {
+        book.map(machine, journal, (0, 3), 20).await;
+        book.commit(journal).await;
+    });
+    let machine = Machine::with_disk(run.power.lost(run.power.commands(), |_, _| true));
+    let slot = machine.layout().slot(run.owner.slot);
+    let mut block = machine.disk.block(slot);
+    block[40..200].fill(0xaa);
+    machine.disk.put(slot, &block);
+    (run, machine)
+}
+
+#[test]
+fn a_repair_frees_a_damaged_slot_only_once_its_journal_is_home() {
+    let (run, machine) = with_a_rotten_slot();
+    assert_ne!(&run.everything().found(&machine).unwrap(), run.everything());
+    let report = machine.repair();
+    assert!(report.findings.iter().any(|finding| finding.repaired.is_some()), "{report:?}");
+    assert_eq!(&run.everything().found(&machine).unwrap(), run.everything());
+}
+
+#[test]
+fn a_repair_leaves_a_damaged_slot_alone_whose_journal_it_cannot_replay() {
+    let (run, machine) = with_a_rotten_slot();
+    machine.disk.put(run.header, &[0xaa; machine::BLOCK]);
+    let slot = machine.layout().slot(run.owner.slot);
+    let rotten = machine.disk.block(slot);
+    let report = machine.repair();
+    assert!(report.findings.iter().any(|finding| finding.refused.is_some()), "{report:?}");
+    assert_eq!(machine.disk.block(slot), rotten);
+}

@@ -10,15 +10,15 @@ mod power;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, join};
-use futures::future::join_all;
+use company::join;
+use futures::future::{Either, join_all, select};
 use ledger::{Ledger, bitmap_page, make_node, map_page, take_both};
 use machine::{Machine, SMALL};
 use oarlock_block::{
     Answer, BlockCount, BlockSize, Clock, CommandKind, Device, Lba, Outcome, Recorded, Refusal, UnknownCause,
 };
 use oarlock_engine::pages::Refused;
-use oarlock_engine::{HostJournal, HostState, JournalError};
+use oarlock_engine::{HostJournal, HostState, JournalError, StopReason};
 use oarlock_format::Timing;
 use power::{Logged, Mishap, MishapOf, Power};
 
@@ -49,7 +49,15 @@ fn on_stage<T>(story: impl AsyncFnOnce(&Stage) -> T) -> T {
         Box::new(move || host.status().state)
     };
     let stage = Stage { machine, power, recorded, journal, header: ring.header, ring: ring.start, state };
-    beside(&stage.machine, &host, story(&stage))
+    // A journal that failed ends its host; what there is to see of that, the story looks at afterwards.
+    stage.machine.time.run(async {
+        let (run, story) = (host.run(), story(&stage));
+        futures::pin_mut!(run, story);
+        match select(story, run).await {
+            Either::Left((value, _)) => value,
+            Either::Right((_, story)) => story.await,
+        }
+    })
 }
 
 impl Stage {
@@ -245,6 +253,11 @@ fn a_write_that_may_still_land_ends_the_journal_and_is_never_sent_again() {
             stage.pause(30).await;
             assert_eq!(stage.writes(), 1);
             assert!(stage.journal.checkpoint().await.is_err());
+            let stopped = (stage.state)();
+            assert!(
+                matches!(stopped, HostState::Stopped(StopReason::JournalFailed { .. })),
+                "it beats no more, so that another replays: {stopped:?}"
+            );
         });
     }
 }

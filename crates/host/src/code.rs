@@ -202,6 +202,9 @@ codes! {
     SecondOfItsName = "OAR-0257", "the second host of its name",
         "Two hosts of one name joined at once, and this one is in the higher slot.",
         "Choose another name with `--host`.";
+    JournalFailed = "OAR-0258", "the host's journal failed",
+        "A command of the host's journal failed for good, or has no answer and may still land. What was not committed never will be; what was is brought home by whoever takes the host over.",
+        "Look at the device and the way to it; then start the host again.";
 
     Timing = "OAR-0261", "the times contradict one another",
         "Beat, lease, watch and hold of the datastore do not fit together; which and why is in the message.",

@@ -114,6 +114,7 @@ pub fn ended(error: &Ended) -> Code {
         Ended::Stopped(StopReason::SlotDamaged { .. }) => Code::SlotDamaged,
         Ended::Stopped(StopReason::HoldOver { .. }) => Code::HoldOver,
         Ended::Stopped(StopReason::NameTaken { .. }) => Code::SecondOfItsName,
+        Ended::Stopped(StopReason::JournalFailed { .. }) => Code::JournalFailed,
     }
 }
 

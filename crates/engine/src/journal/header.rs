@@ -109,9 +109,9 @@ impl Journal {
     }
 }
 
-/// Says that the journal failed: this host's disks stand still until its next life.
+/// Says that the journal failed, and the host with it.
 pub(super) fn report_failure(core: &Core, journal: &Journal, error: &JournalError) {
     let lba = journal.place.header;
     let event = core.store.event(EventKind::Path, Cause::DeviceFault, lba, Kind::Journal, Action::Stopped);
-    core.store.report(event.about(format!("this host's journal failed, and its disks stand still: {error}")));
+    core.store.report(event.about(format!("this host's journal failed, and the host stops: {error}")));
 }

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use oarlock_block::{IoError, Lba, UnknownCause};
 use oarlock_format::{
-    Commit, DecodeError, DescriptorRecord, Epoch, GroupRecord, HostId, JournalEnd, JournalHeader,
-    JournalObject, JournalRing, LockMode, LockState, Locked, Owner, Record, SlotIndex, SlotRecord,
-    Superblock,
+    Commit, DecodeError, DescriptorRecord, Epoch, GroupRecord, HostId, Incarnation, JournalEnd,
+    JournalHeader, JournalObject, JournalRing, LockMode, LockState, Locked, Owner, Record, SlotIndex,
+    SlotRecord, Superblock,
 };
 
 use crate::core::Core;
@@ -160,6 +160,8 @@ pub(super) struct Dead<'a> {
     pub(super) superblock: &'a Superblock,
     pub(super) owner: Owner,
     pub(super) ring: JournalRing,
+    /// Nobody knows what the host was called: the slot and the life are enough to tell what is its.
+    is_nameless: bool,
 }
 
 /// Brings home what the journal of `owner`, who is dead and cut off, holds under the locks that are still his. The slot is
@@ -208,6 +210,24 @@ pub(crate) async fn for_takeover(
     replayed
 }
 
+/// Replays whatever a slot's journal holds, though the slot's own record does not say whose it is: the journal's header and
+/// its blocks name the life, and a slot has each life once. Nothing of a former host of the slot can land any more, and none
+/// can come.
+pub(crate) async fn of_slot(
+    store: &Store,
+    superblock: &Superblock,
+    slot: SlotIndex,
+) -> Result<Replayed, ReplayError> {
+    let nobody = Owner { slot, host: HostId(0), incarnation: Incarnation(0) };
+    let Some(mut dead) = Dead::new(store, superblock, nobody) else { return Ok(Replayed::default()) };
+    dead.is_nameless = true;
+    let header = dead.sound_header().await?;
+    dead.owner.incarnation = header.incarnation;
+    // In a journal that nobody ever wrote to there is nothing that follows.
+    let gathered = dead.examine(&header).await?;
+    dead.bring_home(&gathered).await
+}
+
 /// Looks at the journal of a life as a replay would, and writes nothing: what a replay would say of it.
 pub(crate) async fn examine(store: &Store, superblock: &Superblock, owner: Owner) -> Result<(), ReplayError> {
     let Some(dead) = Dead::new(store, superblock, owner) else { return Ok(()) };
@@ -220,22 +240,27 @@ pub(crate) async fn examine(store: &Store, superblock: &Superblock, owner: Owner
 impl<'a> Dead<'a> {
     fn new(store: &'a Store, superblock: &'a Superblock, owner: Owner) -> Option<Dead<'a>> {
         let ring = superblock.has_disks().then(|| superblock.layout.journal(owner.slot, store.block_size))?;
-        Some(Dead { store, superblock, owner, ring })
+        Some(Dead { store, superblock, owner, ring, is_nameless: false })
     }
 
     /// The journal's header; nothing where that life never wrote a block.
     async fn header(&self) -> Result<Option<JournalHeader>, ReplayError> {
+        let header = self.sound_header().await?;
+        let (slot, dead, found) = (self.owner.slot, self.owner.incarnation, header.incarnation);
+        if found > dead {
+            return Err(ReplayError::LaterLife { slot, dead: dead.0, found: found.0 });
+        }
+        Ok((found == dead).then_some(header))
+    }
+
+    async fn sound_header(&self) -> Result<JournalHeader, ReplayError> {
         let slot = self.owner.slot;
         let seen = self.store.read::<JournalHeader>(Lane::Work, self.ring.header).await;
         let header = seen.map_err(|fault| ReplayError::Header { slot, fault })?.stamped.record;
         if header.blocks != self.ring.blocks {
             return Err(ReplayError::OtherRing { slot, blocks: self.ring.blocks, found: header.blocks });
         }
-        let (dead, found) = (self.owner.incarnation, header.incarnation);
-        if found > dead {
-            return Err(ReplayError::LaterLife { slot, dead: dead.0, found: found.0 });
-        }
-        Ok((found == dead).then_some(header))
+        Ok(header)
     }
 
     /// Reads the whole journal; what it comes to.
@@ -283,7 +308,13 @@ impl<'a> Dead<'a> {
         if lock.mode == LockMode::Unknown {
             return Err(ReplayError::OwnerUnknown { slot: self.owner.slot, object });
         }
-        Ok((lock.owner == Some(self.owner)).then_some(lock.epoch))
+        Ok(lock.owner.is_some_and(|owner| self.is_dead(&owner)).then_some(lock.epoch))
+    }
+
+    /// Whether that is the dead host.
+    fn is_dead(&self, owner: &Owner) -> bool {
+        let same_life = owner.slot == self.owner.slot && owner.incarnation == self.owner.incarnation;
+        same_life && (self.is_nameless || owner.host == self.owner.host)
     }
 
     async fn lock<R: Record + Locked>(
