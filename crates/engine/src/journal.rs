@@ -16,7 +16,7 @@ mod header;
 mod home;
 pub(crate) mod replay;
 mod ring;
-mod send;
+pub(crate) mod send;
 
 use std::cell::{Cell as StdCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,6 +112,18 @@ impl Journal {
         self.until(core, || self.pages.is_durable(ticket).unwrap_or(false)).await
     }
 
+    /// Makes durable what was changed and what was answered up to now, whether or not a commit takes anything more.
+    pub(crate) async fn cover(&self, core: &Core) -> Result<(), JournalError> {
+        let (ticket, is_to_begin) = self.pages.commit_and_tell();
+        self.until(core, || self.pages.is_durable(ticket).unwrap_or(false)).await?;
+        // A commit that was on its way may have flushed before the last answer.
+        if !is_to_begin {
+            send::flush(core).await?;
+            send::until_it_may_send(core).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn bring_home(&self, core: &Core, object: JournalObject) -> Result<(), JournalError> {
         self.checkpoint_of(core, Scope::Objects(BTreeSet::from([object])), || self.pages.owes(object)).await
     }
@@ -191,13 +203,21 @@ impl HostJournal {
         &self.pages
     }
 
-    /// Makes durable everything that was changed up to now, and everything that was answered before. Without changes
-    /// nothing is sent.
+    /// Makes durable everything that was changed up to now, and the data behind it. Without changes nothing is sent.
     ///
     /// # Errors
     /// Why it never will be, as far as this host can say.
     pub async fn commit(&self) -> Result<(), JournalError> {
         self.journal()?.commit(&self.core).await
+    }
+
+    /// As [`commit`](Self::commit), and with it every write to the device that was answered by now, whoever sent it: without
+    /// changes that is one flush.
+    ///
+    /// # Errors
+    /// Why it never will be, as far as this host can say.
+    pub async fn make_durable(&self) -> Result<(), JournalError> {
+        self.journal()?.cover(&self.core).await
     }
 
     /// Brings home every page of an object, and flushes: before its lock is released, handed off or downgraded (R12).
@@ -215,6 +235,10 @@ impl HostJournal {
     /// Why it is not.
     pub async fn checkpoint(&self) -> Result<(), JournalError> {
         self.journal()?.checkpoint(&self.core).await
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
     }
 
     fn journal(&self) -> Result<&Journal, JournalError> {

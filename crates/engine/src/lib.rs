@@ -4,7 +4,9 @@
 //! straight-line `async` code on one thread; decisions are pure functions beside it ([`verdict`], [`watch`], [`lease`],
 //! [`decide`], [`takeover::next_step`]). docs/PROTOCOL.md says which rule stands where and why.
 
+pub mod allocate;
 mod answer;
+pub mod attached;
 pub mod attempt;
 mod beat;
 mod cell;
@@ -21,6 +23,7 @@ mod host;
 mod jobs;
 mod join;
 mod journal;
+pub mod layer;
 pub mod lease;
 mod life;
 mod lock;

@@ -23,7 +23,7 @@ use oarlock_format::{
     DecodeError, Epoch, FormatId, JournalObject, JournalSequence, MapShape, PageBytes, Place,
 };
 
-use bell::Bell;
+pub(crate) use bell::Bell;
 use index::{AllHeld, Index};
 use pending::Pending;
 
@@ -71,7 +71,7 @@ pub struct Pages {
 
 /// A batch of changes: what [`Pages::is_durable`] is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+pub struct Ticket(pub(crate) u64);
 
 /// Pages whose clusters were given up: what [`Pages::may_be_reused`] is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -284,13 +284,26 @@ impl Pages {
     /// share the next.
     #[must_use]
     pub fn commit(&self) -> Ticket {
+        self.commit_and_tell().0
+    }
+
+    /// As [`commit`](Self::commit), and whether that commit is still to begin: then its first flush covers all that was
+    /// answered by now, too.
+    pub(crate) fn commit_and_tell(&self) -> (Ticket, bool) {
         let pending = self.pending();
-        let ticket = if pending.is_empty() { pending.batch - 1 } else { pending.batch };
+        let is_to_begin = !pending.is_empty();
+        let ticket = if is_to_begin { pending.batch } else { pending.batch - 1 };
         drop(pending);
         if self.wanted.fetch_max(ticket, Ordering::SeqCst) < ticket {
             self.work.ring();
         }
-        Ticket(ticket)
+        (Ticket(ticket), is_to_begin)
+    }
+
+    /// Up to which batch changes are durable.
+    #[must_use]
+    pub fn durable(&self) -> Ticket {
+        Ticket(self.durable.load(Ordering::SeqCst))
     }
 
     /// Whether that batch of changes survives everything.

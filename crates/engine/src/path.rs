@@ -195,7 +195,7 @@ impl DataPath {
     /// The host lost the disk, or held it for too long: all fails, for good.
     pub fn die(&self) {
         self.gate.die();
-        self.waiters.wake_held();
+        self.waiters.wake_all();
     }
 
     /// Whether the device below said that it has no space. Writes are held until [`retry_full`](Self::retry_full).
@@ -314,6 +314,10 @@ impl DataPath {
     fn ask(&self, demand: Demand, waker: &Waker) -> Ticket {
         let ticket = self.waiters.wait(waker);
         self.supplier.ask(ticket, demand);
+        // Whoever lets the disk die in between finds the ticket, or is seen here.
+        if self.gate.is_dead() {
+            waker.wake_by_ref();
+        }
         ticket
     }
 

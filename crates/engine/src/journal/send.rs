@@ -55,7 +55,7 @@ fn after_flush(error: &IoError) -> Course {
 }
 
 /// Writes, waiting out lapses and passing refusals.
-pub(super) async fn write(core: &Core, lba: Lba, bytes: &[u8]) -> Result<(), JournalError> {
+pub(crate) async fn write(core: &Core, lba: Lba, bytes: &[u8]) -> Result<(), JournalError> {
     let mut first_refused = None;
     loop {
         until_it_may_send(core).await?;
@@ -78,7 +78,7 @@ pub(super) async fn write(core: &Core, lba: Lba, bytes: &[u8]) -> Result<(), Jou
 }
 
 /// Makes durable whatever was answered before, this host's swaps and its users' data among it.
-pub(super) async fn flush(core: &Core) -> Result<(), JournalError> {
+pub(crate) async fn flush(core: &Core) -> Result<(), JournalError> {
     let mut first_refused = None;
     loop {
         until_it_may_send(core).await?;
@@ -91,7 +91,7 @@ pub(super) async fn flush(core: &Core) -> Result<(), JournalError> {
 }
 
 /// Waits until something may be sent: nothing is outside of the lease (R7).
-pub(super) async fn until_it_may_send(core: &Core) -> Result<(), JournalError> {
+pub(crate) async fn until_it_may_send(core: &Core) -> Result<(), JournalError> {
     loop {
         core.until_it_may_act().await?;
         if core.store.may_send(Lane::Work) {
@@ -101,7 +101,7 @@ pub(super) async fn until_it_may_send(core: &Core) -> Result<(), JournalError> {
 }
 
 /// A pause before the next try; `false` once the hold time is over since the first that was in vain.
-pub(super) async fn pause(core: &Core, first: &mut Option<Instant>) -> bool {
+pub(crate) async fn pause(core: &Core, first: &mut Option<Instant>) -> bool {
     let now = core.store.now();
     let first = *first.get_or_insert(now);
     if now.since(first) >= core.store.timing.hold {

@@ -7,7 +7,7 @@ use oarlock_format::{ClusterRun, RawEntry};
 use super::page::Page;
 use super::pending::Pending;
 use super::touched::Touch;
-use super::{PageKey, Pages};
+use super::{PageKey, Pages, Ticket};
 
 /// Pages that one transaction changes, at most: the images of so many fit into a commit of the shortest ring.
 pub const TRANSACTION_PAGES_MAX: usize = 6;
@@ -62,6 +62,12 @@ impl<'a> Transaction<'a> {
     /// As [`set`](Self::set), and when the page is a map's.
     pub fn mark(&mut self, page: &Arc<Page>, run: ClusterRun, taken: bool) {
         self.change(page, Touch::Bits { run, taken });
+    }
+
+    /// The batch that these changes belong to.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        Ticket(self.pending.as_ref().map_or(0, |pending| pending.batch))
     }
 
     fn change(&mut self, page: &Arc<Page>, touch: Touch) {

@@ -78,6 +78,10 @@ impl Gate {
         self.state.store(DEAD, Ordering::SeqCst);
     }
 
+    pub(crate) fn is_dead(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == DEAD
+    }
+
     /// Whether the device below has no space: writes wait, reads go on (R24).
     pub(crate) fn is_full(&self) -> bool {
         self.full.load(Ordering::SeqCst)

@@ -43,6 +43,8 @@ pub enum Published {
     At(ChangeNumber),
     /// Nothing was changed: the page is not in memory, not this layer's, or the entry is another.
     NotNow,
+    /// Nothing was changed: what changed before has to be written down first.
+    NoRoom,
 }
 
 /// The published map of one disk. No call waits for I/O; reading takes no lock but a page's own.
@@ -83,6 +85,8 @@ pub enum Demand {
     /// Commit all that was published. It must be a commit that *begins* after this was asked: it starts with a flush of
     /// the device, which has to cover every write that was answered by now.
     Commit,
+    /// Answer once there is room for another change. Others may have taken it by then, and this is asked again.
+    Room,
 }
 
 /// Commands whose outcome is unknown: they may still land. Until they are closed nothing overlapping is sent (R21), and

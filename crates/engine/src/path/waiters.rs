@@ -76,6 +76,20 @@ impl Waiters {
         }
     }
 
+    /// All look again, those without an answer, too: there will be none.
+    pub(crate) fn wake_all(&self) {
+        let waiting: Vec<Waker> = {
+            let inner = self.lock();
+            let without_answer = inner.tickets.values().filter_map(|waiting| match waiting {
+                Waiting::For(waker) => Some(waker.clone()),
+                Waiting::Answered(_) => None,
+            });
+            without_answer.collect()
+        };
+        waiting.into_iter().for_each(Waker::wake);
+        self.wake_held();
+    }
+
     /// This operation is held at the gate.
     pub(crate) fn hold(&self, waker: &Waker) {
         let mut inner = self.lock();

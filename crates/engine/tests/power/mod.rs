@@ -103,6 +103,13 @@ impl Power {
         self.log.borrow_mut().push(Logged::Swap { lba, bytes: self.disk.block(lba) });
     }
 
+    /// The same, and it is durable at once: a lock that a test takes by hand is before it is used.
+    pub fn note_durable_swap(&self, lba: Lba) {
+        self.note_swapped(lba);
+        let covers = self.commands();
+        self.log.borrow_mut().push(Logged::Flush { covers });
+    }
+
     /// How many commands there were so far.
     pub fn commands(&self) -> usize {
         self.log.borrow().len()

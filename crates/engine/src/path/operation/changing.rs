@@ -107,9 +107,12 @@ fn clear(path: &DataPath, touched: &Touched, keep: bool) -> Cleared {
             }
             Cleared::Done
         }
-        Published::NotNow => {
+        refused @ (Published::NotNow | Published::NoRoom) => {
             taken.into_iter().for_each(|cluster| path.reservoir.give_back(cluster));
-            Cleared::AskAgain(Demand::OwnLeaf { index })
+            match refused {
+                Published::NoRoom => Cleared::Ask(Demand::Room),
+                _ => Cleared::AskAgain(Demand::OwnLeaf { index }),
+            }
         }
     }
 }

@@ -189,9 +189,15 @@ impl Operation {
     /// All data of the round was answered: the entries are changed, one after the other.
     pub(super) fn publish(&mut self, path: &DataPath, waker: &Waker) -> Step {
         while let Some(part) = self.parts.get(self.published) {
-            if !part.made.is_empty() && !publish(path, part) {
-                let index = part.hand.claim.index;
-                return self.ask_again(path, Demand::OwnLeaf { index }, waker);
+            let published = if part.made.is_empty() { None } else { Some(publish(path, part)) };
+            match published {
+                Some(Published::NotNow) => {
+                    let index = part.hand.claim.index;
+                    return self.ask_again(path, Demand::OwnLeaf { index }, waker);
+                }
+                // Each refusal is another's commit: whoever asks often enough gets in, so these are not counted.
+                Some(Published::NoRoom) => return self.ask(path, Demand::Room, waker),
+                Some(Published::At(_)) | None => {}
             }
             path.put_down(&part.hand);
             self.published += 1;
@@ -250,18 +256,18 @@ fn see(path: &DataPath, touched: &Touched, content: Content, claim: &Claim) -> S
 }
 
 /// Maps the pieces that were made, and takes their cluster where it is not mapped yet: both at once.
-fn publish(path: &DataPath, part: &Part) -> bool {
+fn publish(path: &DataPath, part: &Part) -> Published {
     let index = part.hand.claim.index;
     let mut shard = path.claims.of(index);
-    let Looked::Entry { entry, leaf_is_own: true } = path.map.look_up(index) else { return false };
-    let Some(after) = plan::made(&entry, part.target, part.made) else { return false };
+    let Looked::Entry { entry, leaf_is_own: true } = path.map.look_up(index) else {
+        return Published::NotNow;
+    };
+    let Some(after) = plan::made(&entry, part.target, part.made) else { return Published::NotNow };
     let taken = (!entry.owned).then_some(part.target);
-    match path.map.publish(&Publication { index, before: entry, after, taken }) {
-        Published::NotNow => false,
-        Published::At(change) => {
-            shard.published(index);
-            path.note_change(change);
-            true
-        }
+    let published = path.map.publish(&Publication { index, before: entry, after, taken });
+    if let Published::At(change) = published {
+        shard.published(index);
+        path.note_change(change);
     }
+    published
 }

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) publications: usize,
     /// Publications that fail, each as if its page had gone.
     pub(super) refuse: usize,
+    /// No publication is taken before the next room.
+    pub(super) no_room: bool,
 }
 
 pub(super) struct TestMap(Mutex<State>);
@@ -45,6 +47,7 @@ impl TestMap {
             durable: 0,
             publications: 0,
             refuse: 0,
+            no_room: false,
         }))
     }
 
@@ -102,6 +105,9 @@ impl DiskMap for TestMap {
         if state.refuse > 0 || changed || state.away.contains(&leaf) {
             state.refuse = state.refuse.saturating_sub(1);
             return Published::NotNow;
+        }
+        if state.no_room {
+            return Published::NoRoom;
         }
         if let Some(taken) = publication.taken {
             assert_eq!(publication.after.own.map(|own| own.cluster), Some(taken));

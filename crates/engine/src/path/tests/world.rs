@@ -489,6 +489,7 @@ impl World {
                 }
             }
             Demand::Commit => self.commit(),
+            Demand::Room => self.map.state().no_room = false,
         }
         self.path.answer(ticket, answer);
     }
