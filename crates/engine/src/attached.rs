@@ -59,8 +59,7 @@ impl AttachedDisk {
         let tree = layer.tree();
         let shape = tree.ground.shape;
         assert!(size <= shape.reach(layer.root().levels).0, "a disk larger than its map");
-        let first = tree.ground.space.record(oarlock_format::GroupNumber(0));
-        let ground = Ground::at(first.byte_offset(tree.ground.block), tree.ground.block, shape);
+        let ground = Ground::at(tree.ground.start.byte_offset(tree.ground.block), tree.ground.block, shape);
         let queue = Arc::new(Queue::default());
         let path =
             Arc::new(DataPath::new(ground, mode, size, Arc::clone(tree) as _, Arc::clone(&queue) as _));

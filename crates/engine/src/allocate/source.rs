@@ -14,7 +14,7 @@ use super::error::SpaceError;
 use super::locks::{GroupLocks, OwnedLock, Wish};
 use super::stock::Stock;
 use crate::core::Core;
-use crate::journal::{HostJournal, JournalError};
+use crate::journal::HostJournal;
 use crate::layer::read_page;
 use crate::pages::{PageKey, Pages};
 use crate::path::DataPath;
@@ -28,7 +28,7 @@ const SHARE: u64 = 8;
 /// A disk gets so many clusters, if there are as many, whatever its share.
 const SHARE_MIN: u64 = 16;
 
-/// How often a lock may turn out to be given up under who looks for clusters, before he looks on elsewhere.
+/// How often a group is brought home that changes meanwhile; and how many groups are tried to give one up.
 const ROUNDS_MAX: usize = 4;
 
 /// The source of clusters of one host.
@@ -38,8 +38,8 @@ pub struct Source {
     pub(super) locks: Rc<dyn GroupLocks>,
     /// One search at a time.
     search: Mutex<Search>,
-    /// One group is opened or closed at a time.
-    pub(super) doors: Mutex<()>,
+    /// Groups that are being opened or closed.
+    doors: RefCell<BTreeMap<GroupNumber, Rc<Mutex<()>>>>,
     disks: RefCell<Vec<Weak<DataPath>>>,
     /// Clusters whose bits are to be cleared, by group.
     pub(super) unused: RefCell<BTreeMap<GroupNumber, Vec<ClusterNumber>>>,
@@ -68,7 +68,7 @@ impl Source {
             stock: Arc::default(),
             locks,
             search: Mutex::new(search),
-            doors: Mutex::default(),
+            doors: RefCell::default(),
             disks: RefCell::default(),
             unused: RefCell::default(),
             clearing: Mutex::default(),
@@ -117,26 +117,26 @@ impl Source {
         wanted: usize,
         near: Option<ClusterNumber>,
     ) -> Result<Vec<ClusterNumber>, SpaceError> {
-        if let Some(taken) = self.from_stock(wanted, near) {
+        if let Some(taken) = self.take_from_stock(wanted, near) {
             return Ok(taken);
         }
         let mut search = self.search.lock().await;
         // Whoever searched before may have found for all.
-        if let Some(taken) = self.from_stock(wanted, near) {
+        if let Some(taken) = self.take_from_stock(wanted, near) {
             return Ok(taken);
         }
-        if let Some(taken) = self.from_idle_groups(&mut search, wanted).await? {
+        if let Some(taken) = self.search_idle_groups(&mut search, wanted).await? {
             return Ok(taken);
         }
         self.squeeze().await?;
-        if let Some(taken) = self.from_stock(wanted, near) {
+        if let Some(taken) = self.take_from_stock(wanted, near) {
             return Ok(taken);
         }
         let (now, beat) = (self.core().store.now(), self.core().store.timing.beat);
         if search.in_vain.is_some_and(|in_vain| now.since(in_vain) < beat) {
             return Err(SpaceError::NoSpace);
         }
-        if let Some(taken) = self.from_other_hosts(&search, wanted).await? {
+        if let Some(taken) = self.ask_other_hosts(&search, wanted).await? {
             return Ok(taken);
         }
         search.in_vain = Some(self.core().store.now());
@@ -148,7 +148,7 @@ impl Source {
         self.stock.give_back(clusters);
     }
 
-    fn from_stock(&self, wanted: usize, near: Option<ClusterNumber>) -> Option<Vec<ClusterNumber>> {
+    fn take_from_stock(&self, wanted: usize, near: Option<ClusterNumber>) -> Option<Vec<ClusterNumber>> {
         let share = (self.stock.free() / SHARE).max(SHARE_MIN);
         let wanted = wanted.min(usize::try_from(share).unwrap_or(usize::MAX));
         let mut taken = Vec::new();
@@ -157,7 +157,7 @@ impl Source {
     }
 
     /// The next group that nobody holds and that has something.
-    async fn from_idle_groups(
+    async fn search_idle_groups(
         &self,
         search: &mut Search,
         wanted: usize,
@@ -168,7 +168,7 @@ impl Source {
             if self.stock.has(group) || !self.open(group, Wish::Idle).await? {
                 continue;
             }
-            if let Some(taken) = self.from_stock(wanted, None) {
+            if let Some(taken) = self.take_from_stock(wanted, None) {
                 search.next = (group.0 + 1) % groups;
                 return Ok(Some(taken));
             }
@@ -176,7 +176,7 @@ impl Source {
         Ok(None)
     }
 
-    async fn from_other_hosts(
+    async fn ask_other_hosts(
         &self,
         search: &Search,
         wanted: usize,
@@ -184,10 +184,11 @@ impl Source {
         let groups = self.locks.groups();
         for step in 0..groups {
             let group = GroupNumber((search.next + step) % groups);
-            if !self.stock.has(group) && self.open(group, Wish::Pressing).await? {
-                if let Some(taken) = self.from_stock(wanted, None) {
-                    return Ok(Some(taken));
-                }
+            if !self.stock.has(group)
+                && self.open(group, Wish::Pressing).await?
+                && let Some(taken) = self.take_from_stock(wanted, None)
+            {
+                return Ok(Some(taken));
             }
         }
         Ok(None)
@@ -217,13 +218,23 @@ impl Source {
         Ok(())
     }
 
+    /// The door of a group: it is opened or closed by one at a time. To wait for one group keeps nobody from giving up another.
+    fn door(&self, group: GroupNumber) -> Rc<Mutex<()>> {
+        let mut doors = self.doors.borrow_mut();
+        doors.retain(|_, door| Rc::strong_count(door) > 1);
+        Rc::clone(doors.entry(group).or_default())
+    }
+
     /// Owns a group, if it can be had: its lock, and its bitmap in memory. Whether this host owns it now.
     pub(super) async fn open(&self, group: GroupNumber, wish: Wish) -> Result<bool, SpaceError> {
-        let _door = self.doors.lock().await;
+        if !self.make_room().await? {
+            return Ok(false);
+        }
+        let door = self.door(group);
+        let _door = door.lock().await;
         if self.stock.has(group) {
             return Ok(true);
         }
-        self.make_room().await?;
         let Some(OwnedLock { epoch, clusters }) = self.locks.take(group, wish).await? else {
             return Ok(false);
         };
@@ -244,15 +255,18 @@ impl Source {
         }
     }
 
-    /// Gives up groups of which nothing is left, where this host owns as many as it may.
-    async fn make_room(&self) -> Result<(), SpaceError> {
+    /// Gives up a group, where this host owns as many as it may: one of which nothing is left, or else any that nobody uses.
+    /// Whether there is room for another.
+    async fn make_room(&self) -> Result<bool, SpaceError> {
         if self.stock.groups() < GROUPS_MAX {
-            return Ok(());
+            return Ok(true);
         }
-        for group in self.stock.exhausted().into_iter().take(ROUNDS_MAX) {
-            self.close(group).await?;
+        for group in self.stock.spare().into_iter().take(ROUNDS_MAX) {
+            if self.give_up(group).await? {
+                return Ok(true);
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Gives a group up, because another host wants it, or at the end: what disks have in hand of it is called back, what is to
@@ -262,17 +276,8 @@ impl Source {
     /// # Errors
     /// Why the bitmap is not home: the lock is kept then.
     pub async fn give_up(&self, group: GroupNumber) -> Result<bool, SpaceError> {
-        let _door = self.doors.lock().await;
-        self.close(group).await
-    }
-
-    /// The groups that this host owns.
-    #[must_use]
-    pub fn owned_groups(&self) -> usize {
-        self.stock.groups()
-    }
-
-    async fn close(&self, group: GroupNumber) -> Result<bool, SpaceError> {
+        let door = self.door(group);
+        let _door = door.lock().await;
         if !self.stock.has(group) {
             return Ok(true);
         }
@@ -283,6 +288,12 @@ impl Source {
             self.stock.set_closing(group, false);
         }
         closed
+    }
+
+    /// The groups that this host owns.
+    #[must_use]
+    pub fn owned_groups(&self) -> usize {
+        self.stock.groups()
     }
 
     async fn try_close(&self, group: GroupNumber) -> Result<bool, SpaceError> {
@@ -296,7 +307,7 @@ impl Source {
         }
         let object = JournalObject::Group(group);
         for _ in 0..ROUNDS_MAX {
-            self.journal.bring_home(object).await.map_err(|error: JournalError| SpaceError::from(error))?;
+            self.journal.bring_home(object).await?;
             if self.pages().close(object) {
                 let free = self.stock.close(group);
                 self.locks.release(group, free).await;

@@ -90,10 +90,13 @@ impl Stock {
         open.map(|owned| u64::from(owned.free())).sum()
     }
 
-    /// The groups of which nothing is left to give out.
-    pub(crate) fn exhausted(&self) -> Vec<GroupNumber> {
+    /// The groups of which nobody has a cluster in hand, those with the least left first.
+    pub(crate) fn spare(&self) -> Vec<GroupNumber> {
         let inner = self.lock();
-        inner.groups.iter().filter(|(_, owned)| owned.free() == 0).map(|(group, _)| *group).collect()
+        let unused = inner.groups.iter().filter(|(_, owned)| owned.in_hand() == 0 && !owned.is_closing);
+        let mut spare: Vec<_> = unused.map(|(group, owned)| (owned.free(), *group)).collect();
+        spare.sort_unstable();
+        spare.into_iter().map(|(_, group)| group).collect()
     }
 
     /// Nothing of that group is given out any more, or again.

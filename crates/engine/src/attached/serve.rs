@@ -87,7 +87,7 @@ impl AttachedDisk {
     async fn commit_for(&self, tickets: Vec<Ticket>) -> Done {
         let durable = self.layer.source().journal().make_durable().await;
         for ticket in tickets {
-            self.path.answer(ticket, durable.as_ref().map(|()| ()).map_err(|_| PathError::Io));
+            self.path.answer(ticket, durable.clone().map_err(|_| PathError::Io));
         }
         Done::Committed
     }

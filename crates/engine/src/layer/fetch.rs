@@ -66,7 +66,7 @@ async fn read(core: &Core, lba: Lba, bytes: &mut [u8]) -> Result<(), SpaceError>
 impl Tree {
     /// A whole node of an ancestor: it does not change, and stands at home.
     pub(super) async fn read_node(&self, core: &Core, node: ClusterNumber) -> Result<Vec<u8>, SpaceError> {
-        let first = self.key(node, 0).ok_or(SpaceError::NotANode { cluster: node, level: 0 })?;
+        let first = self.key(node, 0);
         let length = usize::from(self.ground.shape.pages_per_node()) * oarlock_format::PAGE_LENGTH;
         let mut bytes = vec![0; length];
         read(core, first.lba, &mut bytes).await?;
@@ -75,7 +75,6 @@ impl Tree {
 
     /// Why a node could not be copied.
     pub(super) fn unsound(&self, node: ClusterNumber, error: DecodeError) -> SpaceError {
-        let lba = self.key(node, 0).map_or(Lba(0), |key| key.lba);
-        PageFault::Unsound { lba, error }.into()
+        PageFault::Unsound { lba: self.key(node, 0).lba, error }.into()
     }
 }

@@ -71,7 +71,7 @@ impl Layer {
         let superblock = journal.core().superblock();
         let ground = Ground {
             format_id: superblock.stamp.format_id,
-            space: superblock.record.space(),
+            start: superblock.record.layout.groups.start,
             shape: superblock.record.map_shape(),
             block: superblock.record.block_size,
         };
@@ -179,9 +179,9 @@ impl Layer {
 
     /// The page on which a step's entry stands.
     pub(super) async fn page(&self, node: Node, step: &MapStep) -> Result<Arc<Page>, SpaceError> {
-        let not_a_node = SpaceError::NotANode { cluster: node.cluster, level: step.level };
-        let key = self.tree.key(node.cluster, step.page).ok_or(not_a_node.clone())?;
+        let key = self.tree.key(node.cluster, step.page);
         let page = read_page(self.core(), &self.tree.pages, key).await?;
+        let not_a_node = SpaceError::NotANode { cluster: node.cluster, level: step.level };
         if is_of_level(&page, step.level) { Ok(page) } else { Err(not_a_node) }
     }
 
@@ -261,7 +261,6 @@ impl Layer {
         original: Option<Original>,
         level: u8,
     ) -> Result<(), SpaceError> {
-        let not_a_node = SpaceError::NotANode { cluster, level };
         let mut node = match original {
             None => NewNode::fresh(&self.tree, cluster, level),
             Some(Original::Above(root)) => NewNode::above(&self.tree, cluster, level, root),
@@ -270,9 +269,8 @@ impl Layer {
                 NewNode::copy(&self.tree, cluster, (original, level, &bytes))
                     .map_err(|error| self.tree.unsound(original, error))?
             }
-        }
-        .ok_or(not_a_node.clone())?;
-        let first = self.tree.key(cluster, 0).ok_or(not_a_node)?;
+        };
+        let first = self.tree.key(cluster, 0);
         send::write(self.core(), first.lba, &node.bytes(&self.tree)).await?;
         // All of its pages: of an earlier node in that cluster the cache may know some.
         for (key, content) in node.into_pages() {

@@ -13,10 +13,10 @@ pub(super) struct NewNode {
 }
 
 impl NewNode {
-    /// A node that maps nothing. `None` where that cluster cannot be given out.
-    pub(super) fn fresh(tree: &Tree, cluster: ClusterNumber, level: u8) -> Option<NewNode> {
+    /// A node that maps nothing.
+    pub(super) fn fresh(tree: &Tree, cluster: ClusterNumber, level: u8) -> NewNode {
         let page = |page| {
-            let key = tree.key(cluster, page)?;
+            let key = tree.key(cluster, page);
             let header = PageHeader {
                 format_id: tree.ground.format_id,
                 lba: key.lba,
@@ -25,24 +25,18 @@ impl NewNode {
                 epoch: tree.epoch,
                 sequence: JournalSequence(0),
             };
-            Some((key, MapPage::empty(header)))
+            (key, MapPage::empty(header))
         };
-        let pages = (0..tree.ground.shape.pages_per_node()).map(page).collect::<Option<_>>()?;
-        Some(NewNode { pages })
+        NewNode { pages: (0..tree.ground.shape.pages_per_node()).map(page).collect() }
     }
 
     /// A node whose first entry leads to another: what becomes of a root that is raised.
-    pub(super) fn above(
-        tree: &Tree,
-        cluster: ClusterNumber,
-        level: u8,
-        first: NodePointer,
-    ) -> Option<NewNode> {
-        let mut node = NewNode::fresh(tree, cluster, level)?;
+    pub(super) fn above(tree: &Tree, cluster: ClusterNumber, level: u8, first: NodePointer) -> NewNode {
+        let mut node = NewNode::fresh(tree, cluster, level);
         if let Some((_, page)) = node.pages.first_mut() {
             page.set(0, Some(first));
         }
-        Some(node)
+        node
     }
 
     /// The copy of an ancestor's node, whose pages stand in order in `bytes`: it points where that one points, and owns nothing
@@ -54,11 +48,10 @@ impl NewNode {
         tree: &Tree,
         cluster: ClusterNumber,
         (original, level, bytes): (ClusterNumber, u8, &[u8]),
-    ) -> Result<Option<NewNode>, DecodeError> {
+    ) -> Result<NewNode, DecodeError> {
         let mut pages = Vec::new();
         for (page, bytes) in (0..tree.ground.shape.pages_per_node()).zip(bytes.chunks(PAGE_LENGTH)) {
-            let keys = tree.key(original, page).zip(tree.key(cluster, page));
-            let Some((from, to)) = keys else { return Ok(None) };
+            let (from, to) = (tree.key(original, page), tree.key(cluster, page));
             let place = Place { format_id: tree.ground.format_id, lba: from.lba };
             let original = MapPage::decode(bytes, &place, &tree.ground.shape)?;
             if original.header().level != level {
@@ -66,7 +59,7 @@ impl NewNode {
             }
             pages.push((to, original.copy_for(to.lba, tree.descriptor, tree.epoch)));
         }
-        Ok(Some(NewNode { pages }))
+        Ok(NewNode { pages })
     }
 
     /// The bytes of the whole cluster.

@@ -168,7 +168,7 @@ impl Reclaim {
             transaction.mark(&bitmap, ClusterRun { first, count: 1 }, false);
             drop(transaction);
             let pages = 0..layer.tree.ground.shape.pages_per_node();
-            let keys: Vec<_> = pages.filter_map(|page| layer.tree.key(node, page)).collect();
+            let keys: Vec<_> = pages.map(|page| layer.tree.key(node, page)).collect();
             let _ = layer.tree.pages.retire(&keys);
             layer.source.give_back([node]);
         }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use oarlock_block::{BlockCount, BlockSize};
+use oarlock_block::{BlockSize, Lba};
 use oarlock_format::{
     ClusterNumber, ClusterRun, DescriptorNumber, Epoch, FormatId, JournalObject, LayerLevels, LeafEntry,
-    MapPage, MapShape, MapStep, NodePointer, PAGE_LENGTH, Space,
+    MapPage, MapShape, MapStep, NodePointer, PAGE_LENGTH,
 };
 
 use super::root::{Root, SharedRoot};
@@ -17,7 +17,8 @@ use crate::path::{ChangeNumber, DiskMap, Looked, Publication, Published};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ground {
     pub(crate) format_id: FormatId,
-    pub(crate) space: Space,
+    /// Where clusters are counted from. It is where it is, however many there come to be.
+    pub(crate) start: Lba,
     pub(crate) shape: MapShape,
     pub(crate) block: BlockSize,
 }
@@ -63,11 +64,13 @@ pub(super) struct Node {
 }
 
 impl Ground {
-    /// The address of a page of a node. `None` where no such cluster can be given out.
-    pub(crate) fn page(&self, node: ClusterNumber, page: u16) -> Option<oarlock_block::Lba> {
-        let blocks = PAGE_LENGTH as u64 / u64::from(self.block.bytes());
-        let first = self.space.has(node).then(|| self.space.cluster(node))?;
-        Some(first.plus(BlockCount(u64::from(page) * blocks)))
+    /// The address of a page of a node. A pointer holds 40 bits, so that none, however damaged, makes this overflow: the device
+    /// refuses what lies beyond it, and what is no node does not check out as one.
+    pub(crate) fn page(&self, node: ClusterNumber, page: u16) -> Lba {
+        let block = u64::from(self.block.bytes());
+        let first = node.0.saturating_mul(self.shape.cluster_size().0 / block);
+        let within = u64::from(page) * (PAGE_LENGTH as u64 / block);
+        Lba(self.start.0.saturating_add(first).saturating_add(within))
     }
 }
 
@@ -95,8 +98,8 @@ impl Tree {
     }
 
     /// The page of a node, by the lock of this layer.
-    pub(super) fn key(&self, node: ClusterNumber, page: u16) -> Option<PageKey> {
-        self.ground.page(node, page).map(|lba| PageKey { object: self.object(), lba })
+    pub(super) fn key(&self, node: ClusterNumber, page: u16) -> PageKey {
+        PageKey { object: self.object(), lba: self.ground.page(node, page) }
     }
 
     /// The steps down to a cluster of the disk; `None` where so many levels do not reach that far.
@@ -116,11 +119,10 @@ impl Tree {
         let Some(cluster) = root.cluster else { return Walk::Nowhere };
         let mut node = Node { cluster, is_own: root.owned };
         for step in steps {
-            let not_a_node = Walk::NotANode { cluster: node.cluster, level: step.level };
-            let Some(key) = self.key(node.cluster, step.page) else { return not_a_node };
+            let key = self.key(node.cluster, step.page);
             let Some(page) = self.pages.get(key) else { return Walk::Away(key) };
             if !is_of_level(&page, step.level) {
-                return not_a_node;
+                return Walk::NotANode { cluster: node.cluster, level: step.level };
             }
             if step.level == 0 {
                 return Walk::Leaf(Spot { page, entry: step.entry, is_own: node.is_own });

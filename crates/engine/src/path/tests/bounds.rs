@@ -113,3 +113,39 @@ fn a_full_datastore_is_told_to_the_guest() {
     assert_eq!(world.run(Request { kind: WRITE, offset: 0, length: 512 }), Err(PathError::NoSpace));
     assert_eq!(world.run(Request { kind: RequestKind::Read, offset: 0, length: 512 }), Ok(()));
 }
+
+#[test]
+fn a_publication_that_finds_no_room_is_made_once_there_is_some_however_often_that_takes() {
+    let mut world = World::new(3, 64 << 10, 16, 1, PathMode::default());
+    world.map.state().leaves.fill(Leaf::Own);
+    world.hand(1..=20);
+    for kind in [WRITE, RequestKind::Trim { durable: false }] {
+        world.map.state().no_room = true;
+        world.begin(0, Request { kind, offset: 0, length: 64 << 10 });
+        let mut asked_for_room = 0;
+        while world.clients[0].result.is_none() {
+            world.fly();
+            let asked = world.supplier.asked.lock().unwrap().clone();
+            if let [(_, demand)] = asked[..] {
+                assert_eq!(demand, Demand::Room);
+                world.serve();
+                asked_for_room += 1;
+                // Others were faster, once and again.
+                world.map.state().no_room = asked_for_room < 20;
+            }
+            world.wake();
+        }
+        assert_eq!((world.clients[0].result, asked_for_room), (Some(Ok(())), 20));
+    }
+    world.check_at_rest();
+}
+
+#[test]
+fn whoever_waits_for_the_engine_hears_that_the_disk_is_lost() {
+    let mut world = World::new(3, 64 << 10, 16, 1, PathMode::default());
+    world.begin(0, Request { kind: WRITE, offset: 0, length: 64 << 10 });
+    assert_eq!((world.supplier.asked.lock().unwrap().len(), world.clients[0].result), (1, None));
+    world.path.die();
+    world.wake();
+    assert_eq!(world.clients[0].result, Some(Err(PathError::Io)));
+}

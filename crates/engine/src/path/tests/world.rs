@@ -440,6 +440,11 @@ impl World {
         self.drive_woken();
     }
 
+    /// Whoever was woken goes on.
+    pub(super) fn wake(&mut self) {
+        self.drive_woken();
+    }
+
     fn drive_woken(&mut self) {
         for client in 0..self.clients.len() {
             if self.clients[client].flag.0.load(Ordering::SeqCst) {
