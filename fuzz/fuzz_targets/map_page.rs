@@ -1,4 +1,4 @@
 //! The decoder of the map page, and what changes it.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| oarlock_fuzz::check_map_page(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| oarlock_fuzz::pages::check_map_page(data));

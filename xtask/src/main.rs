@@ -1,5 +1,9 @@
 //! The project's own chores, run as `cargo xtask NAME`: what is too long or too particular for `cargo test`.
 
+mod built;
+mod fuzz;
+mod portable;
+mod readme;
 mod soak;
 
 use std::process::{Command, ExitCode};
@@ -7,7 +11,7 @@ use std::process::{Command, ExitCode};
 /// One chore: its name, what it does, and how.
 type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
-const CHORES: [Chore; 5] = [
+const CHORES: [Chore; 7] = [
     (
         "planted-bugs",
         "[BUG [SEED] | survey SEEDS [BUG...]]: the simulator against each known mistake; each must be found",
@@ -20,24 +24,17 @@ const CHORES: [Chore; 5] = [
         "[SECONDS [SEED]]: real hosts, killed and stopped at random, while a counter is kept (60)",
         soak::run,
     ),
-    ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),
-];
-
-/// The fuzz targets of fuzz/Cargo.toml.
-const FUZZ_TARGETS: [&str; 13] = [
-    "superblock",
-    "slot",
-    "mailbox",
-    "lock",
-    "bucket",
-    "descriptor",
-    "descriptor_name",
-    "group",
-    "journal_header",
-    "map_page",
-    "bitmap_page",
-    "journal",
-    "describe",
+    (
+        "portable",
+        ": the doctor alone as one static binary, and its crate checked for other systems",
+        portable::run,
+    ),
+    ("readme", ": the commands of README.md's section \"By hand\", as a reader types them", readme::run),
+    (
+        "fuzz",
+        "[SECONDS [TARGET...]]: the fuzz targets of every decoder, for so long together (300)",
+        fuzz::run,
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -71,27 +68,6 @@ fn example(name: &str, flags: &[&str], arguments: &[String]) -> ExitCode {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--release", "--package", "oarlock-sim", "--example", name]).args(flags);
     finish(cargo.arg("--").args(arguments))
-}
-
-/// Fuzzes each target; needs cargo-fuzz, and a toolchain that lets a stable compiler build it.
-fn fuzz(arguments: &[String]) -> ExitCode {
-    let seconds = match arguments.first().map_or(Ok(60), |text| text.parse::<u32>()) {
-        Ok(seconds) => seconds,
-        Err(error) => {
-            eprintln!("cargo xtask fuzz: {}: {error}; give a number of seconds", arguments[0]);
-            return ExitCode::from(2);
-        }
-    };
-    for target in FUZZ_TARGETS {
-        let limit = format!("-max_total_time={seconds}");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target, "--", &limit]);
-        let code = finish(&mut cargo);
-        if code != ExitCode::SUCCESS {
-            return code;
-        }
-    }
-    ExitCode::SUCCESS
 }
 
 fn finish(command: &mut Command) -> ExitCode {

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::built::{folder, program};
+
 const HOSTS: usize = 5;
 const USERS_PER_HOST: usize = 2;
 /// What a user does under the lock: read, wait a moment, replace, and note the number with the lock's token.
@@ -120,7 +122,7 @@ struct Stage {
 
 impl Stage {
     fn set(seed: u64) -> Result<Stage, String> {
-        let ground = Ground { program: built()?, folder: folder()? };
+        let ground = Ground { program: program()?, folder: folder("soak")? };
         let format = ["format", "pool", "--name", "soak", "--size", "64M", "--slots", "16"];
         ground.must(&[&format[..], &["--beat", "200ms", "--lease", "1s", "--hold", "20s"]].concat())?;
         write(&ground.folder.join("counter"), "0\n")?;
@@ -280,29 +282,6 @@ fn judge(ground: &Ground) -> Result<u64, String> {
         ));
     }
     Ok(counter)
-}
-
-/// The program, built in release.
-fn built() -> Result<PathBuf, String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--release", "--locked", "--package", "oarlock-cli"]);
-    let status = cargo.status().map_err(|error| format!("cargo: {error}"))?;
-    let program = target().join("release/oarlock");
-    (status.success() && program.exists())
-        .then_some(program)
-        .ok_or_else(|| "oarlock could not be built".to_owned())
-}
-
-fn target() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
-/// A folder beside what was built: on a disk, where file locks hold.
-fn folder() -> Result<PathBuf, String> {
-    let folder = target().join(format!("soak-{}", std::process::id()));
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(folder)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

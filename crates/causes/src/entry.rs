@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 /// All that is known about one cause, in words for people.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Evidence {
 pub struct Remedy {
     /// What to do.
     pub text: &'static str,
+    /// What following it may cost.
+    pub risk: Risk,
     /// Who says so.
     pub source: Source,
 }

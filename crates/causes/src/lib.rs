@@ -11,9 +11,11 @@ mod cause;
 mod entry;
 mod event;
 mod layer;
+mod risk;
 
 pub use action::Action;
 pub use cause::Cause;
 pub use entry::{Entry, Evidence, Remedy, Source};
 pub use event::EventKind;
 pub use layer::Layer;
+pub use risk::Risk;

@@ -39,7 +39,7 @@ macro_rules! catalogue {
 
         impl Code {
             /// Every error.
-            #[cfg(test)]
+            #[cfg(all(test, feature = "datastore"))]
             pub const ALL: &'static [Code] = &[$( Code::$error, )+];
 
             /// Its row.
@@ -58,14 +58,14 @@ catalogue! {
         "The command line has a flag, a verb or a number of arguments that the verb does not take.",
         "`oarlock VERB --help` shows what it takes.";
     BadValue = "OAR-0502", EXIT_USAGE, "a value that is none",
-        "A size, a time, a block size, a device or a range of seeds on the command line does not read as one.",
-        "Sizes are whole numbers with K, M, G or T (powers of 1,024); times are whole numbers with ms, s, m or h. The message has an example.";
+        "A size, a time, a block or cluster size, a device or a range of seeds on the command line does not read as one.",
+        "Give it as the message says, which tells what is taken there; `oarlock VERB --help` has all values.";
     System = "OAR-0503", EXIT_FAILED, "the operating system refused",
         "The program could not write its output, catch signals, or make or remove a file; the message has the system's words.",
         "Do what the message says, and run it again.";
     Interrupted = "OAR-0504", EXIT_FAILED, "interrupted",
         "SIGINT or SIGTERM came before the work was done.",
-        "Run it again. A format that was cut short on a device that was there before is run again with `--force`.";
+        "Run it again.";
     SizeMissing = "OAR-0505", EXIT_USAGE, "a file to be made needs a size",
         "Nothing is at the path, and `--size` was not given.",
         "Give `--size` (256M suffice for 64 hosts), or the path of a file or block device that is there.";
@@ -90,9 +90,18 @@ catalogue! {
     NotGrown = "OAR-0512", EXIT_FAILED, "the datastore cannot grow",
         "A copy of its superblock is damaged, was changed by another program meanwhile, or gave no clear answer; or a live host could not be told.",
         "Repair a damaged one with `oarlock check --repair`; then run it again: it goes on where it ended.";
+    ReportInTheWay = "OAR-0513", EXIT_FAILED, "something else is where the report is to be",
+        "A report is written only where nothing is, or over a former report.",
+        "Give another path, or `--force` where the plain file that is there may go.";
+    NothingRead = "OAR-0514", EXIT_FAILED, "nothing could be read",
+        "No line could be read of the logs that the doctor was given; its report says of each why.",
+        "Give it what it may read: with more rights, unpacked, or from another copy.";
+    Unwatched = "OAR-0515", EXIT_LOST, "the command's watchman has ended",
+        "Somebody killed the process `oarlock guard watch`, which ends what the command started where `lock run` cannot. The command was killed: it runs only while it is watched. The lock was held until then.",
+        "Find out who killed it (the kernel's log names the victims of a lack of memory). What the command had begun was cut short: look at it before it runs again.";
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "datastore"))]
 mod tests {
     use super::*;
     use crate::cures::cure;

@@ -6,6 +6,8 @@ const REPAIR: &str = "`oarlock check DEVICE --repair` puts it right, beside runn
 const NEWER: &str = "Use the newer version; this one leaves the record as it is.";
 const NOT_YET: &str = "No repair of it comes with this version. What the record guards cannot be used; everything else can. \
     `oarlock inspect DEVICE LBA` shows it.";
+const GROW_AGAIN: &str =
+    "Run `oarlock grow DEVICE` once more, when every live host beats: it gives the group its clusters.";
 const BY_ITSELF: &str = "Nothing: the hosts take care of it by themselves.";
 
 /// What to do about a finding of this code.
@@ -37,9 +39,7 @@ pub const fn cure(code: Code) -> &'static str {
         Code::Truncated => {
             "Give the device its length back: a plain file with `truncate -s SIZE`, a volume by its administrator. Then check again."
         }
-        Code::Longer => {
-            "Nothing; or `oarlock grow DEVICE`, which lets the datastore use what the device gained."
-        }
+        Code::Longer => "Nothing, or `oarlock grow DEVICE`: it takes the new space into use.",
         Code::SlotSpoiled | Code::SlotContradicts | Code::SlotOlder | Code::SlotFencer => {
             "`oarlock check DEVICE --repair` frees the slot once it is proved that nobody lives there. A host that does live there holds its I/O meanwhile: stop it, or let it run into its hold time, and repair again."
         }
@@ -74,9 +74,7 @@ pub const fn cure(code: Code) -> &'static str {
         | Code::GroupContradicts
         | Code::BitmapSpoiled
         | Code::BitmapContradicts => NOT_YET,
-        Code::GroupUnopened => {
-            "Run `oarlock grow DEVICE` once more, when every live host beats: it gives the group its clusters."
-        }
+        Code::GroupUnopened => GROW_AGAIN,
         Code::LockUnlisted => REPAIR,
         Code::LockUnknown => {
             "Nothing, while its possible holders live: they answer within a few beats. `oarlock check DEVICE --repair` asks them again."

@@ -8,9 +8,8 @@ use oarlock_block::Device;
 use oarlock_device::{BootClock, Executor, FileDevice, Lane, OpenOptions, OsRandom};
 use oarlock_engine::World;
 
-use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::stop::Stop;
+use crate::stop::{Stop, interrupted};
 
 /// A device that was opened, and all that the engine wants beside it.
 pub struct Ground {
@@ -62,9 +61,7 @@ pub fn run<T>(
         futures::pin_mut!(future);
         match select(future, stop.signal()).await {
             Either::Left((result, _)) => result,
-            Either::Right((name, _)) => {
-                Err(Failure::new(Code::Interrupted, format!("interrupted by {name}")))
-            }
+            Either::Right((name, _)) => Err(interrupted(name)),
         }
     })
 }

@@ -1,22 +1,28 @@
 //! A guarded command: it runs while its lock holds, and not longer (R29).
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use oarlock::{Api, RemoteGuard};
-use oarlock_host::wait_for;
+use oarlock_host::{boot_time_ns, wait_for};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::verbs::guard::{DONE, GRACE};
+use crate::gate;
+use crate::watchman::Watchman;
 
+/// From SIGTERM to SIGKILL, where the lock is still held in between.
+const GRACE: Duration = Duration::from_secs(1);
+/// The word of the lock's loss may be on its way while its consequence is seen already.
+const WORD_LIMIT: Duration = Duration::from_millis(200);
 /// Between two looks at the lock, which costs a look at the clock.
 const LOOK: Duration = Duration::from_millis(20);
 /// The part of a lease that is left when a lock counts as lost.
@@ -27,6 +33,8 @@ const SIGNALLED: i32 = 128;
 /// What the threads tell.
 enum News {
     Ended,
+    /// The watchman has ended, and was not told to.
+    Unwatched,
     Signal(i32),
     /// The lock is lost, or the lease's end is to be looked at.
     Lost,
@@ -36,16 +44,17 @@ enum News {
 pub struct Guarded {
     child: Child,
     group: Pid,
-    watchman: Child,
-    pipe: ChildStdin,
+    watchman: Watchman,
     news: Receiver<News>,
+    /// What is left to the command once the lock is lost by the clock.
+    grace: Duration,
 }
 
 impl Guarded {
-    /// Starts the command in a process group of its own.
+    /// Starts the command in a process group of its own; it begins once it is watched.
     ///
     /// # Errors
-    /// Where a process or thread cannot be had.
+    /// Where a process or thread cannot be had; [`Code::LockLost`] where the lock was lost before the command began.
     pub fn start(
         command: &[OsString],
         environment: &[(&str, String)],
@@ -54,80 +63,66 @@ impl Guarded {
         let own = std::env::current_exe()
             .map_err(|error| Failure::system("this program cannot be found", &error))?;
         let (sender, news) = channel();
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
-            .map_err(|error| Failure::system("signals cannot be caught", &error))?;
-        let passed_on = sender.clone();
-        thread("oarlock-signals", move || {
-            for signal in &mut signals {
-                if passed_on.send(News::Signal(signal)).is_err() {
-                    return;
-                }
-            }
-        })?;
+        tell_signals(sender.clone())?;
         // Where the host dies, another may have the lock within milliseconds: its word is not waited for by looks.
         let (told, told_to) = (guard.when_told(), sender.clone());
         thread("oarlock-lost", move || {
             let _ = wait_for(told);
             let _ = told_to.send(News::Lost);
         })?;
-        // This thread is the one that lives as long as the program: the command's request to be killed with its parent
-        // is tied to the thread that started it (prctl(2), PR_SET_PDEATHSIG).
-        let mut started = Command::new(&own);
-        started.args(["guard", "exec", "--parent", &std::process::id().to_string(), "--"]).args(command);
-        started.envs(environment.iter().map(|(name, value)| (name, value))).process_group(0);
         let connection = guard
             .connection()
             .map_err(|error| Failure::system("a second handle on the lock cannot be had", &error))?;
-        let child =
-            started.spawn().map_err(|error| Failure::system("the command cannot be started", &error))?;
-        let group = Pid::from_child(&child);
-        let watchman = Command::new(&own)
-            .args(["guard", "watch", "--group", &group.as_raw_nonzero().to_string()])
-            .stdin(Stdio::piped())
-            // It holds the connection, too: while it has not done its work, the host keeps the lock.
-            .stdout(connection)
-            .process_group(0)
-            .spawn();
-        let mut started = Started { child: Some(child), group };
-        let mut watchman =
-            watchman.map_err(|error| Failure::system("the watchman cannot be started", &error))?;
-        let pipe =
-            watchman.stdin.take().ok_or_else(|| Failure::new(Code::System, "the watchman has no pipe"))?;
-        thread("oarlock-child", move || {
-            // It stays unreaped until the watchman knows, so that its number is nobody else's meanwhile.
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while rustix::process::waitid(WaitId::Pid(group), options)
-                .is_err_and(|error| error == rustix::io::Errno::INTR)
-            {}
-            let _ = sender.send(News::Ended);
-        })?;
+        let (mut started, gate) = Started::at_the_gate(&own, command, environment)?;
+        let group = started.group;
+        let watchman = Watchman::start(Command::new(&own).process_group(0), group, connection);
+        let watchman = watchman.map_err(|error| Failure::system("the watchman cannot be started", &error))?;
+        // It stays unreaped until the watchman knows, so that its number is nobody else's meanwhile.
+        tell_end("oarlock-child", group, News::Ended, sender.clone())?;
+        tell_end("oarlock-watched", watchman.pid(), News::Unwatched, sender)?;
         let child = started.child.take().ok_or_else(|| Failure::new(Code::System, "the command is gone"))?;
-        Ok(Guarded { child, group, watchman, pipe, news })
+        let grace = GRACE.min((guard.lease() / LEASE_PART_LEFT).saturating_sub(LOOK));
+        let mut guarded = Guarded { child, group, watchman, news, grace };
+        guarded.tell_the_watchman(guard);
+        if let Some(reason) = guard.lost(Duration::ZERO) {
+            guarded.signal(Signal::KILL);
+            guarded.end()?;
+            let what = format!("the lock was lost before the command began: {reason}");
+            return Err(Failure::new(Code::LockLost, what));
+        }
+        // Where that fails the command's first step has ended, and the news of it comes.
+        let _ = gate::open(&gate, std::io::stdin());
+        Ok(guarded)
+    }
+
+    /// Until when the command may run without further news: a stopped `lock run` hears of none, and kills nobody.
+    fn tell_the_watchman(&mut self, guard: &RemoteGuard) {
+        let now_ns = boot_time_ns();
+        let left = guard.holds_for();
+        if !left.is_zero() {
+            let length = u64::try_from((left + self.grace).as_nanos()).unwrap_or(u64::MAX);
+            self.watchman.allow_until(now_ns.saturating_add(length));
+        }
     }
 
     /// Waits for the command's end, or for the lock's: then the command is killed.
     ///
     /// # Errors
     /// [`Code::LockLost`].
-    pub fn until_its_end(mut self, api: &Api, guard: &RemoteGuard, lease: Duration) -> Result<u8, Failure> {
+    pub fn until_its_end(mut self, api: &Api, guard: &RemoteGuard) -> Result<u8, Failure> {
         loop {
+            self.tell_the_watchman(guard);
             match self.news.recv_timeout(LOOK) {
                 Ok(News::Ended) | Err(RecvTimeoutError::Disconnected) => {
-                    let status = self.end()?;
-                    return match guard.lost(Duration::ZERO) {
-                        None => Ok(exit_code(status)),
-                        Some(reason) => {
-                            let what =
-                                format!("the lock was lost before the command was seen to end: {reason}");
-                            Err(Failure::new(Code::LockLost, what))
-                        }
-                    };
+                    let (status, killed) = self.end()?;
+                    return if killed { Err(lost_first(guard, WORD_LIMIT)) } else { end_of(status, guard) };
                 }
+                Ok(News::Unwatched) => return Err(self.end_unwatched(guard)),
                 Ok(News::Signal(number)) => self.signal(signal_of(number)),
                 Ok(News::Lost) | Err(RecvTimeoutError::Timeout) => {}
             }
             if let Some(reason) = guard.lost(Duration::ZERO) {
-                self.kill(api, lease);
+                self.kill(api);
                 self.end()?;
                 return Err(Failure::new(
                     Code::LockLost,
@@ -137,14 +132,31 @@ impl Guarded {
         }
     }
 
+    /// Nobody is left who would kill what the command started, should this process be killed: so it is killed at once, while this
+    /// process is there to do it. Another watchman would come too late for what happens until it watches.
+    fn end_unwatched(self, guard: &RemoteGuard) -> Failure {
+        self.signal(Signal::KILL);
+        match self.end() {
+            // It ended because it had to kill the group.
+            Ok((_, true)) => lost_first(guard, WORD_LIMIT),
+            Ok((_, false)) => Failure::new(
+                Code::Unwatched,
+                "the command's watchman has ended, and nobody else would kill what the command started; the command was killed",
+            ),
+            Err(failure) => failure,
+        }
+    }
+
     /// SIGTERM, and SIGKILL after the grace that is left; at once where the host is gone, for then another may take the
     /// lock at once.
-    fn kill(&mut self, api: &Api, lease: Duration) {
-        let until = Instant::now() + GRACE.min((lease / LEASE_PART_LEFT).saturating_sub(LOOK));
+    fn kill(&mut self, api: &Api) {
+        let until = Instant::now() + self.grace;
         let left = || until.saturating_duration_since(Instant::now());
         if host_lives(api, left()) {
             self.signal(Signal::TERM);
-            while !left().is_zero() && !matches!(self.news.recv_timeout(left()), Ok(News::Ended)) {}
+            while !left().is_zero()
+                && !matches!(self.news.recv_timeout(left()), Ok(News::Ended | News::Unwatched))
+            {}
         }
         // The command's own children may have outlived it.
         self.signal(Signal::KILL);
@@ -155,15 +167,53 @@ impl Guarded {
         let _ = kill_process_group(self.group, signal);
     }
 
-    /// Tells the watchman that all is well, and collects both.
-    fn end(mut self) -> Result<ExitStatus, Failure> {
-        let _ = self.pipe.write_all(&[DONE]);
-        drop(self.pipe);
+    /// Tells the watchman that all is over, and collects both. The command stays uncollected until the watchman is gone,
+    /// so that its number is nobody else's. Also says whether the watchman had to kill it.
+    fn end(mut self) -> Result<(ExitStatus, bool), Failure> {
+        let killed = self.watchman.dismiss();
         let status =
-            self.child.wait().map_err(|error| Failure::system("the command's end is unknown", &error));
-        let _ = self.watchman.wait();
-        status
+            self.child.wait().map_err(|error| Failure::system("the command's end is unknown", &error))?;
+        Ok((status, killed))
     }
+}
+
+/// Catches the signals that are passed on, on a thread of its own.
+///
+/// SIGTSTP (Ctrl-Z) is caught and passed on to nobody: a `lock run` that is stopped hears of no renewal, and its command
+/// would be killed with the lease that it knew last.
+fn tell_signals(sender: Sender<News>) -> Result<(), Failure> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP])
+        .map_err(|error| Failure::system("signals cannot be caught", &error))?;
+    thread("oarlock-signals", move || {
+        for signal in &mut signals {
+            if signal != SIGTSTP && sender.send(News::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// The command's own end, if its lock was held until then.
+fn end_of(status: ExitStatus, guard: &RemoteGuard) -> Result<u8, Failure> {
+    if guard.is_lost() { Err(lost_first(guard, Duration::ZERO)) } else { Ok(exit_code(status)) }
+}
+
+/// The lock was lost before the command was seen to end; why is told within `limit`, or never.
+fn lost_first(guard: &RemoteGuard, limit: Duration) -> Failure {
+    let reason = guard.lost(limit).unwrap_or_else(|| "no renewal came in time".to_owned());
+    let what = format!("the lock was lost before the command was seen to end: {reason}");
+    Failure::new(Code::LockLost, what)
+}
+
+/// Tells of a child's end, which is not collected by that, on a thread of its own.
+fn tell_end(name: &str, child: Pid, news: News, to: Sender<News>) -> Result<(), Failure> {
+    thread(name, move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while rustix::process::waitid(WaitId::Pid(child), options)
+            .is_err_and(|error| error == rustix::io::Errno::INTR)
+        {}
+        let _ = to.send(news);
+    })
 }
 
 /// Whether anybody listens at the host's socket; asked on a thread of its own, because a stopped host's may not answer.
@@ -180,6 +230,28 @@ fn host_lives(api: &Api, limit: Duration) -> bool {
 struct Started {
     child: Option<Child>,
     group: Pid,
+}
+
+impl Started {
+    /// Starts the command's first step; also returns the gate at which it waits.
+    ///
+    /// It is started by the thread that lives as long as the program: the command's request to be killed with its parent is
+    /// tied to the thread that started it (prctl(2), PR_SET_PDEATHSIG).
+    fn at_the_gate(
+        own: &Path,
+        command: &[OsString],
+        environment: &[(&str, String)],
+    ) -> Result<(Started, OwnedFd), Failure> {
+        let (gate, theirs) =
+            gate::pair().map_err(|error| Failure::system("a socket cannot be had", &error.into()))?;
+        let mut first = Command::new(own);
+        first.args(["guard", "exec", "--gated", "--parent", &std::process::id().to_string(), "--"]);
+        first.args(command).envs(environment.iter().map(|(name, value)| (name, value)));
+        let child = first.stdin(theirs).process_group(0).spawn();
+        let child = child.map_err(|error| Failure::system("the command cannot be started", &error))?;
+        let group = Pid::from_child(&child);
+        Ok((Started { child: Some(child), group }, gate))
+    }
 }
 
 impl Drop for Started {

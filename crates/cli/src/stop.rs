@@ -1,14 +1,38 @@
 //! Signals that ask the program to stop: SIGINT and SIGTERM, as a future.
 
+use std::ffi::OsStr;
+use std::sync::{Mutex, PoisonError};
+
 use futures::StreamExt;
 use futures::channel::mpsc;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
+use crate::catalogue::Code;
 use crate::failure::Failure;
+
+/// The verbs that end in their own way when they are asked to, as they stand on the command line.
+const HEEDING: [&str; 6] = ["bench", "check", "format", "grow", "resignature", "sim"];
+
+/// What was caught before the verb itself asked for it.
+static EARLY: Mutex<Option<Stop>> = Mutex::new(None);
 
 /// Signals that may wait to be noticed; more of the same say nothing new.
 const SIGNALS_WAITING_MAX: usize = 4;
+
+/// Catches the signals for a verb that heeds them, before anything else is done: until then they end the program with
+/// neither a word nor an exit code. Where it cannot be done, the verb says so itself.
+pub fn catch_early(verb: Option<&OsStr>) {
+    if verb.is_some_and(|verb| HEEDING.iter().any(|heeding| verb == *heeding)) {
+        *EARLY.lock().unwrap_or_else(PoisonError::into_inner) = Stop::new().ok();
+    }
+}
+
+/// What a verb that was cut short by a signal ends with.
+#[must_use]
+pub fn interrupted(signal: &str) -> Failure {
+    Failure::new(Code::Interrupted, format!("interrupted by {signal}"))
+}
 
 /// Catches SIGINT and SIGTERM while it lives.
 pub struct Stop {
@@ -17,11 +41,16 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Catches the signals from now on, so that a verb can clean up behind itself.
+    /// Catches the signals from now on, or has done so since the program began, so that a verb can clean up behind itself.
     ///
     /// # Errors
     /// Where the system gives no handler or no thread.
     pub fn catch() -> Result<Stop, Failure> {
+        let early = EARLY.lock().unwrap_or_else(PoisonError::into_inner).take();
+        early.map_or_else(Stop::new, Ok)
+    }
+
+    fn new() -> Result<Stop, Failure> {
         let mut caught = Signals::new([SIGINT, SIGTERM])
             .map_err(|error| Failure::system("signals cannot be caught", &error))?;
         let handle = caught.handle();
@@ -54,5 +83,23 @@ impl Stop {
 impl Drop for Stop {
     fn drop(&mut self) {
         self.handle.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_that_heeds_signals_does_so_from_the_program_s_first_moment() {
+        let verbs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verbs");
+        let mut heeding: Vec<String> = std::fs::read_dir(verbs)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| std::fs::read_to_string(path).unwrap().contains("Stop::catch()"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        heeding.sort();
+        assert_eq!(heeding, HEEDING);
     }
 }

@@ -8,6 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const WIDTH_MAX: usize = 100;
 /// What is taken for the width where nothing tells it.
 const WIDTH_DEFAULT: usize = 80;
+/// What stands below the line that it belongs to is indented so.
+const BELOW: &str = "    ";
 /// Nothing is wrapped narrower than this.
 const WIDTH_MIN: usize = 30;
 
@@ -16,6 +18,7 @@ const WIDTH_MIN: usize = 30;
 pub struct Look {
     /// Columns that a line may have.
     pub width: usize,
+    terminal: bool,
     colours: bool,
 }
 
@@ -26,7 +29,13 @@ impl Look {
         let terminal = std::io::stdout().is_terminal();
         let columns = terminal.then(|| console::Term::stdout().size_checked()).flatten();
         let width = columns.map_or(WIDTH_DEFAULT, |(_, columns)| usize::from(columns));
-        Look { width: width.clamp(WIDTH_MIN, WIDTH_MAX), colours: terminal && colours_wanted() }
+        Look { width: width.clamp(WIDTH_MIN, WIDTH_MAX), terminal, colours: terminal && colours_wanted() }
+    }
+
+    /// Whether there may be colours.
+    #[must_use]
+    pub fn colours(self) -> bool {
+        self.colours
     }
 
     /// A heading.
@@ -45,6 +54,14 @@ impl Look {
     #[must_use]
     pub fn wrapped(self, text: &str, indent: &str) -> String {
         wrap(text, self.width, indent, indent)
+    }
+
+    /// One entry of a list: wrapped on a terminal, its further lines behind [`BELOW`]. Elsewhere it stays one line, which a
+    /// script can search.
+    #[cfg(feature = "datastore")]
+    #[must_use]
+    pub fn entry(self, text: &str) -> String {
+        if self.terminal { wrap(text, self.width, "", BELOW) } else { text.to_owned() }
     }
 
     /// The same with a mark before the first line; the others stand below the text.
@@ -83,8 +100,8 @@ pub fn progress_bar(what: &'static str) -> ProgressBar {
     bar
 }
 
-/// Rows as columns, each as wide as its widest cell; the first row is the heading. A last cell that would not fit is wrapped
-/// below itself.
+/// Rows as columns, each as wide as its widest cell; the first row is the heading. On a terminal a last cell that would not
+/// fit is wrapped below itself, or, where one of its words alone is too long for that, below its row.
 #[must_use]
 pub fn table(look: Look, rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -105,9 +122,7 @@ pub fn table(look: Look, rows: &[Vec<String>]) -> String {
             line.push_str(cell);
             line.push_str(&" ".repeat(padding + 2));
         }
-        let below = " ".repeat(console::measure_text_width(&line));
-        // The wrapping of nothing is nothing, whatever stands before it.
-        let line = if last.is_empty() { line } else { wrap(last, look.width, &line, &below) };
+        let line = last_cell(look, line, last);
         let line = line.trim_end();
         text.push_str(&if index == 0 { look.bold(line) } else { line.to_owned() });
         text.push('\n');
@@ -115,7 +130,25 @@ pub fn table(look: Look, rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A row with its last cell.
+fn last_cell(look: Look, line: String, last: &str) -> String {
+    let before = console::measure_text_width(&line);
+    let longest = last.split(' ').map(console::measure_text_width).max().unwrap_or(0);
+    if !look.terminal {
+        return line + last;
+    }
+    // The wrapping of nothing is nothing, whatever stands before it.
+    if last.is_empty() {
+        return line;
+    }
+    if before + longest > look.width {
+        return format!("{}\n{}", line.trim_end(), wrap(last, look.width, BELOW, BELOW));
+    }
+    wrap(last, look.width, &line, &" ".repeat(before))
+}
+
 /// A time in five letters or so: `0`, `85us`, `1.2ms`, `500ms`, `2.1s`.
+#[cfg(any(feature = "datastore", test))]
 #[must_use]
 pub fn short(microseconds: Option<u64>) -> String {
     let Some(us) = microseconds else { return "-".to_owned() };
@@ -143,7 +176,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let look = Look { width: 80, colours: false };
+        let look = Look { width: 80, terminal: true, colours: false };
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let text = table(look, &[row(["NAME", "SLOT"]), row(["größer", "1"])]);
         assert_eq!(text, "NAME    SLOT\ngrößer  1\n");
@@ -151,22 +184,35 @@ mod tests {
 
     #[test]
     fn a_last_column_that_does_not_fit_goes_on_below_itself() {
-        let look = Look { width: 14, colours: false };
+        let look = Look { width: 14, terminal: true, colours: false };
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let text = table(look, &[row(["NAME", "WHAT"]), row(["a", "one two three"]), row(["b", ""])]);
         assert_eq!(text, "NAME  WHAT\na     one two\n      three\nb\n");
+        let text = table(look, &[row(["NAME", "WHAT"]), row(["a", "file:0123"]), row(["b", "two"])]);
+        assert_eq!(text, "NAME  WHAT\na\n    file:0123\nb     two\n", "a long word goes below its row");
+    }
+
+    #[test]
+    fn where_no_terminal_is_a_row_and_an_entry_are_one_line_each() {
+        let look = Look { width: 14, terminal: false, colours: false };
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let text = table(look, &[row(["NAME", "WHAT"]), row(["a", "one two three"])]);
+        assert_eq!(text, "NAME  WHAT\na     one two three\n");
+        assert_eq!(look.entry("one two three four"), "one two three four");
+        let terminal = Look { terminal: true, ..look };
+        assert_eq!(terminal.entry("one two three four"), "one two three\n    four");
     }
 
     #[test]
     fn a_text_is_wrapped_behind_its_indent() {
-        let look = Look { width: 12, colours: false };
+        let look = Look { width: 12, terminal: true, colours: false };
         assert_eq!(look.wrapped("one two three", "  "), "  one two\n  three");
         assert_eq!(look.item("1. ", "one two three", " "), " 1. one two\n    three");
     }
 
     #[test]
     fn what_is_typed_or_opened_is_never_broken() {
-        let look = Look { width: 12, colours: false };
+        let look = Look { width: 12, terminal: true, colours: false };
         assert_eq!(look.wrapped("set -o /Some/Long-Option now", ""), "set -o\n/Some/Long-Option\nnow");
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oarlock_block::{BlockSize, ByteCount};
+use oarlock_format::is_cluster_size;
 
 /// Units of a size, by letter.
 const SIZE_UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
@@ -32,6 +33,12 @@ pub enum ValueError {
         /// What was given.
         text: String,
     },
+    /// Not a cluster size.
+    #[error("`{text}` is no cluster size: a power of two from 4K to 1M, as in 64K")]
+    ClusterSize {
+        /// What was given.
+        text: String,
+    },
     /// Not a range of seeds.
     #[error("`{text}` is no range of seeds: A..B, with A below B, as in 0..1000")]
     Seeds {
@@ -49,7 +56,7 @@ pub enum ValueError {
         backend: &'static str,
     },
     /// No device.
-    #[error("a device has a name")]
+    #[error("a device has a name: the path of a plain file or block device, as in pool.img")]
     NoDevice,
 }
 
@@ -88,6 +95,15 @@ pub fn time(text: &str) -> Result<Duration, ValueError> {
 pub fn block_size(text: &str) -> Result<BlockSize, ValueError> {
     let bytes = size(text).ok().and_then(|size| u32::try_from(size.0).ok());
     bytes.and_then(BlockSize::from_bytes).ok_or_else(|| ValueError::BlockSize { text: text.to_owned() })
+}
+
+/// A cluster size: a power of two from `4K` to `1M`.
+///
+/// # Errors
+/// [`ValueError::ClusterSize`].
+pub fn cluster_size(text: &str) -> Result<ByteCount, ValueError> {
+    let found = size(text).ok().filter(|size| is_cluster_size(*size));
+    found.ok_or_else(|| ValueError::ClusterSize { text: text.to_owned() })
 }
 
 /// A device: the path of a plain file or block device.
@@ -154,6 +170,17 @@ mod tests {
         assert_eq!(block_size("512"), Ok(BlockSize::B512));
         assert_eq!(block_size("4K"), Ok(BlockSize::B4096));
         assert!(block_size("1024").is_err());
+    }
+
+    #[test]
+    fn a_cluster_is_a_power_of_two_within_its_bounds() {
+        for (text, bytes) in [("4K", 4096), ("64K", 65_536), ("1M", 1 << 20), ("8192", 8192)] {
+            assert_eq!(cluster_size(text), Ok(ByteCount(bytes)), "{text}");
+        }
+        for text in ["0", "3K", "2K", "2M", "65537", "", "64KB"] {
+            let error = cluster_size(text).unwrap_err().to_string();
+            assert!(error.contains("a power of two from 4K to 1M"), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -118,6 +118,37 @@ fn a_file_system_that_fills_up_later_costs_a_host_nothing() {
 }
 
 #[test]
+fn events_that_had_no_room_are_written_once_there_is_some_and_status_says_so_no_longer() {
+    let place = Place::new();
+    let Some(mount) = Mount::tmpfs(&place, "1M") else { return };
+    place.format();
+    let filler = mount.0.join("filler");
+    fs::write(&filler, vec![1; 2 << 20]).unwrap_err();
+    // One late answer: all events of this host come before there is room, so that no later one brings them along.
+    let fault = "late-reply:op=ats,record=slot,delay=500ms,after=2,count=1";
+    let child = place
+        .command(&["up", "pool", "--host", "a", "--fault", fault])
+        .env("OARLOCK_STATE_DIR", &mount.0)
+        .stderr(Stdio::null())
+        .spawn();
+    let _host = Up { child: child.unwrap() };
+    let events = || {
+        let status = place.run(&["status", "--json"]);
+        (status.exit == 0).then(|| status.json()["events"].clone())
+    };
+    eventually("status says that events are not kept", || {
+        events().is_some_and(|events| events["error"].is_string())
+    });
+    let adopted = || causes(&place, "a").contains(&"delayed-own-write".to_owned());
+    eventually("the late answer is an event", adopted);
+    let log = PathBuf::from(events().unwrap()["file"].as_str().unwrap());
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0, "there is no room");
+    fs::remove_file(&filler).unwrap();
+    eventually("status says nothing any more", || events().is_some_and(|events| events["error"].is_null()));
+    assert!(fs::read_to_string(&log).unwrap().contains("delayed-own-write"));
+}
+
+#[test]
 fn a_file_that_is_cut_off_under_a_running_host_stops_it_by_the_hold_time_and_is_not_written_again() {
     let place = Place::new();
     let pool = format_with_slots(&place, "8");
@@ -328,10 +359,12 @@ fn a_sparse_file_is_refused_where_it_is_not_the_size_that_it_was() {
     let place = Place::new();
     let pool = format_with_slots(&place, "8");
     let whole = bytes(&pool);
-    File::options().write(true).open(&pool).unwrap().set_len(1 << 20).unwrap();
+    // Behind the last group's head and before the shadow there is nothing yet.
+    let cut = whole.len() as u64 - (1 << 20);
+    File::options().write(true).open(&pool).unwrap().set_len(cut).unwrap();
     place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0209").says("truncate -s");
-    assert_eq!(fs::metadata(&pool).unwrap().size(), 1 << 20);
-    // The cure works where nothing but zeros was lost.
+    assert_eq!(fs::metadata(&pool).unwrap().size(), cut);
+    // The cure works where nothing but zeros and the shadow was lost.
     File::options().write(true).open(&pool).unwrap().set_len(whole.len() as u64).unwrap();
     assert_eq!(place.run(&["check", "pool", "--repair"]).exit, 3);
     let _a = place.up("a");

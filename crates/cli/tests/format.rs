@@ -23,6 +23,16 @@ fn a_datastore_is_made_of_an_absent_file_and_told_in_json() {
 }
 
 #[test]
+fn a_drain_that_changes_nothing_is_kept_and_said_to_be_so() {
+    let place = Place::new();
+    let format = ["format", "pool", "--name", "store", "--size", "64M", "--slots", "8", "--drain", "30s"];
+    place.run(&format).succeeds().says("--drain changes nothing here");
+    assert_eq!(place.field("pool", "superblock", "drain"), "30000 ms");
+    let without = ["format", "other", "--name", "store", "--size", "64M", "--slots", "8"];
+    assert_eq!(place.run(&without).succeeds().stderr, "");
+}
+
+#[test]
 fn the_file_that_is_made_is_sparse() {
     use std::os::unix::fs::MetadataExt;
     let place = Place::new();
@@ -126,7 +136,7 @@ fn every_damage_to_a_superblock_has_its_own_error() {
     let cases: [(&str, &str, Spoil); 6] = [
         ("zeros", "OAR-0203", |pool| fs::write(pool, vec![0; 64 << 20]).unwrap()),
         ("of a newer version", "OAR-0206", |pool| reseal(pool, 0, |record| record[8] = 2)),
-        ("with an unknown feature", "OAR-0206", |pool| reseal(pool, 0, |record| record[136] = 1)),
+        ("with an unknown feature", "OAR-0206", |pool| reseal(pool, 0, |record| record[136] = 2)),
         ("with a feature that only a newer program may write", "OAR-0211", |pool| {
             reseal(pool, 0, |record| record[128] = 1);
         }),
@@ -164,6 +174,10 @@ fn wrong_usage_ends_with_2_and_says_how_it_goes() {
     place.run(&["format", "pool", "--name", "s", "--size", "8X"]).fails(2, "OAR-0502").says("as in 8G");
     place.run(&["format", "pool", "--name", "s", "--beat", "2"]).fails(2, "OAR-0502").says("as in 200ms");
     place.run(&["format", "pool", "--name", "a/b", "--size", "64M"]).fails(2, "OAR-0271");
+    for cluster in ["3K", "2K", "2M", "0"] {
+        let arguments = ["format", "pool", "--name", "s", "--size", "64M", "--cluster-size", cluster];
+        place.run(&arguments).fails(2, "OAR-0502").says("a power of two from 4K to 1M");
+    }
     assert!(!place.path("pool").exists());
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{BLOCK, Place, Ran, bytes, eventually, spoil};
 use rustix::process::Signal;
@@ -80,7 +80,7 @@ fn a_second_host_of_one_name_is_refused_and_the_first_lives_on() {
     let place = Place::new();
     place.format();
     let _a = place.up("a");
-    place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0301");
+    place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0231").says("another live host is called a");
     let elsewhere = place.path("elsewhere.sock");
     place
         .run(&["up", "pool", "--host", "a", "--api", elsewhere.to_str().unwrap()])
@@ -89,6 +89,9 @@ fn a_second_host_of_one_name_is_refused_and_the_first_lives_on() {
     let hosts = place.run(&["hosts", "--json"]).json();
     assert_eq!(hosts.as_array().unwrap().len(), 1);
     assert_eq!(hosts[0]["state"], "live");
+    // The same names, and another datastore: only its place is taken.
+    place.run(&["format", "other", "--name", "store", "--size", "64M", "--slots", "8"]).succeeds();
+    place.run(&["up", "other", "--host", "a"]).fails(1, "OAR-0301").says("--api");
 }
 
 #[test]
@@ -97,9 +100,13 @@ fn a_socket_that_another_holds_or_that_is_none_is_refused_before_the_datastore_i
     let pool = place.format();
     let socket = place.path("taken.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let datagrams = place.path("datagrams.sock");
+    let _receiver = std::os::unix::net::UnixDatagram::bind(&datagrams).unwrap();
     let file = place.write("file", b"text");
     let before = bytes(&pool);
     place.run(&["up", "pool", "--host", "a", "--api", socket.to_str().unwrap()]).fails(1, "OAR-0301");
+    place.run(&["up", "pool", "--host", "a", "--api", datagrams.to_str().unwrap()]).fails(1, "OAR-0301");
+    assert!(datagrams.exists(), "what another holds stays");
     place.run(&["up", "pool", "--host", "a", "--api", file.to_str().unwrap()]).fails(1, "OAR-0302");
     assert!(bytes(&pool) == before);
     assert_eq!(bytes(&file), b"text");
@@ -115,7 +122,10 @@ fn without_a_free_slot_a_host_is_refused() {
         ])
         .succeeds();
     let _a = place.up("a");
-    place.run(&["up", "pool", "--host", "b"]).fails(1, "OAR-0232");
+    place
+        .run(&["up", "pool", "--host", "b"])
+        .fails(1, "OAR-0232")
+        .says("all 1 are taken, 1 of them by hosts whose death nothing proves");
     assert_eq!(place.run(&["status", "--json"]).json()["hosts"], 1);
 }
 
@@ -147,18 +157,32 @@ fn a_host_that_is_killed_is_taken_over_at_once_and_a_living_one_is_not() {
     let hosts = place.run(&["hosts", "--host", "b", "--json"]).json();
     assert_eq!(hosts.as_array().unwrap().len(), 1);
     let events = place.run(&["events", "--host", "b", "--json"]);
-    let kinds: Vec<String> = events
-        .succeeds()
-        .stdout
-        .lines()
-        .map(|line| {
-            serde_json::from_str::<serde_json::Value>(line).unwrap()["kind"].as_str().unwrap().to_owned()
-        })
-        .collect();
-    assert!(
-        kinds.iter().any(|kind| kind == "fence") && kinds.iter().any(|kind| kind == "takeover"),
-        "{kinds:?}"
-    );
+    let events: Vec<serde_json::Value> =
+        events.succeeds().stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (kind, action) in [("fence", "stopped"), ("takeover", "adopted")] {
+        let event = events.iter().find(|event| event["kind"] == kind).unwrap();
+        assert_eq!(event["action"], action, "{event}");
+        let by = &event["by"];
+        assert_eq!((by["host"].as_str(), by["incarnation"].as_u64()), (Some("b"), Some(1)), "{event}");
+        assert_eq!(by["attempt"].as_str().map(str::len), Some(32), "{event}");
+    }
+}
+
+/// A command of the killed host's may run in a process of its own, and is to be killed first (docs/decisions/0056).
+#[test]
+fn a_person_s_word_leaves_the_users_of_a_killed_host_their_moment() {
+    let place = Place::new();
+    // With the times that a datastore has where nobody says otherwise.
+    place.run(&["format", "pool", "--name", "store", "--size", "64M", "--slots", "8"]).succeeds();
+    let mut a = place.up("a");
+    let _b = place.up("b");
+    a.signal(Signal::KILL);
+    let begin = Instant::now();
+    place.run(&["evict", "a", "--certain", "--host", "b"]).succeeds();
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(480), "a twentieth of the lease is half a second: {took:?}");
+    assert!(took < Duration::from_secs(5), "and no watch: {took:?}");
+    a.wait();
 }
 
 #[test]

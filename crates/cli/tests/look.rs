@@ -5,7 +5,7 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{BLOCK, Place, bytes, eventually, send, spoil};
+use common::{BLOCK, Place, Ran, bytes, eventually, send, spoil};
 use rustix::process::Signal;
 
 #[test]
@@ -35,6 +35,44 @@ fn inspect_decodes_each_kind_of_record_and_changes_nothing() {
         assert_eq!(length, BLOCK as u64, "the fields of {standing} cover its block");
     }
     assert!(bytes(&pool) == before);
+}
+
+#[test]
+fn inspect_shows_the_records_and_pages_of_disks_by_their_blocks() {
+    let place = Place::new();
+    place.format();
+    let superblock = place.run(&["inspect", "pool", "--json"]).json();
+    let number = |name: &str| -> u64 {
+        let fields = superblock["fields"].as_array().unwrap();
+        let field = fields.iter().find(|field| field["name"] == name).unwrap();
+        field["value"].as_str().unwrap().parse().unwrap()
+    };
+    let stride = number("stride");
+    let descriptors = number("descriptors start");
+    let groups = number("groups start");
+    let behind = stride.max(4_096 / BLOCK as u64);
+    let records = [
+        (number("directory start") + stride, "directory bucket 1", BLOCK),
+        (descriptors + 2 * stride, "descriptor 1", BLOCK),
+        (descriptors + 3 * stride, "name of descriptor 1", BLOCK),
+        (number("journals start"), "journal of slot 0, header", BLOCK),
+        (groups, "group 0", BLOCK),
+        (groups + behind, "bitmap of group 0", 4_096),
+    ];
+    for (lba, standing, covered) in records {
+        let inspected = place.run(&["inspect", "pool", &lba.to_string(), "--json"]).json();
+        assert_eq!(
+            (inspected["standing"].as_str(), inspected["verdict"].as_str()),
+            (Some(standing), Some("sound"))
+        );
+        let fields = inspected["fields"].as_array().unwrap();
+        let length: u64 = fields.iter().map(|field| field["length"].as_u64().unwrap()).sum();
+        assert_eq!(length, covered as u64, "{standing}");
+    }
+    let empty = (number("journals start") + behind).to_string();
+    let inspected = place.run(&["inspect", "pool", &empty, "--json"]).json();
+    assert_eq!(inspected["standing"], "journal of slot 0, block 0");
+    assert_eq!(inspected["verdict"], "the block is all zeros");
 }
 
 #[test]
@@ -119,18 +157,41 @@ fn a_bench_writes_to_scratch_blocks_alone_and_gives_its_slot_back() {
 fn a_bench_that_is_interrupted_gives_its_slot_back() {
     let place = Place::new();
     let pool = place.format();
-    let mut bench =
-        place.command(&["bench", "lock", "pool", "--for", "60s"]).stderr(Stdio::null()).spawn().unwrap();
+    let bench =
+        place.command(&["bench", "lock", "pool", "--for", "60s"]).stderr(Stdio::piped()).spawn().unwrap();
     // The epoch of a lock grows with each owner.
     let used = |block: &[u8]| block.starts_with(b"OARLLOCK") && block[112] > 4;
     eventually("locks are taken", || bytes(&pool).chunks(BLOCK).any(used));
     let asked = Instant::now();
     send(&bench, Signal::TERM);
-    assert_eq!(bench.wait().unwrap().code(), Some(1));
+    let ran = Ran::of(bench.wait_with_output().unwrap());
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(ran.exit, 1);
+    ran.says("OAR-0504").says("Run it again");
+    assert!(!ran.stderr.contains("--force"), "the cure is not another verb's: {}", ran.stderr);
     for slot in 0..8 {
         assert!(place.field("pool", &(128 + 2 * slot).to_string(), "state").contains("free"), "slot {slot}");
     }
+}
+
+#[test]
+fn a_simulation_that_is_interrupted_tells_what_it_found_until_then() {
+    let place = Place::new();
+    let sim = place
+        .command(&["sim", "--seeds", "0..1000000", "--hosts", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", sim.id());
+    eventually("the simulation catches SIGTERM", || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+    });
+    send(&sim, Signal::TERM);
+    let ran = Ran::of(sim.wait_with_output().unwrap());
+    ran.fails(1, "OAR-0504").says("interrupted by SIGTERM; until then: ").says(" 0 violations");
 }
 
 #[test]
@@ -152,5 +213,7 @@ fn the_simulator_runs_a_range_of_seeds_and_replays_one_with_its_trace() {
     assert!(ran["host_seconds"].as_u64().unwrap() > 0 && ran["operations"].as_u64().unwrap() > 0);
     let again = place.run(&["sim", "--seeds", "1..2", "--hosts", "2", "--trace"]);
     assert!(again.succeeds().stderr.lines().count() > 10, "{}", again.stderr);
-    place.run(&["sim", "--seeds", "5"]).fails(2, "OAR-0502");
+    let ran = place.run(&["sim", "--seeds", "5"]);
+    ran.fails(2, "OAR-0502").says("as in 0..1000");
+    assert!(!ran.stderr.contains("Sizes"), "the cure is not another value's: {}", ran.stderr);
 }

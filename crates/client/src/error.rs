@@ -88,7 +88,7 @@ impl Error {
     }
 
     /// Whether trying again later may help, with nothing changed: a lock that was not got in time, a host that is not
-    /// there or not reachable. The program ends with 75 then.
+    /// there, not reachable, or came to its end before it had the lock. The program ends with 75 then.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         let temporary = [
@@ -99,6 +99,12 @@ impl Error {
             Code::ConnectionLost,
             Code::TooMany,
             Code::Left,
+            Code::LeftBehind,
+            // Whoever keeps the host running starts it again, as another incarnation. What a person has to look at first
+            // (a device that went back in time, a damaged slot, two hosts of one name) is not waited for.
+            Code::Fenced,
+            Code::Superseded,
+            Code::HoldOver,
             Code::EngineGone,
         ];
         temporary.iter().any(|code| code.text() == self.code())

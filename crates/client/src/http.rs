@@ -78,6 +78,11 @@ pub(crate) fn ask(
     let mut bytes = request.into_bytes();
     bytes.extend_from_slice(body.unwrap_or_default());
     (&stream).write_all(&bytes).map_err(failed)?;
+    read(stream, path, limit)
+}
+
+/// Reads the head of the answer that comes through `stream`.
+pub(crate) fn read(stream: UnixStream, path: &Path, limit: Duration) -> Result<Answer, Error> {
     let mut reader = BufReader::new(stream);
     let (status, rest) = read_head(&mut reader).map_err(|fault| fault.at(path, limit))?;
     Ok(Answer { status, reader, rest, path: path.to_owned(), limit })
@@ -287,11 +292,7 @@ mod tests {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         ours.write_all(text.as_bytes()).unwrap();
         drop(ours);
-        let path = PathBuf::from("socket");
-        let mut reader = BufReader::new(theirs);
-        let limit = Duration::from_secs(5);
-        let (status, rest) = read_head(&mut reader).map_err(|fault| fault.at(&path, limit))?;
-        Ok(Answer { status, reader, rest, path, limit })
+        read(theirs, Path::new("socket"), Duration::from_secs(5))
     }
 
     #[test]

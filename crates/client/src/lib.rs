@@ -34,6 +34,8 @@
 mod datastore;
 mod error;
 mod find;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod lock;
 mod remote;
@@ -44,6 +46,7 @@ pub use find::{Purpose, Selection};
 pub use lock::{Guard, LockBuilder};
 pub use oarlock_host::api;
 pub use oarlock_host::{
-    EngineOptions, ErrorEntry, FormatOptions, Formatted, FoundSocket, HostError, error_catalogue,
+    EngineOptions, ErrorEntry, FormatOptions, Formatted, FoundSocket, HostError, Loss, LossKind,
+    error_catalogue,
 };
 pub use remote::{Api, Events, RemoteGuard};

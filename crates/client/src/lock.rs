@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oarlock_host::api::LockMode;
-use oarlock_host::{HeldLock, Lost, Want, wait_for};
+use oarlock_host::{HeldLock, Loss, Lost, Want, wait_for};
 
 use crate::datastore::Inner;
 use crate::error::Error;
@@ -93,13 +93,19 @@ impl Guard {
     /// still can.
     #[must_use]
     pub fn lost(&self, timeout: Duration) -> Option<String> {
+        self.loss(timeout).map(|loss| loss.to_string())
+    }
+
+    /// The same, with its kind: for whoever does different things about different losses.
+    #[must_use]
+    pub fn loss(&self, timeout: Duration) -> Option<Loss> {
         self.lost.wait(timeout)
     }
 
     /// Resolves once the lock can no longer be relied upon, with the reason: for whoever has an executor.
     pub fn when_lost(&self) -> impl Future<Output = String> + Send + 'static + use<> {
         let lost = Arc::clone(&self.lost);
-        async move { lost.lost().await }
+        async move { lost.lost().await.to_string() }
     }
 
     /// Releases the lock, and waits until the disk says so (or the host has ended: then others will take it over).

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oarlock_host::Lost;
 use oarlock_host::api::{
     ErrorBody, EventEntry, EvictRequest, Evicted, HostEntry, LockEntry, LockLine, LockMode, LockRequest,
     Released, Status,
 };
+use oarlock_host::{Loss, LossKind, Lost};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
@@ -193,6 +193,7 @@ impl Iterator for Events {
 /// ends, however it does.
 pub struct RemoteGuard {
     token: u64,
+    lease: Duration,
     grant: Option<u64>,
     lost: Arc<Lost>,
     connection: UnixStream,
@@ -217,13 +218,20 @@ impl RemoteGuard {
                 let reason = error.to_string();
                 Error::Host(oarlock_host::HostError::Resources { what: "thread", reason })
             })?;
-        Ok(RemoteGuard { token, grant: line.grant, lost, connection, api: api.clone() })
+        let lease = Duration::from_millis(line.lease_ms.unwrap_or(0));
+        Ok(RemoteGuard { token, lease, grant: line.grant, lost, connection, api: api.clone() })
     }
 
     /// A number that only grows from owner to owner: what is guarded should refuse a smaller one than it has seen.
     #[must_use]
     pub fn token(&self) -> u64 {
         self.token
+    }
+
+    /// The lease of the datastore, as the host told it with the lock; zero where it did not.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// Whether the lock can no longer be relied upon. Cheap: it looks at the clock and at what the host said last.
@@ -242,6 +250,12 @@ impl RemoteGuard {
     /// still can.
     #[must_use]
     pub fn lost(&self, timeout: Duration) -> Option<String> {
+        self.loss(timeout).map(|loss| loss.to_string())
+    }
+
+    /// The same, with its kind: for whoever does different things about different losses.
+    #[must_use]
+    pub fn loss(&self, timeout: Duration) -> Option<Loss> {
         self.lost.wait(timeout)
     }
 
@@ -249,7 +263,7 @@ impl RemoteGuard {
     /// without a word is told by [`is_lost`](RemoteGuard::is_lost) alone, which looks at the clock.
     pub fn when_told(&self) -> impl Future<Output = String> + Send + 'static + use<> {
         let lost = Arc::clone(&self.lost);
-        async move { lost.lost().await }
+        async move { lost.lost().await.to_string() }
     }
 
     /// A second handle on the connection, for a process that must have ended before the lock may go to another: where this
@@ -288,12 +302,12 @@ fn listen(mut answer: Answer, lost: &Lost) {
                 if let Some(until) = line.holds_until_ns {
                     lost.extend(until);
                 }
-                if let Some(reason) = line.lost {
-                    lost.lose(&reason);
+                if let Some(words) = line.lost {
+                    lost.lose(Loss::new(LossKind::from_name(line.lost_kind.as_deref()), words));
                 }
             }
             Ok(None) | Err(_) => {
-                lost.lose("the connection to the host was closed");
+                lost.lose(Loss::new(LossKind::Disconnected, "the connection to the host was closed"));
                 lost.close();
                 return;
             }
@@ -339,6 +353,20 @@ mod tests {
         assert_eq!(guard.holds_for(), Duration::ZERO);
         assert_eq!(reason, "the host's lease was not renewed in time");
         assert!(oarlock_host::boot_time_ns() >= until && guard.is_lost());
+    }
+
+    #[test]
+    fn the_host_s_word_of_a_loss_has_a_kind_and_one_of_an_older_host_has_none() {
+        for (kind, wanted) in [(",\"lost_kind\":\"fenced\"", LossKind::Fenced), ("", LossKind::Unnamed)] {
+            let until = oarlock_host::boot_time_ns() + 60_000_000_000;
+            let first = format!("{{\"granted\":true,\"token\":5,\"holds_until_ns\":{until}}}\n");
+            let answer = format!("HTTP/1.1 200 OK\r\n\r\n{first}{{\"lost\":\"it is gone\"{kind}}}\n");
+            let (_folder, api, _listener) = mute_host(answer);
+            let guard = api.lock("x", LockMode::Exclusive, Duration::ZERO).unwrap();
+            let loss = guard.loss(Duration::from_secs(60)).unwrap();
+            assert_eq!((loss.kind(), loss.to_string().as_str()), (wanted, "it is gone"));
+            assert_eq!(guard.lost(Duration::ZERO).unwrap(), "it is gone");
+        }
     }
 
     #[test]

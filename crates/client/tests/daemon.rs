@@ -183,6 +183,7 @@ fn a_renewed_lease_keeps_a_remote_guard_and_a_leaving_daemon_takes_it() {
     let guard = kept.unwrap();
     let leave = std::thread::spawn(move || daemon.leave());
     assert_eq!(guard.lost(SOON).unwrap(), "the host is leaving the datastore");
+    assert_eq!(guard.loss(SOON).unwrap().kind(), oarlock::LossKind::Leaving);
     assert!(guard.is_lost());
     drop(guard);
     assert_eq!(leave.join().unwrap().unwrap(), Ended::Left);
@@ -195,10 +196,23 @@ fn a_daemon_does_not_leave_for_ever_on_account_of_a_client_that_keeps_its_lock()
     let daemon = Daemon::start(options).unwrap();
     let api = Api::connect(&daemon.ready().api).unwrap();
     let guard = api.lock("x", LockMode::Exclusive, SOON).unwrap();
-    assert_eq!(daemon.leave().unwrap(), Ended::Left);
+    let Ended::LeftBehind(leftover) = daemon.leave().unwrap() else { panic!("it says that it has left") };
+    assert_eq!((leftover.locks, leftover.names), (1, vec!["x".to_owned()]));
     assert!(guard.is_lost());
     let (_b, b) = place.daemon("b");
     assert!(b.lock("x", LockMode::Exclusive, SOON).unwrap().token() > guard.token());
+}
+
+#[test]
+fn a_daemon_whose_device_does_not_answer_does_not_say_that_it_has_left() {
+    let place = Place::new();
+    let mut options = DaemonOptions { leave_limit: Duration::from_millis(300), ..place.options("a") };
+    // From the first beat after the join on.
+    options.engine.arm("refuse:op=ats,record=slot,after=2").unwrap();
+    let daemon = Daemon::start(options).unwrap();
+    let error = HostError::from(daemon.leave().unwrap());
+    assert_eq!(error.code(), Code::LeftBehind);
+    assert!(error.to_string().contains("takes it over 50 ms after"), "{error}");
 }
 
 #[test]
@@ -206,7 +220,7 @@ fn a_second_daemon_of_one_name_is_refused_by_the_socket_and_another_name_is_not(
     let place = Place::new();
     let (first, api) = place.daemon("a");
     let taken = Daemon::start(place.options("a"));
-    assert!(matches!(taken, Err(HostError::SocketTaken { .. })));
+    assert!(matches!(taken, Err(HostError::NamesakeHere { .. })));
     assert_eq!(api.status().unwrap().hosts, 1, "it went away without having touched the datastore");
     let (_b, _) = place.daemon("b");
     first.leave().unwrap();

@@ -105,6 +105,7 @@ fn a_guard_hears_that_its_host_leaves_and_the_next_host_gets_the_lock() {
     let leaving = a.clone();
     let leave = std::thread::spawn(move || leaving.leave(SOON));
     assert_eq!(guard.lost(SOON).unwrap(), "the host is leaving the datastore");
+    assert_eq!(guard.loss(SOON).unwrap().kind(), oarlock::LossKind::Leaving);
     assert!(guard.is_lost());
     // Lost, but still held: nobody else works under it before this user has stopped.
     assert!(b.lock("x").exclusive().try_now().unwrap().is_none());
@@ -123,7 +124,7 @@ fn a_host_that_cannot_beat_loses_its_locks_before_its_lease_ends_and_says_so() {
     options.arm("refuse:op=ats,record=slot,after=12").unwrap();
     let a = Datastore::open_with(options).unwrap();
     let guard = a.lock("x").exclusive().wait(SOON).unwrap();
-    assert!(guard.lost(SOON).is_some());
+    assert_eq!(guard.loss(SOON).unwrap().kind(), oarlock::LossKind::NotRenewed);
     assert!(a.status().unwrap().host.lease_ms_left <= 250, "the last quarter of a second's lease has begun");
     until("the host tells that it is held, and that its fault struck", || {
         a.status().is_ok_and(|status| status.host.state == "held" && status.faults[0].struck > 0)

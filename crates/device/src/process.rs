@@ -58,14 +58,14 @@ fn unreadable(file: &str) -> io::Error {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Stat {
-    pid: u32,
-    start_ticks: u64,
+pub(crate) struct Stat {
+    pub(crate) pid: u32,
+    pub(crate) start_ticks: u64,
 }
 
 /// Fields 1 and 22 of /proc/PID/stat (proc(5)). The second, the name in parentheses, may hold spaces and parentheses
 /// itself: what follows is counted from the last one that closes.
-fn parse_stat(stat: &str) -> Option<Stat> {
+pub(crate) fn parse_stat(stat: &str) -> Option<Stat> {
     let (pid, _) = stat.split_once(' ')?;
     let (_, after_name) = stat.rsplit_once(')')?;
     // Field 3 is the first after the name.

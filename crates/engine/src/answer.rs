@@ -6,16 +6,18 @@
 use std::rc::Rc;
 
 use oarlock_block::Lba;
-use oarlock_format::{LockMode, LockRecord, LockState, SlotSet};
+use oarlock_format::{GroupNumber, LockMode, LockState, Locked, SlotSet};
 
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
-use crate::decide::released;
+use crate::decide::{Want, released};
+use crate::descriptor::each_descriptor;
 use crate::open::{OpenError, read_superblock};
 use crate::places::{Holding, LockPlace};
 use crate::roster::each_lock;
 use crate::store::{Lane, Seen};
 use crate::takeover::distrust;
+use crate::whereabouts::Whereabouts;
 
 /// One record is tried this often in one look at all; what stays open is met again at the next look.
 const SWAPS_MAX: u32 = 8;
@@ -53,26 +55,78 @@ async fn read_superblock_again(core: &Core) -> bool {
 
 /// Looks at every lock; whether all of them were answered.
 async fn answer_all(core: &Rc<Core>) -> bool {
-    let mut concerned: Vec<Seen<LockRecord>> = Vec::new();
+    let mut all = answer_names(core).await;
+    if core.superblock().record.has_disks() {
+        all &= answer_descriptors(core).await;
+        all &= answer_groups(core).await;
+    }
+    core.changed.announce();
+    all
+}
+
+async fn answer_names(core: &Rc<Core>) -> bool {
+    let mut concerned = Vec::new();
     let read = each_lock(core, |seen| {
         if seen.stamped.record.lock.holders.contains(core.me.slot) {
-            concerned.push(seen.clone());
+            concerned.push((seen.stamped.record.name.clone(), seen.clone()));
         }
     });
     if let Err(fault) = read.await {
         distrust(core, &fault);
         return false;
     }
-    let mut all = true;
-    for seen in concerned {
-        all &= answer_one(core, seen.stamped.stamp.lba, seen).await;
+    answer_each(core, concerned).await
+}
+
+async fn answer_descriptors(core: &Rc<Core>) -> bool {
+    let mut concerned = Vec::new();
+    let read = each_descriptor(core, |described| {
+        if described.seen.stamped.record.lock.holders.contains(core.me.slot) {
+            concerned.push((Some(described.number), described.seen));
+        }
+    });
+    if let Err(fault) = read.await {
+        distrust(core, &fault);
+        return false;
     }
-    core.changed.announce();
+    answer_each(core, concerned).await
+}
+
+/// Groups are never shared: only a repair puts hosts on the roll of one. They stand far apart, a read for each.
+async fn answer_groups(core: &Rc<Core>) -> bool {
+    let space = core.superblock().record.space();
+    for number in (0..space.groups()).map(GroupNumber) {
+        let seen = match core.store.read(Lane::Work, space.record(number)).await {
+            Ok(seen) => seen,
+            Err(fault) => {
+                distrust(core, &fault);
+                return false;
+            }
+        };
+        let record: &oarlock_format::GroupRecord = &seen.stamped.record;
+        if record.lock.holders.contains(core.me.slot) && !answer_each(core, vec![(Some(number), seen)]).await
+        {
+            return false;
+        }
+    }
+    true
+}
+
+async fn answer_each<W: Whereabouts>(core: &Rc<Core>, concerned: Vec<(Option<W>, Seen<W::Record>)>) -> bool {
+    let mut all = true;
+    for (whereabouts, seen) in concerned {
+        all &= answer_one(core, whereabouts, seen.stamped.stamp.lba, seen).await;
+    }
     all
 }
 
-async fn answer_one(core: &Rc<Core>, lba: Lba, seen: Seen<LockRecord>) -> bool {
-    match place_of(core, lba, &seen.stamped.record).await {
+async fn answer_one<W: Whereabouts>(
+    core: &Rc<Core>,
+    whereabouts: Option<W>,
+    lba: Lba,
+    seen: Seen<W::Record>,
+) -> bool {
+    match place_of(core, lba, whereabouts).await {
         Some(place) => {
             // Whoever takes or releases this lock here goes first; what is in use now is not given up.
             let mut guarded = place.cell.lock().await;
@@ -85,26 +139,48 @@ async fn answer_one(core: &Rc<Core>, lba: Lba, seen: Seen<LockRecord>) -> bool {
             let Some(cell) = guarded.as_mut() else { return false };
             answer_in_hand(core, cell, Some(&place)).await
         }
-        None => answer_in_hand(core, &mut Cell::new(lba, seen), None).await,
+        None => answer_in_hand::<W>(core, &mut Cell::new(lba, seen), None).await,
     }
 }
 
-/// This host's place for the lock in the block: by where it stands, which holds even where a repair lost the name. A place
-/// that is in hand at the moment is waited for: the lock may be the one.
-async fn place_of(core: &Core, lba: Lba, record: &LockRecord) -> Option<Rc<LockPlace>> {
-    for place in core.places.all() {
+/// This host's place for the lock in the block: by its name or number; where a repair lost the name, by where it stands, and
+/// of several that stood here once, the one that is in use. A place that is in hand at the moment is waited for: the lock may
+/// be the one.
+async fn place_of<W: Whereabouts>(core: &Core, lba: Lba, whereabouts: Option<W>) -> Option<Rc<LockPlace<W>>> {
+    if let Some(whereabouts) = whereabouts {
+        return Some(W::places(core).of(&whereabouts));
+    }
+    let mut unused = None;
+    for place in W::places(core).all() {
         let stands_here = place.cell.lock().await.as_ref().is_some_and(|cell| cell.lba == lba);
-        if stands_here {
+        if stands_here && place.holding.get() != Holding::None {
             return Some(place);
         }
+        if stands_here {
+            unused = Some(place);
+        }
     }
-    record.name.as_ref().map(|name| core.places.of(name))
+    unused
 }
 
-async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<&LockPlace>) -> bool {
+async fn answer_in_hand<W: Whereabouts>(
+    core: &Core,
+    cell: &mut Cell<W::Record>,
+    place: Option<&LockPlace<W>>,
+) -> bool {
     for _ in 0..SWAPS_MAX {
         if let Err(fault) = cell.refresh(&core.store, Lane::Work).await {
             distrust(core, &fault);
+            return false;
+        }
+        // While this was on its way a user here may have found the lock, whose name had been lost, and taken it: then it is
+        // answered by that user's place, the next time.
+        if place.is_none() && place_of(core, cell.lba, W::named_in(&cell.record)).await.is_some() {
+            return false;
+        }
+        // And another name may stand here by now, which is in use by another place.
+        let named = W::named_in(&cell.record);
+        if place.is_some_and(|place| named.is_some_and(|named| named != place.whereabouts)) {
             return false;
         }
         let Some(record) = answer(core, &cell.record, place) else { return !cell.has_open_attempts() };
@@ -122,28 +198,34 @@ async fn answer_in_hand(core: &Core, cell: &mut Cell<LockRecord>, place: Option<
 }
 
 /// The record after this host's answer; `None` where nothing is asked of it.
-fn answer(core: &Core, record: &LockRecord, place: Option<&LockPlace>) -> Option<LockRecord> {
+fn answer<W: Whereabouts>(
+    core: &Core,
+    record: &W::Record,
+    place: Option<&LockPlace<W>>,
+) -> Option<W::Record> {
     let holding = place.map_or(Holding::None, |place| place.holding.get());
-    let lock = &record.lock;
-    match (holding, lock.mode) {
-        (Holding::Exclusive | Holding::Kept(crate::decide::Want::Exclusive), LockMode::Unknown) => {
-            lock.holders.contains(core.me.slot).then(|| LockRecord {
-                name: place.map(|place| place.name.clone()),
-                lock: LockState {
-                    mode: LockMode::Exclusive,
-                    owner: Some(core.me),
-                    holders: SlotSet::default(),
-                    epoch: lock.epoch.next(),
-                    ..*lock
-                },
-                ..record.clone()
-            })
+    let lock = record.lock();
+    let (mut answered, lock) = match (holding, lock.mode) {
+        (Holding::Exclusive | Holding::Kept(Want::Exclusive), LockMode::Unknown) => {
+            if !lock.holders.contains(core.me.slot) {
+                return None;
+            }
+            let claimed = LockState {
+                mode: LockMode::Exclusive,
+                owner: Some(core.me),
+                holders: SlotSet::default(),
+                epoch: lock.epoch.next(),
+                ..*lock
+            };
+            (place?.whereabouts.restore(record), claimed)
         }
         // Whoever shares keeps its bit: new ones wait until the last of the old has gone or disclaimed.
         (Holding::None, LockMode::Unknown | LockMode::Shared) => {
             let wall_ms = core.store.world.clock.wall().milliseconds;
-            released(lock, core.me, wall_ms).map(|lock| LockRecord { lock, ..record.clone() })
+            (record.clone(), released(lock, core.me, wall_ms)?)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    *answered.lock_mut() = lock;
+    Some(answered)
 }

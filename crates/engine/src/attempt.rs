@@ -10,8 +10,8 @@
 use oarlock_block::Instant;
 use oarlock_format::Nonce;
 
-/// Attempts kept open on one block at most. A host adds one per beat while its device gives no answers, and stops for
-/// good when the hold time is over; whoever sets beat and hold so that more would pile up waits instead of sending.
+/// Attempts kept open on one block at most. A host whose device fails each beat at once adds eight in a beat's interval;
+/// once so many are open, the newest is sent again instead of a further one.
 pub const OPEN_ATTEMPTS_MAX: usize = 1024;
 
 /// One ATS without a known outcome.

@@ -10,9 +10,10 @@
 //! ```
 //! After each step the cell knows the newest image that it could learn, and the caller decides again from there.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{Answer, Instant, Lba, Refusal};
+use oarlock_block::{Answer, Instant, Lba, Refusal, UnknownCause};
 use oarlock_format::{Generation, Image, Nonce, Record, Stamp, Stamped, Writer};
 
 use crate::attempt::{OpenAttempt, OpenAttempts};
@@ -34,8 +35,19 @@ pub(crate) struct Cell<R> {
     pub(crate) record: R,
     learnt: Instant,
     open: OpenAttempts,
+    /// The newest attempt of this cell, to be sent again where no further one may be open.
+    newest: Option<Rc<Newest<R>>>,
     /// The next image's generation lies above this one, too.
     floor: Generation,
+}
+
+/// An attempt with all that it takes to send it again.
+#[derive(Clone, Debug)]
+struct Newest<R> {
+    image: Image,
+    written: Stamped<R>,
+    expected: Nonce,
+    sent: Instant,
 }
 
 /// What became of one ATS.
@@ -114,6 +126,7 @@ impl<R: Record + Clone> Cell<R> {
             record: seen.stamped.record,
             learnt: seen.replied,
             open: OpenAttempts::default(),
+            newest: None,
             floor: Generation(0),
         }
     }
@@ -163,53 +176,97 @@ impl<R: Record + Clone> Cell<R> {
     ///
     /// Outside of the lease nothing is sent but beats (I7).
     pub(crate) async fn swap(&mut self, store: &Store, sender: Sender, record: R) -> Swap {
-        if self.open.is_full() {
-            return self.read_back(store, sender, None).await;
-        }
         if !store.may_send(sender.lane) {
             return Swap::Lapsed;
         }
-        let (new, stamp) = self.next_image(store, sender, &record);
+        if self.open.is_full() {
+            return self.swap_again(store, sender).await;
+        }
+        let (image, stamp) = self.next_image(store, sender, &record);
         let sent = store.now();
         self.open.add(OpenAttempt { nonce: stamp.nonce, expected: self.stamp.nonce, sent });
-        let command = store.device(sender.lane).compare_and_write(self.lba, self.image.bytes(), new.bytes());
-        let attempted = store.world.within(store.timing.beat, command).await;
-        let answered = store.now();
-        let mut facts = Sent {
-            nonce: stamp.nonce,
-            expected: self.version(),
-            expected_age: sent.since(self.learnt),
-            sent,
-            answered,
-            queue: Duration::ZERO,
-        };
-        let outcome = attempted.map(|attempted| {
-            facts.queue = attempted.queued_for;
-            attempted.outcome
-        });
+        let written = Stamped { stamp, record };
+        let newest = Rc::new(Newest { image, written, expected: self.stamp.nonce, sent });
+        self.newest = Some(Rc::clone(&newest));
+        let (outcome, facts) = self.send(store, sender.lane, &newest, sent).await;
         match outcome {
             Some(Ok(Answer::Swapped)) => {
-                note_normal(store, facts);
-                self.written(store, Stamped { stamp, record }, new, answered);
+                self.swapped(store, &newest, facts);
                 Swap::Swapped { sent }
-            }
-            Some(Ok(Answer::Miscompared { .. })) => {
-                note_normal(store, facts);
-                self.read_back(store, sender, Some((facts, true))).await
-            }
-            Some(Ok(Answer::Unknown { cause })) => {
-                store.report_unknown(self.lba, R::KIND, &facts, cause);
-                self.read_back(store, sender, Some((facts, false))).await
-            }
-            None => {
-                store.report_unknown(self.lba, R::KIND, &facts, oarlock_block::UnknownCause::TimedOut);
-                self.read_back(store, sender, Some((facts, false))).await
             }
             Some(Err(refusal)) => {
                 self.open.refused(stamp.nonce);
                 Swap::Refused(refusal)
             }
+            other => self.not_swapped(store, sender, other, facts).await,
         }
+    }
+
+    /// As many attempts are open as may be, and only a swap closes them: the newest is sent again. Executed twice it does
+    /// no harm, for it expects an image that its first execution took away (R1).
+    async fn swap_again(&mut self, store: &Store, sender: Sender) -> Swap {
+        let known = self.stamp.nonce;
+        let mine = |newest: &Rc<Newest<R>>| {
+            newest.expected == known && self.open.by_nonce(newest.written.stamp.nonce).is_some()
+        };
+        let Some(newest) = self.newest.clone().filter(mine) else {
+            return self.read_back(store, sender, None).await;
+        };
+        let (outcome, facts) = self.send(store, sender.lane, &newest, store.now()).await;
+        match outcome {
+            Some(Ok(Answer::Swapped)) => {
+                self.swapped(store, &newest, facts);
+                // What it says is as old as its first sending, and a lease counts from there.
+                Swap::Adopted { sent: newest.sent }
+            }
+            // The first sending stays open.
+            Some(Err(refusal)) => Swap::Refused(refusal),
+            other => self.not_swapped(store, sender, other, facts).await,
+        }
+    }
+
+    async fn send(
+        &self,
+        store: &Store,
+        lane: Lane,
+        newest: &Newest<R>,
+        sent: Instant,
+    ) -> (Option<Result<Answer, Refusal>>, Sent) {
+        let command =
+            store.device(lane).compare_and_write(self.lba, self.image.bytes(), newest.image.bytes());
+        let attempted = store.world.within(store.timing.beat, command).await;
+        let facts = Sent {
+            nonce: newest.written.stamp.nonce,
+            expected: self.version(),
+            expected_age: sent.since(self.learnt),
+            sent,
+            answered: store.now(),
+            queue: attempted.as_ref().map_or(Duration::ZERO, |attempted| attempted.queued_for),
+        };
+        (attempted.map(|attempted| attempted.outcome), facts)
+    }
+
+    /// The attempt was swapped in.
+    fn swapped(&mut self, store: &Store, newest: &Newest<R>, facts: Sent) {
+        note_normal(store, facts);
+        self.written(store, newest.written.clone(), newest.image.clone(), facts.answered);
+    }
+
+    /// An answer that says no, or none: the block tells more.
+    async fn not_swapped(
+        &mut self,
+        store: &Store,
+        sender: Sender,
+        outcome: Option<Result<Answer, Refusal>>,
+        facts: Sent,
+    ) -> Swap {
+        let said_false = matches!(outcome, Some(Ok(Answer::Miscompared { .. })));
+        match outcome {
+            Some(Ok(Answer::Miscompared { .. })) => note_normal(store, facts),
+            Some(Ok(Answer::Unknown { cause })) => store.report_unknown(self.lba, R::KIND, &facts, cause),
+            _ => store.report_unknown(self.lba, R::KIND, &facts, UnknownCause::TimedOut),
+        }
+        self.read_back(store, sender, Some((facts, said_false))).await
     }
 
     /// The image that follows the known one.

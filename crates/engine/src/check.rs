@@ -122,9 +122,7 @@ pub async fn check(
     let others = store.layout.locks.blocks.0 + store.layout.slots.blocks.0;
     let (snapshot, found) = look(&store, &|done, total| progress(done, total + disks.blocks())).await?;
     suspicions.extend(found);
-    // Under a superblock of another datastore every record of disks would be another's, too.
     if not_ours_to_repair(&snapshot).is_none() {
-        suspicions.extend(disks.look(&|done| progress(others + done, others + disks.blocks())).await?);
         suspicions.extend(journals::journals(&store, &superblock.record, &snapshot).await);
     }
     let mut findings = findings_of(&suspicions);
@@ -140,6 +138,12 @@ pub async fn check(
                 "this device is a copy of the datastore's own: `oarlock resignature` comes first",
             );
         }
+    }
+    // There are many records of disks, and none of them is repaired: what hosts wait for comes first. Under a superblock of
+    // another datastore every one would be another's, too.
+    if not_ours_to_repair(&snapshot).is_none() {
+        let progress = |done| progress(others + done, others + disks.blocks());
+        findings.extend(findings_of(&disks.look(&progress).await?));
     }
     let events = events.take();
     Ok(CheckReport { events, repaired_as, ..CheckReport::new(label, findings) })

@@ -17,14 +17,16 @@ use oarlock_block::{Instant, SlotIndex};
 use oarlock_format::{HostName, Owner, Stamped, Superblock, Writer};
 
 use crate::cell::{Purpose, Sender};
+use crate::home::BringHome;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lease::Lease;
+use crate::leftover::Leftover;
 use crate::pages::CACHE_BYTES;
 use crate::places::Places;
 use crate::signal::Signal;
 use crate::store::{Lane, Store};
-use crate::takeover::Suspect;
+use crate::suspect::Suspect;
 
 /// What a host is at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +39,20 @@ pub enum HostState {
     Stopped(StopReason),
     /// It left cleanly.
     Left,
+    /// It left, and could not free its slot in time.
+    LeftBehind(Leftover),
 }
 
 impl HostState {
+    /// Whether it is over for this incarnation, however it ended.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            HostState::Live | HostState::Held => false,
+            HostState::Stopped(_) | HostState::Left | HostState::LeftBehind(_) => true,
+        }
+    }
+
     /// The name in `status` and JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -48,6 +61,8 @@ impl HostState {
             HostState::Held => "held",
             HostState::Stopped(_) => "fenced",
             HostState::Left => "free",
+            // What its slot says on the disk.
+            HostState::LeftBehind(_) => "live",
         }
     }
 }
@@ -115,6 +130,12 @@ pub(crate) struct Core {
     superblock: RefCell<Rc<Stamped<Superblock>>>,
     disturbances: StdCell<u64>,
     leaving: StdCell<bool>,
+    /// Where the next free descriptor is looked for first.
+    pub(crate) free_descriptor: StdCell<Option<u32>>,
+    /// What dead hosts left half done is being mended.
+    pub(crate) mending: StdCell<bool>,
+    /// Who keeps pages of what this host's locks guard, if anybody does.
+    home: RefCell<Option<Rc<dyn BringHome>>>,
 }
 
 impl Core {
@@ -142,6 +163,9 @@ impl Core {
             superblock: RefCell::new(Rc::new(superblock.clone())),
             disturbances: StdCell::new(0),
             leaving: StdCell::new(false),
+            free_descriptor: StdCell::new(None),
+            mending: StdCell::new(false),
+            home: RefCell::new(None),
         }
     }
 
@@ -167,7 +191,7 @@ impl Core {
     pub(crate) fn enter(&self, next: HostState) {
         {
             let mut state = self.state.borrow_mut();
-            if *state == next || matches!(*state, HostState::Stopped(_) | HostState::Left) {
+            if *state == next || state.is_final() {
                 return;
             }
             *state = next;
@@ -187,6 +211,7 @@ impl Core {
         match self.state() {
             HostState::Stopped(reason) => Some(Ended::Stopped(reason)),
             HostState::Left => Some(Ended::Left),
+            HostState::LeftBehind(leftover) => Some(Ended::LeftBehind(leftover)),
             HostState::Live | HostState::Held => None,
         }
     }
@@ -208,6 +233,15 @@ impl Core {
     pub(crate) fn leave_begins(&self) {
         self.leaving.set(true);
         self.changed.announce();
+    }
+
+    /// From now on no lock of a descriptor or a group is given up before this one brought home what it guards.
+    pub(crate) fn set_home(&self, home: Rc<dyn BringHome>) {
+        *self.home.borrow_mut() = Some(home);
+    }
+
+    pub(crate) fn home(&self) -> Option<Rc<dyn BringHome>> {
+        self.home.borrow().clone()
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
@@ -233,6 +267,17 @@ impl Core {
         }
     }
 
+    /// Waits until the host has left or stopped.
+    pub(crate) async fn until_ended(&self) -> Ended {
+        loop {
+            let seen = self.changed.seen();
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            self.changed.beyond(seen).await;
+        }
+    }
+
     /// Waits for a change, for `limit` at most.
     pub(crate) async fn change_within(&self, seen: u64, limit: Duration) {
         let _ = self.store.world.within(limit, self.changed.beyond(seen)).await;
@@ -245,6 +290,9 @@ pub enum Ended {
     /// It left cleanly.
     #[error("the host left the datastore")]
     Left,
+    /// It was to leave, and could not free its slot in time.
+    #[error("the host ended without having left: {0}")]
+    LeftBehind(Leftover),
     /// It had to stop.
     #[error("the host stopped: {0}")]
     Stopped(StopReason),

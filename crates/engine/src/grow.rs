@@ -20,9 +20,10 @@ use crate::check::rollcall::ask_as_tool;
 use crate::grow_groups::{make_ready, open_all};
 use crate::life::live_slots;
 use crate::open::{OpenError, open};
+use crate::planted::{PlantedBug, planted};
 use crate::signing::{Signer, SigningError};
+use crate::step::victim;
 use crate::store::{ReadFault, Store};
-use crate::takeover::victim;
 use crate::world::World;
 
 /// The slot, far above those of hosts, whose lock a tool holds that makes a datastore or makes it longer: of two at once the
@@ -180,6 +181,9 @@ async fn write(
         };
         writer.generation = writer.generation.max(above);
     }
+    if planted(PlantedBug::NameShadowFirst) {
+        writer.sign(Lba(0), Some(stamp.nonce)).await?;
+    }
     writer.sign(shadow, None).await?;
     writer.sign(Lba(0), Some(stamp.nonce)).await?;
     Ok(writer.generation)
@@ -189,6 +193,9 @@ async fn write(
 async fn tell(store: &Store, superblock: &Stamped<Superblock>) -> Result<Vec<String>, GrowError> {
     let generation = superblock.stamp.generation;
     let behind = unaware(store, generation).await?;
+    if planted(PlantedBug::GiveOutShadowUnseen) {
+        return Ok(Vec::new());
+    }
     let slots: SlotSet = behind.iter().map(|(slot, _)| *slot).collect();
     ask_as_tool(store, &slots).await.map_err(|reason| GrowError::Unasked { reason })?;
     let until = store.now().plus(store.timing.watch * 2);

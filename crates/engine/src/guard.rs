@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use crate::core::Core;
-use crate::lock;
-use crate::places::LockPlace;
+use crate::places::AnyPlace;
 
 /// One local user's hold on a lock. Dropping it releases the lock in the background.
 pub struct Guard {
     core: Rc<Core>,
-    place: Rc<LockPlace>,
+    place: Rc<dyn AnyPlace>,
     token: u64,
     end: End,
 }
@@ -26,7 +25,7 @@ enum End {
 }
 
 impl Guard {
-    pub(crate) fn new(core: Rc<Core>, place: Rc<LockPlace>, token: u64) -> Guard {
+    pub(crate) fn new(core: Rc<Core>, place: Rc<dyn AnyPlace>, token: u64) -> Guard {
         Guard { core, place, token, end: End::Open }
     }
 
@@ -57,9 +56,15 @@ impl Guard {
 
     /// Releases the lock; resolves once the disk says so, or the host has ended (then others will break it). Where it is
     /// dropped before that, the host goes on with it.
-    pub async fn release(mut self) {
+    pub async fn release(self) {
+        let release = Rc::clone(&self.place).release(Rc::clone(&self.core));
+        self.release_as(release).await;
+    }
+
+    /// Releases the lock as `release` does it; see [`Guard::release`].
+    pub(crate) async fn release_as(mut self, release: impl Future<Output = ()>) {
         self.end = End::Begun;
-        lock::release(Rc::clone(&self.core), Rc::clone(&self.place)).await;
+        release.await;
         self.end = End::Done;
     }
 }
@@ -68,9 +73,9 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let (core, place) = (Rc::clone(&self.core), Rc::clone(&self.place));
         match self.end {
-            End::Open => self.core.jobs.start(lock::release(core, place)),
+            End::Open => self.core.jobs.start(place.release(Rc::clone(&core))),
             // Not the release again: the lock may be another local user's by now, and only what is open is closed.
-            End::Begun => self.core.jobs.start(lock::settle(core, place)),
+            End::Begun => self.core.jobs.start(place.settle(Rc::clone(&core))),
             End::Done => {}
         }
     }

@@ -1,10 +1,8 @@
 //! The host: the face of the engine. Join, run, lock, look, evict, leave.
 
-use std::cell::Cell as StdCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures::lock::Mutex;
 use oarlock_block::{Instant, SlotIndex};
@@ -18,23 +16,27 @@ use crate::core::{Core, Ended, HostState};
 use crate::decide::Want;
 use crate::event::EventSink;
 use crate::guard::Guard;
+use crate::hold;
 use crate::join::{self, JoinError};
 use crate::journal::{self, HostJournal};
-use crate::lock::{self, LockError};
+use crate::leftover::Leftover;
+use crate::lock::LockError;
+use crate::namesake::{bury_namesakes, shows_life};
 use crate::open::open;
-use crate::places::{Holding, LockPlace, LockPolicy};
+use crate::places::{AnyPlace, Holding, LockPolicy};
 use crate::planted::{PlantedBug, planted};
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
 use crate::store::{Lane, ReadFault, Seen};
-use crate::takeover::{distrust, suspect};
+use crate::suspect::suspect;
+use crate::takeover::distrust;
 use crate::world::World;
 use crate::{answer, mailbox};
 
 /// One host in one datastore. Clones are the same host.
 #[derive(Clone)]
 pub struct Host {
-    core: Rc<Core>,
+    pub(crate) core: Rc<Core>,
     slot: Rc<Mutex<Cell<SlotRecord>>>,
 }
 
@@ -109,7 +111,7 @@ impl Host {
         core.jobs.start(beat::guard_lease(Rc::clone(core)));
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
-        core.jobs.start(join::bury_namesakes(Rc::clone(core)));
+        core.jobs.start(bury_namesakes(Rc::clone(core)));
         core.jobs.start(journal::attend(Rc::clone(core)));
         let jobs = core.jobs.drive();
         let end = self.ended();
@@ -122,13 +124,7 @@ impl Host {
 
     /// Resolves when the host has left or stopped.
     pub async fn ended(&self) -> Ended {
-        loop {
-            let seen = self.core.changed.seen();
-            if let Some(ended) = self.core.ended() {
-                return ended;
-            }
-            self.core.changed.beyond(seen).await;
-        }
+        self.core.until_ended().await
     }
 
     /// What the host is now.
@@ -189,29 +185,9 @@ impl Host {
         if let Some(ended) = self.core.ended() {
             return Err(ended.into());
         }
-        let place = self.core.places.of(name);
+        let place = self.core.places.names.of(name);
         place.policy.set(policy);
-        let (sender, receiver) = oneshot::channel();
-        // The acquire runs as a job of the host's: a caller that goes away must not leave an attempt behind that
-        // nobody closes.
-        self.core.jobs.start(acquire_for(Rc::clone(&self.core), place, want, deadline, sender));
-        let ended = self.ended();
-        futures::pin_mut!(ended);
-        match select(receiver, ended).await {
-            Either::Left((Ok(Ok(guard)), _)) => {
-                // The caller may have been woken late: nothing is given out after the lapse (R7).
-                if !planted(PlantedBug::GiveOutAfterLapse) {
-                    let left = deadline.since(self.core.store.now());
-                    let within = self.core.store.world.within(left, self.core.until_it_may_act()).await;
-                    within
-                        .ok_or_else(|| LockError::TimedOut { name: name.as_str().to_owned(), why: None })??;
-                }
-                Ok(guard)
-            }
-            Either::Left((Ok(Err(error)), _)) => Err(error),
-            Either::Left((Err(oneshot::Canceled), ended)) => Err(ended.await.into()),
-            Either::Right((ended, _)) => Err(ended.into()),
-        }
+        Ok(hold::hold(&self.core, place, want, deadline).await?.into_guard())
     }
 
     /// A repair by this very host made locks unknown: it looks at all locks, as if its slot had asked it (R39).
@@ -284,7 +260,7 @@ impl Host {
             if record.state == SlotState::Free || record.incarnation != first.stamped.record.incarnation {
                 return Ok(());
             }
-            let beats = record.state == SlotState::Live && join::shows_life(&seen, first.version());
+            let beats = record.state == SlotState::Live && shows_life(&seen, first.version());
             if beats && !certain {
                 return Err(EvictError::Lives { name: text() });
             }
@@ -300,12 +276,12 @@ impl Host {
     }
 
     /// Leaves cleanly: every lock is released, the slot freed, the right to it given back. What cannot be done until
-    /// `deadline` is left to the others, as if this host had died.
+    /// `deadline` is left to the others, as if this host had died: [`Ended::LeftBehind`] says what.
     pub async fn leave(&self, deadline: Instant) -> Ended {
         let core = &self.core;
         core.leave_begins();
-        for place in core.places.all() {
-            place.holding.set(match place.holding.get() {
+        for place in core.places.every() {
+            place.holding().set(match place.holding().get() {
                 Holding::Kept(_) => Holding::None,
                 other => other,
             });
@@ -333,16 +309,21 @@ impl Host {
         };
         let left = deadline.since(core.store.now());
         let _ = core.store.world.within(left, released).await;
-        core.enter(HostState::Left);
+        core.enter(self.how_it_left());
         core.ended().unwrap_or(Ended::Left)
+    }
+
+    /// What the disk says of this host at the end of its leave.
+    fn how_it_left(&self) -> HostState {
+        // A beat without an answer keeps the cell for itself: then nothing is known of the slot.
+        let freed = self.slot.try_lock().is_some_and(|slot| slot.record.state == SlotState::Free);
+        if freed { HostState::Left } else { HostState::LeftBehind(Leftover::of(&self.core)) }
     }
 
     /// Whether no lock is held or open any more. Users that still have guards are waited for.
     async fn nothing_is_held(&self) -> bool {
-        for place in self.core.places.all() {
-            let cell = place.cell.lock().await;
-            let open = cell.as_ref().is_some_and(Cell::has_open_attempts);
-            if open || place.holding.get() != Holding::None {
+        for place in self.core.places.every() {
+            if !place.is_settled().await {
                 return false;
             }
         }
@@ -351,11 +332,13 @@ impl Host {
 
     async fn free_slot(&self) {
         let core = &self.core;
+        // What this life released must not come back without power under a slot that says that nothing of it stands anywhere.
+        let durable = core.store.flush().await.is_ok();
         let mut slot = self.slot.lock().await;
         while core.ended().is_none() && slot.record.state == SlotState::Live {
             // Who was asked and has not answered leaves bits in locks that may be unknown (R25, R39). The next life in the
             // slot answers for them; an answer now could take as long as the device does for the whole table.
-            let unclean = slot.record.asked || core.places.is_unanswered();
+            let unclean = slot.record.asked || core.places.is_unanswered() || !durable;
             // Like a beat it may be sent outside of the lease: if it swaps this host's own last image, nobody fenced it.
             let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
             match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
@@ -374,27 +357,8 @@ impl Host {
     }
 }
 
-async fn settle_for_leave(core: Rc<Core>, place: Rc<LockPlace>) {
-    if place.holding.get() == Holding::None {
-        lock::settle(core, place).await;
+async fn settle_for_leave(core: Rc<Core>, place: Rc<dyn AnyPlace>) {
+    if place.holding().get() == Holding::None {
+        place.settle(core).await;
     }
-}
-
-/// One acquire, driven by the host; a caller that went away gives it up.
-async fn acquire_for(
-    core: Rc<Core>,
-    place: Rc<LockPlace>,
-    want: Want,
-    deadline: Instant,
-    sender: oneshot::Sender<Result<Guard, LockError>>,
-) {
-    let gone = StdCell::new(false);
-    let still_wanted = || {
-        gone.set(sender.is_canceled());
-        !gone.get() && !core.is_leaving()
-    };
-    let result = lock::acquire(&core, &place, want, deadline, &still_wanted).await;
-    let result = result.map(|token| Guard::new(Rc::clone(&core), Rc::clone(&place), token));
-    // Where nobody listens any more, the guard comes back and its drop releases the lock.
-    drop(sender.send(result));
 }

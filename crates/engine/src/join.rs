@@ -15,6 +15,7 @@
 //! ```
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use oarlock_block::{EnterError, Fencing, SlotIndex};
 use oarlock_causes::{Action, Cause, EventKind};
@@ -27,12 +28,11 @@ use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::EventSink;
 use crate::journal::{ReplayError, replay};
-use crate::open::OpenError;
+use crate::namesake::{refuse_a_living_namesake, second_of_my_name};
+use crate::open::{OpenError, read_superblock};
 use crate::slots::{Slots, is_of_one_block, read_slots};
+use crate::step::{Evidence, Step, grace_after_cut_off, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault, Seen, Store};
-use crate::takeover::{Evidence, Step, distrust, grace_of, next_step, suspect, victim};
-use crate::verdict::Version;
-use crate::watch::{Look, Watch};
 
 /// Claims are tried this often against other joining hosts before "no free slot" is believed.
 const CLAIMS_MAX: u32 = 16;
@@ -58,14 +58,14 @@ pub enum JoinError {
     },
     /// Every slot is taken.
     #[error(
-        "no free slot: all {slots} are taken ({silent} of them did not beat while this host looked){}",
+        "no free slot: all {slots} are taken, {unproved} of them by hosts whose death nothing proves{}",
         damaged_words(*damaged)
     )]
     NoFreeSlot {
         /// How many there are.
         slots: u16,
-        /// How many stood still.
-        silent: usize,
+        /// How many have a host, or one that was fenced, whose death is not proved: whether it beats was not looked at.
+        unproved: usize,
         /// How many do not hold a sound record, so that nobody may take them.
         damaged: usize,
     },
@@ -133,7 +133,11 @@ pub(crate) async fn join(
             return Err(error);
         }
     }
-    if unclean {
+    // A growth that called the roll before this slot was claimed has not asked this host to look (R38).
+    let superblock_now = read_superblock(&core.store.world).await;
+    let looked = superblock_now.is_ok();
+    superblock_now.into_iter().for_each(|chosen| core.note_superblock(chosen.superblock));
+    if unclean || !looked {
         // Shared bits of the slot's last life may stand in lock records: this host answers for them (R25).
         core.places.ask();
     }
@@ -149,18 +153,18 @@ struct Joiner<'a> {
 impl Joiner<'_> {
     /// Claims a slot; the last part says whether its former life was taken over.
     async fn claim(&mut self) -> Result<(SlotIndex, Cell<SlotRecord>, bool), JoinError> {
-        let (mut silent, mut damaged) = (0, 0);
+        let (mut unproved, mut damaged) = (0, 0);
         for round in 0..CLAIMS_MAX {
             let Slots { sound: slots, damaged: skipped } = read_slots(self.store).await?;
             if round == 0 {
                 self.report_skipped(&skipped);
             }
             damaged = skipped.len();
-            let silent_namesake = self.refuse_a_living_namesake(&slots).await?;
-            let (mut candidates, still) = self.candidates(&slots).await;
+            let silent_namesake = refuse_a_living_namesake(self.store, self.name, &slots).await?;
+            let (mut candidates, taken) = self.candidates(&slots).await;
             // If the silent one should come back, it is the one to stay: of two of one name the higher leaves (R30).
             candidates.sort_by_key(|slot| silent_namesake.is_some_and(|namesake| *slot < namesake));
-            silent = still;
+            unproved = taken;
             if candidates.is_empty() {
                 break;
             }
@@ -180,7 +184,7 @@ impl Joiner<'_> {
             }
             self.store.world.pause(self.store.world.jitter(self.store.timing.beat / 8)).await;
         }
-        Err(JoinError::NoFreeSlot { slots: self.store.layout.slot_count(), silent, damaged })
+        Err(JoinError::NoFreeSlot { slots: self.store.layout.slot_count(), unproved, damaged })
     }
 
     /// A damaged slot is neither taken nor taken for a namesake's (docs/decisions/0051): its host, if it has one, cannot
@@ -191,7 +195,8 @@ impl Joiner<'_> {
         }
     }
 
-    /// The slots to try, best first: this name's former one, free ones, then those whose death is proved.
+    /// The slots to try, best first: this name's former one, free ones, then those whose death is proved; and how many are
+    /// taken, since nothing proves the death of whoever is there.
     async fn candidates(&self, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> (Vec<SlotIndex>, usize) {
         let mut former = Vec::new();
         let mut free = Vec::new();
@@ -225,59 +230,6 @@ impl Joiner<'_> {
         (former, taken)
     }
 
-    /// Another host of this name that beats is the one that stays (R30). One that stands still for a whole watch does
-    /// not: this host takes another slot, above the silent one's if it can, and takes it over once it lives. Returns the
-    /// highest slot of a silent namesake.
-    async fn refuse_a_living_namesake(
-        &self,
-        slots: &[(SlotIndex, Seen<SlotRecord>)],
-    ) -> Result<Option<SlotIndex>, JoinError> {
-        let mut silent = None;
-        for (index, seen) in slots {
-            let record = &seen.stamped.record;
-            if record.state != SlotState::Live || record.name.as_ref() != Some(self.name) {
-                continue;
-            }
-            let victim = victim(*index, record);
-            if self.store.world.cut_off.death_proved(victim).await.is_some() {
-                continue;
-            }
-            if self.moves(*index, seen.version()).await? {
-                return Err(JoinError::NameTaken { name: self.name.clone(), slot: *index });
-            }
-            silent = silent.max(Some(*index));
-        }
-        Ok(silent)
-    }
-
-    /// Whether the slot shows another image before a whole watch is over.
-    async fn moves(&self, index: SlotIndex, first: Version) -> Result<bool, JoinError> {
-        let timing = self.store.timing;
-        let mut watch = Watch::new(timing.watch, timing.beat);
-        // A device that stalls again and again must not keep a joiner for ever.
-        let give_up = self.store.now().plus(timing.watch * 8);
-        loop {
-            let lba = self.store.layout.slot(index);
-            match self.store.read::<SlotRecord>(Lane::Work, lba).await {
-                Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(false),
-                Ok(seen) if shows_life(&seen, first) => return Ok(true),
-                Ok(seen) => watch.look(Look {
-                    image: seen.version().nonce,
-                    issued: seen.issued,
-                    replied: seen.replied,
-                    disturbances: 0,
-                }),
-                Err(fault) if is_of_one_block(&fault) => return Ok(false),
-                Err(fault) if self.store.now() >= give_up => return Err(fault.into()),
-                Err(_) => watch.broken(),
-            }
-            if watch.complete(self.store.now(), 0).is_some() {
-                return Ok(false);
-            }
-            self.store.world.pause(timing.beat / 2).await;
-        }
-    }
-
     /// The slot's lock is this process's: nobody else lives there. Buries the former life, and claims.
     async fn claim_entered(&self, index: SlotIndex) -> Result<Option<(Cell<SlotRecord>, bool)>, JoinError> {
         let lba = self.store.layout.slot(index);
@@ -287,13 +239,24 @@ impl Joiner<'_> {
             seen => seen?,
         };
         let mut cell = Cell::new(lba, seen);
-        if cell.record.state == SlotState::Live {
-            // The users of the life that has ended here need a moment to hear of it.
-            self.store.world.pause(grace_of(self.store.timing.lease)).await;
-        }
+        // The users of the life that has ended here need a moment to hear of it.
+        let lease = self.store.timing.lease;
+        let grace = match cell.record.state {
+            SlotState::Live => grace_of(lease),
+            SlotState::Fenced { reason, .. } => grace_after_cut_off(reason, lease),
+            _ => Duration::ZERO,
+        };
+        self.store.world.pause(grace).await;
         let me = self.next_life(index, &cell.record);
+        let mut durable = None;
         for _ in 0..SWAPS_MAX {
             let Some(evidence) = self.evidence(index, &cell.record).await? else { return Ok(None) };
+            let burial = !matches!(cell.record.state, SlotState::Free | SlotState::Live);
+            if burial && durable != Some(cell.version()) {
+                // Another began it, or this process before, and may not have flushed what it wrote (R12).
+                self.make_durable(index).await?;
+                durable = Some(cell.version());
+            }
             let step = next_step(&cell.record.state, me, evidence);
             if step == Step::Replay && !self.replayed(index, &cell.record).await? {
                 return Ok(None);
@@ -303,8 +266,8 @@ impl Joiner<'_> {
             let sender = Sender { writer: Writer::Host(me), lane: Lane::Work, purpose: Purpose::Race };
             match cell.swap(self.store, sender, record).await {
                 Swap::Swapped { .. } | Swap::Adopted { .. } => {
-                    let error = |error| JoinError::NotDurable { slot: index, error };
-                    self.store.flush().await.map_err(error)?;
+                    self.make_durable(index).await?;
+                    durable = Some(cell.version());
                     if cell.record.state == SlotState::Live && cell.writer() == Writer::Host(me) {
                         return Ok(Some((cell, unclean)));
                     }
@@ -339,6 +302,10 @@ impl Joiner<'_> {
                 Ok(false)
             }
         }
+    }
+
+    async fn make_durable(&self, slot: SlotIndex) -> Result<(), JoinError> {
+        self.store.flush().await.map_err(|error| JoinError::NotDurable { slot, error })
     }
 
     /// What the holder of a slot's lock knows about the last life there; `None` where that is not for it to bury: without
@@ -430,122 +397,17 @@ impl Joiner<'_> {
     }
 }
 
-/// Takes over the former lives of this host's name that were not proved dead when it joined: nobody else may ever be
-/// interested in them, and the name must not stay taken twice. Where one beats, this host came second (R30).
-pub(crate) async fn bury_namesakes(core: Rc<Core>) {
-    let Some(slots) = all_slots(&core).await else { return };
-    let namesakes: Vec<_> = slots
-        .sound
-        .into_iter()
-        .filter(|(slot, seen)| {
-            let record = &seen.stamped.record;
-            let taken = record.state != SlotState::Free && record.name.as_ref() == Some(&core.name);
-            taken && *slot != core.me.slot
-        })
-        .collect();
-    for (slot, first) in namesakes {
-        let _interest = suspect(&core, slot);
-        let lba = core.store.layout.slot(slot);
-        while core.ended().is_none() {
-            core.store.world.pause(core.store.timing.beat).await;
-            let seen = match core.store.read::<SlotRecord>(Lane::Work, lba).await {
-                Ok(seen) => seen,
-                Err(fault) => {
-                    distrust(&core, &fault);
-                    continue;
-                }
-            };
-            let record = &seen.stamped.record;
-            let beats = record.state == SlotState::Live && shows_life(&seen, first.version());
-            if beats && (slot < core.me.slot || !leaves_by_itself(&core, slot).await) {
-                // It was silent for a whole watch when this host joined, and lives after all.
-                core.stop(StopReason::NameTaken { other: slot });
-            }
-            if beats || record.state == SlotState::Free || record.name.as_ref() != Some(&core.name) {
-                break;
-            }
-        }
-    }
-}
-
-/// All slots, however long the device takes to show them; nothing once the host has ended. A look that is given up
-/// would leave two hosts of one name for ever, where the other one looked before this one came.
-async fn all_slots(core: &Core) -> Option<Slots> {
-    while core.ended().is_none() {
-        match read_slots(&core.store).await {
-            Ok(slots) => return Some(slots),
-            Err(fault) => distrust(core, &fault),
-        }
-        core.store.world.pause(core.store.timing.beat).await;
-    }
-    None
-}
-
-/// The slot of a live host of this name that this one has to yield to (R30).
-///
-/// Each of two that join at once reads all slots after its claim, so at least one sees the other; it may be only one.
-/// Whoever sees a live one in a lower slot leaves. Whoever sees one in a higher slot gives it a lease to leave by itself,
-/// and leaves then, for that one may have looked before this one came: see [`bury_namesakes`], which runs while the host
-/// beats.
-async fn second_of_my_name(core: &Core) -> Result<Option<SlotIndex>, JoinError> {
-    for (index, seen) in read_slots(&core.store).await?.sound {
-        let record = &seen.stamped.record;
-        let namesake = record.state == SlotState::Live && record.name.as_ref() == Some(&core.name);
-        if !namesake || index >= core.me.slot {
-            continue;
-        }
-        let victim = victim(index, record);
-        let silent = core.store.world.cut_off.death_proved(victim).await.is_some()
-            || stands_still(core, index, seen.version()).await;
-        if !silent {
-            return Ok(Some(index));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether the host in a higher slot leaves within a lease.
-async fn leaves_by_itself(core: &Core, index: SlotIndex) -> bool {
-    let until = core.store.now().plus(core.store.timing.lease);
-    let lba = core.store.layout.slot(index);
-    while core.store.now() < until {
-        core.store.world.pause(core.store.timing.beat / 2).await;
-        if let Ok(seen) = core.store.read::<SlotRecord>(Lane::Work, lba).await
-            && seen.stamped.record.state != SlotState::Live
-        {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether what a slot shows, after it showed `first`, is a sign of its host's life. A tool that asks the host something
-/// writes there too (R38, R39), whether anybody lives there or not.
-pub(crate) fn shows_life(seen: &Seen<SlotRecord>, first: Version) -> bool {
-    seen.version() != first && seen.stamped.stamp.writer != Writer::Tool
-}
-
-/// Whether nobody beats in the slot for two beats: a host that was watched before the claim still does not.
-async fn stands_still(core: &Core, index: SlotIndex, first: Version) -> bool {
-    let until = core.store.now().plus(core.store.timing.beat * 2);
-    let lba = core.store.layout.slot(index);
-    while core.store.now() < until {
-        core.store.world.pause(core.store.timing.beat / 2).await;
-        match core.store.read::<SlotRecord>(Lane::Work, lba).await {
-            Ok(seen) if !shows_life(&seen, first) => {}
-            Ok(_) | Err(_) => return false,
-        }
-    }
-    true
-}
-
 /// Frees the slot of a host that leaves as soon as it came. Where that does not succeed the slot's lock is kept to the
-/// process's end, for an attempt may still be out. What it was asked is left to the next life there, as `unclean`.
+/// process's end, for an attempt may still be out. What it was asked is left to the next life there, as `unclean`. A host that
+/// was fenced while it joined frees nothing: its slot belongs to whoever buries it (R11).
 async fn free_again(store: &Store, me: Owner, slot: &mut Cell<SlotRecord>) {
     let unclean = slot.record.unclean || slot.record.asked;
     let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
     let sender = Sender { writer: Writer::Host(me), lane: Lane::Beat, purpose: Purpose::OwnSlot };
     for _ in 0..SWAPS_MAX {
+        if slot.record.state != SlotState::Live {
+            return;
+        }
         match slot.swap(store, sender, record.clone()).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } if slot.record.state == SlotState::Free => {
                 store.world.cut_off.exit(me.slot).await;

@@ -2,59 +2,76 @@
 //!
 //! Written against the traits of `oarlock-block` and nothing else: no runtime, no real clock, no threads. The protocol is
 //! straight-line `async` code on one thread; decisions are pure functions beside it ([`verdict`], [`watch`], [`lease`],
-//! [`decide`], [`takeover::next_step`]). docs/PROTOCOL.md says which rule stands where and why.
+//! [`decide`], [`step::next_step`]). docs/PROTOCOL.md says which rule stands where and why.
 
 pub mod allocate;
 mod answer;
 pub mod attached;
 pub mod attempt;
 mod beat;
+mod bring;
 mod cell;
 pub mod check;
 mod core;
 mod create;
 pub mod decide;
+mod descriptor;
+mod directory;
+mod disk;
 mod event;
 mod fresh;
 mod grow;
 mod grow_groups;
 mod guard;
+mod hold;
+mod home;
 mod host;
 mod jobs;
 mod join;
 mod journal;
 pub mod layer;
 pub mod lease;
+mod leftover;
 mod life;
 mod lock;
 mod mailbox;
+mod namesake;
 mod open;
 pub mod pages;
 pub mod path;
 mod places;
 mod planted;
+mod release;
 mod report;
 mod resignature;
 mod roster;
+mod run;
 mod signal;
 mod signing;
 mod slots;
+mod standing;
+pub mod step;
 mod store;
+mod suspect;
 mod table;
-pub mod takeover;
+mod takeover;
 pub mod verdict;
 pub mod watch;
+mod whereabouts;
 mod world;
 
 pub use crate::core::{Ended, HostState, StopReason};
 pub use create::{CreateError, CreateRequest, create};
 pub use decide::Want;
+pub use disk::{DiskError, DiskRow};
 pub use event::{Event, EventSink, Window};
 pub use grow::{GrowError, Grown, TOOL_SLOT, grow};
 pub use guard::Guard;
+pub use home::BringHome;
 pub use host::{EvictError, Host, HostStatus};
 pub use join::JoinError;
 pub use journal::{HostJournal, JournalError, ReplayError};
+pub use leftover::Leftover;
 pub use lock::LockError;
 pub use open::{OpenError, open, read_superblock};
 pub use places::LockPolicy;

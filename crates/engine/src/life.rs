@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use oarlock_format::{SlotIndex, SlotRecord, SlotState, Stamped, Superblock};
 
+use crate::step::victim;
 use crate::store::{Lane, ReadFault, Store};
-use crate::takeover::victim;
 use crate::verdict::Version;
 use crate::world::World;
 

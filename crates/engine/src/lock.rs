@@ -9,21 +9,27 @@
 //! ```
 //! An acquire that ends without the lock leaves nothing behind: what is still open is settled in the background.
 
+mod finding;
+
 use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockRecord, LockState, SlotRecord, SlotSet, SlotState};
+use oarlock_block::{Instant, Refusal, SlotIndex};
+use oarlock_format::{LockMode, LockState, Locked, SlotRecord, SlotState};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, Ended};
-use crate::decide::{Blocker, Life, Want, blockers, has, life, released, taken};
+use crate::decide::{Want, blockers, has, taken};
 use crate::mailbox;
 use crate::places::{Holding, LockPlace};
-use crate::planted::{PlantedBug, planted, slot_to_judge_by};
+use crate::planted::{PlantedBug, planted, token_to_tell};
+use crate::release::settle;
+use crate::slots::read_slots;
+use crate::standing::still_present;
 use crate::store::{Lane, ReadFault};
-use crate::table::{self, Located};
-use crate::takeover::{Interest, distrust, suspect};
+use crate::suspect::{Interest, suspect};
+use crate::takeover::distrust;
+use crate::whereabouts::Whereabouts;
 
 /// Why a lock was not got.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +60,11 @@ pub enum LockError {
 }
 
 /// The first pause of a waiter; each further one is half as long again, up to an eighth of a beat, with jitter.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// So often in a row is an ATS refused as busy before some process is thought to be stopped in the middle of one. A file
+/// tries for a quarter of a second each time.
+const BUSY_TRIES: u32 = 4;
 
 /// The pause after a failure to put a name into the table is doubled this often at most: enough for as many hosts as
 /// want one name at once.
@@ -78,14 +88,34 @@ enum Tried {
 
 /// Takes the lock for one local user, until `deadline` at most. Returns the generation of the image that took it: the
 /// token.
-pub(crate) async fn acquire(
+pub(crate) async fn acquire<W: Whereabouts>(
     core: &Rc<Core>,
-    place: &Rc<LockPlace>,
+    place: &Rc<LockPlace<W>>,
     want: Want,
     deadline: Instant,
     still_wanted: &dyn Fn() -> bool,
 ) -> Result<u64, LockError> {
-    let mut waiter = Waiter::new(core, place, want, deadline);
+    acquire_with(core, place, Take { want, alter: &W::Record::clone }, deadline, still_wanted).await
+}
+
+/// How a lock is to be taken.
+pub(crate) struct Take<'a, R> {
+    /// Alone, or shared.
+    pub(crate) want: Want,
+    /// What the ATS that takes the lock changes besides, said of the record that it is taken from. It may be made from
+    /// several images before it succeeds: this must be good for any.
+    pub(crate) alter: &'a dyn Fn(&R) -> R,
+}
+
+/// As [`acquire`], by an ATS that makes one more change of the record.
+pub(crate) async fn acquire_with<W: Whereabouts>(
+    core: &Rc<Core>,
+    place: &Rc<LockPlace<W>>,
+    take: Take<'_, W::Record>,
+    deadline: Instant,
+    still_wanted: &dyn Fn() -> bool,
+) -> Result<u64, LockError> {
+    let mut waiter = Waiter::new(core, place, take, deadline);
     place.waiting.set(place.waiting.get() + 1);
     let result = waiter.wait(still_wanted).await;
     place.waiting.set(place.waiting.get() - 1);
@@ -95,10 +125,12 @@ pub(crate) async fn acquire(
     result
 }
 
-struct Waiter<'a> {
+struct Waiter<'a, W: Whereabouts> {
     core: &'a Rc<Core>,
-    place: &'a Rc<LockPlace>,
+    place: &'a Rc<LockPlace<W>>,
     want: Want,
+    /// What the ATS that takes the lock changes besides.
+    alter: &'a dyn Fn(&W::Record) -> W::Record,
     deadline: Instant,
     interests: Vec<(SlotIndex, Interest)>,
     pause: Duration,
@@ -110,14 +142,22 @@ struct Waiter<'a> {
     late_steps: u32,
     /// The last read that did not come: what to say if the deadline passes.
     last_fault: Option<ReadFault>,
+    /// How often in a row the device refused an ATS on the record as busy.
+    busy: u32,
 }
 
-impl<'a> Waiter<'a> {
-    fn new(core: &'a Rc<Core>, place: &'a Rc<LockPlace>, want: Want, deadline: Instant) -> Waiter<'a> {
+impl<'a, W: Whereabouts> Waiter<'a, W> {
+    fn new(
+        core: &'a Rc<Core>,
+        place: &'a Rc<LockPlace<W>>,
+        take: Take<'a, W::Record>,
+        deadline: Instant,
+    ) -> Waiter<'a, W> {
         Waiter {
             core,
             place,
-            want,
+            want: take.want,
+            alter: take.alter,
             deadline,
             interests: Vec::new(),
             pause: FIRST_PAUSE,
@@ -125,6 +165,7 @@ impl<'a> Waiter<'a> {
             rang: None,
             late_steps: STEPS_OF_A_LATE_TRY,
             last_fault: None,
+            busy: 0,
         }
     }
 
@@ -165,15 +206,23 @@ impl<'a> Waiter<'a> {
                 }
                 other => other?,
             };
-            if let Tried::Got = tried
-                && let Some(token) = self.give_out(&cell).await?
-            {
-                return Ok(token);
+            let mut tried = tried;
+            if let Tried::Got = tried {
+                if self.is_durable().await {
+                    if let Some(token) = self.give_out(&cell).await? {
+                        return Ok(token);
+                    }
+                } else {
+                    tried = Tried::Unclear;
+                }
             }
             drop(cell);
             match tried {
                 Tried::Got | Tried::Again => {}
-                Tried::Unclear => self.pause_or_change().await,
+                Tried::Unclear => {
+                    self.suspect_all_if_busy().await;
+                    self.pause_or_change().await;
+                }
                 Tried::Blocked(slots) => {
                     self.watch(&slots);
                     self.pause_or_change().await;
@@ -192,9 +241,17 @@ impl<'a> Waiter<'a> {
         left
     }
 
+    /// An acquire that guards journaled objects is durable before the first commit under it (R12), and so before it is given
+    /// out. One that was kept was durable then. Where the flush fails the lock is taken anew by the next try.
+    async fn is_durable(&self) -> bool {
+        let kept = matches!(self.place.holding.get(), Holding::Kept(_));
+        let commits = self.want == Want::Exclusive && self.place.whereabouts.journaled().is_some();
+        kept || !commits || self.core.store.flush().await.is_ok()
+    }
+
     /// The lock is this host's on the disk. It is given out only within the lease (R7): otherwise the host waits until
     /// it may act again, or ends, or the user's time is over; then the lock is given back.
-    async fn give_out(&self, cell: &Option<Cell<LockRecord>>) -> Result<Option<u64>, LockError> {
+    async fn give_out(&self, cell: &Option<Cell<W::Record>>) -> Result<Option<u64>, LockError> {
         let Some(cell) = cell else { return Ok(None) };
         if !planted(PlantedBug::GiveOutAfterLapse) && !self.core.may_act() {
             let left = self.deadline.since(self.core.store.now());
@@ -202,7 +259,7 @@ impl<'a> Waiter<'a> {
             within.ok_or_else(|| self.timed_out())??;
         }
         self.place.hold(self.want);
-        Ok(Some(cell.generation().0))
+        Ok(Some(token_to_tell(self.core.me, cell.lba, self.want, cell.generation().0)))
     }
 
     /// Whether this host recently let somebody else go first (R26).
@@ -211,13 +268,13 @@ impl<'a> Waiter<'a> {
             && !matches!(self.place.holding.get(), Holding::Kept(_))
     }
 
-    async fn try_once(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
+    async fn try_once(&mut self, slot: &mut Option<Cell<W::Record>>) -> Result<Tried, LockError> {
         let Some(cell) = slot else { return self.find(slot).await };
         if cell.has_open_attempts() {
             return self.close(cell).await;
         }
-        if cell.record.name.as_ref() != Some(&self.place.name) {
-            if table::is_unnamed(&cell.record) && self.place.holding.get() != Holding::None {
+        if !self.place.whereabouts.is_in(&cell.record) {
+            if W::is_lost_in(&cell.record) && self.place.holding.get() != Holding::None {
                 // A repair lost the name of a lock that is in use here. This place is known by its block alone now, and
                 // must be found by it when the host is asked (R39).
                 return Ok(Tried::Unclear);
@@ -225,109 +282,43 @@ impl<'a> Waiter<'a> {
             *slot = None;
             return Ok(Tried::Again);
         }
-        if has(&cell.record.lock, self.core.me, self.want)
+        if has(cell.record.lock(), self.core.me, self.want)
             && matches!(self.place.holding.get(), Holding::Kept(_))
         {
             return Ok(Tried::Got);
         }
-        let mut in_the_way = blockers(&cell.record.lock, self.core.me, self.want);
+        let mut in_the_way = blockers(cell.record.lock(), self.core.me, self.want);
         if !in_the_way.is_empty() {
             // What stands in the way is judged by the record as it is now, and by slots read after it (R11).
             cell.refresh(&self.core.store, Lane::Work)
                 .await
                 .inspect_err(|fault| distrust(self.core, fault))?;
-            in_the_way = blockers(&cell.record.lock, self.core.me, self.want);
-            if cell.record.name.as_ref() != Some(&self.place.name) {
+            in_the_way = blockers(cell.record.lock(), self.core.me, self.want);
+            if !self.place.whereabouts.is_in(&cell.record) {
                 return Ok(Tried::Again);
             }
         }
-        let present = self.still_present(&in_the_way).await?;
-        if present.is_empty() && !self.yields_to_interest(&cell.record) {
+        let present = still_present(self.core, &in_the_way).await?;
+        if present.is_empty() && !self.yields_to_interest(cell.record.lock()) {
             return self.take(cell).await;
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
     }
 
-    /// Finds the record of the name, or puts it into the table by taking it.
-    async fn find(&mut self, slot: &mut Option<Cell<LockRecord>>) -> Result<Tried, LockError> {
-        let began = self.core.store.now();
-        let located = table::locate(self.core, &self.place.name).await;
-        let located = located.inspect_err(|error| {
-            if let LockError::Record(fault) = error {
-                distrust(self.core, fault);
-            }
-        })?;
-        match located {
-            Located::Found(cell) => {
-                self.place.spoilt.set(0);
-                *slot = Some(cell);
-                Ok(Tried::Again)
-            }
-            Located::Vacant { mut cell, children } => {
-                let name = Some(self.place.name.clone());
-                let vacant = LockRecord { name, children, ..cell.record.clone() };
-                let tried = self.swap_in(&mut cell, &vacant).await;
-                *slot = Some(cell);
-                tried
-            }
-            Located::Unnamed(cell) => self.free_unnamed(cell).await,
-            Located::Again => {
-                self.let_others_finish(self.core.store.now().since(began)).await;
-                Ok(Tried::Unclear)
-            }
-        }
-    }
-
-    /// Hosts that put a name into one window at once spoil each other's work. Each waits for a random part of as long as
-    /// its own took, and twice that after each further failure, until one of them gets through undisturbed.
-    async fn let_others_finish(&mut self, took: Duration) {
-        let spoilt = self.place.spoilt.get();
-        self.place.spoilt.set((spoilt + 1).min(SPOILT_MAX));
-        let longest = (took * (1 << spoilt)).min(self.core.store.timing.lease);
-        let left = self.deadline.since(self.core.store.now());
-        self.core.store.world.pause(self.core.store.world.jitter(longest).min(left)).await;
-    }
-
-    /// A lock whose name a repair could not tell may be the one that is looked for. Those who may hold it were asked;
-    /// once all that are left are gone, it is nobody's.
-    async fn free_unnamed(&mut self, mut cell: Cell<LockRecord>) -> Result<Tried, LockError> {
-        if cell.record.lock.holders.contains(self.core.me.slot) {
-            // Asked once: waiters that ask again and again wake each other, and whoever answers never gets at the places.
-            if !self.core.places.is_unanswered() {
-                self.core.places.ask();
-                self.core.changed.announce();
-            }
-            return Ok(Tried::Unclear);
-        }
-        // Judged by slots that are read after the record (R11).
-        let present = self.still_present(&blockers(&cell.record.lock, self.core.me, Want::Exclusive)).await?;
-        if !present.is_empty() {
-            return Ok(Tried::Blocked(present));
-        }
-        let lock = LockState {
-            mode: LockMode::Free,
-            holders: SlotSet::default(),
-            interest: false,
-            sticky: false,
-            ..cell.record.lock
-        };
-        let free = LockRecord { lock, ..cell.record.clone() };
-        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), free).await;
-        Ok(if matches!(swap, Swap::Swapped { .. }) { Tried::Again } else { Tried::Unclear })
-    }
-
-    async fn take(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
+    async fn take(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
         let record = cell.record.clone();
         self.swap_in(cell, &record).await
     }
 
-    async fn swap_in(&mut self, cell: &mut Cell<LockRecord>, from: &LockRecord) -> Result<Tried, LockError> {
+    async fn swap_in(&mut self, cell: &mut Cell<W::Record>, from: &W::Record) -> Result<Tried, LockError> {
         let wall_ms = self.core.store.world.clock.wall().milliseconds;
         let sticky = self.place.policy.get().sticky;
-        let lock = taken(&from.lock, self.core.me, self.want, sticky, wall_ms);
-        let record = LockRecord { lock, ..from.clone() };
+        let lock = taken(from.lock(), self.core.me, self.want, sticky, wall_ms);
+        let mut record = (self.alter)(from);
+        *record.lock_mut() = lock;
         let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
+        self.note_busy(&swap);
         if let Swap::Distrusted(Distrust::Fault(fault)) = &swap {
             distrust(self.core, fault);
             if matches!(fault, ReadFault::Unsound { .. }) {
@@ -335,8 +326,8 @@ impl<'a> Waiter<'a> {
                 return Err(fault.clone().into());
             }
         }
-        let mine = has(&cell.record.lock, self.core.me, self.want)
-            && cell.record.name.as_ref() == Some(&self.place.name)
+        let mine = has(cell.record.lock(), self.core.me, self.want)
+            && self.place.whereabouts.is_in(&cell.record)
             && !cell.has_open_attempts();
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
@@ -346,61 +337,23 @@ impl<'a> Waiter<'a> {
     }
 
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
-    async fn close(&mut self, cell: &mut Cell<LockRecord>) -> Result<Tried, LockError> {
-        let in_place = cell.record.name.as_ref() == Some(&self.place.name);
-        if in_place && blockers(&cell.record.lock, self.core.me, self.want).is_empty() {
+    async fn close(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
+        let in_place = self.place.whereabouts.is_in(&cell.record);
+        if in_place && blockers(cell.record.lock(), self.core.me, self.want).is_empty() {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
-        Ok(match cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await {
+        let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
+        self.note_busy(&swap);
+        Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
             Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
     }
 
-    /// Which of the blockers' slots say that they are still there.
-    async fn still_present(&self, in_the_way: &[Blocker]) -> Result<Vec<SlotIndex>, LockError> {
-        let mut present = Vec::new();
-        for blocker in in_the_way {
-            let slot = self.look_at(blocker.slot()).await?;
-            match life(blocker, &slot.record) {
-                Life::Gone => {
-                    if matches!(blocker, Blocker::Bit(_)) && !self.prove_free(slot).await {
-                        present.push(blocker.slot());
-                    }
-                }
-                Life::Present | Life::Impossible => present.push(blocker.slot()),
-            }
-        }
-        Ok(present)
-    }
-
-    async fn look_at(&self, slot: SlotIndex) -> Result<Cell<SlotRecord>, LockError> {
-        let lba = self.core.store.layout.slot(slot);
-        let seen = self.core.store.read::<SlotRecord>(Lane::Work, lba).await;
-        let seen = seen.inspect_err(|fault| distrust(self.core, fault))?;
-        let mut cell = Cell::new(lba, seen);
-        cell.record = slot_to_judge_by(self.core.me, slot.0, cell.record);
-        Ok(cell)
-    }
-
-    /// A free slot's bit is cleared only once an ATS proved the slot free: a stale read of a slot that has a new host by
-    /// now would take that host's lock away.
-    async fn prove_free(&self, mut slot: Cell<SlotRecord>) -> bool {
-        if planted(PlantedBug::JudgeByCachedSlot) {
-            return true;
-        }
-        if slot.record.state != SlotState::Free {
-            return false;
-        }
-        let record = slot.record.clone();
-        let swap = slot.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
-        matches!(swap, Swap::Swapped { .. })
-    }
-
     /// Who would share waits for a beat where somebody waits for the sharers.
-    fn yields_to_interest(&mut self, record: &LockRecord) -> bool {
-        if !(self.want == Want::Shared && record.lock.mode == LockMode::Shared && record.lock.interest) {
+    fn yields_to_interest(&mut self, lock: &LockState) -> bool {
+        if !(self.want == Want::Shared && lock.mode == LockMode::Shared && lock.interest) {
             return false;
         }
         let now = self.core.store.now();
@@ -410,19 +363,19 @@ impl<'a> Waiter<'a> {
 
     /// Sets the interest bit, once, and rings those that keep the lock without using it. A ring is only a hint and may
     /// get lost, so whoever still waits after a lease rings again.
-    async fn show_interest(&mut self, cell: &mut Cell<LockRecord>, present: &[SlotIndex]) {
-        if cell.record.lock.mode == LockMode::Free {
+    async fn show_interest(&mut self, cell: &mut Cell<W::Record>, present: &[SlotIndex]) {
+        if cell.record.lock().mode == LockMode::Free {
             return;
         }
         let now = self.core.store.now();
         let mut rings = now.since(*self.rang.get_or_insert(now)) >= self.core.store.timing.lease;
-        if !cell.record.lock.interest {
-            let lock = LockState { interest: true, ..cell.record.lock };
-            let record = LockRecord { lock, ..cell.record.clone() };
+        if !cell.record.lock().interest {
+            let mut record = cell.record.clone();
+            record.lock_mut().interest = true;
             let swap = cell.swap(&self.core.store, self.core.sender(Purpose::Upkeep), record).await;
             rings |= matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. });
         }
-        if rings && cell.record.lock.sticky {
+        if rings && cell.record.lock().sticky {
             self.rang = Some(now);
             for slot in present {
                 mailbox::ring(self.core, *slot, cell.lba).await;
@@ -437,6 +390,27 @@ impl<'a> Waiter<'a> {
             if *slot != self.core.me.slot && !self.interests.iter().any(|(known, _)| known == slot) {
                 self.interests.push((*slot, suspect(self.core, *slot)));
             }
+        }
+    }
+
+    fn note_busy(&mut self, swap: &Swap) {
+        self.busy = if *swap == Swap::Refused(Refusal::Busy) { self.busy + 1 } else { 0 };
+    }
+
+    /// A file's block stays busy where a process was stopped in the middle of an ATS on it (R43), and nobody can tell which
+    /// one. Whoever it is beats no more: so all are watched, and the one that stands still is fenced and cut off.
+    async fn suspect_all_if_busy(&mut self) {
+        let watching = self.interests.iter().any(|(_, interest)| !interest.is_over());
+        if self.busy < BUSY_TRIES || watching {
+            return;
+        }
+        match read_slots(&self.core.store).await {
+            Ok(slots) => {
+                let taken = |seen: &SlotRecord| seen.state != SlotState::Free;
+                let taken = slots.sound.iter().filter(|(_, seen)| taken(&seen.stamped.record));
+                self.watch(&taken.map(|(slot, _)| *slot).collect::<Vec<_>>());
+            }
+            Err(fault) => self.last_fault = Some(fault),
         }
     }
 
@@ -457,86 +431,14 @@ impl<'a> Waiter<'a> {
             Some(refusal) => format!("held by slot {slot}, whose takeover is refused: {refusal}"),
             None => format!("held by slot {slot}"),
         });
+        let stuck = (self.busy >= BUSY_TRIES).then(|| {
+            "its block is busy: a process that was stopped in the middle of an ATS may hold it".to_owned()
+        });
         let here = self.place.conflicts(self.want).then(|| "another user on this host has it".to_owned());
         let fault = self.last_fault.as_ref().map(ReadFault::to_string);
-        LockError::TimedOut { name: self.place.name.as_str().to_owned(), why: here.or(held_by).or(fault) }
-    }
-}
-
-/// One local user is done. The last one's end releases the lock, or keeps it where the policy says so.
-pub(crate) async fn release(core: Rc<Core>, place: Rc<LockPlace>) {
-    if !place.let_go() {
-        core.changed.announce();
-        return;
-    }
-    let want = match place.holding.get() {
-        Holding::Exclusive => Want::Exclusive,
-        _ => Want::Shared,
-    };
-    if place.policy.get().sticky && !place.wanted.get() && !core.is_leaving() && core.ended().is_none() {
-        place.holding.set(Holding::Kept(want));
-        core.changed.announce();
-        return;
-    }
-    place.holding.set(Holding::Releasing);
-    settle(core, place).await;
-}
-
-/// Brings the disk to "this host has no part in the lock, and nothing is open", for as long as that takes; ends with
-/// the host. Where another local user has got the lock meanwhile, there is nothing left to settle.
-pub(crate) async fn settle(core: Rc<Core>, place: Rc<LockPlace>) {
-    let mut cell = place.cell.lock().await;
-    if !matches!(place.holding.get(), Holding::None | Holding::Releasing) {
-        return;
-    }
-    let mut interested = false;
-    let mut pause = FIRST_PAUSE;
-    while let Some(known) = cell.as_mut() {
-        // The bit is usually seen only when this host's own image loses against it.
-        interested |= known.record.lock.interest;
-        let wall_ms = core.store.world.clock.wall().milliseconds;
-        // The position may hold another name by now, and this host may well own that one for somebody else here.
-        let named = known.record.name.as_ref();
-        let concerns =
-            named == Some(&place.name) || (named.is_none() && known.record.lock.mode == LockMode::Unknown);
-        let part = if concerns { released(&known.record.lock, core.me, wall_ms) } else { None };
-        let record = match part {
-            Some(lock) => LockRecord { lock, ..known.record.clone() },
-            None if known.has_open_attempts() => known.record.clone(),
-            None => break,
-        };
-        if core.until_it_may_act().await.is_err() {
-            break;
-        }
-        match known.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
-            Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
-            other => {
-                if planted(PlantedBug::CloseUnknownByReading)
-                    && has(&known.record.lock, core.me, Want::Exclusive)
-                {
-                    place.holding.set(Holding::Kept(Want::Exclusive));
-                    known.forget_open_attempts();
-                    return;
-                }
-                if let Swap::Distrusted(Distrust::Fault(fault)) = &other {
-                    distrust(&core, fault);
-                }
-                core.store.world.pause(core.store.world.jitter(pause)).await;
-                pause = (pause * 2).min(core.store.timing.beat);
-            }
+        LockError::TimedOut {
+            name: self.place.whereabouts.words(),
+            why: here.or(stuck).or(held_by).or(fault),
         }
     }
-    if interested {
-        // Somebody waits: this host lets it go first, and a sticky lock is not retaken for a whole beat (R26). Every
-        // waiter looks again within an eighth of a beat, its longest pause, and shall have looked once before this host
-        // asks again: a newcomer's pauses are short, and it would win against all who have waited for long.
-        let beat = core.store.timing.beat;
-        let look = beat / 8;
-        let pause = if place.policy.get().sticky { beat } else { look + core.store.world.jitter(look) };
-        place.polite_until.set(Some(core.store.now().plus(pause)));
-    }
-    place.holding.set(Holding::None);
-    place.wanted.set(false);
-    drop(cell);
-    core.changed.announce();
 }

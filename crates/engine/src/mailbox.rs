@@ -7,7 +7,6 @@ use oarlock_format::MailboxRecord;
 
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
-use crate::lock;
 use crate::places::Holding;
 use crate::store::Lane;
 use crate::takeover::distrust;
@@ -67,21 +66,16 @@ async fn look(core: &Rc<Core>) {
     if !matches!(swap, Swap::Swapped { .. } | Swap::Adopted { .. }) {
         return;
     }
-    for place in core.places.all() {
-        // A record that is in hand at this moment may be the one: it is given up once too often rather than never.
-        let rung = place
-            .cell
-            .try_lock()
-            .is_none_or(|cell| cell.as_ref().is_some_and(|cell| record.entries.contains(&cell.lba)));
-        if !rung && !record.overflow {
+    for place in core.places.every() {
+        if !record.overflow && !place.is_rung_by(&record) {
             continue;
         }
-        place.wanted.set(true);
-        if let Holding::Kept(_) = place.holding.get() {
+        place.want();
+        if let Holding::Kept(_) = place.holding().get() {
             // The interest bit was set by whoever rang; this host's copy of the record does not have it yet, so the
             // give-up meets it as a lost race and goes on from there.
-            place.holding.set(Holding::Releasing);
-            core.jobs.start(lock::settle(Rc::clone(core), place));
+            place.holding().set(Holding::Releasing);
+            core.jobs.start(place.settle(Rc::clone(core)));
         }
     }
 }

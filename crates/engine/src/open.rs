@@ -5,7 +5,7 @@ use std::time::Duration;
 use oarlock_block::{BlockSize, DeviceIdentity, IoError, Lba, Refusal};
 use oarlock_format::{
     Access, Chosen, DecodeError, Layout, NoSuperblock, Stamped, Superblock, SuperblockState, choose,
-    decode_superblock, shadow_candidates,
+    claimed_shadows, decode_superblock, shadow_candidates,
 };
 
 use crate::world::World;
@@ -124,11 +124,13 @@ async fn read_shadow_of(world: &World, layout: &Layout) -> Result<Copy, OpenErro
     read_copy(world, layout.shadow.start).await
 }
 
-/// The first copy says nothing: the shadow stands at one of a few places.
+/// The first copy does not check out: the shadow stands at the device's end, or where that copy's own bytes lead.
 async fn find_shadow(world: &World) -> Result<Copy, OpenError> {
     let geometry = world.device.geometry();
     let mut found = Err(DecodeError::Blank);
-    for lba in shadow_candidates(geometry.block_size, geometry.blocks) {
+    let first = first_bytes(world).await;
+    let claimed = claimed_shadows(&first, geometry.blocks);
+    for lba in shadow_candidates(geometry.block_size, geometry.blocks).chain(claimed) {
         found = match (read_copy(world, lba).await?, found) {
             (Ok(shadow), _) => return Ok(Ok(shadow)),
             // A damaged copy of ours says more than a blank block does.
@@ -137,6 +139,15 @@ async fn find_shadow(world: &World) -> Result<Copy, OpenError> {
         };
     }
     Ok(found)
+}
+
+/// What the first block holds, as far as it can be read.
+async fn first_bytes(world: &World) -> Vec<u8> {
+    let mut buffer = vec![0; world.device.geometry().block_size.length()];
+    match world.within(READ_LIMIT, world.device.read(Lba(0), &mut buffer)).await {
+        Some(Ok(())) => buffer,
+        _ => Vec::new(),
+    }
 }
 
 async fn read_copy(world: &World, lba: Lba) -> Result<Copy, OpenError> {

@@ -4,14 +4,19 @@ use std::cell::{Cell as StdCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use futures::FutureExt;
 use futures::lock::Mutex;
-use oarlock_block::Instant;
-use oarlock_format::{LockName, LockRecord};
+use oarlock_block::{Instant, LocalFuture};
+use oarlock_format::{DescriptorNumber, GroupNumber, LockName, MailboxRecord};
 
 use crate::cell::Cell;
+use crate::core::Core;
 use crate::decide::Want;
+use crate::release;
+use crate::whereabouts::Whereabouts;
 
-/// Locks remembered at most: beyond it the ones not in use are forgotten, which costs a read when they are used again.
+/// Locks of one kind remembered at most: beyond it the ones not in use are forgotten, which costs a read when they are used
+/// again.
 const PLACES_MAX: usize = 4096;
 
 /// How a lock is used.
@@ -38,10 +43,10 @@ pub(crate) enum Holding {
 }
 
 /// One lock as this host knows it.
-pub(crate) struct LockPlace {
-    pub(crate) name: LockName,
+pub(crate) struct LockPlace<W: Whereabouts> {
+    pub(crate) whereabouts: W,
     /// The record; whoever sends an ATS on it holds this.
-    pub(crate) cell: Mutex<Option<Cell<LockRecord>>>,
+    pub(crate) cell: Mutex<Option<Cell<W::Record>>>,
     pub(crate) holding: StdCell<Holding>,
     pub(crate) policy: StdCell<LockPolicy>,
     /// Somebody else waited: this host does not retake the lock before this time.
@@ -54,7 +59,20 @@ pub(crate) struct LockPlace {
     pub(crate) waiting: StdCell<usize>,
 }
 
-impl LockPlace {
+impl<W: Whereabouts> LockPlace<W> {
+    fn new(whereabouts: W) -> LockPlace<W> {
+        LockPlace {
+            whereabouts,
+            cell: Mutex::new(None),
+            holding: StdCell::new(Holding::None),
+            policy: StdCell::default(),
+            polite_until: StdCell::new(None),
+            wanted: StdCell::new(false),
+            spoilt: StdCell::new(0),
+            waiting: StdCell::new(0),
+        }
+    }
+
     /// Whether local users stand in the way of `want`.
     pub(crate) fn conflicts(&self, want: Want) -> bool {
         match self.holding.get() {
@@ -86,48 +104,128 @@ impl LockPlace {
     }
 }
 
+/// A place, whatever it is the lock of.
+pub(crate) trait AnyPlace {
+    /// What people call the lock.
+    fn words(&self) -> String;
+
+    /// Who uses it on this host.
+    fn holding(&self) -> &StdCell<Holding>;
+
+    /// Whether it is, or may be, kept for nobody.
+    fn may_be_kept(&self) -> bool;
+
+    /// Another host rang: the next release is not kept.
+    fn want(&self);
+
+    /// Whether one of the mailbox's entries may be this lock. A record that is in hand at this moment may be the one: it is
+    /// given up once too often rather than never.
+    fn is_rung_by(&self, rung: &MailboxRecord) -> bool;
+
+    /// See [`release::release`].
+    fn release(self: Rc<Self>, core: Rc<Core>) -> LocalFuture<'static, ()>;
+
+    /// See [`release::settle`].
+    fn settle(self: Rc<Self>, core: Rc<Core>) -> LocalFuture<'static, ()>;
+
+    /// Whether nobody here has any part in it, and nothing is open.
+    fn is_settled(&self) -> LocalFuture<'_, bool>;
+}
+
+impl<W: Whereabouts> AnyPlace for LockPlace<W> {
+    fn words(&self) -> String {
+        self.whereabouts.words()
+    }
+
+    fn holding(&self) -> &StdCell<Holding> {
+        &self.holding
+    }
+
+    fn may_be_kept(&self) -> bool {
+        self.policy.get().sticky && !matches!(self.holding.get(), Holding::None)
+    }
+
+    fn want(&self) {
+        self.wanted.set(true);
+    }
+
+    fn is_rung_by(&self, rung: &MailboxRecord) -> bool {
+        self.cell
+            .try_lock()
+            .is_none_or(|cell| cell.as_ref().is_some_and(|cell| rung.entries.contains(&cell.lba)))
+    }
+
+    fn release(self: Rc<Self>, core: Rc<Core>) -> LocalFuture<'static, ()> {
+        release::release(core, self).boxed_local()
+    }
+
+    fn settle(self: Rc<Self>, core: Rc<Core>) -> LocalFuture<'static, ()> {
+        release::settle(core, self).boxed_local()
+    }
+
+    fn is_settled(&self) -> LocalFuture<'_, bool> {
+        async {
+            let cell = self.cell.lock().await;
+            let open = cell.as_ref().is_some_and(Cell::has_open_attempts);
+            !open && self.holding.get() == Holding::None
+        }
+        .boxed_local()
+    }
+}
+
+/// All locks of one kind that this host remembers.
+pub(crate) struct PlacesOf<W: Whereabouts> {
+    places: RefCell<BTreeMap<W, Rc<LockPlace<W>>>>,
+}
+
+impl<W: Whereabouts> Default for PlacesOf<W> {
+    fn default() -> PlacesOf<W> {
+        PlacesOf { places: RefCell::default() }
+    }
+}
+
+impl<W: Whereabouts> PlacesOf<W> {
+    pub(crate) fn of(&self, whereabouts: &W) -> Rc<LockPlace<W>> {
+        let mut places = self.places.borrow_mut();
+        if let Some(place) = places.get(whereabouts) {
+            return Rc::clone(place);
+        }
+        if places.len() >= PLACES_MAX {
+            places.retain(|_, place| in_use(place));
+        }
+        let place = Rc::new(LockPlace::new(whereabouts.clone()));
+        places.insert(whereabouts.clone(), Rc::clone(&place));
+        place
+    }
+
+    pub(crate) fn all(&self) -> Vec<Rc<LockPlace<W>>> {
+        self.places.borrow().values().cloned().collect()
+    }
+}
+
 /// All locks that this host remembers.
 #[derive(Default)]
 pub(crate) struct Places {
-    by_name: RefCell<BTreeMap<LockName, Rc<LockPlace>>>,
+    pub(crate) names: PlacesOf<LockName>,
+    pub(crate) descriptors: PlacesOf<DescriptorNumber>,
+    pub(crate) groups: PlacesOf<GroupNumber>,
     asked: StdCell<bool>,
     /// A look that was asked for is on its way, or still to come.
     unanswered: StdCell<bool>,
 }
 
 impl Places {
-    pub(crate) fn of(&self, name: &LockName) -> Rc<LockPlace> {
-        let mut by_name = self.by_name.borrow_mut();
-        if let Some(place) = by_name.get(name) {
-            return Rc::clone(place);
-        }
-        if by_name.len() >= PLACES_MAX {
-            by_name.retain(|_, place| in_use(place));
-        }
-        let place = Rc::new(LockPlace {
-            name: name.clone(),
-            cell: Mutex::new(None),
-            holding: StdCell::new(Holding::None),
-            policy: StdCell::default(),
-            polite_until: StdCell::new(None),
-            wanted: StdCell::new(false),
-            spoilt: StdCell::new(0),
-            waiting: StdCell::new(0),
-        });
-        by_name.insert(name.clone(), Rc::clone(&place));
-        place
-    }
-
-    pub(crate) fn all(&self) -> Vec<Rc<LockPlace>> {
-        self.by_name.borrow().values().cloned().collect()
+    /// The places of every kind, in the order of locks (R27).
+    pub(crate) fn every(&self) -> Vec<Rc<dyn AnyPlace>> {
+        let names = self.names.all().into_iter().map(|place| place as Rc<dyn AnyPlace>);
+        let descriptors = self.descriptors.all().into_iter().map(|place| place as Rc<dyn AnyPlace>);
+        let groups = self.groups.all().into_iter().map(|place| place as Rc<dyn AnyPlace>);
+        names.chain(descriptors).chain(groups).collect()
     }
 
     /// Whether a lock is, or may be, kept for nobody: then the mailbox is read once per beat (R26).
     pub(crate) fn any_sticky(&self) -> bool {
-        self.by_name
-            .borrow()
-            .values()
-            .any(|place| place.policy.get().sticky && !matches!(place.holding.get(), Holding::None))
+        self.every().iter().any(|place| place.may_be_kept())
     }
 
     /// A tool asks this host to look again: at the superblock (R38), and which locks it owns (R39).
@@ -153,7 +251,7 @@ impl Places {
 }
 
 /// Whether a place must be remembered: it is used, somebody has it in hand, or its attempts are not closed.
-fn in_use(place: &Rc<LockPlace>) -> bool {
+fn in_use<W: Whereabouts>(place: &Rc<LockPlace<W>>) -> bool {
     Rc::strong_count(place) > 1
         || place.holding.get() != Holding::None
         || place.cell.try_lock().is_none_or(|cell| cell.as_ref().is_some_and(Cell::has_open_attempts))

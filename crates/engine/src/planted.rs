@@ -34,11 +34,25 @@ pub enum PlantedBug {
     AdoptOlder,
     /// R39: a repair believes who holds a lock by bytes that do not check out, and puts him back.
     RepairRestoresOwner,
+    /// R9: a host is fenced in the instant in which its death is proved, before its users can know of it.
+    FenceInTheInstant,
+    /// R9: what a person's eviction cut off is taken over in the same instant.
+    TakeOverInTheInstant,
+    /// A sharer is told the token that this host was told when it first shared the lock.
+    TellRememberedToken,
+    /// R12: nothing is flushed before the next step, nor a claim before its life.
+    StepBeforeFlush,
+    /// R38: a growth swaps the first copy before the shadow that it names is there.
+    NameShadowFirst,
+    /// R38: a growth says that every live host knows, and has asked none.
+    GiveOutShadowUnseen,
+    /// R36: an entry of the directory that stands there already is adopted without a swap of its bucket.
+    AdoptEntryUnswapped,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 14] = [
+    pub const ALL: [PlantedBug; 21] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -53,12 +67,21 @@ impl PlantedBug {
         PlantedBug::FenceWhileLapsed,
         PlantedBug::AdoptOlder,
         PlantedBug::RepairRestoresOwner,
+        PlantedBug::FenceInTheInstant,
+        PlantedBug::TakeOverInTheInstant,
+        PlantedBug::TellRememberedToken,
+        PlantedBug::StepBeforeFlush,
+        PlantedBug::NameShadowFirst,
+        PlantedBug::GiveOutShadowUnseen,
+        PlantedBug::AdoptEntryUnswapped,
     ];
 }
 
 #[cfg(feature = "planted-bugs")]
 mod switch {
     use super::PlantedBug;
+    use crate::decide::Want;
+    use oarlock_block::Lba;
     use oarlock_format::{LockRecord, Owner, Place, SlotRecord};
     use std::cell::{Cell, RefCell};
     use std::collections::BTreeMap;
@@ -66,6 +89,7 @@ mod switch {
     thread_local! {
         static ACTIVE: Cell<Option<PlantedBug>> = const { Cell::new(None) };
         static SLOTS: RefCell<BTreeMap<(Owner, u16), SlotRecord>> = const { RefCell::new(BTreeMap::new()) };
+        static TOKENS: RefCell<BTreeMap<(Owner, Lba), u64>> = const { RefCell::new(BTreeMap::new()) };
     }
 
     /// The first record that `me` saw of the slot, where that mistake is live; else the one just read.
@@ -74,6 +98,14 @@ mod switch {
             return read;
         }
         SLOTS.with_borrow_mut(|slots| slots.entry((me, slot)).or_insert(read).clone())
+    }
+
+    /// The first token of `me` as a sharer of the lock, where that mistake is live; else the one of the image that took it.
+    pub(crate) fn token_to_tell(me: Owner, lba: Lba, want: Want, token: u64) -> u64 {
+        if want != Want::Shared || !planted(PlantedBug::TellRememberedToken) {
+            return token;
+        }
+        TOKENS.with_borrow_mut(|tokens| *tokens.entry((me, lba)).or_insert(token))
     }
 
     /// What damaged bytes say of a lock, where that mistake is live: what one flipped bit proves, owner and all, or what
@@ -96,6 +128,7 @@ mod switch {
     pub fn plant(bug: Option<PlantedBug>) {
         ACTIVE.set(bug);
         SLOTS.with_borrow_mut(BTreeMap::clear);
+        TOKENS.with_borrow_mut(BTreeMap::clear);
     }
 
     pub(crate) fn planted(bug: PlantedBug) -> bool {
@@ -106,7 +139,7 @@ mod switch {
 #[cfg(feature = "planted-bugs")]
 pub use switch::plant;
 #[cfg(feature = "planted-bugs")]
-pub(crate) use switch::{believed, planted, slot_to_judge_by};
+pub(crate) use switch::{believed, planted, slot_to_judge_by, token_to_tell};
 
 /// Whether this mistake is live: never, without the feature.
 #[cfg(not(feature = "planted-bugs"))]
@@ -122,6 +155,17 @@ pub(crate) fn slot_to_judge_by(
     read: oarlock_format::SlotRecord,
 ) -> oarlock_format::SlotRecord {
     read
+}
+
+/// The token of the image that took the lock.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn token_to_tell(
+    _me: oarlock_format::Owner,
+    _lba: oarlock_block::Lba,
+    _want: crate::decide::Want,
+    token: u64,
+) -> u64 {
+    token
 }
 
 /// What damaged bytes say of a lock: nothing that is believed.

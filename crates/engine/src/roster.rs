@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
-use oarlock_format::{LockMode, LockPosition, LockRecord, Owner, SlotRecord, SlotState};
+use oarlock_format::{LockMode, LockPosition, LockRecord, LockState, Owner, SlotRecord, SlotState};
 
 use crate::core::{Core, HostState};
 use crate::slots::read_slots;
@@ -145,26 +145,26 @@ pub(crate) async fn locks(core: &Core) -> Result<Vec<LockRow>, ReadFault> {
     let mut held = Vec::new();
     each_lock(core, |seen| held.push(seen.stamped.record.clone())).await?;
     let slots = read_slots(&core.store).await?.sound;
-    let waiting = core.places.all();
+    let waiting = core.places.names.all();
     Ok(held
         .into_iter()
         .map(|record| LockRow {
-            owners: owners(&record, &slots),
+            owners: owners(&record.lock, &slots),
             name: record.name.as_ref().map_or_else(|| "?".to_owned(), |name| name.as_str().to_owned()),
             mode: record.lock.mode.name(),
             interest: record.lock.interest,
             waiting_here: waiting
                 .iter()
-                .find(|place| Some(&place.name) == record.name.as_ref())
+                .find(|place| Some(&place.whereabouts) == record.name.as_ref())
                 .map_or(0, |place| place.waiting.get()),
             since_wall_ms: record.lock.since_wall_ms,
         })
         .collect())
 }
 
-fn owners(record: &LockRecord, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> Vec<LockOwner> {
-    let sharing = record.lock.holders.iter().map(|slot| (slot, None));
-    let owner = record.lock.owner.into_iter().map(|owner: Owner| (owner.slot, Some(owner.incarnation)));
+pub(crate) fn owners(lock: &LockState, slots: &[(SlotIndex, Seen<SlotRecord>)]) -> Vec<LockOwner> {
+    let sharing = lock.holders.iter().map(|slot| (slot, None));
+    let owner = lock.owner.into_iter().map(|owner: Owner| (owner.slot, Some(owner.incarnation)));
     owner
         .chain(sharing)
         .map(|(index, incarnation)| {

@@ -1,10 +1,10 @@
 //! Reading all slots: the sound ones, and those that do not hold a sound record, for whoever can go on without them.
 
-use oarlock_block::{Instant, IoError, Lba, SlotIndex};
-use oarlock_format::{Image, SlotRecord};
+use oarlock_block::{IoError, SlotIndex};
+use oarlock_format::SlotRecord;
 
-use crate::store::{Lane, ReadFault, Seen, Store, check_age};
-use crate::verdict::Version;
+use crate::run::Run;
+use crate::store::{Lane, ReadFault, Seen, Store};
 
 /// Slots that one command reads: 64 slots and mailboxes of 512 bytes are 64 KiB.
 const SLOTS_PER_READ: u16 = 64;
@@ -46,23 +46,11 @@ pub(crate) fn is_of_one_block(fault: &ReadFault) -> bool {
     matches!(fault, ReadFault::Unsound { .. } | ReadFault::Unreadable { error: IoError::Medium, .. })
 }
 
-/// The blocks of some slots as one command read them.
-struct Run {
-    start: Lba,
-    bytes: Vec<u8>,
-    issued: Instant,
-    replied: Instant,
-}
-
 /// Reads the slots from `first` to below `until`; none where the medium lost one of the blocks.
 async fn read_run(store: &Store, first: u16, until: u16) -> Result<Option<Run>, ReadFault> {
-    let start = store.layout.slot(SlotIndex(first));
-    let last = store.layout.slot(SlotIndex(until - 1));
-    let blocks = usize::try_from(last.0 - start.0 + 1).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; blocks * store.block_size.length()];
-    let issued = store.now();
-    match store.read_bytes(Lane::Work, start, &mut bytes).await {
-        Ok(()) => Ok(Some(Run { start, bytes, issued, replied: store.now() })),
+    let (first, last) = (store.layout.slot(SlotIndex(first)), store.layout.slot(SlotIndex(until - 1)));
+    match Run::read(store, first, last).await {
+        Ok(run) => Ok(Some(run)),
         Err(ReadFault::Unreadable { error: IoError::Medium, .. }) => Ok(None),
         Err(fault) => Err(fault),
     }
@@ -71,17 +59,8 @@ async fn read_run(store: &Store, first: u16, until: u16) -> Result<Option<Run>, 
 /// One slot: as the run shows it if that checks out, else read again by itself.
 async fn seen_in(store: &Store, run: Option<&Run>, slot: SlotIndex) -> Result<Seen<SlotRecord>, ReadFault> {
     let lba = store.layout.slot(slot);
-    if let Some(run) = run {
-        let length = store.block_size.length();
-        let offset = usize::try_from(lba.0 - run.start.0).unwrap_or(usize::MAX) * length;
-        let block = &run.bytes[offset..offset + length];
-        if let Ok(stamped) = store.decode::<SlotRecord>(lba, block)
-            && check_age(&stamped.stamp, store.newest(lba)).is_ok()
-        {
-            store.note_version(lba, Version::of(&stamped.stamp));
-            let (issued, replied) = (run.issued, run.replied);
-            return Ok(Seen { image: Image::new(block), stamped, issued, replied });
-        }
+    match run {
+        Some(run) => run.seen_surely(store, lba).await,
+        None => store.read(Lane::Work, lba).await,
     }
-    store.read::<SlotRecord>(Lane::Work, lba).await
 }

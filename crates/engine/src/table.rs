@@ -20,29 +20,18 @@
 
 use futures::future::join_all;
 use oarlock_block::Lba;
-use oarlock_format::{Generation, LockMode, LockName, LockRecord, Stamped, window};
+use oarlock_format::{Generation, LockMode, LockName, LockRecord, window};
 
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::Core;
 use crate::lock::LockError;
 use crate::planted::{PlantedBug, planted};
-use crate::store::{Lane, ReadFault, Seen, Store, check_age};
-
-/// What a look for a name came to.
-pub(crate) enum Located {
-    /// It stands here.
-    Found(Cell<LockRecord>),
-    /// It stands nowhere, and the next swap of this cell may put it there. `children` is what the mask of that record
-    /// must be then.
-    Vacant { cell: Cell<LockRecord>, children: u16 },
-    /// It may stand here: a repair could not tell this lock's name, and its possible holders have not all answered.
-    Unnamed(Cell<LockRecord>),
-    /// Another was faster, or an answer is not known: look again after a pause.
-    Again,
-}
+use crate::run::Run;
+use crate::store::{ReadFault, Seen, Store};
+use crate::whereabouts::Located;
 
 /// Finds the name, or prepares a position for it.
-pub(crate) async fn locate(core: &Core, name: &LockName) -> Result<Located, LockError> {
+pub(crate) async fn locate(core: &Core, name: &LockName) -> Result<Located<LockRecord>, LockError> {
     let window = read_window(core, name).await?;
     if let Some(seen) = window.iter().find(|seen| seen.stamped.record.name.as_ref() == Some(name)) {
         return Ok(Located::Found(Cell::new(seen.stamped.stamp.lba, seen.clone())));
@@ -57,7 +46,7 @@ pub(crate) async fn locate(core: &Core, name: &LockName) -> Result<Located, Lock
     let cell = Cell::new(window[chosen].stamped.stamp.lba, window[chosen].clone());
     if chosen == 0 && mask == bit(0) || planted(PlantedBug::InsertWithoutTouch) {
         let children = if chosen == 0 { mask } else { cell.record.children };
-        return Ok(Located::Vacant { cell, children });
+        return Ok(vacant(cell, name, children));
     }
     prepare(core, name, &window, chosen, cell).await
 }
@@ -69,7 +58,7 @@ async fn prepare(
     window: &[Seen<LockRecord>],
     chosen: usize,
     mut cell: Cell<LockRecord>,
-) -> Result<Located, LockError> {
+) -> Result<Located<LockRecord>, LockError> {
     let mut home = Cell::new(window[0].stamped.stamp.lba, window[0].clone());
     let mask = home.record.children | bit(chosen);
     if !touch(core, &mut home, mask).await || is_unnamed(&home.record) {
@@ -93,7 +82,18 @@ async fn prepare(
     }
     cell.raise_generation(highest);
     let children = if chosen == 0 { mask } else { cell.record.children };
-    Ok(Located::Vacant { cell, children })
+    // Without power the device may lose any of what it did not write home: were the mask lost, or what another name was put over
+    // this one by, and the name in its new place kept, it would stand where no mask says, or twice.
+    if core.store.flush().await.is_err() {
+        return Ok(Located::Again);
+    }
+    Ok(vacant(cell, name, children))
+}
+
+/// The next swap of this cell may put the name there; `children` is what the mask of that record must be then.
+fn vacant(cell: Cell<LockRecord>, name: &LockName, children: u16) -> Located<LockRecord> {
+    let vacant = LockRecord { name: Some(name.clone()), children, ..cell.record.clone() };
+    Located::Vacant { cell, vacant }
 }
 
 /// Swaps a record for the same content in a new image, with this mask; whether that surely happened. An attempt without
@@ -139,37 +139,16 @@ async fn read_window(core: &Core, name: &LockName) -> Result<Vec<Seen<LockRecord
     Ok(read_positions(store, &positions).await?)
 }
 
-/// Reads the lock records at `positions`, ascending, by one command.
+/// Reads the lock records at `positions`, ascending, by one command. One that does not check out is read again by itself.
 pub(crate) async fn read_positions(
     store: &Store,
     positions: &[Lba],
 ) -> Result<Vec<Seen<LockRecord>>, ReadFault> {
     let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(Vec::new()) };
-    let block = store.block_size.length();
-    let index = |lba: Lba| usize::try_from(lba.0 - first.0).unwrap_or(usize::MAX) * block;
-    let mut bytes = vec![0; index(*last) + block];
-    let issued = store.now();
-    store.read_bytes(Lane::Work, *first, &mut bytes).await?;
-    let replied = store.now();
-    let mut window = Vec::with_capacity(positions.len());
+    let run = Run::read(store, *first, *last).await?;
+    let mut records = Vec::with_capacity(positions.len());
     for lba in positions {
-        let block = &bytes[index(*lba)..index(*lba) + block];
-        window.push(match store.decode::<LockRecord>(*lba, block) {
-            Ok(stamped) if check_age(&stamped.stamp, store.newest(*lba)).is_ok() => {
-                store.note_version(*lba, crate::verdict::Version::of(&stamped.stamp));
-                seen(block, stamped, issued, replied)
-            }
-            Ok(_) | Err(_) => store.read::<LockRecord>(Lane::Work, *lba).await?,
-        });
+        records.push(run.seen_surely(store, *lba).await?);
     }
-    Ok(window)
-}
-
-fn seen(
-    block: &[u8],
-    stamped: Stamped<LockRecord>,
-    issued: oarlock_block::Instant,
-    replied: oarlock_block::Instant,
-) -> Seen<LockRecord> {
-    Seen { image: oarlock_format::Image::new(block), stamped, issued, replied }
+    Ok(records)
 }

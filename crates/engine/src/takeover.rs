@@ -6,156 +6,33 @@
 //! Any host that is interested takes up the next step, whoever made the last one; only Replaying belongs to its author,
 //! and moves to another host only once that author was fenced and cut off itself.
 
-use std::cell::{Cell as StdCell, RefCell};
+mod fencing;
+
 use std::rc::Rc;
 use std::time::Duration;
 
-use oarlock_block::{Instant, Proof, Refusal, SlotIndex, Victim};
+use oarlock_block::Instant;
 use oarlock_causes::{Action, Cause, EventKind};
-use oarlock_format::{CutOffProof, FenceReason, Generation, Incarnation, Kind, Owner, SlotRecord, SlotState};
+use oarlock_format::{
+    CutOffProof, FenceReason, Generation, Incarnation, Kind, Owner, SlotRecord, SlotState, Writer,
+};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
+use crate::event::Event;
 use crate::journal::{ReplayError, replay};
 use crate::planted::{PlantedBug, planted};
+use crate::step::{Evidence, Step, buried_by, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault};
+use crate::suspect::{Interest, Suspect, suspect};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
 /// A proof of death is asked for this often while somebody waits: what a killed host's takeover waits for at most.
 const DEATH_ASKED_EVERY: Duration = Duration::from_millis(200);
 
-/// A slot in which this host takes an interest, because somebody here waits for what its host owns.
-pub(crate) struct Suspect {
-    slot: SlotIndex,
-    interested: StdCell<usize>,
-    /// The life that a person knows to be dead.
-    forced: StdCell<Option<Incarnation>>,
-    /// The pursuit has come to its end; whoever still waits begins another.
-    over: StdCell<bool>,
-    refused: RefCell<Option<String>>,
-}
-
-/// One waiter's interest in a slot; the takeover goes on while there is one.
-pub(crate) struct Interest {
-    suspect: Rc<Suspect>,
-}
-
-impl Interest {
-    /// A person knows the host to be dead in this life of it: the watch is skipped, never the cut-off.
-    pub(crate) fn force(&self, incarnation: Incarnation) {
-        self.suspect.forced.set(Some(incarnation));
-    }
-
-    /// Whether the pursuit has ended: with a free slot, or because another life began there.
-    pub(crate) fn is_over(&self) -> bool {
-        self.suspect.over.get()
-    }
-
-    /// Why the takeover does not get on, if it was refused.
-    pub(crate) fn refusal(&self) -> Option<String> {
-        self.suspect.refused.borrow().clone()
-    }
-}
-
-impl Drop for Interest {
-    fn drop(&mut self) {
-        self.suspect.interested.set(self.suspect.interested.get() - 1);
-    }
-}
-
-/// Takes an interest in a slot: from now on it is watched, and taken over once it may be.
-pub(crate) fn suspect(core: &Rc<Core>, slot: SlotIndex) -> Interest {
-    assert_ne!(slot, core.me.slot, "a host never suspects itself");
-    let known = core.suspects.borrow().get(&slot).cloned();
-    let suspect = known.unwrap_or_else(|| {
-        let suspect = Rc::new(Suspect {
-            slot,
-            interested: StdCell::new(0),
-            forced: StdCell::new(None),
-            over: StdCell::new(false),
-            refused: RefCell::new(None),
-        });
-        core.suspects.borrow_mut().insert(slot, Rc::clone(&suspect));
-        core.jobs.start(pursue(Rc::clone(core), Rc::clone(&suspect)));
-        suspect
-    });
-    suspect.interested.set(suspect.interested.get() + 1);
-    Interest { suspect }
-}
-
-/// The next step of a takeover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing to take over: the slot is free.
-    Done,
-    /// Keep watching.
-    Watch,
-    /// Write its death into its slot.
-    Fence(FenceReason),
-    /// Make sure that nothing more of it lands, and write that down.
-    CutOff,
-    /// The slot's own next life stopped in the middle of burying the last one: end it, so that others can go on.
-    EndBurial,
-    /// Become the one that replays.
-    TakeReplay,
-    /// Another replays: its own death would have to be proved first.
-    WaitForReplayer(Owner),
-    /// Replay, and write that down.
-    Replay,
-    /// Free the slot.
-    Free,
-}
-
-/// What an observer knows besides the slot's record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// The host was proved dead (R9).
-    pub death_proved: bool,
-    /// It stood still for the whole watch (R6).
-    pub watched: bool,
-    /// A person says that it is dead.
-    pub evicted: bool,
-    /// The replaying host was cut off itself.
-    pub replayer_cut_off: bool,
-    /// The slot's own next life is burying the last one, and is not proved dead: it will finish, unless it stands still
-    /// for a whole watch itself.
-    pub buried_by_itself: bool,
-}
-
-/// How long a death must have been proved before a slot is fenced for it. The users of a daemon that was killed hear of it
-/// when their connection closes, and stop (R29): they need a moment, and nobody may have their locks before.
-pub(crate) fn grace_of(lease: Duration) -> Duration {
-    lease / 20
-}
-
-/// What is to be done next with a slot, as a pure function of what was read and what is known (R11).
-#[must_use]
-pub fn next_step(state: &SlotState, me: Owner, evidence: Evidence) -> Step {
-    match *state {
-        SlotState::Free => Step::Done,
-        _ if evidence.buried_by_itself && (evidence.watched || evidence.evicted) => Step::EndBurial,
-        _ if evidence.buried_by_itself => Step::Watch,
-        SlotState::Live if evidence.death_proved => Step::Fence(FenceReason::DeathProved),
-        SlotState::Live if evidence.evicted => Step::Fence(FenceReason::EvictedCertain),
-        SlotState::Live if evidence.watched => Step::Fence(FenceReason::Watched),
-        SlotState::Live => Step::Watch,
-        SlotState::Fenced { .. } => Step::CutOff,
-        SlotState::CutOff { .. } => Step::TakeReplay,
-        SlotState::Replaying { by, .. } if by == me => Step::Replay,
-        SlotState::Replaying { .. } if evidence.replayer_cut_off => Step::TakeReplay,
-        SlotState::Replaying { by, .. } => Step::WaitForReplayer(by),
-        SlotState::Replayed { .. } => Step::Free,
-    }
-}
-
-/// The victim that a slot's record names.
-pub(crate) fn victim(slot: SlotIndex, record: &SlotRecord) -> Victim {
-    Victim { slot, incarnation: record.incarnation.0, process: record.process }
-}
-
 /// Watches and takes over one slot, as long as somebody is interested.
-async fn pursue(core: Rc<Core>, suspect: Rc<Suspect>) {
+pub(crate) async fn pursue(core: Rc<Core>, suspect: Rc<Suspect>) {
     let pursuit = Pursuit::begin(&core, &suspect).await;
     if let Some(mut pursuit) = pursuit {
         while pursuit.goes_on().await {}
@@ -177,8 +54,8 @@ struct Pursuit<'a> {
     dead_since: Option<Instant>,
     /// Fences in a row that the device was too busy for, all from this one image.
     busy: (Version, u32),
-    /// The last step could not be made durable: no other is taken before it is (R12).
-    undurable: bool,
+    /// The image that is known to be durable: no step is taken from another (R12).
+    durable: Option<Version>,
 }
 
 impl<'a> Pursuit<'a> {
@@ -204,7 +81,7 @@ impl<'a> Pursuit<'a> {
                         replayer: None,
                         dead_since: None,
                         busy: (first, 0),
-                        undurable: false,
+                        durable: None,
                     });
                 }
                 Err(fault) => distrust(core, &fault),
@@ -230,7 +107,7 @@ impl<'a> Pursuit<'a> {
         if self.cell.record.incarnation != self.incarnation {
             return false;
         }
-        if self.undurable {
+        if self.must_be_durable_first() {
             self.make_durable().await;
             return true;
         }
@@ -261,6 +138,17 @@ impl<'a> Pursuit<'a> {
         }
         self.core.changed.announce();
         true
+    }
+
+    /// Whether the slot's state, this host's step or another's, must be flushed before the next one (R12). Beats need no
+    /// durability, nor does a slot that another has freed.
+    fn must_be_durable_first(&self) -> bool {
+        let counts = match self.cell.record.state {
+            SlotState::Live => false,
+            SlotState::Free => self.cell.writer() == Writer::Host(self.core.me),
+            _ => true,
+        };
+        counts && self.durable != Some(self.cell.version())
     }
 
     async fn evidence(&mut self) -> Evidence {
@@ -343,75 +231,6 @@ impl<'a> Pursuit<'a> {
         }
     }
 
-    async fn fence(&mut self, reason: FenceReason, evidence: Evidence) {
-        let from: Generation = self.cell.generation();
-        let by = self.core.me;
-        let record = SlotRecord { state: SlotState::Fenced { by, reason, from }, ..self.cell.record.clone() };
-        let swap = self.cell.swap(&self.core.store, self.core.sender(Purpose::Race), record).await;
-        match swap {
-            Swap::Swapped { .. } | Swap::Adopted { .. } => {
-                self.report(EventKind::Fence, Action::Lost, format!("fenced: {}", words(reason)));
-                self.make_durable().await;
-            }
-            // A process that was stopped in the middle of an ATS keeps its block locked for ever, its own slot's too.
-            // It was silent for a whole watch; its end frees the block, and the fence follows.
-            // Busy may also mean a beat that is just coming back: only a block that stays locked is a reason.
-            Swap::Refused(Refusal::Busy) if evidence.watched || evidence.evicted => {
-                let image = self.cell.version();
-                let before = if self.busy.0 == image { self.busy.1 } else { 0 };
-                self.busy = (image, before + 1);
-                if self.busy.1 >= BUSY_FENCES && self.still_stands().await {
-                    self.end_of_process().await;
-                }
-            }
-            other => self.not_done(&other).await,
-        }
-    }
-
-    /// Whether the slot, read once more, holds the image that is known: who moved meanwhile lives, and is left alone.
-    async fn still_stands(&mut self) -> bool {
-        let image = self.cell.version();
-        match self.cell.refresh(&self.core.store, Lane::Work).await {
-            Ok(seen) => {
-                self.watch.look(look_of(self.core, &seen));
-                self.cell.version() == image
-            }
-            Err(fault) => {
-                self.watch.broken();
-                distrust(self.core, &fault);
-                false
-            }
-        }
-    }
-
-    /// Ends the process that the slot names, before its state says so: only where it stood still for a whole watch.
-    async fn end_of_process(&mut self) {
-        if !self.core.may_act() {
-            return;
-        }
-        let victim = victim(self.suspect.slot, &self.cell.record);
-        if let Err(reason) = self.core.store.world.cut_off.cut_off(victim).await {
-            self.refuse(reason.to_string()).await;
-        }
-    }
-
-    async fn cut_off(&mut self) {
-        let victim = victim(self.suspect.slot, &self.cell.record);
-        let proved = if planted(PlantedBug::SkipCutOff) {
-            Ok(Proof::FileLock)
-        } else {
-            self.core.store.world.cut_off.cut_off(victim).await
-        };
-        match proved {
-            Ok(proof) => {
-                let SlotState::Fenced { reason, from, .. } = self.cell.record.state else { return };
-                let state = SlotState::CutOff { by: self.core.me, reason, from, proof: proof.into() };
-                self.swap_record(SlotRecord { state, ..self.cell.record.clone() }).await;
-            }
-            Err(reason) => self.refuse(reason.to_string()).await,
-        }
-    }
-
     /// What the dead host's journal holds goes home; only then the slot says Replayed (R11).
     async fn replay(&mut self) {
         match replay::for_takeover(self.core, self.suspect.slot, &self.cell.record).await {
@@ -436,7 +255,7 @@ impl<'a> Pursuit<'a> {
         if self.cell.record.state == SlotState::Free {
             self.report(
                 EventKind::Takeover,
-                Action::Lost,
+                Action::Adopted,
                 "taken over: its locks can be broken now".to_owned(),
             );
         }
@@ -465,7 +284,7 @@ impl<'a> Pursuit<'a> {
 
     /// A slot's state is durable before the next step (R12); where the flush fails, the step is not relied on.
     async fn make_durable(&mut self) {
-        self.undurable = true;
+        let image = self.cell.version();
         let mut tries = 0;
         while let Err(error) = self.core.store.flush().await {
             tries += 1;
@@ -475,7 +294,7 @@ impl<'a> Pursuit<'a> {
             }
             self.core.store.world.pause(self.core.store.timing.beat / 2).await;
         }
-        self.undurable = false;
+        self.durable = Some(image);
         *self.suspect.refused.borrow_mut() = None;
     }
 
@@ -507,25 +326,16 @@ impl<'a> Pursuit<'a> {
         self.look_again().await;
     }
 
+    /// `by` is who wrote what stands in the slot: the fencer, once it is fenced, with the attempt that did it.
     fn report(&self, kind: EventKind, action: Action, detail: String) {
         let name = self.cell.record.name.as_ref().map_or("?", |name| name.as_str());
         let event = self.core.store.event(kind, Cause::Fenced, self.cell.lba, Kind::Slot, action);
         let event = event.about(format!("host {name} (slot {}): {detail}", self.suspect.slot));
-        self.core.store.report(event);
-    }
-}
-
-/// Fences that the device was too busy for, in a row, before the victim's process is ended first.
-const BUSY_FENCES: u32 = 4;
-
-/// The slot of the host that is burying the last life in a slot.
-fn buried_by(state: &SlotState) -> Option<SlotIndex> {
-    match state {
-        SlotState::Free | SlotState::Live => None,
-        SlotState::Fenced { by, .. }
-        | SlotState::CutOff { by, .. }
-        | SlotState::Replaying { by, .. }
-        | SlotState::Replayed { by, .. } => Some(by.slot),
+        self.core.store.report(Event {
+            by: Some(self.cell.writer()),
+            by_attempt: Some(self.cell.version().nonce),
+            ..event
+        });
     }
 }
 
@@ -545,83 +355,5 @@ fn look_of(core: &Core, seen: &crate::store::Seen<SlotRecord>) -> Look {
 pub(crate) fn distrust(core: &Core, fault: &ReadFault) {
     if matches!(fault, ReadFault::Older { .. }) {
         core.stop(StopReason::Rollback { detail: fault.to_string() });
-    }
-}
-
-fn words(reason: FenceReason) -> &'static str {
-    match reason {
-        FenceReason::Watched => "its slot stood still for a whole watch",
-        FenceReason::DeathProved => "its death was proved",
-        FenceReason::Evicted => "a person asked for it, and it stood still for a whole watch",
-        FenceReason::EvictedCertain => "a person knows it to be dead",
-        FenceReason::FormerLife => "it was this host's own former life",
-        FenceReason::Rollback => "it had seen a newer state of the device",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use oarlock_format::HostId;
-
-    const NOTHING: Evidence = Evidence {
-        death_proved: false,
-        watched: false,
-        evicted: false,
-        replayer_cut_off: false,
-        buried_by_itself: false,
-    };
-
-    fn owner(slot: u16) -> Owner {
-        Owner { slot: SlotIndex(slot), host: HostId(u64::from(slot)), incarnation: Incarnation(1) }
-    }
-
-    #[test]
-    fn only_a_watch_a_proof_or_a_person_fences_a_live_host() {
-        let me = owner(1);
-        assert_eq!(next_step(&SlotState::Live, me, NOTHING), Step::Watch);
-        let watched = Evidence { watched: true, ..NOTHING };
-        assert_eq!(next_step(&SlotState::Live, me, watched), Step::Fence(FenceReason::Watched));
-        let proved = Evidence { death_proved: true, ..watched };
-        assert_eq!(next_step(&SlotState::Live, me, proved), Step::Fence(FenceReason::DeathProved));
-        let evicted = Evidence { evicted: true, ..NOTHING };
-        assert_eq!(next_step(&SlotState::Live, me, evicted), Step::Fence(FenceReason::EvictedCertain));
-    }
-
-    #[test]
-    fn a_fenced_host_is_cut_off_before_anything_else() {
-        let by = owner(2);
-        let fenced = SlotState::Fenced { by, reason: FenceReason::Watched, from: Generation(4) };
-        let everything = Evidence {
-            death_proved: true,
-            watched: true,
-            evicted: true,
-            replayer_cut_off: true,
-            buried_by_itself: false,
-        };
-        assert_eq!(next_step(&fenced, owner(1), everything), Step::CutOff);
-    }
-
-    #[test]
-    fn a_next_life_that_buries_the_last_one_is_left_alone_until_it_stands_still_itself() {
-        let burial = SlotState::Fenced { by: owner(3), reason: FenceReason::FormerLife, from: Generation(4) };
-        let alive = Evidence { buried_by_itself: true, ..NOTHING };
-        assert_eq!(next_step(&burial, owner(1), alive), Step::Watch);
-        assert_eq!(next_step(&burial, owner(1), Evidence { watched: true, ..alive }), Step::EndBurial);
-        assert_eq!(next_step(&burial, owner(1), Evidence { death_proved: true, ..NOTHING }), Step::CutOff);
-    }
-
-    #[test]
-    fn replaying_moves_only_when_the_replayer_was_cut_off() {
-        let state = SlotState::Replaying {
-            by: owner(2),
-            reason: FenceReason::Watched,
-            from: Generation(4),
-            proof: CutOffProof::FileLock,
-        };
-        assert_eq!(next_step(&state, owner(2), NOTHING), Step::Replay);
-        assert_eq!(next_step(&state, owner(1), NOTHING), Step::WaitForReplayer(owner(2)));
-        let cut_off = Evidence { replayer_cut_off: true, ..NOTHING };
-        assert_eq!(next_step(&state, owner(1), cut_off), Step::TakeReplay);
     }
 }

@@ -232,7 +232,7 @@ fn another_host_goes_on_where_the_power_went_and_so_does_the_next() {
         let commands = first.power.commands();
         let cut = commands / 2;
         let machine = Machine::with_disk(
-            first.power.lost(cut, |number, sector| mixed((number + sector) as u64) % 2 == 0),
+            first.power.lost(cut, |number, sector| mixed((number + sector) as u64).is_multiple_of(2)),
         );
         taken_over_by(&machine, "b", "a").unwrap();
         let found = Found::read(&machine).unwrap();

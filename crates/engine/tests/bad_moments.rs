@@ -286,3 +286,39 @@ fn a_release_for_which_nobody_waits_any_more_is_brought_to_its_end() {
     });
     assert_eq!(state(&machine, host.status().owner.slot), SlotState::Free);
 }
+
+/// A service that was stopped said that it had left, and its slot went on to say that it lives.
+#[test]
+fn a_host_whose_user_never_lets_go_does_not_say_that_it_has_left() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let (world, _) = machine.process();
+    let host = join(&machine, world, "a");
+    let slot = host.status().owner.slot;
+    beside(&machine, &host, async {
+        let _guard = take(&machine, &host, Want::Exclusive, SOON).await.unwrap();
+        let Ended::LeftBehind(leftover) = host.leave(machine.time.now().plus(MS * 500)).await else {
+            panic!("it says that it has left")
+        };
+        assert_eq!((leftover.slot, leftover.locks, leftover.names.len()), (slot, 1, 1));
+        assert!(leftover.to_string().contains("a lock was still in use"), "{leftover}");
+    });
+    assert_eq!(state(&machine, slot), SlotState::Live);
+    assert_eq!(host.status().state.name(), "live", "as its slot says");
+}
+
+#[test]
+fn a_host_whose_device_does_not_confirm_its_leave_does_not_say_that_it_has_left() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    let device = Moody::of(&machine);
+    let (world, _) = machine.process_on(Rc::clone(&device) as Rc<dyn Device>);
+    let host = join(&machine, world, "a");
+    beside(&machine, &host, async {
+        device.no_beats.set(true);
+        let left = host.leave(machine.time.now().plus(MS * 500)).await;
+        let Ended::LeftBehind(leftover) = left else { panic!("it says that it has left") };
+        assert_eq!(leftover.locks, 0);
+        assert!(leftover.to_string().contains("did not confirm"), "{leftover}");
+    });
+}

@@ -317,3 +317,73 @@ fn a_device_beyond_the_largest_datastore_is_refused_and_nothing_is_written() {
     assert!(matches!(grow_on(&machine), Err(GrowError::Layout(LayoutError::TooLarge { .. }))));
     assert_eq!(machine.disk.block(Lba(0)), first);
 }
+
+/// A LUN that grew, and nobody has run `grow` yet.
+fn longer_and_not_grown() -> Machine {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    machine.disk.set_length(LARGE / 512);
+    machine
+}
+
+#[test]
+fn a_damaged_first_copy_leads_to_the_shadow_at_the_former_end_of_a_device_that_got_longer() {
+    // A bit of the label; one of the shadow's own address, and one of the device's length, of which the other leads there.
+    for offset in [190, 481, 105] {
+        let machine = longer_and_not_grown();
+        let mut rotten = machine.disk.block(Lba(0));
+        rotten[offset] ^= 1;
+        machine.disk.put(Lba(0), &rotten);
+        let name = HostName::new("alpha").unwrap();
+        assert!(
+            machine.time.run(Host::join(machine.process().0, &name, Rc::new(|_| {}))).is_ok(),
+            "{offset}"
+        );
+    }
+    let machine = longer_and_not_grown();
+    let mut rotten = machine.disk.block(Lba(0));
+    rotten[190] ^= 1;
+    machine.disk.put(Lba(0), &rotten);
+    assert_eq!(machine.repair().exit_code(), 3);
+    grow_on(&machine).unwrap();
+    is_whole(&machine);
+}
+
+#[test]
+fn an_overwritten_first_copy_is_restored_from_a_former_end_at_a_whole_gibibyte_and_from_no_old_shadow() {
+    const GIBIBYTE: u64 = 1 << 30;
+    let machine = Machine::new(2 * GIBIBYTE);
+    machine.format();
+    machine.disk.set_length(5 * GIBIBYTE / 512 + 77);
+    machine.disk.put(Lba(0), &[0; 512]);
+    assert_eq!(machine.repair().exit_code(), 3);
+    assert_eq!(machine.check().exit_code(), 0);
+    // Grown, and both present copies damaged: the old shadow does not speak for them.
+    let grown = grow_on(&machine).unwrap();
+    for lba in [Lba(0), grown.now.layout.shadow.start] {
+        let mut rotten = machine.disk.block(lba);
+        rotten[190] ^= 1;
+        machine.disk.put(lba, &rotten);
+    }
+    assert_eq!(machine.repair().exit_code(), 4, "nothing is guessed");
+}
+
+#[test]
+fn a_host_that_read_the_superblock_before_a_growth_and_claims_after_it_knows_it() {
+    let machine = Machine::new(SMALL);
+    let before = machine.format();
+    let name = HostName::new("alpha").unwrap();
+    // A silent namesake: the joiner watches it before it claims a slot.
+    let _silent = machine.time.run(Host::join(machine.process().0, &name, Rc::new(|_| {}))).unwrap();
+    machine.disk.set_length(LARGE / 512);
+    let joined = machine.time.run(async {
+        let (joiner, grower) = (machine.process().0, machine.process().0);
+        let joining = Host::join(joiner, &name, Rc::new(|_| {}));
+        let growing = async {
+            machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(1))).await;
+            grow(&grower).await
+        };
+        futures::join!(joining, growing).0.unwrap()
+    });
+    assert_eq!(joined.superblock().stamp.generation, before.stamp.generation.next());
+}

@@ -77,7 +77,9 @@ pub use page::{PAGE_HEADER_LENGTH, PAGE_LENGTH, PageBytes, PageHeader};
 pub use page_change::{Change, JournalObject, PageChange};
 pub use pieces::{PIECES_MAX, PieceMask, Touched};
 pub use places::JournalRing;
-pub use plan::{LayoutError, LayoutRequest, shadow_candidates};
+pub use plan::{
+    LayoutError, LayoutRequest, claimed_shadows, former_shadows, is_cluster_size, shadow_candidates,
+};
 pub use record::{Image, Place, Record, Stamped, decode, decode_within, encode, stamp_of};
 pub use slot::SlotRecord;
 pub use slot_set::SlotSet;

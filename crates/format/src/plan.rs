@@ -56,6 +56,12 @@ pub struct LayoutRequest {
     pub device_blocks: BlockCount,
 }
 
+/// Whether a cluster may have this size: a power of two from 4 KiB to 1 MiB.
+#[must_use]
+pub const fn is_cluster_size(size: ByteCount) -> bool {
+    size.0.is_power_of_two() && size.0 >= CLUSTER_MIN && size.0 <= CLUSTER_MAX
+}
+
 /// Why a device cannot be laid out so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
@@ -116,8 +122,7 @@ impl LayoutRequest {
         if self.slots == 0 || self.slots > SLOTS_MAX {
             return Err(LayoutError::Slots { found: self.slots });
         }
-        let cluster = self.cluster_size.0;
-        if !cluster.is_power_of_two() || !(CLUSTER_MIN..=CLUSTER_MAX).contains(&cluster) {
+        if !is_cluster_size(self.cluster_size) {
             return Err(LayoutError::ClusterSize { found: self.cluster_size });
         }
         let stride = self.stride_blocks.0;
@@ -205,9 +210,12 @@ impl LayoutRequest {
     }
 }
 
+/// Former ends of a device at which a shadow is looked for: two reads each, a matter of seconds.
+const FORMER_ENDS_MAX: usize = 1024;
+
 /// The first block of the last whole stride of a device.
 const fn shadow_start(device_blocks: u64, stride: u64) -> u64 {
-    (device_blocks / stride).saturating_sub(1) * stride
+    (device_blocks / stride).saturating_sub(1).saturating_mul(stride)
 }
 
 /// Where a shadow may stand on a device whose first superblock cannot be read and whose stride is therefore unknown:
@@ -223,6 +231,35 @@ pub fn shadow_candidates(
         .take_while(move |stride| *stride <= stride_max)
         .map(move |stride| Lba(shadow_start(device_blocks.0, stride)))
         .filter(move |lba| lba.0 != 0 && previous.replace(*lba) != Some(*lba))
+}
+
+/// Where the first superblock's own bytes say that the shadow stands, though they do not check out: by the region, and by the
+/// device's length with the stride. What rots is a few bits, and hardly both; what is found there proves itself.
+///
+/// It leads to the shadow of a device that got longer and was not grown into yet: that one stands at its former end.
+pub fn claimed_shadows(first: &[u8], device_blocks: BlockCount) -> impl Iterator<Item = Lba> + use<> {
+    const STRIDE_AT: usize = 96;
+    const DEVICE_BLOCKS_AT: usize = 104;
+    const SHADOW_AT: usize = 480;
+    let u64_at = |at: usize| Some(u64::from_le_bytes(first.get(at..at + 8)?.try_into().ok()?));
+    let u32_at = |at: usize| Some(u32::from_le_bytes(first.get(at..at + 4)?.try_into().ok()?));
+    let stride = u32_at(STRIDE_AT).map(u64::from).filter(|stride| *stride > 0);
+    let by_length = u64_at(DEVICE_BLOCKS_AT).zip(stride).map(|(blocks, stride)| shadow_start(blocks, stride));
+    let claims = [u64_at(SHADOW_AT), by_length];
+    claims.into_iter().flatten().filter(move |lba| *lba > 0 && *lba < device_blocks.0).map(Lba)
+}
+
+/// Where the shadow stands if the device had so many whole GiB before it got longer: the nearest former ends first, for records
+/// of one block and of 4 KiB. For a person's check of a device whose first superblock says nothing at all.
+pub fn former_shadows(block_size: BlockSize, device_blocks: BlockCount) -> impl Iterator<Item = Lba> + use<> {
+    let per_gibibyte = (1 << 30) / u64::from(block_size.bytes());
+    let whole = device_blocks.0 / per_gibibyte;
+    let four_kibibytes = 4096 / u64::from(block_size.bytes());
+    let ends = (1..=whole).rev().take(FORMER_ENDS_MAX).map(move |gibibytes| gibibytes * per_gibibyte);
+    ends.flat_map(move |end| {
+        let strides = if four_kibibytes > 1 { vec![1, four_kibibytes] } else { vec![1] };
+        strides.into_iter().map(move |stride| Lba(shadow_start(end, stride)))
+    })
 }
 
 impl Layout {

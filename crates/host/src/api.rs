@@ -214,7 +214,7 @@ pub struct LockRequest {
     pub wait_ms: u64,
 }
 
-/// A line of the answer to `POST /v1/locks/{name}`. The first has `granted`, `token`, `grant` and `holds_until_ns`; each renewal
+/// A line of the answer to `POST /v1/locks/{name}`. The first has `granted`, `token`, `grant`, `lease_ms` and `holds_until_ns`; each renewal
 /// of the host's lease brings one with `holds_until_ns` alone; one with `lost` is the last. The lock is released when
 /// the client closes the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -228,12 +228,18 @@ pub struct LockLine {
     /// The number of this grant, for `GET /v1/grants/{grant}`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grant: Option<u64>,
+    /// The datastore's lease.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lease_ms: Option<u64>,
     /// Until when the lock may be relied upon without further news: nanoseconds of this machine's `CLOCK_BOOTTIME`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub holds_until_ns: Option<u64>,
     /// Why the lock can no longer be relied upon. The client still ends its work and closes the connection.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lost: Option<String>,
+    /// Beside `lost`, its kind: `not-renewed`, `leaving`, `fenced`, `stopped`, `disconnected`; more may come.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lost_kind: Option<String>,
 }
 
 /// The answer to `GET /v1/grants/{grant}`.

@@ -151,7 +151,7 @@ codes! {
         "Choose another name with `--host`, or stop the other host.";
     NoFreeSlot = "OAR-0232", "no free slot",
         "Every slot of the datastore is taken.",
-        "Stop a host, or take over a dead one with `oarlock evict HOST`; the number of slots is set at format.";
+        "`oarlock hosts` on a running host shows which of them still beat. Stop one that does, or take over one that does not with `oarlock evict HOST`; the number of slots is set at format.";
     SlotHeld = "OAR-0233", "the slot's lock cannot be taken",
         "The lock of a slot could not be asked, or another process holds it.",
         "See who holds it (`lslocks`), and try again.";
@@ -185,8 +185,8 @@ codes! {
         "The host left the datastore, or is leaving it.",
         "Start it again with `oarlock up`.";
     Fenced = "OAR-0252", "the host was fenced",
-        "The host was silent for a whole watch, and another wrote its death into its slot.",
-        "Find out why it was silent (a pause, an overloaded machine, a slow device), then start it again.";
+        "Another host wrote its death into its slot: because it was silent for a whole watch, because its death was proved, or because a person said so (`evict --certain`).",
+        "`oarlock events` on the other host says which. Where it was silent, find out why (a pause, an overloaded machine, a slow device); then start it again.";
     Superseded = "OAR-0253", "the slot is another's by now",
         "The host's slot belongs to a later life.",
         "Find out whether two machines use one host name, then start it again.";
@@ -205,13 +205,16 @@ codes! {
     JournalFailed = "OAR-0258", "the host's journal failed",
         "A command of the host's journal failed for good, or has no answer and may still land. What was not committed never will be; what was is brought home by whoever takes the host over.",
         "Look at the device and the way to it; then start the host again.";
+    LeftBehind = "OAR-0259", "the host ended without having left",
+        "It was told to leave, and could not free its slot in time: a user did not let go of a lock, or the device did not confirm it. What it held is taken over by the others, as a dead host's is; how soon is in the message.",
+        "Nothing, where the others may take it over. Else end the work under the locks first (`oarlock locks` names them), or look at the device and the kernel's log.";
 
     Timing = "OAR-0261", "the times contradict one another",
         "Beat, lease, watch and hold of the datastore do not fit together; which and why is in the message.",
         "Leave `--watch` out: it is 1.1 leases then. At least four beats fit into a lease.";
     Layout = "OAR-0262", "the device does not fit",
-        "The device is too small or too large for a datastore of these parameters, or a parameter is out of range.",
-        "256 MiB suffice with 64 slots and blocks of 512 bytes; the message says what is needed.";
+        "The device is too small or too large for a datastore of these parameters.",
+        "The message says what is needed; 256 MiB suffice with 64 slots and blocks of 512 bytes, and 64 TiB are the most.";
     DatastoreExists = "OAR-0263", "there is a datastore already",
         "The device holds a datastore, which may be one that this version cannot read.",
         "Use it; or give `--force`, and everything in it is lost.";
@@ -227,15 +230,18 @@ codes! {
     FormatNoAnswer = "OAR-0267", "the device did not answer the format",
         "A command of the format had no answer in time.",
         "Look at the device and at the kernel's log, and format again.";
+    Parameters = "OAR-0268", "slots or clusters out of range",
+        "A datastore has 1 to 1,024 slots, and clusters of a power of two from 4 KiB to 1 MiB.",
+        "Choose others with `--slots` and `--cluster-size`, or leave them out: 64 and 64K.";
     BadName = "OAR-0271", "not a name",
         "Names are UTF-8, with no control character, no `@`, and no empty, `.` or `..` part; locks have 1 to 255 bytes, hosts and datastores 1 to 64 and no `/`.",
         "Choose another name; the message says what is wrong with this one.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
-        "Another live process listens on the host's socket: most likely a host of this name runs already.",
-        "Stop it, or choose another `--host` or `--api`.";
+        "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",
+        "Stop it, or choose another socket with `--api`.";
     SocketPath = "OAR-0302", "not a place for a socket",
-        "The path is too long for a socket (107 bytes are the most), or something that is no socket stands there.",
+        "The path is too long for a socket (106 bytes are the most), or something that is no socket stands there.",
         "Choose another path with `--api`.";
     NoRuntimeFolder = "OAR-0303", "no folder for sockets",
         "XDG_RUNTIME_DIR is not set, so that the place of the socket is not known.",

@@ -5,7 +5,7 @@ use oarlock_device::{IdentityError, OpenError as DeviceError};
 use oarlock_engine::{
     CreateError, Ended, EvictError, JoinError, LockError, OpenError, ReadFault, StopReason,
 };
-use oarlock_format::NoSuperblock;
+use oarlock_format::{LayoutError, NoSuperblock};
 
 use crate::code::Code;
 
@@ -108,6 +108,7 @@ pub fn evict(error: &EvictError) -> Code {
 pub fn ended(error: &Ended) -> Code {
     match error {
         Ended::Left => Code::Left,
+        Ended::LeftBehind(_) => Code::LeftBehind,
         Ended::Stopped(StopReason::Fenced { .. }) => Code::Fenced,
         Ended::Stopped(StopReason::Superseded) => Code::Superseded,
         Ended::Stopped(StopReason::Rollback { .. }) => Code::Rollback,
@@ -123,7 +124,13 @@ pub fn ended(error: &Ended) -> Code {
 pub fn create(error: &CreateError) -> Code {
     match error {
         CreateError::Timing(_) => Code::Timing,
-        CreateError::Layout(_) => Code::Layout,
+        CreateError::Layout(LayoutError::Slots { .. } | LayoutError::ClusterSize { .. }) => Code::Parameters,
+        CreateError::Layout(
+            LayoutError::TooSmall { .. }
+            | LayoutError::TooLarge { .. }
+            | LayoutError::Stride { .. }
+            | LayoutError::Region { .. },
+        ) => Code::Layout,
         CreateError::Exists { .. } | CreateError::Unread { .. } => Code::DatastoreExists,
         CreateError::Living { .. } => Code::DatastoreLives,
         CreateError::Device { .. } | CreateError::Enter(_) => Code::FormatDevice,

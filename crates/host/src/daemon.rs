@@ -23,7 +23,7 @@ use crate::record::Recorder;
 use crate::request::Engine;
 use crate::routes::Desk;
 use crate::server::Server;
-use crate::socket::Socket;
+use crate::socket::{Socket, Tenant};
 use crate::surroundings::EngineOptions;
 
 /// A leave takes this long at most, unless told otherwise: users of locks end their work in it.
@@ -211,7 +211,8 @@ impl Standing {
         rollback_is_accepted(note.as_deref(), options.accept_rollback)?;
         let path = options.api.clone().map_or_else(|| folders.socket(&label, host), Ok)?;
         // Before the join: a second host of this name goes away without having touched the datastore.
-        let socket = Socket::bind(&path)?;
+        let tenant = Tenant { datastore: opened.format_id(), host: &options.engine.host };
+        let socket = Socket::bind(&path, tenant)?;
         let recorder = Recorder::start(folders.events(&label, host))?;
         let log = recorder.log();
         let engine = opened.join(recorder).await?;

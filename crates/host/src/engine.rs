@@ -13,7 +13,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, select};
 use oarlock_device::{Executor, Spawner};
 use oarlock_engine::{Ended, Host};
-use oarlock_format::Label;
+use oarlock_format::{FormatId, Label};
 
 use crate::error::HostError;
 use crate::record::Recorder;
@@ -21,12 +21,21 @@ use crate::request::{Engine, Shared, Ticketed};
 use crate::serve::{Keeper, Reports};
 use crate::surroundings::{self, EngineOptions};
 
+/// The name of its thread.
+pub const ENGINE_THREAD: &str = "oarlock-engine";
+
 /// An engine whose device is open, and that has not joined yet. Dropping it ends its thread.
 pub struct OpenedEngine {
-    label: Label,
+    datastore: Datastore,
     engine: Engine,
     go: oneshot::Sender<Go>,
     thread: JoinHandle<()>,
+}
+
+/// Which datastore it is.
+struct Datastore {
+    label: Label,
+    format_id: FormatId,
 }
 
 /// What the thread needs to join.
@@ -48,26 +57,32 @@ impl OpenedEngine {
     /// Why this device cannot be used.
     pub async fn open(options: EngineOptions) -> Result<OpenedEngine, HostError> {
         let (engine, requests) = Engine::new();
-        let (opened, label) = oneshot::channel();
+        let (opened, datastore) = oneshot::channel();
         let (go, gone) = oneshot::channel();
         // The thread holds no handle that could ask itself: when the last one elsewhere is gone, it knows.
         let seat = Seat { options, shared: Arc::clone(&engine.shared), requests };
         let thread = std::thread::Builder::new()
-            .name("oarlock-engine".to_owned())
+            .name(ENGINE_THREAD.to_owned())
             .spawn(move || {
                 let mut executor = Executor::new();
                 let spawner = executor.spawner();
                 executor.block_on(seat.live(spawner, opened, gone));
             })
             .map_err(|error| HostError::Resources { what: "thread", reason: error.to_string() })?;
-        let label = label.await.unwrap_or(Err(HostError::EngineGone))?;
-        Ok(OpenedEngine { label, engine, go, thread })
+        let datastore = datastore.await.unwrap_or(Err(HostError::EngineGone))?;
+        Ok(OpenedEngine { datastore, engine, go, thread })
     }
 
     /// The datastore's name.
     #[must_use]
     pub fn label(&self) -> &Label {
-        &self.label
+        &self.datastore.label
+    }
+
+    /// The datastore's format id: two datastores may have one name, and never one of these.
+    #[must_use]
+    pub fn format_id(&self) -> FormatId {
+        self.datastore.format_id
     }
 
     /// Joins the datastore; resolves once one beat is confirmed. Dropping the future ends the host: a slot that it
@@ -114,14 +129,17 @@ impl Seat {
     async fn live(
         self,
         spawner: Spawner,
-        opened: oneshot::Sender<Result<Label, HostError>>,
+        opened: oneshot::Sender<Result<Datastore, HostError>>,
         go: oneshot::Receiver<Go>,
     ) {
         let there = match surroundings::open(&self.options, &spawner).await {
             Ok(there) => there,
             Err(error) => return drop(opened.send(Err(error))),
         };
-        if opened.send(Ok(there.chosen.superblock.record.label.clone())).is_err() {
+        let superblock = &there.chosen.superblock;
+        let datastore =
+            Datastore { label: superblock.record.label.clone(), format_id: superblock.stamp.format_id };
+        if opened.send(Ok(datastore)).is_err() {
             return;
         }
         let Ok(Go { recorder, mut joined }) = go.await else { return };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use oarlock_block::{FaultSpecError, SlotIndex};
 use oarlock_engine::{CreateError, Ended, EvictError, JoinError, LockError, ReadFault};
-use oarlock_format::NameError;
+use oarlock_format::{HostName, NameError};
 
 use crate::api::ErrorBody;
 use crate::code::{Code, ErrorEntry};
@@ -45,10 +45,18 @@ pub enum HostError {
         /// What is wrong with it.
         reason: NameError,
     },
-    /// Another live process listens on the socket.
-    #[error("{} is in use: another process listens there", path.display())]
+    /// Another live process holds the socket.
+    #[error("{} is in use: another process holds it", path.display())]
     SocketTaken {
         /// The socket.
+        path: PathBuf,
+    },
+    /// A host of this name and datastore runs on this machine.
+    #[error("another live host is called {host}: it listens at {}", path.display())]
+    NamesakeHere {
+        /// The name.
+        host: HostName,
+        /// Its socket.
         path: PathBuf,
     },
     /// No socket can stand there.
@@ -185,6 +193,7 @@ impl HostError {
             HostError::Create(error) => coding::create(error),
             HostError::Name { .. } => Code::BadName,
             HostError::SocketTaken { .. } => Code::SocketTaken,
+            HostError::NamesakeHere { .. } => Code::NameTaken,
             HostError::SocketPath { .. } => Code::SocketPath,
             HostError::NoRuntimeFolder => Code::NoRuntimeFolder,
             HostError::SocketIo { .. } => Code::SocketIo,
@@ -231,6 +240,7 @@ impl HostError {
             Code::EvictTimedOut | Code::ReadTimedOut => 504,
             Code::LockTableFull => 507,
             Code::Left
+            | Code::LeftBehind
             | Code::Fenced
             | Code::Superseded
             | Code::Rollback

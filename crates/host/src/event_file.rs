@@ -110,8 +110,13 @@ fn read_tail(path: &Path) -> io::Result<Vec<EventEntry>> {
     let mut bytes = Vec::new();
     file.take(TAIL_BYTES_MAX).read_to_end(&mut bytes)?;
     // Where the beginning was skipped, the first line is most likely half a line; parsing sorts it out.
+    Ok(events_in(&bytes))
+}
+
+/// The events in the bytes of a file.
+pub(crate) fn events_in(bytes: &[u8]) -> Vec<EventEntry> {
     let lines = bytes.split(|byte| *byte == b'\n');
-    Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 #[cfg(test)]

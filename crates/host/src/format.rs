@@ -291,6 +291,21 @@ mod tests {
     }
 
     #[test]
+    fn parameters_out_of_range_are_not_taken_for_a_device_that_does_not_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pool.img");
+        for wrong in [
+            FormatOptions { cluster_size: 3 << 10, ..options() },
+            FormatOptions { cluster_size: 2 << 20, ..options() },
+            FormatOptions { slots: 0, ..options() },
+            FormatOptions { slots: SLOTS_MAX + 1, ..options() },
+        ] {
+            assert_eq!(quiet(&path, &wrong).unwrap_err().code(), Code::Parameters, "{wrong:?}");
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
     fn a_file_of_another_size_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pool.img");

@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::loss::{Loss, LossKind};
+
 /// The reason that the clock gives.
-const UNRENEWED: &str = "the host's lease was not renewed in time";
+pub(crate) const UNRENEWED: &str = "the host's lease was not renewed in time";
 
 /// Nanoseconds of this machine's `CLOCK_BOOTTIME`, which all its processes share.
 #[must_use]
@@ -35,7 +37,7 @@ pub struct Lost {
 
 #[derive(Debug, Default)]
 struct State {
-    reason: Option<String>,
+    reason: Option<Loss>,
     closed: bool,
     /// As many as there are futures that wait: each takes its own out when it is dropped.
     wakers: BTreeMap<u64, Waker>,
@@ -66,9 +68,9 @@ impl Lost {
     }
 
     /// The lock is lost. Only the first reason counts.
-    pub fn lose(&self, reason: &str) {
+    pub fn lose(&self, loss: Loss) {
         self.change(|state| {
-            state.reason.get_or_insert_with(|| reason.to_owned());
+            state.reason.get_or_insert(loss);
         });
     }
 
@@ -85,13 +87,13 @@ impl Lost {
 
     /// Why the lock can no longer be relied upon, if so.
     #[must_use]
-    pub fn reason(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<Loss> {
         self.look(&mut self.locked())
     }
 
     /// Waits until the lock is lost, for `timeout` at most.
     #[must_use]
-    pub fn wait(&self, timeout: Duration) -> Option<String> {
+    pub fn wait(&self, timeout: Duration) -> Option<Loss> {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.locked();
         loop {
@@ -110,6 +112,11 @@ impl Lost {
         }
     }
 
+    /// Resolves once no further news will come.
+    pub(crate) async fn closed(&self) {
+        self.until_it_shows(|state| state.closed.then_some(())).await;
+    }
+
     /// Waits until no further news will come, for `timeout` at most; says whether it is so.
     #[must_use]
     pub fn wait_closed(&self, timeout: Duration) -> bool {
@@ -119,7 +126,11 @@ impl Lost {
 
     /// Resolves once the lock was lost, with the reason. It hears of news; that the lease ended without any is told by
     /// the engine, not by a clock of its own.
-    pub async fn lost(&self) -> String {
+    pub async fn lost(&self) -> Loss {
+        self.until_it_shows(|state| self.look(state)).await
+    }
+
+    async fn until_it_shows<T>(&self, look: impl Fn(&mut MutexGuard<'_, State>) -> Option<T>) -> T {
         let number = {
             let mut state = self.locked();
             state.next_number += 1;
@@ -129,8 +140,8 @@ impl Lost {
         let _waiting = Waiting { lost: self, number };
         poll_fn(|context| {
             let mut state = self.locked();
-            if let Some(reason) = self.look(&mut state) {
-                return Poll::Ready(reason);
+            if let Some(seen) = look(&mut state) {
+                return Poll::Ready(seen);
             }
             state.wakers.insert(number, context.waker().clone());
             Poll::Pending
@@ -139,9 +150,9 @@ impl Lost {
     }
 
     /// What is so now. A lease that is found to have ended stays so for this lock's user, who stops at that.
-    fn look(&self, state: &mut MutexGuard<'_, State>) -> Option<String> {
+    fn look(&self, state: &mut MutexGuard<'_, State>) -> Option<Loss> {
         if state.reason.is_none() && boot_time_ns() >= self.until_ns() {
-            state.reason = Some(UNRENEWED.to_owned());
+            state.reason = Some(Loss::new(LossKind::NotRenewed, UNRENEWED));
         }
         state.reason.clone()
     }
@@ -184,7 +195,8 @@ mod tests {
     #[test]
     fn a_lease_that_ends_without_news_is_noticed_by_whoever_waits() {
         let lost = Lost::until(in_ms(20));
-        assert_eq!(lost.wait(Duration::from_secs(60)).unwrap(), UNRENEWED);
+        let loss = lost.wait(Duration::from_secs(60)).unwrap();
+        assert_eq!((loss.kind(), loss.to_string().as_str()), (LossKind::NotRenewed, UNRENEWED));
         assert!(boot_time_ns() >= lost.until_ns());
     }
 
@@ -194,10 +206,10 @@ mod tests {
         assert!(!lost.is_lost());
         lost.extend(0);
         assert!(!lost.is_lost(), "a lease never gets shorter");
-        lost.lose("first");
-        lost.lose("second");
+        lost.lose(Loss::new(LossKind::Fenced, "first"));
+        lost.lose(Loss::new(LossKind::Leaving, "second"));
         lost.extend(u64::MAX);
-        assert_eq!(lost.reason().unwrap(), "first");
+        assert_eq!(lost.reason().unwrap(), Loss::new(LossKind::Fenced, "first"));
     }
 
     #[test]
@@ -207,9 +219,9 @@ mod tests {
         let thread = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
         let waiting = Arc::clone(&lost);
         let future = std::thread::spawn(move || futures::executor::block_on(waiting.lost()));
-        lost.lose("gone");
-        assert_eq!(thread.join().unwrap().unwrap(), "gone");
-        assert_eq!(future.join().unwrap(), "gone");
+        lost.lose(Loss::new(LossKind::Disconnected, "gone"));
+        assert_eq!(thread.join().unwrap().unwrap().to_string(), "gone");
+        assert_eq!(future.join().unwrap().kind(), LossKind::Disconnected);
     }
 
     #[test]

@@ -7,9 +7,10 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -23,6 +24,9 @@ use crate::text::now_text;
 
 /// Events that are kept in memory.
 pub const EVENTS_KEPT_MAX: usize = 1000;
+
+/// While the file takes nothing, it is tried again this often: what waits in its buffer is for the time after a crash.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Events that wait for the recording thread; further ones are counted and dropped.
 const QUEUE_MAX: usize = 4096;
@@ -81,7 +85,8 @@ impl Recorder {
             dropped: AtomicU64::new(0),
         });
         let (sender, receiver) = sync_channel(QUEUE_MAX);
-        let writer = Writer { shared: Arc::clone(&shared), file: opened, told: 0 };
+        let writer =
+            Writer { shared: Arc::clone(&shared), file: opened, told: 0, fails: false, unwritten: 0 };
         let thread = std::thread::Builder::new()
             .name("oarlock-events".to_owned())
             .spawn(move || writer.run(&receiver))
@@ -124,6 +129,10 @@ struct Writer {
     file: Option<EventFile>,
     /// Dropped events that the record tells of.
     told: u64,
+    /// Whether the file took nothing when it was last tried.
+    fails: bool,
+    /// Events that were not even taken into the file's buffer.
+    unwritten: u64,
 }
 
 impl Writer {
@@ -134,10 +143,8 @@ impl Writer {
                 Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) => {
                     self.flush();
-                    match receiver.recv() {
-                        Ok(event) => event,
-                        Err(_) => break,
-                    }
+                    let Some(event) = self.wait(receiver) else { break };
+                    event
                 }
             };
             self.tell_of_dropped();
@@ -146,6 +153,18 @@ impl Writer {
         self.tell_of_dropped();
         self.flush();
         self.shared.change(|kept| kept.ended = true);
+    }
+
+    /// The next event; `None` at the end. The file is tried again meanwhile, if it has to be.
+    fn wait(&mut self, receiver: &Receiver<EventEntry>) -> Option<EventEntry> {
+        while self.fails {
+            match receiver.recv_timeout(RETRY) {
+                Ok(event) => return Some(event),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.flush(),
+            }
+        }
+        receiver.recv().ok()
     }
 
     fn tell_of_dropped(&mut self) {
@@ -160,8 +179,9 @@ impl Writer {
     }
 
     fn keep(&mut self, event: EventEntry) {
-        if let Some(Err(error)) = self.file.as_mut().map(|file| file.append(&event)) {
-            self.shared.change(|kept| kept.error = Some(error.to_string()));
+        if let Err(error) = self.append(&event) {
+            self.unwritten += 1;
+            self.fares(Some(error.to_string()));
         }
         self.shared.change(|kept| {
             kept.events.push_back(Arc::new(event));
@@ -172,12 +192,31 @@ impl Writer {
         });
     }
 
+    /// Appends to the file; where events are missing there, it is said before the next one.
+    fn append(&mut self, event: &EventEntry) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        if self.unwritten > 0 {
+            let events = self.unwritten;
+            file.append(&overflow(&format!(
+                "{events} events could not be written, and are not in this file"
+            )))?;
+            self.unwritten = 0;
+        }
+        file.append(event)
+    }
+
     fn flush(&mut self) {
         let Some(file) = &mut self.file else { return };
         let error = file.flush().err().map(|error| error.to_string());
-        if error.is_some() {
-            self.shared.change(|kept| kept.error = error);
+        if self.fails || error.is_some() {
+            self.fares(error);
         }
+    }
+
+    /// What `status` says of the file: it is not kept for as long as the file takes nothing, and no longer.
+    fn fares(&mut self, error: Option<String>) {
+        self.fails = error.is_some();
+        self.shared.change(|kept| kept.error = error);
     }
 }
 

@@ -10,6 +10,7 @@ use oarlock_format::{HostName, LockName};
 
 use crate::api::{HostEntry, LockEntry, Status};
 use crate::error::HostError;
+use crate::lines::Lines;
 use crate::lost::Lost;
 
 /// Requests that are under way at once, waiting lock requests among them.
@@ -89,6 +90,8 @@ pub struct Engine {
 pub(crate) struct Shared {
     /// Until when locks may be relied upon: nanoseconds of `CLOCK_BOOTTIME`.
     pub(crate) until_ns: Arc<AtomicU64>,
+    /// The connections through which clients hold locks.
+    pub(crate) lines: Arc<Lines>,
     /// How the host's life ended, once it did.
     pub(crate) ended: OnceLock<Ended>,
     /// The datastore's beat, lease and watch.
@@ -99,13 +102,18 @@ pub(crate) struct Shared {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) beat: Duration,
+    pub(crate) lease: Duration,
 }
 
 impl Engine {
     pub(crate) fn new() -> (Engine, mpsc::UnboundedReceiver<Ticketed>) {
         let (sender, receiver) = mpsc::unbounded();
-        let shared =
-            Shared { until_ns: Arc::new(AtomicU64::new(0)), ended: OnceLock::new(), times: OnceLock::new() };
+        let shared = Shared {
+            until_ns: Arc::new(AtomicU64::new(0)),
+            lines: Arc::default(),
+            ended: OnceLock::new(),
+            times: OnceLock::new(),
+        };
         let engine = Engine {
             requests: sender,
             under_way: Tickets::new("requests under way", REQUESTS_MAX),
@@ -179,6 +187,16 @@ impl Engine {
         self.shared.times.get().map_or(Duration::from_secs(2), |times| times.beat)
     }
 
+    /// The datastore's lease, once the host has joined.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        self.shared.times.get().map(|times| times.lease)
+    }
+
+    /// The connections through which clients hold locks.
+    pub(crate) fn lines(&self) -> Arc<Lines> {
+        Arc::clone(&self.shared.lines)
+    }
+
     /// Whether the engine's thread answers, however many requests are under way.
     pub(crate) async fn answers(&self) -> bool {
         self.ask_in(&self.own, Request::Status).await.is_ok()
@@ -202,7 +220,7 @@ impl Engine {
         answer.await.unwrap_or_else(|oneshot::Canceled| Err(self.gone()))
     }
 
-    fn gone(&self) -> HostError {
+    pub(crate) fn gone(&self) -> HostError {
         self.ended().map_or(HostError::EngineGone, HostError::Ended)
     }
 }

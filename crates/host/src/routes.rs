@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,6 +21,7 @@ use crate::api::{
 };
 use crate::error::HostError;
 use crate::grants::Grants;
+use crate::lines::Line;
 use crate::record::{EVENTS_KEPT_MAX, EventLog};
 use crate::request::Engine;
 use crate::stream;
@@ -137,7 +138,8 @@ async fn events(State(desk): State<Desk>, wanted: Result<Query<EventsWanted>, Qu
 }
 
 /// Takes a lock, and holds it for as long as the client keeps the connection open. One JSON document per line: the
-/// first says that the lock is granted, further ones until when it may be relied upon, the last that it is lost.
+/// first says that the lock is granted, further ones until when it may be relied upon, the last that it is lost. Where the
+/// host itself ends, so does the connection: before that no other host judges it by its slot.
 #[utoipa::path(post, path = "/v1/locks/{name}", request_body = LockRequest,
     params(("name" = String, Path, description = "The lock's name; a `/` in it may be percent-encoded or not.")),
     responses(
@@ -148,6 +150,7 @@ async fn events(State(desk): State<Desk>, wanted: Result<Query<EventsWanted>, Qu
 )]
 async fn lock(
     State(desk): State<Desk>,
+    Extension(line): Extension<Arc<Line>>,
     name: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Outcome {
@@ -159,7 +162,10 @@ async fn lock(
         LockMode::Shared => Want::Shared,
     };
     let lock = desk.engine.lock(&name, want, wait).await?;
-    Ok(stream::granted(lock, desk.grants.begin(), desk.engine.beat()))
+    if !line.holds_a_lock() {
+        return Err(desk.engine.gone());
+    }
+    Ok(stream::granted(lock, desk.grants.begin(), &desk.engine))
 }
 
 /// Waits until the lock of a grant is released on the device, for five seconds at most. To release it, close the

@@ -3,27 +3,28 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak as RcWeak};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use oarlock_block::{Clock, Faulty, WallTime};
-use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, Want};
+use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, StopReason, Want};
 use oarlock_format::{LockName, Superblock};
 
 use crate::api::{
     DatastoreStatus, EventsStatus, FaultStatus, HostEntry, LockEntry, OwnStatus, OwnerEntry, Status,
 };
 use crate::error::HostError;
-use crate::lost::Lost;
+use crate::loss::{Loss, LossKind};
+use crate::lost::{Lost, UNRENEWED};
 use crate::names::Names;
 use crate::record::Recorder;
 use crate::request::{HeldLock, Request, Shared, Ticket, Ticketed, Times};
 use crate::surroundings::{EngineOptions, Opened};
 use crate::text::time_text;
+use crate::users::Users;
 
 /// Events that wait for the names of their authors.
 const REPORTS_MAX: usize = 4096;
@@ -60,7 +61,10 @@ impl Reports {
 }
 
 /// What the tasks of the thread share.
+///
+/// `users` stands before everything that holds the device: they hear of the end before the slot's byte is free.
 pub(crate) struct Keeper {
+    users: Users,
     host: Host,
     shared: Arc<Shared>,
     names: Names,
@@ -68,8 +72,6 @@ pub(crate) struct Keeper {
     faulty: Option<Rc<Faulty>>,
     read_only: bool,
     device: String,
-    /// Locks in use, to tell their users of the end.
-    held: RefCell<Vec<Weak<Lost>>>,
     hosts_at_last: Cell<usize>,
     leaving: Cell<bool>,
 }
@@ -84,7 +86,7 @@ impl Keeper {
         let device = options.device.display().to_string();
         let clock = Rc::clone(&there.world.clock);
         let beat = host.timing().beat;
-        let _ = shared.times.set(Times { beat });
+        let _ = shared.times.set(Times { beat, lease: host.timing().lease });
         let names = Names {
             format_id: there.chosen.superblock.stamp.format_id,
             layout: there.chosen.superblock.record.layout,
@@ -96,6 +98,7 @@ impl Keeper {
             known: RefCell::new(BTreeMap::new()),
         };
         let keeper = Keeper {
+            users: Users::new(shared),
             host,
             shared: Arc::clone(shared),
             names,
@@ -103,7 +106,6 @@ impl Keeper {
             faulty: there.faulty,
             read_only: options.read_only,
             device,
-            held: RefCell::default(),
             hosts_at_last: Cell::new(1),
             leaving: Cell::new(false),
         };
@@ -139,6 +141,7 @@ impl Keeper {
             }
         };
         self.end(&ended, &mut tasks);
+        self.users.say_farewell();
         while let Ok(event) = reports.receiver.try_recv() {
             recorder.record(self.names.entry_at_once(event));
         }
@@ -146,9 +149,8 @@ impl Keeper {
 
     /// Tells everybody that the host has ended. Guards are let go of here, while the engine is still whole.
     fn end(&self, ended: &Ended, tasks: &mut Tasks) {
-        self.shared.until_ns.store(0, Ordering::Release);
         let _ = self.shared.ended.set(ended.clone());
-        self.lose_all(&ended.to_string());
+        self.users.end(&loss_of(ended));
         while let Some(Some(())) = tasks.next().now_or_never() {}
     }
 
@@ -156,7 +158,7 @@ impl Keeper {
     fn publish_lease(&self) {
         let until = self.host.lease_end().minus(self.host.timing().lease / 4);
         let until = u64::try_from(until.since_zero().as_nanos()).unwrap_or(u64::MAX);
-        self.shared.until_ns.store(until, Ordering::Release);
+        self.users.rely_until(until);
     }
 
     async fn keep_publishing(self: Rc<Self>) {
@@ -297,16 +299,8 @@ impl Keeper {
 
     async fn leave(self: Rc<Self>, limit: Duration) {
         self.leaving.set(true);
-        self.lose_all("the host is leaving the datastore");
+        self.users.lose_all(&leaving());
         self.host.leave(self.clock.now().plus(limit)).await;
-    }
-
-    fn lose_all(&self, reason: &str) {
-        for lost in self.held.borrow_mut().drain(..) {
-            if let Some(lost) = lost.upgrade() {
-                lost.lose(reason);
-            }
-        }
     }
 
     async fn lock(
@@ -331,10 +325,9 @@ impl Keeper {
             Either::Right(((), _)) => return,
         };
         self.publish_lease();
-        let lost = Arc::new(Lost::on(Arc::clone(&self.shared.until_ns)));
-        self.remember(&lost);
+        let lost = self.users.begin();
         if self.leaving.get() {
-            lost.lose("the host is leaving the datastore");
+            lost.lose(leaving());
         }
         let (release, released) = oneshot::channel();
         // A requester that has gone drops the lock with its answer, and `hold` hears of that at once.
@@ -346,13 +339,6 @@ impl Keeper {
         }));
         drop(under_way);
         self.hold(guard, &lost, released).await;
-    }
-
-    /// Remembers a lock in use; those that are not any more are forgotten in passing.
-    fn remember(&self, lost: &Arc<Lost>) {
-        let mut held = self.held.borrow_mut();
-        held.retain(|known| known.strong_count() > 0);
-        held.push(Arc::downgrade(lost));
     }
 
     /// Holds the guard until its user lets go or the host ends. A lock that is lost stays held until then: its user may
@@ -367,7 +353,7 @@ impl Keeper {
             match select(loss, &mut end).await {
                 Either::Right((done, _)) => done,
                 Either::Left(((), end)) => {
-                    lost.lose(&self.why_lost());
+                    lost.lose(self.why_lost());
                     end.await
                 }
             }
@@ -382,19 +368,34 @@ impl Keeper {
             // Released as far as this host is concerned: others break the lock once they have taken it over. The
             // engine gets no job that nobody would drive.
             Either::Right((ended, _)) => {
-                lost.lose(&ended.to_string());
+                lost.lose(loss_of(&ended));
                 let _ = guard.release().now_or_never();
             }
         }
     }
 
-    fn why_lost(&self) -> String {
+    fn why_lost(&self) -> Loss {
         match self.host.status().state {
-            HostState::Stopped(reason) => reason.to_string(),
-            HostState::Left => Ended::Left.to_string(),
-            HostState::Live | HostState::Held => "the host's lease was not renewed in time".to_owned(),
+            HostState::Stopped(reason) => loss_of(&Ended::Stopped(reason)),
+            HostState::Left => loss_of(&Ended::Left),
+            HostState::LeftBehind(leftover) => loss_of(&Ended::LeftBehind(leftover)),
+            HostState::Live | HostState::Held => Loss::new(LossKind::NotRenewed, UNRENEWED),
         }
     }
+}
+
+fn leaving() -> Loss {
+    Loss::new(LossKind::Leaving, "the host is leaving the datastore")
+}
+
+/// What the end of a host is to the users of its locks.
+fn loss_of(ended: &Ended) -> Loss {
+    let kind = match ended {
+        Ended::Left | Ended::LeftBehind(_) => LossKind::Leaving,
+        Ended::Stopped(StopReason::Fenced { .. } | StopReason::Superseded) => LossKind::Fenced,
+        Ended::Stopped(_) => LossKind::Stopped,
+    };
+    Loss::new(kind, ended.to_string())
 }
 
 /// Moves events from the engine to the record, with the names of their authors; ends with the engine.

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 
 use crate::error::HostError;
+use crate::lines::{Line, Lines};
 use crate::routes::{Desk, router};
+use crate::wire::Wire;
 
 /// Connections at once; further ones wait in the listener's backlog.
 const CONNECTIONS_MAX: u32 = 1024;
@@ -48,6 +53,7 @@ impl Server {
 }
 
 async fn accept(listener: UnixListener, places: Arc<Semaphore>, desk: Desk) {
+    let lines: Arc<Lines> = desk.engine.lines();
     let service = router(desk);
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -55,21 +61,40 @@ async fn accept(listener: UnixListener, places: Arc<Semaphore>, desk: Desk) {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let service = service.clone();
+        let (line, service) = (lines.line(stream), service.clone());
         tokio::spawn(async move {
-            serve(stream, service).await;
+            serve(line, service).await;
             drop(place);
         });
     }
 }
 
+/// What answers the requests of one connection: the router, which is told whose they are.
+struct Answering {
+    router: TowerToHyperService<axum::Router>,
+    line: Arc<Line>,
+}
+
+impl Service<Request<Incoming>> for Answering {
+    type Response = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(Arc::clone(&self.line));
+        self.router.call(request)
+    }
+}
+
 /// One connection. A client that goes away ends the work on its request: the request's future is dropped.
-async fn serve(stream: UnixStream, service: axum::Router) {
+async fn serve(line: Arc<Line>, service: axum::Router) {
+    let wire = Wire::new(Arc::clone(&line));
+    let answering = Answering { router: TowerToHyperService::new(service), line };
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(wire), answering)
         .await;
     // A client that breaks the connection off has nobody who would want to hear of it.
     drop(served);

@@ -13,7 +13,7 @@ use crate::api::LockLine;
 use crate::grants::Grant;
 use crate::lost::Lost;
 use crate::record::{EventLog, Follower};
-use crate::request::HeldLock;
+use crate::request::{Engine, HeldLock};
 
 /// A follower hears at least an empty line so often: it can tell a quiet host from a dead one.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -63,6 +63,7 @@ struct News {
     grant: Option<Grant>,
     /// How often the lease is looked at.
     pause: Duration,
+    lease_ms: Option<u64>,
     told_until_ns: u64,
     stage: Stage,
 }
@@ -72,41 +73,53 @@ enum Stage {
     Granted,
     Held,
     Lost,
+    Over,
 }
 
 /// The answer to a lock request that got its lock.
-pub(crate) fn granted(lock: HeldLock, grant: Grant, beat: Duration) -> Response {
+pub(crate) fn granted(lock: HeldLock, grant: Grant, engine: &Engine) -> Response {
     let lost = Arc::clone(lock.lost());
     let (lock, grant) = (Some(lock), Some(grant));
-    let news = News { lock, lost, grant, pause: beat / 4, told_until_ns: 0, stage: Stage::Granted };
-    lines(unfold(news, |mut news| async move {
-        let told = news.next().await;
+    let lease_ms = engine.lease().and_then(|lease| u64::try_from(lease.as_millis()).ok());
+    let pause = engine.beat() / 4;
+    let news = News { lock, lost, grant, pause, lease_ms, told_until_ns: 0, stage: Stage::Granted };
+    let mut response = lines(unfold(news, |mut news| async move {
+        let told = news.next().await?;
         Some((told.as_ref().map_or(Bytes::from_static(b"\n"), line), news))
-    }))
+    }));
+    // Where this answer ends, the host has: its connection ends with it, for whoever waits for that alone.
+    response.headers_mut().insert("connection", axum::http::HeaderValue::from_static("close"));
+    response
 }
 
 impl News {
-    /// The next line; `None`: an empty one.
-    async fn next(&mut self) -> Option<LockLine> {
+    /// The next line, `Some(None)`: an empty one; `None`: the host has ended, and this with it.
+    async fn next(&mut self) -> Option<Option<LockLine>> {
         match self.stage {
             Stage::Granted => {
                 self.stage = Stage::Held;
                 self.told_until_ns = self.lost.until_ns();
-                Some(LockLine {
+                Some(Some(LockLine {
                     granted: Some(true),
                     token: self.lock.as_ref().map(HeldLock::token),
                     grant: self.grant.as_ref().map(Grant::id),
+                    lease_ms: self.lease_ms,
                     holds_until_ns: Some(self.told_until_ns),
                     lost: None,
-                })
+                    lost_kind: None,
+                }))
             }
-            Stage::Held => Some(self.change().await),
+            Stage::Held => Some(Some(self.change().await)),
             // Nothing more is to be said. The lock stays with its user until that closes the connection; whether it has
             // is certain only when something is written: bytes after the request hide the end behind them.
             Stage::Lost => {
-                tokio::time::sleep(self.pause).await;
-                None
+                if tokio::time::timeout(self.pause, self.lost.closed()).await.is_ok() {
+                    self.stage = Stage::Over;
+                    return None;
+                }
+                Some(None)
             }
+            Stage::Over => None,
         }
     }
 
@@ -116,7 +129,8 @@ impl News {
             let until = lost.until_ns();
             if let Some(reason) = lost.reason() {
                 self.stage = Stage::Lost;
-                return LockLine { lost: Some(reason), ..LockLine::default() };
+                let (words, kind) = (Some(reason.to_string()), Some(reason.kind().name().to_owned()));
+                return LockLine { lost: words, lost_kind: kind, ..LockLine::default() };
             }
             if until > self.told_until_ns {
                 self.told_until_ns = until;

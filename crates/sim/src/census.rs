@@ -4,10 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use oarlock_block::{Clock, SlotIndex};
 use oarlock_engine::{Host, Want};
 
+use crate::history::{History, Hold, NotLinearizable};
 use crate::{Handle, HostIndex, Life, SimClock, TrueTime};
 
 /// One process on one machine.
@@ -34,29 +36,51 @@ impl Member {
             )
             && self.clock.now() < self.host.lease_end()
     }
+
+    /// For how long its users rely on it without further news: until the last quarter of its lease (R29). Those of a
+    /// machine that stood still did so with it.
+    fn relied_on_for(&self) -> Duration {
+        if self.frozen.get() {
+            return Duration::ZERO;
+        }
+        let until = self.host.lease_end().minus(self.host.timing().lease / 4);
+        until.since(self.clock.now())
+    }
 }
 
-/// One user's hold on a lock, from the grant until the release begins.
+/// What a user was told: the lock is yours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Which lock, by its number in the scenario.
     pub lock: usize,
     /// How.
     pub want: Want,
+    /// Whether its host may keep it beyond its use.
+    pub sticky: bool,
     /// Whose.
     pub life: LifeKey,
+    /// When the user asked for it.
+    pub asked: TrueTime,
     /// The token.
     pub token: u64,
+}
+
+/// Names a grant: the lock, and the number in its history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantKey {
+    lock: usize,
+    number: Option<u64>,
 }
 
 /// Everything that checkers know of engines and users.
 #[derive(Default)]
 pub struct Census {
     members: RefCell<BTreeMap<LifeKey, Rc<Member>>>,
-    grants: RefCell<BTreeMap<u64, Grant>>,
-    next_grant: Cell<u64>,
-    tokens: RefCell<BTreeMap<usize, u64>>,
+    /// Of each lock, by its number in the scenario.
+    histories: RefCell<BTreeMap<usize, History>>,
     last_grant: RefCell<BTreeMap<usize, TrueTime>>,
+    /// For how long the users of a process that has ended would still have relied on it, had they not heard of its end.
+    relied: RefCell<BTreeMap<LifeKey, Duration>>,
     /// Acquisitions so far.
     pub acquired: Cell<u64>,
     /// Whether the device went back in time.
@@ -70,9 +94,25 @@ impl Census {
     }
 
     /// A process ended: whatever it believed is over.
-    pub fn ended(&self, life: LifeKey) {
-        self.members.borrow_mut().remove(&life);
-        self.grants.borrow_mut().retain(|_, grant| grant.life != life);
+    pub fn ended(&self, life: LifeKey, at: TrueTime) {
+        let member = self.members.borrow_mut().remove(&life);
+        if let Some(member) = member {
+            self.relied.borrow_mut().insert(life, member.relied_on_for());
+        }
+        for history in self.histories.borrow_mut().values_mut() {
+            history.over_where(at, |holder| holder == life);
+        }
+    }
+
+    /// The device lost what was written to it: tokens may come again, and nothing of before can be held against what follows.
+    pub fn forget_histories(&self) {
+        self.histories.borrow_mut().clear();
+    }
+
+    /// For how long its users would still have relied on a process when it ended; nobody did on one that never joined.
+    #[must_use]
+    pub fn relied_on_at_its_end(&self, life: LifeKey) -> Duration {
+        self.relied.borrow().get(&life).copied().unwrap_or_default()
     }
 
     /// The run is over. A host's events lead back to the run that counts it, so it must be let go of, or neither is ever
@@ -80,7 +120,6 @@ impl Census {
     pub fn close(&self) {
         let members = self.members.take();
         drop(members);
-        self.grants.borrow_mut().clear();
     }
 
     /// The engine of a process, if it joined.
@@ -104,19 +143,30 @@ impl Census {
         })
     }
 
-    /// A user got a lock. Says what is wrong with that, if anything is, and by which invariant: another user who believes
-    /// to hold it, a lapsed host that gave it out, or a token that did not grow.
-    pub fn granted(&self, world: &Handle, grant: Grant) -> (u64, Option<String>) {
-        let number = self.next_grant.get();
-        self.next_grant.set(number + 1);
+    /// A user got a lock. Says what is wrong with that, if anything is, and by which invariant: a lapsed host that gave it
+    /// out, or a history of the lock that is none.
+    pub fn granted(&self, world: &Handle, grant: Grant) -> (GrantKey, Option<String>) {
         self.acquired.set(self.acquired.get() + 1);
         self.last_grant.borrow_mut().insert(grant.lock, world.now());
-        let wrong =
-            self.lapsed(&grant).or_else(|| self.conflict(&grant)).or_else(|| self.stale_token(&grant));
-        self.grants.borrow_mut().insert(number, grant);
-        let newest = self.tokens.borrow().get(&grant.lock).copied().unwrap_or(0).max(grant.token);
-        self.tokens.borrow_mut().insert(grant.lock, newest);
-        (number, wrong.filter(|_| !self.rolled_back.get()))
+        let (number, wrong) = match self.told(world, &grant) {
+            Ok(number) => (Some(number), None),
+            Err(wrong) => (None, Some(format!("linearizable: lock {}: {wrong}", grant.lock))),
+        };
+        let wrong = self.lapsed(&grant).or(wrong).filter(|_| !self.rolled_back.get());
+        (GrantKey { lock: grant.lock, number }, wrong)
+    }
+
+    /// Puts the grant into its lock's history.
+    fn told(&self, world: &Handle, grant: &Grant) -> Result<u64, NotLinearizable> {
+        let mut histories = self.histories.borrow_mut();
+        let history = histories.entry(grant.lock).or_default();
+        // A host that has left or stopped has said so to its users, though its process may still be there.
+        history.over_where(world.now(), |holder| {
+            self.member(holder).is_none_or(|member| member.host.status().state.is_final())
+        });
+        let Grant { want, sticky, life, asked: invoked, token, .. } = *grant;
+        let answered = world.now();
+        history.given(Hold { life, want, sticky, invoked, answered, token, over_from: TrueTime::NEVER })
     }
 
     /// Nothing is given out outside of the lease (I7).
@@ -131,41 +181,21 @@ impl Census {
         })
     }
 
-    fn conflict(&self, grant: &Grant) -> Option<String> {
-        let grants = self.grants.borrow();
-        let other = grants.values().find(|other| {
-            other.lock == grant.lock
-                && (other.want == Want::Exclusive || grant.want == Want::Exclusive)
-                && self.member(other.life).is_some_and(|member| member.believes_in_its_lease())
-        })?;
-        Some(format!(
-            "one owner: lock {} was given to {}.{} ({:?}, token {}) while {}.{} holds it ({:?}, token {})",
-            grant.lock,
-            grant.life.0,
-            grant.life.1,
-            grant.want,
-            grant.token,
-            other.life.0,
-            other.life.1,
-            other.want,
-            other.token
-        ))
-    }
-
-    /// While the exclusive owner holds the lock nobody can have been given a later token.
-    fn stale_token(&self, grant: &Grant) -> Option<String> {
-        let newest = self.tokens.borrow().get(&grant.lock).copied()?;
-        (grant.want == Want::Exclusive && newest >= grant.token).then(|| {
-            format!(
-                "one owner: lock {} was given with token {}, after token {newest}",
-                grant.lock, grant.token
-            )
-        })
-    }
-
     /// A user begins to release.
-    pub fn released(&self, number: u64) {
-        self.grants.borrow_mut().remove(&number);
+    pub fn released(&self, world: &Handle, grant: GrantKey) {
+        if let (Some(history), Some(number)) =
+            (self.histories.borrow_mut().get_mut(&grant.lock), grant.number)
+        {
+            history.over(number, world.now());
+        }
+    }
+
+    /// What is wrong with the histories of all locks, as they are at the end: releases and deaths are known by then.
+    #[must_use]
+    pub fn not_linearizable(&self) -> Option<String> {
+        let histories = self.histories.borrow();
+        let found = histories.iter().find_map(|(lock, history)| Some((lock, history.check().err()?)));
+        found.filter(|_| !self.rolled_back.get()).map(|(lock, wrong)| format!("lock {lock}: {wrong}"))
     }
 
     /// When somebody last got the lock.

@@ -39,6 +39,10 @@ pub enum Verb {
     CompareAndWrite,
     /// SYNCHRONIZE CACHE.
     Flush,
+    /// UNMAP.
+    Discard,
+    /// WRITE SAME of zeros.
+    WriteZeroes,
 }
 
 impl Verb {
@@ -50,13 +54,15 @@ impl Verb {
             Verb::Write => "write",
             Verb::CompareAndWrite => "ats",
             Verb::Flush => "flush",
+            Verb::Discard => "discard",
+            Verb::WriteZeroes => "write-zeroes",
         }
     }
 
     /// Whether the device's content may be another one after it.
     #[must_use]
     pub const fn changes_content(self) -> bool {
-        matches!(self, Verb::Write | Verb::CompareAndWrite)
+        matches!(self, Verb::Write | Verb::CompareAndWrite | Verb::Discard | Verb::WriteZeroes)
     }
 }
 
@@ -77,6 +83,8 @@ pub(crate) enum Body {
     Write(Rc<[Image]>),
     CompareAndWrite { expected: Image, new: Image },
     Flush,
+    Discard,
+    WriteZeroes,
 }
 
 impl Body {
@@ -86,6 +94,8 @@ impl Body {
             Body::Write(_) => Verb::Write,
             Body::CompareAndWrite { .. } => Verb::CompareAndWrite,
             Body::Flush => Verb::Flush,
+            Body::Discard => Verb::Discard,
+            Body::WriteZeroes => Verb::WriteZeroes,
         }
     }
 }
@@ -102,6 +112,8 @@ pub(crate) struct Command {
     pub(crate) waker: Option<Waker>,
     /// What it waited in its host's queue.
     pub(crate) queued_for: Duration,
+    /// It went down with its host's power: it is not executed any more, and not answered.
+    pub(crate) lost: bool,
     /// Events that will come to it.
     pub(crate) events: u8,
     /// Blocks executed already, of a command that was split.
@@ -152,6 +164,7 @@ impl State {
             attached: true,
             waker: Some(waker),
             queued_for: Duration::ZERO,
+            lost: false,
             events: 0,
             blocks_done: 0,
             data: Vec::new(),
@@ -329,7 +342,11 @@ impl State {
     fn take_event(&mut self, key: Key) -> Option<CommandIdentity> {
         let command = self.commands.get_mut(key)?;
         command.events -= 1;
-        Some(command.identity)
+        let (identity, lost) = (command.identity, command.lost);
+        if lost {
+            self.free_if_done(key);
+        }
+        (!lost).then_some(identity)
     }
 
     fn free_if_done(&mut self, key: Key) {
@@ -354,7 +371,9 @@ impl State {
 pub(crate) fn refused(verb: Verb, refusal: Refusal) -> Outcome {
     match verb {
         Verb::CompareAndWrite => Outcome::Attempted(Attempted::at_once(Err(refusal))),
-        Verb::Read | Verb::Write | Verb::Flush => Outcome::Failed(IoError::Refused(refusal)),
+        Verb::Read | Verb::Write | Verb::Flush | Verb::Discard | Verb::WriteZeroes => {
+            Outcome::Failed(IoError::Refused(refusal))
+        }
     }
 }
 

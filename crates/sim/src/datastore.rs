@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use oarlock_block::{BlockCount, BlockSize, ByteCount, Clock, CutOff, Device, Geometry, Lba, Random};
 use oarlock_engine::{CreateRequest, World as Parts, create};
-use oarlock_format::{FormatId, Label, Layout, LockName, Stamped, Superblock, Timing, home};
+use oarlock_format::{
+    FormatId, GroupNumber, Label, Layout, LockName, PAGE_LENGTH, SlotIndex, Stamped, Superblock, Timing, home,
+};
 
 use crate::scenario::range;
 use crate::{Handle, HostLife, HostSetup, Image, Lane, TrueTime, World, WorldOptions};
@@ -109,7 +111,7 @@ impl Template {
             Some(Ok(superblock)) => superblock,
             other => panic!("the simulated device could not be formatted: {other:?}"),
         };
-        let blocks = copy(&world, &superblock.record.layout);
+        let blocks = copy(&world, &superblock.record);
         Template { superblock, blocks }
     }
 
@@ -121,11 +123,19 @@ impl Template {
     }
 }
 
-/// Every block of the superblocks, slots, mailboxes and locks.
-fn copy(world: &Handle, layout: &Layout) -> Vec<(Lba, Image)> {
-    let regions = [layout.slots, layout.locks, layout.shadow];
+/// Every block that a format has written, but the scratch blocks.
+fn copy(world: &Handle, superblock: &Superblock) -> Vec<(Lba, Image)> {
+    let (layout, space) = (&superblock.layout, superblock.space());
+    let regions = [layout.slots, layout.locks, layout.directory, layout.descriptors, layout.shadow];
     let records = regions.iter().flat_map(|region| region.start.0..region.start.plus(region.blocks).0);
-    std::iter::once(0).chain(records).map(|lba| (Lba(lba), world.content(Lba(lba)))).collect()
+    let journals =
+        (0..superblock.slots).map(|slot| layout.journal(SlotIndex(slot), superblock.block_size).header.0);
+    let page = PAGE_LENGTH as u64 / u64::from(superblock.block_size.bytes());
+    let groups = (0..space.groups())
+        .map(GroupNumber)
+        .flat_map(|group| space.record(group).0..space.bitmap(group).0 + page);
+    let blocks = std::iter::once(0).chain(records).chain(journals).chain(groups);
+    blocks.map(|lba| (Lba(lba), world.content(Lba(lba)))).collect()
 }
 
 /// The parts of one life, as the engine takes them.

@@ -57,6 +57,11 @@ impl Disk {
         self.blocks.get(&lba.0).map_or_else(|| Rc::clone(&self.zeros), |block| Rc::clone(&block.current))
     }
 
+    /// A block of zeros.
+    pub(crate) fn zeros(&self) -> Image {
+        Rc::clone(&self.zeros)
+    }
+
     /// Writes the block; what it held before is the answer.
     pub(crate) fn put(&mut self, lba: Lba, image: Image, now: TrueTime) -> Image {
         let zeros = &self.zeros;
@@ -108,6 +113,11 @@ impl Disk {
                 block.cached.clear();
             }
         }
+    }
+
+    /// How many contents of the block a power loss may still bring back.
+    pub(crate) fn unflushed(&self, lba: Lba) -> usize {
+        self.blocks.get(&lba.0).map_or(0, |block| block.cached.len())
     }
 
     /// The power fails: each block that is not flushed keeps what it held after any one of its writes since, or before

@@ -14,13 +14,14 @@ use oarlock_engine::{Host, Want};
 use oarlock_format::HostName;
 
 use crate::census::{Census, Grant, Member};
+use crate::checkers::Names;
 use crate::datastore::{Template, parts};
 use crate::member::Run;
-use crate::scenario::{Scenario, Theme, fast_timing, lock_name};
+use crate::scenario::{Power, Scenario, Theme, fast_timing, lock_name};
 use crate::user::count_once;
 use crate::{
-    ChoiceKind, Choices, Exploration, Explorer, FaultKind, FaultPlan, HostLife, HostSetup, Limits,
-    Scheduling, TrueTime, World, WorldOptions, checkers,
+    ChoiceKind, Choices, Exploration, Explorer, FaultKind, FaultPlan, HostIndex, HostLife, HostSetup, Life,
+    Limits, Scheduling, TrueTime, World, WorldOptions, checkers,
 };
 
 /// How far one exploration goes.
@@ -32,6 +33,8 @@ pub struct Bounds {
     pub late: usize,
     /// Steps out of the order of time in one run.
     pub out_of_order: usize,
+    /// How long crashes and lateness may begin, and steps change places; what follows must become good again.
+    pub faults_for: Duration,
     /// Runs at most.
     pub schedules_max: u64,
 }
@@ -57,8 +60,6 @@ pub fn replay(bounds: Bounds, script: Vec<usize>) -> (Result<(), String>, String
     (outcome, run.0.trace(&|_, _| String::new()))
 }
 
-/// Faults and reordering end here; what follows must become good again.
-const FAULTS_END: Duration = Duration::from_millis(600);
 /// A watch, a cut-off and a few beats later everything is over.
 const END: Duration = Duration::from_secs(8);
 
@@ -76,7 +77,7 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
     let delays = vec![Duration::from_millis(300), Duration::from_secs(5)];
     let count = |bound: usize| u32::try_from(bound).unwrap_or(u32::MAX);
     let mut faults = FaultPlan::exhaustive(count(bounds.crashes), count(bounds.late), delays);
-    faults.stop_at = TrueTime::from_start(FAULTS_END);
+    faults.stop_at = TrueTime::from_start(bounds.faults_for);
     let mut options = WorldOptions::calm(1).with_faults(faults);
     options.geometry = Template::geometry(2);
     options.trace_entries = trace_entries;
@@ -91,11 +92,18 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
         users_per_host: 1,
         locks: vec![lock_name("lock/0")],
         timing,
-        faults_for: FAULTS_END,
-        calm_for: END.saturating_sub(FAULTS_END),
+        power: Power::Steady,
+        faults_for: bounds.faults_for,
+        calm_for: END.saturating_sub(bounds.faults_for),
     };
     let census = Rc::new(Census::default());
-    let run = Rc::new(Run { world: world.handle(), scenario, census, layout: template.layout() });
+    let run = Rc::new(Run {
+        world: world.handle(),
+        scenario,
+        census,
+        layout: template.layout(),
+        names: Names::default(),
+    });
     for checker in checkers::all(&run) {
         world.observe(checker);
     }
@@ -108,16 +116,31 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
 }
 
 fn finish((world, run, done): &Prepared) -> Result<(), String> {
-    world.run_until(TrueTime::from_start(END));
+    // Once everybody had the lock and nothing is on its way any more, hosts only beat.
+    let faults_end = run.scenario.faults_end();
+    world.run_until_satisfied(TrueTime::from_start(END), || {
+        world.now() >= faults_end && done.get() >= lives_left(run) && nothing_is_out(run)
+    });
     if let Some(violation) = world.violation() {
         return Err(violation.what);
     }
-    let present = (0..2).filter(|host| run.world.present_life(crate::HostIndex(*host)).is_some()).count();
-    let expected = u32::try_from(present).unwrap_or(0);
+    if let Some(wrong) = run.census.not_linearizable() {
+        return Err(wrong);
+    }
+    let expected = lives_left(run);
     if done.get() < expected {
-        return Err(format!("{present} hosts live at the end, and {} of them had the lock", done.get()));
+        return Err(format!("{expected} hosts live at the end, and {} of them had the lock", done.get()));
     }
     Ok(())
+}
+
+fn lives_left(run: &Run) -> u32 {
+    let present = (0..2).filter(|host| run.world.present_life(HostIndex(*host)).is_some()).count();
+    u32::try_from(present).unwrap_or(0)
+}
+
+fn nothing_is_out(run: &Run) -> bool {
+    (0..2).all(|host| run.world.writes_in_flight(HostIndex(host), Life(0)) == 0)
 }
 
 /// Joins, takes the lock, counts, releases. The second host begins while the first holds the lock.
@@ -141,15 +164,17 @@ async fn one_host(run: Rc<Run>, life: HostLife, number: u64, done: Rc<Cell<u32>>
     let mut counted = false;
     while !counted && host.status().state == oarlock_engine::HostState::Live {
         let deadline = clock.now().plus(END);
+        let asked = run.world.now();
         let Ok(guard) = host.lock(&run.scenario.locks[0], Want::Exclusive, deadline).await else { continue };
-        let grant = Grant { lock: 0, want: Want::Exclusive, life: key, token: guard.token() };
+        let grant =
+            Grant { lock: 0, want: Want::Exclusive, sticky: false, life: key, asked, token: guard.token() };
         let (grant, wrong) = run.census.granted(&run.world, grant);
         if let Some(wrong) = wrong {
             run.world.report_violation(wrong);
         }
         counted = count_once(&run, &life, &guard).await;
         clock.sleep_until(clock.now().plus(Duration::from_millis(2))).await;
-        run.census.released(grant);
+        run.census.released(&run.world, grant);
         guard.release().await;
     }
     done.set(done.get() + 1);

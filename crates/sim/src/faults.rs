@@ -71,7 +71,8 @@ fault_kinds! {
     BitRot = "bit rot",
     /// Each `gap`: the whole device is as it was at most `length` ago. Costs a copy of the device's index beforehand.
     Rollback = "rollback",
-    /// Each `gap`: of the writes since the last flush the device forgets some. Needs `volatile_cache`.
+    /// Each `gap`: of the writes since the last flush the device forgets some. Needs `volatile_cache`; see
+    /// [`FaultPlan::power_takes_hosts`].
     PowerLoss = "power loss",
 }
 
@@ -262,6 +263,9 @@ pub struct FaultPlan {
     pub drift_ppm_max: u32,
     /// Whether the device has a write cache that a power loss empties.
     pub volatile_cache: bool,
+    /// Whether the power that the device loses is its hosts' too, as on one machine: every process ends with it, and nothing
+    /// that was on its way arrives any more.
+    pub power_takes_hosts: bool,
     /// Where bits rot, each range as likely as another: its first block, and the first beyond.
     pub rot_ranges: Vec<(Lba, Lba)>,
     /// No fault begins at or after this, and none lasts beyond it, but for replies and commands that are lost already.
@@ -281,6 +285,7 @@ impl FaultPlan {
             ragged: Span::exactly(Duration::ZERO),
             drift_ppm_max: 0,
             volatile_cache: false,
+            power_takes_hosts: false,
             rot_ranges: vec![(Lba(0), Lba(u64::MAX))],
             stop_at: TrueTime::NEVER,
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use oarlock_block::{Lba, LocalFuture, ProcessIdentity, SlotIndex};
+use oarlock_block::{BlockCount, Lba, LocalFuture, ProcessIdentity, SlotIndex};
 
 use crate::cut_off::SimCutOff;
 use crate::host::EndCause;
@@ -94,6 +94,23 @@ impl Handle {
         self.core.read(|state| state.life(host, life).writes_in_flight)
     }
 
+    /// How many contents of the block a power loss may still bring back: none without a write cache.
+    #[must_use]
+    pub fn unflushed(&self, lba: Lba) -> usize {
+        self.core.read(|state| state.disk.unflushed(lba))
+    }
+
+    /// The device's length.
+    #[must_use]
+    pub fn device_blocks(&self) -> BlockCount {
+        self.core.read(|state| state.options.geometry.blocks)
+    }
+
+    /// The device gets longer: by so many blocks.
+    pub fn lengthen_device(&self, blocks: BlockCount) {
+        self.core.change(|state| state.options.geometry.blocks.0 += blocks.0);
+    }
+
     /// Who holds the lock of a slot.
     #[must_use]
     pub fn slot_holder(&self, slot: SlotIndex) -> Option<(HostIndex, Life)> {
@@ -106,7 +123,8 @@ impl Handle {
         self.core.read(|state| state.disk.content(lba))
     }
 
-    /// Gives blocks a content without any command: to format a device before the run, or to damage it.
+    /// Gives blocks a content without any command, and as durable as all that was written before: to format a device before
+    /// the run, or to damage it.
     ///
     /// # Panics
     /// Where `bytes` are not whole blocks.
@@ -118,6 +136,7 @@ impl Handle {
                 let at = lba.plus(crate::command::blocks_as_count(place));
                 state.disk.put(at, block.into(), state.now);
             }
+            state.disk.flush();
         });
     }
 

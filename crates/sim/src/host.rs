@@ -74,6 +74,8 @@ pub enum EndCause {
     Killed,
     /// The workload ended it.
     Stopped,
+    /// Its machine lost its power.
+    PowerLost,
 }
 
 impl EndCause {
@@ -84,6 +86,7 @@ impl EndCause {
             EndCause::Crashed => "crashed",
             EndCause::Killed => "killed by another host's cut-off",
             EndCause::Stopped => "stopped by the workload",
+            EndCause::PowerLost => "without power",
         }
     }
 }

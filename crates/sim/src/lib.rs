@@ -56,13 +56,17 @@ mod executor;
 pub mod exhaustive;
 mod explorer;
 mod faults;
+mod growth;
 mod handle;
+mod history;
 mod host;
 mod local_clock;
 mod member;
 mod mender;
+mod namer;
 mod observer;
 mod path;
+mod quiet;
 mod random;
 mod scenario;
 mod seed_run;
@@ -75,7 +79,7 @@ mod user;
 mod weather;
 mod world;
 
-pub use census::{Census, Grant, LifeKey, Member};
+pub use census::{Census, Grant, GrantKey, LifeKey, Member};
 pub use choices::{ChoiceKind, Choices, Made, PerMillion, RECORDED_CHOICES_MAX, Span};
 pub use command::Verb;
 pub use cut_off::{CutOffRules, SimCutOff};
@@ -92,7 +96,7 @@ pub use observer::{
     Outcome, Reply, Submission,
 };
 pub use random::SimRandom;
-pub use scenario::{Scenario, Theme, fast_timing};
+pub use scenario::{Power, Scenario, Theme, fast_timing};
 pub use seed_run::{Found as SeedFound, SeedReport, run_scenario, run_seed};
 pub use time::TrueTime;
 pub use timer::SimClock;

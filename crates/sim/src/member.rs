@@ -10,7 +10,9 @@ use oarlock_engine::Host;
 use oarlock_format::HostName;
 
 use crate::census::{Census, LifeKey, Member};
+use crate::checkers::Names;
 use crate::datastore::parts;
+use crate::namer::use_names;
 use crate::scenario::{Scenario, Theme};
 use crate::user::{User, use_locks};
 use crate::{ChoiceKind, Handle, HostIndex, HostLife, Span};
@@ -25,6 +27,8 @@ pub struct Run {
     pub census: Rc<Census>,
     /// The counters' places.
     pub layout: oarlock_format::Layout,
+    /// Which disk has which name.
+    pub names: Names,
 }
 
 impl Run {
@@ -47,7 +51,7 @@ impl Run {
 }
 
 /// The name of a member: two of them have one name in a run about twins.
-fn name_of(run: &Run, number: u16) -> HostName {
+pub(crate) fn name_of(run: &Run, number: u16) -> HostName {
     let number = if run.scenario.theme == Theme::Twins { number / 2 } else { number };
     match HostName::new(&format!("h{number}")) {
         Ok(name) => name,
@@ -63,7 +67,7 @@ pub async fn keep_alive(run: Rc<Run>, host: HostIndex, number: u16) {
         let key = (host, life.life());
         life.spawn(live(Rc::clone(&run), life.clone(), number));
         life.ended().await;
-        run.census.ended(key);
+        run.census.ended(key, run.world.now());
         run.world.sleep_until(run.world.now().plus(run.between(10, 5_000))).await;
     }
 }
@@ -92,8 +96,11 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
     run.census.joined(key, Member { host: host.clone(), clock: life.clock(), frozen });
     for _ in 0..run.scenario.users_per_host {
         let user =
-            User { run: Rc::clone(&run), life: life.clone(), host: host.clone(), random: life.random() };
-        life.spawn(use_locks(user));
+            || User { run: Rc::clone(&run), life: life.clone(), host: host.clone(), random: life.random() };
+        if run.scenario.theme == Theme::Names {
+            life.spawn(use_names(user()));
+        }
+        life.spawn(use_locks(user()));
     }
     let leave_after = leave_after(&run, &life);
     let leaving = leave(&run, &host, &life, leave_after);
@@ -104,7 +111,7 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
         Either::Right(((), running)) => running.await,
     };
     run.world.note(Some(life.host()), &format!("ended: {ended}"));
-    run.census.ended(key);
+    run.census.ended(key, run.world.now());
     run.world.stop_life(life.host());
 }
 

@@ -34,16 +34,26 @@ pub enum Theme {
     /// The shortest watch that the lease allows, clocks that drift by the most, and paths whose replies are held back
     /// before they stall, the last beat's among them: the arithmetic of R5 without any room.
     Tight,
-    /// The same timing, and commands that wait long in their host's queue before they are sent, a watch's first look
+    /// Devices with a write cache, whose power fails: with that of all hosts, or alone (R12).
+    Power,
+    /// The device gets longer, and is grown into by two tools at once that crash, beside live hosts (R38).
+    Growing,
+    /// The same timing as [`Theme::Tight`], and commands that wait long in their host's queue before they are sent, a watch's first look
     /// among them.
     Queued,
+    /// Persons say that hosts are dead, whether they are or not.
+    Evicted,
+    /// Disks are created, renamed and deleted under the same few names, by hosts that crash in the middle of it (R36).
+    Names,
 }
 
 impl Theme {
-    /// The theme of a seed: nearly half of all seeds are ordinary.
+    /// The theme of a seed: a quarter of all seeds are ordinary.
     #[must_use]
     pub fn of(seed: u64) -> Theme {
         match seed % 20 {
+            6 => Theme::Growing,
+            7 => Theme::Power,
             10 => Theme::Stalls,
             11 => Theme::Frozen,
             12 => Theme::StaleReads,
@@ -55,6 +65,8 @@ impl Theme {
             18 => Theme::Restless,
             19 => Theme::Tight,
             9 => Theme::Queued,
+            8 => Theme::Evicted,
+            5 => Theme::Names,
             _ => Theme::Ordinary,
         }
     }
@@ -64,12 +76,17 @@ impl Theme {
     pub fn is_tight(self) -> bool {
         matches!(self, Theme::Tight | Theme::Queued)
     }
+}
 
-    /// Whether what users write under a lock is checked: not where reads of it may be old, or all of it is.
-    #[must_use]
-    pub fn guards_data(self) -> bool {
-        !matches!(self, Theme::StaleReads | Theme::Rollback)
-    }
+/// Whether the power fails in a run, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// Nobody's.
+    Steady,
+    /// That of the device and of all hosts: one machine.
+    OfTheMachine,
+    /// That of the device alone. Hosts that live on may find it older than they knew it, and stop (R2).
+    OfTheDevice,
 }
 
 /// One seed's run.
@@ -87,6 +104,8 @@ pub struct Scenario {
     pub locks: Vec<LockName>,
     /// Beat, lease, watch, hold.
     pub timing: Timing,
+    /// Whose power fails.
+    pub power: Power,
     /// How long faults happen.
     pub faults_for: Duration,
     /// How long it goes on without faults, for what must become good again.
@@ -108,33 +127,49 @@ impl Scenario {
         let fast = mixed.is_multiple_of(2);
         let timing = match theme {
             _ if theme.is_tight() => tight_timing(),
+            Theme::Names => fast_timing(),
             _ if fast => fast_timing(),
             _ => Timing::DEFAULT,
         };
         // A host whose own slot rotted gives up after the hold time, and its slot is repaired only then.
         let timing = if theme == Theme::Rot { Timing { hold: timing.watch * 2, ..timing } } else { timing };
         let fast = timing.lease < Timing::DEFAULT.lease;
+        // The seeds of one theme, counted.
+        let round = seed / 20;
         let index = usize::try_from(mixed >> 8 & 7).unwrap_or(0);
         let locks = match theme {
             Theme::Crowded => crowded_names(20),
+            Theme::Power if round.is_multiple_of(4) => crowded_names(20),
             _ if theme.is_tight() => numbered_names(LOCKS_MAX),
             _ => numbered_names(1 + (mixed >> 16) % LOCKS_MAX),
         };
         Scenario {
             seed,
             theme,
-            hosts: hosts.unwrap_or(if theme.is_tight() { 8 } else { HOSTS[index] }).max(1),
-            users_per_host: if theme.is_tight() {
+            hosts: hosts.unwrap_or_else(|| hosts_of(theme, index)).max(1),
+            users_per_host: if theme.is_tight() || theme == Theme::Names {
                 2
             } else {
                 1 + u16::try_from((mixed >> 24) % 2).unwrap_or(0)
             },
             locks,
             timing,
+            power: match theme {
+                Theme::Power if round % 3 == 2 => Power::OfTheDevice,
+                Theme::Power => Power::OfTheMachine,
+                Theme::Growing if round.is_multiple_of(2) => Power::OfTheMachine,
+                _ => Power::Steady,
+            },
             faults_for: if fast { Duration::from_secs(40) } else { Duration::from_secs(120) },
             // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
             calm_for: timing.watch * 5 + Duration::from_secs(30),
         }
+    }
+
+    /// Whether what users write under a lock is checked: not where reads of it may be old, or all of it is.
+    #[must_use]
+    pub fn guards_data(&self) -> bool {
+        !matches!(self.theme, Theme::StaleReads | Theme::Rollback) && self.power != Power::OfTheDevice
     }
 
     /// When faults end.
@@ -161,7 +196,7 @@ impl Scenario {
     fn faults(&self) -> FaultPlan {
         let seed = self.seed;
         let mut plan = match self.theme {
-            Theme::Ordinary | Theme::Twins | Theme::Crowded | Theme::Sticky => {
+            Theme::Ordinary | Theme::Twins | Theme::Crowded | Theme::Sticky | Theme::Evicted => {
                 FaultPlan::draw(seed, FaultKind::ORDINARY)
             }
             Theme::Stalls => self.stalls(),
@@ -184,12 +219,18 @@ impl Scenario {
                 plan.set(FaultKind::BitRot, Fault::NONE.every(gap));
                 plan
             }
+            // A command that is late or repeated across the device's own loss of power could be executed twice: what it expects
+            // comes back. No host can do anything about that (docs/SEMANTICS.md).
+            Theme::Power if self.power == Power::OfTheDevice => FaultPlan::draw(seed, &[]),
+            Theme::Power => FaultPlan::draw(seed, FaultKind::ORDINARY),
+            Theme::Growing => FaultPlan::draw(seed, FaultKind::ORDINARY).with_usual(&[FaultKind::Crash]),
             Theme::Tight => {
                 let mut plan = stalling_paths(seed);
                 plan.latency = if seed.is_multiple_of(3) { UNEVEN } else { QUICK };
                 plan.replies_first = Span::milliseconds(200, 245);
                 plan
             }
+            Theme::Names => broken_off(seed),
             Theme::Queued => {
                 let mut plan = stalling_paths(seed);
                 plan.work_queue = DEEP_QUEUE;
@@ -204,6 +245,13 @@ impl Scenario {
                 plan
             }
         };
+        if self.power != Power::Steady {
+            plan.volatile_cache = true;
+            plan.power_takes_hosts = self.power == Power::OfTheMachine;
+            // Not every lease: some power loss shall meet hosts that have had the time to do something.
+            let gap = Span { from: self.timing.lease, to: self.timing.lease * 6 };
+            plan.set(FaultKind::PowerLoss, Fault::NONE.every(gap));
+        }
         plan.rot_ranges = Template::ranges_in_use(&self.locks);
         plan.stop_at = self.faults_end();
         plan
@@ -224,6 +272,15 @@ impl Scenario {
     }
 }
 
+/// How many hosts there are, where the caller asks for no number.
+fn hosts_of(theme: Theme, index: usize) -> u16 {
+    match theme {
+        _ if theme.is_tight() => 8,
+        Theme::Names => 5,
+        _ => HOSTS[index],
+    }
+}
+
 /// Paths that stall for about a watch or longer, often, and clocks that are wrong by as much as they may be.
 fn stalling_paths(seed: u64) -> FaultPlan {
     let mut plan = FaultPlan::draw(seed, &[]);
@@ -233,6 +290,18 @@ fn stalling_paths(seed: u64) -> FaultPlan {
     plan.ragged = Span::exactly(Duration::ZERO);
     let stall = Fault::NONE.every(Span::milliseconds(1_000, 15_000)).lasting(Span::milliseconds(900, 4_000));
     plan.set(FaultKind::PathStall, stall);
+    plan
+}
+
+/// Hosts that crash every few seconds, most of them in the middle of something; that stop for a little less than a lease, often
+/// with a command in hand; and commands that land long after.
+fn broken_off(seed: u64) -> FaultPlan {
+    let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY);
+    plan.latency = QUICK;
+    plan.work_queue = Latency::ZERO;
+    plan.set(FaultKind::Crash, Fault::NONE.at(3_000).every(Span::milliseconds(2_000, 30_000)));
+    plan.set(FaultKind::Pause, Fault::NONE.at(20_000).lasting(Span::milliseconds(300, 950)));
+    plan.set(FaultKind::LateCommand, Fault::NONE.at(5_000).lasting(Span::milliseconds(100, 4_000)));
     plan
 }
 

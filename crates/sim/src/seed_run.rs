@@ -9,11 +9,13 @@ use oarlock_engine::HostState;
 use oarlock_format::SlotRecord;
 
 use crate::census::Census;
+use crate::checkers::Names;
 use crate::datastore::Template;
+use crate::growth::{grow_now_and_then, lengthen_now_and_then};
 use crate::member::{Run, keep_alive};
 use crate::mender::mend_now_and_then;
-use crate::scenario::{Scenario, Theme};
-use crate::{Ended, FaultKind, HostSetup, World, checkers};
+use crate::scenario::{Power, Scenario, Theme};
+use crate::{Ended, FaultKind, HostSetup, World, checkers, quiet};
 
 /// What is wrong with a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,7 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
         scenario: scenario.clone(),
         census: Rc::new(Census::default()),
         layout: template.layout(),
+        names: Names::default(),
     });
     for checker in checkers::all(&run) {
         world.observe(checker);
@@ -94,9 +97,22 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
         let machine = world.add_host(HostSetup::MEMBER);
         overseer.spawn(mend_now_and_then(Rc::clone(&run), machine));
     }
+    if scenario.theme == Theme::Growing {
+        overseer.spawn(lengthen_now_and_then(Rc::clone(&run)));
+        for _ in 0..2 {
+            let machine = world.add_host(HostSetup::MEMBER);
+            overseer.spawn(grow_now_and_then(Rc::clone(&run), machine));
+        }
+    }
     let ended = world.run_until(scenario.end());
     let found = world.violation().map(|violation| found_of(scenario.seed, &violation.what));
     let found = found.or_else(|| afterwards(&run, ended));
+    let sound =
+        matches!(scenario.theme, Theme::Power | Theme::Growing) && scenario.power != Power::OfTheDevice;
+    let found = found.or_else(|| {
+        let wrong = if sound { quiet::look(&world, &run).err() } else { None };
+        wrong.map(|message| Found { seed: scenario.seed, invariant: "quiet".to_owned(), message })
+    });
     let report = report(&run, found);
     run.census.close();
     report
@@ -114,6 +130,9 @@ fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
         |invariant: &str, message: String| Some(Found { seed, invariant: invariant.to_owned(), message });
     if ended != Ended::Limit {
         return found("liveness", format!("the run ended by itself: {ended:?}"));
+    }
+    if let Some(wrong) = run.census.not_linearizable() {
+        return found("linearizable", wrong);
     }
     for number in 0..run.scenario.hosts {
         let host = crate::HostIndex(number + 1);
@@ -134,7 +153,10 @@ fn afterwards(run: &Run, ended: Ended) -> Option<Found> {
     if let Some(wrong) = two_of_one_name(run) {
         return found("R30", wrong);
     }
-    if run.scenario.theme == Theme::Rollback {
+    if let Some(wrong) = run.names.at_rest(run).filter(|_| run.scenario.theme == Theme::Names) {
+        return found("R36", wrong);
+    }
+    if run.scenario.theme == Theme::Rollback || run.scenario.power == Power::OfTheDevice {
         // A lock may name an owner of the time that was lost; only a person can say that he is gone.
         return None;
     }
@@ -212,8 +234,39 @@ fn describe(run: &Run, lba: Lba, bytes: &[u8]) -> String {
             ),
             Err(error) => error.to_string(),
         },
+        Standing::Directory(_) | Standing::Descriptor(_) => describe_name(&place, bytes),
         Standing::Scratch(_) => format!("counter {}", crate::user::counter(bytes)),
         _ => String::new(),
+    }
+}
+
+/// A record of directory or descriptors in a few words.
+fn describe_name(place: &oarlock_format::Place, bytes: &[u8]) -> String {
+    use oarlock_format::{BucketRecord, DescriptorName, DescriptorRecord, decode};
+    if let Ok(descriptor) = decode::<DescriptorRecord>(bytes, place) {
+        let record = &descriptor.record;
+        let layer = record.layer.as_ref();
+        let owner = record.lock.owner.map(|owner| format!("s{}i{}", owner.slot, owner.incarnation));
+        return format!(
+            "use {} {} other {:?} owner {} g{} by {}",
+            record.uid,
+            layer.map_or("free", |layer| layer.state.name()),
+            layer.and_then(|layer| layer.other_hash),
+            owner.unwrap_or_else(|| "-".to_owned()),
+            descriptor.stamp.generation,
+            writer(&descriptor.stamp)
+        );
+    }
+    if let Ok(name) = decode::<DescriptorName>(bytes, place) {
+        let (uid, text) = (name.record.uid, name.record.name.map(|name| name.to_string()));
+        return format!("name {text:?} of use {uid} by {}", writer(&name.stamp));
+    }
+    match decode::<BucketRecord>(bytes, place) {
+        Ok(bucket) => {
+            let entries = bucket.record.entries.iter().map(|entry| entry.layer.to_string());
+            format!("entries [{}] by {}", entries.collect::<Vec<_>>().join(", "), writer(&bucket.stamp))
+        }
+        Err(error) => error.to_string(),
     }
 }
 

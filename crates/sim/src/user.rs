@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Device, Lba, Random};
-use oarlock_engine::{Guard, Host, HostState, LockError, LockPolicy, Want};
+use oarlock_engine::{Guard, Host, LockError, LockPolicy, Want};
 
 use crate::census::Grant;
-use crate::member::Run;
+use crate::member::{Run, name_of};
 use crate::mender::mend;
 use crate::scenario::Theme;
 use crate::{HostLife, Lane, SimRandom};
 
-/// One user of locks on one host.
+/// One user on one host.
 pub struct User {
     /// The run.
     pub run: Rc<Run>,
@@ -31,12 +31,28 @@ pub async fn use_locks(user: User) {
     loop {
         let pause = user.run.between(0, 2_000);
         clock.sleep_until(clock.now().plus(pause)).await;
+        if user.run.scenario.theme == Theme::Evicted && user.random.below(6) == 0 {
+            evict_somebody(&user).await;
+        }
         let lock = usize::try_from(user.random.below(user.run.scenario.locks.len() as u64)).unwrap_or(0);
         let want = if user.random.below(4) == 0 { Want::Shared } else { Want::Exclusive };
         if use_once(&user, lock, want).await == Next::Stop {
             return;
         }
     }
+}
+
+/// A person says of some host that it is dead, whether it is or not.
+async fn evict_somebody(user: &User) {
+    let run = &user.run;
+    if run.world.now() >= run.scenario.faults_end() {
+        return;
+    }
+    let number = user.random.below(u64::from(run.scenario.hosts));
+    let name = name_of(run, u16::try_from(number).unwrap_or(0));
+    let deadline = user.life.clock().now().plus(run.scenario.timing.watch);
+    let evicted = user.host.evict(&name, true, deadline).await;
+    run.world.note(Some(user.life.host()), &format!("a person evicts {name}: {evicted:?}"));
 }
 
 #[derive(PartialEq, Eq)]
@@ -51,6 +67,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
     let deadline = clock.now().plus(run.between(500, 40_000));
     let policy = LockPolicy { sticky: run.scenario.theme == Theme::Sticky && lock == 0 };
     let name = &run.scenario.locks[lock];
+    let asked = run.world.now();
     let guard = match user.host.lock_with(name, want, policy, deadline).await {
         Ok(guard) => guard,
         Err(error) => {
@@ -59,22 +76,19 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
             if rot && user.random.below(2) == 0 {
                 mend(run, &user.life, Some(user.host.clone())).await;
             }
-            let over = matches!(user.host.status().state, HostState::Stopped(_) | HostState::Left);
-            return if over { Next::Stop } else { Next::Again };
+            return if user.host.status().state.is_final() { Next::Stop } else { Next::Again };
         }
     };
     let life = (user.life.host(), user.life.life());
-    // A sticky lock is given out again under the image that took it: its token does not grow by use.
-    let token = if policy.sticky { 0 } else { guard.token() };
-    let grant = Grant { lock, want, life, token };
+    let grant = Grant { lock, want, sticky: policy.sticky, life, asked, token: guard.token() };
     let (number, wrong) = run.census.granted(&run.world, grant);
     run.world.note(Some(life.0), &format!("{name} granted, {want:?}, token {}", guard.token()));
-    if let Some(wrong) = wrong.filter(|wrong| !policy.sticky || !wrong.contains("after token")) {
+    if let Some(wrong) = wrong {
         run.world.report_violation(wrong);
         return Next::Stop;
     }
     let mut stuck = false;
-    if want == Want::Exclusive && run.scenario.theme.guards_data() {
+    if want == Want::Exclusive && run.scenario.guards_data() {
         stuck = !count_under_lock(user, &guard, lock).await;
     }
     // Where the arithmetic of leases is tried, most stalls shall meet a host that holds a lock.
@@ -84,11 +98,11 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
         // A write without an answer may land at any time: whoever sent it must not give up the lock (R21). The
         // process ends, and the cut-off waits for the write.
         run.world.note(Some(life.0), "a write has no answer: the process ends");
-        run.census.ended(life);
+        run.census.ended(life, run.world.now());
         run.world.stop_life(life.0);
         return Next::Stop;
     }
-    run.census.released(number);
+    run.census.released(&run.world, number);
     run.world.note(Some(life.0), &format!("{name} released"));
     if user.random.below(3) == 0 {
         drop(guard);

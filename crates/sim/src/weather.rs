@@ -132,13 +132,44 @@ impl State {
                 true
             }
             FaultKind::Rollback => self.disk.roll_back(self.now, length),
-            FaultKind::PowerLoss => self.disk.lose_power(&self.choices) > 0,
+            FaultKind::PowerLoss => {
+                self.lose_power();
+                true
+            }
             FaultKind::BitRot => return self.rot(),
             _ => false,
         };
         if happened {
             self.count_fault(kind, None, None);
         }
+    }
+
+    /// The device loses its power, and what it had not written home in part; where it is their machine's, the hosts lose
+    /// theirs.
+    fn lose_power(&mut self) {
+        if self.plan.power_takes_hosts {
+            for place in 0..self.hosts.len() {
+                if self.hosts[place].setup.mortal {
+                    let host = HostIndex(u16::try_from(place).unwrap_or(u16::MAX));
+                    self.end_life(host, EndCause::PowerLost);
+                    self.lose_commands(host);
+                }
+            }
+        }
+        self.disk.lose_power(&self.choices);
+    }
+
+    /// Nothing of this host is on its way any more.
+    fn lose_commands(&mut self, host: HostIndex) {
+        for command in self.commands.values_mut().filter(|command| command.identity.host == host) {
+            command.lost = true;
+        }
+        let mut wakers = Vec::new();
+        for life in &mut self.host_mut(host).lives {
+            life.writes_in_flight = 0;
+            wakers.append(&mut life.drain_waiters);
+        }
+        self.wakes.append(&mut wakers);
     }
 
     /// Nothing passes for anybody; each path comes back when its host notices that the fabric has.

@@ -2,7 +2,7 @@
 //! decisions.
 //!
 //! The model is not the engine: it is a small world in which the engine's pure functions (`verdict::find`,
-//! `attempt::OpenAttempts`, `decide::*`, `takeover::next_step`, `watch::Watch`, `lease::Lease`) say what each host does,
+//! `attempt::OpenAttempts`, `decide::*`, `step::next_step`, `watch::Watch`, `lease::Lease`) say what each host does,
 //! and in which every order of executions, replies, losses, crashes and ticks within a bound is tried. docs/decisions/0040
 //! says what was left out, and why that is sound; docs/PROTOCOL.md has the rules that the properties stand for.
 //!

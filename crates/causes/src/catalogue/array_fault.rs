@@ -1,7 +1,7 @@
 //! `array-fault`: false although equal.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::ArrayFault,
@@ -26,15 +26,18 @@ pub(super) const ENTRY: Entry = Entry {
     remedy: &[
         Remedy {
             text: "Update the array's firmware or the target's software.",
+            risk: Risk::Interrupts,
             source: Source::Page("https://github.com/spdk/spdk/issues/2428"),
         },
         Remedy {
             text: "Test the LUN with several initiators that count in one block: the successes must \
                    equal the counter.",
+            risk: Risk::Changes,
             source: Source::CommonPractice,
         },
         Remedy {
             text: "Stop using the LUN for shared metadata until it passes.",
+            risk: Risk::Interrupts,
             source: Source::CommonPractice,
         },
     ],

@@ -1,7 +1,7 @@
 //! `array-full`: no space below the device.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::ArrayFull,
@@ -23,10 +23,15 @@ pub(super) const ENTRY: Entry = Entry {
     consequence: "Writes are held, not failed, until space comes or the hold time ends. It is never a \
                   reason to fence anybody.",
     remedy: &[
-        Remedy { text: "Free or add space on the array, below the LUN.", source: Source::Broadcom(435349) },
+        Remedy {
+            text: "Free or add space on the array, below the LUN.",
+            risk: Risk::Changes,
+            source: Source::Broadcom(435349),
+        },
         Remedy {
             text: "Return freed blocks to the pool (UNMAP), and watch the pool's threshold warnings \
                    (6/38/07).",
+            risk: Risk::Changes,
             source: Source::CommonPractice,
         },
     ],

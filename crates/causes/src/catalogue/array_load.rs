@@ -1,7 +1,7 @@
 //! `array-load`: the array is busy with its own work.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::ArrayLoad,
@@ -19,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     consequence: "As with slow storage, but at set hours and on every LUN of the array.",
     remedy: &[Remedy {
         text: "Throttle space reclamation and the array's background jobs, or move them apart.",
+        risk: Risk::Changes,
         source: Source::Broadcom(405254),
     }],
     sources: &[Source::Broadcom(405254)],

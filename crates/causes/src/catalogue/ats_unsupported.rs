@@ -1,7 +1,7 @@
 //! `ats-unsupported`: the device does not execute the command.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::AtsUnsupported,
@@ -26,15 +26,18 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Switch the array's ATS support on, or claim the device with the rule that its \
                    vendor publishes.",
+            risk: Risk::Changes,
             source: Source::Broadcom(313040),
         },
         Remedy {
             text: "Take the mark from a volume that must mount without it, with all hosts off it: \
                    `vmkfstools --configATSOnly 0`.",
+            risk: Risk::Final,
             source: Source::Broadcom(313040),
         },
         Remedy {
             text: "During a NetApp foreign LUN import, ATS stays off for the volume.",
+            risk: Risk::Changes,
             source: Source::Page("https://docs.netapp.com/us-en/ontap-fli/"),
         },
     ],

@@ -1,7 +1,7 @@
 //! `cannot-tell`: the evidence does not decide.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::CannotTell,
@@ -24,11 +24,13 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Collect the same minutes from every host that shares the device, and from the array \
                    and the switches; then ask again.",
+            risk: Risk::Looks,
             source: Source::CommonPractice,
         },
         Remedy {
             text: "Collect what was logged before: the decisive line is usually a time-out or an abort \
                    earlier on the same host.",
+            risk: Risk::Looks,
             source: Source::CommonPractice,
         },
     ],

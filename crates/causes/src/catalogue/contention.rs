@@ -1,7 +1,7 @@
 //! `contention`: another host won the race.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::Contention,
@@ -29,10 +29,12 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Read the record again, then try again after a pause that grows and is jittered; \
                    give up at a deadline.",
+            risk: Risk::Looks,
             source: Source::Document("docs/ATS.md"),
         },
         Remedy {
             text: "Let fewer hosts share one volume, and keep more than a tenth of it free.",
+            risk: Risk::Changes,
             source: Source::Broadcom(301887),
         },
     ],

@@ -1,7 +1,7 @@
 //! `corrupt-block`: the record is torn or rotten.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::CorruptBlock,
@@ -27,15 +27,18 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Repair the record from its copy, with the tool that knows the format; for Oarlock \
                    `oarlock check --repair`.",
+            risk: Risk::Final,
             source: Source::Document("docs/PROTOCOL.md"),
         },
         Remedy {
             text: "On VMFS let the vendor's support repair the heartbeat region; never overwrite it by \
                    hand.",
+            risk: Risk::Final,
             source: Source::Broadcom(341659),
         },
         Remedy {
             text: "Read the array's and the disk's error logs: find what damaged it.",
+            risk: Risk::Looks,
             source: Source::CommonPractice,
         },
     ],

@@ -1,7 +1,7 @@
 //! `delayed-own-write`: this host's own attempt had landed: the false miscompare.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::DelayedOwnWrite,
@@ -30,22 +30,26 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Find why the first command was late, and mend that: the miscompare is only its \
                    echo.",
+            risk: Risk::Looks,
             source: Source::Broadcom(326437),
         },
         Remedy {
             text: "ESXi 6.5 or newer with VMFS6, which reads the heartbeat back and knows its own \
                    write again.",
+            risk: Risk::Interrupts,
             source: Source::Broadcom(326437),
         },
         Remedy {
             text: "Otherwise switch the ATS heartbeat off, on every host that shares the volume, and \
                    never with vSAN: `esxcli system settings advanced set -i 0 -o \
                    /VMFS3/UseATSForHBOnVMFS5`.",
+            risk: Risk::Changes,
             source: Source::Broadcom(326437),
         },
         Remedy {
             text: "On IBM SVC and Storwize: code 7.6.1 or newer with ESXi 6.0 U3 or newer; with ESXi \
                    5.5 the ATS heartbeat stays off.",
+            risk: Risk::Interrupts,
             source: Source::Page("https://www.ibm.com/support/pages/node/690413"),
         },
     ],

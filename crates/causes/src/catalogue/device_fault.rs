@@ -1,7 +1,7 @@
 //! `device-fault`: a disk that one host uses alone is failing.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::DeviceFault,
@@ -19,10 +19,15 @@ pub(super) const ENTRY: Entry = Entry {
     },
     consequence: "Data on that disk is at risk. Locks are not.",
     remedy: &[
-        Remedy { text: "Save the data, and replace the disk.", source: Source::CommonPractice },
+        Remedy {
+            text: "Save the data, and replace the disk.",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
         Remedy {
             text: "Update the firmware of the disk and the driver of its controller where the disk \
                    itself reports no defect.",
+            risk: Risk::Interrupts,
             source: Source::CommonPractice,
         },
     ],

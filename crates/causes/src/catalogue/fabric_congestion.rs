@@ -1,7 +1,7 @@
 //! `fabric-congestion`: frames wait for credits.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::FabricCongestion,
@@ -22,11 +22,17 @@ pub(super) const ENTRY: Entry = Entry {
     remedy: &[
         Remedy {
             text: "Find the slow-draining device and take it off the fabric or slow its senders.",
+            risk: Risk::Interrupts,
             source: Source::Broadcom(390100),
         },
-        Remedy { text: "Look for over-subscribed links between switches.", source: Source::Broadcom(390100) },
+        Remedy {
+            text: "Look for over-subscribed links between switches.",
+            risk: Risk::Looks,
+            source: Source::Broadcom(390100),
+        },
         Remedy {
             text: "Look at the adapter's own congestion messages and driver advice.",
+            risk: Risk::Looks,
             source: Source::Broadcom(436399),
         },
     ],

@@ -1,7 +1,7 @@
 //! `fenced`: another host marked this one dead.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::Fenced,
@@ -27,10 +27,12 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Find why this host was silent: its beats, its lapses and its path events before the \
                    fence tell.",
+            risk: Risk::Looks,
             source: Source::Document("docs/ATS.md"),
         },
         Remedy {
             text: "Start the host again; it joins as a new incarnation.",
+            risk: Risk::Interrupts,
             source: Source::Document("docs/PROTOCOL.md"),
         },
     ],

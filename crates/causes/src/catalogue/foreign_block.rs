@@ -1,7 +1,7 @@
 //! `foreign-block`: no record of ours stands there.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::ForeignBlock,
@@ -25,10 +25,12 @@ pub(super) const ENTRY: Entry = Entry {
     remedy: &[
         Remedy {
             text: "Find who else has the LUN mapped and writes to it; take the mapping away.",
+            risk: Risk::Changes,
             source: Source::CommonPractice,
         },
         Remedy {
             text: "Then restore the record from its copy with `oarlock check --repair`.",
+            risk: Risk::Final,
             source: Source::Document("docs/PROTOCOL.md"),
         },
     ],

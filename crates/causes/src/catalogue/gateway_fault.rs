@@ -1,7 +1,7 @@
 //! `gateway-fault`: the gateway fights with itself.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::GatewayFault,
@@ -22,11 +22,13 @@ pub(super) const ENTRY: Entry = Entry {
     remedy: &[
         Remedy {
             text: "Configure the hosts for active/passive (failover) paths only.",
+            risk: Risk::Changes,
             source: Source::Page("https://github.com/open-iscsi/tcmu-runner/issues/356"),
         },
         Remedy {
             text: "Use a version of the gateway that leaves the compare and write to the storage \
                    behind it.",
+            risk: Risk::Interrupts,
             source: Source::Page("https://github.com/open-iscsi/tcmu-runner/pull/330"),
         },
     ],

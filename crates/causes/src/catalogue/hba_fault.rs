@@ -1,7 +1,7 @@
 //! `hba-fault`: adapter, firmware or driver misbehaves.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::HbaFault,
@@ -22,10 +22,12 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Bring firmware and driver, as one pair, to the versions of the vendor's matrix and \
                    of the VMware (Broadcom) Compatibility Guide, along the whole data path.",
+            risk: Risk::Interrupts,
             source: Source::CommonPractice,
         },
         Remedy {
             text: "For the Emulex NC553i: firmware 4.1.402.20 or newer.",
+            risk: Risk::Interrupts,
             source: Source::Page(
                 "https://elatov.github.io/2012/11/host-with-emulex-nc553i-cna-disconnects-from-strorage/",
             ),

@@ -1,7 +1,7 @@
 //! `known-advisory`: a published fault matches.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::KnownAdvisory,
@@ -19,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     remedy: &[Remedy {
         text: "Bring adapter firmware and driver, switch and array to the versions of the vendor's \
                    matrix and of the VMware (Broadcom) Compatibility Guide.",
+        risk: Risk::Interrupts,
         source: Source::CommonPractice,
     }],
     sources: &[Source::CommonPractice],

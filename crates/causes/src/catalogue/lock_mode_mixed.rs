@@ -1,7 +1,7 @@
 //! `lock-mode-mixed`: hosts lock one volume in different ways.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::LockModeMixed,
@@ -19,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
                   looks.",
     remedy: &[Remedy {
         text: "Bring the volume to the same locking mode on every host.",
+        risk: Risk::Interrupts,
         source: Source::Broadcom(340212),
     }],
     sources: &[Source::Broadcom(340212)],

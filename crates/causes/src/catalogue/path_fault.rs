@@ -1,7 +1,7 @@
 //! `path-fault`: a path failed with commands in flight.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::PathFault,
@@ -27,16 +27,19 @@ pub(super) const ENTRY: Entry = Entry {
     remedy: &[
         Remedy {
             text: "Replace the failing optic or cable; look at the port's error counters on both ends.",
+            risk: Risk::Interrupts,
             source: Source::Broadcom(436435),
         },
         Remedy {
             text: "Update the adapter's driver where aborts are rejected or links drop without a fault \
                    of the fabric.",
+            risk: Risk::Interrupts,
             source: Source::Broadcom(404949),
         },
         Remedy {
             text: "Look for target identity storms after a link event, and for the driver version that \
                    ends them.",
+            risk: Risk::Looks,
             source: Source::Broadcom(432676),
         },
     ],

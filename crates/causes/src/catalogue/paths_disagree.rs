@@ -1,7 +1,7 @@
 //! `paths-disagree`: one block, two answers.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::PathsDisagree,
@@ -23,9 +23,14 @@ pub(super) const ENTRY: Entry = Entry {
     consequence: "The array's promise of one truth is broken. Whoever trusts the odd path makes two \
                   owners.",
     remedy: &[
-        Remedy { text: "Take the odd path out of use at once.", source: Source::CommonPractice },
+        Remedy {
+            text: "Take the odd path out of use at once.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
         Remedy {
             text: "Bring all controllers to one firmware, and all adapters to one firmware and driver.",
+            risk: Risk::Interrupts,
             source: Source::CommonPractice,
         },
     ],

@@ -1,7 +1,7 @@
 //! `queue-depth`: the command waited in the host's own queue.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::QueueDepth,
@@ -27,11 +27,17 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Raise the queue depth of adapter and device, and the number of outstanding I/Os, \
                    only to what the array's vendor recommends.",
+            risk: Risk::Changes,
             source: Source::CommonPractice,
         },
-        Remedy { text: "Put fewer busy disks on one LUN.", source: Source::CommonPractice },
+        Remedy {
+            text: "Put fewer busy disks on one LUN.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
         Remedy {
             text: "Let heartbeats pass first: their own thread and their own place in the queue.",
+            risk: Risk::Changes,
             source: Source::Document("docs/PROTOCOL.md"),
         },
     ],

@@ -1,7 +1,7 @@
 //! `reservation`: a reservation stands in the way.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::Reservation,
@@ -24,15 +24,18 @@ pub(super) const ENTRY: Entry = Entry {
     remedy: &[
         Remedy {
             text: "Prove the owner dead first. Then clear the reservation.",
+            risk: Risk::Final,
             source: Source::Article("VMware KB 1005009"),
         },
         Remedy {
             text: "After a host's crash with all paths lost, release what it could not release itself.",
+            risk: Risk::Final,
             source: Source::Article("VMware KB 2030787"),
         },
         Remedy {
             text: "Update the adapter firmware on all hosts where a living adapter holds it without \
                    need.",
+            risk: Risk::Interrupts,
             source: Source::Page("https://elatov.github.io/2012/05/seeing-scsi-command-aborts-esx-3-5-host/"),
         },
     ],

@@ -1,7 +1,7 @@
 //! `reset-cascade`: one late command, then a LUN reset.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::ResetCascade,
@@ -23,15 +23,18 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Mend what made the first command late; see `slow-storage`, `path-fault` and \
                    `queue-depth`.",
+            risk: Risk::Looks,
             source: Source::Broadcom(326437),
         },
         Remedy {
             text: "Use long command time-outs, and give up by bookkeeping in the program instead of \
                    aborting in the kernel.",
+            risk: Risk::Changes,
             source: Source::Document("docs/ATS.md"),
         },
         Remedy {
             text: "On EMC VPLEX see the vendor's article on device resets after a miscompare.",
+            risk: Risk::Looks,
             source: Source::Article("VPLEX KB 207382"),
         },
     ],

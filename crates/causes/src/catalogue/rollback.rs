@@ -1,7 +1,7 @@
 //! `rollback`: the block went back in time.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::Rollback,
@@ -23,15 +23,21 @@ pub(super) const ENTRY: Entry = Entry {
     consequence: "All that was written since is in doubt, on every record and in every disk. A host \
                   that goes on builds on sand, so an Oarlock host stops as if it were fenced.",
     remedy: &[
-        Remedy { text: "Stop all hosts first; then find out what was lost.", source: Source::CommonPractice },
+        Remedy {
+            text: "Stop all hosts first; then find out what was lost.",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
         Remedy {
             text: "Look at the array's write cache, its battery, its mirroring and its failover log, \
                    with its vendor.",
+            risk: Risk::Looks,
             source: Source::CommonPractice,
         },
         Remedy {
             text: "When the loss is understood and accepted, let a host join once with \
                    `--accept-rollback`.",
+            risk: Risk::Final,
             source: Source::Document("docs/PROTOCOL.md"),
         },
     ],

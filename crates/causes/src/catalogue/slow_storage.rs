@@ -1,12 +1,12 @@
 //! `slow-storage`: the device was far slower than its normal.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::SlowStorage,
     layer: Layer::Array,
-    title: "The device was slow, and another got in between",
+    title: "The storage answered far too slowly",
     what: "The command was answered, but long after its usual time. The longer the way from reading \
            the expected image to executing the swap, the more likely is it that another host changed \
            the record meanwhile, or that the host's patience ended first.",
@@ -28,20 +28,24 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Look at the array's own logs, at jobs that run at that time (backup, replication, \
                    scrub), and at the fabric.",
+            risk: Risk::Looks,
             source: Source::Broadcom(318927),
         },
         Remedy {
             text: "Measure against what is normal: spinning storage about 10 ms, flash rarely over 1 \
                    to 2 ms.",
+            risk: Risk::Looks,
             source: Source::Broadcom(318927),
         },
         Remedy {
             text: "Look at the maximum and the percentiles: an average hides the one heartbeat that \
                    was slow.",
+            risk: Risk::Looks,
             source: Source::Broadcom(309140),
         },
         Remedy {
             text: "Find and replace the slow disk, or spread the load.",
+            risk: Risk::Interrupts,
             source: Source::CommonPractice,
         },
     ],

@@ -1,7 +1,7 @@
 //! `snapshot-signature`: the device is a copy.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::SnapshotSignature,
@@ -26,10 +26,12 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Make sure whether the original still lives; then give the copy a signature of its \
                    own (`oarlock resignature`; on VMFS, resignature the volume).",
+            risk: Risk::Final,
             source: Source::Broadcom(330644),
         },
         Remedy {
             text: "If the array changed the id of the one and only LUN, restore the id.",
+            risk: Risk::Final,
             source: Source::CommonPractice,
         },
     ],

@@ -1,7 +1,7 @@
 //! `stale-cache`: the expected image came from a cache.
 
 use crate::entry::{Entry, Evidence, Remedy, Source};
-use crate::{Cause, Layer};
+use crate::{Cause, Layer, Risk};
 
 pub(super) const ENTRY: Entry = Entry {
     cause: Cause::StaleCache,
@@ -27,14 +27,20 @@ pub(super) const ENTRY: Entry = Entry {
         Remedy {
             text: "Read shared blocks with O_DIRECT (O_SYNC only where there is nothing better) or \
                    through SG_IO.",
+            risk: Risk::Changes,
             source: Source::CommonPractice,
         },
         Remedy {
             text: "Switch off every cache of host, hypervisor and gateway for blocks that several \
                    hosts share.",
+            risk: Risk::Changes,
             source: Source::CommonPractice,
         },
-        Remedy { text: "Read the block again before every retry.", source: Source::Document("docs/ATS.md") },
+        Remedy {
+            text: "Read the block again before every retry.",
+            risk: Risk::Changes,
+            source: Source::Document("docs/ATS.md"),
+        },
     ],
     sources: &[Source::CommonPractice, Source::Document("docs/ATS.md")],
 };

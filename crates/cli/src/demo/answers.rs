@@ -1,8 +1,9 @@
 //! The answers: every false and every unknown ATS of the run, with cause, proof, and the window it was lost in.
 
+use super::facts::Facts;
 use super::news::News;
+use super::plot::Plot;
 use super::stage::{LIMIT, Stage, Trouble, ensure};
-use super::story::{Facts, Plot};
 use crate::terminal::{Look, short, table};
 
 /// Asks the hosts what they know, and checks that no answer is without its explanation.

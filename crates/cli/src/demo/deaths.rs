@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::cast::Actor;
-use super::stage::{LIMIT, Stage, Trouble, ensure};
-use super::story::{Plot, milliseconds};
+use super::plot::Plot;
+use super::stage::{LIMIT, Stage, Trouble, ensure, milliseconds};
 
 /// The goal is a second; only a machine that is very busy takes so long.
 const KILLED_LIMIT: Duration = Duration::from_secs(5);

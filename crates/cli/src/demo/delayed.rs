@@ -4,8 +4,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use super::news::News;
+use super::plot::Plot;
 use super::stage::{LIMIT, Stage, Trouble, ensure};
-use super::story::Plot;
 
 /// The fifth beat is written at once and answered after three seconds, when its host has long given it up: the answer
 /// is *unknown*. Two beats later one is written 60 ms after it was given up: by then the host has read its old image

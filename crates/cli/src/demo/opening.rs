@@ -1,7 +1,7 @@
 //! The opening: a datastore is made, and three hosts join it at once.
 
+use super::plot::Plot;
 use super::stage::{LIMIT, STORE, Stage, Trouble, ensure};
-use super::story::Plot;
 
 /// Half of the default times: a host that is stopped is taken over within 7 s instead of 14, so that the whole fits into
 /// a minute; and still long enough that a busy machine makes no lease run out.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::cast::Actor;
 use super::news::News;
+use super::plot::Plot;
 use super::stage::{LIMIT, Stage, Trouble, ensure};
-use super::story::Plot;
 
 /// Increments by each host in one round.
 const ROUND: u32 = 8;

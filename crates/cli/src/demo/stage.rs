@@ -44,6 +44,11 @@ pub fn ensure(condition: bool, what: impl FnOnce() -> String) -> Result<(), Trou
     if condition { Ok(()) } else { Err(Trouble::Broken(what())) }
 }
 
+/// Whole milliseconds.
+pub fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Where it plays.
 pub struct Stage {
     // The cast ends before its folder goes: fields are dropped in this order.

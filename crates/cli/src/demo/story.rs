@@ -1,72 +1,15 @@
 //! The story: the steps in their order, and what came of them.
 
-use std::time::{Duration, Instant};
-
-use serde::Serialize;
+use std::time::Instant;
 
 use super::answers;
-use super::cast::Actor;
+use super::facts::{Facts, Step};
 use super::news::News;
-use super::stage::{Stage, Trouble, ensure};
+use super::plot::Plot;
+use super::stage::{Stage, Trouble, ensure, milliseconds};
 use super::{deaths, delayed, opening, sharing};
 use crate::catalogue::Code;
 use crate::failure::Failure;
-
-/// What one step came to.
-#[derive(Debug, Serialize)]
-pub struct Step {
-    /// Its name, which stays.
-    pub name: &'static str,
-    /// Whether all that it checks holds.
-    pub ok: bool,
-    /// How long it took.
-    pub ms: u64,
-    /// What was seen, in a sentence.
-    pub detail: String,
-}
-
-/// The facts of one run.
-#[derive(Debug, Serialize)]
-pub struct Facts {
-    /// Whether every step holds.
-    pub ok: bool,
-    /// How long it all took.
-    pub seconds: f64,
-    /// The steps that were done; after one that does not hold only `leave`.
-    pub steps: Vec<Step>,
-    /// Each false and each unknown answer.
-    pub answers: Vec<News>,
-    /// All other events: fences, takeovers, lapses.
-    pub events: Vec<News>,
-    /// What `oarlock hosts` and `oarlock locks` printed at the end.
-    #[serde(skip)]
-    pub listings: Vec<String>,
-}
-
-/// The hosts, and what they remember from step to step.
-#[derive(Debug, Default)]
-pub struct Plot {
-    /// The hosts that run: name and process.
-    pub hosts: Vec<(&'static str, Actor)>,
-    /// Where the answers to the last questions go.
-    pub listings: Vec<String>,
-}
-
-impl Plot {
-    /// The process of a host.
-    ///
-    /// # Errors
-    /// Where it does not run.
-    pub fn host(&self, name: &str) -> Result<Actor, Trouble> {
-        let found = self.hosts.iter().find(|(known, _)| *known == name);
-        found.map(|(_, actor)| *actor).ok_or_else(|| Trouble::Broken(format!("host {name} does not run")))
-    }
-
-    /// A host does not run any more.
-    pub fn gone(&mut self, name: &str) {
-        self.hosts.retain(|(known, _)| *known != name);
-    }
-}
 
 /// What a step does: it checks, and gives a sentence about what it saw.
 type Act = fn(&mut Stage, &mut Plot) -> Result<String, Trouble>;
@@ -165,9 +108,4 @@ fn leave(stage: &mut Stage, plot: &mut Plot, whole: bool) -> Result<String, Trou
     stage.look();
     stage.clear().map_err(Trouble::Broken)?;
     Ok("no process, no socket, no folder".to_owned())
-}
-
-/// Whole milliseconds.
-pub fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

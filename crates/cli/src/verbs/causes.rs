@@ -114,15 +114,17 @@ struct Proof {
 #[derive(Serialize)]
 struct RemedyLine {
     text: &'static str,
+    risk: &'static str,
     source: String,
 }
 
 impl Page {
     fn of(entry: &Entry) -> Page {
-        let remedy = entry
-            .remedy
-            .iter()
-            .map(|remedy| RemedyLine { text: remedy.text, source: remedy.source.to_string() });
+        let remedy = entry.remedy.iter().map(|remedy| RemedyLine {
+            text: remedy.text,
+            risk: remedy.risk.name(),
+            source: remedy.source.to_string(),
+        });
         Page {
             cause: entry.cause.name(),
             layer: entry.layer.name(),

@@ -35,7 +35,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// One line: when, what, why, what was done; then where, the proof, and the window that an answer was lost in.
+/// One entry: when, what, why, what was done; then where, the proof, and the window that an answer was lost in.
 fn text(event: &EventEntry, look: Look) -> String {
     let place = match (&event.record, event.lba) {
         (Some(record), Some(lba)) => format!("{record} at block {lba}: "),
@@ -48,12 +48,13 @@ fn text(event: &EventEntry, look: Look) -> String {
             format!(" (age {}, queue {}, device {})", short(age), short(queue), short(device))
         }
     };
-    format!(
-        "{} {} {} {} {place}{}{window}\n",
+    let line = format!(
+        "{} {} {} {} {place}{}{window}",
         look.dim(&event.time),
         event.kind,
         look.bold(&event.cause),
         event.action,
         event.detail
-    )
+    );
+    look.entry(&line) + "\n"
 }

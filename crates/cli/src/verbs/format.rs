@@ -7,16 +7,19 @@ use std::time::Duration;
 use clap::Args;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use oarlock_block::{BlockSize, ByteCount};
+use oarlock_block::{BlockSize, ByteCount, Fencing};
 use oarlock_device::what_is_on;
 use oarlock_format::{Label, NameError};
 use oarlock_host::{FormatOptions, Formatted, HostError, MadeFile};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
-use crate::stop::Stop;
+use crate::stop::{Stop, interrupted};
 use crate::terminal::progress_bar;
 use crate::{report, values};
+
+/// What helps after a format that was cut short.
+const AGAIN: &str = "Run it again; it says where it needs `--force`.";
 
 /// What `oarlock format` takes.
 #[derive(Args, Debug)]
@@ -34,7 +37,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     slots: u16,
     /// The unit of allocation: a power of two from 4K to 1M
-    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = values::cluster_size)]
     cluster_size: ByteCount,
     /// The logical block: 512 or 4096; without it, the smaller that the device can do
     #[arg(long, value_name = "SIZE", value_parser = values::block_size)]
@@ -51,7 +54,8 @@ pub struct Arguments {
     /// For how long a host that lost its lease holds its guests' I/O back
     #[arg(long, value_name = "TIME", default_value = "140s", value_parser = values::time)]
     hold: Duration,
-    /// Where nothing can cut a dead host off: take over automatically after this time. Not safe: a write can wait in a kernel for ever
+    /// Where nothing can cut a dead host off: take over automatically after this time. Not safe: a write can wait in a
+    /// kernel for ever. A plain file or local disk cuts off by its own locks: there it is kept, and changes nothing
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     drain: Option<Duration>,
     /// Overwrite what is recognised on the device; never a datastore in which a host lives
@@ -82,9 +86,15 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     if made.is_none() {
         refuse_what_is_there(&path, arguments.force)?;
     }
-    let json = arguments.json;
+    let (json, drain) = (arguments.json, arguments.drain);
     let formatted = until_a_signal(&mut stop, path.clone(), options(arguments), made)
         .map_err(|failure| failure.on(&path))?;
+    if drain.is_some() && formatted.fencing != Fencing::DrainOnly.name() {
+        report::say(&format!(
+            "note: --drain changes nothing here: dead hosts are cut off by {}, not by waiting",
+            formatted.fencing
+        ));
+    }
     if json {
         report::print_json(&formatted)?
     } else {
@@ -155,7 +165,7 @@ fn until_a_signal(
         Either::Left((Err(oneshot::Canceled), _)) => {
             Err(Failure::new(Code::System, "the format's thread died"))
         }
-        Either::Right((name, _)) => Err(Failure::new(Code::Interrupted, format!("interrupted by {name}"))),
+        Either::Right((name, _)) => Err(interrupted(name).with_cure(AGAIN)),
     }
 }
 

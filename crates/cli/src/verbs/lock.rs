@@ -29,11 +29,12 @@ enum What {
 #[derive(Args, Debug)]
 #[command(
     after_help = "The command runs in a process group of its own, with OARLOCK_LOCK (the name) and OARLOCK_LOCK_TOKEN \
-    (a number that only grows from owner to owner) in its environment; SIGINT and SIGTERM are passed on to it. If the lock \
+    (a number that only grows from owner to owner) in its environment; SIGINT and SIGTERM are passed on to it; SIGTSTP (Ctrl-Z) is ignored. If the lock \
     is lost, the group gets SIGTERM, and SIGKILL a second later or when the lease ends, whichever is first; if the host \
-    or this program goes away, SIGKILL at once.\n\
-    Exit codes: the command's; 128 and the signal's number if a signal ended it; 75 the lock was not got in time, or no \
-    host is there; 76 the lock was lost; 126, 127 the command could not be started."
+    or this program goes away, SIGKILL at once; if this program is stopped, when the lease that it knew last ends. A watchman (`oarlock guard watch`) sees to the last two; if it is killed, \
+    the group gets SIGKILL at once, too. Where this program and the watchman are both stopped, or killed in one instant, nobody sees to it.\n\
+    Exit codes: the command's; 128 and the signal's number if a signal ended it; 75 the lock was not got in time, no host \
+    is there, or it ended first; 76 the lock was lost, or the watchman was killed; 126, 127 the command could not be started."
 )]
 struct Run {
     /// The lock: 1 to 255 bytes, `/` between parts
@@ -63,14 +64,12 @@ fn lock_name(text: &str) -> Result<LockName, NameError> {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let What::Run(run) = arguments.what;
     let api = run.choice.find(Purpose::OneHost)?;
-    // Asked first, so that nothing has to be asked while the lock is held.
-    let lease = Duration::from_millis(api.status()?.datastore.lease_ms);
     let mode = if run.shared { LockMode::Shared } else { LockMode::Exclusive };
     let guard = api.lock(run.name.as_str(), mode, run.wait)?;
     let environment =
         [("OARLOCK_LOCK", run.name.as_str().to_owned()), ("OARLOCK_LOCK_TOKEN", guard.token().to_string())];
     let guarded = Guarded::start(&run.command, &environment, &guard)?;
-    let exit = guarded.until_its_end(&api, &guard, lease)?;
+    let exit = guarded.until_its_end(&api, &guard)?;
     guard.release();
     Ok(exit)
 }

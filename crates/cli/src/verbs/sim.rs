@@ -1,17 +1,21 @@
 //! `oarlock sim`: runs the protocol in the seeded world, and says which seeds broke a promise.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use futures::channel::mpsc::{Sender, channel};
+use futures::future::{Either, select};
+use futures::{SinkExt, StreamExt};
 use oarlock_sim::{SeedReport, TRACE_ENTRIES, run_seed};
 use serde::Serialize;
 
 use crate::catalogue::EXIT_FAILED;
 use crate::failure::Failure;
 use crate::report;
+use crate::stop::{Stop, interrupted};
 use crate::terminal::progress_bar;
 use crate::values::ValueError;
 
@@ -71,34 +75,28 @@ struct Violation {
 /// Runs the seeds on all processors, and prints what they came to.
 ///
 /// # Errors
-/// Where a thread cannot be had, or standard output cannot be written.
+/// Where a thread cannot be had, standard output cannot be written, or a signal came: what the seeds until then found is
+/// told.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let mut stop = Stop::catch()?;
     let began = Instant::now();
     let bar = progress_bar("simulating");
     bar.set_length(arguments.seeds.end - arguments.seeds.start);
     let mut reports = Vec::new();
-    let next = AtomicU64::new(arguments.seeds.start);
-    std::thread::scope(|scope| {
-        let (sender, results) = channel();
-        for _ in 0..threads(&arguments.seeds) {
-            let (sender, next, arguments) = (sender.clone(), &next, &arguments);
-            std::thread::Builder::new()
-                .spawn_scoped(scope, move || work(arguments, next, &sender))
-                .map_err(|error| Failure::system("a thread cannot be had", &error))?;
-        }
-        drop(sender);
-        for report in results {
-            bar.inc(1);
-            reports.push(report);
-        }
-        Ok::<(), Failure>(())
-    })?;
+    let ended = futures::executor::block_on(collect(&arguments, &mut stop, |report| {
+        bar.inc(1);
+        reports.push(report);
+    }));
     bar.finish_and_clear();
+    let signal = ended?;
     reports.sort_by_key(|report: &SeedReport| report.seed);
     for report in reports.iter().filter(|_| arguments.trace) {
         report::say(&report.trace);
     }
     let summary = Summary::of(&reports, arguments.hosts, began.elapsed());
+    if let Some(signal) = signal {
+        return Err(interrupted(&format!("{signal}; until then: {}", summary.text().trim_end())));
+    }
     if arguments.json {
         report::print_json(&summary)?
     } else {
@@ -107,18 +105,68 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     Ok(if summary.violations.is_empty() { 0 } else { EXIT_FAILED })
 }
 
-fn threads(seeds: &Range<u64>) -> usize {
+/// What the threads work on.
+struct Work {
+    /// The next seed.
+    next: AtomicU64,
+    end: u64,
+    hosts: Option<u16>,
+    entries: usize,
+}
+
+/// Runs the seeds on threads of their own, and hands each report on as it comes; says which signal came before the last one,
+/// if any. The threads end with the program then: a seed with many hosts takes its time.
+async fn collect(
+    arguments: &Arguments,
+    stop: &mut Stop,
+    mut each: impl FnMut(SeedReport),
+) -> Result<Option<&'static str>, Failure> {
+    let (sender, mut results) = channel(THREADS_MAX);
+    let work = Arc::new(Work {
+        next: AtomicU64::new(arguments.seeds.start),
+        end: arguments.seeds.end,
+        hosts: arguments.hosts,
+        entries: if arguments.trace { TRACE_ENTRIES } else { 0 },
+    });
+    let mut threads = Vec::new();
+    for _ in 0..threads_for(&arguments.seeds) {
+        let (work, sender) = (Arc::clone(&work), sender.clone());
+        let thread = std::thread::Builder::new().spawn(move || work.run(sender));
+        threads.push(thread.map_err(|error| Failure::system("a thread cannot be had", &error))?);
+    }
+    drop(sender);
+    loop {
+        match select(results.next(), stop.signal()).await {
+            Either::Left((Some(report), _)) => each(report),
+            Either::Left((None, _)) => break,
+            Either::Right((signal, _)) => return Ok(Some(signal)),
+        }
+    }
+    for thread in threads {
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+    Ok(None)
+}
+
+fn threads_for(seeds: &Range<u64>) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     usize::try_from(seeds.end - seeds.start).map_or(processors, |count| count.min(processors))
 }
 
-/// Runs one seed after another until none is left.
-fn work(arguments: &Arguments, next: &AtomicU64, results: &Sender<SeedReport>) {
-    let entries = if arguments.trace { TRACE_ENTRIES } else { 0 };
-    loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= arguments.seeds.end || results.send(run_seed(seed, arguments.hosts, entries)).is_err() {
-            return;
+impl Work {
+    /// Runs one seed after another until none is left, or nobody wants to know.
+    fn run(&self, mut results: Sender<SeedReport>) {
+        loop {
+            let seed = self.next.fetch_add(1, Ordering::Relaxed);
+            if seed >= self.end {
+                return;
+            }
+            let report = run_seed(seed, self.hosts, self.entries);
+            if futures::executor::block_on(results.send(report)).is_err() {
+                return;
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use oarlock_engine::Ended;
 use oarlock_format::{HostName, NameError};
-use oarlock_host::{Daemon, DaemonOptions, EngineOptions};
+use oarlock_host::{Daemon, DaemonOptions, ENGINE_THREAD, EngineOptions};
 
 use crate::failure::Failure;
 use crate::{report, values};
@@ -15,7 +15,7 @@ use crate::{report, values};
 #[command(after_help = "A fault is KIND:KEY=VALUE,... and strikes the device of this host alone, as in \
     late-reply:op=ats,record=slot,delay=3s,after=5,count=1. Kinds: delay, late-reply, late-execution (each with delay=TIME), \
     lose-reply, repeat, refuse, false-although-equal, stale-read, torn-read, flip, unknown. Keys: op (read, write, ats, \
-    flush), lba (N or A..B), record (slot, lock, ...), after, every, count.")]
+    flush, discard, write-zeroes), lba (N or A..B), record (slot, lock, ...), after, every, count.")]
 pub struct Arguments {
     /// The datastore: a plain file or block device
     #[arg(value_parser = values::device)]
@@ -49,6 +49,7 @@ fn host_name(text: &str) -> Result<HostName, NameError> {
 /// # Errors
 /// Why it did not join, or why it had to stop.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
+    die_with_the_engine();
     let device = arguments.device;
     let mut engine = EngineOptions::new(&device, arguments.host.as_str())?;
     engine.unsafe_clock = arguments.unsafe_clock;
@@ -75,6 +76,49 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
             report::say("left the datastore");
             Ok(0)
         }
-        stopped @ Ended::Stopped(_) => Err(Failure::from(stopped).on(&device)),
+        // A slot that was left behind is no clean end: whoever watches this process should know.
+        stopped @ (Ended::Stopped(_) | Ended::LeftBehind(_)) => Err(Failure::from(stopped).on(&device)),
+    }
+}
+
+/// A panic of the engine's thread ends the whole process, before the thread lets go of the device: the commands under its
+/// locks are killed as those of a killed host are, and not a grace later. Others may have the locks within milliseconds.
+fn die_with_the_engine() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        if std::thread::current().name() == Some(ENGINE_THREAD) {
+            std::process::abort();
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+
+    const ROLE: &str = "OARLOCK_TEST_PANIC_IN";
+    const ABORTED: i32 = 6;
+
+    /// Runs this very test as a process in which a thread of that name panics; gives the signal that ended it.
+    fn panics_in(thread: &str) -> Option<i32> {
+        let name = "verbs::up::tests::a_panic_of_the_engine_ends_the_process_and_one_elsewhere_does_not";
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", name]).env(ROLE, thread).stdout(Stdio::null()).stderr(Stdio::null());
+        child.status().unwrap().signal()
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_ends_the_process_and_one_elsewhere_does_not() {
+        if let Ok(thread) = std::env::var(ROLE) {
+            die_with_the_engine();
+            let panics = std::thread::Builder::new().name(thread).spawn(|| panic!("a mistake"));
+            assert!(panics.unwrap().join().is_err());
+            return;
+        }
+        assert_eq!(panics_in(ENGINE_THREAD), Some(ABORTED));
+        assert_eq!(panics_in("oarlock-api"), None);
     }
 }

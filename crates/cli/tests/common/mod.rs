@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each test file is a crate of its own and uses a part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
+pub mod guarded;
+
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use oarlock_format::{
 
 use crate::check::code::{Code, Severity};
 use crate::check::report::Spot;
-use crate::check::scan::{chunk_blocks, chunks, read_bytes};
+use crate::check::scan::{chunk_blocks, chunks, read_bytes, run_length};
 use crate::check::suspicion::Suspicion;
 use crate::check::{CheckError, looks_at};
 use crate::store::{READS_OF_DAMAGE, Store};
@@ -37,15 +37,19 @@ pub(crate) struct Disks<'a> {
 }
 
 /// What was found, by place, and how much more there was.
-#[derive(Default)]
 struct Found {
     kept: BTreeMap<Lba, Suspicion>,
+    kept_max: usize,
     more: usize,
 }
 
 impl Found {
+    fn of_at_most(kept_max: usize) -> Found {
+        Found { kept: BTreeMap::new(), kept_max, more: 0 }
+    }
+
     fn add(&mut self, suspicion: Suspicion) {
-        if self.kept.len() < KEPT_MAX || suspicion.code.severity() != Severity::Damage {
+        if self.kept.len() < self.kept_max || suspicion.code.severity() != Severity::Damage {
             self.kept.entry(suspicion.place.lba).or_insert(suspicion);
         } else {
             self.more += 1;
@@ -88,7 +92,7 @@ impl<'a> Disks<'a> {
         if !self.there {
             return Ok(Vec::new());
         }
-        let mut found = Found::default();
+        let mut found = Found::of_at_most(KEPT_MAX);
         let mut done = 0;
         let layout = &self.store.layout;
         let regions = [layout.directory, layout.descriptors];
@@ -111,10 +115,17 @@ impl<'a> Disks<'a> {
         let mut looks = 1;
         while looks < looks_at(&standing) {
             self.store.world.pause(self.store.timing.beat / (READS_OF_DAMAGE * 2)).await;
-            let mut again = Found::default();
-            for suspicion in &standing {
-                let (start, blocks) = self.span(suspicion.place.lba);
-                self.read(start, blocks, &mut again).await?;
+            // What stands between two suspicious records is read along, and may be wrong too: nothing is left out.
+            let mut again = Found::of_at_most(usize::MAX);
+            let lbas: Vec<Lba> = standing.iter().map(|suspicion| suspicion.place.lba).collect();
+            for lbas in lbas.chunk_by(|first, second| self.stand_together(*first, *second)) {
+                let mut rest = lbas;
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(run_length(rest, chunk_blocks(self.store)));
+                    let (start, blocks) = self.span(now);
+                    self.read(start, blocks, &mut again).await?;
+                    rest = later;
+                }
             }
             standing.retain_mut(|old| match again.kept.remove(&old.place.lba) {
                 Some(new) if old.is_same(&new) => {
@@ -131,32 +142,47 @@ impl<'a> Disks<'a> {
         Ok(standing)
     }
 
-    /// What is read to look at the record or page at `lba`: for a group its record and its bitmap.
-    fn span(&self, lba: Lba) -> (Lba, BlockCount) {
+    /// Whether nothing but records of disks stands between the two.
+    fn stand_together(&self, first: Lba, second: Lba) -> bool {
+        let layout = &self.store.layout;
+        [layout.directory, layout.descriptors]
+            .iter()
+            .any(|region| region.contains(first) && region.contains(second))
+    }
+
+    /// What is read to look at these records, which stand together: for a group its record and its bitmap.
+    fn span(&self, lbas: &[Lba]) -> (Lba, BlockCount) {
+        let (Some(lba), Some(last)) = (lbas.first().copied(), lbas.last()) else {
+            return (Lba(0), BlockCount(0));
+        };
+        let blocks = BlockCount(last.0 - lba.0 + 1);
         let place = self.space.at(lba);
         let group = place.and_then(|place| match place {
             InSpace::Record(group) | InSpace::Bitmap(group) => Some(group),
             _ => None,
         });
-        group.map_or((lba, BlockCount(1)), |group| (self.space.record(group), BlockCount(self.head_blocks())))
+        group.map_or((lba, blocks), |group| (self.space.record(group), BlockCount(self.head_blocks())))
     }
 
+    /// Reads a run of whole records and judges them. Where the device does not give all of it at once, each half is asked for
+    /// by itself, down to one record or one group's head.
     async fn read(&self, start: Lba, blocks: BlockCount, found: &mut Found) -> Result<(), CheckError> {
-        let length = usize::try_from(blocks.bytes(self.store.block_size).0).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
-        if read_bytes(self.store, start, &mut bytes).await?.is_ok() {
-            self.judge(Block { lba: start, bytes: &bytes }, found);
-            return Ok(());
-        }
-        // Not all of it can be had at once: each record by itself, a group's head as a whole.
-        let step =
-            if self.store.layout.groups.contains(start) { blocks } else { self.store.layout.stride_blocks };
-        for lba in (start.0..start.0 + blocks.0).step_by(usize::try_from(step.0).unwrap_or(1)).map(Lba) {
-            let block = self.store.block_size.length();
-            let part = &mut bytes[..if step == blocks { length } else { block }];
-            match read_bytes(self.store, lba, part).await? {
-                Ok(()) => self.judge(Block { lba, bytes: part }, found),
-                Err(error) => found.add(Suspicion::new(Code::Unreadable, self.spot(lba), error.to_string())),
+        let in_groups = self.store.layout.groups.contains(start);
+        let stride = self.store.layout.stride_blocks.0;
+        let mut runs = vec![(start, blocks)];
+        while let Some((start, blocks)) = runs.pop() {
+            let length = usize::try_from(blocks.bytes(self.store.block_size).0).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; length];
+            match read_bytes(self.store, start, &mut bytes).await? {
+                Ok(()) => self.judge(Block { lba: start, bytes: &bytes }, found),
+                Err(_) if !in_groups && blocks.0 > stride => {
+                    let first = BlockCount((blocks.0 / stride).div_ceil(2) * stride);
+                    runs.push((start.plus(first), BlockCount(blocks.0 - first.0)));
+                    runs.push((start, first));
+                }
+                Err(error) => {
+                    found.add(Suspicion::new(Code::Unreadable, self.spot(start), error.to_string()))
+                }
             }
         }
         Ok(())

@@ -5,8 +5,8 @@ use oarlock_format::{Incarnation, SlotRecord, SlotSet, SlotState, Writer};
 
 use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::check::right::Right;
+use crate::step::victim;
 use crate::store::{Lane, Store};
-use crate::takeover::victim;
 
 /// A live host swaps its slot once per beat: so many races against it are not lost in a row.
 const ASKS_MAX: u32 = 16;

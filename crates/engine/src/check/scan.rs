@@ -256,7 +256,7 @@ pub(crate) async fn look_again(
 }
 
 /// How many of these ascending addresses one command takes in.
-fn run_length(lbas: &[Lba], blocks_max: u64) -> usize {
+pub(crate) fn run_length(lbas: &[Lba], blocks_max: u64) -> usize {
     let Some(first) = lbas.first() else { return 0 };
     let follows =
         |pair: &[Lba]| pair[1].0 - pair[0].0 <= BLOCKS_BETWEEN_MAX && pair[1].0 - first.0 < blocks_max;

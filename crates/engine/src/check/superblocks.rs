@@ -3,7 +3,7 @@
 use oarlock_block::{BlockCount, BlockSize, IoError, Lba, Refusal};
 use oarlock_format::{
     Chosen, DecodeError, Generation, Image, Kind, NoSuperblock, OtherCopy, Stamped, Superblock,
-    SuperblockState, Truth, choose, decode_superblock, shadow_candidates,
+    SuperblockState, Truth, choose, claimed_shadows, decode_superblock, former_shadows, shadow_candidates,
 };
 
 use crate::check::CheckError;
@@ -78,17 +78,28 @@ pub(crate) async fn read_copies(world: &World) -> Result<Copies, CheckError> {
             let reaches = lba.0 < world.device.geometry().blocks.0;
             if reaches { Some(read_copy(world, lba).await?) } else { None }
         }
-        Err(_) => find_shadow(world).await?,
+        Err(_) => find_shadow(world, first.image.as_ref()).await?,
     };
     let decoded = shadow.as_ref().map_or(Err(DecodeError::Blank), |copy| copy.decoded.clone());
     let chosen = choose(first.decoded.clone(), decoded);
     Ok(Copies { first, shadow, chosen })
 }
 
-async fn find_shadow(world: &World) -> Result<Option<Copy>, CheckError> {
+/// At the device's end, or where the first copy's own bytes lead; only where nothing like a shadow stands there, at the ends that
+/// the device may have had before it got longer: an old shadow must not speak for a newer one that is damaged.
+async fn find_shadow(world: &World, first: Option<&Image>) -> Result<Option<Copy>, CheckError> {
     let geometry = world.device.geometry();
+    let claimed = first.into_iter().flat_map(|first| claimed_shadows(first.bytes(), geometry.blocks));
+    let at_the_end = shadow_candidates(geometry.block_size, geometry.blocks);
+    match shadow_among(world, at_the_end.chain(claimed)).await? {
+        None => shadow_among(world, former_shadows(geometry.block_size, geometry.blocks)).await,
+        found => Ok(found),
+    }
+}
+
+async fn shadow_among(world: &World, places: impl Iterator<Item = Lba>) -> Result<Option<Copy>, CheckError> {
     let mut found: Option<Copy> = None;
-    for lba in shadow_candidates(geometry.block_size, geometry.blocks) {
+    for lba in places {
         let copy = read_copy(world, lba).await?;
         match &copy.decoded {
             Ok(_) => return Ok(Some(copy)),
@@ -139,6 +150,8 @@ fn spot(lba: Lba) -> Spot {
 /// Why this is no datastore that this program can check.
 pub(crate) fn suspicions(copies: &Copies) -> Result<Vec<Suspicion>, CheckError> {
     match &copies.chosen {
+        // A shadow that stands beyond a device's end is not damaged: that the device is too short is said of the device.
+        Ok(_) if copies.shadow.is_none() && copies.first.decoded.is_ok() => Ok(Vec::new()),
         Ok(chosen) => Ok(of_other(chosen).into_iter().collect()),
         Err(error @ (NoSuperblock::NotOurs { .. } | NoSuperblock::Newer { .. })) => {
             Err(CheckError::NoSuperblock(error.clone()))

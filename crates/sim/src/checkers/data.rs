@@ -22,7 +22,7 @@ impl Observer for Data {
     fn on_execute(&self, execution: &Execution) {
         if execution.effect != Effect::Written
             || !matches!(self.run.layout.kind_at(execution.lba), Standing::Scratch(_))
-            || !self.run.scenario.theme.guards_data()
+            || !self.run.scenario.guards_data()
         {
             return;
         }

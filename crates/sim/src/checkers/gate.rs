@@ -39,7 +39,7 @@ impl Observer for Gate {
                     member.frozen.set(true);
                 }
             }
-            Change::Ended(_) => self.run.census.ended(key),
+            Change::Ended(_) => self.run.census.ended(key, change.at),
             Change::Began | Change::Paused { frozen: false } | Change::Resumed => {}
         }
     }

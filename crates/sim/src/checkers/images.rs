@@ -8,6 +8,7 @@ use oarlock_block::Lba;
 use oarlock_format::{Generation, Standing, stamp_of};
 
 use crate::member::Run;
+use crate::scenario::Power;
 use crate::{Effect, Execution, FaultEvent, FaultKind, Observer};
 
 pub struct Images {
@@ -58,11 +59,21 @@ impl Observer for Images {
     }
 
     fn on_fault(&self, fault: &FaultEvent) {
-        if fault.kind == FaultKind::Rollback {
-            // The device forgot what was written; the engine's own images may well be the first again.
-            self.written.borrow_mut().clear();
-            self.newest.borrow_mut().clear();
-            self.run.census.rolled_back.set(true);
+        let surviving = self.run.scenario.power != Power::OfTheMachine;
+        match fault.kind {
+            // The device forgot what was written, and hosts go on; the engine's own images may well be the first again.
+            FaultKind::Rollback | FaultKind::PowerLoss if surviving => {
+                self.written.borrow_mut().clear();
+                self.newest.borrow_mut().clear();
+                self.run.census.rolled_back.set(true);
+                self.run.census.forget_histories();
+            }
+            // Nobody is left who knows what was lost. Its images are lost for ever, for nothing is on its way any more.
+            FaultKind::PowerLoss => {
+                self.newest.borrow_mut().clear();
+                self.run.census.forget_histories();
+            }
+            _ => {}
         }
     }
 }

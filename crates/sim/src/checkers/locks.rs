@@ -7,12 +7,14 @@ use std::rc::Rc;
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    Incarnation, LockMode, LockName, LockRecord, Owner, Place, SlotIndex, SlotRecord, SlotState, Standing,
-    Writer, decode, stamp_of,
+    Incarnation, LockMode, LockName, LockPosition, LockRecord, Owner, Place, SlotIndex, SlotRecord,
+    SlotState, Standing, Writer, decode, home, stamp_of,
 };
 
+use super::{says_gone, slot_now, slot_record};
 use crate::datastore::Template;
 use crate::member::Run;
+use crate::scenario::Power;
 use crate::{Effect, Execution, FaultEvent, FaultKind, Image, Observer};
 
 pub struct Locks {
@@ -22,6 +24,8 @@ pub struct Locks {
     taken: RefCell<BTreeMap<LockName, u64>>,
     /// The last sound record of each block, whatever became of its bytes since.
     sound: RefCell<BTreeMap<Lba, LockRecord>>,
+    /// The last sound record of each slot: one that rots after it was proved free is free.
+    sound_slots: RefCell<BTreeMap<SlotIndex, SlotRecord>>,
     /// Who owned a lock when its record rotted: the only one who may claim it (R39).
     claimants: RefCell<BTreeMap<Lba, Owner>>,
     /// Which life of a slot last took a share in a lock, or confirmed it by a swap of the record.
@@ -37,6 +41,7 @@ impl Locks {
             places: RefCell::default(),
             taken: RefCell::default(),
             sound: RefCell::default(),
+            sound_slots: RefCell::default(),
             claimants: RefCell::default(),
             shares: RefCell::default(),
             on_the_roll: RefCell::default(),
@@ -52,9 +57,7 @@ impl Locks {
     }
 
     fn slot_now(&self, slot: SlotIndex) -> Option<SlotRecord> {
-        let lba = self.run.layout.slot(slot);
-        let place = Place { format_id: Template::FORMAT_ID, lba };
-        decode::<SlotRecord>(&self.run.world.content(lba), &place).ok().map(|stamped| stamped.record)
+        slot_now(&self.run, slot).or_else(|| self.sound_slots.borrow().get(&slot).cloned())
     }
 
     fn swapped(&self, execution: &Execution) {
@@ -131,12 +134,36 @@ impl Locks {
         }
     }
 
+    /// Where names stand on a device that lost some of what was written: whatever it lost, each in one place, and its home's
+    /// mask knows where (R44).
+    fn look_at_what_is_left(&self) {
+        let layout = &self.run.layout;
+        for position in (0..layout.lock_positions()).map(LockPosition) {
+            let lba = layout.lock(position);
+            let Some(name) =
+                Locks::record(lba, &Some(self.run.world.content(lba))).and_then(|lock| lock.name)
+            else {
+                continue;
+            };
+            if let Some(other) = self.places.borrow_mut().insert(name.clone(), lba) {
+                self.wrong(
+                    lba,
+                    &format!("without power, the name {name} came to stand at block {other} too"),
+                );
+            }
+            let home_at = home(&Template::FORMAT_ID, &name, layout.lock_positions());
+            let home_lba = layout.lock(home_at);
+            let mask =
+                Locks::record(home_lba, &Some(self.run.world.content(home_lba))).map(|home| home.children);
+            if mask.is_some_and(|mask| mask & 1 << (position.0 - home_at.0) == 0) {
+                self.wrong(lba, &format!("without power, {name} stands where its home's mask does not say"));
+            }
+        }
+    }
+
     /// Whether the owner's slot says that he is gone.
     fn is_gone(&self, owner: Owner) -> bool {
-        self.slot_now(owner.slot).is_some_and(|slot| {
-            let over = matches!(slot.state, SlotState::Free | SlotState::Replayed { .. });
-            slot.incarnation > owner.incarnation || (slot.incarnation == owner.incarnation && over)
-        })
+        self.slot_now(owner.slot).is_some_and(|slot| says_gone(&slot, owner))
     }
 
     fn wrong(&self, lba: Lba, message: &str) {
@@ -218,21 +245,31 @@ impl Locks {
 
 impl Observer for Locks {
     fn on_execute(&self, execution: &Execution) {
-        if execution.effect == Effect::Swapped
-            && matches!(self.run.layout.kind_at(execution.lba), Standing::Lock(_))
-        {
-            self.swapped(execution);
+        if execution.effect != Effect::Swapped {
+            return;
+        }
+        match self.run.layout.kind_at(execution.lba) {
+            Standing::Lock(_) => self.swapped(execution),
+            Standing::Slot(slot) => {
+                let record = execution.after.as_ref().and_then(|image| slot_record(execution.lba, image));
+                self.sound_slots.borrow_mut().extend(record.map(|record| (slot, record)));
+            }
+            _ => {}
         }
     }
 
     fn on_fault(&self, fault: &FaultEvent) {
-        if fault.kind == FaultKind::Rollback {
+        if matches!(fault.kind, FaultKind::Rollback | FaultKind::PowerLoss) {
             self.places.borrow_mut().clear();
             self.taken.borrow_mut().clear();
             self.shares.borrow_mut().clear();
             self.on_the_roll.borrow_mut().clear();
             self.sound.borrow_mut().clear();
+            self.sound_slots.borrow_mut().clear();
             self.claimants.borrow_mut().clear();
+        }
+        if fault.kind == FaultKind::PowerLoss && self.run.scenario.power == Power::OfTheMachine {
+            self.look_at_what_is_left();
         }
     }
 }

@@ -11,8 +11,8 @@ use oarlock_format::{
 
 use crate::census::LifeKey;
 use crate::member::Run;
-use crate::scenario::Theme;
-use crate::{Effect, Execution, Image, Observer};
+use crate::scenario::{Power, Theme};
+use crate::{Change, Effect, Execution, FaultEvent, FaultKind, Image, LifeChange, Observer, TrueTime};
 
 pub struct Slots {
     run: Rc<Run>,
@@ -22,8 +22,12 @@ pub struct Slots {
     cut_off: RefCell<BTreeSet<LifeKey>>,
     /// The last sound record of each slot, whatever became of its bytes since.
     sound: RefCell<BTreeMap<SlotIndex, SlotRecord>>,
+    /// Lives that beat: their hosts may have done anything.
+    lived: RefCell<BTreeSet<(SlotIndex, u64)>>,
     /// The newest generation that a process wrote into its own slot.
     beaten: RefCell<BTreeMap<(LifeKey, SlotIndex), u64>>,
+    /// When processes ended.
+    ended: RefCell<BTreeMap<LifeKey, TrueTime>>,
 }
 
 impl Slots {
@@ -33,7 +37,9 @@ impl Slots {
             lives: RefCell::default(),
             cut_off: RefCell::default(),
             sound: RefCell::default(),
+            lived: RefCell::default(),
             beaten: RefCell::default(),
+            ended: RefCell::default(),
         }
     }
 
@@ -56,17 +62,57 @@ impl Slots {
         if let Err(wrong) = lawful(slot, &before, &after, writer) {
             self.run.violation("I5", &format!("slot {slot}: {wrong}"));
         }
+        if let Err(wrong) = self.durable(slot, &before, &after, execution, writer) {
+            self.run.violation("R12", &format!("slot {slot}: {wrong}"));
+        }
         match after.state {
-            SlotState::Live => {
+            SlotState::Live if before.state == SlotState::Free => {
+                // A fresh join, which may come of an older state that the process has met (R2).
+                self.beaten.borrow_mut().remove(&(life, slot));
                 self.beat(slot, execution, life);
-                self.lives.borrow_mut().entry((slot, after.incarnation.0)).or_insert(life);
+                self.lives.borrow_mut().insert((slot, after.incarnation.0), life);
             }
+            SlotState::Live => self.beat(slot, execution, life),
             SlotState::Fenced { reason, .. } if before.state == SlotState::Live => {
                 self.fenced(slot, &before, reason, life);
             }
             SlotState::CutOff { .. } => self.cut(slot, &after, life),
+            SlotState::Replayed { .. } => self.replayed(slot, &after, execution.at),
             _ => {}
         }
+    }
+
+    /// R12: what a slot says is durable before its next step, and so is a life before it is lived; no life is lived twice.
+    fn durable(
+        &self,
+        slot: SlotIndex,
+        before: &SlotRecord,
+        after: &SlotRecord,
+        execution: &Execution,
+        writer: Option<Writer>,
+    ) -> Result<(), String> {
+        let life = (slot, after.incarnation.0);
+        let step = match (before.state, after.state) {
+            (SlotState::Free, SlotState::Live) if self.lived.borrow().contains(&life) => {
+                return Err(format!("incarnation {} begins a second time", after.incarnation));
+            }
+            (SlotState::Free, _) => false,
+            // The first beat is the step after the claim; later ones need no durability, nor do what ends a life.
+            (SlotState::Live, SlotState::Live) if writer == Some(Writer::Tool) => false,
+            (SlotState::Live, SlotState::Live) => self.lived.borrow_mut().insert(life),
+            (SlotState::Live, _) => false,
+            _ => true,
+        };
+        // One content that may come back is the one that this very step replaced.
+        if step && self.run.world.unflushed(execution.lba) > 1 {
+            return Err(format!(
+                "{} incarnation {} was not durable before it became {}",
+                before.state.name(),
+                before.incarnation,
+                after.state.name()
+            ));
+        }
+        Ok(())
     }
 
     /// R39: a slot comes back free, in no earlier life, and only once nobody lives there and nothing of him is on its way.
@@ -156,6 +202,25 @@ impl Slots {
         self.cut_off.borrow_mut().insert(life);
     }
 
+    /// R9, R29: from here on its locks may be broken, and its users, who may be processes of their own, must have had the
+    /// time to hear of its end, or have given it up by the clock.
+    fn replayed(&self, slot: SlotIndex, victim: &SlotRecord, at: TrueTime) {
+        let Some(life) = self.lives.borrow().get(&(slot, victim.incarnation.0)).copied() else { return };
+        let Some(ended) = self.ended.borrow().get(&life).copied() else { return };
+        // A twentieth of the lease, by a clock that is fast by as much as one may be.
+        let moment = self.run.scenario.timing.lease / 20 * 98 / 100;
+        let moment = moment.min(self.run.census.relied_on_at_its_end(life));
+        if at < ended.plus(moment) && !self.run.census.rolled_back.get() {
+            let message = format!(
+                "slot {slot} was taken over {:?} after the end of {}.{}, before its users could hear of it",
+                at.since(ended),
+                life.0,
+                life.1
+            );
+            self.run.violation("R9", &message);
+        }
+    }
+
     /// Whether a process lives in a slot: as its host, or, while it joins, with the slot's lock in hand. One that failed to
     /// join gave the lock back, and may well leave a record behind that names it.
     fn is_at_home(&self, slot: SlotIndex, record: &SlotRecord, life: LifeKey) -> bool {
@@ -169,6 +234,12 @@ impl Slots {
 }
 
 impl Observer for Slots {
+    fn on_life(&self, change: &LifeChange) {
+        if let Change::Ended(_) = change.change {
+            self.ended.borrow_mut().insert((change.host, change.life), change.at);
+        }
+    }
+
     fn on_execute(&self, execution: &Execution) {
         if !matches!(execution.effect, Effect::Swapped | Effect::Written) {
             return;
@@ -180,6 +251,15 @@ impl Observer for Slots {
         }
         if let Standing::Slot(slot) = self.run.layout.kind_at(execution.lba) {
             self.swapped(slot, execution);
+        }
+    }
+
+    fn on_fault(&self, fault: &FaultEvent) {
+        let surviving = self.run.scenario.power != Power::OfTheMachine;
+        match fault.kind {
+            FaultKind::Rollback | FaultKind::PowerLoss if surviving => self.lived.borrow_mut().clear(),
+            FaultKind::PowerLoss => self.sound.borrow_mut().clear(),
+            _ => {}
         }
     }
 }

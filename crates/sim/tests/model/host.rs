@@ -2,7 +2,7 @@
 
 use oarlock_engine::Want;
 use oarlock_engine::decide::{Blocker, Life, blockers, has, life, released, taken};
-use oarlock_engine::takeover::{Evidence, Step, next_step};
+use oarlock_engine::step::{Evidence, Step, next_step};
 use oarlock_format::{CutOffProof, FenceReason, Generation, SlotState};
 
 use crate::mistakes::Mistake;

@@ -1,0 +1,87 @@
+//! Lock managers and cluster stacks on Linux: sanlock, wdmd, lvmlockd, corosync, pacemaker.
+
+use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
+use crate::fact::ClusterStep::{
+    BadRecord, Busy, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalLate, StrangeRecord,
+    Watchdog,
+};
+
+pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
+
+const PHRASES: &[Phrase] = &[
+    // sanlock
+    beside("renewal error", &["delta_length"], Means::Cluster(RenewalLate)),
+    phrase("delta_renew read rv", Means::Cluster(RenewalLate)),
+    phrase("delta_renew long write", Means::Cluster(RenewalLate)),
+    phrase("delta_renew timeout", Means::Cluster(RenewalLate)),
+    phrase("renewed lv", Means::Cluster(Healthy)),
+    beside("check_our_lease", &["warning"], Means::Cluster(RenewalLate)),
+    beside("check_our_lease", &["failed"], Means::Cluster(LeaseLost)),
+    phrase("all pids clear", Means::Cluster(LeaseLost)),
+    phrase("killing pid", Means::Cluster(LeaseLost)),
+    beside("kill ", &["sig 15", "count"], Means::Cluster(LeaseLost)),
+    phrase("paxos_acquire", Means::Cluster(Healthy)),
+    phrase("acquire_disk rv 1", Means::Cluster(Healthy)),
+    beside(" ballot ", &["phase"], Means::Cluster(Healthy)),
+    beside(" ballot ", &["abort"], Means::Cluster(Busy)),
+    phrase("commit self owner", Means::Cluster(Healthy)),
+    beside("cmd_acquire", &["-243"], Means::Cluster(Busy)),
+    phrase("cmd_acquire", Means::Cluster(Healthy)),
+    phrase("cmd_inquire", Means::Cluster(Healthy)),
+    phrase("cmd_register", Means::Cluster(Healthy)),
+    phrase("cmd_restrict", Means::Cluster(Healthy)),
+    // What a host finds where its own record was, between two renewals, was put there by somebody (sanlock, src/lockspace.c:
+    // corrupt_result).
+    phrase("check_our_lease corrupt", Means::Cluster(BadRecord)),
+    phrase("delta_renew verify_leader error", Means::Cluster(BadRecord)),
+    // Otherwise a record with one of sanlock's own numbers (src/leader.h, src/rindex_disk.h), with none, or with another name, version,
+    // size of sector or number of hosts is whole, and asked for wrongly.
+    phrase("wrong magic 0 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 6152010 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 11282016 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 12212010 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 8292011 ", Means::Cluster(OtherRecord)),
+    phrase("wrong magic 1042018 ", Means::Cluster(OtherRecord)),
+    beside("verify_leader", &["wrong magic"], Means::Cluster(StrangeRecord)),
+    phrase("leader wrong magic", Means::Cluster(StrangeRecord)),
+    beside("verify_leader", &["wrong checksum"], Means::Cluster(BadRecord)),
+    phrase("verify_leader", Means::Cluster(OtherRecord)),
+    phrase("verify_dblock wrong checksum", Means::Cluster(BadRecord)),
+    phrase("wrong checksum", Means::Cluster(BadRecord)),
+    // wdmd
+    phrase("test failed rem", Means::Cluster(Watchdog)),
+    phrase("watchdog closed unclean", Means::Cluster(Watchdog)),
+    beside("wdmd", &["close unclean"], Means::Cluster(Watchdog)),
+    // lvmlockd
+    beside("lvmlockd", &["sanlock", "renewal"], Means::Cluster(RenewalLate)),
+    beside("lvmlockd", &["lockspace", "lost"], Means::Cluster(LeaseLost)),
+    // corosync and pacemaker
+    phrase("A processor failed, forming new configuration", Means::Cluster(MemberLost)),
+    phrase("Process pause detected", Means::Cluster(Paused)),
+    phrase("was not scheduled for", Means::Cluster(Paused)),
+    // To let a host in (`on`) and to ask how it is are no fences (pacemaker, daemons/fenced/fenced_remote.c).
+    phrase("Operation 'on'", Means::Nothing),
+    phrase("Operation on of ", Means::Nothing),
+    phrase("Operation 'monitor'", Means::Nothing),
+    phrase("Operation 'status'", Means::Nothing),
+    phrase("Operation 'list'", Means::Nothing),
+    phrase("Operation 'metadata'", Means::Nothing),
+    phrase("Requesting fencing (on)", Means::Nothing),
+    phrase("Requesting peer fencing (on)", Means::Nothing),
+    beside("Operation", &["fencing", "succeeded"], Means::Fence),
+    beside("Operation '", &[" targeting ", "OK"], Means::Fence),
+    beside("Operation '", &[" targeting ", "returned 0"], Means::Fence),
+    beside("Operation reboot of ", &[": OK"], Means::Fence),
+    beside("Operation off of ", &[": OK"], Means::Fence),
+    beside("Operation '", &["for host '", "returned: 0"], Means::Fence),
+    phrase("will be fenced", Means::Fence),
+    beside("Scheduling node ", &["fencing"], Means::Fence),
+    beside("Scheduling Node ", &["STONITH"], Means::Fence),
+    phrase("Requesting fencing (", Means::Fence),
+    phrase("Requesting peer fencing (", Means::Fence),
+    phrase("was fenced (", Means::Fence),
+    phrase("was fenced by", Means::Fence),
+    beside("was terminated (", &[" by "], Means::Fence),
+    beside("sbd", &["Servant", "outdated"], Means::Cluster(RenewalLate)),
+    beside("sbd", &["Latency:", "exceeded"], Means::Cluster(RenewalLate)),
+];

@@ -1,0 +1,74 @@
+//! Gateways and targets in user space: tcmu-runner, Ceph clients, SPDK, SCST, tgt, ctld.
+
+use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
+use crate::fact::GatewayStep::{Blocklisted, LockAcquired, LockLost, Shutdown};
+use crate::fact::PathEvent;
+use crate::fact::TargetStep::{BackendError, CacheLost, FusedSplit, Miscompare, SessionLost, SlowBackend};
+use crate::fact::TaskKind::{Abort, DeviceReset};
+use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued};
+
+pub const BOOK: PhraseBook = PhraseBook { name: "gateways and targets in user space", phrases: PHRASES };
+
+const PHRASES: &[Phrase] = &[
+    // tcmu-runner, and librbd below it
+    phrase("cquired exclusive lock", Means::Gateway(LockAcquired)),
+    phrase("Async lock drop", Means::Gateway(LockLost)),
+    phrase("exclusive lock lost", Means::Gateway(LockLost)),
+    phrase("lost exclusive lock", Means::Gateway(LockLost)),
+    phrase("Lock acquired by", Means::Gateway(LockLost)),
+    // Only a gateway's own words count: multipathd lists disks so, Ceph any client, and every network file system has this error.
+    beside("blacklisted", &["tcmu"], Means::Gateway(Blocklisted)),
+    beside("blocklisted", &["tcmu"], Means::Gateway(Blocklisted)),
+    beside("blacklisted", &["librbd"], Means::Gateway(Blocklisted)),
+    beside("blocklisted", &["librbd"], Means::Gateway(Blocklisted)),
+    beside("ESHUTDOWN", &["tcmu"], Means::Gateway(Shutdown)),
+    beside("ESHUTDOWN", &["rbd"], Means::Gateway(Shutdown)),
+    beside("Cannot send after transport endpoint shutdown", &["tcmu"], Means::Gateway(Shutdown)),
+    beside("Cannot send after transport endpoint shutdown", &["rbd"], Means::Gateway(Shutdown)),
+    beside("tcmu", &["imed out"], Means::Target(SlowBackend)),
+    beside("tcmu", &["Timing out cmd"], Means::Target(SlowBackend)),
+    // The kernel's watch over tasks: a target whose own thread waits for two minutes answers nobody.
+    beside("blocked for more than", &["task reactor_"], Means::Target(SlowBackend)),
+    beside("blocked for more than", &["task iscsi_t"], Means::Target(SlowBackend)),
+    beside("blocked for more than", &["task tcmu"], Means::Target(SlowBackend)),
+    beside("blocked for more than", &["task nvmet"], Means::Target(SlowBackend)),
+    phrase("slow requests are blocked", Means::Target(SlowBackend)),
+    phrase("slow ops", Means::Target(SlowBackend)),
+    // Controllers with a cache of their own
+    phrase("ache discarded", Means::Target(CacheLost)),
+    phrase("ache data lost", Means::Target(CacheLost)),
+    phrase("ache data was lost", Means::Target(CacheLost)),
+    // SPDK
+    phrase("failing first of fused commands", Means::Target(FusedSplit)),
+    phrase("Expected first of fused commands", Means::Target(FusedSplit)),
+    phrase("failing second of fused commands", Means::Target(FusedSplit)),
+    phrase("nvmf_ctrlr_process_io_fused_cmd", Means::Nothing),
+    phrase("nvmf_ctrlr_process_io_cmd", Means::Nothing),
+    phrase("nvmf_ctrlr_keep_alive_poll", Means::Target(SessionLost)),
+    phrase("transport retry counter exceeded", Means::Path(PathEvent::SessionLost)),
+    // A refused abort makes ESXi drop the connection (SPDK issue 2001).
+    beside("_scsi_lun_execute_mgmt_task", &["failed"], Means::Target(SessionLost)),
+    beside("iscsi_op_task", &["ABORT_TASK"], Means::Task(Abort, Issued)),
+    beside("iscsi_op_task", &["RESET"], Means::Task(DeviceReset, Issued)),
+    beside("spdk", &["ABORT", "not supported"], Means::Target(SessionLost)),
+    beside("iscsi.c", &["ABORT TASK", "not support"], Means::Target(SessionLost)),
+    phrase("bdev_nvme_abort", Means::Task(Abort, Issued)),
+    // SCST, tgt, FreeBSD's ctld
+    phrase("Reservation conflict (dev ", Means::Reservation),
+    beside("scst", &["iscompare"], Means::Target(Miscompare)),
+    // iSCSI TM function 1 is ABORT TASK, and response 1 says that there is no such task any more (RFC 7143, 11.6.1).
+    beside("iSCSI TM fn 1", &["finished, status 1"], Means::Task(Abort, AlreadyComplete)),
+    beside("iSCSI TM fn 1", &["finished, status 0"], Means::Task(Abort, Done)),
+    phrase("iSCSI TM fn 1", Means::Task(Abort, Issued)),
+    beside("iSCSI TM fn 5", &[], Means::Task(DeviceReset, Issued)),
+    beside("waiting for reply to/from initiator", &[], Means::Target(SessionLost)),
+    beside("scst", &["TM fn", "ABORT"], Means::Task(Abort, Issued)),
+    beside("scst", &["TM fn", "RESET"], Means::Task(DeviceReset, Issued)),
+    beside("scst", &["stuck"], Means::Target(SlowBackend)),
+    beside("tgtd:", &["abort_cmd"], Means::Task(Abort, Issued)),
+    beside("tgtd:", &["io error"], Means::Target(BackendError)),
+    beside("tgtd:", &["connection closed"], Means::Target(SessionLost)),
+    phrase("no ping reply (NOP-Out) after", Means::Target(SessionLost)),
+    beside("ctl_datamove", &["aborted"], Means::Task(Abort, Issued)),
+    beside("COMPARE AND WRITE", &["CAM status", "iscompare"], Means::Target(Miscompare)),
+];

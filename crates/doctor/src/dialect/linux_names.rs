@@ -1,0 +1,224 @@
+//! Linux: lines that tie a LUN's names to one another. They say nothing of what happened.
+//!
+//! ```text
+//!  mpatha (36005...) dm-2 IBM,2145                        multipath -ll
+//!  | `- 2:0:0:1 sdc 8:32 active ready running
+//!  sd 2:0:0:1: [sdc] ...                                  kernel
+//!  mpatha: sdc - tur checker reports path is down         multipathd
+//!  checker failed path 8:32 in map mpatha
+//!  wwn-0x6005... -> ../../sdc                             ls -l /dev/disk/by-id
+//! ```
+
+use super::{Dialect, Reading};
+use crate::ledger::Ledger;
+use crate::record::Record;
+use crate::text::{after, has, word};
+use crate::ties::Rank;
+
+/// Lines behind the head of a map within which its paths are listed.
+const LISTED_LINES_MAX: u64 = 64;
+
+/// The lines, and the map whose paths are being listed.
+#[derive(Debug, Default)]
+pub struct LinuxNames {
+    map: Option<(u64, Rank, String)>,
+}
+
+impl Dialect for LinuxNames {
+    fn name(&self) -> &'static str {
+        "Linux: names of LUNs"
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        vec![
+            ": [sd",
+            " - tur checker",
+            " checker reports ",
+            " in map ",
+            " devmap ",
+            ") dm-",
+            " dm-",
+            " -> ../../",
+            " ready running",
+            " faulty running",
+            " ghost running",
+            " shaky running",
+        ]
+    }
+
+    fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+        let body = record.body().trim_start_matches([' ', '|', '`', '-', '+', '\\', '_']);
+        let tied = kernel(record, body, ledger)
+            || self.head(record, body, ledger)
+            || self.listed(record, body, ledger)
+            || daemon(record, body, ledger)
+            || link(record, body, ledger);
+        if tied { Reading::UNDERSTOOD } else { Reading::Stranger }
+    }
+
+    fn end(&mut self, _ledger: &mut Ledger) {
+        self.map = None;
+    }
+}
+
+impl LinuxNames {
+    /// `mpatha (36005...) dm-2 IBM,2145`, and `36005... dm-2 IBM,2145` where maps have no names of their own.
+    fn head(&mut self, record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+        let mut words = body.split_whitespace();
+        let (Some(first), Some(second)) = (words.next(), words.next()) else { return false };
+        let bracketed = second.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).and_then(identity);
+        let (map, identity, number) = match bracketed {
+            Some(found) => ((Rank::Map, first.to_owned()), found, words.next()),
+            None => match identity(first) {
+                Some(found) => ((Rank::Identity, found.clone()), found, Some(second)),
+                None => return false,
+            },
+        };
+        let Some(number) = number.filter(|number| is_mapped(number)) else { return false };
+        ledger.tie(record, (Rank::Identity, &identity), (map.0, &map.1));
+        ledger.tie(record, (Rank::Identity, &identity), (Rank::Mapped, number));
+        self.map = Some((record.place.line, map.0, map.1));
+        true
+    }
+
+    /// `2:0:0:1 sdc 8:32 active ready running`
+    fn listed(&self, record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+        let mut words = body.split_whitespace();
+        let (Some(nexus), Some(path)) = (words.next(), words.next()) else { return false };
+        if !is_nexus(nexus) || !is_path(path) {
+            return false;
+        }
+        ledger.tie(record, (Rank::Path, path), (Rank::Nexus, nexus));
+        if let Some((line, rank, map)) = &self.map
+            && record.place.line.saturating_sub(*line) <= LISTED_LINES_MAX
+        {
+            ledger.tie(record, (*rank, map), (Rank::Path, path));
+        }
+        true
+    }
+}
+
+/// `sd 2:0:0:1: [sdc] ...`
+fn kernel(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+    let Some((nexus, rest)) = body.strip_prefix("sd ").and_then(|rest| rest.split_once(": [")) else {
+        return false;
+    };
+    let path = word(rest);
+    let known = is_nexus(nexus) && is_path(path);
+    if known {
+        ledger.tie(record, (Rank::Path, path), (Rank::Nexus, nexus));
+    }
+    known
+}
+
+/// `mpatha: sdc - tur checker reports path is down`, `checker failed path 8:32 in map mpatha`, `sdc [8:32]: path added to devmap mpatha`.
+fn daemon(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+    if let Some(map) = after(body, " in map ").or_else(|| after(body, " devmap ")).map(word) {
+        let numbered = || after(body, "path ").map(word).and_then(path_of_number);
+        let path =
+            body.split([' ', ':', '[']).find(|part| is_path(part)).map(str::to_owned).or_else(numbered);
+        return path.is_some_and(|path| {
+            ledger.tie(record, (Rank::Map, map.trim_end_matches('.')), (Rank::Path, &path));
+            true
+        });
+    }
+    let Some((map, rest)) = body.split_once(": ").filter(|_| has(body, "checker")) else { return false };
+    let path = word(rest).trim_end_matches(':');
+    let known = is_path(path) && !map.is_empty() && !map.contains(' ') && !is_path(map);
+    if known {
+        ledger.tie(record, (Rank::Map, map), (Rank::Path, path));
+    }
+    known
+}
+
+/// `wwn-0x6005... -> ../../sdc`, `scsi-36005... -> ../../sdc`, `dm-uuid-mpath-36005... -> ../../dm-2`.
+fn link(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+    let Some((before, target)) = body.split_once(" -> ../../") else { return false };
+    let Some(name) = before.split_whitespace().next_back() else { return false };
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let found = match name.strip_prefix("wwn-0x") {
+        Some(digits) => identity(&format!("3{digits}")),
+        None => {
+            ["dm-uuid-mpath-", "scsi-"].iter().find_map(|start| name.strip_prefix(start)).and_then(identity)
+        }
+    };
+    let target = target.trim_end();
+    let rank = if is_mapped(target) { Rank::Mapped } else { Rank::Path };
+    match found {
+        Some(found) if is_mapped(target) || is_path(target) => {
+            ledger.tie(record, (Rank::Identity, &found), (rank, target));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The identity that multipath prints, as VMware spells it: a 3 and 16 or 32 digits of NAA, a 2 and 16 of EUI-64 (SPC-5, 7.7.6).
+fn identity(text: &str) -> Option<String> {
+    let digits = text.get(1..)?;
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (text.as_bytes().first()?, digits.len()) {
+        (b'3', 16 | 32) if is_hex => Some(format!("naa.{}", digits.to_ascii_lowercase())),
+        (b'2', 16) if is_hex => Some(format!("eui.{}", digits.to_ascii_lowercase())),
+        _ if text.starts_with("eui.") || text.starts_with("uuid.") => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+/// The disk of `8:32`, by Linux's list of device numbers: sixteen disks a major, sixteen numbers a disk. A partition is none.
+fn path_of_number(text: &str) -> Option<String> {
+    let (major, minor) = text.split_once(':')?;
+    let (major, minor): (u16, u16) = (major.parse().ok()?, minor.trim_end_matches(':').parse().ok()?);
+    let block = match major {
+        8 => 0,
+        65..=71 => major - 64,
+        128..=135 => major - 120,
+        _ => return None,
+    };
+    let whole = minor < 256 && minor.is_multiple_of(16);
+    let index = block * 16 + minor / 16;
+    let letter = |number: u16| u8::try_from(number).ok().map(|number| char::from(b'a' + number));
+    let name = match index / 26 {
+        0 => format!("sd{}", letter(index)?),
+        high => format!("sd{}{}", letter(high - 1)?, letter(index % 26)?),
+    };
+    whole.then_some(name)
+}
+
+fn is_nexus(text: &str) -> bool {
+    let parts = text.trim_end_matches(':').split(':');
+    parts.clone().count() == 4
+        && parts.clone().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_path(text: &str) -> bool {
+    text.strip_prefix("sd").is_some_and(|rest| {
+        (1..=4).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_lowercase())
+    })
+}
+
+fn is_mapped(text: &str) -> bool {
+    text.strip_prefix("dm-")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_and_numbers_are_read_as_linux_gives_them() {
+        assert_eq!(identity("3600a0b80").as_deref(), None);
+        assert_eq!(identity("35000c500a1b2c3d4").as_deref(), Some("naa.5000c500a1b2c3d4"));
+        assert_eq!(identity("20017380000000001").as_deref(), Some("eui.0017380000000001"));
+        let cases =
+            [("8:0", "sda"), ("8:240", "sdp"), ("65:144", "sdz"), ("65:160", "sdaa"), ("66:0", "sdag")];
+        for (number, name) in cases {
+            assert_eq!(path_of_number(number).as_deref(), Some(name), "{number}");
+        }
+        assert_eq!(
+            (path_of_number("8:33"), path_of_number("253:2"), path_of_number("é")),
+            (None, None, None)
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! Linux: paths, ports and sessions (multipathd, iscsid, qla2xxx, lpfc, nvme), aborts and resets.
+
+use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
+use crate::fact::PathEvent::{
+    AllDown, Failed, GivenUp, InDoubt, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
+};
+use crate::fact::SpaceEvent::{Full, Warning};
+use crate::fact::TargetStep::BackendError;
+use crate::fact::TaskKind::{Abort, DeviceReset, WiderReset};
+use crate::fact::TaskOutcome::{self, Done, Issued};
+
+pub const BOOK: PhraseBook = PhraseBook { name: "Linux: paths, aborts, resets", phrases: PHRASES };
+
+const PHRASES: &[Phrase] = &[
+    phrase("remaining active paths: 0", Means::Path(AllDown)),
+    phrase("Fail all paths", Means::Path(AllDown)),
+    phrase("mark as failed", Means::Path(Failed)),
+    phrase("Failing path", Means::Path(Failed)),
+    phrase("fail path", Means::Path(Failed)),
+    phrase("Reinstating path", Means::Path(Restored)),
+    phrase("reinstated", Means::Path(Restored)),
+    phrase("remaining active paths", Means::Nothing),
+    phrase(" - path offline", Means::Path(Failed)),
+    phrase("path checker timed out", Means::Path(Failed)),
+    phrase("checker reports path is down", Means::Path(Failed)),
+    phrase("checker reports path is up", Means::Path(Restored)),
+    phrase("tur checker", Means::Nothing),
+    phrase("detected conn error", Means::Path(SessionLost)),
+    phrase("reported iSCSI connection", Means::Path(SessionLost)),
+    phrase("is operational after recovery", Means::Path(Restored)),
+    phrase("session recovery timed out", Means::Path(SessionLost)),
+    beside("ping timeout of", &["connection"], Means::Path(SessionLost)),
+    phrase("blocked FC remote port time out", Means::Path(SessionLost)),
+    phrase("LOOP DOWN detected", Means::Path(LinkDown)),
+    phrase("LOOP UP detected", Means::Path(LinkUp)),
+    beside("lpfc", &["Link Down Event"], Means::Path(LinkDown)),
+    // What SCSI's error handling (drivers/scsi/scsi_error.c), the block layer and a pulled plug leave behind.
+    phrase("rejecting I/O to offline device", Means::Path(Offline)),
+    phrase("rejecting I/O to dead device", Means::Path(Offline)),
+    phrase("Device offlined", Means::Path(Offline)),
+    phrase("device offline error, dev", Means::Path(Offline)),
+    phrase("USB disconnect", Means::Path(Unplugged)),
+    // libata (drivers/ata/libata-eh.c) and NVMe over PCI Express (drivers/nvme/host/pci.c): both within this host.
+    phrase(".00: disable", Means::Path(GivenUp)),
+    phrase("hard resetting link", Means::Task(DeviceReset, Issued)),
+    beside("error: { UNC", &["ata"], Means::Medium),
+    beside("nvme", &["controller is down; will reset"], Means::Task(WiderReset, Issued)),
+    beside("nvme", &["Removing after probe failure"], Means::Path(GivenUp)),
+    beside("nvme", &["Disabling device after reset failure"], Means::Path(GivenUp)),
+    // The multipathing of NVMe (drivers/nvme/host/multipath.c): I/O waits while a path may come back, and fails when none is left.
+    beside("nvme", &["no usable path"], Means::Path(InDoubt)),
+    beside("nvme", &["no available path"], Means::Path(AllDown)),
+    beside("nvme", &["failfast expired"], Means::Path(SessionLost)),
+    beside("ANA group", &["inaccessible"], Means::Path(InDoubt)),
+    beside("ANA group", &["persistent-loss"], Means::Path(Failed)),
+    beside("ANA group", &[": change"], Means::Path(InDoubt)),
+    phrase("ANA group", Means::Nothing),
+    phrase("ANATT timeout", Means::Path(InDoubt)),
+    // NVMe over Fibre Channel (drivers/nvme/host/fc.c).
+    beside("NVME-FC{", &["connectivity lost"], Means::Path(SessionLost)),
+    beside("NVME-FC{", &["transport association event"], Means::Path(SessionLost)),
+    beside("NVME-FC{", &["connectivity re-established"], Means::Path(Restored)),
+    beside("NVME-FC{", &["controller connect complete"], Means::Path(Restored)),
+    beside("NVME-FC{", &["resetting controller"], Means::Task(WiderReset, Issued)),
+    beside("NVME-FC{", &["io timeout"], Means::Task(Abort, Issued)),
+    // The device had answered, and only its interrupt was lost (drivers/nvme/host/pci.c).
+    beside("nvme", &["timeout, completion polled"], Means::Nothing),
+    beside("nvme", &["timeout, disable controller"], Means::Task(WiderReset, Issued)),
+    beside("nvme", &["timeout, aborting"], Means::Task(Abort, Issued)),
+    beside("nvme", &["timeout, reset controller"], Means::Task(WiderReset, Issued)),
+    beside("nvme", &["Abort status"], Means::Task(Abort, Done)),
+    beside("nvme", &["keep-alive", "failed"], Means::Path(SessionLost)),
+    beside("nvme", &["starting error recovery"], Means::Path(SessionLost)),
+    beside("nvme", &["onnection lost"], Means::Path(SessionLost)),
+    beside("nvme", &["Successfully reconnected"], Means::Path(Restored)),
+    beside("nvme", &[" QID ", " timeout"], Means::Task(Abort, Issued)),
+    // Thin pools (drivers/md/dm-thin.c).
+    phrase("switching pool to out-of-data-space", Means::Space(Full)),
+    phrase("reached low water mark for data device", Means::Space(Warning)),
+    beside("device-mapper: thin", &["switching pool to read-only"], Means::Target(BackendError)),
+    beside("device-mapper: thin", &["switching pool to fail"], Means::Target(BackendError)),
+    beside("device-mapper: thin", &["switching pool to write"], Means::Nothing),
+    beside("qla2xxx", &["Abort command issued"], Means::Task(Abort, Issued)),
+    beside("qla2xxx", &["DEVICE RESET ISSUED"], Means::Task(DeviceReset, Issued)),
+    beside("qla2xxx", &["DEVICE RESET SUCCEEDED"], Means::Task(DeviceReset, Done)),
+    beside("qla2xxx", &["TARGET RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("qla2xxx", &["ADAPTER RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("lpfc", &["SCSI Layer I/O Abort Request Status"], Means::Task(Abort, Issued)),
+    beside("lpfc", &["SCSI layer issued Device Reset"], Means::Task(DeviceReset, Issued)),
+    phrase("attempting task abort", Means::Task(Abort, Issued)),
+    phrase("task abort: SUCCESS", Means::Task(Abort, Done)),
+    phrase("task abort: FAILED", Means::Task(Abort, TaskOutcome::Failed)),
+    phrase("Power-on or device reset occurred", Means::Nothing),
+];

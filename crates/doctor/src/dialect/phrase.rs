@@ -1,0 +1,187 @@
+//! Phrase books: dialects whose lines each say one thing by a fixed phrase. The phrase is data; what the line is about is
+//! found wherever it stands.
+
+use super::{Dialect, Reading};
+use crate::fact::{
+    ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
+    LockStep, PathEvent, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+};
+use crate::ledger::{Draft, Ledger};
+use crate::record::Record;
+use crate::subject::{self, Subject};
+use crate::text::{after, decimal, has, position, word};
+
+/// What a phrase means.
+#[derive(Clone, Copy, Debug)]
+pub enum Means {
+    /// An abort or a reset.
+    Task(TaskKind, TaskOutcome),
+    /// A path, a port or a session.
+    Path(PathEvent),
+    /// The fabric.
+    Fabric(FabricEvent),
+    /// A heartbeat, whose slot is not printed.
+    Heartbeat(HeartbeatStep),
+    /// A lock, whose record is not printed.
+    Lock(LockStep),
+    /// A target.
+    Target(TargetStep),
+    /// A gateway.
+    Gateway(GatewayStep),
+    /// Space.
+    Space(SpaceEvent),
+    /// Support of ATS.
+    Support(Support),
+    /// Another lock manager.
+    Cluster(ClusterStep),
+    /// A cluster fences a host, which the message names.
+    Fence,
+    /// A link, by words that storage adapters and network cards share.
+    AnyLink(PathEvent),
+    /// All paths to what the message names; a network file system has none.
+    Device(PathEvent),
+    /// Conflicts of reservations.
+    Reservation,
+    /// A device's queue is full, by its own answer.
+    QueueFull,
+    /// A copy.
+    Snapshot,
+    /// Medium or hardware.
+    Medium,
+    /// Adapter or driver.
+    Adapter,
+    /// The host started, stopped or crashed.
+    Restart,
+    /// Nothing: known, and of no consequence.
+    Nothing,
+}
+
+impl Means {
+    fn kind(self, line: &str, about: &Subject<'_>) -> Option<Kind> {
+        Some(match self {
+            Means::Task(task, outcome) => Kind::Task { task, outcome },
+            Means::Path(event) => Kind::Path(event),
+            Means::AnyLink(event) if subject::is_of_a_storage_port(line) => Kind::Path(event),
+            Means::AnyLink(_) => Kind::Path(PathEvent::NetworkLink),
+            Means::Device(_) if about.device.is_none() && has(line, "filesystem with identifier [") => {
+                return None;
+            }
+            Means::Device(event) => Kind::Path(event),
+            Means::Fabric(event) => Kind::Fabric(event),
+            Means::Heartbeat(step) => Kind::Heartbeat(Box::new(Heartbeat { step, slot: None, wanted: None })),
+            Means::Lock(step) => Kind::Lock(Box::new(Lock { step, record: None })),
+            Means::Target(step) => Kind::Target(step),
+            Means::Gateway(step) => Kind::Gateway(step),
+            Means::Space(event) => Kind::Space(event),
+            Means::Support(support) => Kind::Support(support),
+            Means::Cluster(step) => Kind::Cluster(step),
+            Means::Fence => Kind::Cluster(ClusterStep::Fenced),
+            Means::Reservation => Kind::ReservationConflicts,
+            Means::QueueFull => {
+                Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
+            }
+            Means::Snapshot => Kind::Snapshot,
+            Means::Medium => Kind::Medium,
+            Means::Adapter => Kind::AdapterFault,
+            Means::Restart => Kind::Restart,
+            Means::Nothing => return None,
+        })
+    }
+}
+
+/// A phrase: what the line holds, what else it must hold, and what that means.
+#[derive(Clone, Copy, Debug)]
+pub struct Phrase {
+    /// The words, as they are spelt.
+    pub says: &'static str,
+    /// Further words, in any place.
+    pub and: &'static [&'static str],
+    /// What it means.
+    pub means: Means,
+}
+
+/// A phrase that needs nothing else.
+pub const fn phrase(says: &'static str, means: Means) -> Phrase {
+    Phrase { says, and: &[], means }
+}
+
+/// A phrase that means this only beside other words.
+pub const fn beside(says: &'static str, and: &'static [&'static str], means: Means) -> Phrase {
+    Phrase { says, and, means }
+}
+
+/// A dialect of phrases; the first that fits counts.
+#[derive(Clone, Copy, Debug)]
+pub struct PhraseBook {
+    /// Its name.
+    pub name: &'static str,
+    /// Its phrases.
+    pub phrases: &'static [Phrase],
+}
+
+impl Dialect for PhraseBook {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        self.phrases.iter().map(|phrase| phrase.says).collect()
+    }
+
+    fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+        let line = record.line;
+        let fits = |phrase: &&Phrase| {
+            record.holds_word(phrase.says) && phrase.and.iter().all(|word| has(line, word))
+        };
+        let Some(phrase) = self.phrases.iter().find(fits) else { return Reading::Stranger };
+        if matches!(phrase.means, Means::Nothing) {
+            return Reading::UNDERSTOOD;
+        }
+        let about = subject::find(record.body());
+        if let Some(kind) = phrase.means.kind(line, &about) {
+            let count = occurrences(line);
+            // A fence is about the host that it hits, whoever writes of it.
+            let host = if matches!(phrase.means, Means::Fence) { fenced_host(record.body()) } else { None };
+            let draft = Draft {
+                host,
+                device: about.device,
+                path: about.path,
+                volume: about.volume,
+                count,
+                ..Draft::of(kind)
+            };
+            ledger.note(record, draft);
+        }
+        Reading::UNDERSTOOD
+    }
+}
+
+/// The host that a cluster's line about a fence names: `targeting ha-2 using ipmi`, `Operation off of ha-2 by`, `Node ha-2 will be fenced`,
+/// `for host 'ha-2' with`.
+fn fenced_host(body: &str) -> Option<&str> {
+    const MARKS: [&str; 11] = [
+        "targeting node ",
+        "targeting ",
+        "fencing (reboot) of node ",
+        "fencing (off) of node ",
+        "Operation reboot of ",
+        "Operation off of ",
+        "for host '",
+        "Target ",
+        "Scheduling node ",
+        "Scheduling Node ",
+        "Peer ",
+    ];
+    let named = MARKS.iter().find_map(|mark| after(body, mark));
+    let named = named.or_else(|| after(body, "ode ").filter(|_| has(body, "will be fenced")));
+    named.map(|rest| word(rest).trim_end_matches([':', '.'])).filter(|name| !name.is_empty())
+}
+
+/// `231 events have occurred since last report`, `repeated 5 times`.
+fn occurrences(line: &str) -> u64 {
+    let events = position(line, " events have occurred")
+        .and_then(|end| line[..end].rsplit(' ').next())
+        .and_then(decimal);
+    let repeated = || after(line, "repeated ").and_then(decimal).filter(|_| has(line, " times"));
+    events.or_else(repeated).unwrap_or(1).max(1)
+}

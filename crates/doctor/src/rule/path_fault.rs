@@ -1,0 +1,90 @@
+//! `path-fault`: a path failed with commands in flight.
+
+use super::case::{self, Case, JUST_BEFORE_US, command, total};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{
+    Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
+};
+
+/// So many losses are no hiccup.
+const MANY: u64 = 2;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let events = case.all(|fact| match &fact.kind {
+        Kind::Path(event) => event.is_loss() && !matches!(event, PathEvent::InDoubt | PathEvent::Failover),
+        Kind::Fabric(event) => matches!(event, FabricEvent::LinkIntegrity | FabricEvent::Dropped),
+        // The other end refused to abort what was lost on the way.
+        Kind::Target(TargetStep::SessionLost) => true,
+        Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Failed } => true,
+        _ => false,
+    });
+    let gone = case.commands(is_of_a_lost_path);
+    let weak = case.all(|fact| {
+        matches!(
+            fact.kind,
+            Kind::Path(
+                PathEvent::InDoubt | PathEvent::FabricChange | PathEvent::Failover | PathEvent::NetworkLink
+            )
+        ) || command(fact).is_some_and(|command| command.host == Some(HostStatus::BUS_BUSY))
+    });
+    let strong: Vec<_> = events.iter().chain(&gone).copied().collect();
+    let device_gone = case.all(case::says_device_gone);
+    let strong = if device_gone.is_empty() { strong } else { of_the_way(strong) };
+    if strong.is_empty() && !device_gone.is_empty() {
+        return Judgement::Aside(
+            "No line tells of a link, a port or a session that was lost. The device itself is gone, by what its array or its host says; paths without \
+             a device behind them are called dead for that reason."
+                .to_owned(),
+        );
+    }
+    if strong.is_empty() {
+        return if weak.is_empty() {
+            Judgement::Silent
+        } else {
+            Judgement::Aside(
+                "A path was in doubt, the fabric changed, or a network card's link did, but no path to storage, port or session was lost by these lines.".to_owned(),
+            )
+        };
+    }
+    let stakes = case.stakes();
+    let hit = case.followed_by(&strong, &stakes, JUST_BEFORE_US);
+    if !hit.is_empty() {
+        let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
+                       wrong. Commands that were on that path have no answer: they may have been executed.";
+        let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
+        let confidence = if device_gone.is_empty() { Confidence::Likely } else { Confidence::Possible };
+        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
+    }
+    let many = total(&strong) >= MANY;
+    let all_gone = events.iter().any(|fact| fact.kind == Kind::Path(PathEvent::AllDown));
+    if stakes.is_empty() && (all_gone || many || !gone.is_empty()) {
+        let confidence =
+            if all_gone && device_gone.is_empty() { Confidence::Likely } else { Confidence::Possible };
+        let because = "Paths were lost, and commands with them. No atomic test and set is among these lines.";
+        return Judgement::Met(Proof::new(confidence, because, strong).and_collect(NEXT));
+    }
+    Judgement::Aside("A path was lost, but only after the first trouble, or long before it.".to_owned())
+}
+
+const NEXT: &str = "The port's error counters on both ends (invalid CRC, loss of sync, link failures; /sys/class/fc_host/*/statistics on Linux), the \
+                    optics' power levels, the switch's log of that minute.";
+
+/// Those that tell of the way itself: a link, a port, a session. That a path does not work follows from a device that is gone, too.
+fn of_the_way(losses: Vec<&Fact>) -> Vec<&Fact> {
+    let is_of_the_way = |fact: &&Fact| match &fact.kind {
+        Kind::Path(event) => matches!(event, PathEvent::LinkDown | PathEvent::SessionLost),
+        Kind::Command(command) => {
+            command.sense.is_some_and(Sense::is_nexus_loss)
+                || command.host.is_some_and(|status| matches!(status.0, 0xe | 0xf))
+        }
+        Kind::Task { .. } => false,
+        _ => true,
+    };
+    losses.into_iter().filter(is_of_the_way).collect()
+}
+
+/// The command came to nothing because its path was gone.
+fn is_of_a_lost_path(command: &Command) -> bool {
+    command.sense.is_some_and(Sense::is_nexus_loss)
+        || command.host.is_some_and(|status| matches!(status.0, 0x1 | 0xd | 0xe | 0xf))
+}

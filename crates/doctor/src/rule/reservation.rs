@@ -1,0 +1,48 @@
+//! `reservation`: another host's SCSI reservation stands in the way.
+
+use super::case::{Case, command, total};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Command, DeviceStatus, Kind, PluginStatus};
+
+/// A conflict is said by the device itself (18h, SAM-5 5.3.1); a reservation that was lost, by the plug-in alone, is
+/// proof only where the command reached the device at all.
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let by_fence = super::fenced::after_a_fence(case);
+    let conflicts = case.all(|fact| {
+        command(fact).is_some_and(is_conflict) && !by_fence.iter().any(|known| std::ptr::eq(*known, fact))
+    });
+    let failing = case.all(|fact| fact.kind == Kind::ReservationConflicts);
+    let lost = case.commands(|command| {
+        command.plugin == Some(PluginStatus::RESERVATION_LOST)
+            && !is_conflict(command)
+            && command.host.is_none_or(|host| host.0 == 0)
+    });
+    let count = total(&conflicts) + total(&failing);
+    let mut lines = conflicts;
+    lines.extend(failing);
+    if !lines.is_empty() {
+        let because = format!(
+            "The device answered RESERVATION CONFLICT (D:0x18), or the host gave up because of such answers, {count} time(s): \
+             another host holds a SCSI reservation. This is no answer to an atomic test and set; the command was not executed."
+        );
+        let proof = Proof::new(Confidence::Certain, because, lines).and_collect(
+            "Who holds it: `esxcli storage core device stats get` and `vmkfstools -L readkeys /vmfs/devices/disks/DEVICE` on ESXi, \
+             `sg_persist --in --read-reservation DEVICE` on Linux; and whether that host lives.",
+        );
+        return Judgement::Met(proof);
+    }
+    if lost.is_empty() && !by_fence.is_empty() {
+        return Judgement::Aside(
+            "The host met reservation conflicts after it had been fenced: they are the fence at work, not a reservation that stands in the way.".to_owned(),
+        );
+    }
+    if lost.is_empty() {
+        return Judgement::Silent;
+    }
+    let because = "The multipathing plug-in says that a reservation was lost (P:0x3); the device itself said nothing of a conflict.";
+    Judgement::Met(Proof::new(Confidence::Possible, because, lost))
+}
+
+fn is_conflict(command: &Command) -> bool {
+    command.device == Some(DeviceStatus::RESERVATION_CONFLICT)
+}

@@ -1,0 +1,86 @@
+//! Words for what lines prove although the catalogue has no cause for it, or where one of its pages speaks of another case.
+
+use oarlock_causes::{Layer, Remedy, Risk, Source};
+
+/// What a report says instead of the catalogue's page.
+#[derive(Debug)]
+pub struct Words {
+    /// The headline.
+    pub title: &'static str,
+    /// Where it sits.
+    pub layer: Layer,
+    /// What happened, in plain words.
+    pub what: &'static str,
+    /// What follows from it.
+    pub consequence: &'static str,
+    /// What helps, the best first.
+    pub remedy: &'static [Remedy],
+}
+
+/// The array has no such logical unit for this host (permanent device loss).
+pub static NO_SUCH_UNIT: Words = Words {
+    title: "The array says that the LUN is not there any more",
+    layer: Layer::Array,
+    what: "The array answered that it has no such logical unit for this host. The way to it works: the answer came over it. The LUN was deleted, \
+           unmapped or masked, or given another identity, or the array took it out of service.",
+    consequence: "Every command to that LUN fails at once, and a volume on it is lost to this host until the LUN is presented again. If it comes \
+                  back, the host takes it for a new device.",
+    remedy: &[
+        Remedy {
+            text: "Look at the array's own log of that minute: who deleted, unmapped or masked the LUN, or which pool or controller took it offline? \
+                   Present it again, unchanged, if that was a mistake, and rescan.",
+            risk: Risk::Changes,
+            source: Source::Article("VMware KB 2004684"),
+        },
+        Remedy {
+            text: "If it was meant: unmount and detach the device on every host first, next time, and only then unmap it.",
+            risk: Risk::Changes,
+            source: Source::Article("VMware KB 2004605"),
+        },
+    ],
+};
+
+/// The host uses a disk no more.
+pub static OFFLINE: Words = Words {
+    title: "The host took a disk out of use",
+    layer: Layer::HostQueue,
+    what: "The kernel stopped using a disk, because it was removed or did not come back after resets, and refuses every further command itself. That \
+           says what the host did, not why: a disk, its cable or its power, an unplugged enclosure, or on a network the way to it.",
+    consequence: "Every command to that disk fails at once, and what was in flight has no answer. A file system on it goes read-only or is lost until \
+                  the disk is back.",
+    remedy: &[
+        Remedy {
+            text: "Find the lines before the first of these: resets of a link or of the device, a session that did not recover, a plug that was pulled.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Once its cause is mended, set the disk running again (`/sys/block/NAME/device/state`) or rescan, and check the file system before it is \
+                   mounted.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// A cluster's own fence, or its watchdog.
+pub static FENCED_BY_CLUSTER: Words = Words {
+    title: "A host was fenced by its cluster, or by its own watchdog",
+    layer: Layer::FileSystem,
+    what: "The cluster declared a host dead and cut it off, by its power or by taking its registration on the disks away; or the host could not renew its \
+           lease and its watchdog reset it. What the fenced host meets afterwards, reservation conflicts among it, is the fence at work.",
+    consequence: "What that host had open goes on elsewhere, or stands still until it is back. Its commands are refused until it has joined again: do not \
+                  clear a reservation or a registration by hand to help it.",
+    remedy: &[
+        Remedy {
+            text: "Find why that host was silent: its own log of the minutes before, its network, its paths, its load.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Let the cluster bring it back: a restart of the cluster's stack there registers it anew (unfencing).",
+            risk: Risk::Interrupts,
+            source: Source::CommonPractice,
+        },
+    ],
+};

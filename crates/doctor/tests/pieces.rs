@@ -1,0 +1,155 @@
+//! What people paste when they ask: pieces of lines, and sentences from memory. Each says something true, and no more than it proves.
+
+use oarlock_doctor::{Doctor, Report, explain};
+
+fn judge(text: &str) -> Report {
+    let mut doctor = Doctor::new().showing_strangers(true);
+    doctor.read("-", &mut text.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+const MISCOMPARES: [&str; 12] = [
+    "0xe 0x1d 0x0",
+    "Valid sense data: 0xe 0x1d 0x0",
+    "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0",
+    "H:0x0 D:0x0 P:0x5",
+    "sense key 0xe, ASC 0x1d, ASCQ 0x0",
+    "Atomic test and set of disk block returned false for equality",
+    "atomic test and set of disk block returned\nfalse for equality",
+    "ATS Miscompare detected between test and set HB images at offset 3444736 on vol lab-gold",
+    "ATS Miscompare detected between test and set HB images at offset XXX on vol YYY",
+    "we got an ats miscompare last night",
+    "[sdc] tag#3 Sense Key : Miscompare [current]",
+    "dev 0×89 H:0×0 D:0×285 P:0×0",
+];
+
+#[test]
+fn a_piece_of_a_false_test_and_set_is_understood_and_proves_no_cause() {
+    for piece in MISCOMPARES {
+        let report = judge(piece);
+        let found: Vec<&str> = report.incidents.iter().map(|finding| finding.cause.as_str()).collect();
+        assert_eq!(found, ["cannot-tell"], "{piece}");
+        let finding = &report.incidents[0];
+        assert!(finding.because.contains("was not equal"), "{piece}: {}", finding.because);
+        assert!(finding.collect_next.len() >= 3, "{piece}");
+        assert!(report.strangers.is_empty() && report.understood > 0, "{piece}");
+    }
+}
+
+#[test]
+fn a_piece_without_its_command_asks_for_the_whole_line() {
+    for piece in ["H:0x0 D:0x2 P:0x0", "0x5 0x20 0x0", "Valid sense data: 0x2 0x4 0xa"] {
+        let report = judge(&format!("what is this?\n{piece}\n"));
+        assert_eq!(report.incidents.len(), 1, "{piece}");
+        let finding = &report.incidents[0];
+        assert_eq!(finding.cause, "cannot-tell", "{piece}");
+        assert!(finding.because.contains("without the command"), "{piece}: {}", finding.because);
+        assert!(finding.collect_next[0].contains("whole line"), "{piece}");
+    }
+}
+
+#[test]
+fn a_mail_around_a_piece_is_no_stranger_and_no_second_finding() {
+    let mail = "Hello,\n\nsince Tuesday we see\n\n> 0xe 0x1d 0x0\n\non host 7 (2026-02-03), 6/29/07 was quiet.\nThanks\n";
+    let report = judge(mail);
+    assert_eq!((report.incidents.len(), report.strange, report.understood, report.lines), (1, 0, 1, 8));
+    assert_eq!(report.incidents[0].evidence[0].line, 5);
+}
+
+/// In a whole log a piece without any sign of where it belongs is no fact.
+#[test]
+fn words_of_a_long_log_are_not_taken_for_pieces() {
+    let filler =
+        "2026-07-07T06:00:00.000Z cpu1:2)Net: 1: a quiet line about ats and a miscompare\n".repeat(80);
+    let report = judge(&filler);
+    assert_eq!((report.incidents.len(), report.understood), (0, 0));
+    assert_eq!(judge(&format!("{filler}0xe 0x1d 0x0\n")).incidents.len(), 1, "the triple is a key word");
+}
+
+fn meaning<'a>(explanation: &'a oarlock_doctor::Explanation, name: &str) -> &'a str {
+    let field = explanation.fields.iter().find(|field| field.name == name);
+    field.map_or_else(|| panic!("no {name}: {explanation:?}"), |field| field.meaning.as_str())
+}
+
+#[test]
+fn every_piece_is_explained() {
+    for piece in MISCOMPARES {
+        let explanation = explain(piece);
+        assert!(!explanation.summary.contains("Nothing in this line"), "{piece}: {explanation:?}");
+        let all = format!("{explanation:?}").to_lowercase();
+        assert!(all.contains("not equal") || all.contains("was false"), "{piece}: {explanation:?}");
+        assert!(all.contains("dump"), "{piece} says what to collect: {explanation:?}");
+    }
+    let lost = explain(
+        "Lost access to volume 5a000000-5b000000-5c5c-0050560a0b0c (silver) due to connectivity issues.",
+    );
+    assert!(meaning(&lost, "heartbeat").contains("16 seconds"));
+    assert!(lost.fields.iter().any(|field| field.name == "volume" && field.value == "silver"));
+    assert!(explain("a quiet line").summary.contains("Nothing in this line"));
+}
+
+/// Lines that are known by a phrase said nothing but their time.
+#[test]
+fn a_line_known_by_a_phrase_is_explained_by_it() {
+    let cases = [
+        (
+            "HBX: 258: Reclaimed heartbeat for volume 5a000000-5b000000-5c5c-0050560a0b0c (silver): [Timeout] Offset 3407872",
+            "heartbeat",
+            "took its own slot again",
+        ),
+        (
+            "HBX: 4217: 'silver': HB at offset 3407872 - Waiting for timed out HB: [HB state abcdef02 offset 3407872 gen 29 stampUS 105063 uuid 5a000000-5b000000-5c5c-0050560a0b0c jrnl <FB 5> drv 14.61]",
+            "slot gen",
+            "only grows",
+        ),
+        ("multipathd[812]: mpatha: remaining active paths: 0", "path event", "no path"),
+        ("multipathd: 8:32: mark as failed", "written by", "watches paths"),
+        ("kernel: ABORT_TASK: Found referenced iSCSI task_tag: 17", "task", "abort"),
+        ("ABORT_TASK: ref_tag: 17 already complete, skipping", "task", "its answer was lost or late"),
+        (
+            "sanlock[712]: 2024 s3 delta_renew read rv -202 offset 0 /dev/vg/ids",
+            "sanlock's answer",
+            "I/O timeout",
+        ),
+        ("s3 renewal error -202 delta_length 10 last_success 4711", "delta_length", "renewal took"),
+        ("lvmlockd[9]: sanlock renewal failed", "written by", "lock daemon"),
+        (
+            "corosync[1]: [MAIN ] Corosync main process was not scheduled for 14302.5 ms (threshold is 2400 ms)",
+            "pause",
+            "did not run",
+        ),
+        ("sd 2:0:0:1: [sdc] tag#3 Sense Key : Miscompare [current]", "sense", "MISCOMPARE"),
+        (
+            "sd 2:0:0:1: [sdc] tag#3 FAILED Result: hostbyte=DID_SOFT_ERROR driverbyte=DRIVER_OK cmd_age=2s",
+            "H",
+            "VMware",
+        ),
+        ("tcmu-runner: tcmu_rbd_lock: Acquired exclusive lock.", "gateway", "fight of two gateways"),
+        (
+            "[vob.vmfs.heartbeat.timedout] 5a000000-5b000000-5c5c-0050560a0b0c silver",
+            "written by",
+            "observer",
+        ),
+        (
+            "DLX: 3394: vol 'silver', lock at 4096: [Req mode 1] Not free; Lock [type 10c00001 offset 4096 v 7, hb offset 3407872 gen 29, mode 1, owner 5a000000-5b000000-5c5c-0050560a0b0c mtime 991",
+            "owner",
+            "00:50:56:0a:0b:0c",
+        ),
+        ("Send MISCOMPARE check condition and sense", "target", "answered an atomic test and set with false"),
+        ("pacemaker-controld: Scheduling node n2 for fencing", "cluster", "fenced"),
+        ("verify_leader 1 wrong checksum", "cluster", "damaged"),
+        ("FPIN: Credit Stall on rport 0x5", "fabric", "credits"),
+        ("LVM: 7404: Device naa.60:1 detected to be a snapshot:", "copy", "identity"),
+    ];
+    for (line, name, says) in cases {
+        let explanation = explain(line);
+        assert!(meaning(&explanation, name).contains(says), "{line}: {explanation:?}");
+        assert!(!explanation.summary.contains("Nothing in this line"), "{line}");
+    }
+}
+
+#[test]
+fn a_usual_line_is_said_to_be_usual() {
+    let explanation = explain("sanlock[1]: s1 renewed lv 3");
+    assert!(explanation.summary.contains("sual"), "{explanation:?}");
+}

@@ -1,0 +1,165 @@
+//! Disks by name: create, rename, delete, list, look up; and the locks of what they consist of.
+//!
+//! Each step is one ATS, durable before the next (R12). Whoever finds the steps of a host that is gone brings them to an end
+//! or undoes them, once its lock is broken: see `conclude`.
+//!
+//! ```text
+//!   create   descriptor: creating --> name --> entry --> descriptor: ready, released
+//!   rename   descriptor: renaming --> new entry --> new name --> descriptor: ready --> old entry out --> released
+//!   delete   descriptor: doomed --> entry out --> descriptor: free, released
+//! ```
+
+mod conclude;
+mod create;
+mod delete;
+mod error;
+mod list;
+mod rename;
+
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use oarlock_block::{ByteCount, Instant};
+use oarlock_format::{DescriptorNumber, GroupNumber, LayerId, LayerName};
+
+use crate::core::Core;
+use crate::decide::Want;
+use crate::guard::Guard;
+use crate::hold;
+use crate::home::BringHome;
+use crate::host::Host;
+use crate::lock::LockError;
+use crate::places::LockPolicy;
+
+pub use error::DiskError;
+pub use list::DiskRow;
+
+impl Host {
+    /// Makes an empty disk: all of it reads as zeros. Once it is answered, the disk survives a power cut. `deadline` bounds
+    /// only the waiting for others: what was begun is brought to its end, or undone, even where the future is dropped.
+    ///
+    /// # Errors
+    /// Why there is no new disk of that name.
+    pub async fn create_disk(
+        &self,
+        name: &LayerName,
+        size: ByteCount,
+        deadline: Instant,
+    ) -> Result<LayerId, DiskError> {
+        let (core, name) = (Rc::clone(&self.core), name.clone());
+        self.see_through(async move { create::create(&core, &name, size, deadline).await }).await
+    }
+
+    /// Gives a disk that nobody uses another name. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it has its old name.
+    pub async fn rename_disk(
+        &self,
+        name: &LayerName,
+        new: &LayerName,
+        deadline: Instant,
+    ) -> Result<(), DiskError> {
+        let (core, name, new) = (Rc::clone(&self.core), name.clone(), new.clone());
+        self.see_through(async move { rename::rename(&core, &name, &new, deadline).await }).await
+    }
+
+    /// Deletes a disk that nobody uses, that holds no data and stands above no other layer. As for `deadline`, see
+    /// [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it is still there.
+    pub async fn delete_disk(&self, name: &LayerName, deadline: Instant) -> Result<(), DiskError> {
+        let (core, name) = (Rc::clone(&self.core), name.clone());
+        self.see_through(async move { delete::delete(&core, &name, deadline).await }).await
+    }
+
+    /// The disk of that name.
+    ///
+    /// # Errors
+    /// [`DiskError::Unknown`] where there is none; otherwise what could not be read.
+    pub async fn disk(&self, name: &LayerName) -> Result<DiskRow, DiskError> {
+        list::show(&self.core, name).await
+    }
+
+    /// All disks, by name. What a dead host left half done is brought to an end or undone in the background.
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub async fn disks(&self) -> Result<Vec<DiskRow>, DiskError> {
+        list::list(&self.core).await
+    }
+
+    /// Takes the lock of a disk or another layer: alone to write it, or shared to read it. Taken alone, it is durable (R12).
+    ///
+    /// # Errors
+    /// Why it was not got.
+    ///
+    /// # Panics
+    /// When the datastore has no such descriptor.
+    pub async fn hold_layer(
+        &self,
+        descriptor: DescriptorNumber,
+        want: Want,
+        deadline: Instant,
+    ) -> Result<Guard, LockError> {
+        let place = self.core.places.descriptors.of(&descriptor);
+        Ok(hold::hold(&self.core, place, want, deadline).await?.into_guard())
+    }
+
+    /// Takes the lock of an allocation group, alone. It is sticky: this host keeps it when the guard is dropped, until
+    /// another host is interested, and gives it up once its pages are home (R12, R26).
+    ///
+    /// # Errors
+    /// Why it was not got.
+    ///
+    /// # Panics
+    /// When the datastore has no such group.
+    pub async fn hold_group(&self, group: GroupNumber, deadline: Instant) -> Result<Guard, LockError> {
+        let place = self.core.places.groups.of(&group);
+        place.policy.set(LockPolicy { sticky: true });
+        Ok(hold::hold(&self.core, place, Want::Exclusive, deadline).await?.into_guard())
+    }
+
+    /// From now on no lock of a layer or a group is given up before `home` brought home what it guards (R12).
+    pub fn bring_home_by(&self, home: Rc<dyn BringHome>) {
+        self.core.set_home(home);
+    }
+
+    /// Runs an operation as a job of the host's: whoever asked for it may go away, and it leaves nothing half done.
+    async fn see_through<T: 'static>(
+        &self,
+        operation: impl Future<Output = Result<T, DiskError>> + 'static,
+    ) -> Result<T, DiskError> {
+        if let Some(ended) = self.core.ended() {
+            return Err(ended.into());
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.core.jobs.start(async move { drop(sender.send(operation.await)) });
+        let ended = self.core.until_ended();
+        futures::pin_mut!(ended);
+        match select(receiver, ended).await {
+            Either::Left((Ok(result), _)) => result,
+            Either::Left((Err(oneshot::Canceled), ended)) => Err(ended.await.into()),
+            Either::Right((ended, _)) => Err(ended.into()),
+        }
+    }
+}
+
+/// Whether the datastore has what disks need.
+fn has_disks(core: &Core) -> Result<(), DiskError> {
+    if core.superblock().record.has_disks() { Ok(()) } else { Err(DiskError::NoDisks) }
+}
+
+/// An operation that others spoil is begun anew so often; then they are too many.
+const ROUNDS_MAX: u32 = 32;
+
+/// Whether there is time for another round.
+fn next_round(core: &Core, round: &mut u32, name: &LayerName, deadline: Instant) -> Result<(), DiskError> {
+    *round += 1;
+    if *round > ROUNDS_MAX || (*round > 1 && core.store.now() >= deadline) {
+        return Err(DiskError::Busy { name: name.clone() });
+    }
+    Ok(())
+}

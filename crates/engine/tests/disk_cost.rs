@@ -1,0 +1,111 @@
+//! What names of disks cost: the exact list of ATS of a create, a rename and a delete, each durable before the next.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
+
+mod company;
+mod machine;
+
+use std::time::Duration;
+
+use company::{beside, join};
+use machine::Machine;
+use oarlock_block::{Answer, ByteCount, Clock, CommandKind, Lba, Outcome, Recorded};
+use oarlock_engine::Host;
+use oarlock_format::{LayerName, Layout, NameHash};
+
+const GIBIBYTE: u64 = 1 << 30;
+
+/// The swaps and flushes of what was recorded: a swap by its block, a flush as none.
+fn swaps_and_flushes(recorded: &Recorded) -> Vec<Option<Lba>> {
+    assert_eq!(recorded.missed(), 0);
+    let mut told = Vec::new();
+    for command in recorded.take() {
+        match command.kind {
+            CommandKind::Ats => {
+                assert_eq!(command.outcome, Some(Outcome::Answered(Answer::Swapped)));
+                told.push(Some(command.lba));
+            }
+            CommandKind::Flush => told.push(None),
+            CommandKind::Read => {}
+            CommandKind::Write | CommandKind::Discard | CommandKind::WriteZeroes => {
+                panic!("a {} of block {}", command.kind, command.lba)
+            }
+        }
+    }
+    told
+}
+
+/// Each of these blocks swapped, and flushed before the next.
+fn one_by_one(blocks: &[Lba]) -> Vec<Option<Lba>> {
+    blocks.iter().flat_map(|block| [Some(*block), None]).collect()
+}
+
+struct Told {
+    layout: Layout,
+    /// The entry's bucket of the first name, and of the second.
+    buckets: [Lba; 2],
+    recorded: Vec<Vec<Option<Lba>>>,
+}
+
+fn names() -> [LayerName; 2] {
+    ["web", "mail"].map(|name| LayerName::new(name).unwrap())
+}
+
+/// Runs each of these operations beside a host, and tells what each sent.
+fn told(operations: impl AsyncFnOnce(&Host, &Machine, &mut dyn FnMut())) -> Told {
+    let machine = Machine::new(GIBIBYTE);
+    let superblock = machine.format();
+    let (world, recorded) = machine.recorded();
+    let host = join(&machine, world, "a");
+    let mut told = Vec::new();
+    beside(&machine, &host, async {
+        let mut take = || told.push(swaps_and_flushes(&recorded));
+        operations(&host, &machine, &mut take).await;
+    });
+    let layout = machine.layout();
+    let bucket = |name| layout.bucket(layout.bucket_of(NameHash::of_disk(&superblock.stamp.format_id, name)));
+    let [first, second] = names();
+    Told { layout, buckets: [bucket(&first), bucket(&second)], recorded: told }
+}
+
+#[test]
+fn a_create_is_four_swaps_a_rename_six_and_a_delete_three_each_flushed_before_the_next() {
+    let mut descriptor = None;
+    let told = told(async |host, machine, take| {
+        let deadline = machine.time.now().plus(Duration::from_secs(1));
+        let [first, second] = names();
+        take();
+        let id = host.create_disk(&first, ByteCount(GIBIBYTE), deadline).await.unwrap();
+        descriptor = Some(id.descriptor);
+        take();
+        host.rename_disk(&first, &second, deadline).await.unwrap();
+        take();
+        host.delete_disk(&second, deadline).await.unwrap();
+        take();
+    });
+    let number = descriptor.unwrap();
+    let (state, name) = (told.layout.descriptor(number), told.layout.descriptor_name(number));
+    let [old, new] = told.buckets;
+    assert_ne!(old, new, "the names of this test shall stand in two buckets");
+    assert_eq!(told.recorded[1], one_by_one(&[state, name, old, state]));
+    assert_eq!(told.recorded[2], one_by_one(&[state, new, name, state, old, state]));
+    assert_eq!(told.recorded[3], one_by_one(&[state, new, state]));
+}
+
+#[test]
+fn looking_up_and_listing_send_no_swap_and_a_refusal_neither() {
+    let told = told(async |host, machine, take| {
+        let deadline = machine.time.now().plus(Duration::from_secs(1));
+        let [first, second] = names();
+        host.create_disk(&first, ByteCount(GIBIBYTE), deadline).await.unwrap();
+        take();
+        assert_eq!(host.disk(&first).await.unwrap().size, ByteCount(GIBIBYTE));
+        assert_eq!(host.disks().await.unwrap().len(), 1);
+        host.create_disk(&first, ByteCount(GIBIBYTE), deadline).await.unwrap_err();
+        host.delete_disk(&second, deadline).await.unwrap_err();
+        host.rename_disk(&second, &first, deadline).await.unwrap_err();
+        host.create_disk(&second, ByteCount(513), deadline).await.unwrap_err();
+        take();
+    });
+    assert_eq!(told.recorded[1], []);
+}

@@ -1,0 +1,140 @@
+//! Locks of layers and groups: what they guard is brought home before they are given up, and taking them is durable.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
+
+mod company;
+mod machine;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use company::{beside, join, read};
+use machine::Machine;
+use oarlock_block::{Clock, CommandKind, IoError, LocalFuture, Refusal};
+use oarlock_engine::{BringHome, Host, Want};
+use oarlock_format::{
+    DescriptorNumber, GroupNumber, GroupRecord, JournalObject, LockMode, Stamped, Superblock,
+};
+
+const GROUP: GroupNumber = GroupNumber(0);
+
+/// Remembers what was brought home, and how the group's record stood then.
+struct Home {
+    machine: Machine,
+    superblock: Stamped<Superblock>,
+    fails: Cell<u32>,
+    brought: RefCell<Vec<(JournalObject, LockMode)>>,
+}
+
+impl BringHome for Home {
+    fn bring_home(&self, object: JournalObject) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(async move {
+            let record: GroupRecord = read(&self.machine, self.superblock.record.space().record(GROUP));
+            self.brought.borrow_mut().push((object, record.lock.mode));
+            if self.fails.get() > 0 {
+                self.fails.set(self.fails.get() - 1);
+                return Err(Refusal::Busy.into());
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Two hosts, the first of which has pages to bring home, so many times in vain.
+fn two_hosts(fails: u32, story: impl AsyncFnOnce(&Machine, &Host, &Host, &Home)) {
+    let machine = Machine::new(1 << 30);
+    let superblock = machine.format();
+    let (first, second) =
+        (join(&machine, machine.process().0, "a"), join(&machine, machine.process().0, "b"));
+    let home = Rc::new(Home {
+        machine: machine.clone(),
+        superblock,
+        fails: Cell::new(fails),
+        brought: RefCell::default(),
+    });
+    first.bring_home_by(Rc::clone(&home) as Rc<dyn BringHome>);
+    beside(&machine, &first, async {
+        let run = second.run();
+        let story = story(&machine, &first, &second, &home);
+        futures::pin_mut!(run, story);
+        match futures::future::select(story, run).await {
+            futures::future::Either::Left(((), _)) => {}
+            futures::future::Either::Right((ended, _)) => panic!("the host ended: {ended}"),
+        }
+    });
+}
+
+#[test]
+fn a_group_is_kept_until_another_host_is_interested_and_its_pages_are_home_before_it_goes() {
+    two_hosts(2, async |machine, first, second, home| {
+        let within = |seconds| machine.time.now().plus(Duration::from_secs(seconds));
+        let token = first.hold_group(GROUP, within(1)).await.unwrap().token();
+        let again = first.hold_group(GROUP, within(1)).await.unwrap();
+        assert_eq!(again.token(), token, "it was kept, and given out again without a command");
+        again.release().await;
+        assert_eq!(home.brought.take(), [], "nothing is brought home for a lock that is kept");
+        let theirs = second.hold_group(GROUP, within(10)).await.unwrap();
+        assert!(theirs.token() > token);
+        let brought = home.brought.take();
+        assert_eq!(brought, vec![(JournalObject::Group(GROUP), LockMode::Exclusive); 3], "twice in vain");
+    });
+}
+
+#[test]
+fn a_group_whose_pages_do_not_come_home_is_not_given_up() {
+    two_hosts(u32::MAX, async |machine, first, second, home| {
+        let within = |seconds| machine.time.now().plus(Duration::from_secs(seconds));
+        drop(first.hold_group(GROUP, within(1)).await.unwrap());
+        second.hold_group(GROUP, within(20)).await.map(|_| ()).unwrap_err();
+        assert!(home.brought.borrow().len() > 3, "{}", home.brought.borrow().len());
+    });
+}
+
+#[test]
+fn a_layer_is_brought_home_by_who_wrote_it_and_not_by_who_read_it() {
+    two_hosts(0, async |machine, first, second, home| {
+        let within = |seconds| machine.time.now().plus(Duration::from_secs(seconds));
+        let number = DescriptorNumber(5);
+        first.hold_layer(number, Want::Shared, within(1)).await.unwrap().release().await;
+        assert_eq!(home.brought.take(), []);
+        first.hold_layer(number, Want::Exclusive, within(1)).await.unwrap().release().await;
+        let brought: Vec<_> = home.brought.take().into_iter().map(|(object, _)| object).collect();
+        assert_eq!(brought, [JournalObject::Descriptor(number)]);
+        let ours = first.hold_layer(number, Want::Shared, within(1)).await.unwrap();
+        let theirs = second.hold_layer(number, Want::Shared, within(1)).await.unwrap();
+        second.hold_layer(number, Want::Exclusive, within(1)).await.map(|_| ()).unwrap_err();
+        drop((ours, theirs));
+        second.hold_layer(number, Want::Exclusive, within(5)).await.unwrap();
+    });
+}
+
+#[test]
+fn an_acquire_of_what_guards_journaled_pages_is_flushed_before_it_is_given_out() {
+    let machine = Machine::new(1 << 30);
+    machine.format();
+    let (world, recorded) = machine.recorded();
+    let host = join(&machine, world, "a");
+    let kinds = || -> Vec<CommandKind> {
+        let commands = recorded.take().into_iter().map(|command| command.kind);
+        commands.filter(|kind| *kind != CommandKind::Read).collect()
+    };
+    beside(&machine, &host, async {
+        let within = || machine.time.now().plus(Duration::from_secs(1));
+        kinds();
+        let number = DescriptorNumber(5);
+        let alone = host.hold_layer(number, Want::Exclusive, within()).await.unwrap();
+        assert_eq!(kinds(), [CommandKind::Ats, CommandKind::Flush]);
+        alone.release().await;
+        assert_eq!(kinds(), [CommandKind::Ats], "who brought it home has flushed");
+        let shared = host.hold_layer(number, Want::Shared, within()).await.unwrap();
+        assert_eq!(kinds(), [CommandKind::Ats], "who reads commits nothing");
+        shared.release().await;
+        kinds();
+        let group = host.hold_group(GROUP, within()).await.unwrap();
+        assert_eq!(kinds(), [CommandKind::Ats, CommandKind::Flush]);
+        group.release().await;
+        host.hold_group(GROUP, within()).await.unwrap().release().await;
+        assert_eq!(kinds(), [], "kept");
+    });
+}

@@ -1,0 +1,15 @@
+//! What the fuzz targets reach of this crate; no other build has it.
+
+use crate::api::EventEntry;
+
+/// The events in the bytes of a file of events.
+#[must_use]
+pub fn events_in(bytes: &[u8]) -> Vec<EventEntry> {
+    crate::event_file::events_in(bytes)
+}
+
+/// The number of a group in a text of the form of /etc/group.
+#[must_use]
+pub fn group_in(groups: &str, name: &str) -> Option<u32> {
+    crate::socket::group_in(groups, name)
+}

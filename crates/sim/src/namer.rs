@@ -1,0 +1,103 @@
+//! Namers: users who create, rename, delete and list disks on each host, all of the same few names.
+
+use oarlock_block::{ByteCount, Clock, Random};
+use oarlock_engine::{DiskError, HostState};
+use oarlock_format::LayerName;
+
+use crate::TrueTime;
+use crate::member::Run;
+use crate::user::User;
+
+/// Names that everybody uses: so few that most of them are somebody's, and are wanted back.
+const NAMES: u64 = 3;
+
+/// The size of every disk.
+const SIZE: ByteCount = ByteCount(1 << 20);
+
+/// When namers stop: from then on they only list, and what was left half done must come to its end.
+fn rest(run: &Run) -> TrueTime {
+    run.scenario.faults_end().plus(run.scenario.timing.watch * 2)
+}
+
+/// Works with names of disks until the process ends.
+pub async fn use_names(user: User) {
+    let clock = user.life.clock();
+    loop {
+        let resting = user.run.world.now() >= rest(&user.run);
+        let pause = if resting { user.run.between(500, 3_000) } else { user.run.between(0, 200) };
+        clock.sleep_until(clock.now().plus(pause)).await;
+        let result = if resting { list(&user).await } else { act(&user).await };
+        if let Err(error) = result {
+            let over = matches!(user.host.status().state, HostState::Stopped(_) | HostState::Left);
+            if over {
+                return;
+            }
+            not_done(&user, &error);
+        }
+    }
+}
+
+fn any_name(user: &User) -> LayerName {
+    match LayerName::new(&format!("d{}", user.random.below(NAMES))) {
+        Ok(name) => name,
+        Err(error) => panic!("a disk has no proper name: {error}"),
+    }
+}
+
+/// One operation, and what its user is told of it.
+async fn act(user: &User) -> Result<(), DiskError> {
+    let (run, host) = (&user.run, &user.host);
+    let deadline = user.life.clock().now().plus(run.between(200, 10_000));
+    let note = |text: String| run.world.note(Some(user.life.host()), &text);
+    let (name, other) = (any_name(user), any_name(user));
+    match user.random.below(16) {
+        0..2 => {
+            let id = host.create_disk(&name, SIZE, deadline).await?;
+            note(format!("disk {name} created as {id}"));
+            run.names.told_created(run, &name, id);
+        }
+        2..4 => {
+            host.delete_disk(&name, deadline).await?;
+            note(format!("disk {name} deleted"));
+            run.names.told_deleted(run, &name);
+        }
+        4..5 => list(user).await?,
+        _ if name == other => {}
+        _ => {
+            host.rename_disk(&name, &other, deadline).await?;
+            note(format!("disk {name} renamed to {other}"));
+            run.names.told_renamed(run, &name, &other);
+        }
+    }
+    Ok(())
+}
+
+async fn list(user: &User) -> Result<(), DiskError> {
+    let before = user.run.names.look();
+    let rows = user.host.disks().await?;
+    user.run.names.told_list(&user.run, &before, &rows);
+    Ok(())
+}
+
+/// Refusals are part of the work; what can only come of a record that contradicts another is not.
+fn not_done(user: &User, error: &DiskError) {
+    user.run.world.note(Some(user.life.host()), &format!("not done: {error}"));
+    let wrong = match error {
+        DiskError::Exists { .. }
+        | DiskError::Unknown { .. }
+        | DiskError::Busy { .. }
+        | DiskError::Lock(_)
+        | DiskError::Record(_)
+        | DiskError::Ended(_) => false,
+        DiskError::NoDisks
+        | DiskError::Size { .. }
+        | DiskError::NotEmpty { .. }
+        | DiskError::DirectoryFull { .. }
+        | DiskError::DescriptorsFull { .. }
+        | DiskError::Contradiction { .. }
+        | DiskError::TakenAway { .. } => true,
+    };
+    if wrong {
+        user.run.violation("R36", &format!("{} was told: {error}", user.life.host()));
+    }
+}
