@@ -14,9 +14,11 @@ use crate::beat;
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::{Core, Ended, HostState};
 use crate::decide::Want;
+use crate::disk::here::{self, DisksHere};
 use crate::event::EventSink;
 use crate::guard::Guard;
 use crate::hold;
+use crate::home::JournalHome;
 use crate::join::{self, JoinError};
 use crate::journal::{self, HostJournal};
 use crate::leftover::Leftover;
@@ -38,6 +40,8 @@ use crate::{answer, mailbox};
 pub struct Host {
     pub(crate) core: Rc<Core>,
     slot: Rc<Mutex<Cell<SlotRecord>>>,
+    /// None where the datastore has no disks.
+    pub(crate) disks: Option<Rc<DisksHere>>,
 }
 
 /// What `status` tells of a host.
@@ -100,7 +104,10 @@ impl Host {
         let chosen = open(&world).await.map_err(JoinError::Open)?;
         let store = join::store_for(world, &chosen.superblock, events);
         let joined = join::join(store, &chosen.superblock, name).await?;
-        Ok(Host { core: joined.core, slot: Rc::new(Mutex::new(joined.slot)) })
+        let core = joined.core;
+        core.set_home(Rc::new(JournalHome::new(&core)));
+        let disks = DisksHere::new(&core);
+        Ok(Host { core, slot: Rc::new(Mutex::new(joined.slot)), disks })
     }
 
     /// Beats, watches, answers and settles, until the host has left or had to stop. Once it has returned nothing of this
@@ -113,6 +120,10 @@ impl Host {
         core.jobs.start(answer::attend(Rc::clone(core)));
         core.jobs.start(bury_namesakes(Rc::clone(core)));
         core.jobs.start(journal::attend(Rc::clone(core)));
+        if let Some(disks) = &self.disks {
+            core.jobs.start(here::attend(Rc::clone(disks)));
+            core.jobs.start(here::clear_later(Rc::clone(disks)));
+        }
         let jobs = core.jobs.drive();
         let end = self.ended();
         futures::pin_mut!(jobs, end);

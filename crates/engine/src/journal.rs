@@ -102,6 +102,10 @@ impl Journal {
         })
     }
 
+    pub(crate) fn pages(&self) -> &Arc<Pages> {
+        &self.pages
+    }
+
     /// Why it failed, if it did.
     fn failure(&self) -> Option<JournalError> {
         self.failure.borrow().clone()

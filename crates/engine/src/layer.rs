@@ -9,6 +9,7 @@
 //! A node is written whole before anything points at it, and the flush with which the next commit begins makes it durable
 //! before the pointer. Whoever owns a pointer owns what it points at, if all pointers on the way there are owned, too.
 
+mod adopt;
 mod fetch;
 mod grow;
 mod node;
@@ -16,6 +17,7 @@ mod reclaim;
 mod root;
 mod tree;
 
+pub use adopt::{Adopted, Adoption};
 pub(crate) use fetch::read_page;
 pub use grow::{Layer, RootKeeper};
 pub use reclaim::{Reclaim, Reclaimed};

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 mod company;
+mod driver;
 mod guest;
 mod ledger;
 mod machine;

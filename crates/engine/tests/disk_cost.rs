@@ -69,7 +69,7 @@ fn told(operations: impl AsyncFnOnce(&Host, &Machine, &mut dyn FnMut())) -> Told
 }
 
 #[test]
-fn a_create_is_four_swaps_a_rename_six_and_a_delete_three_each_flushed_before_the_next() {
+fn a_create_is_four_swaps_a_rename_six_and_a_delete_four_each_flushed_before_the_next() {
     let mut descriptor = None;
     let told = told(async |host, machine, take| {
         let deadline = machine.time.now().plus(Duration::from_secs(1));
@@ -89,7 +89,7 @@ fn a_create_is_four_swaps_a_rename_six_and_a_delete_three_each_flushed_before_th
     assert_ne!(old, new, "the names of this test shall stand in two buckets");
     assert_eq!(told.recorded[1], one_by_one(&[state, name, old, state]));
     assert_eq!(told.recorded[2], one_by_one(&[state, new, name, state, old, state]));
-    assert_eq!(told.recorded[3], one_by_one(&[state, new, state]));
+    assert_eq!(told.recorded[3], one_by_one(&[state, state, new, state]));
 }
 
 #[test]

@@ -64,7 +64,7 @@ async fn read(core: &Core, lba: Lba, bytes: &mut [u8]) -> Result<(), SpaceError>
 }
 
 impl Tree {
-    /// A whole node of an ancestor: it does not change, and stands at home.
+    /// A whole node of an ancestor: it stands at home, and nothing of it changes but who owns what.
     pub(super) async fn read_node(&self, core: &Core, node: ClusterNumber) -> Result<Vec<u8>, SpaceError> {
         let first = self.key(node, 0);
         let length = usize::from(self.ground.shape.pages_per_node()) * oarlock_format::PAGE_LENGTH;

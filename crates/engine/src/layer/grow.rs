@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures::lock::Mutex;
+use futures::lock::{Mutex, MutexGuard};
 use oarlock_block::LocalFuture;
 use oarlock_format::{
     ClusterNumber, ClusterRun, DescriptorNumber, Epoch, JournalObject, LayerLevels, MapStep, NodePointer,
@@ -17,6 +17,7 @@ use crate::allocate::{Source, SpaceError};
 use crate::core::Core;
 use crate::journal::{HostJournal, send};
 use crate::pages::Page;
+use crate::store::READS_OF_DAMAGE;
 
 /// Who keeps the layer's descriptor: where its root stands.
 pub trait RootKeeper {
@@ -147,13 +148,14 @@ impl Layer {
         self.page(node, leaf).await.map(drop)
     }
 
-    /// A copy of the root that owns nothing, or an empty one: what a disk goes on with above a snapshot of it. Written, and
-    /// its bit set, durably; nothing names it yet.
-    ///
-    /// # Errors
-    /// Why it is not there. Its cluster is free again then.
-    pub async fn copy_of_root(&self) -> Result<ClusterNumber, SpaceError> {
-        self.new_root(self.tree.root()).await
+    /// No node is made, and the root stays what it is, as long as this is held.
+    pub(crate) async fn keep_from_growing(&self) -> MutexGuard<'_, ()> {
+        self.growing.lock().await
+    }
+
+    /// The map begins there from now on, as the descriptor says by now. No operation is under way, and nothing grows.
+    pub(crate) fn begin_at(&self, root: Root) {
+        self.tree.set_root(root);
     }
 
     /// Lets the map reach to so many levels, for a disk that grows: a root above the present one, which stays as it is.
@@ -264,11 +266,7 @@ impl Layer {
         let mut node = match original {
             None => NewNode::fresh(&self.tree, cluster, level),
             Some(Original::Above(root)) => NewNode::above(&self.tree, cluster, level, root),
-            Some(Original::Copied(original)) => {
-                let bytes = self.tree.read_node(self.core(), original).await?;
-                NewNode::copy(&self.tree, cluster, (original, level, &bytes))
-                    .map_err(|error| self.tree.unsound(original, error))?
-            }
+            Some(Original::Copied(original)) => self.copy(cluster, original, level).await?,
         };
         let first = self.tree.key(cluster, 0);
         send::write(self.core(), first.lba, &node.bytes(&self.tree)).await?;
@@ -277,6 +275,29 @@ impl Layer {
             self.tree.pages.put(key, content)?;
         }
         Ok(())
+    }
+
+    /// The copy of an ancestor's node. Its owner may be absorbing a layer, which changes flags of it in place: what does not check
+    /// out is read again, eight times at most (R3).
+    async fn copy(
+        &self,
+        cluster: ClusterNumber,
+        original: ClusterNumber,
+        level: u8,
+    ) -> Result<NewNode, SpaceError> {
+        let mut tries = 0;
+        loop {
+            let bytes = self.tree.read_node(self.core(), original).await?;
+            let error = match NewNode::copy(&self.tree, cluster, (original, level, &bytes)) {
+                Ok(node) => return Ok(node),
+                Err(error) => error,
+            };
+            tries += 1;
+            if tries >= READS_OF_DAMAGE {
+                return Err(self.tree.unsound(original, error));
+            }
+            self.core().store.world.pause(self.core().store.timing.beat / (READS_OF_DAMAGE * 2)).await;
+        }
     }
 
     /// Sets the bit of a node, in one transaction with the pointer to it.

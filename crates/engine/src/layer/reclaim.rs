@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use oarlock_format::{
-    ClusterIndex, ClusterNumber, ClusterRun, ENTRIES_PER_PAGE, GroupNumber, MapStep, NodePointer, RawEntry,
+    ClusterNumber, ClusterRun, ENTRIES_PER_PAGE, GroupNumber, LeafEntry, MapStep, Mapped, NodePointer,
 };
 
 use super::grow::Layer;
@@ -143,10 +143,11 @@ impl Reclaim {
         let source = &self.layer.source;
         let bitmap = self.layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
         let mut transaction = source.begin(2).await?;
-        for (entry, cluster) in owned {
-            let ClusterIndex(first) = cluster.place().1;
-            transaction.set(page, *entry, RawEntry::EMPTY);
-            transaction.mark(&bitmap, ClusterRun { first: ClusterIndex(first), count: 1 }, false);
+        for (index, cluster) in owned {
+            let left = without(page.read(|content| content.map().leaf(*index)), *cluster);
+            transaction.set(page, *index, left);
+            let first = cluster.place().1;
+            transaction.mark(&bitmap, ClusterRun { first, count: 1 }, false);
         }
         drop(transaction);
         // Nobody reads a layer that is taken down: its clusters may be written before this is durable.
@@ -181,11 +182,22 @@ fn owned(page: &Page) -> BTreeMap<GroupNumber, Vec<(u16, ClusterNumber)>> {
     let mut owned: BTreeMap<_, Vec<_>> = BTreeMap::new();
     page.read(|content| {
         for index in 0..ENTRIES_PER_PAGE {
-            let entry = content.map().leaf(index);
-            if let Some(own) = entry.own.filter(|_| entry.owned) {
-                owned.entry(own.cluster.place().0).or_default().push((index, own.cluster));
+            for cluster in content.map().leaf(index).owned_clusters() {
+                owned.entry(cluster.place().0).or_default().push((index, cluster));
             }
         }
     });
     owned
+}
+
+/// The entry without a cluster that it owns.
+pub(super) fn without(entry: LeafEntry, cluster: ClusterNumber) -> LeafEntry {
+    let stays = |mapped: &Mapped| mapped.cluster != cluster;
+    let (own, below) = (entry.own.filter(stays), entry.below.filter(stays));
+    LeafEntry {
+        own,
+        owned: entry.owned && own.is_some(),
+        below,
+        below_owned: entry.below_owned && below.is_some(),
+    }
 }

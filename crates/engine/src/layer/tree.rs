@@ -151,7 +151,7 @@ pub(super) fn is_of_level(page: &Page, level: u8) -> bool {
 /// An entry of a leaf, owned by the way and not by its word alone.
 fn entry_of(page: &MapPage, spot: &Spot) -> LeafEntry {
     let entry = page.leaf(spot.entry);
-    LeafEntry { owned: entry.owned && spot.is_own, ..entry }
+    if spot.is_own { entry } else { entry.disowned() }
 }
 
 impl DiskMap for Tree {

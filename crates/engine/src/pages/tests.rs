@@ -42,7 +42,7 @@ fn bytes(lba: u64, entry: LeafEntry) -> PageBytes {
 
 fn entry(cluster: u64) -> LeafEntry {
     let own = Mapped { cluster: ClusterNumber(cluster), mask: PieceMask::first(16) };
-    LeafEntry { own: Some(own), owned: true, below: None }
+    LeafEntry { own: Some(own), owned: true, ..LeafEntry::default() }
 }
 
 fn reading(pages: &Arc<Pages>, key: PageKey) -> Reading {

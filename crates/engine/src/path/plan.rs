@@ -114,32 +114,38 @@ pub(crate) fn made(entry: &LeafEntry, target: ClusterNumber, written: PieceMask)
         let below = entry.below.map(|below| Mapped { mask: below.mask.without(mask), ..below });
         let below = below.filter(|below| !below.mask.is_empty());
         let own = Some(Mapped { cluster: target, mask });
+        let below_owned = entry.below_owned && below.is_some();
         return (entry.own.map(|own| own.cluster) == Some(target)).then_some(LeafEntry {
             own,
             owned: true,
             below,
+            below_owned,
         });
     }
     let below = match ancestors(entry, written) {
         (Some(_), Some(_)) => return None,
         (own, below) => own.or(below),
     };
-    Some(LeafEntry { own: Some(Mapped { cluster: target, mask: written }), owned: true, below })
+    // Below an ancestor's cluster nothing is owned.
+    let below_owned = entry.below_owned && below.is_some();
+    Some(LeafEntry { own: Some(Mapped { cluster: target, mask: written }), owned: true, below, below_owned })
 }
 
 /// The entry after those pieces were taken out: they read as zeros. `keep` says that a cluster of the layer's own stays in
-/// hand though nothing is left in it. Beside it the cluster that nothing names any more.
-pub(crate) fn cleared(
-    entry: &LeafEntry,
-    pieces: PieceMask,
-    keep: bool,
-) -> (LeafEntry, Option<ClusterNumber>) {
+/// hand though nothing is left in it.
+pub(crate) fn cleared(entry: &LeafEntry, pieces: PieceMask, keep: bool) -> LeafEntry {
     let out = |mapped: Mapped| Mapped { mask: mapped.mask.without(pieces), ..mapped };
     let below = entry.below.map(out).filter(|below| !below.mask.is_empty());
     let own = entry.own.map(out);
     let kept = own.filter(|own| !own.mask.is_empty() || (keep && entry.owned));
-    let freed = own.filter(|_| kept.is_none() && entry.owned).map(|own| own.cluster);
-    (LeafEntry { own: kept, owned: entry.owned && kept.is_some(), below }, freed)
+    let below_owned = entry.below_owned && below.is_some();
+    LeafEntry { own: kept, owned: entry.owned && kept.is_some(), below, below_owned }
+}
+
+/// The clusters that an entry owned and that its next version does not name.
+pub(crate) fn given_up(before: &LeafEntry, after: &LeafEntry) -> impl Iterator<Item = ClusterNumber> + use<> {
+    let after = *after;
+    before.owned_clusters().filter(move |cluster| after.owned_clusters().all(|kept| kept != *cluster))
 }
 
 /// The byte behind a cluster's byte where the piece that it lies in ends.
@@ -251,7 +257,8 @@ pub enum Status {
 
 /// What is to be said about a piece.
 pub(crate) fn status(entry: &LeafEntry, piece: u32) -> Status {
-    if own_pieces(entry).has(piece) {
+    let is_below = |piece| entry.below_owned && entry.below.is_some_and(|below| below.mask.has(piece));
+    if own_pieces(entry).has(piece) || is_below(piece) {
         Status::Here
     } else if entry.source(piece).is_some() {
         Status::Ancestor

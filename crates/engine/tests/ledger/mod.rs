@@ -117,7 +117,7 @@ pub fn page_bytes(machine: &Machine, lba: Lba) -> Vec<u8> {
 
 pub fn entry(cluster: u64) -> LeafEntry {
     let mapped = Mapped { cluster: ClusterNumber(cluster), mask: PieceMask::first(16) };
-    LeafEntry { own: Some(mapped), owned: true, below: None }
+    LeafEntry { own: Some(mapped), owned: true, ..LeafEntry::default() }
 }
 
 impl Ledger {

@@ -80,7 +80,7 @@ fn clear(path: &DataPath, touched: &Touched, keep: bool) -> Cleared {
         Looked::Away => return Cleared::Ask(Demand::Leaf { index }),
     };
     let too_many = path.waiting_to_be_free() >= 2 * UNMAPPED_MAX;
-    let (mut after, freed) = plan::cleared(&entry, touched.whole, keep || too_many);
+    let mut after = plan::cleared(&entry, touched.whole, keep || too_many);
     // Where two ancestors' clusters are still read there is no room for one in hand.
     let wants_cluster = keep && !after.owned && plan::copies(&after, PieceMask::NONE).is_empty();
     if after == entry && !wants_cluster {
@@ -100,10 +100,10 @@ fn clear(path: &DataPath, touched: &Touched, keep: bool) -> Cleared {
     match path.map.publish(&Publication { index, before: entry, after, taken }) {
         Published::At(change) => {
             path.note_change(change);
-            match freed {
-                Some(cluster) => path.grace.unmap(cluster, change),
+            plan::given_up(&entry, &after).for_each(|cluster| path.grace.unmap(cluster, change));
+            if after.owned || !entry.owned {
                 // Its pieces may be written anew as soon as the claim is released, which readers must know by then.
-                None => path.note_clearing(),
+                path.note_clearing();
             }
             Cleared::Done
         }

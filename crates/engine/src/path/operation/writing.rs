@@ -268,6 +268,8 @@ fn publish(path: &DataPath, part: &Part) -> Published {
     if let Published::At(change) = published {
         shard.published(index);
         path.note_change(change);
+        // What was absorbed and is written over as a whole.
+        plan::given_up(&entry, &after).for_each(|cluster| path.grace.unmap(cluster, change));
     }
     published
 }

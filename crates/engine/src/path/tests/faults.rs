@@ -181,7 +181,8 @@ fn a_disk_that_several_hosts_write_maps_nothing_and_gives_nothing_up() {
         mask: oarlock_format::PieceMask::first(16),
     };
     world.map.state().leaves[0] = super::supplier::Leaf::Own;
-    world.map.state().entries[0] = oarlock_format::LeafEntry { own: Some(own), owned: true, below: None };
+    world.map.state().entries[0] =
+        oarlock_format::LeafEntry { own: Some(own), owned: true, ..oarlock_format::LeafEntry::default() };
     assert_eq!(world.run(request(WRITE, 0, 64 * KIB)), Ok(()));
     world.submitted.clear();
     assert_eq!(world.run(request(RequestKind::Trim { durable: false }, 0, 64 * KIB)), Ok(()));

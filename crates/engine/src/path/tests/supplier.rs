@@ -60,7 +60,7 @@ impl State {
     /// What the map says of a cluster, ownership by the way from the root.
     fn entry(&self, index: usize) -> LeafEntry {
         let entry = self.entries[index];
-        LeafEntry { owned: entry.owned && self.leaves[index / LEAF] == Leaf::Own, ..entry }
+        if self.leaves[index / LEAF] == Leaf::Own { entry } else { entry.disowned() }
     }
 
     /// All that was published becomes durable.

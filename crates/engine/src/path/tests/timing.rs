@@ -47,7 +47,7 @@ fn a_request_costs_less_than_a_few_copies_of_its_data() {
     let entry = |number: usize| LeafEntry {
         own: Some(Mapped { cluster: ClusterNumber(number as u64 + 1), mask: PieceMask::first(16) }),
         owned: true,
-        below: None,
+        ..LeafEntry::default()
     };
     let page = |page: usize| RwLock::new((0..PER_PAGE).map(|at| entry(page * PER_PAGE + at)).collect());
     let map = Pages((0..pages).map(page).collect());

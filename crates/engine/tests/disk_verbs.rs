@@ -1,0 +1,298 @@
+//! The verbs of disks on two hosts, compared with a naive estate at every step, from a seed; and what is on the device in the end.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
+
+mod company;
+mod driver;
+mod estate;
+mod ledger;
+mod machine;
+mod naive;
+mod power;
+mod survey;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use estate::{Estate, Image, Worker, apply, named, target, zeros};
+use futures::future::{self, Either, select};
+use machine::{BLOCK, Machine};
+use oarlock_block::{ByteCount, Clock, Device};
+use oarlock_engine::path::{Request, RequestKind};
+use oarlock_engine::{Attachment, DiskError, Ended};
+use power::mixed;
+use survey::Survey;
+
+/// Runs a story beside both hosts, lets both leave, and surveys what they left.
+fn beside_two(cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
+    let machine = Machine::new(160 << 20);
+    machine.format_clusters(cluster);
+    let worker = |name| Worker {
+        machine: machine.clone(),
+        device: Rc::clone(&machine.disk) as Rc<dyn Device>,
+        host: company::join(&machine, machine.process().0, name),
+    };
+    let (first, second) = (worker("a"), worker("b"));
+    machine.time.run(async {
+        let runs = future::join(first.host.run(), second.host.run());
+        let story = async {
+            story(&first, &second).await;
+            for worker in [&first, &second, &first] {
+                worker.host.tend_layers().await.unwrap();
+            }
+            // What came free in a group of the other host's is cleared a little later.
+            first.pause(Duration::from_secs(30)).await;
+            let left = future::join(first.host.leave(first.soon()), second.host.leave(second.soon())).await;
+            assert_eq!(left, (Ended::Left, Ended::Left));
+        };
+        futures::pin_mut!(runs, story);
+        match select(story, runs).await {
+            Either::Left(((), _)) => {}
+            Either::Right((ended, story)) => {
+                assert_eq!(ended, (Ended::Left, Ended::Left));
+                story.await;
+            }
+        }
+    });
+    let survey = Survey::of(&machine).unwrap();
+    assert_eq!(survey.held, 0, "every lock was given up");
+    survey
+}
+
+async fn write(worker: &Worker, attachment: &Attachment, image: &mut Image, at: (u64, u64), tag: u64) {
+    let (offset, length) = (at.0 * BLOCK as u64, at.1 * BLOCK as u64);
+    let request = Request { kind: RequestKind::Write { durable: false }, offset, length };
+    let data = apply(&mut image.now, &request, tag);
+    worker.run(attachment, request, data).await;
+}
+
+const CLUSTER: u64 = 64 << 10;
+const SECTORS: u64 = 2 << 11;
+
+#[test]
+fn what_one_host_wrote_and_detached_another_attaches_and_reads() {
+    let survey = beside_two(CLUSTER, async |first, second| {
+        let mut image = Image { now: zeros(SECTORS), ..Image::default() };
+        first.create("a", SECTORS).await.unwrap();
+        let here = first.attach("a").await.unwrap();
+        write(first, &here, &mut image, (3, 500), 1).await;
+        let there = second.host.attach_disk(&target("a", None), false, second.machine.time.now()).await;
+        let in_use = DiskError::InUse { name: named("a"), host: "a".to_owned(), state: "live" };
+        assert_eq!(there.map(|_| ()), Err(in_use));
+        here.detach().await.unwrap();
+        let there = second.attach("a").await.unwrap();
+        assert_eq!(second.contents(&there).await, image.now);
+        write(second, &there, &mut image, (0, 5), 2).await;
+        // One that is dropped is detached all the same.
+        drop(there);
+        assert_eq!(first.look("a", None).await.unwrap(), image.now);
+    });
+    assert_eq!((survey.layers.len(), survey.leaked()), (1, 0));
+}
+
+#[test]
+fn a_snapshot_keeps_what_a_disk_showed_while_its_guest_goes_on() {
+    let survey = beside_two(CLUSTER, async |first, second| {
+        let mut image = Image { now: zeros(SECTORS), ..Image::default() };
+        first.create("a", SECTORS).await.unwrap();
+        let here = first.attach("a").await.unwrap();
+        write(first, &here, &mut image, (0, 700), 1).await;
+        first.host.snapshot_disk(&named("a"), &named("s"), first.soon()).await.unwrap();
+        let then = image.now.clone();
+        write(first, &here, &mut image, (10, 1), 2).await;
+        write(first, &here, &mut image, (600, 300), 3).await;
+        assert_eq!(first.contents(&here).await, image.now);
+        assert_eq!(second.look("a", Some("s")).await.unwrap(), then);
+        let again = first.host.snapshot_disk(&named("a"), &named("s"), first.soon()).await;
+        assert_eq!(again, Err(DiskError::SnapshotExists { disk: named("a"), snapshot: named("s") }));
+        here.detach().await.unwrap();
+        second.host.clone_disk(&target("a", Some("s")), &named("b"), second.soon()).await.unwrap();
+        assert_eq!(first.look("b", None).await.unwrap(), then);
+        second.host.revert_disk(&named("a"), &named("s"), second.soon()).await.unwrap();
+        assert_eq!(first.look("a", None).await.unwrap(), then);
+        let refused = first.host.delete_disk(&named("a"), first.soon()).await;
+        assert_eq!(refused, Err(DiskError::HasSnapshots { name: named("a"), count: 1 }));
+    });
+    assert_eq!((survey.layers.len(), survey.left_over(), survey.leaked()), (3, vec![], 0));
+}
+
+#[test]
+fn a_disk_grows_while_its_guest_works_and_does_not_shrink() {
+    beside_two(4 << 10, async |first, second| {
+        let mut image = Image { now: zeros(8), ..Image::default() };
+        first.create("a", 8).await.unwrap();
+        let here = first.attach("a").await.unwrap();
+        write(first, &here, &mut image, (0, 8), 1).await;
+        let size = 6_000;
+        first.host.resize_disk(&named("a"), ByteCount(size * BLOCK as u64), first.soon()).await.unwrap();
+        image.now.resize(usize::try_from(size).unwrap(), 0);
+        write(first, &here, &mut image, (size - 9, 9), 2).await;
+        assert_eq!(first.contents(&here).await, image.now);
+        here.detach().await.unwrap();
+        assert_eq!(second.look("a", None).await.unwrap(), image.now);
+        let shrunk = second.host.resize_disk(&named("a"), ByteCount(512), second.soon()).await;
+        assert!(matches!(shrunk, Err(DiskError::Shrink { .. })), "{shrunk:?}");
+    });
+}
+
+/// A run from a seed: two hosts, whatever they may do, and the model.
+struct Run {
+    seed: u64,
+    dice: Cell<u64>,
+    sectors: u64,
+}
+
+impl Run {
+    fn below(&self, bound: u64) -> u64 {
+        self.dice.set(self.dice.get() + 1);
+        mixed(self.seed << 32 | self.dice.get()) % bound.max(1)
+    }
+
+    fn pick<'a>(&self, from: impl ExactSizeIterator<Item = &'a String>) -> Option<String> {
+        let (count, mut from) = (from.len() as u64, from);
+        from.nth(usize::try_from(self.below(count)).unwrap()).cloned()
+    }
+
+    fn fresh(&self, prefix: &str) -> String {
+        format!("{prefix}{}", self.below(6))
+    }
+
+    fn request(&self, sectors: u64) -> Request {
+        let kind = match self.below(8) {
+            0 => RequestKind::Trim { durable: false },
+            1 => RequestKind::WriteZeroes { durable: false, keep: self.below(2) == 0, fast: false },
+            _ => RequestKind::Write { durable: self.below(4) == 0 },
+        };
+        let first = self.below(sectors);
+        let count =
+            (1 + self.below([4, 40, 300][usize::try_from(self.below(3)).unwrap()])).min(sectors - first);
+        Request { kind, offset: first * BLOCK as u64, length: count * BLOCK as u64 }
+    }
+
+    /// Some requests on a disk that is attached.
+    async fn work(&self, worker: &Worker, attachment: &Attachment, image: &mut Image) {
+        for _ in 0..self.below(6) {
+            let request = self.request(image.now.len() as u64);
+            let data = apply(&mut image.now, &request, self.dice.get());
+            worker.run(attachment, request, data).await;
+        }
+    }
+
+    /// One verb on a disk of the model, by a host; what it must come to is in the model then.
+    async fn verb(&self, worker: &Worker, estate: &mut Estate, attached: bool, name: &str) {
+        let Worker { host, .. } = worker;
+        let image = estate.get_mut(name).unwrap();
+        let snapshot = self.pick(image.snapshots.keys());
+        let about = format!("seed {}, {name}@{snapshot:?}", self.seed);
+        match (self.below(8), snapshot) {
+            (0..2, _) => {
+                let new = self.fresh("s");
+                let made = host.snapshot_disk(&named(name), &named(&new), worker.soon()).await;
+                let exists = image.snapshots.contains_key(&new);
+                assert_eq!(made.is_ok(), !exists, "{about}: {made:?}");
+                if !exists {
+                    image.snapshots.insert(new, image.now.clone());
+                }
+            }
+            (2..4, Some(snapshot)) => {
+                host.delete_snapshot(&named(name), &named(&snapshot), worker.soon())
+                    .await
+                    .unwrap_or_else(|error| panic!("{about}: {error}"));
+                image.snapshots.remove(&snapshot);
+            }
+            (4, Some(snapshot)) if !attached => {
+                host.revert_disk(&named(name), &named(&snapshot), worker.soon())
+                    .await
+                    .unwrap_or_else(|error| panic!("{about}: {error}"));
+                image.now.clone_from(&image.snapshots[&snapshot]);
+            }
+            (5, snapshot) => {
+                let snapshot = snapshot.filter(|_| self.below(3) > 0);
+                let new = self.fresh("d");
+                let from = target(name, snapshot.as_deref());
+                let made = host.clone_disk(&from, &named(&new), worker.soon()).await;
+                let now = snapshot.map_or(image.now.clone(), |snapshot| image.snapshots[&snapshot].clone());
+                assert_eq!(made.is_ok(), !estate.contains_key(&new), "{about}: {made:?}");
+                estate.entry(new).or_insert(Image { now, ..Image::default() });
+            }
+            (6, _) => {
+                let sectors = image.now.len() as u64 + self.below(400);
+                let size = ByteCount(sectors * BLOCK as u64);
+                host.resize_disk(&named(name), size, worker.soon())
+                    .await
+                    .unwrap_or_else(|error| panic!("{about}: {error}"));
+                image.now.resize(usize::try_from(sectors).unwrap(), 0);
+            }
+            (7, _) if !attached => {
+                let deleted = host.delete_disk(&named(name), worker.soon()).await;
+                assert_eq!(deleted.is_ok(), image.snapshots.is_empty(), "{about}: {deleted:?}");
+                if deleted.is_ok() {
+                    estate.remove(name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A while with one disk, attached or not.
+    async fn turn(&self, worker: &Worker, estate: &mut Estate) {
+        let Some(name) = self.pick(estate.keys()) else {
+            let name = self.fresh("d");
+            worker.create(&name, self.sectors).await.unwrap();
+            estate.insert(name, Image { now: zeros(self.sectors), ..Image::default() });
+            return;
+        };
+        if self.below(4) == 0 {
+            return self.verb(worker, estate, false, &name).await;
+        }
+        let attachment = worker.attach(&name).await.unwrap();
+        for _ in 0..1 + self.below(3) {
+            self.work(worker, &attachment, estate.get_mut(&name).unwrap()).await;
+            self.verb(worker, estate, true, &name).await;
+            let image = &estate[&name];
+            assert!(worker.contents(&attachment).await == image.now, "seed {}: {name} differs", self.seed);
+        }
+        if self.below(5) == 0 {
+            drop(attachment);
+        } else {
+            attachment.detach().await.unwrap();
+        }
+    }
+}
+
+/// Two hosts by turns, each verb on whichever disk; all that there is compared again and again.
+fn random(seed: u64, cluster: u64, turns: u64) {
+    let run = Run { seed, dice: Cell::new(0), sectors: cluster / BLOCK as u64 * 9 };
+    let survey = beside_two(cluster, async |first, second| {
+        let mut estate = Estate::new();
+        for turn in 0..turns {
+            let worker = if run.below(3) == 0 { second } else { first };
+            run.turn(worker, &mut estate).await;
+            if turn % 4 == 3 {
+                let worker = if run.below(2) == 0 { second } else { first };
+                worker.pause(Duration::from_millis(run.below(3_000))).await;
+                let found = worker.estate().await.unwrap();
+                assert!(found == estate, "seed {seed}, turn {turn}: another estate");
+            }
+        }
+    });
+    assert_eq!((survey.left_over(), survey.leaked()), (vec![], 0), "seed {seed}: {:?}", survey.layers);
+}
+
+#[test]
+fn whatever_two_hosts_do_with_disks_by_turns_is_what_a_naive_estate_does() {
+    for (seed, cluster) in [(1, 64 << 10), (2, 16 << 10), (3, 4 << 10), (4, 64 << 10)] {
+        random(seed, cluster, 24);
+    }
+}
+
+#[test]
+#[ignore = "minutes: more seeds"]
+fn many_seeds() {
+    let first = std::env::var("OARLOCK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_000);
+    for seed in first..first + 60 {
+        println!("seed {seed}");
+        random(seed, [4 << 10, 16 << 10, 64 << 10][usize::try_from(seed % 3).unwrap()], 40);
+    }
+}
