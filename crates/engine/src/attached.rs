@@ -103,18 +103,25 @@ impl AttachedDisk {
                 self.layer.source().forget(&self.path);
                 self.path.die();
                 self.queue.close();
+                // A refill that was on its way may have come in since, and none comes any more.
+                self.recall();
                 return Ok(());
             }
         }
         Err(DetachError::Changed)
     }
 
+    /// Clusters that the disk has in hand go back.
+    fn recall(&self) {
+        let mut in_hand = Vec::new();
+        self.path.recall(None, &mut in_hand);
+        self.layer.source().give_back(in_hand);
+    }
+
     /// Clusters in hand, and those that were given up: the commit that makes their unmapping durable first.
     async fn give_back_all(&self) -> Result<(), SpaceError> {
         let source = self.layer.source();
-        let mut in_hand = Vec::new();
-        self.path.recall(None, &mut in_hand);
-        source.give_back(in_hand);
+        self.recall();
         if self.path.waiting_to_be_free() > 0 {
             source.journal().commit().await?;
             source.collect(&self.path).await?;

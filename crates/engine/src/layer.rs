@@ -11,6 +11,7 @@
 
 mod adopt;
 mod fetch;
+mod flatten;
 mod grow;
 mod node;
 mod reclaim;
@@ -19,6 +20,7 @@ mod tree;
 
 pub use adopt::{Adopted, Adoption};
 pub(crate) use fetch::read_page;
+pub use flatten::{Flattened, Flattening};
 pub use grow::{Layer, RootKeeper};
 pub use reclaim::{Reclaim, Reclaimed};
 pub use root::Root;

@@ -240,9 +240,9 @@ impl DataPath {
     }
 
     /// Hands over clusters that are taken, in memory, out of a group that this host owns; their bits are clear. How many of
-    /// them were accepted, from the first on.
+    /// them were accepted, from the first on; a path that is dead accepts none.
     pub fn refill(&self, clusters: &[ClusterNumber]) -> usize {
-        self.reservoir.refill(clusters)
+        if self.gate.is_dead() { 0 } else { self.reservoir.refill(clusters) }
     }
 
     /// How many clusters there is room for.

@@ -141,6 +141,8 @@ struct Run {
     seed: u64,
     dice: Cell<u64>,
     sectors: u64,
+    /// Of the names of its disks.
+    prefix: &'static str,
 }
 
 impl Run {
@@ -185,7 +187,7 @@ impl Run {
         let image = estate.get_mut(name).unwrap();
         let snapshot = self.pick(image.snapshots.keys());
         let about = format!("seed {}, {name}@{snapshot:?}", self.seed);
-        match (self.below(8), snapshot) {
+        match (self.below(9), snapshot) {
             (0..2, _) => {
                 let new = self.fresh("s");
                 let made = host.snapshot_disk(&named(name), &named(&new), worker.soon()).await;
@@ -209,7 +211,7 @@ impl Run {
             }
             (5, snapshot) => {
                 let snapshot = snapshot.filter(|_| self.below(3) > 0);
-                let new = self.fresh("d");
+                let new = self.fresh(self.prefix);
                 let from = target(name, snapshot.as_deref());
                 let made = host.clone_disk(&from, &named(&new), worker.soon()).await;
                 let now = snapshot.map_or(image.now.clone(), |snapshot| image.snapshots[&snapshot].clone());
@@ -224,6 +226,10 @@ impl Run {
                     .unwrap_or_else(|error| panic!("{about}: {error}"));
                 image.now.resize(usize::try_from(sectors).unwrap(), 0);
             }
+            (8, _) => host
+                .flatten_disk(&named(name), worker.soon())
+                .await
+                .unwrap_or_else(|error| panic!("{about}: {error}")),
             (7, _) if !attached => {
                 let deleted = host.delete_disk(&named(name), worker.soon()).await;
                 assert_eq!(deleted.is_ok(), image.snapshots.is_empty(), "{about}: {deleted:?}");
@@ -238,7 +244,7 @@ impl Run {
     /// A while with one disk, attached or not.
     async fn turn(&self, worker: &Worker, estate: &mut Estate) {
         let Some(name) = self.pick(estate.keys()) else {
-            let name = self.fresh("d");
+            let name = self.fresh(self.prefix);
             worker.create(&name, self.sectors).await.unwrap();
             estate.insert(name, Image { now: zeros(self.sectors), ..Image::default() });
             return;
@@ -263,7 +269,7 @@ impl Run {
 
 /// Two hosts by turns, each verb on whichever disk; all that there is compared again and again.
 fn random(seed: u64, cluster: u64, turns: u64) {
-    let run = Run { seed, dice: Cell::new(0), sectors: cluster / BLOCK as u64 * 9 };
+    let run = Run { seed, dice: Cell::new(0), sectors: cluster / BLOCK as u64 * 9, prefix: "d" };
     let survey = beside_two(cluster, async |first, second| {
         let mut estate = Estate::new();
         for turn in 0..turns {
@@ -287,12 +293,41 @@ fn whatever_two_hosts_do_with_disks_by_turns_is_what_a_naive_estate_does() {
     }
 }
 
+/// Two hosts at once, each with disks of its own, which share groups of clusters and nothing else.
+fn side_by_side(seed: u64, cluster: u64, turns: u64) {
+    let survey = beside_two(cluster, async |first, second| {
+        let work = async |worker: &Worker, prefix: &'static str, seed: u64| {
+            let run = Run { seed, dice: Cell::new(0), sectors: cluster / BLOCK as u64 * 9, prefix };
+            let mut estate = Estate::new();
+            for _ in 0..turns {
+                run.turn(worker, &mut estate).await;
+                worker.pause(Duration::from_millis(run.below(300))).await;
+            }
+            estate
+        };
+        let (mut estate, others) = future::join(work(first, "a", seed), work(second, "b", seed + 1)).await;
+        estate.extend(others);
+        let found = first.estate().await.unwrap();
+        assert!(found == estate, "seed {seed}: another estate");
+    });
+    assert_eq!((survey.left_over(), survey.leaked()), (vec![], 0), "seed {seed}: {:?}", survey.layers);
+}
+
+#[test]
+fn two_hosts_at_work_side_by_side_give_each_other_groups_and_take_nothing_from_each_other() {
+    for (seed, cluster) in [(101, 64 << 10), (103, 4 << 10)] {
+        side_by_side(seed, cluster, 12);
+    }
+}
+
 #[test]
 #[ignore = "minutes: more seeds"]
 fn many_seeds() {
     let first = std::env::var("OARLOCK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_000);
     for seed in first..first + 60 {
         println!("seed {seed}");
-        random(seed, [4 << 10, 16 << 10, 64 << 10][usize::try_from(seed % 3).unwrap()], 40);
+        let cluster = [4 << 10, 16 << 10, 64 << 10][usize::try_from(seed % 3).unwrap()];
+        random(seed, cluster, 40);
+        side_by_side(seed * 2, cluster, 20);
     }
 }

@@ -94,6 +94,7 @@ impl AttachedDisk {
 
     /// Hands over clusters.
     async fn refill(&self, wanted: usize) -> Result<(), SpaceError> {
+        // From the taking to the giving back nothing is awaited: a serving that ends here loses none.
         let clusters = self.layer.source().clusters(wanted.max(1), None).await?;
         let accepted = self.path.refill(&clusters);
         self.layer.source().give_back(clusters[accepted..].iter().copied());

@@ -17,6 +17,7 @@ mod create;
 mod delete;
 mod error;
 mod find;
+mod flatten;
 pub(crate) mod here;
 mod list;
 mod opened;
@@ -160,6 +161,16 @@ impl Host {
     ) -> Result<(), DiskError> {
         let (here, disk, snapshot) = (self.disks_here()?, disk.clone(), snapshot.clone());
         self.see_through(async move { snapshot::revert(&here, &disk, &snapshot, deadline).await }).await
+    }
+
+    /// Copies everything that a disk reads of the layers below it, so that it needs none; this host may have it attached. Where
+    /// it stops half way nothing is lost, and it may be asked for again. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it still stands above others.
+    pub async fn flatten_disk(&self, name: &LayerName, deadline: Instant) -> Result<(), DiskError> {
+        let (here, name) = (self.disks_here()?, name.clone());
+        self.see_through(async move { flatten::flatten(&here, &name, deadline).await }).await
     }
 
     /// Deletes a snapshot. No data moves: what the layer above it uses becomes that layer's own, the rest comes free, in the

@@ -46,7 +46,7 @@ pub(crate) async fn read_page(
 }
 
 /// Reads, as long as that may take some time to be answered: refusals and silence are waited out for the hold time.
-async fn read(core: &Core, lba: Lba, bytes: &mut [u8]) -> Result<(), SpaceError> {
+pub(super) async fn read(core: &Core, lba: Lba, bytes: &mut [u8]) -> Result<(), SpaceError> {
     let mut first_failed = None;
     loop {
         send::until_it_may_send(core).await?;

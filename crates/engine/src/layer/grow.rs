@@ -187,6 +187,16 @@ impl Layer {
         if is_of_level(&page, step.level) { Ok(page) } else { Err(not_a_node) }
     }
 
+    /// The root, made the layer's own where it is not; none where nothing was ever written.
+    pub(super) async fn own_present_root(&self) -> Result<Option<Node>, SpaceError> {
+        let _growing = self.growing.lock().await;
+        let root = self.tree.root();
+        if root.cluster.is_none() {
+            return Ok(None);
+        }
+        self.own_root(root).await.map(Some)
+    }
+
     async fn own_root(&self, root: Root) -> Result<Node, SpaceError> {
         if let (Some(cluster), true) = (root.cluster, root.owned) {
             return Ok(Node { cluster, is_own: true });
