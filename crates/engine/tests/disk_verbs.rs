@@ -136,6 +136,30 @@ fn a_disk_grows_while_its_guest_works_and_does_not_shrink() {
     });
 }
 
+#[test]
+fn a_snapshot_that_another_host_deletes_is_absorbed_by_who_has_the_disk() {
+    let survey = beside_two(CLUSTER, async |first, second| {
+        let mut image = Image { now: zeros(SECTORS), ..Image::default() };
+        first.create("a", SECTORS).await.unwrap();
+        let here = first.attach("a").await.unwrap();
+        write(first, &here, &mut image, (0, 700), 1).await;
+        first.host.snapshot_disk(&named("a"), &named("s"), first.soon()).await.unwrap();
+        write(first, &here, &mut image, (10, 1), 2).await;
+        second.host.delete_snapshot(&named("a"), &named("s"), second.soon()).await.unwrap();
+        second.pause(Duration::from_secs(10)).await;
+        let descriptors = first.machine.layout().descriptor_count();
+        let used = (0..descriptors).map(oarlock_format::DescriptorNumber).filter(|number| {
+            let lba = first.machine.layout().descriptor(*number);
+            company::read::<oarlock_format::DescriptorRecord>(&first.machine, lba).layer.is_some()
+        });
+        assert_eq!(used.count(), 1, "only the disk is left, though it is attached all the time");
+        assert_eq!(first.contents(&here).await, image.now);
+        here.detach().await.unwrap();
+        assert_eq!(second.look("a", None).await.unwrap(), image.now);
+    });
+    assert_eq!((survey.layers.len(), survey.leaked()), (1, 0));
+}
+
 /// A run from a seed: two hosts, whatever they may do, and the model.
 struct Run {
     seed: u64,

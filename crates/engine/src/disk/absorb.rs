@@ -21,6 +21,7 @@ use super::here::DisksHere;
 use super::opened::{Opened, with_root};
 use super::tend::{children_of, empty, free, take_unneeded};
 use super::worked::Worked;
+use crate::allocate::SpaceError;
 use crate::descriptor::take;
 use crate::layer::{Adopted, Adoption, Root};
 
@@ -45,7 +46,7 @@ pub(super) async fn absorb(
             }
             let below = opened.facts().await?.parent;
             // What is owned in the child's pages is so for good before the parent is no more.
-            here.source.journal().commit().await.map_err(crate::allocate::SpaceError::from)?;
+            here.source.journal().commit().await.map_err(SpaceError::from)?;
             worked.opened.step(|layer| Layer { parent: below, ..layer }).await?;
             free(here, &opened).await?;
             Ok(true)

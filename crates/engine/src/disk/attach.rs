@@ -13,6 +13,7 @@ use super::find::{find_target, in_use_by, is_ready};
 use super::here::DisksHere;
 use super::opened::Opened;
 use super::settle::settle_parent;
+use super::tend::{tend_parent_soon, tend_soon};
 use super::{DiskError, has_disks, next_round};
 use crate::attached::{AttachedDisk, DetachError};
 use crate::core::Core;
@@ -87,7 +88,7 @@ impl Drop for Attachment {
     }
 }
 
-async fn detach(here: &DisksHere, attached: &Attached) -> Result<(), DiskError> {
+async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskError> {
     let _turn = attached.turn.lock().await;
     if here.attached(attached.opened.number()).is_none_or(|known| !std::ptr::eq(&*known, attached)) {
         return Ok(());
@@ -97,8 +98,13 @@ async fn detach(here: &DisksHere, attached: &Attached) -> Result<(), DiskError> 
         DetachError::Space(error) => error.into(),
         DetachError::Changed => DiskError::Changed { descriptor: attached.opened.number() },
     })?;
+    let parent = attached.opened.facts().await?.parent;
     here.note_detached(attached.opened.number());
-    attached.opened.close(&DescriptorRecord::clone).await
+    attached.opened.close(&DescriptorRecord::clone).await?;
+    if let Some(parent) = parent {
+        tend_soon(here, parent);
+    }
+    Ok(())
 }
 
 /// Takes the lock of the disk or snapshot, and serves it from then on. A snapshot is read only.
@@ -150,6 +156,8 @@ pub(super) async fn attach(
         });
         here.note_attached(number, &attached);
         core.jobs.start(serve(Rc::clone(core), Rc::clone(&attached)));
+        // One that was deleted while this disk was in use elsewhere waits to be absorbed.
+        tend_parent_soon(here, &attached.opened);
         return Ok(Attachment { here: Rc::clone(here), attached, is_detached: Cell::new(false) });
     }
 }

@@ -12,11 +12,13 @@ use std::rc::Rc;
 use oarlock_block::Instant;
 use oarlock_format::{Layer, LayerFlags, LayerId, LayerKind, LayerName};
 
+use super::conclude::{conclude, with_layer};
 use super::create::{Facts, Made, make_hidden, make_named};
 use super::here::DisksHere;
 use super::opened::with_root;
 use super::worked::Worked;
 use super::{DiskError, next_round};
+use crate::allocate::SpaceError;
 use crate::directory::Wanted;
 use crate::layer::Root;
 
@@ -49,10 +51,10 @@ pub(super) async fn put_below(
         }
     };
     // Most of what is to go home goes while the guests still work.
-    here.source.journal().checkpoint().await.map_err(crate::allocate::SpaceError::from)?;
+    here.source.journal().checkpoint().await.map_err(SpaceError::from)?;
     if let Err(error) = step_up(here, worked, &made).await {
         // Nobody may guess whether it is there: it is read, and concluded by that.
-        super::conclude::conclude(made.hold).await?;
+        conclude(made.hold).await?;
         return Err(error);
     }
     made.finish().await
@@ -62,20 +64,23 @@ async fn step_up(here: &DisksHere, worked: &Worked, made: &Made) -> Result<(), D
     let _quiet = worked.quiet().await;
     let layer = worked.opened.layer();
     let _growing = layer.keep_from_growing().await;
-    here.source.journal().checkpoint().await.map_err(crate::allocate::SpaceError::from)?;
+    here.source.journal().checkpoint().await.map_err(SpaceError::from)?;
     let root = layer.root();
     let as_it_is = |layer: Layer| with_root(layer, root);
-    if as_it_is(worked.facts().await?) != worked.facts().await? {
+    let is_other = |layer: &Layer| as_it_is(layer.clone()) != *layer;
+    if is_other(&worked.facts().await?) {
         // A map that was raised without a node is so in memory only.
         worked.opened.step(as_it_is).await?;
     }
-    made.hold.step(&|record| super::conclude::with_layer(record, as_it_is)).await?;
+    if made.hold.record().await?.layer.as_ref().is_some_and(is_other) {
+        made.hold.step(&|record| with_layer(record, as_it_is)).await?;
+    }
     let above = Root { owned: false, ..root };
     let parent = Some(made.id);
     worked
         .opened
         .step(|layer| {
-            let flags = LayerFlags { full: false, ..layer.flags };
+            let flags = LayerFlags { full: false, branched: true, ..layer.flags };
             with_root(Layer { parent, flags, ..layer }, above)
         })
         .await?;

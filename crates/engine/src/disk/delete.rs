@@ -61,10 +61,11 @@ pub(super) async fn doom(
         conclude(hold).await?;
         return Ok(false);
     }
-    let is_disk = found.layer.as_ref().is_some_and(|layer| layer.kind == LayerKind::Disk);
+    let may_have = |layer: &Layer| layer.kind == LayerKind::Disk && layer.flags.branched;
+    let is_branched = record.layer.as_ref().is_some_and(may_have);
     let id = LayerId { descriptor: number, uid: record.uid };
     // Who makes a snapshot has the disk: none comes while it is this host's.
-    let (snapshots, in_making) = if is_disk { snapshots_of(core, id).await? } else { (0, Vec::new()) };
+    let (snapshots, in_making) = if is_branched { snapshots_of(core, id).await? } else { (0, Vec::new()) };
     if snapshots > 0 || !in_making.is_empty() {
         conclude(hold).await?;
         for number in in_making {

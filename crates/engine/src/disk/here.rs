@@ -8,6 +8,7 @@ use oarlock_block::Instant;
 use oarlock_format::DescriptorNumber;
 
 use super::attach::Attached;
+use super::tend::tend_parent_soon;
 use crate::allocate::Source;
 use crate::core::Core;
 use crate::group_locks::HeldGroups;
@@ -67,6 +68,12 @@ impl DisksHere {
         }
     }
 
+    /// The attached disks that another host rang for since the last time.
+    fn rung_for(&self) -> Vec<Rc<Attached>> {
+        let attached = self.attached.borrow();
+        attached.values().filter(|attached| attached.opened.take_rung()).cloned().collect()
+    }
+
     pub(super) fn note_attached(&self, number: DescriptorNumber, attached: &Rc<Attached>) {
         self.attached.borrow_mut().insert(number, Rc::clone(attached));
     }
@@ -96,6 +103,10 @@ pub(crate) async fn attend(here: Rc<DisksHere>) {
         let seen = core.changed.seen();
         if core.ended().is_some() {
             return;
+        }
+        for attached in here.rung_for() {
+            // Whoever deletes a layer below a disk of this host's rings for the disk.
+            tend_parent_soon(&here, &attached.opened);
         }
         let wanted = here.groups.wanted();
         if wanted.is_empty() {

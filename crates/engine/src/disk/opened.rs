@@ -19,6 +19,9 @@ use crate::pages::Pages;
 /// How often a layer is closed again that was changed meanwhile.
 const ROUNDS_MAX: usize = 4;
 
+/// Whoever looks at a record while it is released is waited for, in so many parts of a beat.
+const LOOKS_MAX: u32 = 64;
+
 /// An open layer. Where it is dropped without having been closed, the host brings home what it owes, and releases it.
 pub(super) struct Opened {
     number: DescriptorNumber,
@@ -102,6 +105,11 @@ impl Opened {
         self.record().await?.layer.ok_or(DiskError::TakenAway { descriptor: self.number })
     }
 
+    /// Whether another host rang for the descriptor since the last time.
+    pub(super) fn take_rung(&self) -> bool {
+        self.hold().is_ok_and(|hold| hold.place.wanted.take())
+    }
+
     /// One step of the descriptor's, durable before the next.
     pub(super) async fn step(&self, change: impl Fn(LayerFacts) -> LayerFacts) -> Result<(), DiskError> {
         self.hold()?.step(&|record| with_layer(record, &change)).await
@@ -124,10 +132,22 @@ impl Opened {
     ) -> Result<(), DiskError> {
         self.forget_pages().await?;
         self.shut();
-        match self.hold.take().and_then(Rc::into_inner) {
-            Some(hold) => end(hold, last).await,
-            None => Err(DiskError::TakenAway { descriptor: self.number }),
+        end(self.last_hold().await?, last).await
+    }
+
+    /// The hold, once nobody else looks at the record by it.
+    async fn last_hold(&self) -> Result<Hold<DescriptorNumber>, DiskError> {
+        let gone = DiskError::TakenAway { descriptor: self.number };
+        let mut hold = self.hold.take().ok_or(gone)?;
+        for _ in 0..LOOKS_MAX {
+            hold = match Rc::try_unwrap(hold) {
+                Ok(hold) => return Ok(hold),
+                Err(hold) => hold,
+            };
+            let store = &hold.core.store;
+            store.world.pause(store.timing.beat / LOOKS_MAX).await;
         }
+        Err(DiskError::Changed { descriptor: self.number })
     }
 
     fn shut(&self) {

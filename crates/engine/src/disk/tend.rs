@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use oarlock_block::Instant;
+use oarlock_block::{Instant, SlotIndex};
 use oarlock_format::{DescriptorRecord, DiskUid, Layer, LayerFlags, LayerId, LayerKind, LayerState};
 
 use super::DiskError;
@@ -14,14 +14,29 @@ use super::opened::Opened;
 use super::settle::read_layer;
 use crate::allocate::SpaceError;
 use crate::core::Core;
-use crate::descriptor::{each_descriptor, take};
+use crate::descriptor::{each_descriptor, read, take};
 use crate::layer::{Reclaim, Reclaimed};
+use crate::mailbox;
+use crate::roster::owners;
+use crate::slots::read_slots;
 use crate::takeover::distrust;
 
 /// Tends to a layer in the background. What stands in the way is met again by the next who comes by.
 pub(super) fn tend_soon(here: &Rc<DisksHere>, id: LayerId) {
     let here = Rc::clone(here);
     here.clone().core.jobs.start(async move { drop(tend(&here, id).await) });
+}
+
+/// Tends in the background to the layer below one that this host has or had.
+pub(super) fn tend_parent_soon(here: &Rc<DisksHere>, opened: &Rc<Opened>) {
+    let (here, opened) = (Rc::clone(here), Rc::clone(opened));
+    here.clone().core.jobs.start(async move {
+        let parent = opened.facts().await.ok().and_then(|layer| layer.parent);
+        drop(opened);
+        if let Some(parent) = parent {
+            drop(tend(&here, parent).await);
+        }
+    });
 }
 
 /// Whether nobody needs the layer but for the layers above it.
@@ -78,17 +93,39 @@ pub(super) async fn tend(here: &Rc<DisksHere>, first: LayerId) -> Result<(), Dis
 async fn tend_one(here: &Rc<DisksHere>, id: LayerId) -> Result<Option<LayerId>, DiskError> {
     let core = &here.core;
     let Some(layer) = read_layer(core, id).await?.filter(is_unneeded) else { return Ok(None) };
-    let gone = match children_of(core, id).await?[..] {
-        [] => reclaim(here, id, patience(here)).await?,
+    // Nothing ever stands above a disk.
+    let is_disk = layer.kind == LayerKind::Disk;
+    let children = if is_disk { Vec::new() } else { children_of(core, id).await? };
+    let gone = match children[..] {
+        [] => reclaim(here, (id, layer.kind), patience(here)).await?,
         [(child, LayerState::Creating | LayerState::Importing)] => {
             // It may be undone, and then there is none.
             mend(core, child.descriptor, patience(here)).await?;
             return Ok(Some(id));
         }
-        [(child, _)] => absorb(here, (id, child), patience(here)).await?,
+        [(child, _)] => {
+            if let Some(slot) = user_of(core, child).await? {
+                // Only who has it may absorb anything into it: he is told, and finds out why when he looks.
+                mailbox::ring(core, slot, core.store.layout.descriptor(child.descriptor)).await;
+                return Ok(None);
+            }
+            absorb(here, (id, child), patience(here)).await?
+        }
         _ => false,
     };
     Ok(layer.parent.filter(|_| gone))
+}
+
+/// The slot of another host that lives and has the layer.
+async fn user_of(core: &Core, id: LayerId) -> Result<Option<SlotIndex>, DiskError> {
+    let seen = read::<DescriptorRecord>(core, core.store.layout.descriptor(id.descriptor)).await?;
+    let lock = seen.stamped.record.lock;
+    let Some(slot) = lock.owner.map(|owner| owner.slot).or(lock.holders.iter().next()) else {
+        return Ok(None);
+    };
+    let slots = read_slots(&core.store).await.inspect_err(|fault| distrust(core, fault))?;
+    let lives = owners(&lock, &slots.sound).iter().any(|owner| owner.state == "live");
+    Ok(Some(slot).filter(|slot| lives && *slot != core.me.slot))
 }
 
 /// The layers that stand directly above this one.
@@ -134,10 +171,15 @@ fn doomed(record: &DescriptorRecord, uid: DiskUid) -> DescriptorRecord {
 }
 
 /// Takes a layer down above which no other stands; whether it is gone.
-async fn reclaim(here: &Rc<DisksHere>, id: LayerId, deadline: Instant) -> Result<bool, DiskError> {
+async fn reclaim(
+    here: &Rc<DisksHere>,
+    (id, kind): (LayerId, LayerKind),
+    deadline: Instant,
+) -> Result<bool, DiskError> {
     let Some(opened) = take_unneeded(here, id, deadline).await? else { return Ok(false) };
     // It is doomed: nobody clones it any more, and what was cloned before is found.
-    if !children_of(&here.core, id).await?.is_empty() || !empty(here, &opened).await? {
+    let is_needed = kind != LayerKind::Disk && !children_of(&here.core, id).await?.is_empty();
+    if is_needed || !empty(here, &opened).await? {
         opened.close(&DescriptorRecord::clone).await?;
         return Ok(false);
     }
