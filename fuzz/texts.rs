@@ -79,11 +79,60 @@ pub fn check_names(text: &str) {
 pub fn check_kernel(text: &str) {
     let _ = oarlock_device::fuzzing::stat(text);
     let name: String = text.chars().take(FIELD_MAX).collect();
-    let stat = format!("77 ({name}) R {}\n", (4..=52).map(|field| field.to_string()).collect::<Vec<_>>().join(" "));
+    let stat =
+        format!("77 ({name}) R {}\n", (4..=52).map(|field| field.to_string()).collect::<Vec<_>>().join(" "));
     assert_eq!(oarlock_device::fuzzing::stat(&stat), Some((77, 22)), "{name:?}");
     let _ = oarlock_host::fuzzing::group_in(text, "oarlock");
     let with_group = format!("oarlock:x:77:\n{text}");
     assert_eq!(oarlock_host::fuzzing::group_in(&with_group, "oarlock"), Some(77));
+}
+
+/// What sysfs and /proc say of a disk: numbers do not wrap round, a node lies in /dev, and two parts of one disk are never
+/// one device.
+pub fn check_sysfs(text: &str) {
+    use oarlock_device::fuzzing;
+    let number = text.trim().parse::<u64>().ok();
+    assert_eq!(fuzzing::bytes_of_sectors(text), number.and_then(|number| number.checked_mul(512)));
+    if let Some((major, minor)) = fuzzing::device_number(text) {
+        assert_eq!(fuzzing::device_number(&format!("{major}:{minor}")), Some((major, minor)));
+    }
+    for uevent in [text.to_owned(), format!("MAJOR=1\nDEVNAME={text}\nDEVTYPE=disk\n")] {
+        if let Some(node) = fuzzing::node_of(&uevent) {
+            let below = node.strip_prefix("/dev").expect("a node in /dev");
+            assert!(
+                below.components().all(|part| matches!(part, std::path::Component::Normal(_))),
+                "{node:?}"
+            );
+        }
+    }
+    let base = number.unwrap_or(text.len() as u64);
+    let (whole, part) = (fuzzing::disk_called(text, 0), fuzzing::disk_called(text, base));
+    assert!(base == 0 || whole != part, "{whole:?}");
+    assert_ne!(part, fuzzing::disk_called(text, base.wrapping_add(1)));
+    if let Some(boot_id) = fuzzing::boot_id(text) {
+        assert_eq!(fuzzing::boot_id(&format!("{boot_id:032x}")), Some(boot_id));
+    }
+    // Whatever else is mounted, and whatever its lines say.
+    let mounts = format!("22 1 0:6 / /dev rw shared:2 - devtmpfs devtmpfs rw\n{text}");
+    assert!(fuzzing::is_devtmpfs(&mounts, (0, 6)));
+    let one_line = text.replace('\n', " ");
+    assert!(!fuzzing::is_devtmpfs(&format!("22 1 0:7 {one_line}"), (0, 6)));
+    let _ = oarlock_host::fuzzing::is_told_virtual(text, text);
+    assert!(oarlock_host::fuzzing::is_told_virtual(&format!("flags\t\t: hypervisor\n{text}"), text));
+}
+
+/// A file's attribute is Oarlock's only as Oarlock writes it: it becomes a part of the file's identity.
+pub fn check_attribute(value: &[u8]) {
+    match oarlock_device::fuzzing::own_attribute(value) {
+        Ok(text) => {
+            assert_eq!(text.as_bytes(), value);
+            assert!(value.len() == 32 && text.chars().all(|digit| digit.is_ascii_hexdigit()));
+        }
+        Err(_) => assert!(value.len() != 32 || !value.iter().all(u8::is_ascii_hexdigit)),
+    }
+    let digits = value.iter().fold(0_u128, |digits, byte| digits.rotate_left(8) ^ u128::from(*byte));
+    let written = format!("{digits:032x}");
+    assert_eq!(oarlock_device::fuzzing::own_attribute(written.as_bytes()).ok(), Some(written));
 }
 
 /// What is recognised on a device stands on the device.

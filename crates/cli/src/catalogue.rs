@@ -58,7 +58,7 @@ catalogue! {
         "The command line has a flag, a verb or a number of arguments that the verb does not take.",
         "`oarlock VERB --help` shows what it takes.";
     BadValue = "OAR-0502", EXIT_USAGE, "a value that is none",
-        "A size, a time, a block or cluster size, a device or a range of seeds on the command line does not read as one.",
+        "A size, a time, a number, a block or cluster size, a device or a range of seeds on the command line does not read as one, or is out of its bounds.",
         "Give it as the message says, which tells what is taken there; `oarlock VERB --help` has all values.";
     System = "OAR-0503", EXIT_FAILED, "the operating system refused",
         "The program could not write its output, catch signals, or make or remove a file; the message has the system's words.",

@@ -4,6 +4,7 @@ use std::fmt;
 #[cfg(feature = "datastore")]
 use std::path::Path;
 
+use clap::error::ErrorKind;
 use miette::Diagnostic;
 
 use crate::catalogue::{Code, Row};
@@ -80,8 +81,12 @@ impl Failure {
         if let Some(failure) = below::of_value(error, what) {
             return failure;
         }
-        let failure = Failure::new(Code::Usage, what);
-        if rest.trim().is_empty() { failure } else { failure.with_cure(rest.trim_end()) }
+        // Clap takes its help for the error where a verb is missing: what follows names them.
+        let missing = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let failure = Failure::new(Code::Usage, if missing { "a verb is missing" } else { what });
+        let rest = rest.trim_end();
+        let rest = rest.strip_suffix("For more information, try '--help'.").unwrap_or(rest).trim_end();
+        if rest.is_empty() { failure } else { failure.with_cure(rest) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use futures::future::{Either, select};
-use oarlock_block::Device;
+use oarlock_block::{BlockSize, Device};
 use oarlock_device::{BootClock, Executor, FileDevice, Lane, OpenOptions, OsRandom};
 use oarlock_engine::World;
 
@@ -39,6 +39,28 @@ impl Ground {
             random: Rc::new(OsRandom),
         };
         Ok(Ground { executor: Executor::new(), device, world })
+    }
+
+    /// Opens the device with the blocks that the datastore on it has: a plain file does not say whether they are of 512 or of
+    /// 4,096 bytes. Where no superblock checks out with either, it is the device's own choice.
+    ///
+    /// # Errors
+    /// What was refused.
+    pub fn open_datastore(path: &Path, options: OpenOptions) -> Result<Ground, Failure> {
+        let mut ground = Ground::open(path, options)?;
+        let large = OpenOptions { block_size: Some(BlockSize::B4096), ..options };
+        if ground.has_other_blocks()
+            && let Ok(mut other) = Ground::open(path, large)
+            && !other.has_other_blocks()
+        {
+            return Ok(other);
+        }
+        Ok(ground)
+    }
+
+    fn has_other_blocks(&mut self) -> bool {
+        let read = self.executor.block_on(oarlock_engine::read_superblock(&self.world));
+        read.is_err_and(|error| error.may_be_of_other_blocks())
     }
 
     /// The device for everything but beats.

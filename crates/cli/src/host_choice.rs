@@ -17,7 +17,7 @@ pub struct HostChoice {
     #[arg(long, value_name = "LABEL")]
     store: Option<String>,
     /// Ask the host at this socket; the environment's OARLOCK_API does the same
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "store"])]
     api: Option<PathBuf>,
 }
 

@@ -34,6 +34,7 @@ mod verbs;
 #[cfg(feature = "datastore")]
 mod watchman;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -43,15 +44,18 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     #[cfg(feature = "datastore")]
-    stop::catch_early(std::env::args_os().nth(1).as_deref());
+    {
+        stop::outlive_file_limits();
+        stop::catch_early(std::env::args_os().nth(1).as_deref());
+    }
     report::install();
     let json = arguments::asks_for_json(std::env::args_os().skip(1));
     let program = match Program::try_parse() {
         Ok(program) => program,
         // Help and version are no errors.
         Err(error) if !error.use_stderr() => {
-            let _ = error.print();
-            return ExitCode::SUCCESS;
+            let written = report::written(error.print().and_then(|()| std::io::stdout().flush()));
+            return written.map_or_else(|failure| report::failed(failure, json), |()| ExitCode::SUCCESS);
         }
         Err(error) => return report::failed(Failure::usage(&error), json),
     };

@@ -48,7 +48,15 @@ pub fn say(text: &str) {
 /// Where it cannot be written. A reader that went away (`| head`) had all that it wanted.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    written(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
+}
+
+/// What came of writing to standard output.
+///
+/// # Errors
+/// As [`print`].
+pub fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::system("standard output cannot be written", &error))
         }

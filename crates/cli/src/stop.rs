@@ -1,10 +1,11 @@
 //! Signals that ask the program to stop: SIGINT and SIGTERM, as a future.
 
 use std::ffi::OsStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
 use futures::channel::mpsc;
+use signal_hook::consts::signal::SIGXFSZ;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
@@ -26,6 +27,13 @@ pub fn catch_early(verb: Option<&OsStr>) {
     if verb.is_some_and(|verb| HEEDING.iter().any(|heeding| verb == *heeding)) {
         *EARLY.lock().unwrap_or_else(PoisonError::into_inner) = Stop::new().ok();
     }
+}
+
+/// A file that may not grow any more (`ulimit -f`) is an error to be told, not the program's end. Caught rather than ignored, so
+/// that a command under `lock run` begins without it.
+pub fn outlive_file_limits() {
+    // Where that fails the program ends as the system says.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 /// What a verb that was cut short by a signal ends with.

@@ -4,7 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oarlock_block::{BlockSize, ByteCount};
-use oarlock_format::is_cluster_size;
+use oarlock_format::{DEVICE_SIZE_MAX, is_cluster_size};
+
+/// The longest wait for a lock or an eviction: a week, the API's own bound.
+const WAIT_MAX: Duration = Duration::from_millis(oarlock_host::api::WAIT_MS_MAX);
+/// The longest measurement.
+const MEASUREMENT_MAX: Duration = Duration::from_hours(24);
 
 /// Units of a size, by letter.
 const SIZE_UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
@@ -32,6 +37,34 @@ pub enum ValueError {
     BlockSize {
         /// What was given.
         text: String,
+    },
+    /// A size that no datastore has.
+    #[error("`{text}` is too large: a datastore has 64T at most")]
+    TooLarge {
+        /// What was given.
+        text: String,
+    },
+    /// A wait beyond its bound.
+    #[error("`{text}` is too long: a week is waited at most, 168h")]
+    TooLong {
+        /// What was given.
+        text: String,
+    },
+    /// No time to measure anything.
+    #[error("`{text}` is no time to measure: 1ms to 24h")]
+    Measurement {
+        /// What was given.
+        text: String,
+    },
+    /// Not a number of what is counted.
+    #[error("`{text}` is no number from {least} to {most}")]
+    Count {
+        /// What was given.
+        text: String,
+        /// The least that is taken.
+        least: u16,
+        /// The most.
+        most: u16,
     },
     /// Not a cluster size.
     #[error("`{text}` is no cluster size: a power of two from 4K to 1M, as in 64K")]
@@ -74,6 +107,44 @@ pub fn size(text: &str) -> Result<ByteCount, ValueError> {
     };
     let number = whole(digits).ok_or_else(error)?;
     number.checked_mul(1 << shift).map(ByteCount).ok_or_else(error)
+}
+
+/// The size of a device: as [`size`], and no larger than a datastore can be.
+///
+/// # Errors
+/// [`ValueError::Size`], [`ValueError::TooLarge`].
+pub fn device_size(text: &str) -> Result<ByteCount, ValueError> {
+    let found = size(text)?;
+    if found > DEVICE_SIZE_MAX { Err(ValueError::TooLarge { text: text.to_owned() }) } else { Ok(found) }
+}
+
+/// How many there are: a whole number within these bounds.
+///
+/// # Errors
+/// [`ValueError::Count`].
+pub fn count(text: &str, least: u16, most: u16) -> Result<u16, ValueError> {
+    let number = whole(text).and_then(|number| u16::try_from(number).ok());
+    let within = number.filter(|number| (least..=most).contains(number));
+    within.ok_or_else(|| ValueError::Count { text: text.to_owned(), least, most })
+}
+
+/// How long to wait: as [`time`], a week at most.
+///
+/// # Errors
+/// [`ValueError::Time`], [`ValueError::TooLong`].
+pub fn wait(text: &str) -> Result<Duration, ValueError> {
+    let found = time(text)?;
+    if found > WAIT_MAX { Err(ValueError::TooLong { text: text.to_owned() }) } else { Ok(found) }
+}
+
+/// How long to measure: some time, and a day at most.
+///
+/// # Errors
+/// [`ValueError::Time`], [`ValueError::Measurement`].
+pub fn measurement(text: &str) -> Result<Duration, ValueError> {
+    let found = time(text)?;
+    let sound = !found.is_zero() && found <= MEASUREMENT_MAX;
+    if sound { Ok(found) } else { Err(ValueError::Measurement { text: text.to_owned() }) }
 }
 
 /// A time: `200ms`, `2s`, `5m`, `24h`.
@@ -180,6 +251,23 @@ mod tests {
         for text in ["0", "3K", "2K", "2M", "65537", "", "64KB"] {
             let error = cluster_size(text).unwrap_err().to_string();
             assert!(error.contains("a power of two from 4K to 1M"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_its_bounds_is_refused_with_the_bounds() {
+        assert_eq!(device_size("64T"), Ok(ByteCount(64 << 40)));
+        assert!(device_size("65T").unwrap_err().to_string().contains("64T at most"));
+        assert_eq!(count("1024", 1, 1024), Ok(1024));
+        for text in ["0", "1025", "65537", "x", "", "-1", "1.0", " 1"] {
+            assert!(count(text, 1, 1024).unwrap_err().to_string().contains("from 1 to 1024"), "{text:?}");
+        }
+        assert_eq!(wait("0s"), Ok(Duration::ZERO), "one try");
+        assert_eq!(wait("168h"), Ok(WAIT_MAX));
+        assert!(wait("169h").unwrap_err().to_string().contains("a week"));
+        assert_eq!(measurement("24h"), Ok(MEASUREMENT_MAX));
+        for text in ["0s", "25h"] {
+            assert!(measurement(text).unwrap_err().to_string().contains("1ms to 24h"), "{text}");
         }
     }
 

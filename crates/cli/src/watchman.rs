@@ -147,13 +147,18 @@ fn ends_by_itself(socket: BorrowedFd<'_>, connection: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// Waits for anything on any of these, for `limit` at most.
+/// Waits for anything on any of these, for `limit` at most. A signal that was caught meanwhile is no end of the wait.
 fn next(of: &[(BorrowedFd<'_>, PollFlags)], limit: Duration) -> bool {
     let mut of: Vec<PollFd<'_>> =
         of.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
-    let limit = Timespec::try_from(limit).ok();
-    // An interrupted wait found nothing; whoever waits looks again.
-    poll(&mut of, limit.as_ref()).is_ok_and(|found| found > 0)
+    let until = Instant::now() + limit;
+    loop {
+        let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok();
+        match poll(&mut of, left.as_ref()) {
+            Err(Errno::INTR) => {}
+            found => return found.is_ok_and(|found| found > 0),
+        }
+    }
 }
 
 /// The length of the next message; `None`: no more come.

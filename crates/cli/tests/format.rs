@@ -182,6 +182,42 @@ fn wrong_usage_ends_with_2_and_says_how_it_goes() {
 }
 
 #[test]
+fn every_value_out_of_its_bounds_is_wrong_usage_and_says_the_bounds() {
+    let place = Place::new();
+    let format = ["format", "pool", "--name", "s"];
+    for (line, said) in [
+        ("--size 65T", "64T at most"),
+        ("--size 64M --slots 0", "from 1 to 1024"),
+        ("--size 64M --slots many", "from 1 to 1024"),
+        ("--size 64M --block-size 1024", "512 or 4096"),
+    ] {
+        let words: Vec<&str> = format.into_iter().chain(line.split(' ')).collect();
+        place.run(&words).fails(2, "OAR-0502").says(said);
+    }
+    let watch = [&format[..], &["--size", "64M", "--watch", "1s"]].concat();
+    place.run(&watch).fails(2, "OAR-0261").says("at least 10708ms").says("1.1 leases");
+    for (line, said) in [
+        ("bench ats pool --for 0s", "1ms to 24h"),
+        ("bench ats pool --depth 65", "from 1 to 64"),
+        ("sim --seeds 0..1 --hosts 0", "from 1 to 1024"),
+        ("lock run nightly --wait 169h -- true", "a week"),
+        ("evict a --wait 169h", "a week"),
+    ] {
+        place.run(&line.split(' ').collect::<Vec<_>>()).fails(2, "OAR-0502").says(said);
+    }
+    assert!(!place.path("pool").exists());
+}
+
+#[test]
+fn a_missing_verb_or_value_is_said_to_be_missing() {
+    let place = Place::new();
+    for words in [&[][..], &["lock"], &["bench"]] {
+        place.run(words).fails(2, "OAR-0501").says("a verb is missing").says("Commands:");
+    }
+    place.run(&["up", "pool", "--host"]).fails(2, "OAR-0501").says("`oarlock VERB --help`");
+}
+
+#[test]
 fn help_and_version_are_results() {
     let place = Place::new();
     for arguments in [&["--help"][..], &["--version"], &["format", "--help"], &["lock", "run", "--help"]] {

@@ -105,6 +105,7 @@ fn a_socket_that_another_holds_or_that_is_none_is_refused_before_the_datastore_i
     let file = place.write("file", b"text");
     let before = bytes(&pool);
     place.run(&["up", "pool", "--host", "a", "--api", socket.to_str().unwrap()]).fails(1, "OAR-0301");
+    place.run(&["status", "--api", socket.to_str().unwrap(), "--host", "a"]).fails(2, "OAR-0501");
     place.run(&["up", "pool", "--host", "a", "--api", datagrams.to_str().unwrap()]).fails(1, "OAR-0301");
     assert!(datagrams.exists(), "what another holds stays");
     place.run(&["up", "pool", "--host", "a", "--api", file.to_str().unwrap()]).fails(1, "OAR-0302");

@@ -6,6 +6,8 @@ use std::time::Duration;
 use oarlock_host::api::ErrorBody;
 use oarlock_host::{Code, FoundSocket, HostError, error_catalogue};
 
+use crate::process::HostProcess;
+
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,12 +40,14 @@ pub enum Error {
         reason: String,
     },
     /// The host did not reply in time.
-    #[error("the host at {} did not reply within {} ms", path.display(), limit.as_millis())]
+    #[error("the host at {} did not reply within {} ms{}", path.display(), limit.as_millis(), told(.process.as_ref()))]
     NoReply {
         /// The socket.
         path: PathBuf,
         /// The time that it was given.
         limit: Duration,
+        /// What its process was doing then, where that is known.
+        process: Option<HostProcess>,
     },
     /// What came back is not the API's.
     #[error("the reply of {} is not understood: {reason}", path.display())]
@@ -109,6 +113,10 @@ impl Error {
         ];
         temporary.iter().any(|code| code.text() == self.code())
     }
+}
+
+fn told(process: Option<&HostProcess>) -> String {
+    process.map_or_else(String::new, |process| format!(": {process}"))
 }
 
 fn described(wanted: &str) -> String {

@@ -49,13 +49,13 @@ fn find_in(
     if let Some(path) = selection.api.clone().or_else(|| from_environment.filter(|_| !named)) {
         return Api::connect(&path);
     }
-    // A socket that nobody listens on was left by a host that is dead.
+    // A socket that nobody listens on was left by a host that is dead. One that lets nobody in is a living host's.
     let live: Vec<FoundSocket> = folders
         .sockets()
         .into_iter()
         .filter(|found| selection.host.as_ref().is_none_or(|host| *host == found.host))
         .filter(|found| selection.store.as_ref().is_none_or(|store| *store == found.store))
-        .filter(|found| http::connect(&found.path).is_ok())
+        .filter(|found| !matches!(http::connect(&found.path), Err(Error::Unreachable { .. })))
         .collect();
     match live.as_slice() {
         [] => Err(none(folders, selection)),
@@ -68,9 +68,9 @@ fn find_in(
 fn first_that_answers(live: &[FoundSocket]) -> Result<Api, Error> {
     let mut last = None;
     for found in live {
-        let api = Api::connect(&found.path)?;
-        match api.status_within(GLANCE) {
-            Ok(_) => return Ok(api),
+        let answers = |api: Api| api.status_within(GLANCE).map(|_| api);
+        match Api::connect(&found.path).and_then(answers) {
+            Ok(api) => return Ok(api),
             Err(error) => last = Some(error),
         }
     }

@@ -1,5 +1,5 @@
 //! As much of HTTP/1.1 as a client of the API needs: one request per connection on a unix socket, with an answer of a
-//! known length, in chunks, or until the end. Blocking, with a time-out on every read.
+//! known length, in chunks, or until the end. Blocking; how long a read may take is `patience`'s.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,6 +10,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::error::Error;
+use crate::patience::{Patience, Silence};
 
 /// A host accepts a connection within this time, or it is not reachable: its process is stopped, or floods of others
 /// wait.
@@ -25,10 +26,9 @@ const ANSWER_MAX: usize = 64 << 20;
 pub(crate) struct Answer {
     /// The HTTP status.
     pub(crate) status: u16,
-    reader: BufReader<UnixStream>,
+    reader: BufReader<Patience>,
     rest: Rest,
     path: PathBuf,
-    limit: Duration,
 }
 
 /// What is left of a body.
@@ -44,13 +44,21 @@ enum Rest {
     Nothing,
 }
 
-/// Connects to a socket.
+/// Connects to a socket. [`Error::Unreachable`] where nobody listens there, or this user may not ask;
+/// [`Error::NoReply`] where somebody does who lets nobody in.
 pub(crate) fn connect(path: &Path) -> Result<UnixStream, Error> {
     connect_within(path, CONNECT_LIMIT)
-        .map_err(|error| Error::Unreachable { path: path.to_owned(), reason: error.to_string() })
 }
 
-fn connect_within(path: &Path, limit: Duration) -> io::Result<UnixStream> {
+fn connect_within(path: &Path, limit: Duration) -> Result<UnixStream, Error> {
+    connected(path, limit).map_err(|error| match error.kind() {
+        // The backlog is full. Whose it is, only a connection would tell.
+        io::ErrorKind::WouldBlock => Error::NoReply { path: path.to_owned(), limit, process: None },
+        _ => Error::Unreachable { path: path.to_owned(), reason: error.to_string() },
+    })
+}
+
+fn connected(path: &Path, limit: Duration) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -68,8 +76,6 @@ pub(crate) fn ask(
     limit: Duration,
 ) -> Result<Answer, Error> {
     let stream = connect(path)?;
-    let failed = |error: io::Error| broken(path, limit, &error);
-    stream.set_read_timeout(Some(limit)).map_err(failed)?;
     let mut request = format!("{method} {target} HTTP/1.1\r\nhost: oarlock\r\nconnection: close\r\n");
     if let Some(body) = body {
         request += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
@@ -77,15 +83,15 @@ pub(crate) fn ask(
     request += "\r\n";
     let mut bytes = request.into_bytes();
     bytes.extend_from_slice(body.unwrap_or_default());
-    (&stream).write_all(&bytes).map_err(failed)?;
+    (&stream).write_all(&bytes).map_err(|error| broken(path, &error))?;
     read(stream, path, limit)
 }
 
 /// Reads the head of the answer that comes through `stream`.
 pub(crate) fn read(stream: UnixStream, path: &Path, limit: Duration) -> Result<Answer, Error> {
-    let mut reader = BufReader::new(stream);
-    let (status, rest) = read_head(&mut reader).map_err(|fault| fault.at(path, limit))?;
-    Ok(Answer { status, reader, rest, path: path.to_owned(), limit })
+    let mut reader = BufReader::new(Patience::new(stream, Some(limit)));
+    let (status, rest) = read_head(&mut reader).map_err(|fault| fault.at(path))?;
+    Ok(Answer { status, reader, rest, path: path.to_owned() })
 }
 
 /// What can be wrong with an answer.
@@ -103,19 +109,23 @@ impl From<io::Error> for Fault {
 }
 
 impl Fault {
-    fn at(self, path: &Path, limit: Duration) -> Error {
+    fn at(self, path: &Path) -> Error {
         match self {
-            Fault::Io(error) => broken(path, limit, &error),
+            Fault::Io(error) => broken(path, &error),
             Fault::Malformed(reason) => Error::BadReply { path: path.to_owned(), reason: reason.to_owned() },
             Fault::CutShort => Error::ConnectionLost { path: path.to_owned() },
         }
     }
 }
 
-fn broken(path: &Path, limit: Duration, error: &io::Error) -> Error {
+fn broken(path: &Path, error: &io::Error) -> Error {
     let path = path.to_owned();
+    if let Some(silence) = error.get_ref().and_then(|inner| inner.downcast_ref::<Silence>()) {
+        return Error::NoReply { path, limit: silence.waited, process: silence.process };
+    }
     match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::NoReply { path, limit },
+        // The time that a connect may take is a send's, too.
+        io::ErrorKind::WouldBlock => Error::NoReply { path, limit: CONNECT_LIMIT, process: None },
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
             Error::ConnectionLost { path }
         }
@@ -210,16 +220,13 @@ impl Answer {
     }
 
     /// The time that each further read may take; `None`: as long as it takes.
-    pub(crate) fn set_limit(&mut self, limit: Option<Duration>) -> Result<(), Error> {
-        self.limit = limit.unwrap_or(Duration::MAX);
-        let set = self.reader.get_ref().set_read_timeout(limit);
-        set.map_err(|error| broken(&self.path, self.limit, &error))
+    pub(crate) fn set_limit(&mut self, limit: Option<Duration>) {
+        self.reader.get_mut().set_limit(limit);
     }
 
     /// A second handle on the connection, to close it by.
     pub(crate) fn closer(&self) -> Result<UnixStream, Error> {
-        let cloned = self.reader.get_ref().try_clone();
-        cloned.map_err(|error| broken(&self.path, self.limit, &error))
+        self.reader.get_ref().stream().map_err(|error| broken(&self.path, &error))
     }
 
     pub(crate) fn malformed(&self, reason: &str) -> Error {
@@ -228,15 +235,15 @@ impl Answer {
 
     /// Bytes of the body that are there, at least one; none at its end.
     fn piece(&mut self) -> Result<&[u8], Error> {
-        let (path, limit) = (&self.path, self.limit);
+        let path = &self.path;
         let left = match next_bytes(&mut self.reader, &mut self.rest) {
             Ok(left) => left,
-            Err(fault) => return Err(fault.at(path, limit)),
+            Err(fault) => return Err(fault.at(path)),
         };
         if left == 0 {
             return Ok(&[]);
         }
-        let buffered = self.reader.fill_buf().map_err(|error| broken(path, limit, &error))?;
+        let buffered = self.reader.fill_buf().map_err(|error| broken(path, &error))?;
         let length = buffered.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         if length == 0 && self.rest != Rest::ToTheEnd {
             return Err(Error::ConnectionLost { path: path.clone() });
@@ -332,6 +339,21 @@ mod tests {
         }
         let endless = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(20 << 10));
         assert!(matches!(answer(&endless).err().unwrap(), Error::BadReply { .. }));
+    }
+
+    #[test]
+    fn a_host_that_lets_nobody_in_is_there_and_does_not_reply() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let limit = Duration::from_millis(20);
+        let _in_the_queue = connect_within(&path, limit).unwrap();
+        let error = connect_within(&path, limit).unwrap_err();
+        assert!(matches!(error, Error::NoReply { .. }), "{error}");
+        drop(listener);
+        let error = connect_within(&path, limit).unwrap_err();
+        assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     }
 
     #[test]

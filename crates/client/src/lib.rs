@@ -38,6 +38,8 @@ mod find;
 pub mod fuzzing;
 mod http;
 mod lock;
+mod patience;
+mod process;
 mod remote;
 
 pub use datastore::Datastore;
@@ -49,4 +51,5 @@ pub use oarlock_host::{
     EngineOptions, ErrorEntry, FormatOptions, Formatted, FoundSocket, HostError, Loss, LossKind,
     error_catalogue,
 };
+pub use process::HostProcess;
 pub use remote::{Api, Events, RemoteGuard};

@@ -20,6 +20,9 @@ use crate::find::{Purpose, Selection, find};
 use crate::http::{self, Answer};
 use crate::lock::holds_for;
 
+/// What a host may take to answer from its memory: far more than one needs that is not starved.
+const MEMORY_LIMIT: Duration = Duration::from_secs(15);
+
 /// What a host may take to answer beyond the time that it was given: it reads slots or locks of a slow device.
 const ANSWER_LIMIT: Duration = Duration::from_secs(150);
 
@@ -42,7 +45,7 @@ impl Api {
     /// The host at this socket.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] where nobody listens there.
+    /// [`Error::Unreachable`] where nobody listens there; [`Error::NoReply`] where its queue of connections stays full.
     pub fn connect(path: &Path) -> Result<Api, Error> {
         http::connect(path)?;
         Ok(Api { path: path.to_owned() })
@@ -68,7 +71,7 @@ impl Api {
     /// # Errors
     /// Why there is no answer.
     pub fn status(&self) -> Result<Status, Error> {
-        self.get("/v1/status", ANSWER_LIMIT)
+        self.get("/v1/status", MEMORY_LIMIT)
     }
 
     pub(crate) fn status_within(&self, limit: Duration) -> Result<Status, Error> {
@@ -97,8 +100,9 @@ impl Api {
     /// Why there is no answer. The iterator ends after its first error.
     pub fn events(&self, follow: bool) -> Result<Events, Error> {
         let target = if follow { "/v1/events?follow=true" } else { "/v1/events" };
-        let answer = http::ask(&self.path, ("GET", target), None, SILENCE_LIMIT)?;
-        Ok(Events { answer: Some(successful(answer)?) })
+        let mut answer = successful(http::ask(&self.path, ("GET", target), None, MEMORY_LIMIT)?)?;
+        answer.set_limit(Some(SILENCE_LIMIT));
+        Ok(Events { answer: Some(answer) })
     }
 
     /// Takes the lock `name`, waiting for `wait` at most.
@@ -208,7 +212,7 @@ impl RemoteGuard {
         (token, until): (u64, u64),
     ) -> Result<RemoteGuard, Error> {
         let connection = answer.closer()?;
-        answer.set_limit(None)?;
+        answer.set_limit(None);
         let lost = Arc::new(Lost::until(until));
         let news = Arc::clone(&lost);
         std::thread::Builder::new()
@@ -382,7 +386,8 @@ mod tests {
     fn a_host_that_does_not_reply_costs_no_more_than_its_time() {
         let (_folder, api, _listener) = mute_host(String::new());
         let error = api.status_within(Duration::from_millis(50)).unwrap_err();
-        assert!(matches!(error, Error::NoReply { .. }), "{error}");
+        let Error::NoReply { process: Some(process), .. } = error else { panic!("{error}") };
+        assert_eq!((process.pid, process.is_stopped()), (std::process::id(), false));
         assert!(error.is_temporary());
     }
 

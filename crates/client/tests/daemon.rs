@@ -298,8 +298,18 @@ fn a_read_only_host_answers_and_takes_nothing() {
 #[test]
 fn a_host_that_a_rollback_stopped_joins_again_only_when_a_person_says_so() {
     let place = Place::new();
-    let note = place.folder.path().join("state/store/a.rollback");
-    std::fs::create_dir_all(note.parent().unwrap()).unwrap();
+    let (daemon, api) = place.daemon("a");
+    let id = api.status().unwrap().datastore.id;
+    drop(daemon);
+    let folder = place.folder.path().join("state/store");
+    let note = folder.join(format!("a.{id}.rollback"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let of_another = folder.join(format!("a.{}.rollback", "0".repeat(id.len())));
+    std::fs::write(&of_another, "block 7 shows generation 3").unwrap();
+    drop(
+        Daemon::start(place.options("a"))
+            .expect("an older datastore of this name went back, and this one did not"),
+    );
     std::fs::write(&note, "block 7 shows generation 3").unwrap();
     let error = Daemon::start(place.options("a")).err().unwrap();
     assert_eq!(error.code(), Code::RollbackNotAccepted);

@@ -67,9 +67,14 @@ fn attribute(file: BorrowedFd<'_>) -> Result<Option<String>, IdentityError> {
         Err(Errno::NODATA | Errno::OPNOTSUPP) => return Ok(None),
         Err(_) => return Err(IdentityError::Foreign),
     };
-    let text = std::str::from_utf8(&value[..length]).map_err(|_| IdentityError::Foreign)?;
-    let ours = length == ATTRIBUTE_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if ours { Ok(Some(text.to_owned())) } else { Err(IdentityError::Foreign) }
+    own_attribute(&value[..length]).map(Some)
+}
+
+/// The attribute's bytes, where Oarlock wrote them: 32 hexadecimal digits.
+pub(crate) fn own_attribute(value: &[u8]) -> Result<String, IdentityError> {
+    let ours = value.len() == ATTRIBUTE_LENGTH && value.iter().all(u8::is_ascii_hexdigit);
+    let text = std::str::from_utf8(value).ok().filter(|_| ours);
+    text.map(str::to_owned).ok_or(IdentityError::Foreign)
 }
 
 /// A name for the file system that outlives a reboot: its UUID, where the kernel tells it (6.9 and later), else the
@@ -111,7 +116,11 @@ pub(crate) fn of_disk(folder: &Path, number: (u32, u32), base: u64) -> DeviceIde
             let text = text.trim();
             (!text.is_empty()).then(|| text.to_owned())
         });
-    let name = told.unwrap_or_else(|| format!("{}:{}", number.0, number.1));
+    disk_called(&told.unwrap_or_else(|| format!("{}:{}", number.0, number.1)), base)
+}
+
+/// The identity of a disk that the kernel calls so, or of its partition at `base`.
+pub(crate) fn disk_called(name: &str, base: u64) -> DeviceIdentity {
     let suffix = if base == 0 { String::new() } else { format!("+{base}") };
     graphic(&format!("disk:{}{suffix}", name.chars().take(80).collect::<String>()))
 }

@@ -39,6 +39,8 @@ mod job;
 mod lane;
 mod locate;
 mod open;
+#[allow(unsafe_code)]
+mod peer;
 mod permits;
 mod process;
 mod progress;
@@ -63,6 +65,7 @@ pub use file_system::is_local;
 pub use identify::{Recognised, recognise, what_is_on};
 pub use identity::IdentityError;
 pub use open::{OpenError, OpenOptions};
+pub use peer::peer_pid;
 pub use process::{process_identity, this_process};
 pub use random::OsRandom;
 pub use watch::{Interest, Readiness, Watch};

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::open::OpenError;
 
@@ -70,34 +70,28 @@ fn locate_disk(path: &Path, sysfs: &Path, number: (u32, u32), depth: usize) -> R
         fs::canonicalize(&folder).map_err(|error| OpenError::io(path, "find in sysfs", &error))?;
     let (mut base, mut length) = (0, None);
     if folder.join("partition").exists() {
-        base = number_in(path, &folder.join("start"))? * SECTOR;
-        length = Some(number_in(path, &folder.join("size"))? * SECTOR);
+        base = value_in(path, &folder.join("start"), bytes_of_sectors)?;
+        length = Some(value_in(path, &folder.join("size"), bytes_of_sectors)?);
         folder.pop();
     }
     if folder.join("loop/backing_file").exists() {
         let below = loop_file(path, &folder, sysfs, depth)?;
-        return Ok(Location { base: below.base + base, length: length.or(below.length), ..below });
+        let Some(base) = below.base.checked_add(base) else {
+            return Err(OpenError::Sysfs { path: path.to_owned(), file: folder.join("start") });
+        };
+        return Ok(Location { base, length: length.or(below.length), ..below });
     }
     check_local(path, &folder, depth)?;
-    let number = text_in(path, &folder.join("dev"))?;
-    let number =
-        number.split_once(':').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-    let Some(number) = number else {
-        return Err(OpenError::Sysfs { path: path.to_owned(), file: folder.join("dev") });
-    };
-    let uevent = text_in(path, &folder.join("uevent"))?;
-    let Some(name) = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME=")) else {
-        return Err(OpenError::Sysfs { path: path.to_owned(), file: folder.join("uevent") });
-    };
-    let node = Path::new("/dev").join(name);
+    let number = value_in(path, &folder.join("dev"), device_number)?;
+    let node = value_in(path, &folder.join("uevent"), node_of)?;
     Ok(Location { path: node, kind: LocationKind::Disk { number, folder }, base, length })
 }
 
 /// The file behind a loop device, which must show all of it: a host that opens the file and one that opens the loop
 /// device shall mean the same bytes.
 fn loop_file(path: &Path, folder: &Path, sysfs: &Path, depth: usize) -> Result<Location, OpenError> {
-    let offset = number_in(path, &folder.join("loop/offset"))?;
-    let size_limit = number_in(path, &folder.join("loop/sizelimit"))?;
+    let offset = value_in(path, &folder.join("loop/offset"), number)?;
+    let size_limit = value_in(path, &folder.join("loop/sizelimit"), number)?;
     let file = PathBuf::from(text_in(path, &folder.join("loop/backing_file"))?);
     if offset != 0 || size_limit != 0 {
         return Err(OpenError::LoopOfAPart { path: path.to_owned(), file, offset, size_limit });
@@ -145,11 +139,32 @@ fn text_in(path: &Path, file: &Path) -> Result<String, OpenError> {
     Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }
 
-fn number_in(path: &Path, file: &Path) -> Result<u64, OpenError> {
-    text_in(path, file)?
-        .trim()
-        .parse()
-        .map_err(|_| OpenError::Sysfs { path: path.to_owned(), file: file.to_owned() })
+fn value_in<T>(path: &Path, file: &Path, read: impl Fn(&str) -> Option<T>) -> Result<T, OpenError> {
+    let value = read(&text_in(path, file)?);
+    value.ok_or_else(|| OpenError::Sysfs { path: path.to_owned(), file: file.to_owned() })
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// `2048`: the bytes of so many sectors.
+pub(crate) fn bytes_of_sectors(text: &str) -> Option<u64> {
+    number(text)?.checked_mul(SECTOR)
+}
+
+/// `254:0`.
+pub(crate) fn device_number(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// The node that a `uevent` names by `DEVNAME=`: always below /dev.
+pub(crate) fn node_of(uevent: &str) -> Option<PathBuf> {
+    let name = Path::new(uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="))?);
+    let mut parts = name.components().peekable();
+    parts.peek()?;
+    parts.all(|part| matches!(part, Component::Normal(_))).then(|| Path::new("/dev").join(name))
 }
 
 #[cfg(test)]
@@ -295,6 +310,19 @@ mod tests {
         sysfs.partition("vda", "vda1", "254:1", (2048, 4096));
         sysfs.write("devices/vda/vda1/start", "soon\n");
         assert!(matches!(sysfs.locate((254, 1)), Err(OpenError::Sysfs { .. })));
+        // So many sectors have more bytes than a number can say: it was a panic, or a base that wrapped round.
+        for (file, base) in [("start", u64::MAX), ("size", u64::MAX / 512 + 1)] {
+            sysfs.write("devices/vda/vda1/start", "2048\n");
+            sysfs.write(&format!("devices/vda/vda1/{file}"), &format!("{base}\n"));
+            assert!(matches!(sysfs.locate((254, 1)), Err(OpenError::Sysfs { .. })), "{file}");
+        }
+        for name in ["/etc/shadow", "../etc/shadow", "a/../../x", ""] {
+            sysfs.write("devices/vda/uevent", &format!("DEVNAME={name}\n"));
+            assert!(
+                matches!(sysfs.locate((254, 0)), Err(OpenError::Sysfs { .. })),
+                "{name:?} is no node in /dev"
+            );
+        }
         sysfs.write("devices/vda/dev", "254\n");
         assert!(matches!(sysfs.locate((254, 0)), Err(OpenError::Sysfs { .. })));
         assert!(matches!(sysfs.locate((254, 9)), Err(OpenError::Io { absent: true, .. })));

@@ -243,7 +243,7 @@ fn check_same(path: &Path, file: &OwnedFd, location: &Location) -> Result<(), Op
 
 /// Whether the file system of that device number is devtmpfs, of which a machine has one however often it is mounted:
 /// so a node in it has one inode, and one set of locks. (proc(5): fields 3 and, after a lone dash, 1.)
-fn is_devtmpfs(mounts: &str, device: (u32, u32)) -> bool {
+pub(crate) fn is_devtmpfs(mounts: &str, device: (u32, u32)) -> bool {
     let wanted = format!("{}:{}", device.0, device.1);
     mounts.lines().any(|line| {
         let kind = line.split_once(" - ").and_then(|(_, rest)| rest.split(' ').next());

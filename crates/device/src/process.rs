@@ -50,7 +50,14 @@ fn is_no_process(error: &io::Error) -> bool {
 fn boot_id() -> io::Result<u128> {
     const FILE: &str = "/proc/sys/kernel/random/boot_id";
     let text = fs::read_to_string(FILE)?;
-    u128::from_str_radix(&text.trim().replace('-', ""), 16).map_err(|_| unreadable(FILE))
+    parse_boot_id(&text).ok_or_else(|| unreadable(FILE))
+}
+
+/// `8b7e0c2a-...`: 32 hexadecimal digits, with dashes between them.
+pub(crate) fn parse_boot_id(text: &str) -> Option<u128> {
+    let digits = text.trim().replace('-', "");
+    let sound = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    sound.then(|| u128::from_str_radix(&digits, 16).ok()).flatten()
 }
 
 fn unreadable(file: &str) -> io::Error {
@@ -88,6 +95,17 @@ mod tests {
     fn bytes_that_are_no_stat_are_nothing() {
         for stat in ["", "1", "1 (x", "1 (x)", "x (x) R 1 2 3", "1 (x) R 1 2 3"] {
             assert_eq!(parse_stat(stat), None, "{stat:?}");
+        }
+    }
+
+    #[test]
+    fn a_boot_id_has_32_digits_and_nothing_else() {
+        let text = "0123abcd-4567-89ef-0123-456789abcdef\n";
+        assert_eq!(parse_boot_id(text), Some(0x0123_abcd_4567_89ef_0123_4567_89ab_cdef));
+        for text in
+            ["", "-", "7", "+123abcd-4567-89ef-0123-456789abcdef", "0123abcd-4567-89ef-0123-456789abcdef0"]
+        {
+            assert_eq!(parse_boot_id(text), None, "{text:?}");
         }
     }
 

@@ -272,6 +272,7 @@ fn path_meaning(path: &str) -> &'static str {
         path if path.starts_with("connection") => "an iSCSI connection, by session and number",
         path if path.starts_with("session") => "an iSCSI session",
         path if path.starts_with("rport") => "a remote port of the fabric",
+        path if path.starts_with("nvme") => "a controller of NVMe: a way to its namespaces",
         path if path.starts_with("host") => "an adapter of Linux, by its number",
         _ => "Linux's four numbers: adapter, channel, target and LUN",
     }

@@ -52,7 +52,9 @@ pub fn harm(fact: &Fact) -> Harm {
             | ClusterStep::BadRecord
             | ClusterStep::StrangeRecord,
         ) => Harm::Lost,
-        Kind::Cluster(ClusterStep::RenewalLate | ClusterStep::MemberLost) => Harm::Doubt,
+        Kind::Cluster(ClusterStep::RenewalLate | ClusterStep::RenewalFailed | ClusterStep::MemberLost) => {
+            Harm::Doubt
+        }
         // A command that was complete when it was aborted had its effect, and its sender does not know it.
         Kind::Task {
             task: TaskKind::Abort,

@@ -102,6 +102,9 @@ fn command_weight(command: &Command) -> Weight {
     }
     let of_data = command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.0 >= 0xc0);
     let gone = command.sense.is_some_and(crate::fact::Sense::is_gone);
+    if command.verified_unequal() {
+        return Weight::Trouble;
+    }
     let harmless = command.sense.is_some_and(|sense| sense.key == 5 || sense.is_reset());
     if gone {
         return Weight::Trouble;
@@ -178,10 +181,17 @@ impl Incident<'_> {
     /// Whether this is worth a report.
     fn matters(&self) -> bool {
         // A gateway that loses its lock once had a reason; one that loses it again and again fights.
-        let lost = self.facts.iter().filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost)).count();
+        let mut lost: Vec<&str> = self
+            .facts
+            .iter()
+            .filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost))
+            .map(|fact| crate::subject::image(&fact.text))
+            .collect();
+        lost.sort_unstable();
+        let fights = lost.windows(2).any(|pair| pair[0] == pair[1]);
         let strained = self.facts.iter().filter(|fact| is_strained(fact)).count();
         self.weigh(Weight::Trigger) > 0
-            || lost >= 2
+            || fights
             || strained >= STRAINED_MIN
             || self.weigh(Weight::Trouble) >= TROUBLES_MIN
     }
@@ -189,7 +199,8 @@ impl Incident<'_> {
 
 /// Whether something was lost, given up, refused or broken: worth a word where nothing else is told. A load, a latency and a lock
 /// that changes hands are not.
-fn is_hard(fact: &Fact) -> bool {
+#[must_use]
+pub fn is_hard(fact: &Fact) -> bool {
     match &fact.kind {
         Kind::Path(event) => event.is_loss(),
         Kind::Task { .. } | Kind::Medium => true,
@@ -198,12 +209,13 @@ fn is_hard(fact: &Fact) -> bool {
         }
         Kind::Command(command) => {
             let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
-            // A refusal without its command is a piece that somebody pasted.
-            let piece =
-                command.opcode.is_none() && command.device.is_some() && command.outcome() == Outcome::Refused;
+            // A refusal without its command and its time is a piece that somebody pasted. Old releases name no command in whole lines.
+            let cut = fact.when.is_none() && command.opcode.is_none();
+            let piece = cut && command.device.is_some() && command.outcome() == Outcome::Refused;
             broken
                 || piece
                 || command.refuses_reserve()
+                || command.verified_unequal()
                 || command.outcome() == Outcome::Unknown && weight(fact) > Weight::Context
         }
         _ => false,

@@ -6,6 +6,7 @@
 //! sense data, operation codes, versions and times stay: they are the proof.
 
 mod pattern;
+mod word;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;

@@ -81,14 +81,15 @@ fn is_linux_device(part: &str) -> bool {
     let letters =
         |rest: &str| !rest.is_empty() && rest.len() <= 4 && rest.bytes().all(|b| b.is_ascii_lowercase());
     let number = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
-    let nvme = |rest: &str| rest.split(['n', 'c', 'p']).all(number);
+    // `nvme0` alone is a controller: a way to namespaces, as an adapter is.
+    let nvme = |rest: &str| rest.contains('n') && rest.split(['n', 'c', 'p']).all(number);
     part.strip_prefix("sd").is_some_and(|rest| letters(rest.trim_end_matches(|c: char| c.is_ascii_digit())))
         || part.strip_prefix("dm-").is_some_and(number)
         || part.strip_prefix("nvme").is_some_and(nvme)
         || part.strip_prefix("mpath").is_some_and(letters)
 }
 
-/// `vmhba2:C0:T0:L6`, `vmhba2`, `vmhba1:0:132`, or Linux's four numbers.
+/// `vmhba2:C0:T0:L6`, `vmhba2`, `vmhba1:0:132`, Linux's four numbers, or a controller of NVMe.
 fn path(text: &str) -> Option<&str> {
     if let Some(at) = position(text, "vmhba").filter(|&at| !text[..at].ends_with("mpx.")) {
         let name = word(&text[at..]).trim_end_matches([':', '.']);
@@ -102,7 +103,7 @@ fn path(text: &str) -> Option<&str> {
         *at > 0 && digit(at - 1) && digit(at + 1)
     };
     let numbers = memchr_iter(b':', text.as_bytes()).filter(between_digits).nth(2).is_some();
-    if !numbers && !["host", "rport-", "connection", "session"].iter().any(|start| has(text, start)) {
+    if !numbers && !["host", "rport-", "connection", "session", "nvme"].iter().any(|start| has(text, start)) {
         return None;
     }
     let nexus = parts().map(|part| part.trim_end_matches(':')).find(|part| {
@@ -112,9 +113,12 @@ fn path(text: &str) -> Option<&str> {
     });
     nexus.or_else(|| {
         let of_adapter = |part: &&str| {
-            ["host", "rport-", "connection", "session"].iter().any(|start| {
+            let controller =
+                part.strip_prefix("nvme").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+            let port = ["host", "rport-", "connection", "session"].iter().any(|start| {
                 part.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-            })
+            });
+            port || controller && part.len() > "nvme".len()
         };
         parts().map(|part| part.trim_end_matches(':')).find(of_adapter)
     })
@@ -167,6 +171,18 @@ fn volume(text: &str) -> Option<&str> {
     Some(&text[start..before])
 }
 
+/// The image that a line of a gateway is about: `rbd/pool1.image7:`, `rbd/disk_1`. Lines that name none are about one.
+#[must_use]
+pub fn image(text: &str) -> &str {
+    let mut words = text.split([' ', ',', '\'', '"']).map(|word| word.trim_end_matches([':', '.']));
+    let is_image = |word: &&str| {
+        word.split_once('/').is_some_and(|(pool, image)| {
+            !image.is_empty() && pool.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        })
+    };
+    words.find(is_image).unwrap_or("")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +196,7 @@ mod tests {
             ),
             ("sd 2:0:0:1: [sdc] tag#3 FAILED", (Some("sdc"), Some("2:0:0:1"), None)),
             ("nvme0n1: I/O error", (Some("nvme0n1"), None, None)),
+            ("nvme nvme4: starting error recovery", (None, Some("nvme4"), None)),
             ("Lost access to volume 5a-5b-00000-1 (alpha) due", (None, None, Some("alpha"))),
             ("[HB state 0] on vol 'beta'", (None, None, Some("beta"))),
             (

@@ -81,6 +81,57 @@ fn a_near_miss_is_not_diagnosed_as_what_it_resembles() {
     assert!(near.len() >= 24, "only {} near misses", near.len());
 }
 
+/// What fits other stories too is said so: neither likely nor certain.
+#[test]
+fn what_may_have_another_reason_is_only_possible() {
+    let careful = [
+        "paused-by-memory-errors",
+        "near-path-fault-sata-disk-gone",
+        "near-path-fault-unmapped-lun",
+        "path-fault-then-offline",
+        "gateway-fault-connection-lost",
+        "path-fault-all-down-handler",
+        "path-fault-nvme-keep-alive",
+        "path-fault-units-changed",
+    ];
+    for name in careful {
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let sure = report.incidents.iter().find(|finding| finding.confidence != "possible");
+        assert!(sure.is_none(), "{name}: {sure:?}");
+    }
+    let strange = judge("s", text("corrupt-block-sanlock-strange.log").as_bytes());
+    assert_eq!(strange.incidents[0].confidence, "likely", "an unknown number may be a wrong offset");
+    let under = judge("u", text("corrupt-block-sanlock-under-a-host.log").as_bytes());
+    assert_eq!(under.incidents[0].confidence, "certain", "nobody may write there between two renewals");
+}
+
+/// A fence is told of the host that it hit, not of the one that wrote of it; its conflicts are its own work.
+#[test]
+fn a_fence_names_its_target_and_explains_the_conflicts_that_follow() {
+    for (name, target) in [("fenced-by-registration", "ha-8"), ("near-reservation-after-a-fence", "ha-6")] {
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let finding = &report.incidents[0];
+        assert!(finding.hosts.contains(&target.to_owned()), "{name}: {:?}", finding.hosts);
+        assert!(finding.because.starts_with(&format!("{target} was fenced")), "{name}: {}", finding.because);
+        assert_eq!(report.incidents.len(), 1, "{name}: the conflict is no incident of its own");
+        assert!(finding.considered.iter().any(|other| other.cause == "reservation"), "{name}");
+    }
+}
+
+/// The array said that the LUN is gone: whoever reads the page replaces no optic.
+#[test]
+fn a_lun_that_is_gone_has_words_and_remedies_of_its_own() {
+    for name in ["near-path-fault-unmapped-lun", "near-path-fault-unmapped-lun-linux"] {
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let finding = &report.incidents[0];
+        assert_eq!((finding.cause.as_str(), finding.layer.as_str()), ("cannot-tell", "array"), "{name}");
+        let advice: String = finding.remedy.iter().map(|remedy| remedy.text.as_str()).collect();
+        assert!(advice.contains("unmapped") && !advice.contains("optic"), "{name}: {advice}");
+        let page = oarlock_doctor::report::terminal::Page { width: 100, colours: false }.report(&report);
+        assert!(page.contains("The array says that the LUN is not there any more"), "{name}: {page}");
+    }
+}
+
 /// Two cases of its own for each cause, and one that resembles it.
 #[test]
 fn every_cause_has_two_cases_of_its_own() {

@@ -48,6 +48,18 @@ fn a_piece_without_its_command_asks_for_the_whole_line() {
     }
 }
 
+/// A fuzzer found it: the end of a line that names its device, refused, and nothing else of weight.
+#[test]
+fn a_refusal_whose_beginning_is_lost_is_quoted() {
+    let report = judge(
+        "807 to dev \"naa.60000000000000000000000000000a01\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.\n",
+    );
+    assert_eq!(report.incidents.len(), 1);
+    let finding = &report.incidents[0];
+    assert_eq!((finding.cause.as_str(), finding.evidence.len()), ("cannot-tell", 1));
+    assert!(finding.evidence[0].text.contains("Valid sense data"), "{:?}", finding.evidence);
+}
+
 #[test]
 fn a_mail_around_a_piece_is_no_stranger_and_no_second_finding() {
     let mail = "Hello,\n\nsince Tuesday we see\n\n> 0xe 0x1d 0x0\n\non host 7 (2026-02-03), 6/29/07 was quiet.\nThanks\n";

@@ -262,6 +262,7 @@ impl Host {
             interest.force(first.stamped.record.incarnation);
         }
         let beat = self.core.store.timing.beat;
+        let began = self.core.store.now();
         loop {
             if let Some(ended) = self.core.ended() {
                 return Err(ended.into());
@@ -276,7 +277,16 @@ impl Host {
                 return Err(EvictError::Lives { name: text() });
             }
             if self.core.store.now() >= deadline {
-                return Err(EvictError::TimedOut { name: text(), reason: interest.refusal() });
+                let watch = self.core.store.timing.watch;
+                let too_short = !certain && deadline.since(began) < watch;
+                let unwatched = || {
+                    format!(
+                        "its death is not proved, and a watch of {:.1} s had not ended",
+                        watch.as_secs_f64()
+                    )
+                };
+                let reason = interest.refusal().or_else(|| too_short.then(unwatched));
+                return Err(EvictError::TimedOut { name: text(), reason });
             }
             self.core.change_within(self.core.changed.seen(), beat / 4).await;
         }

@@ -427,9 +427,9 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
 
     fn timed_out(&self) -> LockError {
         let refusal = self.interests.iter().find_map(|(_, interest)| interest.refusal());
-        let held_by = self.interests.first().map(|(slot, _)| match &refusal {
-            Some(refusal) => format!("held by slot {slot}, whose takeover is refused: {refusal}"),
-            None => format!("held by slot {slot}"),
+        let held_by = self.interests.first().map(|(_, interest)| match &refusal {
+            Some(refusal) => format!("held by {}, whose takeover is refused: {refusal}", interest.who()),
+            None => format!("held by {}", interest.who()),
         });
         let stuck = (self.busy >= BUSY_TRIES).then(|| {
             "its block is busy: a process that was stopped in the middle of an ATS may hold it".to_owned()

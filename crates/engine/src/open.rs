@@ -72,6 +72,14 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether the device may be read with blocks of another size than the datastore has: then no superblock checks out.
+    #[must_use]
+    pub fn may_be_of_other_blocks(&self) -> bool {
+        matches!(self, OpenError::NoSuperblock(NoSuperblock::NotOurs { .. } | NoSuperblock::Damaged { .. }))
+    }
+}
+
 /// Reads the superblock of a device that may be written to.
 ///
 /// # Errors

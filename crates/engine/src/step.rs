@@ -54,8 +54,10 @@ pub(crate) fn grace_of(lease: Duration) -> Duration {
 
 /// How long a host must have been cut off before that is written down, and its locks can be broken. Where a person said that it
 /// is dead nothing was waited for before the fence, and the cut-off may have killed it a moment ago: its users need
-/// theirs. Those of a host that was watched were lost by the clock; a proof had stood before the fence.
-pub(crate) fn grace_after_cut_off(reason: FenceReason, lease: Duration) -> Duration {
+/// theirs. Those of a host that was watched were lost by the clock; a proof had stood before the fence
+/// (R9, docs/decisions/0056).
+#[must_use]
+pub fn grace_after_cut_off(reason: FenceReason, lease: Duration) -> Duration {
     match reason {
         FenceReason::EvictedCertain if !planted(PlantedBug::TakeOverInTheInstant) => grace_of(lease),
         FenceReason::EvictedCertain

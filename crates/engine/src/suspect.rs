@@ -4,7 +4,7 @@ use std::cell::{Cell as StdCell, RefCell};
 use std::rc::Rc;
 
 use oarlock_block::SlotIndex;
-use oarlock_format::Incarnation;
+use oarlock_format::{HostName, Incarnation};
 
 use crate::core::Core;
 use crate::takeover::pursue;
@@ -18,6 +18,8 @@ pub(crate) struct Suspect {
     /// The pursuit has come to its end; whoever still waits begins another.
     pub(crate) over: StdCell<bool>,
     pub(crate) refused: RefCell<Option<String>>,
+    /// The host's name, once its slot was read.
+    pub(crate) name: RefCell<Option<HostName>>,
 }
 
 /// One waiter's interest in a slot; the takeover goes on while there is one.
@@ -40,6 +42,15 @@ impl Interest {
     pub(crate) fn refusal(&self) -> Option<String> {
         self.suspect.refused.borrow().clone()
     }
+
+    /// Who it is, as far as it is known: `b in slot 7`, `slot 7`.
+    pub(crate) fn who(&self) -> String {
+        let slot = self.suspect.slot;
+        match self.suspect.name.borrow().as_ref() {
+            Some(name) => format!("{name} in slot {slot}"),
+            None => format!("slot {slot}"),
+        }
+    }
 }
 
 impl Drop for Interest {
@@ -59,6 +70,7 @@ pub(crate) fn suspect(core: &Rc<Core>, slot: SlotIndex) -> Interest {
             forced: StdCell::new(None),
             over: StdCell::new(false),
             refused: RefCell::new(None),
+            name: RefCell::new(None),
         });
         core.suspects.borrow_mut().insert(slot, Rc::clone(&suspect));
         core.jobs.start(pursue(Rc::clone(core), Rc::clone(&suspect)));

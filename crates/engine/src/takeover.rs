@@ -65,6 +65,7 @@ impl<'a> Pursuit<'a> {
             match core.store.read::<SlotRecord>(Lane::Work, lba).await {
                 Ok(seen) => {
                     let incarnation = seen.stamped.record.incarnation;
+                    suspect.name.borrow_mut().clone_from(&seen.stamped.record.name);
                     let timing = core.store.timing;
                     // A random part of half a beat keeps many observers from fencing in the same instant (R40).
                     let length = timing.watch + core.store.world.jitter(timing.beat / 2);

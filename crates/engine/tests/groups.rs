@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use company::{beside, join, read};
 use machine::Machine;
-use oarlock_block::{Clock, CommandKind, IoError, LocalFuture, Refusal};
-use oarlock_engine::{BringHome, Host, Want};
+use oarlock_block::{BlockSize, Clock, CommandKind, IoError, Lba, LocalFuture, Refusal};
+use oarlock_engine::{BringHome, DiskError, Host, Want};
 use oarlock_format::{
-    DescriptorNumber, GroupNumber, GroupRecord, JournalObject, LockMode, Stamped, Superblock,
+    DescriptorNumber, GroupNumber, GroupRecord, JournalObject, LockMode, Stamp, Stamped, Superblock, encode,
 };
 
 const GROUP: GroupNumber = GroupNumber(0);
@@ -136,5 +136,50 @@ fn an_acquire_of_what_guards_journaled_pages_is_flushed_before_it_is_given_out()
         group.release().await;
         host.hold_group(GROUP, within()).await.unwrap().release().await;
         assert_eq!(kinds(), [], "kept");
+    });
+}
+
+#[test]
+fn a_layer_or_a_group_that_does_not_exist_is_an_error_that_says_how_many_there_are_and_costs_no_command() {
+    let machine = Machine::new(1 << 30);
+    let superblock = machine.format().record;
+    let (world, recorded) = machine.recorded();
+    let host = join(&machine, world, "a");
+    beside(&machine, &host, async {
+        let within = || machine.time.now().plus(Duration::from_secs(1));
+        let (layers, groups) = (superblock.layout.descriptor_count(), superblock.space().groups());
+        drop(recorded.take());
+        for descriptor in [layers, u32::MAX].map(DescriptorNumber) {
+            let refused = host.hold_layer(descriptor, Want::Shared, within()).await.map(|_| ()).unwrap_err();
+            assert_eq!(refused, DiskError::NoDescriptor { descriptor, count: layers });
+        }
+        for group in [groups, u32::MAX].map(GroupNumber) {
+            let refused = host.hold_group(group, within()).await.map(|_| ()).unwrap_err();
+            assert_eq!(refused, DiskError::NoGroup { group, count: groups });
+        }
+        assert_eq!(recorded.take().len(), 0);
+        host.hold_layer(DescriptorNumber(layers - 1), Want::Shared, within()).await.unwrap();
+        host.hold_group(GroupNumber(groups - 1), within()).await.unwrap();
+    });
+}
+
+#[test]
+fn where_the_datastore_has_no_disks_no_lock_of_a_layer_or_a_group_is_taken() {
+    let machine = Machine::new(1 << 30);
+    let format = machine.format();
+    let plain = Superblock { features_incompatible: 0, ..format.record.clone() };
+    for lba in [Lba(0), format.record.layout.shadow.start] {
+        let stamp = Stamp { lba, ..format.stamp };
+        machine.disk.put(lba, encode(&stamp, &plain, BlockSize::B512).bytes());
+    }
+    let (world, recorded) = machine.recorded();
+    let host = join(&machine, world, "a");
+    beside(&machine, &host, async {
+        let within = || machine.time.now().plus(Duration::from_secs(1));
+        drop(recorded.take());
+        let layer = host.hold_layer(DescriptorNumber(0), Want::Exclusive, within()).await;
+        assert_eq!(layer.map(|_| ()), Err(DiskError::NoDisks));
+        assert_eq!(host.hold_group(GROUP, within()).await.map(|_| ()), Err(DiskError::NoDisks));
+        assert_eq!(recorded.take().len(), 0);
     });
 }

@@ -115,8 +115,10 @@ fn a_held_lock_is_tried_once_by_a_deadline_of_now() {
     beside(&machine, &other, async {
         let before = machine.time.now();
         let got = take(&machine, &other, Want::Exclusive, Duration::ZERO).await.err().unwrap();
-        assert!(got.to_string().contains("held by slot"), "{got}");
+        assert!(got.to_string().contains("held by"), "{got}");
         assert_eq!(machine.time.now(), before, "it did not wait");
+        let got = take(&machine, &other, Want::Exclusive, SOON).await.err().unwrap();
+        assert!(got.to_string().contains("held by alpha in slot"), "{got}");
     });
     std::mem::forget(guard);
 }

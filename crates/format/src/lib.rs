@@ -78,7 +78,8 @@ pub use page_change::{Change, JournalObject, PageChange};
 pub use pieces::{PIECES_MAX, PieceMask, Touched};
 pub use places::JournalRing;
 pub use plan::{
-    LayoutError, LayoutRequest, claimed_shadows, former_shadows, is_cluster_size, shadow_candidates,
+    DEVICE_SIZE_MAX, LayoutError, LayoutRequest, claimed_shadows, former_shadows, is_cluster_size,
+    shadow_candidates,
 };
 pub use record::{Image, Place, Record, Stamped, decode, decode_within, encode, stamp_of};
 pub use slot::SlotRecord;

@@ -14,6 +14,8 @@ const TIB: u64 = 1 << 40;
 const ALIGNMENT: u64 = 64 * KIB;
 /// The largest device.
 const DEVICE_MAX: u64 = 64 * TIB;
+/// The size of the largest device that a datastore can use.
+pub const DEVICE_SIZE_MAX: ByteCount = ByteCount(DEVICE_MAX);
 /// Positions for named locks, at least and at most.
 const LOCK_POSITIONS_MIN: u64 = 1_024;
 const LOCK_POSITIONS_MAX: u64 = 16_384;

@@ -51,7 +51,8 @@ pub enum TimingError {
     },
     /// A living host could be fenced.
     #[error(
-        "a watch of {watch:?} is too short for a lease of {lease:?}: it must be at least {watch_min:?}, or a living host could be fenced"
+        "a watch of {watch:?} is too short for a lease of {lease:?}: it must be at least {}, or a living host could be fenced",
+        in_milliseconds(*watch_min)
     )]
     WatchTooShort {
         /// The watch.
@@ -88,6 +89,11 @@ pub enum TimingError {
     /// A drain of no time at all.
     #[error("a drain of no time lets nothing drain")]
     NoDrain,
+}
+
+/// Rounded up to what can be given.
+fn in_milliseconds(time: Duration) -> String {
+    format!("{}ms", time.as_nanos().div_ceil(1_000_000))
 }
 
 /// The shortest watch that cannot fence a living host: (L (1 + r) + G) / (1 - r), rounded up (R5).

@@ -61,7 +61,7 @@ macro_rules! codes {
 codes! {
     DeviceAbsent = "OAR-0101", "no such device",
         "Nothing is at the path of the device.",
-        "Check the path. `oarlock format PATH --name LABEL --size SIZE` makes a plain file there.";
+        "Check the path and its folder. `oarlock format PATH --name LABEL --size SIZE` makes a plain file in a folder that is there.";
     DeviceOpen = "OAR-0102", "the device cannot be opened",
         "The operating system refused to open, make or look at the device; its words are in the message.",
         "Check the permissions of the path, the space of its file system, and the kernel's log.";
@@ -211,7 +211,7 @@ codes! {
 
     Timing = "OAR-0261", "the times contradict one another",
         "Beat, lease, watch and hold of the datastore do not fit together; which and why is in the message.",
-        "Leave `--watch` out: it is 1.1 leases then. At least four beats fit into a lease.";
+        "A beat takes 50ms to 60s, and at least four fit into a lease; a watch has 1.1 leases where `--watch` is left out; a hold is no shorter than the watch; none is longer than a year.";
     Layout = "OAR-0262", "the device does not fit",
         "The device is too small or too large for a datastore of these parameters.",
         "The message says what is needed; 256 MiB suffice with 64 slots and blocks of 512 bytes, and 64 TiB are the most.";
@@ -299,8 +299,8 @@ codes! {
         "Nobody listens on the socket, or it may not be opened.",
         "Start the host; the group `oarlock` may use the socket of one that root runs.";
     NoReply = "OAR-0404", "the host does not reply",
-        "The host accepted the connection and did not reply in time.",
-        "See whether its process is stopped or starved; `oarlock hosts` on another host says whether it lives.";
+        "The host's socket is there, and no reply came in time, or its process was seen to be stopped (state T in /proc).",
+        "The message says the process and its state, where they are known. `kill -CONT PID` lets a stopped one go on; SIGKILL ends it, and the others take it over without a watch. Else see what starves it: the machine, or its device (state D). `oarlock hosts` on another host says whether it beats.";
     BadReply = "OAR-0405", "a reply that is not understood",
         "What answered on the socket does not speak the API of this version.",
         "Check that the socket is a host's, and that host and client are of one version.";

@@ -207,7 +207,7 @@ impl Standing {
         let opened = OpenedEngine::open(options.engine.clone()).await?;
         let (label, host) = (opened.label().as_str().to_owned(), options.engine.host.as_str());
         let folders = &options.folders;
-        let note = folders.rollback_note(&label, host);
+        let note = folders.rollback_note(&label, opened.format_id(), host);
         rollback_is_accepted(note.as_deref(), options.accept_rollback)?;
         let path = options.api.clone().map_or_else(|| folders.socket(&label, host), Ok)?;
         // Before the join: a second host of this name goes away without having touched the datastore.

@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use oarlock_format::FormatId;
+
 use crate::error::HostError;
 
 /// Where root's hosts have their sockets, and all look for them.
@@ -79,10 +81,11 @@ impl Folders {
         Some(self.state.as_ref()?.join(label).join(format!("{host}.events")))
     }
 
-    /// The note that a host stopped because of a rollback.
+    /// The note that a host stopped because of a rollback of that datastore. It names the datastore by its format id, too:
+    /// what befell one of that name is nothing to the next.
     #[must_use]
-    pub fn rollback_note(&self, label: &str, host: &str) -> Option<PathBuf> {
-        Some(self.state.as_ref()?.join(label).join(format!("{host}.rollback")))
+    pub fn rollback_note(&self, label: &str, format_id: FormatId, host: &str) -> Option<PathBuf> {
+        Some(self.state.as_ref()?.join(label).join(format!("{host}.{format_id}.rollback")))
     }
 
     /// Every socket of a host that stands in these folders, whether or not anybody listens there; in the order of

@@ -13,3 +13,9 @@ pub fn events_in(bytes: &[u8]) -> Vec<EventEntry> {
 pub fn group_in(groups: &str, name: &str) -> Option<u32> {
     crate::socket::group_in(groups, name)
 }
+
+/// Whether the texts of /proc/cpuinfo and of the vendor tell of a virtual machine.
+#[must_use]
+pub fn is_told_virtual(processors: &str, vendor: &str) -> bool {
+    crate::surroundings::is_told_virtual(processors, vendor)
+}

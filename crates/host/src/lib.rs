@@ -40,6 +40,7 @@ pub use format::{FormatOptions, Formatted, format};
 pub use loss::{Loss, LossKind};
 pub use lost::{Lost, boot_time_ns};
 pub use made_file::MadeFile;
+pub use oarlock_device::peer_pid;
 pub use oarlock_engine::{Ended, StopReason, Want};
 pub use record::{EVENTS_KEPT_MAX, EventLog, Follower, Recorder};
 pub use request::{Engine, HeldLock, LOCKS_MAX, REQUESTS_MAX};

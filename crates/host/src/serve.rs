@@ -32,6 +32,10 @@ const REPORTS_MAX: usize = 4096;
 /// An eviction without a time of its own is tried for a watch and so long.
 const EVICT_EXTRA: Duration = Duration::from_secs(30);
 
+/// A status is answered from memory where the slots cannot be counted in this time. It is less than the two seconds after
+/// which whoever may ask any host asks the next one: where the device hangs, that is no host's fault.
+const COUNT_LIMIT: Duration = Duration::from_secs(1);
+
 /// A lock is tried for this part of a beat at least, however short the wait is to be.
 const TRIES_PER_BEAT: u32 = 4;
 
@@ -191,7 +195,7 @@ impl Keeper {
 
     async fn status(&self) -> Result<Status, HostError> {
         let own = self.host.status();
-        let limit = self.clock.sleep_until(self.clock.now().plus(self.host.timing().beat));
+        let limit = self.clock.sleep_until(self.clock.now().plus(self.host.timing().beat.min(COUNT_LIMIT)));
         let count = self.host.host_count();
         futures::pin_mut!(count);
         if let Either::Left((Ok(hosts), _)) = select(count, limit).await {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use oarlock_block::{BlockSize, Clock, FaultSpec, Faulty, Fencing, Lba, Surroundings};
 use oarlock_device::{BootClock, FileDevice, Lane, OpenOptions, OsRandom, Spawner};
-use oarlock_engine::{OpenError, World, read_superblock};
-use oarlock_format::{Chosen, HostName, Layout, NoSuperblock, Standing};
+use oarlock_engine::{World, read_superblock};
+use oarlock_format::{Chosen, HostName, Layout, Standing};
 
 use crate::error::HostError;
 
@@ -125,10 +125,7 @@ async fn open_device(path: &Path, clock: &Rc<dyn Clock>) -> Result<(FileDevice, 
         };
         match read_superblock(&world_of(&device, clock)?).await {
             Ok(chosen) => return Ok((device, chosen)),
-            // With blocks of another size a superblock does not check out.
-            Err(
-                error @ OpenError::NoSuperblock(NoSuperblock::NotOurs { .. } | NoSuperblock::Damaged { .. }),
-            ) => {
+            Err(error) if error.may_be_of_other_blocks() => {
                 failure.get_or_insert(HostError::Join(error.into()));
             }
             Err(error) => return Err(HostError::Join(error.into())),
@@ -169,15 +166,18 @@ fn clock_is_safe(fencing: Fencing, is_virtual: bool, unsafe_clock: bool) -> bool
 /// Whether this machine is virtual: x86 processors say so by the flag `hypervisor`; others by the device tree or DMI.
 fn is_virtual() -> bool {
     let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let flagged = text("/proc/cpuinfo")
+    is_told_virtual(&text("/proc/cpuinfo"), &text("/sys/class/dmi/id/sys_vendor"))
+        || Path::new("/proc/device-tree/hypervisor").exists()
+}
+
+/// Whether the processors' flags or the vendor tell of a virtual machine.
+pub(crate) fn is_told_virtual(processors: &str, vendor: &str) -> bool {
+    let flagged = processors
         .lines()
         .filter(|line| line.starts_with("flags"))
         .any(|line| line.split_ascii_whitespace().any(|flag| flag == "hypervisor"));
-    let product = text("/sys/class/dmi/id/sys_vendor");
     let vendors = ["QEMU", "VMware", "Xen", "Amazon EC2", "Google", "innotek"];
-    flagged
-        || Path::new("/proc/device-tree/hypervisor").exists()
-        || vendors.iter().any(|vendor| product.starts_with(vendor))
+    flagged || vendors.iter().any(|known| vendor.starts_with(known))
 }
 
 #[cfg(test)]

@@ -100,5 +100,5 @@ pub use scenario::{Power, Scenario, Theme, fast_timing};
 pub use seed_run::{Found as SeedFound, SeedReport, run_scenario, run_seed};
 pub use time::TrueTime;
 pub use timer::SimClock;
-pub use trace::{Describe, TRACE_ENTRIES};
+pub use trace::{Describe, TRACE_ENTRIES, TRACE_WHOLE};
 pub use world::{Ended, STEPS_PER_INSTANT_MAX, Scheduling, Statistics, Violation, World, WorldOptions};

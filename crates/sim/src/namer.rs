@@ -103,6 +103,8 @@ fn not_done(user: &User, error: &DiskError) {
         | DiskError::Map(_)
         | DiskError::DirectoryFull { .. }
         | DiskError::DescriptorsFull { .. }
+        | DiskError::NoDescriptor { .. }
+        | DiskError::NoGroup { .. }
         | DiskError::Contradiction { .. }
         | DiskError::TakenAway { .. } => true,
     };

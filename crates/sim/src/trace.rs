@@ -12,6 +12,9 @@ use crate::{Change, Effect, Execution, FaultEvent, HostIndex, Image, LifeChange,
 /// Entries that a world keeps unless told otherwise.
 pub const TRACE_ENTRIES: usize = 20_000;
 
+/// Entries of a world whose run is to be read whole: some twenty times what a long one has.
+pub const TRACE_WHOLE: usize = 2_000_000;
+
 /// One line of the trace.
 enum Entry {
     Notice(TrueTime, Notice),

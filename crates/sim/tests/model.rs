@@ -59,6 +59,9 @@ enum Action {
     Deliver(u8, Lane),
     GiveUp(u8, Lane),
     Crash(u8),
+    Hear(u8),
+    Exit(u8),
+    Evict(u8),
     Enter(u8),
     Bury(u8),
     Beat(u8),
@@ -83,6 +86,9 @@ impl World {
             Action::Deliver(index, lane) => device::deliver(state, index, lane, self.mistake),
             Action::GiveUp(index, lane) => device::give_up(state, index, lane, self.mistake),
             Action::Crash(index) => crash(state, index),
+            Action::Hear(slot) => state.hear(slot),
+            Action::Exit(index) => host::exit(state, index),
+            Action::Evict(index) => host::evict(state, index),
             Action::Enter(index) => host::enter(state, index, self.mistake),
             Action::Bury(index) => host::bury(state, index, self.mistake),
             Action::Beat(index) => host::beat(state, index),
@@ -106,7 +112,7 @@ fn tick(state: &mut State, drift: Option<(u8, u8)>) -> Option<()> {
     }
     for index in 0..HOSTS {
         let by = drift.filter(|(host, _)| *host == index).map_or(1, |(_, by)| by);
-        state.host_mut(index).grow_older(by);
+        state.grow_older(index, by);
     }
     Some(())
 }
@@ -116,7 +122,7 @@ fn crash(state: &mut State, index: u8) -> Option<()> {
         return None;
     }
     state.left.crashes = state.left.crashes.checked_sub(1)?;
-    state.end_process(index);
+    state.end_process(index, true);
     Some(())
 }
 
@@ -130,9 +136,16 @@ fn actions_of(state: &State, host: u8, actions: &mut Vec<Action>) {
     if left.crashes > 0 && phase != Phase::Dead {
         actions.push(Action::Crash(host));
     }
+    if state.users[usize::from(host)].is_some() {
+        actions.push(Action::Hear(host));
+    }
+    if left.evictions > 0 && state.host(host).pursuit.is_some() {
+        actions.push(Action::Evict(host));
+    }
     match phase {
         Phase::Dead if left.joins > 0 => actions.push(Action::Enter(host)),
-        Phase::Dead | Phase::Stopped => {}
+        Phase::Dead => {}
+        Phase::Stopped => actions.push(Action::Exit(host)),
         Phase::Joining => actions.push(Action::Bury(host)),
         Phase::Live if state.host(host).may_act() => {
             actions.extend([Action::Beat(host), Action::ReadLock(host), Action::Take(host)]);
@@ -172,7 +185,9 @@ impl Model for World {
             hosts[0].lock = Some(record::Cell::new(lock));
             hosts[0].holds = Some(want);
         }
-        vec![State { slots, lock, commands: Vec::new(), hosts, left: self.bounds, note: None, flaws: 0 }]
+        let users = [None; HOSTS as usize];
+        let (commands, left) = (Vec::new(), self.bounds);
+        vec![State { slots, lock, commands, hosts, users, left, note: None, flaws: 0 }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -211,6 +226,7 @@ impl Model for World {
             Property::always("one owner at a time, judged at the hosts", |_, state: &State| {
                 rules::one_owner(state)
             }),
+            Property::always(ONE_USER, |_, state: &State| rules::one_user(state)),
             Property::always("no host is fenced within its lease", |_, state: &State| {
                 rules::no_fence_within_the_lease(state)
             }),
@@ -264,6 +280,9 @@ fn reached(note: &Note) -> Property<World> {
         Note::LockBroken => {
             Property::sometimes("a lock is broken", |_, state: &State| state.note == Some(Note::LockBroken))
         }
+        Note::UserHeard => Property::sometimes("a user outlives its host's process", |_, state: &State| {
+            state.note == Some(Note::UserHeard)
+        }),
         Note::HostFenced => {
             Property::sometimes("a host is fenced", |_, state: &State| state.note == Some(Note::HostFenced))
         }
@@ -276,6 +295,7 @@ const NOTHING: Bounds = Bounds {
     drift: 0,
     unknowns: 0,
     crashes: 0,
+    evictions: 0,
     joins: 0,
     beats: 0,
     takes: 0,
@@ -283,6 +303,7 @@ const NOTHING: Bounds = Bounds {
     writes: 0,
 };
 
+const ONE_USER: &str = "one user at a time, also of hosts that have ended";
 const EXCLUSIVE: Option<Want> = Some(Want::Exclusive);
 const SHARED: Option<Want> = Some(Want::Shared);
 
@@ -380,7 +401,46 @@ fn deaths(mistake: Option<Mistake>) -> World {
         held: true,
         bounds: Bounds { crashes: 2, takes: 1, unknowns: bound(0, 1), ..NOTHING },
         mistake,
-        reaches: &[Note::ReplayTakenOver, Note::TakeoverCompleted, Note::LockBroken],
+        reaches: &[Note::ReplayTakenOver, Note::TakeoverCompleted, Note::LockBroken, Note::UserHeard],
+    }
+}
+
+/// The owner dies and leaves a write on its way: its death is not proved before that has ended, but its slot stands still, and its
+/// user works on until it hears of it or the lease ends.
+fn silent_death(mistake: Option<Mistake>) -> World {
+    World {
+        bounds: Bounds {
+            ticks: bound(3, 4),
+            drift: bound(0, 1),
+            crashes: 1,
+            beats: bound(2, 3),
+            takes: 1,
+            writes: 1,
+            ..NOTHING
+        },
+        reaches: &[Note::HostFenced, Note::TakeoverCompleted, Note::LockBroken, Note::UserHeard],
+        ..silence(mistake)
+    }
+}
+
+/// A person says of the owner that it is dead, which may be so or not: it is fenced at once, and may meet that by a beat, be
+/// killed, or come back in its slot.
+fn evicted(mistake: Option<Mistake>) -> World {
+    World {
+        wants: [EXCLUSIVE, EXCLUSIVE, None],
+        held: true,
+        bounds: Bounds {
+            evictions: 1,
+            crashes: 1,
+            joins: 1,
+            beats: 1,
+            takes: 1,
+            ticks: bound(0, 1),
+            unknowns: bound(0, 1),
+            ..NOTHING
+        },
+        mistake,
+        reaches: &[Note::HostFenced, Note::TakeoverCompleted, Note::LockBroken, Note::UserHeard],
     }
 }
 
@@ -439,6 +499,33 @@ fn a_slot_that_is_used_again_at_once_lets_nothing_old_land() {
 #[test]
 fn a_dead_sharer_gives_way_and_a_living_one_does_not() {
     holds("sharing", sharing(None));
+}
+
+#[test]
+fn a_users_moment_is_kept_whatever_a_person_says_and_whoever_comes_back() {
+    holds("evicted", evicted(None));
+}
+
+#[test]
+fn a_watch_outlasts_the_user_of_a_host_whose_death_nobody_proves() {
+    holds("silent death", silent_death(None));
+    fails(ONE_USER, silent_death(Some(Mistake::FenceUnwatched)));
+}
+
+#[test]
+fn a_death_written_down_in_the_instant_of_its_proof_leaves_its_user_a_second_owner() {
+    fails(ONE_USER, deaths(Some(Mistake::FenceInTheInstant)));
+    fails(ONE_USER, reuse(Some(Mistake::BuryInTheInstant)));
+}
+
+#[test]
+fn a_persons_word_followed_at_once_leaves_the_killed_hosts_user_a_second_owner() {
+    fails(ONE_USER, evicted(Some(Mistake::TakeOverInTheInstant)));
+}
+
+#[test]
+fn a_slots_lock_let_go_before_the_users_are_told_leaves_them_a_second_owner() {
+    fails(ONE_USER, evicted(Some(Mistake::ByteBeforeConnections)));
 }
 
 #[test]

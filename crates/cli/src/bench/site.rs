@@ -41,7 +41,7 @@ impl Place {
         let file = MadeFile::make(path, OWN_FILE.0);
         // Where nothing is, and no file could be made, the device's own opening says why.
         let create = (file.is_none() && !path.exists()).then_some(OWN_FILE);
-        let mut ground = Ground::open(path, OpenOptions { create, ..OpenOptions::default() })?;
+        let mut ground = Ground::open_datastore(path, OpenOptions { create, ..OpenOptions::default() })?;
         if let Some(file) = file {
             return Ok((Place::Own { _file: file }, ground));
         }

@@ -84,6 +84,11 @@ impl Cast {
         self.folder.join(format!("{}.out", actor.0))
     }
 
+    /// Where all of it happens.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn complaints(&self, actor: Actor) -> PathBuf {
         self.folder.join(format!("{}.err", actor.0))
     }

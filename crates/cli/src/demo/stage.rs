@@ -198,6 +198,12 @@ impl Stage {
     pub fn gone_wrong(&self, actor: Actor, status: ExitStatus) -> Trouble {
         let complaints = self.cast.complained(actor);
         let words: Vec<&str> = complaints.split_whitespace().collect();
+        if words.is_empty() {
+            let folder = self.cast.folder().display();
+            return Trouble::Broken(format!(
+                "a command ended with {status} and left no word of why in {folder}: is its file system full? TMPDIR names another"
+            ));
+        }
         Trouble::Broken(format!("a command ended with {status}: {}", words.join(" ")))
     }
 

@@ -92,7 +92,8 @@ fn started_us(view: &View) -> i64 {
     let (seconds, fraction) =
         uptime.split(' ').next().and_then(|text| text.split_once('.')).unwrap_or(("0", "0"));
     let hundredths = fraction.parse::<i64>().unwrap_or(0);
-    View::now_us() - seconds.parse::<i64>().unwrap_or(0).saturating_mul(1_000_000) - hundredths * 10_000
+    let whole = seconds.parse::<i64>().unwrap_or(0).saturating_mul(1_000_000);
+    View::now_us().saturating_sub(whole).saturating_sub(hundredths.saturating_mul(10_000))
 }
 
 /// `6,339,5140900,-;message` and lines of ` KEY=value` behind it, as lines of a log.
@@ -117,6 +118,19 @@ fn lines(records: &[u8], started_us: i64, host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_beyond_all_times_are_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("proc")).unwrap();
+        let most = i64::MAX;
+        for uptime in [format!("{most}.{most} 1"), format!("-{most}.-{most} 1"), "x.y".to_owned()] {
+            std::fs::write(folder.path().join("proc/uptime"), uptime).unwrap();
+            let started = started_us(&View::of(folder.path()));
+            let records = format!("6,1,{most},-;late\n6,1,-{most},-;early\n");
+            assert_eq!(lines(records.as_bytes(), started, "h").lines().count(), 2);
+        }
+    }
 
     #[test]
     fn records_become_lines_with_their_time_and_host() {

@@ -17,10 +17,14 @@ use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::ground::{self, Ground};
 use crate::stop::Stop;
+use crate::values::ValueError;
 use crate::{report, values};
 
 /// One acquire or release of a bench is given this long.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
+
+/// Operations in flight at most.
+const DEPTH_MAX: u16 = 64;
 
 /// What `oarlock bench` takes.
 #[derive(Args, Debug)]
@@ -47,14 +51,18 @@ struct Run {
     #[arg(value_parser = values::device)]
     device: PathBuf,
     /// How long
-    #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = values::time)]
+    #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = values::measurement)]
     length: Duration,
     /// Operations in flight at once, each on a block or lock of its own
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
+    #[arg(long, default_value_t = 1, value_parser = depth)]
     depth: u64,
     /// Print JSON: `{operations_per_second, p50_us, p99_us, max_us, ios_per_operation}`
     #[arg(long)]
     json: bool,
+}
+
+fn depth(text: &str) -> Result<u64, ValueError> {
+    values::count(text, 1, DEPTH_MAX).map(u64::from)
 }
 
 /// Measures, and prints the figures.

@@ -69,7 +69,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let path = &arguments.device;
     let mut stop = Stop::catch()?;
     let options = OpenOptions { read_only: !arguments.repair, ..OpenOptions::default() };
-    let mut ground = Ground::open(path, options)?;
+    let mut ground = Ground::open_datastore(path, options)?;
     if ground.world.device.geometry().blocks.0 == 0 {
         // Not one block: nothing was ever made there, so nothing is damaged.
         return Err(Failure::from(OpenError::NoSuperblock(NoSuperblock::NotOurs {

@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long)]
     certain: bool,
     /// How long to try; without it, a watch and thirty seconds more
-    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    #[arg(long, value_name = "TIME", value_parser = values::wait)]
     wait: Option<Duration>,
     #[command(flatten)]
     choice: HostChoice,

@@ -9,13 +9,14 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use oarlock_block::{BlockSize, ByteCount, Fencing};
 use oarlock_device::what_is_on;
-use oarlock_format::{Label, NameError};
+use oarlock_format::{Label, NameError, SLOTS_MAX};
 use oarlock_host::{FormatOptions, Formatted, HostError, MadeFile};
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::stop::{Stop, interrupted};
 use crate::terminal::progress_bar;
+use crate::values::ValueError;
 use crate::{report, values};
 
 /// What helps after a format that was cut short.
@@ -31,10 +32,10 @@ pub struct Arguments {
     #[arg(long, value_name = "LABEL", value_parser = label)]
     name: Label,
     /// The size of a plain file that is to be made: 256M suffice for 64 hosts
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::device_size)]
     size: Option<ByteCount>,
     /// How many hosts the datastore has room for: 1 to 1024
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 64, value_parser = slots)]
     slots: u16,
     /// The unit of allocation: a power of two from 4K to 1M
     #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = values::cluster_size)]
@@ -66,6 +67,10 @@ pub struct Arguments {
     json: bool,
 }
 
+fn slots(text: &str) -> Result<u16, ValueError> {
+    values::count(text, 1, SLOTS_MAX)
+}
+
 fn label(text: &str) -> Result<Label, NameError> {
     Label::new(text)
 }
@@ -87,8 +92,11 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
         refuse_what_is_there(&path, arguments.force)?;
     }
     let (json, drain) = (arguments.json, arguments.drain);
-    let formatted = until_a_signal(&mut stop, path.clone(), options(arguments), made)
-        .map_err(|failure| failure.on(&path))?;
+    let mut options = options(arguments);
+    // The file is there; made once more after a signal has had it removed, it would stay.
+    options.size = options.size.filter(|_| made.is_none());
+    let formatted =
+        until_a_signal(&mut stop, path.clone(), options, made).map_err(|failure| failure.on(&path))?;
     if drain.is_some() && formatted.fencing != Fencing::DrainOnly.name() {
         report::say(&format!(
             "note: --drain changes nothing here: dead hosts are cut off by {}, not by waiting",

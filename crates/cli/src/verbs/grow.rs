@@ -50,7 +50,7 @@ struct Outcome {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let path = &arguments.device;
     let mut stop = Stop::catch()?;
-    let mut ground = Ground::open(path, OpenOptions::default())?;
+    let mut ground = Ground::open_datastore(path, OpenOptions::default())?;
     let grown = ground::run(&mut ground.executor, &mut stop, async {
         grow(&ground.world).await.map_err(Failure::from)
     })

@@ -68,7 +68,7 @@ struct FieldLine {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let wanted = Wanted::of(&arguments.record)?;
     let options = OpenOptions { read_only: true, ..OpenOptions::default() };
-    let mut ground = Ground::open(&arguments.device, options)?;
+    let mut ground = Ground::open_datastore(&arguments.device, options)?;
     let inspected = inspect(&mut ground, &wanted).map_err(|failure| failure.on(&arguments.device))?;
     if arguments.json {
         report::print_json(&inspected)?;
@@ -81,7 +81,8 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
 impl Wanted {
     fn of(words: &[String]) -> Result<Wanted, Failure> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let slot = |text: &str| text.parse().map(SlotIndex).map_err(|_| not_a_record(text));
+        let unknown = || not_a_record(&words.join(" "));
+        let slot = |text: &str| text.parse().map(SlotIndex).map_err(|_| unknown());
         match words.as_slice() {
             [] | ["superblock"] => Ok(Wanted::Superblock),
             ["slot", number] => slot(number).map(Wanted::Slot),
@@ -91,8 +92,8 @@ impl Wanted {
                     .map_err(|reason| oarlock_host::HostError::Name { text: (*name).to_owned(), reason })?;
                 Ok(Wanted::Lock(name))
             }
-            [number] => number.parse().map(|lba| Wanted::Block(Lba(lba))).map_err(|_| not_a_record(number)),
-            _ => Err(not_a_record(&words.join(" "))),
+            [number] => number.parse().map(|lba| Wanted::Block(Lba(lba))).map_err(|_| unknown()),
+            _ => Err(unknown()),
         }
     }
 }

@@ -44,7 +44,7 @@ struct Run {
     #[arg(long)]
     shared: bool,
     /// How long to wait for it; 0s is one try
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::wait)]
     wait: Duration,
     #[command(flatten)]
     choice: HostChoice,

@@ -46,7 +46,7 @@ struct Outcome {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let path = &arguments.device;
     let mut stop = Stop::catch()?;
-    let mut ground = Ground::open(path, OpenOptions::default())?;
+    let mut ground = Ground::open_datastore(path, OpenOptions::default())?;
     let resigned = ground::run(&mut ground.executor, &mut stop, async {
         // The superblock is read before the file gets an attribute: what is no datastore stays untouched.
         oarlock_engine::read_superblock(&ground.world).await?;

@@ -9,15 +9,16 @@ use clap::Args;
 use futures::channel::mpsc::{Sender, channel};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
-use oarlock_sim::{SeedReport, TRACE_ENTRIES, run_seed};
+use oarlock_format::SLOTS_MAX;
+use oarlock_sim::{SeedReport, TRACE_ENTRIES, TRACE_WHOLE, run_seed};
 use serde::Serialize;
 
 use crate::catalogue::EXIT_FAILED;
 use crate::failure::Failure;
-use crate::report;
 use crate::stop::{Stop, interrupted};
 use crate::terminal::progress_bar;
 use crate::values::ValueError;
+use crate::{report, values};
 
 /// Threads at most: each runs whole seeds by itself.
 const THREADS_MAX: usize = 64;
@@ -33,15 +34,19 @@ pub struct Arguments {
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Range<u64>,
     /// How many hosts; without it, what each seed says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = hosts)]
     hosts: Option<u16>,
-    /// Print the last things that happened in each run to standard error
+    /// Print what happened to standard error: all of a single seed, the last 20,000 lines of each of several
     #[arg(long)]
     trace: bool,
     /// Print JSON: `{seeds, host_seconds, operations, faults, seconds, host_seconds_per_second, violations:[{seed, invariant,
     /// message, replay}]}`
     #[arg(long)]
     json: bool,
+}
+
+fn hosts(text: &str) -> Result<u16, ValueError> {
+    values::count(text, 1, SLOTS_MAX)
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, ValueError> {
@@ -126,7 +131,11 @@ async fn collect(
         next: AtomicU64::new(arguments.seeds.start),
         end: arguments.seeds.end,
         hosts: arguments.hosts,
-        entries: if arguments.trace { TRACE_ENTRIES } else { 0 },
+        entries: match (arguments.trace, arguments.seeds.end - arguments.seeds.start) {
+            (false, _) => 0,
+            (true, 1) => TRACE_WHOLE,
+            (true, _) => TRACE_ENTRIES,
+        },
     });
     let mut threads = Vec::new();
     for _ in 0..threads_for(&arguments.seeds) {

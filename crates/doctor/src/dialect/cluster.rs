@@ -2,16 +2,23 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::ClusterStep::{
-    BadRecord, Busy, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalLate, StrangeRecord,
-    Watchdog,
+    BadRecord, Busy, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalFailed, RenewalLate,
+    StrangeRecord, Watchdog,
 };
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
 
 const PHRASES: &[Phrase] = &[
     // sanlock
-    beside("renewal error", &["delta_length"], Means::Cluster(RenewalLate)),
-    phrase("delta_renew read rv", Means::Cluster(RenewalLate)),
+    // -202 is a time-out (sanlock, src/sanlock_rv.h: SANLK_AIO_TIMEOUT); any other is an error, as -5: EIO.
+    beside("renewal error -202 ", &["delta_length"], Means::Cluster(RenewalLate)),
+    beside("renewal error", &["delta_length"], Means::Cluster(RenewalFailed)),
+    phrase("delta_renew read rv -202 ", Means::Cluster(RenewalLate)),
+    phrase("delta_renew read rv", Means::Cluster(RenewalFailed)),
+    phrase("delta_renew read timeout", Means::Cluster(RenewalLate)),
+    // Another took this host's id, or what was written is not what is read: the lease is gone either way.
+    phrase("delta_renew not owner", Means::Cluster(LeaseLost)),
+    phrase("delta_renew reread mismatch", Means::Cluster(LeaseLost)),
     phrase("delta_renew long write", Means::Cluster(RenewalLate)),
     phrase("delta_renew timeout", Means::Cluster(RenewalLate)),
     phrase("renewed lv", Means::Cluster(Healthy)),
@@ -48,6 +55,11 @@ const PHRASES: &[Phrase] = &[
     phrase("verify_leader", Means::Cluster(OtherRecord)),
     phrase("verify_dblock wrong checksum", Means::Cluster(BadRecord)),
     phrase("wrong checksum", Means::Cluster(BadRecord)),
+    // The cluster of OCFS2 (fs/ocfs2/cluster/heartbeat.c, quorum.c)
+    phrase("Heartbeat write timeout to device", Means::Cluster(RenewalLate)),
+    phrase("very sorry to be fencing this system", Means::Cluster(Watchdog)),
+    // A processor that corrects its memory's errors all the time runs nothing else.
+    beside("MCA: ", &["Memory Controller"], Means::Cluster(Paused)),
     // wdmd
     phrase("test failed rem", Means::Cluster(Watchdog)),
     phrase("watchdog closed unclean", Means::Cluster(Watchdog)),
@@ -83,5 +95,8 @@ const PHRASES: &[Phrase] = &[
     phrase("was fenced by", Means::Fence),
     beside("was terminated (", &[" by "], Means::Fence),
     beside("sbd", &["Servant", "outdated"], Means::Cluster(RenewalLate)),
-    beside("sbd", &["Latency:", "exceeded"], Means::Cluster(RenewalLate)),
+    // sbd 1.3 wrote `exceeded threshold`, later ones `exceeds watchdog warning timeout` (src/sbd-inquisitor.c).
+    beside("sbd", &["Latency:", "exceed"], Means::Cluster(RenewalLate)),
+    beside("sbd", &["Unable to read header"], Means::Cluster(RenewalFailed)),
+    beside("sbd", &["Rebooting system"], Means::Cluster(Watchdog)),
 ];

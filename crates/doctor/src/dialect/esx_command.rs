@@ -1,7 +1,7 @@
 //! VMware: commands that failed, from ESX 3.5 to ESXi 8, SCSI and NVMe.
 
 use super::{Dialect, Reading};
-use crate::fact::{Command, DeviceStatus, HostStatus, Kind};
+use crate::fact::{Command, DeviceStatus, HostStatus, Kind, Sense};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::scsi_line::{self, CommandLine};
@@ -96,8 +96,20 @@ fn oldest(record: &Record<'_>, body: &str, rest: &str, ledger: &mut Ledger) -> R
     };
     let Some(at) = position(body, "vmhba") else { return Reading::Stranger };
     let path = between(&body[at..], "", " ").unwrap_or("");
-    let command =
-        Command { host: Some(HostStatus(host)), device: Some(DeviceStatus(device)), ..Command::default() };
+    // `2/0 0x5 0x24 0x0`: key, code and qualifier stand behind the statuses.
+    let mut sense = rest.split(' ').skip(1).map_while(number);
+    let sense = match (sense.next(), sense.next(), sense.next()) {
+        (Some(key), Some(code), Some(qualifier)) if device == DeviceStatus::CHECK_CONDITION.0 => {
+            Sense::of(key, code, qualifier)
+        }
+        _ => None,
+    };
+    let command = Command {
+        host: Some(HostStatus(host)),
+        device: Some(DeviceStatus(device)),
+        sense,
+        ..Command::default()
+    };
     // Path and device were one name then: adapter, target, LUN.
     ledger.note(record, Draft { device: Some(path), path: Some(path), ..Draft::of(Kind::Command(command)) });
     Reading::UNDERSTOOD

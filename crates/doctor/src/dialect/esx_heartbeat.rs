@@ -33,7 +33,7 @@ impl Dialect for EsxHeartbeat {
         let body = record.body();
         let Some(step) = step(body) else { return Reading::Stranger };
         let whole = |text: &str| image_line::slot(text).is_some();
-        let cut = (has(body, "[HB") || body.trim_end().ends_with("HB:")) && !whole(body);
+        let cut = (has(body, "[HB") || body.trim_end().ends_with(':')) && !whole(body);
         let unwrapped = if cut { record.unwrapped(whole) } else { None };
         let (text, and_lines) = unwrapped.unwrap_or_else(|| (body.to_owned(), 0));
         let slot = image_line::slot(&text);

@@ -13,6 +13,13 @@ const PHRASES: &[Phrase] = &[
     phrase("has entered the All Paths Down state", Means::Device(AllDown)),
     phrase("has exited the All Paths Down state", Means::Device(Restored)),
     phrase("has been in the All Paths Down", Means::Device(AllDown)),
+    // Older and newer wordings of one handler, whose device stands in brackets (vmkernel: StorageApdHandler).
+    phrase("has entered the All Paths Down Timeout state", Means::Device(AllDown)),
+    beside("StorageApdHandler", &["APD start"], Means::Device(AllDown)),
+    beside("StorageApdHandler", &["APD Timer started"], Means::Device(AllDown)),
+    beside("StorageApdHandler", &["APD timeout"], Means::Device(AllDown)),
+    beside("StorageApdHandler", &["APD exit"], Means::Device(Restored)),
+    beside("StorageApdHandler", &["APD Timer killed"], Means::Device(Restored)),
     phrase("storage.apd.start", Means::Device(AllDown)),
     phrase("storage.apd.timeout", Means::Device(AllDown)),
     phrase("storage.apd.exit", Means::Device(Restored)),

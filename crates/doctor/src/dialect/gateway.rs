@@ -16,6 +16,8 @@ const PHRASES: &[Phrase] = &[
     phrase("exclusive lock lost", Means::Gateway(LockLost)),
     phrase("lost exclusive lock", Means::Gateway(LockLost)),
     phrase("Lock acquired by", Means::Gateway(LockLost)),
+    // Its connection to the storage behind it is gone, and it closes the image (tcmu-runner, tcmur_device.c).
+    phrase("Handler connection lost", Means::Gateway(Shutdown)),
     // Only a gateway's own words count: multipathd lists disks so, Ceph any client, and every network file system has this error.
     beside("blacklisted", &["tcmu"], Means::Gateway(Blocklisted)),
     beside("blocklisted", &["tcmu"], Means::Gateway(Blocklisted)),

@@ -73,6 +73,16 @@ const PHRASES: &[Phrase] = &[
     beside("nvme", &["starting error recovery"], Means::Path(SessionLost)),
     beside("nvme", &["onnection lost"], Means::Path(SessionLost)),
     beside("nvme", &["Successfully reconnected"], Means::Path(Restored)),
+    // NVMe over Fabrics: the controller is given up when its keep-alive is not answered, and tried again from then on
+    // (drivers/nvme/host/fabrics.c, tcp.c, rdma.c).
+    beside("nvme", &["(Keep Alive)", " timeout"], Means::Path(SessionLost)),
+    beside("nvme", &["nvme_keep_alive_end_io error"], Means::Path(SessionLost)),
+    beside("nvme", &["econnecting in "], Means::Nothing),
+    beside("nvme", &["ailed reconnect attempt"], Means::Nothing),
+    beside("nvme", &["failed to connect socket"], Means::Nothing),
+    beside("nvme", &["Removing controller"], Means::Path(Failed)),
+    beside("nvme", &["creating ", " I/O queues"], Means::Nothing),
+    beside("nvme", &["mapped ", " queues"], Means::Nothing),
     beside("nvme", &[" QID ", " timeout"], Means::Task(Abort, Issued)),
     // Thin pools (drivers/md/dm-thin.c).
     phrase("switching pool to out-of-data-space", Means::Space(Full)),
@@ -85,6 +95,8 @@ const PHRASES: &[Phrase] = &[
     beside("qla2xxx", &["DEVICE RESET SUCCEEDED"], Means::Task(DeviceReset, Done)),
     beside("qla2xxx", &["TARGET RESET ISSUED"], Means::Task(WiderReset, Issued)),
     beside("qla2xxx", &["ADAPTER RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("qla2xxx", &["LOOP RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("qla2xxx", &["BUS RESET ISSUED"], Means::Task(WiderReset, Issued)),
     beside("lpfc", &["SCSI Layer I/O Abort Request Status"], Means::Task(Abort, Issued)),
     beside("lpfc", &["SCSI layer issued Device Reset"], Means::Task(DeviceReset, Issued)),
     phrase("attempting task abort", Means::Task(Abort, Issued)),

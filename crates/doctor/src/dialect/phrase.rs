@@ -63,9 +63,7 @@ impl Means {
             Means::Path(event) => Kind::Path(event),
             Means::AnyLink(event) if subject::is_of_a_storage_port(line) => Kind::Path(event),
             Means::AnyLink(_) => Kind::Path(PathEvent::NetworkLink),
-            Means::Device(_) if about.device.is_none() && has(line, "filesystem with identifier [") => {
-                return None;
-            }
+            Means::Device(_) if about.device.is_none() && names_a_file_system(line) => return None,
             Means::Device(event) => Kind::Path(event),
             Means::Fabric(event) => Kind::Fabric(event),
             Means::Heartbeat(step) => Kind::Heartbeat(Box::new(Heartbeat { step, slot: None, wanted: None })),
@@ -87,6 +85,11 @@ impl Means {
             Means::Nothing => return None,
         })
     }
+}
+
+/// Whether a line about all paths names what may be a network file system, which has none.
+fn names_a_file_system(line: &str) -> bool {
+    has(line, "filesystem with identifier [") || has(line, "StorageApdHandler")
 }
 
 /// A phrase: what the line holds, what else it must hold, and what that means.

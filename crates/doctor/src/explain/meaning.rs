@@ -320,6 +320,9 @@ fn cluster_says(step: ClusterStep) -> &'static str {
         ClusterStep::RenewalLate => {
             "a lease could not be renewed in time: the lease's device was slow, or did not answer"
         }
+        ClusterStep::RenewalFailed => {
+            "a lease could not be renewed: the lock manager got an error, or a record that it does not accept. Two readings: the lease's device failed, or what stands there is not this lockspace"
+        }
         ClusterStep::LeaseLost => {
             "a lease ran out, or the host gives up: what it protects is stopped on this host"
         }

@@ -67,12 +67,18 @@ impl Command {
         self.opcode.is_some_and(Opcode::is_ats) || self.miscompared()
     }
 
-    /// Whether the device said that the block was not equal.
+    /// Whether the device said of an ATS that the block was not equal. VERIFY has the same sense data (SBC-4, 5.35), and is none.
     #[must_use]
     pub fn miscompared(&self) -> bool {
-        self.sense.is_some_and(Sense::is_miscompare)
+        self.sense.is_some_and(Sense::is_miscompare) && self.opcode.is_none_or(Opcode::may_be_ats)
             || self.plugin == Some(PluginStatus::ATS_MISCOMPARE)
             || self.nvme.is_some_and(NvmeStatus::is_compare_failure)
+    }
+
+    /// Whether another command than an ATS found a block that was not equal, as VERIFY does.
+    #[must_use]
+    pub fn verified_unequal(&self) -> bool {
+        self.sense.is_some_and(Sense::is_miscompare) && !self.miscompared()
     }
 
     /// Whether nobody answered, so that the command may have been executed all the same.

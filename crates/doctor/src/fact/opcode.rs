@@ -20,6 +20,12 @@ impl Opcode {
         self == Opcode::COMPARE_AND_WRITE || self == Opcode::VENDOR_ATS
     }
 
+    /// Whether it is one, or a vendor's command that may be one.
+    #[must_use]
+    pub fn may_be_ats(self) -> bool {
+        self.is_ats() || self.0 >= 0xc0
+    }
+
     /// Whether the command moves or changes data, unlike inquiries and mode pages, which fail on healthy systems too.
     #[must_use]
     pub fn moves_data(self) -> bool {

@@ -44,6 +44,19 @@ impl Sense {
         (self.key, self.code) == (6, 0x29)
     }
 
+    /// Whether the array says that what it presents has changed: the data that identify the unit, or the list of units. What answers
+    /// from then on may be another volume.
+    #[must_use]
+    pub fn is_change_of_units(self) -> bool {
+        (self.key, self.code) == (6, 0x3f) && matches!(self.qualifier, 0x3 | 0xe)
+    }
+
+    /// Whether the array moves the unit from one controller to another, and no port of it answers meanwhile (SPC-5, asymmetric logical unit access).
+    #[must_use]
+    pub fn is_transition(self) -> bool {
+        self == Sense { key: 2, code: 0x04, qualifier: 0x0a }
+    }
+
     /// Whether the device does not know the command or a field of it.
     #[must_use]
     pub fn is_unsupported(self) -> bool {
@@ -131,6 +144,7 @@ impl Sense {
             (0x2f, _) => "commands cleared by another initiator",
             (0x38, 0x07) => "thin provisioning soft threshold reached",
             (0x3e, 0x01) => "logical unit failure",
+            (0x3f, 0x03) => "inquiry data has changed",
             (0x3f, 0x0e) => "reported LUNs data has changed",
             (0x44, 0x00) => "internal target failure",
             (0x47, _) => "data or protocol CRC error",

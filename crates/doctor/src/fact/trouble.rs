@@ -153,6 +153,8 @@ pub enum ClusterStep {
     Healthy,
     /// A lease could not be renewed in time.
     RenewalLate,
+    /// A lease could not be renewed because its read or write ended in an error.
+    RenewalFailed,
     /// A lease ran out, or the host gave up.
     LeaseLost,
     /// The watchdog is about to reset the host, or did.

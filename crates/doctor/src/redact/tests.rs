@@ -159,3 +159,98 @@ fn what_could_not_be_read_is_told_without_its_name() {
     assert!(!told.contains("kestrel") && !told.contains("merlin"), "{told}");
     assert!(told.contains("is a zip archive") && told.contains("permission denied"), "{told}");
 }
+
+/// Lines as bundles hold them: each names somebody or something that must not survive, however it is written.
+#[test]
+fn nothing_that_a_bundle_names_survives() {
+    let cases: [(&str, &[&str], &str); 40] = [
+        ("serial number: CZ3456789A of the disk", &["CZ3456789A"], "serial number"),
+        ("Serial No. CZ3456789A, S/N: CZ3456789A", &["S/N: CZ34"], "Serial"),
+        ("sn=CZ3456789A", &["CZ3456789A"], "sn="),
+        ("auth: no secret for client.kimball, mon.kestrel", &["kimball", "kestrel"], "no secret for"),
+        ("GET https://merlin/x?user=alexander&k=1 failed", &["merlin", "alexander"], "failed"),
+        ("mac 00-25-b5-aa-00-01 and 0025.b5aa.0001 and 0025b5aa0001", &["00-25", "b5aa"], "mac "),
+        ("rport fc.20000025b5aa0001:20000025b5bb0001 lost", &["25b5aa", "25b5bb"], "lost"),
+        ("wwpn 50-06-01-60-3c-e0-11-22, x500601603ce01122", &["50-06", "3ce01122"], "wwpn"),
+        ("portal [2001:db8::7]:3260 and 2001:db8:0:0:1:2:3:4%vmk1", &["2001:", "db8"], "portal"),
+        ("node ip-10-3-7-19 is gone", &["10-3-7"], "is gone"),
+        (
+            "/dev/disk/by-path/ip-10.3.7.19:3260-iscsi-iqn.2019-04.org.example:merlin-lun-1",
+            &["10.3.7", "merlin"],
+            "",
+        ),
+        ("from iqn.1998-01.com.vmware:merlin-4f2a lost", &["merlin"], "lost"),
+        ("login of EXAMPLE\\alexander denied", &["alexander", "EXAMPLE"], "denied"),
+        ("opened C:\\Users\\alexander\\x", &["alexander"], "opened"),
+        ("user=alexander opID=3f", &["alexander"], "opID"),
+        ("session for user alexander closed", &["alexander"], "closed"),
+        ("in user space", &[], "in user space"),
+        ("username: alexander", &["alexander"], "username"),
+        ("password=hunter2 secret: swordfish", &["hunter2", "swordfish"], "secret"),
+        ("key = AQDz3kNdV2hyLBAAxM1Qw7b4Zk9pT5uYc8eRfg==", &["AQDz3kNd", "Zk9pT5"], "key"),
+        ("token eyJhbGciOiJIUzI1NiIsInR5cCI6 given", &["eyJhbGci"], "given"),
+        ("licence M0123-4N567-08900-0123A-45678 expired", &["4N567", "0123A"], "expired"),
+        (
+            "open '/vmfs/volumes/gold/Web Server 01/Web Server 01.vmdk' failed",
+            &["Web", "Server", "gold"],
+            "failed",
+        ),
+        (
+            "open /vmfs/volumes/gold/Web Server 01/Web Server 01-flat.vmdk: busy",
+            &["Web", "Server", "gold"],
+            "busy",
+        ),
+        ("file [My Gold] Web Server 01/Web Server 01.vmx locked", &["My Gold", "Web", "Server"], "locked"),
+        ("VM 'Web Server 01' on datastore 'My Gold' hangs", &["Web", "Server", "Gold"], "hangs"),
+        ("displayName = \"Web Server 01\"", &["Web", "Server"], "displayName"),
+        (
+            "vim.VirtualMachine:vm-1234 on host-28, domain-c7, datastore-11",
+            &["vm-1234", "host-28", "c7", "re-11"],
+            " on ",
+        ),
+        ("lock of /home/alexander/x and ~alexander/y", &["alexander"], "lock of"),
+        (
+            "Operation 'off' targeting merlin on kestrel for pacemaker-controld.17@kestrel: OK",
+            &["merlin", "kestrel"],
+            "OK",
+        ),
+        ("Host merlin07 is not responding", &["merlin07"], "not responding"),
+        ("lost esx07.lab and merlin.corp:443", &["esx07", "merlin"], "lost"),
+        ("mail alexander@example.org", &["alexander", "example"], "mail"),
+        ("image rbd/merlin-7 in pool Kestrel_1", &["merlin", "Kestrel"], "in pool"),
+        ("uuid 4c4c4544-0043-3510-8052-b9c04f564e31", &["4c4c4544", "b9c04f"], "uuid"),
+        ("uuid 52e1d1b4aa0143c08d0211bc23f4a1d2", &["52e1d1b4"], "uuid"),
+        ("host=merlin", &["merlin"], "host="),
+        ("hostname: merlin", &["merlin"], "hostname"),
+        ("is being marked \"OFFLINE\"", &[], "OFFLINE"),
+        ("Host status H:0x5 D:0x2 host H:0x5", &[], "Host status H:0x5 D:0x2 host H:0x5"),
+    ];
+    for (line, secrets, stays) in cases {
+        let replaced = redactor(&[]).text(line, Author::Log);
+        for secret in secrets {
+            assert!(!replaced.contains(secret), "{secret} survives in {replaced:?} of {line:?}");
+        }
+        assert!(replaced.contains(stays), "{stays:?} is lost in {replaced:?}");
+    }
+}
+
+/// What the doctor proves things by is no name, whatever it looks like.
+#[test]
+fn the_proof_stays_readable() {
+    let lines = [
+        "ScsiDeviceIO: 2651: Cmd(0x43be1974bb80) 0x89, CmdSN 0x1b from world 34 failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.",
+        "NMP: nmp_ThrottleLogForDevice:3867: Cmd 0x2a (0x45b8c1d2e3f0, 2097170) Failed: H:0xb D:0x0 P:0x0",
+        "Result: hostbyte=DID_SOFT_ERROR driverbyte=DRIVER_OK cmd_age=2s",
+        "Compare(0x5) @ LBA 2048, 1 blocks, Compare Failure (sct 0x2 / sc 0x85) DNR",
+        "ABORT_TASK: Found referenced iSCSI task_tag: 17",
+        "s3 renewal error -202 delta_length 10 last_success 4711",
+        "Sense Key : Miscompare [current]",
+        "[HB state abcdef02 offset 3407872 gen 29 stampUS 105063 jrnl <FB 5> drv 14.61]",
+        "lpfc 10.0.10.1 firmware version: 4.1.402.20",
+        "switching pool to out-of-data-space (queue IO) mode",
+        "VMW_SATP_ALUA_CX, VMW_PSP_RR, HppThrottleLogForDevice:1107",
+    ];
+    for line in lines {
+        assert_eq!(redactor(&[]).text(line, Author::Log), line);
+    }
+}

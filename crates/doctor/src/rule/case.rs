@@ -158,6 +158,26 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Whether two hosts call heartbeats of the same id their own. One host may be named in full and in short.
+    #[must_use]
+    pub fn shares_its_id(&self) -> bool {
+        let short = |name: &'a str| name.split('.').next().unwrap_or(name);
+        let mut known: Vec<(Uuid, &str)> = Vec::new();
+        for fact in
+            self.heartbeats(|heartbeat| heartbeat.step == HeartbeatStep::TimedOut).into_iter().take(FIRST)
+        {
+            let Kind::Heartbeat(heartbeat) = &fact.kind else { continue };
+            let id = heartbeat.slot.and_then(|slot| slot.owner).filter(|id| *id != Uuid::NOBODY);
+            let (Some(id), Some(host)) = (id, self.text(fact.host).map(short)) else { continue };
+            match known.iter().find(|(other, _)| *other == id) {
+                Some((_, name)) if !name.eq_ignore_ascii_case(host) => return true,
+                Some(_) => {}
+                None => known.push((id, host)),
+            }
+        }
+        false
+    }
+
     /// The facts among `causes` before or at which a stake begins within `window_us`: without one, a cause has no victim.
     #[must_use]
     pub fn followed_by(&self, causes: &[&'a Fact], stakes: &[&Fact], window_us: i64) -> Vec<&'a Fact> {

@@ -35,14 +35,22 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             && near(fact, answer, JUST_BEFORE_US)
     });
     let contested = !case.locks(|lock| matches!(lock.step, LockStep::NotFree | LockStep::Stale)).is_empty();
-    let confidence = match (complete.is_empty(), contested, case.record_of(answer)) {
+    let record = case.record_of(answer);
+    if complete.is_empty() && record != Record::Lock && case.shares_its_id() {
+        return Judgement::Aside(
+            "Two hosts of these logs wait for heartbeats with one and the same host id: the slot may be the other's too, and its image no proof of an own \
+             write. Hosts that were installed by copying a boot disk share their id (`esxcli system uuid get` on each)."
+                .to_owned(),
+        );
+    }
+    let confidence = match (complete.is_empty(), contested, record) {
         (false, _, _) => Confidence::Certain,
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
         (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
         (true, _, _) => Confidence::Likely,
     };
-    let because = if complete.is_empty() && case.record_of(answer) == Record::Slot {
+    let because = if complete.is_empty() && record == Record::Slot {
         "The same host had left an atomic test and set to this device without an answer shortly before, and the false answer is about \
          its own heartbeat slot, which nobody else writes: it met its own image."
     } else if complete.is_empty() {

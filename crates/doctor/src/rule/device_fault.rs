@@ -3,7 +3,10 @@
 use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind};
+use crate::text::decimal;
 
+/// Adapters that ESXi's own software makes have numbers from here on.
+const FIRST_SOFTWARE_ADAPTER: u64 = 32;
 /// A few failures may be a hiccup.
 const FAILURES_MIN: u64 = 2;
 
@@ -76,5 +79,8 @@ fn is_of_a_local_driver(fact: &Fact) -> bool {
 
 /// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.
 fn is_local(device: &str) -> bool {
-    ["t10.ATA", "mpx.vmhba", "t10.SATA", "t10.USB"].iter().any(|start| device.starts_with(start))
+    // `mpx.` is a device without an identity of its own, named by its path; adapters from vmhba32 on are USB or iSCSI.
+    let of_adapter = device.strip_prefix("mpx.vmhba").and_then(decimal);
+    of_adapter.is_some_and(|adapter| adapter < FIRST_SOFTWARE_ADAPTER)
+        || ["t10.ATA", "t10.SATA", "t10.USB"].iter().any(|start| device.starts_with(start))
 }

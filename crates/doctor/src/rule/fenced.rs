@@ -19,6 +19,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             fact.kind,
             Kind::Cluster(
                 ClusterStep::RenewalLate
+                    | ClusterStep::RenewalFailed
                     | ClusterStep::LeaseLost
                     | ClusterStep::MemberLost
                     | ClusterStep::Paused

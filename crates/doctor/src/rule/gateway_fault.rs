@@ -6,6 +6,7 @@ use super::case::{Case, JUST_BEFORE_US, total};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, GatewayStep, Kind};
 use crate::scene::near;
+use crate::subject;
 
 /// A failover takes the lock once; a fight takes it again and again.
 const TURNS_MIN: usize = 3;
@@ -63,22 +64,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 fn turns(lock: &[&Fact]) -> usize {
     let mut images: BTreeMap<&str, (&Fact, usize)> = BTreeMap::new();
     for &fact in lock {
-        let (last, turns) = images.entry(image(&fact.text)).or_insert((fact, 0));
+        let (last, turns) = images.entry(subject::image(&fact.text)).or_insert((fact, 0));
         if last.kind != fact.kind && near(last, fact, JUST_BEFORE_US) {
             *turns += 1;
         }
         *last = fact;
     }
     images.values().map(|(_, turns)| *turns).max().unwrap_or(0)
-}
-
-/// The image that a line of a gateway is about: `rbd/pool1.image7:`, `rbd/disk_1`. Lines that name none are about one.
-fn image(text: &str) -> &str {
-    let mut words = text.split([' ', ',', '\'', '"']).map(|word| word.trim_end_matches([':', '.']));
-    let is_image = |word: &&str| {
-        word.split_once('/').is_some_and(|(pool, image)| {
-            !image.is_empty() && pool.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        })
-    };
-    words.find(is_image).unwrap_or("")
 }

@@ -6,18 +6,13 @@ use crate::fact::{
     Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
 
+/// A reset takes the link down within seconds.
+const RESET_WITHIN_US: i64 = 10_000_000;
 /// So many losses are no hiccup.
 const MANY: u64 = 2;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
-    let events = case.all(|fact| match &fact.kind {
-        Kind::Path(event) => event.is_loss() && !matches!(event, PathEvent::InDoubt | PathEvent::Failover),
-        Kind::Fabric(event) => matches!(event, FabricEvent::LinkIntegrity | FabricEvent::Dropped),
-        // The other end refused to abort what was lost on the way.
-        Kind::Target(TargetStep::SessionLost) => true,
-        Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Failed } => true,
-        _ => false,
-    });
+    let events = losses(case);
     let gone = case.commands(is_of_a_lost_path);
     let weak = case.all(|fact| {
         matches!(
@@ -52,22 +47,59 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
                        wrong. Commands that were on that path have no answer: they may have been executed.";
         let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-        let confidence = if device_gone.is_empty() { Confidence::Likely } else { Confidence::Possible };
+        let told = device_gone.is_empty() && !units_changed(case);
+        let confidence = if told { Confidence::Likely } else { Confidence::Possible };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     let many = total(&strong) >= MANY;
     let all_gone = events.iter().any(|fact| fact.kind == Kind::Path(PathEvent::AllDown));
     if stakes.is_empty() && (all_gone || many || !gone.is_empty()) {
-        let confidence =
-            if all_gone && device_gone.is_empty() { Confidence::Likely } else { Confidence::Possible };
+        // That no path works says nothing of why: an array that stopped looks the same as a fabric that did.
+        let why = all_gone && device_gone.is_empty() && !of_the_way(strong.clone()).is_empty();
+        let confidence = if why { Confidence::Likely } else { Confidence::Possible };
         let because = "Paths were lost, and commands with them. No atomic test and set is among these lines.";
         return Judgement::Met(Proof::new(confidence, because, strong).and_collect(NEXT));
     }
     Judgement::Aside("A path was lost, but only after the first trouble, or long before it.".to_owned())
 }
 
+/// Whether the array said that it presents other units than before: paths come and go with that, and a false answer may be another
+/// volume's.
+fn units_changed(case: &Case<'_>) -> bool {
+    !case.commands(|command| command.sense.is_some_and(Sense::is_change_of_units)).is_empty()
+}
+
 const NEXT: &str = "The port's error counters on both ends (invalid CRC, loss of sync, link failures; /sys/class/fc_host/*/statistics on Linux), the \
                     optics' power levels, the switch's log of that minute.";
+
+/// Whether a fact tells of a path, a link, a port or a session that was lost.
+fn is_loss(fact: &Fact) -> bool {
+    match &fact.kind {
+        Kind::Path(event) => event.is_loss() && !matches!(event, PathEvent::InDoubt | PathEvent::Failover),
+        Kind::Fabric(event) => matches!(event, FabricEvent::LinkIntegrity | FabricEvent::Dropped),
+        // The other end refused to abort what was lost on the way.
+        Kind::Target(TargetStep::SessionLost) => true,
+        Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Failed } => true,
+        _ => false,
+    }
+}
+
+/// What was lost on the way. Whoever resets an adapter or its loop takes the link down himself.
+fn losses<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
+    let resets = case.all(|fact| matches!(fact.kind, Kind::Task { task: TaskKind::WiderReset, .. }));
+    let by_a_reset = |event: &Fact| {
+        event.kind == Kind::Path(PathEvent::LinkDown)
+            && case.just_before(event, &resets, RESET_WITHIN_US).is_some()
+    };
+    let mut losses = case.all(is_loss);
+    losses.retain(|event| !by_a_reset(event));
+    losses
+}
+
+/// Whether a link, a port or a session was lost.
+pub fn lost_the_way(case: &Case<'_>) -> bool {
+    !of_the_way(losses(case)).is_empty()
+}
 
 /// Those that tell of the way itself: a link, a port, a session. That a path does not work follows from a device that is gone, too.
 fn of_the_way(losses: Vec<&Fact>) -> Vec<&Fact> {

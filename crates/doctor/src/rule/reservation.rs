@@ -23,7 +23,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if !lines.is_empty() {
         let because = format!(
             "The device answered RESERVATION CONFLICT (D:0x18), or the host gave up because of such answers, {count} time(s): \
-             another host holds a SCSI reservation. This is no answer to an atomic test and set; the command was not executed."
+             another host holds a SCSI reservation, or, where hosts register for a persistent one, \
+             this path is not registered. This is no answer to an atomic test and set; the command was not executed."
         );
         let proof = Proof::new(Confidence::Certain, because, lines).and_collect(
             "Who holds it: `esxcli storage core device stats get` and `vmkfstools -L readkeys /vmfs/devices/disks/DEVICE` on ESXi, \

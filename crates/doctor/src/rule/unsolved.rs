@@ -1,9 +1,9 @@
 //! `cannot-tell`: nothing is proved. What to collect depends on what was seen.
 
 use super::case::{self, Case, Record};
-use super::{Confidence, Proof, words};
-use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, TargetStep};
-use crate::incident::{Weight, weight};
+use super::{Confidence, Proof, path_fault, words};
+use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep};
+use crate::incident::{Weight, is_hard, weight};
 
 /// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
 #[must_use]
@@ -20,9 +20,21 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
             "Whether every host and every path got this answer (then the LUN was deleted or taken offline) or only some (then its mapping was changed).",
         ));
     }
+    // Where a link, a port or a session was lost, the disk went after it, and a controller takes over from one that is not reached.
+    let way_lost = path_fault::lost_the_way(case);
+    let is_transition = |command: &Command| command.sense.is_some_and(Sense::is_transition);
+    // A status without its command and its device is a piece that somebody pasted.
+    let moving = case.all(|fact| fact.device.is_some() && case::command(fact).is_some_and(is_transition));
+    if !moving.is_empty() && !way_lost && case.false_answers().is_empty() {
+        return Some(
+            Proof::new(Confidence::Possible, TRANSITION, moving)
+                .in_words(&words::TRANSITION)
+                .and_collect(ARRAY_MOVES),
+        );
+    }
     let given_up = !case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp)).is_empty();
     let offline = case.all(|fact| fact.kind == Kind::Path(PathEvent::Offline));
-    if offline.is_empty() || given_up {
+    if offline.is_empty() || given_up || way_lost {
         return None;
     }
     let unplugged = case.all(|fact| fact.kind == Kind::Path(PathEvent::Unplugged));
@@ -40,69 +52,28 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     ))
 }
 
+const TRANSITION: &str = "The array answered that it was moving the LUN from one controller to another (NOT READY, asymmetric access state transition): until that \
+                          is done it executes nothing for this LUN. Commands so refused were not executed. Why it moved, no line here tells.";
+const ARRAY_MOVES: &str = "The array's own log of that minute: an upgrade, a restart or a fault of a controller, a failover by hand, a rebalancing? And how long it took: \
+                           a heartbeat has 8 seconds, access is lost after 16.";
 const ARRAY_NEXT: &str = "The array's own log and audit trail of that minute: a LUN deleted, unmapped, masked or renumbered, a pool or volume taken offline?";
 
 /// What is said of an incident that no rule explains.
 #[must_use]
 pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
-    let miscompares = case.false_answers();
-    let at_target = case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare));
-    let unanswered = case.unanswered_ats();
-    let refused = case.commands(Command::refuses_reserve);
-    let other = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord));
-    let silent = case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent));
     let pieces = pieces(case);
-    let rest = case
-        .all(|fact| weight(fact) > Weight::Context || pieces.iter().any(|piece| std::ptr::eq(*piece, fact)));
-    let (because, lines) = if !miscompares.is_empty() {
-        let because = match case.record() {
-            Record::Slot => {
-                "The device compared, and the block was not equal. The lines around are about the host's own heartbeat slot, which nobody \
-                 else writes: this is no contention. Most often the host met its own delayed write; no line shows that write."
-            }
-            Record::Lock => {
-                "The device compared, and the block was not equal. The lines around are about a lock record, which every host may write: \
-                 most often another was first; no line names one that lives."
-            }
-            Record::Both | Record::Unknown => {
-                "The device compared, and the block was not equal. Nothing near it says who wrote what stands there."
-            }
-        };
-        (because, miscompares)
-    } else if !at_target.is_empty() {
-        (
-            "The target answered an atomic test and set with miscompare. Its log does not say which host wrote what stands there.",
-            at_target,
-        )
-    } else if !unanswered.is_empty() {
-        ("An atomic test and set had no answer. Nothing near it says why.", unanswered)
-    } else if !refused.is_empty() {
-        (
-            "The target refuses RESERVE (5/20/00 or 5/24/00), which a host needs to format a volume, and to lock one where it has no atomic test \
-             and set. No atomic test and set is among these lines: the target's software must learn it, or the array allow it.",
-            refused,
-        )
-    } else if !other.is_empty() {
-        (
-            "A lock manager met a record that is not the one it asked for: of another name, kind or geometry, or never initialised. The record is \
-             whole: compare the lockspace, the device and the offset that are configured with what stands there, and initialise nothing blindly.",
-            other,
-        )
-    } else if !silent.is_empty() {
-        (
-            "The target waited for data that an initiator had announced and did not send, and closed the connection. The fault is the initiator's or \
-             the network's between them; of the target's own storage these lines say nothing.",
-            silent,
-        )
-    } else if !pieces.is_empty() && pieces.len() == rest.len() {
-        (
-            "The statuses of a command stand here without the command: which it was, on which device and when is not said, and from its end \
-             alone no cause follows. `oarlock doctor --explain` says what each of them means.",
-            pieces.clone(),
-        )
-    } else {
-        ("Commands failed, and nothing near them says why.", rest)
-    };
+    // Whatever made this an incident is quoted: what weighs, or, of lines about one thing, what is hard.
+    let rest = case.all(|fact| {
+        weight(fact) > Weight::Context
+            || is_hard(fact)
+            || pieces.iter().any(|piece| std::ptr::eq(*piece, fact))
+    });
+    let only_pieces = if pieces.len() == rest.len() { pieces.clone() } else { Vec::new() };
+    let known = told_by_name(case).into_iter().chain([(PIECES, only_pieces)]);
+    let (because, lines) = known
+        .into_iter()
+        .find(|(_, lines)| !lines.is_empty())
+        .unwrap_or(("Commands failed, and nothing near them says why.", rest));
     let mut proof = Proof::new(Confidence::Possible, because, lines);
     proof.collect = next_steps(case);
     if !pieces.is_empty() {
@@ -110,6 +81,52 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
     }
     proof
 }
+
+/// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 8] {
+    let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
+    [
+        (unequal, case.false_answers()),
+        (AT_TARGET, case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare))),
+        ("An atomic test and set had no answer. Nothing near it says why.", case.unanswered_ats()),
+        (VERIFIED, case.commands(Command::verified_unequal)),
+        (REFUSED, case.commands(Command::refuses_reserve)),
+        (OTHER_RECORD, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord))),
+        (RENEWAL_FAILED, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalFailed))),
+        (INITIATOR_SILENT, case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent))),
+    ]
+}
+
+const fn of_a_false_answer(record: Record) -> &'static str {
+    match record {
+        Record::Slot => {
+            "The device compared, and the block was not equal. The lines around are about the host's own heartbeat slot, which nobody \
+             else writes: this is no contention. Most often the host met its own delayed write; no line shows that write."
+        }
+        Record::Lock => {
+            "The device compared, and the block was not equal. The lines around are about a lock record, which every host may write: \
+             most often another was first; no line names one that lives."
+        }
+        Record::Both | Record::Unknown => {
+            "The device compared, and the block was not equal. Nothing near it says who wrote what stands there."
+        }
+    }
+}
+
+const SHARED_ID: &str = "The device compared, and the block was not equal. Two hosts of these logs wait for heartbeats with one and the same host id, as hosts do that were \
+                         installed by copying a boot disk: each may take the other's slot for its own. No line shows which of them wrote.";
+const AT_TARGET: &str = "The target answered an atomic test and set with miscompare. Its log does not say which host wrote what stands there.";
+const VERIFIED: &str = "Another command, such as VERIFY, found a block that differs from what its sender expected. It is no atomic test and set, and locks nothing: \
+                        two copies differ, or somebody wrote in between.";
+const REFUSED: &str = "The target refuses RESERVE (5/20/00 or 5/24/00), which a host needs to format a volume, and to lock one where it has no atomic test \
+                       and set. No atomic test and set is among these lines: the target's software must learn it, or the array allow it.";
+const OTHER_RECORD: &str = "A lock manager met a record that is not the one it asked for: of another name, kind or geometry, or never initialised. The record is \
+                            whole: compare the lockspace, the device and the offset that are configured with what stands there, and initialise nothing blindly.";
+const RENEWAL_FAILED: &str = "A lock manager's read or write of its own lease ended in an error: it was not late, it failed. The kernel log of the same host says why.";
+const INITIATOR_SILENT: &str = "The target waited for data that an initiator had announced and did not send, and closed the connection. The fault is the initiator's or \
+                                the network's between them; of the target's own storage these lines say nothing.";
+const PIECES: &str = "The statuses of a command stand here without the command: which it was, on which device and when is not said, and from its end \
+                      alone no cause follows. `oarlock doctor --explain` says what each of them means.";
 
 const WHOLE_LINE: &str = "The whole line that this was cut from, with its time, host, device and opcode (0x89 is the atomic test and set), and the lines \
                           around it: `grep -n -B20 -A20 'H:0x' vmkernel.log`.";

@@ -40,6 +40,29 @@ pub static NO_SUCH_UNIT: Words = Words {
     ],
 };
 
+/// The array moves a logical unit between its controllers.
+pub static TRANSITION: Words = Words {
+    title: "The array was moving the LUN to another controller",
+    layer: Layer::Array,
+    what: "While an array moves a LUN from one controller to another, it answers every command with NOT READY, asymmetric access state transition. \
+           Upgrades without interruption, a controller's restart, its fault, and hosts that disagree about the best path all do that.",
+    consequence: "What was refused so was not executed and is tried again. Where it takes longer than a heartbeat has (8 seconds), heartbeats come late; \
+                  after 16 seconds hosts report the volume as lost, until the new controller answers.",
+    remedy: &[
+        Remedy {
+            text: "Look into the array's log why it moved. Where nobody planned it, look at that controller's health first.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where it happens again and again, hosts or paths disagree: compare the path policy and the preferred controller on all hosts, and that every host \
+                   reaches both controllers.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
 /// The host uses a disk no more.
 pub static OFFLINE: Words = Words {
     title: "The host took a disk out of use",

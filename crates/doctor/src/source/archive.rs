@@ -107,7 +107,10 @@ pub(super) fn walk(
             end = Err(damaged("a header's checksum does not fit"));
             continue;
         }
-        let size = octal(&block[124..136]).ok_or_else(|| damaged("a size is no number"))?;
+        let Some(size) = octal(&block[124..136]) else {
+            end = Err(damaged("a size is no number"));
+            continue;
+        };
         let padding = size.next_multiple_of(BLOCK_BYTES as u64).saturating_sub(size);
         let mut body = input.take(size);
         match block[156] {
@@ -261,6 +264,25 @@ mod tests {
         let mut archive = member("a", b'0', &[b'x'; 2000]);
         archive.truncate(1000);
         assert!(matches!(members(&archive), Err(DoctorError::Archive { .. })));
+        let mut strange = member("a", b'0', b"one\n");
+        let sum = |block: &[u8]| {
+            block[..148].iter().chain(&block[156..512]).map(|&byte| u32::from(byte)).sum::<u32>() + 8 * 32
+        };
+        strange[124..135].copy_from_slice(b"9999999999x");
+        let fitting = format!("{:06o}\0", sum(&strange));
+        strange[148..155].copy_from_slice(fitting.as_bytes());
+        let mut archive = strange;
+        archive.extend(member("b", b'0', b"two\n"));
+        let mut names = Vec::new();
+        let end = walk("a.tar", &mut &archive[..], &mut |member| {
+            if let Member::File(name, _) = member {
+                names.push(name.to_owned());
+            }
+        });
+        assert!(
+            matches!(end, Err(DoctorError::Archive { .. })) && names == ["b"],
+            "a size that is none cost {names:?}"
+        );
         let mut archive = member("a", b'0', b"");
         archive.extend([7; 512]);
         assert!(matches!(members(&archive), Err(DoctorError::Archive { .. })));

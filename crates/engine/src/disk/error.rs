@@ -1,7 +1,7 @@
 //! Why something could not be done with a disk.
 
 use oarlock_block::ByteCount;
-use oarlock_format::{DescriptorNumber, LayerName};
+use oarlock_format::{DescriptorNumber, GroupNumber, LayerName};
 
 use crate::allocate::SpaceError;
 use crate::core::Ended;
@@ -119,6 +119,22 @@ pub enum DiskError {
     /// Every descriptor is in use.
     #[error("all {count} descriptors are in use")]
     DescriptorsFull {
+        /// How many there are.
+        count: u32,
+    },
+    /// No descriptor has the number.
+    #[error("there is no descriptor {descriptor}: the datastore has {count}")]
+    NoDescriptor {
+        /// The number.
+        descriptor: DescriptorNumber,
+        /// How many there are.
+        count: u32,
+    },
+    /// No allocation group has the number.
+    #[error("there is no group {group}: the datastore has {count}")]
+    NoGroup {
+        /// The number.
+        group: GroupNumber,
         /// How many there are.
         count: u32,
     },

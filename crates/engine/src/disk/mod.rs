@@ -41,7 +41,6 @@ use crate::guard::Guard;
 use crate::hold;
 use crate::home::BringHome;
 use crate::host::Host;
-use crate::lock::LockError;
 use crate::places::LockPolicy;
 
 use here::DisksHere;
@@ -231,16 +230,18 @@ impl Host {
     /// Takes the lock of a disk or another layer: alone to write it, or shared to read it. Taken alone, it is durable (R12).
     ///
     /// # Errors
-    /// Why it was not got.
-    ///
-    /// # Panics
-    /// When the datastore has no such descriptor.
+    /// Why it was not got: [`DiskError::NoDescriptor`] where there is none of that number.
     pub async fn hold_layer(
         &self,
         descriptor: DescriptorNumber,
         want: Want,
         deadline: Instant,
-    ) -> Result<Guard, LockError> {
+    ) -> Result<Guard, DiskError> {
+        has_disks(&self.core)?;
+        let count = self.core.store.layout.descriptor_count();
+        if descriptor.0 >= count {
+            return Err(DiskError::NoDescriptor { descriptor, count });
+        }
         let place = self.core.places.descriptors.of(&descriptor);
         Ok(hold::hold(&self.core, place, want, deadline).await?.into_guard())
     }
@@ -249,11 +250,13 @@ impl Host {
     /// another host is interested, and gives it up once its pages are home (R12, R26).
     ///
     /// # Errors
-    /// Why it was not got.
-    ///
-    /// # Panics
-    /// When the datastore has no such group.
-    pub async fn hold_group(&self, group: GroupNumber, deadline: Instant) -> Result<Guard, LockError> {
+    /// Why it was not got: [`DiskError::NoGroup`] where there is none of that number.
+    pub async fn hold_group(&self, group: GroupNumber, deadline: Instant) -> Result<Guard, DiskError> {
+        has_disks(&self.core)?;
+        let count = self.core.superblock().record.space().groups();
+        if group.0 >= count {
+            return Err(DiskError::NoGroup { group, count });
+        }
         let place = self.core.places.groups.of(&group);
         place.policy.set(LockPolicy { sticky: true });
         Ok(hold::hold(&self.core, place, Want::Exclusive, deadline).await?.into_guard())

@@ -184,7 +184,8 @@ fn beat_answered(state: &mut State, index: u8, swap: Swap, mistake: Option<Mista
         Swap::Open => {}
         Swap::Lost if record.state == SlotState::Live && record.life == host.process.life => {}
         Swap::Lost => {
-            state.end_process(index);
+            // Its users' connections end first, its slot's lock is let go after that.
+            state.end_process(index, mistake != Some(Mistake::ByteBeforeConnections));
             state.host_mut(index).phase = Phase::Stopped;
         }
     }

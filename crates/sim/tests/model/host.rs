@@ -1,12 +1,14 @@
 //! What a host does of its own accord: join, beat, take, use and release the lock, watch, fence, cut off, take over.
 
+use std::time::Duration;
+
 use oarlock_engine::Want;
 use oarlock_engine::decide::{Blocker, Life, blockers, has, life, released, taken};
-use oarlock_engine::step::{Evidence, Step, next_step};
+use oarlock_engine::step::{Evidence, Step, grace_after_cut_off, next_step};
 use oarlock_format::{CutOffProof, FenceReason, Generation, SlotState};
 
 use crate::mistakes::Mistake;
-use crate::record::{Cell, Lock, Process, Slot, slot_of};
+use crate::record::{Cell, LEASE, Lock, Process, Slot, slot_of, ticks};
 use crate::rules;
 use crate::state::{Host, Lane, Payload, Phase, Pursuit, State};
 
@@ -33,6 +35,14 @@ pub fn bury(state: &mut State, index: u8, mistake: Option<Mistake>) -> Option<()
     }
     let seen = state.slot(index);
     let known = state.host(index).own.as_ref()?.image.record;
+    let patient = match known.state {
+        SlotState::Live => true,
+        SlotState::Fenced { reason, .. } => has_grace_after_cut_off(reason),
+        _ => false,
+    };
+    if patient && !state.a_grace_went_by(index) && mistake != Some(Mistake::BuryInTheInstant) {
+        return None;
+    }
     let evidence = Evidence {
         death_proved: true,
         watched: false,
@@ -54,6 +64,10 @@ pub fn bury(state: &mut State, index: u8, mistake: Option<Mistake>) -> Option<()
         _ => next,
     };
     send_slot(state, index, Lane::Beat, index, next)
+}
+
+fn has_grace_after_cut_off(reason: FenceReason) -> bool {
+    grace_after_cut_off(reason, ticks(LEASE)) > Duration::ZERO
 }
 
 fn replayer_gone(state: &State, slot: u8, known: Slot) -> bool {
@@ -262,9 +276,27 @@ pub fn pursue(state: &mut State, index: u8, slot: u8, want: Want) -> Option<()> 
         return None;
     }
     let seen = state.slot(slot);
-    let mut pursuit = Pursuit { slot, life: seen.record.life, cell: Cell::new(seen), run: None };
+    let mut pursuit =
+        Pursuit { slot, life: seen.record.life, cell: Cell::new(seen), run: None, evicted: false };
     pursuit.look(seen.nonce);
     state.host_mut(index).pursuit = Some(pursuit);
+    Some(())
+}
+
+/// A person says that the pursued host is dead.
+pub fn evict(state: &mut State, index: u8) -> Option<()> {
+    state.left.evictions = state.left.evictions.checked_sub(1)?;
+    let host = state.host_mut(index);
+    let pursuit = host.pursuit.as_mut()?;
+    (!std::mem::replace(&mut pursuit.evicted, true)).then_some(())
+}
+
+/// A process that met its own death on the disk ends.
+pub fn exit(state: &mut State, index: u8) -> Option<()> {
+    if state.host(index).phase != Phase::Stopped {
+        return None;
+    }
+    state.host_mut(index).phase = Phase::Dead;
     Some(())
 }
 
@@ -297,9 +329,11 @@ pub fn step(state: &mut State, index: u8, mistake: Option<Mistake>) -> Option<()
     let pursuit = host.pursuit.as_ref()?;
     let (slot, known) = (pursuit.slot, pursuit.cell.image.record);
     let evidence = Evidence {
-        death_proved: known.state == SlotState::Live && state.slot_lock_is_free(slot),
+        death_proved: known.state == SlotState::Live
+            && state.slot_lock_is_free(slot)
+            && (state.a_grace_went_by(slot) || mistake == Some(Mistake::FenceInTheInstant)),
         watched: pursuit.watched() || mistake == Some(Mistake::FenceUnwatched),
-        evicted: false,
+        evicted: pursuit.evicted,
         replayer_cut_off: match known.state {
             SlotState::Replaying { by, .. } => rules::replayer_is_cut_off(state, by, slot),
             _ => false,
@@ -314,6 +348,13 @@ pub fn step(state: &mut State, index: u8, mistake: Option<Mistake>) -> Option<()
     }
     if step == Step::CutOff && mistake != Some(Mistake::SkipCutOff) && !state.slot_lock_is_free(slot) {
         return kill(state, slot, known);
+    }
+    if let (Step::CutOff, SlotState::Fenced { reason, .. }) = (step, known.state)
+        && has_grace_after_cut_off(reason)
+        && !state.a_grace_went_by(slot)
+        && mistake != Some(Mistake::TakeOverInTheInstant)
+    {
+        return None;
     }
     let reason = if let Step::Fence(reason) = step { reason } else { FenceReason::Watched };
     let next = Slot { state: after(step, known.state, me, reason)?, ..known };
@@ -331,6 +372,6 @@ fn kill(state: &mut State, slot: u8, known: Slot) -> Option<()> {
         return None;
     }
     state.judge(rules::flaw_of_kill(state, holder.process));
-    state.end_process(slot);
+    state.end_process(slot, true);
     Some(())
 }

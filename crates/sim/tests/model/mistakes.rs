@@ -17,6 +17,14 @@ pub enum Mistake {
     JoinerTakesReplay,
     /// R45: a burial that the slot's next life carries out names that life's process, and a cut-off kills it.
     KillTheNextLife,
+    /// 0056: a death is written down in the instant in which it is proved.
+    FenceInTheInstant,
+    /// 0056: a host that comes back buries its former life in the instant in which it has the slot's lock.
+    BuryInTheInstant,
+    /// 0056: what a person's word and a kill cut off a moment ago is written down at once.
+    TakeOverInTheInstant,
+    /// 0059: a host that stops lets its slot's lock go before its users' connections end.
+    ByteBeforeConnections,
     /// R6: the fence is sent however long ago the slot was looked at, from whatever stands there.
     FenceUnwatched,
 }

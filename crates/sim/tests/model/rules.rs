@@ -1,7 +1,7 @@
 //! What must hold: the judgement of each change at the disk and of each state, written apart from the engine's own.
 
 use oarlock_engine::Want;
-use oarlock_format::{Owner, SlotState};
+use oarlock_format::{FenceReason, Owner, SlotState};
 
 use crate::record::{HOSTS, Lock, Process, Slot, slot_of};
 use crate::state::{Flaw, Host, Payload, Phase, Pursuit, State};
@@ -80,11 +80,20 @@ pub fn one_owner(state: &State) -> bool {
     users().count() <= 1 || users().all(|host| host.holds == Some(Want::Shared))
 }
 
-/// Whoever is within its lease has not been fenced.
+/// The same, judged at their users: one whose host's process has ended works on until it hears of that, or its lease ends.
+pub fn one_user(state: &State) -> bool {
+    let living = state.hosts.iter().filter(|host| host.may_act()).filter_map(|host| host.holds);
+    let users = || living.clone().chain(state.users.iter().flatten().map(|user| user.want));
+    users().count() <= 1 || users().all(|want| want == Want::Shared)
+}
+
+/// Whoever is within its lease has not been fenced, but by a person's word.
 pub fn no_fence_within_the_lease(state: &State) -> bool {
     state.hosts.iter().filter(|host| host.may_act()).all(|host| {
         let record = state.slot(host.process.slot).record;
-        record.state == SlotState::Live && record.life == host.process.life
+        let by_a_person =
+            record.state.burial().is_some_and(|burial| burial.reason == FenceReason::EvictedCertain);
+        (record.state == SlotState::Live || by_a_person) && record.life == host.process.life
     })
 }
 

@@ -84,6 +84,8 @@ pub struct Pursuit {
     pub cell: Cell<Slot>,
     /// The watched image, the age of its first and of its last look.
     pub run: Option<(u32, u8, u8)>,
+    /// A person says that it is dead.
+    pub evicted: bool,
 }
 
 impl Pursuit {
@@ -200,6 +202,17 @@ impl Host {
     }
 }
 
+/// Who still works under the lock though the host's process that got it has ended: a command under `lock run`, a program
+/// with a connection to the daemon (R29, docs/decisions/0056). It hears of the end within a grace, or loses the lock by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct User {
+    pub want: Want,
+    /// The age of the beat that its lease counts from.
+    pub confirmed: u8,
+    /// Its connection has been closed: from then on it hears of it within a grace.
+    pub told: bool,
+}
+
 /// What is left of each bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
@@ -209,6 +222,8 @@ pub struct Bounds {
     /// Replies that get lost, the command executed or not.
     pub unknowns: u8,
     pub crashes: u8,
+    /// Words of a person that a host is dead, true or not.
+    pub evictions: u8,
     pub joins: u8,
     pub beats: u8,
     pub takes: u8,
@@ -225,6 +240,7 @@ pub enum Note {
     ReplayTakenOver,
     LockBroken,
     HostFenced,
+    UserHeard,
 }
 
 /// A rule that the last step broke, where only a step can tell.
@@ -246,6 +262,8 @@ pub struct State {
     /// In the order of their keys.
     pub commands: Vec<Command>,
     pub hosts: [Host; HOSTS as usize],
+    /// The users that outlive the last process in each slot.
+    pub users: [Option<User>; HOSTS as usize],
     pub left: Bounds,
     pub note: Option<Note>,
     /// One bit for each rule that the last step broke.
@@ -284,6 +302,11 @@ impl State {
         self.host(slot).phase == Phase::Dead && !self.has_commands_of(slot)
     }
 
+    /// Whether a grace has gone by since the process in the slot ended: whoever was told of its end has stopped by then.
+    pub fn a_grace_went_by(&self, slot: u8) -> bool {
+        self.users[usize::from(slot)].is_none_or(|user| !user.told)
+    }
+
     /// Whether the host waits for a reply.
     pub fn waits(&self, process: Process, lane: Lane) -> bool {
         self.commands.iter().any(|command| command.by == process && command.lane == lane && command.awaited)
@@ -295,13 +318,37 @@ impl State {
         self.commands.insert(at, command);
     }
 
-    /// The process is gone. Its commands are not.
-    pub fn end_process(&mut self, index: u8) {
-        let process = self.host(index).process;
+    /// The process is gone. Its commands are not, nor is its user, whose connection has ended with it if `told`.
+    pub fn end_process(&mut self, index: u8, told: bool) {
+        let host = self.host(index);
+        let process = host.process;
+        let lease = host.confirmed.filter(|_| host.may_act());
+        let user = host.holds.zip(lease).map(|(want, confirmed)| User { want, confirmed, told });
+        // What a stopped process had not told its user, its end tells.
+        let tells = told && host.phase == Phase::Stopped;
+        let before = &mut self.users[usize::from(index)];
+        *before = user.or(before.map(|user| User { told: user.told || tells, ..user }));
         *self.host_mut(index) = Host::dead(process);
         self.commands.retain(|command| command.by != process || command.done.is_none());
         for command in &mut self.commands {
             command.awaited &= command.by != process;
         }
+    }
+
+    /// The user of a process that has ended heard of it, and stops.
+    pub fn hear(&mut self, slot: u8) -> Option<()> {
+        let user = &mut self.users[usize::from(slot)];
+        user.filter(|user| user.told)?;
+        *user = None;
+        self.note = Some(Note::UserHeard);
+        Some(())
+    }
+
+    /// Ticks of the clock of a slot's machine.
+    pub fn grow_older(&mut self, slot: u8, by: u8) {
+        self.host_mut(slot).grow_older(by);
+        let user = &mut self.users[usize::from(slot)];
+        *user = user.map(|user| User { confirmed: user.confirmed + by, ..user });
+        *user = user.filter(|user| user.confirmed < LEASE);
     }
 }

@@ -10,7 +10,7 @@ use crate::stamp::Axis;
 pub(super) const COLUMNS: usize = 160;
 /// Nothing shorter is drawn: a moment alone stands in the middle of it.
 const LENGTH_US_MIN: i64 = 10_000_000;
-/// Ticks of a time line; on a narrow page every second is left out.
+/// Ticks of a time line; on a narrow page one of three is shown.
 const TICKS_MAX: i64 = 8;
 /// The height of the lowest bar in thousandths of its row: a single event is not overlooked.
 const LOWEST: u32 = 350;
@@ -241,7 +241,8 @@ pub(super) fn ticks(window: Window) -> (Vec<Tick>, i64) {
     let ticks = times.take_while(|&micros| micros <= window.to_us).enumerate().map(|(place, micros)| Tick {
         at: window.percent(micros),
         micros,
-        wide_only: place % 2 == 1,
+        // One of two is not few enough: the first and the last label are pushed inwards, upon the next but one on a telephone.
+        wide_only: place % 3 != 0,
     });
     (ticks.collect(), step)
 }

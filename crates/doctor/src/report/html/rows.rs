@@ -12,6 +12,8 @@ const WORDS_PX: u32 = 17;
 const BARS_PX: u32 = 18;
 /// Height of a row of latencies, in pixels.
 const LATENCY_PX: u32 = 64;
+/// Height of the label of a decade, in pixels: two that are nearer lie upon one another.
+const LABEL_PX: u32 = 12;
 /// Space below a row, in pixels.
 const GAP_PX: u32 = 7;
 /// Latencies up to here are a line on the ground, in microseconds.
@@ -209,14 +211,25 @@ fn latency(chronicle: &Chronicle, track: usize, row: &Row, window: Window, top: 
     let found = columns(window, chronicle.moments(track, row.up), true);
     let high = found.iter().copied().max().unwrap_or(0).max(LATENCY_LOW_US * 10);
     let scale = logarithmic(LATENCY_LOW_US, high);
-    for decade in decades(LATENCY_LOW_US, high) {
-        let y = top + LATENCY_PX - scale(decade) * LATENCY_PX / 1_000;
+    let height = |decade| scale(decade) * LATENCY_PX / 1_000;
+    let decades = decades(LATENCY_LOW_US, high);
+    for &decade in &decades {
+        let y = top + LATENCY_PX - height(decade);
         page.raw("<line class=\"decade\" x1=\"0\" x2=\"100%\"").pixels("y1", y).pixels("y2", y).raw("/>");
+    }
+    open(top, LATENCY_PX, page);
+    path(row.class, &found, &scale, false, page);
+    // Above the bars, which may reach the edge.
+    let mut free_from = 0;
+    for decade in decades {
+        if height(decade) < free_from {
+            continue;
+        }
+        free_from = height(decade) + LABEL_PX;
+        let y = top + LATENCY_PX - height(decade);
         page.raw("<text class=\"decade\" x=\"100%\"").pixels("y", y + 3).raw(" text-anchor=\"end\">");
         page.text(&duration(decade)).raw("</text>");
     }
-    open(top, LATENCY_PX, page);
-    path(row.class, &found, scale, false, page);
 }
 
 /// Opens a picture within the picture: it is as wide as the page lets it be, and its bars with it.
