@@ -19,14 +19,18 @@ use estate::{Estate, Image, Worker, apply, named, target, zeros};
 use futures::future::{self, Either, select};
 use machine::{BLOCK, Machine};
 use oarlock_block::{ByteCount, Clock, Device};
-use oarlock_engine::path::{Request, RequestKind};
+use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Ended};
 use power::mixed;
 use survey::Survey;
 
 /// Runs a story beside both hosts, lets both leave, and surveys what they left.
 fn beside_two(cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
-    let machine = Machine::new(160 << 20);
+    beside_two_on(160 << 20, cluster, story)
+}
+
+fn beside_two_on(bytes: u64, cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
+    let machine = Machine::new(bytes);
     machine.format_clusters(cluster);
     let worker = |name| Worker {
         machine: machine.clone(),
@@ -156,6 +160,42 @@ fn a_snapshot_that_another_host_deletes_is_absorbed_by_who_has_the_disk() {
         assert_eq!(first.contents(&here).await, image.now);
         here.detach().await.unwrap();
         assert_eq!(second.look("a", None).await.unwrap(), image.now);
+    });
+    assert_eq!((survey.layers.len(), survey.leaked()), (1, 0));
+}
+
+#[test]
+fn a_full_datastore_is_told_to_the_guest_and_what_another_host_deletes_makes_room() {
+    let survey = beside_two_on(machine::SMALL, CLUSTER, async |first, second| {
+        let cluster = CLUSTER / BLOCK as u64;
+        let mut old = Image { now: zeros(SECTORS), ..Image::default() };
+        second.create("old", SECTORS).await.unwrap();
+        let there = second.attach("old").await.unwrap();
+        write(second, &there, &mut old, (0, SECTORS), 1).await;
+        second.host.snapshot_disk(&named("old"), &named("s"), second.soon()).await.unwrap();
+        write(second, &there, &mut old, (0, cluster / 2), 2).await;
+        there.detach().await.unwrap();
+        let mut image = Image { now: zeros(SECTORS * 30), ..Image::default() };
+        first.create("big", SECTORS * 30).await.unwrap();
+        let here = first.attach("big").await.unwrap();
+        let mut written = 0;
+        let full = loop {
+            let (offset, length) = (written * CLUSTER, CLUSTER);
+            let request = Request { kind: RequestKind::Write { durable: false }, offset, length };
+            let data = apply(&mut image.now, &request, 3);
+            match first.try_run(&here, request, data).await.0 {
+                Ok(()) => written += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full, PathError::NoSpace);
+        assert!(written * CLUSTER > machine::SMALL / 3, "{written} clusters were written");
+        second.host.delete_snapshot(&named("old"), &named("s"), second.soon()).await.unwrap();
+        second.host.delete_disk(&named("old"), second.soon()).await.unwrap();
+        second.pause(Duration::from_secs(60)).await;
+        write(first, &here, &mut image, (written * cluster, 20 * cluster), 4).await;
+        assert_eq!(first.contents(&here).await[..1000], image.now[..1000]);
+        here.detach().await.unwrap();
     });
     assert_eq!((survey.layers.len(), survey.leaked()), (1, 0));
 }

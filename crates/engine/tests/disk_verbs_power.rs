@@ -257,6 +257,11 @@ async fn life(story: &Story<'_>, cluster: u64) {
     story.resize("d", sectors * 7).await;
     story.write(&attached, "d", (sectors * 6, 3), 4).await;
     story.delete_snapshot("d", "s").await;
+    // Roots that change hands: neither the upper snapshot nor the disk has one of its own.
+    story.snapshot("d", "u").await;
+    story.snapshot("d", "v").await;
+    story.delete_snapshot("d", "u").await;
+    story.delete_snapshot("d", "v").await;
     attached.detach().await.unwrap();
     story.history.over(|_| ());
     story.clone("d", Some("t"), "e").await;

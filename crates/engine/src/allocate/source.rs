@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
+use futures::future::join_all;
 use futures::lock::Mutex;
 use oarlock_block::Instant;
 use oarlock_format::{ClusterNumber, GroupNumber, JournalObject};
@@ -27,6 +28,9 @@ const SHARE: u64 = 8;
 
 /// A disk gets so many clusters, if there are as many, whatever its share.
 const SHARE_MIN: u64 = 16;
+
+/// Groups whose owners are asked for them at once, at most.
+const ASKED_AT_ONCE_MAX: usize = 64;
 
 /// How often a group is brought home that changes meanwhile; and how many groups are tried to give one up.
 const ROUNDS_MAX: usize = 4;
@@ -182,14 +186,18 @@ impl Source {
         wanted: usize,
     ) -> Result<Option<Vec<ClusterNumber>>, SpaceError> {
         let groups = self.locks.groups();
-        for step in 0..groups {
-            let group = GroupNumber((search.next + step) % groups);
-            if !self.stock.has(group)
-                && self.open(group, Wish::Pressing).await?
-                && let Some(taken) = self.take_from_stock(wanted, None)
-            {
+        let all = (0..groups).map(|step| GroupNumber((search.next + step) % groups));
+        let others: Vec<GroupNumber> = all.filter(|group| !self.stock.has(*group)).collect();
+        let (mut rest, mut at_once) = (&others[..], 1);
+        while !rest.is_empty() {
+            // Each owner has some time to answer: the more have needed theirs, the more are asked at once.
+            let (asked, left) = rest.split_at(at_once.min(rest.len()));
+            let opened = join_all(asked.iter().map(|group| self.open(*group, Wish::Pressing))).await;
+            opened.into_iter().collect::<Result<Vec<bool>, SpaceError>>()?;
+            if let Some(taken) = self.take_from_stock(wanted, None) {
                 return Ok(Some(taken));
             }
+            (rest, at_once) = (left, (at_once * 4).min(ASKED_AT_ONCE_MAX));
         }
         Ok(None)
     }

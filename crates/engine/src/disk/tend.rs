@@ -21,10 +21,20 @@ use crate::roster::owners;
 use crate::slots::read_slots;
 use crate::takeover::distrust;
 
-/// Tends to a layer in the background. What stands in the way is met again by the next who comes by.
+/// What stands in the way of the tending is looked at again so often; then it is left to the next who comes by.
+const TRIES_MAX: u32 = 8;
+
+/// Tends to a layer in the background.
 pub(super) fn tend_soon(here: &Rc<DisksHere>, id: LayerId) {
     let here = Rc::clone(here);
-    here.clone().core.jobs.start(async move { drop(tend(&here, id).await) });
+    here.clone().core.jobs.start(async move {
+        for _ in 0..TRIES_MAX {
+            if tend(&here, id).await.is_ok() || here.core.ended().is_some() {
+                return;
+            }
+            here.core.store.world.pause(here.core.store.timing.lease).await;
+        }
+    });
 }
 
 /// Tends in the background to the layer below one that this host has or had.
@@ -34,7 +44,7 @@ pub(super) fn tend_parent_soon(here: &Rc<DisksHere>, opened: &Rc<Opened>) {
         let parent = opened.facts().await.ok().and_then(|layer| layer.parent);
         drop(opened);
         if let Some(parent) = parent {
-            drop(tend(&here, parent).await);
+            tend_soon(&here, parent);
         }
     });
 }

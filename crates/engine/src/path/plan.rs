@@ -268,3 +268,57 @@ pub(crate) fn status(entry: &LeafEntry, piece: u32) -> Status {
         Status::Zero
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapped(cluster: u64, mask: u16) -> Option<Mapped> {
+        Some(Mapped { cluster: ClusterNumber(cluster), mask: PieceMask(mask) })
+    }
+
+    /// An entry of a layer that wrote four pieces, and absorbed the parent that has the rest.
+    const ABSORBED: fn() -> LeafEntry =
+        || LeafEntry { own: mapped(1, 0x000F), owned: true, below: mapped(2, 0xFFF0), below_owned: true };
+
+    fn freed(before: &LeafEntry, after: &LeafEntry) -> Vec<u64> {
+        given_up(before, after).map(|cluster| cluster.0).collect()
+    }
+
+    #[test]
+    fn what_was_absorbed_is_given_up_once_nothing_of_it_is_read() {
+        let before = ABSORBED();
+        let part = made(&before, ClusterNumber(1), PieceMask(0x0FF0)).unwrap();
+        assert_eq!((part.below, part.below_owned), (mapped(2, 0xF000), true));
+        assert_eq!(freed(&before, &part), []);
+        let all = made(&part, ClusterNumber(1), PieceMask(0xF000)).unwrap();
+        assert_eq!(all, LeafEntry { own: mapped(1, 0xFFFF), owned: true, ..LeafEntry::default() });
+        assert_eq!(freed(&part, &all), [2]);
+    }
+
+    #[test]
+    fn a_trim_gives_up_each_cluster_that_it_empties() {
+        let before = ABSORBED();
+        let own_gone = cleared(&before, PieceMask(0x000F), false);
+        assert_eq!(
+            own_gone,
+            LeafEntry { below: mapped(2, 0xFFF0), below_owned: true, ..LeafEntry::default() }
+        );
+        assert_eq!(freed(&before, &own_gone), [1]);
+        let below_gone = cleared(&before, PieceMask(0xFFF0), false);
+        assert_eq!((below_gone.below_owned, freed(&before, &below_gone)), (false, vec![2]));
+        assert_eq!(freed(&before, &cleared(&before, PieceMask(0xFFFF), false)), [1, 2]);
+    }
+
+    #[test]
+    fn a_first_own_cluster_above_one_that_was_absorbed_leaves_it_owned() {
+        let before = LeafEntry { below: mapped(2, 0xFFF0), below_owned: true, ..LeafEntry::default() };
+        let after = made(&before, ClusterNumber(3), PieceMask(0x00F0)).unwrap();
+        assert_eq!(
+            after,
+            LeafEntry { own: mapped(3, 0x00F0), owned: true, below: mapped(2, 0xFF00), below_owned: true }
+        );
+        assert_eq!(freed(&before, &after), []);
+        assert_eq!(copies(&before, PieceMask(0x00F0)), PieceMask::NONE);
+    }
+}

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{ByteCount, Clock, Device, Instant};
-use oarlock_engine::path::{Request, RequestKind};
+use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Host};
 use oarlock_format::{DiskTarget, LayerName};
 
@@ -90,15 +90,25 @@ impl Worker {
 
     /// Runs a request, which must succeed; what it read.
     pub async fn run(&self, attachment: &Attachment, request: Request, data: Vec<u8>) -> Vec<u8> {
+        let (result, data) = self.try_run(attachment, request, data).await;
+        assert_eq!(result, Ok(()), "{request:?}");
+        data
+    }
+
+    /// Runs a request; what it came to, and what it read.
+    pub async fn try_run(
+        &self,
+        attachment: &Attachment,
+        request: Request,
+        data: Vec<u8>,
+    ) -> (Result<(), PathError>, Vec<u8>) {
         let driver = Driver {
             machine: &self.machine,
             device: &*self.device,
             path: attachment.path(),
             pause: &|| None,
         };
-        let (result, data) = driver.run(request, data).await;
-        assert_eq!(result, Ok(()), "{request:?}");
-        data
+        driver.run(request, data).await
     }
 
     /// What an attached disk shows.
