@@ -1,5 +1,7 @@
 //! What the targets share: a block made of the fuzzer's bytes whose stamp holds, so that the fields behind it are reached.
 
+pub mod nbd;
+
 use std::time::Duration;
 
 use oarlock_block::{BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, Lba, SlotIndex, crc32c};

@@ -24,7 +24,7 @@ const CHORES: [Chore; 5] = [
 ];
 
 /// The fuzz targets of fuzz/Cargo.toml.
-const FUZZ_TARGETS: [&str; 13] = [
+const FUZZ_TARGETS: [&str; 15] = [
     "superblock",
     "slot",
     "mailbox",
@@ -38,6 +38,8 @@ const FUZZ_TARGETS: [&str; 13] = [
     "bitmap_page",
     "journal",
     "describe",
+    "nbd_negotiation",
+    "nbd_requests",
 ];
 
 fn main() -> ExitCode {
