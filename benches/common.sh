@@ -5,10 +5,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 built=${CARGO_TARGET_DIR:-$here/target}/release
 oarlock=$built/oarlock
 
-# A folder that goes when the script ends, and the processes that the script started with it. The argument says where:
-# what is measured is that file system.
+# Builds the programs that most scripts run, and makes the script's room.
 begin() {
     (cd "$here" && cargo build --release --quiet -p oarlock-cli -p oarlock -p oarlock-format --bins --examples)
+    room "${1:-.}"
+}
+
+# A folder that goes when the script ends, and the processes that the script started with it. The argument says where:
+# what is measured is that file system.
+room() {
     work=$(mktemp -d "${1:-.}/oarlock-bench.XXXXXX")
     work=$(cd "$work" && pwd)
     export OARLOCK_RUNTIME_DIR=$work/run

@@ -1,5 +1,6 @@
 //! The project's own chores, run as `cargo xtask NAME`: what is too long or too particular for `cargo test`.
 
+mod portable;
 mod soak;
 
 use std::process::{Command, ExitCode};
@@ -7,7 +8,7 @@ use std::process::{Command, ExitCode};
 /// One chore: its name, what it does, and how.
 type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
-const CHORES: [Chore; 5] = [
+const CHORES: [Chore; 6] = [
     (
         "planted-bugs",
         "[BUG [SEED] | survey SEEDS [BUG...]]: the simulator against each known mistake; each must be found",
@@ -20,11 +21,16 @@ const CHORES: [Chore; 5] = [
         "[SECONDS [SEED]]: real hosts, killed and stopped at random, while a counter is kept (60)",
         soak::run,
     ),
+    (
+        "portable",
+        ": the doctor alone as one static binary, and its crate checked for other systems",
+        portable::run,
+    ),
     ("fuzz", "[SECONDS]: every decoder's fuzz target for so long (60)", fuzz),
 ];
 
 /// The fuzz targets of fuzz/Cargo.toml.
-const FUZZ_TARGETS: [&str; 15] = [
+const FUZZ_TARGETS: [&str; 17] = [
     "superblock",
     "slot",
     "mailbox",
@@ -40,7 +46,12 @@ const FUZZ_TARGETS: [&str; 15] = [
     "describe",
     "nbd_negotiation",
     "nbd_requests",
+    "doctor",
+    "explain",
 ];
+/// Those that read logs: what they begin with lies in this folder, and what they find on the way in one that is not kept.
+const LOG_READERS: [&str; 2] = ["doctor", "explain"];
+const LOG_SEEDS: &str = "testdata/logs";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -87,7 +98,17 @@ fn fuzz(arguments: &[String]) -> ExitCode {
     for target in FUZZ_TARGETS {
         let limit = format!("-max_total_time={seconds}");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target, "--", &limit]);
+        cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target]);
+        if LOG_READERS.contains(&target) {
+            // cargo-fuzz does not make the folder of what is found, when seeds are named beside it.
+            let found = format!("fuzz/corpus/{target}");
+            if let Err(error) = std::fs::create_dir_all(&found) {
+                eprintln!("cargo xtask fuzz: {found}: {error}");
+                return ExitCode::FAILURE;
+            }
+            cargo.args([found.as_str(), LOG_SEEDS]);
+        }
+        cargo.args(["--", &limit]);
         let code = finish(&mut cargo);
         if code != ExitCode::SUCCESS {
             return code;

@@ -16,12 +16,22 @@ pub enum CommandKind {
     Ats,
     /// A flush.
     Flush,
+    /// A discard of whole blocks.
+    Discard,
+    /// A write of zeros that are not transferred.
+    WriteZeroes,
 }
 
 impl CommandKind {
     /// Every kind.
-    pub const ALL: [CommandKind; 4] =
-        [CommandKind::Read, CommandKind::Write, CommandKind::Ats, CommandKind::Flush];
+    pub const ALL: [CommandKind; 6] = [
+        CommandKind::Read,
+        CommandKind::Write,
+        CommandKind::Ats,
+        CommandKind::Flush,
+        CommandKind::Discard,
+        CommandKind::WriteZeroes,
+    ];
 
     /// The name in fault specifications, metrics and test failures.
     #[must_use]
@@ -31,6 +41,8 @@ impl CommandKind {
             CommandKind::Write => "write",
             CommandKind::Ats => "ats",
             CommandKind::Flush => "flush",
+            CommandKind::Discard => "discard",
+            CommandKind::WriteZeroes => "write-zeroes",
         }
     }
 
@@ -55,7 +67,7 @@ impl fmt::Display for CommandKind {
 /// What became of a command that was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A read, write or flush succeeded.
+    /// All but an ATS: it succeeded.
     Done,
     /// An ATS was answered.
     Answered(Answer),

@@ -36,6 +36,26 @@ pub trait Device {
 
     /// Makes every answered write and swap durable (SYNCHRONIZE CACHE; fdatasync).
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>>;
+
+    /// Gives up the content of `blocks` blocks from `lba` on, so that their place below can go to others (UNMAP of SBC-4,
+    /// 5.35; a hole in a file). Afterwards each reads as zeros or as it did before, and a later write may find no place
+    /// ([`Refusal::Full`]). The file device gives zeros. Not one act: where it fails, some blocks may have been given up.
+    ///
+    /// A device without such a command refuses as [`Refusal::Unsupported`], as this default does; nothing is lost by it.
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        let _ = (lba, blocks);
+        Box::pin(futures::future::ready(Err(IoError::Refused(Refusal::Unsupported))))
+    }
+
+    /// Makes `blocks` blocks from `lba` on read as zeros, and keeps their place: a plain write of zeros that need not be
+    /// transferred (WRITE SAME of SBC-4, 5.48, without UNMAP; a zeroed range of a file). Not one act.
+    ///
+    /// A device without such a command refuses as [`Refusal::Unsupported`], as this default does: then zeros must be
+    /// written.
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        let _ = (lba, blocks);
+        Box::pin(futures::future::ready(Err(IoError::Refused(Refusal::Unsupported))))
+    }
 }
 
 /// A read, write or flush that did not succeed.

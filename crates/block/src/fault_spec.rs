@@ -20,7 +20,7 @@
 //!
 //! | key | which commands | without it |
 //! | --- | --- | --- |
-//! | `op` | `read`, `write`, `ats` or `flush` | any that the kind can strike |
+//! | `op` | `read`, `write`, `ats`, `flush`, `discard` or `write-zeroes` | any that the kind can strike |
 //! | `lba` | a block, or `A..B` without B, that the command touches | any |
 //! | `record` | a record of that name (`slot`, `mailbox`, `lock`, `superblock`) that the command touches | any |
 //! | `after` | not the first so many of those | 0 |
@@ -292,10 +292,9 @@ impl<'a> Keys<'a> {
     fn selector(&mut self, fault: Fault) -> Result<Selector, FaultSpecError> {
         let op = match self.take("op") {
             None => fault.only(),
-            Some(value) => Some(
-                CommandKind::from_name(value)
-                    .ok_or_else(|| wrong("op", value, "it is read, write, ats or flush"))?,
-            ),
+            Some(value) => Some(CommandKind::from_name(value).ok_or_else(|| {
+                wrong("op", value, "it is read, write, ats, flush, discard or write-zeroes")
+            })?),
         };
         if let (Some(only), Some(op)) = (fault.only(), op)
             && only != op

@@ -290,6 +290,32 @@ impl Device for Faulty {
             }
         })
     }
+
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(async move {
+            let strike = self.strike(CommandKind::Discard, lba, blocks);
+            match strike.map(|strike| strike.fault) {
+                Some(Fault::LateExecution(delay)) => {
+                    let device = self.device.clone();
+                    self.execute_late(delay, async move { device.discard(lba, blocks).await }).await
+                }
+                fault => self.meet(fault, async || self.device.discard(lba, blocks).await).await,
+            }
+        })
+    }
+
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(async move {
+            let strike = self.strike(CommandKind::WriteZeroes, lba, blocks);
+            match strike.map(|strike| strike.fault) {
+                Some(Fault::LateExecution(delay)) => {
+                    let device = self.device.clone();
+                    self.execute_late(delay, async move { device.write_zeroes(lba, blocks).await }).await
+                }
+                fault => self.meet(fault, async || self.device.write_zeroes(lba, blocks).await).await,
+            }
+        })
+    }
 }
 
 #[cfg(test)]

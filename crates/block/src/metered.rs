@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::command::Reply;
 use crate::{
-    Answer, Attempted, Clock, CommandKind, Device, DeviceIdentity, Fencing, Geometry, Histogram, Instant,
-    IoError, Lba, LocalFuture, Outcome,
+    Answer, Attempted, BlockCount, Clock, CommandKind, Device, DeviceIdentity, Fencing, Geometry, Histogram,
+    Instant, IoError, Lba, LocalFuture, Outcome,
 };
 
 /// What one kind of command did so far.
@@ -16,7 +16,7 @@ use crate::{
 pub struct Meter {
     /// Commands sent.
     pub issued: u64,
-    /// Reads, writes and flushes that succeeded.
+    /// Commands other than ATS that succeeded.
     pub done: u64,
     /// ATS answered true.
     pub swapped: u64,
@@ -165,6 +165,14 @@ impl Device for Metered {
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
         Box::pin(self.measure(CommandKind::Flush, self.device.flush()))
     }
+
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(self.measure(CommandKind::Discard, self.device.discard(lba, blocks)))
+    }
+
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(self.measure(CommandKind::WriteZeroes, self.device.write_zeroes(lba, blocks)))
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +203,19 @@ mod tests {
         let write = device.meter(CommandKind::Write);
         assert_eq!((write.issued, write.done, write.latency.count()), (1, 1, 1));
         assert_eq!((device.in_flight(), device.in_flight_max()), (0, 1));
+    }
+
+    #[test]
+    fn discards_and_zeroes_are_counted_by_themselves_and_reach_the_device() {
+        let device = metered(MemoryDevice::new(4));
+        block_on(device.write(Lba(1), &image(7))).unwrap();
+        block_on(device.write_zeroes(Lba(1), BlockCount(1))).unwrap();
+        block_on(device.discard(Lba(2), BlockCount(2))).unwrap();
+        let mut read = image(9);
+        block_on(device.read(Lba(1), &mut read)).unwrap();
+        assert_eq!(read, image(0));
+        let (zeroes, discard) = (device.meter(CommandKind::WriteZeroes), device.meter(CommandKind::Discard));
+        assert_eq!((zeroes.done, discard.done, device.meter(CommandKind::Write).done), (1, 1, 1));
     }
 
     #[test]

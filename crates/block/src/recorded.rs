@@ -153,6 +153,14 @@ impl Device for Recorded {
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
         Box::pin(self.record(CommandKind::Flush, Lba(0), BlockCount(0), self.device.flush()))
     }
+
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(self.record(CommandKind::Discard, lba, blocks, self.device.discard(lba, blocks)))
+    }
+
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(self.record(CommandKind::WriteZeroes, lba, blocks, self.device.write_zeroes(lba, blocks)))
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +188,8 @@ mod tests {
         let swap = block_on(device.compare_and_write(Lba(1), &image(0), &image(7)));
         assert_eq!(swap.outcome, Ok(Answer::Swapped));
         block_on(device.flush()).unwrap();
+        block_on(device.discard(Lba(3), BlockCount(4))).unwrap();
+        assert!(block_on(device.write_zeroes(Lba(7), BlockCount(2))).is_err());
         let listed: Vec<_> = device
             .take()
             .into_iter()
@@ -191,6 +201,13 @@ mod tests {
                 (CommandKind::Read, 2, 2, Some(Outcome::Done)),
                 (CommandKind::Ats, 1, 1, Some(Outcome::Answered(Answer::Swapped))),
                 (CommandKind::Flush, 0, 0, Some(Outcome::Done)),
+                (CommandKind::Discard, 3, 4, Some(Outcome::Done)),
+                (
+                    CommandKind::WriteZeroes,
+                    7,
+                    2,
+                    Some(Outcome::Failed(IoError::Refused(crate::Refusal::OutOfRange)))
+                ),
             ]
         );
         assert_eq!(device.commands(), []);

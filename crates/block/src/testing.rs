@@ -118,6 +118,20 @@ impl Device for MemoryDevice {
         }
         .boxed_local()
     }
+
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        self.write_zeroes(lba, blocks)
+    }
+
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        async move {
+            let length = usize::try_from(blocks.bytes(BlockSize::B512).0).map_err(|_| Refusal::OutOfRange)?;
+            let range = self.range(lba, length)?;
+            self.bytes.borrow_mut()[range].fill(0);
+            Ok(())
+        }
+        .boxed_local()
+    }
 }
 
 /// A device of one block that takes commands and never answers.

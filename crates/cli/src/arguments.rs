@@ -22,13 +22,13 @@ pub struct Program {
     pub verb: Verb,
 }
 
-/// Defines the verbs: the variant, and the module whose `Arguments` and `run` it has.
+/// Defines the verbs: the variant, the module whose `Arguments` and `run` it has, and the feature that it is a part of.
 macro_rules! verbs {
-    ($( $(#[$attribute:meta])* $verb:ident => $module:ident; )+) => {
+    ($( $(#[$attribute:meta])* $verb:ident => $module:ident $(in $feature:literal)?; )+) => {
         /// What the program can do; one file of verbs/ each.
         #[derive(Debug, Subcommand)]
         pub enum Verb {
-            $( $(#[$attribute])* $verb(verbs::$module::Arguments), )+
+            $( $(#[$attribute])* $(#[cfg(feature = $feature)])? $verb(verbs::$module::Arguments), )+
         }
 
         impl Verb {
@@ -38,7 +38,7 @@ macro_rules! verbs {
             /// Why it failed.
             pub fn run(self) -> Result<u8, Failure> {
                 match self {
-                    $( Verb::$verb(arguments) => verbs::$module::run(arguments), )+
+                    $( $(#[cfg(feature = $feature)])? Verb::$verb(arguments) => verbs::$module::run(arguments), )+
                 }
             }
         }
@@ -47,46 +47,48 @@ macro_rules! verbs {
 
 verbs! {
     /// Make a datastore of a plain file or block device
-    Format => format;
+    Format => format in "datastore";
     /// Be a host of a datastore, in the foreground, until SIGTERM
-    Up => up;
+    Up => up in "datastore";
     /// The datastore, and the host that answers
-    Status => status;
+    Status => status in "datastore";
     /// Every host that has a slot
-    Hosts => hosts;
+    Hosts => hosts in "datastore";
     /// Every lock that is held
-    Locks => locks;
+    Locks => locks in "datastore";
     /// Every false and every unknown answer with its cause, every fence and takeover
-    Events => events;
+    Events => events in "datastore";
     /// Run a command under a lock of the datastore
-    Lock => lock;
+    Lock => lock in "datastore";
     /// Take over a host that is dead
-    Evict => evict;
+    Evict => evict in "datastore";
     /// Check every invariant of a datastore, offline or beside its hosts; and repair it
-    Check => check;
+    Check => check in "datastore";
     /// Decode a record of a device field by field; never writes
-    Inspect => inspect;
+    Inspect => inspect in "datastore";
     /// Use what a datastore's device gained
-    Grow => grow;
+    Grow => grow in "datastore";
     /// Give a copied datastore a life of its own
-    Resignature => resignature;
+    Resignature => resignature in "datastore";
+    /// Find out from logs why an atomic test and set was false, and what to do
+    Doctor => doctor in "doctor";
     /// The catalogue: why an atomic test and set can be false, what proves it, what helps
     Causes => causes;
     /// Measure what a device can do
-    Bench => bench;
+    Bench => bench in "datastore";
     /// Run the protocol in the seeded world, under every fault, and judge it
-    Sim => sim;
+    Sim => sim in "datastore";
     /// See the main job in a minute: locks, deaths and late answers, on real processes and a real file
-    Demo => demo;
+    Demo => demo in "datastore";
     /// Started by `lock run` beside the command; of no use by itself
     #[command(hide = true)]
-    Guard => guard;
+    Guard => guard in "datastore";
     /// Write the man page to standard output
     #[command(hide = true)]
-    Man => man;
+    Man => man in "datastore";
     /// Write a shell's completions to standard output
     #[command(hide = true)]
-    Completions => completions;
+    Completions => completions in "datastore";
 }
 
 /// Whether failures are to be told in JSON too: asked of the words themselves, since a command line that is not understood

@@ -39,7 +39,7 @@ macro_rules! catalogue {
 
         impl Code {
             /// Every error.
-            #[cfg(test)]
+            #[cfg(all(test, feature = "datastore"))]
             pub const ALL: &'static [Code] = &[$( Code::$error, )+];
 
             /// Its row.
@@ -90,9 +90,12 @@ catalogue! {
     NotGrown = "OAR-0512", EXIT_FAILED, "the datastore cannot grow",
         "A copy of its superblock is damaged, was changed by another program meanwhile, or gave no clear answer; or a live host could not be told.",
         "Repair a damaged one with `oarlock check --repair`; then run it again: it goes on where it ended.";
+    ReportInTheWay = "OAR-0513", EXIT_FAILED, "something else is where the report is to be",
+        "A report is written only where nothing is, or over a former report.",
+        "Give another path, or `--force` where the plain file that is there may go.";
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "datastore"))]
 mod tests {
     use super::*;
     use crate::cures::cure;

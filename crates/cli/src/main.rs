@@ -1,17 +1,32 @@
 //! The program `oarlock`: one verb, one file under verbs/; results to standard output, all else to standard error.
 
 mod arguments;
+#[cfg(feature = "datastore")]
 mod bench;
+#[cfg_attr(not(feature = "datastore"), allow(dead_code, reason = "one catalogue, whichever verbs are built"))]
 mod catalogue;
+#[cfg(feature = "datastore")]
 mod cures;
+#[cfg(feature = "datastore")]
 mod demo;
 mod failure;
+#[cfg(feature = "datastore")]
 mod ground;
+#[cfg(feature = "datastore")]
 mod guarded;
+#[cfg(feature = "datastore")]
 mod host_choice;
+#[cfg(feature = "doctor")]
+mod live;
+#[cfg(feature = "doctor")]
+mod logs;
 mod report;
+#[cfg(feature = "doctor")]
+mod report_file;
+#[cfg(feature = "datastore")]
 mod stop;
 mod terminal;
+#[cfg(feature = "datastore")]
 mod values;
 mod verbs;
 

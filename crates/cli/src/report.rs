@@ -37,6 +37,7 @@ pub fn failed(failure: Failure, json: bool) -> ExitCode {
 }
 
 /// Says something on standard error, for people.
+#[cfg(feature = "datastore")]
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -29,6 +29,12 @@ impl Look {
         Look { width: width.clamp(WIDTH_MIN, WIDTH_MAX), colours: terminal && colours_wanted() }
     }
 
+    /// Whether there may be colours.
+    #[must_use]
+    pub fn colours(self) -> bool {
+        self.colours
+    }
+
     /// A heading.
     #[must_use]
     pub fn bold(self, text: &str) -> String {
@@ -116,6 +122,7 @@ pub fn table(look: Look, rows: &[Vec<String>]) -> String {
 }
 
 /// A time in five letters or so: `0`, `85us`, `1.2ms`, `500ms`, `2.1s`.
+#[cfg(any(feature = "datastore", test))]
 #[must_use]
 pub fn short(microseconds: Option<u64>) -> String {
     let Some(us) = microseconds else { return "-".to_owned() };

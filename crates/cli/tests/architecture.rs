@@ -70,3 +70,41 @@ fn every_arrow_points_to_a_lower_floor() {
         }
     }
 }
+
+/// Every source file below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{error}")).filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_doctor_s_crate_asks_no_operating_system() {
+    const SYSTEM: [&str; 9] = [
+        "std::fs",
+        "std::os",
+        "std::net::Tcp",
+        "std::env",
+        "std::process",
+        "SystemTime",
+        "Instant::now",
+        "cfg(unix)",
+        "target_os",
+    ];
+    let mut files = Vec::new();
+    sources(&root().join("crates/doctor/src"), &mut files);
+    assert!(files.len() > 50, "the crate was found");
+    // Its tests may open files: they stand behind this line, or in a file of their own.
+    let own = files.iter().filter(|path| !path.ends_with("tests.rs"));
+    for path in own {
+        let text = read(path);
+        let code = text.split("#[cfg(test)]").next().unwrap_or("");
+        let used = SYSTEM.iter().find(|word| code.contains(**word));
+        assert_eq!(used, None, "{}", path.display());
+    }
+}

@@ -19,6 +19,7 @@ const FAILURES: &[(&[&str], i32, &str)] = &[
     (&["resignature", "none", "--json"], 1, "OAR-0101"),
     (&["bench", "lock", "none", "--json"], 1, "OAR-0507"),
     (&["causes", "nonsense", "--json"], 2, "OAR-0511"),
+    (&["doctor", "none", "--json"], 1, "OAR-0503"),
     (&["sim", "--seeds", "9..1", "--json"], 2, "OAR-0502"),
     (&["demo", "--nonsense", "--json"], 2, "OAR-0501"),
 ];

@@ -80,6 +80,15 @@ impl Description {
         }
     }
 
+    /// The byte after the last that can be written: a plain file that was truncated under us must not be lengthened
+    /// again. Where it cannot be asked, the command itself will tell.
+    pub(crate) fn end(&self) -> u64 {
+        if !self.regular {
+            return u64::MAX;
+        }
+        rustix::fs::fstat(&self.file).map_or(u64::MAX, |status| u64::try_from(status.st_size).unwrap_or(0))
+    }
+
     /// A number for a command that is about to be sent; [`ended`](Description::ended) takes it out again.
     pub(crate) fn begin(&self) -> CommandId {
         let mut out = locked(&self.out);

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use futures::channel::oneshot;
 use oarlock_block::{
-    Answer, Attempted, CutOff, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture, Refusal,
-    UnknownCause,
+    Answer, Attempted, BlockCount, CutOff, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba,
+    LocalFuture, Refusal, UnknownCause,
 };
 
-use crate::buffer::TRANSFER_MAX;
+use crate::buffer::{Buffer, TRANSFER_MAX};
+use crate::clear::Clear;
 use crate::cut_off::FileCutOff;
 use crate::description::Description;
 use crate::identity::{self, IdentityError};
@@ -21,6 +22,10 @@ use crate::locate::LocationKind;
 use crate::open::{self, OpenError, OpenOptions};
 use crate::range_lock::ByteRange;
 use crate::{geometry, lane, locked};
+
+/// What one discard or write of zeros covers at most; longer ones are cut into pieces, each locked for itself. A file
+/// system stops the file's other commands meanwhile, and a disk without a command for it is written by the kernel.
+const CLEAR_MAX: u64 = 64 << 20;
 
 /// The two ways into a device. Each has a thread, a ring and a queue of its own: a beat never stands behind other
 /// commands (R8).
@@ -108,6 +113,10 @@ impl FileDevice {
         Rc::new(FileDevice { opened: Arc::clone(&self.opened), lane })
     }
 
+    pub(crate) fn description(&self) -> &Arc<Description> {
+        &self.opened.description
+    }
+
     /// What cuts hosts off from this device, by locks on the same description.
     ///
     /// # Errors
@@ -137,20 +146,26 @@ impl FileDevice {
     ///
     /// # Panics
     /// Where `length` is not of whole blocks: a programmer's error.
-    fn range(&self, lba: Lba, length: usize) -> Result<ByteRange, Refusal> {
-        let description = &self.opened.description;
-        let block = description.geometry.block_size;
+    fn range_of(&self, lba: Lba, length: usize) -> Result<ByteRange, Refusal> {
+        let block = self.opened.description.geometry.block_size;
         assert!(
             length.is_multiple_of(block.length()),
             "{length} bytes are not whole blocks of {}",
             block.bytes()
         );
-        let (first, length) = (lba.0, length as u64);
-        let after = first.checked_add(length / u64::from(block.bytes()));
-        if after.is_none_or(|after| after > description.geometry.blocks.0) {
-            return Err(Refusal::OutOfRange);
+        self.range(lba, BlockCount((length / block.length()) as u64))
+    }
+
+    fn range(&self, lba: Lba, blocks: BlockCount) -> Result<ByteRange, Refusal> {
+        let description = &self.opened.description;
+        let Geometry { block_size, blocks: end, .. } = description.geometry;
+        match lba.0.checked_add(blocks.0) {
+            Some(after) if after <= end.0 => Ok(ByteRange {
+                start: description.base + lba.byte_offset(block_size),
+                length: blocks.bytes(block_size).0,
+            }),
+            _ => Err(Refusal::OutOfRange),
         }
-        Ok(ByteRange { start: description.base + lba.byte_offset(block), length })
     }
 
     /// Sends a command, once there is a permit for it.
@@ -177,7 +192,7 @@ impl FileDevice {
         let description = &self.opened.description;
         let block = description.geometry.block_size.length();
         assert!(expected.len() == block && new.len() == block, "an ATS compares and writes one block");
-        let range = self.range(lba, block)?;
+        let range = self.range(lba, BlockCount(1))?;
         if description.read_only {
             return Err(Refusal::Unsupported);
         }
@@ -190,6 +205,38 @@ impl FileDevice {
         };
         let lost = Attempted::at_once(Ok(Answer::Unknown { cause: UnknownCause::PathLost }));
         Ok(self.send(range, work).await?.await.unwrap_or(lost))
+    }
+
+    async fn write_piece(&self, range: ByteRange, data: Buffer) -> Result<(), IoError> {
+        let outcome = self.send(range, |reply| Work::Write { data, reply }).await?;
+        outcome.await.unwrap_or(Err(LOST))
+    }
+
+    async fn write_zeros(&self, whole: ByteRange) -> Result<(), IoError> {
+        for range in whole.pieces(TRANSFER_MAX as u64) {
+            let length = usize::try_from(range.length).unwrap_or(TRANSFER_MAX);
+            let mut zeros = self.opened.description.pool.take(length);
+            zeros.fill(0);
+            self.write_piece(range, zeros).await?;
+        }
+        Ok(())
+    }
+
+    fn pieces_to_clear(
+        &self,
+        lba: Lba,
+        blocks: BlockCount,
+    ) -> Result<impl Iterator<Item = ByteRange>, Refusal> {
+        let whole = self.range(lba, blocks)?;
+        if self.opened.description.read_only {
+            return Err(Refusal::Unsupported);
+        }
+        Ok(whole.pieces(CLEAR_MAX))
+    }
+
+    async fn clear_piece(&self, range: ByteRange, clear: Clear) -> Result<(), IoError> {
+        let outcome = self.send(range, |reply| Work::Clear { clear, reply }).await?;
+        outcome.await.unwrap_or(Err(LOST))
     }
 
     async fn read_piece(&self, range: ByteRange, piece: &mut [u8]) -> Result<(), IoError> {
@@ -220,7 +267,7 @@ impl Device for FileDevice {
 
     fn read<'a>(&'a self, lba: Lba, buffer: &'a mut [u8]) -> LocalFuture<'a, Result<(), IoError>> {
         Box::pin(async move {
-            let whole = self.range(lba, buffer.len())?;
+            let whole = self.range_of(lba, buffer.len())?;
             let mut start = whole.start;
             for piece in buffer.chunks_mut(TRANSFER_MAX) {
                 let range = ByteRange { start, length: piece.len() as u64 };
@@ -233,7 +280,7 @@ impl Device for FileDevice {
 
     fn write<'a>(&'a self, lba: Lba, data: &'a [u8]) -> LocalFuture<'a, Result<(), IoError>> {
         Box::pin(async move {
-            let whole = self.range(lba, data.len())?;
+            let whole = self.range_of(lba, data.len())?;
             if self.opened.description.read_only {
                 return Err(IoError::Refused(Refusal::Unsupported));
             }
@@ -241,9 +288,7 @@ impl Device for FileDevice {
             let mut start = whole.start;
             for piece in data.chunks(TRANSFER_MAX) {
                 let range = ByteRange { start, length: piece.len() as u64 };
-                let outcome =
-                    self.send(range, |reply| Work::Write { data: pool.filled(piece), reply }).await?;
-                outcome.await.unwrap_or(Err(LOST))?;
+                self.write_piece(range, pool.filled(piece)).await?;
                 start = range.end();
             }
             Ok(())
@@ -269,6 +314,28 @@ impl Device for FileDevice {
             let nowhere = ByteRange { start: self.opened.description.base, length: 0 };
             let outcome = self.send(nowhere, |reply| Work::Flush { reply }).await?;
             outcome.await.unwrap_or(Err(LOST))
+        })
+    }
+
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(async move {
+            for piece in self.pieces_to_clear(lba, blocks)? {
+                self.clear_piece(piece, Clear::Discard).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        Box::pin(async move {
+            for piece in self.pieces_to_clear(lba, blocks)? {
+                match self.clear_piece(piece, Clear::Zero).await {
+                    // tmpfs has no such command; zeros that are written keep their place as well.
+                    Err(IoError::Refused(Refusal::Unsupported)) => self.write_zeros(piece).await?,
+                    other => other?,
+                }
+            }
+            Ok(())
         })
     }
 }

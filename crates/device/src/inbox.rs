@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
-
-use rustix::event::EventfdFlags;
 
 use crate::job::Command;
 use crate::locked;
 use crate::permits::Permits;
 use crate::range_table::CommandId;
+use crate::wake::Wake;
 
 /// A message to a lane. Bounded without a count of its own: each command has a permit, and is granted once.
 pub(crate) enum Message {
@@ -20,8 +18,8 @@ pub(crate) enum Message {
 
 /// The entrance to one lane.
 pub(crate) struct Inbox {
-    /// The eventfd that the lane's ring looks at.
-    pub(crate) wake: Arc<OwnedFd>,
+    /// What ends the wait of the lane's ring.
+    pub(crate) wake: Arc<Wake>,
     pub(crate) permits: Arc<Permits>,
     state: Mutex<State>,
 }
@@ -29,48 +27,37 @@ pub(crate) struct Inbox {
 #[derive(Default)]
 struct State {
     messages: VecDeque<Message>,
-    signalled: bool,
     closed: bool,
     ended: bool,
 }
 
 impl Inbox {
     pub(crate) fn new() -> io::Result<Inbox> {
-        let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Inbox { wake: Arc::new(wake), permits: Permits::new(), state: Mutex::default() })
+        Ok(Inbox { wake: Arc::new(Wake::new()?), permits: Permits::new(), state: Mutex::default() })
     }
 
     /// Sends a message; `false` where the lane's thread is gone.
     pub(crate) fn send(&self, message: Message) -> bool {
-        let mut state = locked(&self.state);
-        if state.ended {
-            return false;
+        {
+            let mut state = locked(&self.state);
+            if state.ended {
+                return false;
+            }
+            state.messages.push_back(message);
         }
-        state.messages.push_back(message);
-        self.signal(&mut state);
+        self.wake.ring();
         true
     }
 
     /// Says that nobody will send commands any more: the thread ends when the last one did.
     pub(crate) fn close(&self) {
-        let mut state = locked(&self.state);
-        state.closed = true;
-        self.signal(&mut state);
-    }
-
-    /// Wakes the lane, once per look of its into the box.
-    fn signal(&self, state: &mut State) {
-        if !state.signalled {
-            state.signalled = true;
-            // The one error of an eventfd is a full counter, and a full counter wakes as well.
-            let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
-        }
+        locked(&self.state).closed = true;
+        self.wake.ring();
     }
 
     /// Moves all messages into `messages`; `true` once the box is closed.
     pub(crate) fn empty_into(&self, messages: &mut Vec<Message>) -> bool {
         let mut state = locked(&self.state);
-        state.signalled = false;
         messages.extend(state.messages.drain(..));
         state.closed
     }

@@ -5,7 +5,7 @@
 //!  Waiting --+--------------------> Comparing ----> Swapping ---> swapped
 //!     |      |                          | unequal
 //!     |      |                          +-------------------------> miscompared
-//!     |      +--------------------> Reading / Writing -----------> done
+//!     |      +--------------------> Reading / Writing / Clearing -> done
 //!     |  not in time: a read goes on without, all else is busy
 //!     +----------------------------------------------------------> busy
 //!  (a flush starts as) Syncing -----------------------------------> done
@@ -17,6 +17,7 @@ use futures::channel::oneshot;
 use oarlock_block::{Answer, Attempted, IoError, Refusal};
 
 use crate::buffer::Buffer;
+use crate::clear::Clear;
 use crate::permits::Permit;
 use crate::range_lock::ByteRange;
 use crate::range_table::{CommandId, LockKind};
@@ -81,6 +82,7 @@ pub(crate) enum Work {
     Write { data: Buffer, reply: DoneReply },
     Swap { expected: Buffer, new: Buffer, found: Buffer, reply: SwapReply },
     Flush { reply: DoneReply },
+    Clear { clear: Clear, reply: DoneReply },
 }
 
 impl Work {
@@ -88,7 +90,7 @@ impl Work {
     pub(crate) fn lock_kind(&self) -> LockKind {
         match self {
             Work::Read { .. } | Work::Flush { .. } => LockKind::Shared,
-            Work::Write { .. } | Work::Swap { .. } => LockKind::Exclusive,
+            Work::Write { .. } | Work::Swap { .. } | Work::Clear { .. } => LockKind::Exclusive,
         }
     }
 
@@ -105,7 +107,7 @@ impl Work {
         // A reply that nobody waits for any more is nobody's loss.
         match self {
             Work::Read { reply, .. } => drop(reply.send(Err(IoError::Refused(refusal)))),
-            Work::Write { reply, .. } | Work::Flush { reply } => {
+            Work::Write { reply, .. } | Work::Flush { reply } | Work::Clear { reply, .. } => {
                 drop(reply.send(Err(IoError::Refused(refusal))));
             }
             Work::Swap { reply, .. } => reply.send(Err(refusal)),
@@ -130,6 +132,7 @@ pub(crate) enum Stage {
     Swapping { done: usize, reply: SwapReply },
     Writing { done: usize, reply: DoneReply },
     Syncing { reply: DoneReply },
+    Clearing { reply: DoneReply },
 }
 
 /// The offset of the first byte in which two images differ.

@@ -16,6 +16,7 @@ use crate::job::{
     Command, DoneReply, Job, PAUSE_FIRST, PAUSE_MAX, ReadReply, Stage, SwapReply, Work, first_difference,
 };
 use crate::permits::IN_FLIGHT_MAX;
+use crate::progress::{Moved, Progress, progress};
 use crate::range_lock::ByteRange;
 use crate::range_table::{CommandId, LockKind};
 use crate::ring::{Completion, Ring};
@@ -54,7 +55,7 @@ impl Drop for EndOnDrop {
 struct LaneThread {
     lane: Lane,
     description: Arc<Description>,
-    ring: Ring,
+    ring: Ring<Buffer>,
     /// A place per permit: as many commands as there are permits find one.
     jobs: Vec<Option<Job>>,
     jitter: u64,
@@ -64,7 +65,7 @@ struct LaneThread {
 type Next = Option<Stage>;
 
 impl LaneThread {
-    fn new(lane: Lane, description: Arc<Description>, ring: Ring) -> LaneThread {
+    fn new(lane: Lane, description: Arc<Description>, ring: Ring<Buffer>) -> LaneThread {
         let jobs = (0..IN_FLIGHT_MAX).map(|_| None).collect();
         // Only processes that pause in step would harm each other, and their ids differ.
         let jitter = u64::from(std::process::id()) << 8 | lane as u64 | 1;
@@ -218,22 +219,24 @@ impl LaneThread {
                 self.submit_read(head, found, 0).then_some(Stage::Comparing { done: 0, expected, new, reply })
             }
             Work::Write { data, reply } => {
-                if self.lies_beyond_the_file(head) {
+                // (An ATS reads first, and meets the end.)
+                if head.range.end() > self.description.end() {
                     let _ = reply.send(Err(IoError::Refused(Refusal::OutOfRange)));
                     return None;
                 }
                 self.submit_write(head, data, 0).then_some(Stage::Writing { done: 0, reply })
             }
             Work::Flush { reply } => self.start_sync(head, reply),
+            Work::Clear { clear, reply } => {
+                if head.range.end() > self.description.end() {
+                    let _ = reply.send(Err(IoError::Refused(Refusal::OutOfRange)));
+                    return None;
+                }
+                let ByteRange { start, length } = head.range;
+                let sent = self.ring.allocate(head.token, clear.mode(), start, length);
+                sent.is_ok().then_some(Stage::Clearing { reply })
+            }
         }
-    }
-
-    /// A file that was truncated under us must not be lengthened again by a plain write. (An ATS reads first, and
-    /// meets the end.)
-    fn lies_beyond_the_file(&self, head: &Head) -> bool {
-        self.description.regular
-            && rustix::fs::fstat(&self.description.file)
-                .is_ok_and(|status| u64::try_from(status.st_size).unwrap_or(0) < head.range.end())
     }
 
     // The ring has a place for each token, so a submission fails only where the ring is broken; then the reply is
@@ -253,11 +256,15 @@ impl LaneThread {
         self.ring.sync(head.token).is_ok().then_some(Stage::Syncing { reply })
     }
 
-    fn on_completion(&mut self, completion: Completion) {
-        let Completion { token, result, buffer } = completion;
-        self.step(token, |lane, head, stage| match (stage, buffer) {
+    fn on_completion(&mut self, completion: Completion<Buffer>) {
+        let Completion { place, result, held } = completion;
+        self.step(place, |lane, head, stage| match (stage, held) {
             (Stage::Syncing { reply }, _) => {
                 let _ = reply.send(result.map(|_| ()).map_err(failure::of_flush));
+                None
+            }
+            (Stage::Clearing { reply }, _) => {
+                let _ = reply.send(result.map(|_| ()).map_err(failure::of_write));
                 None
             }
             (Stage::Reading { done, reply }, Some(buffer)) => {
@@ -355,44 +362,4 @@ struct Head {
     token: usize,
     id: CommandId,
     range: ByteRange,
-}
-
-/// Bytes moved before, and how the last submission ended.
-type Moved = (usize, Result<usize, Errno>);
-
-#[derive(Debug, PartialEq, Eq)]
-enum Progress {
-    Complete,
-    /// Stopped short at a whole block: the rest is submitted again. Each time at least a block is moved, so this ends.
-    Partial(usize),
-    /// The file ends here.
-    End,
-    Failed(Errno),
-}
-
-fn progress((before, result): Moved, length: usize, block: usize) -> Progress {
-    match result {
-        Err(errno) => Progress::Failed(errno),
-        Ok(0) => Progress::End,
-        Ok(more) if before + more >= length => Progress::Complete,
-        Ok(more) if (before + more).is_multiple_of(block) => Progress::Partial(before + more),
-        Ok(_) => Progress::End,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_transfer_that_stops_short_goes_on_where_it_stopped() {
-        assert_eq!(progress((0, Ok(512)), 1024, 512), Progress::Partial(512));
-        assert_eq!(progress((512, Ok(512)), 1024, 512), Progress::Complete);
-    }
-
-    #[test]
-    fn a_transfer_that_stops_within_a_block_met_the_end_of_the_file() {
-        assert_eq!(progress((0, Ok(100)), 512, 512), Progress::End);
-        assert_eq!(progress((512, Ok(0)), 1024, 512), Progress::End);
-    }
 }

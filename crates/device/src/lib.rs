@@ -2,17 +2,27 @@
 //! process identity, and an executor for the engine's thread.
 //!
 //! Today there is one backend, [`FileDevice`]: a plain file or a local block device, shared by the hosts of one
-//! machine. This is the only crate of the workspace that holds `unsafe` blocks: the ring, the `fcntl` locks and one
-//! `ioctl`, each in a file of its own behind a safe surface.
+//! machine. This is the only crate of the workspace that holds `unsafe` blocks: the rings, their buffers, the `fcntl` locks
+//! and one `ioctl`, each in a file of its own behind a safe surface.
+//!
+//! Two ways lead into a device. Commands of the protocol are futures of [`Device`](oarlock_block::Device), carried by
+//! its lanes. The data path of an export goes past them: a [`DataRing`] of the export's own thread, on the same open
+//! file description, with the thread's sockets on the same ring.
 //!
 //! Threads. One [`FileDevice`] has two, `oarlock-beat` and `oarlock-work`, each with a ring of its own, from `open`
 //! until the last command of a dropped device ended. Each running [`cut_off`](oarlock_block::CutOff::cut_off) has one
-//! more, for seconds at most. One [`BootClock`] has one, `oarlock-clock`.
+//! more, for seconds at most. A [`DataRing`] has none but its user's. One [`BootClock`] has one, `oarlock-clock`.
 
 #[allow(unsafe_code)]
 mod buffer;
+mod clear;
 mod clock;
 mod cut_off;
+#[allow(unsafe_code)]
+mod data_buffer;
+mod data_command;
+mod data_error;
+mod data_ring;
 mod description;
 mod executor;
 mod failure;
@@ -29,6 +39,7 @@ mod locate;
 mod open;
 mod permits;
 mod process;
+mod progress;
 mod random;
 #[allow(unsafe_code)]
 mod range_lock;
@@ -36,8 +47,14 @@ mod range_table;
 #[allow(unsafe_code)]
 mod ring;
 mod slot_byte;
+mod turns;
+mod wake;
+mod watch;
 
 pub use clock::BootClock;
+pub use data_buffer::{DATA_BUFFER_MAX, DATA_BYTES_MAX, DataBuffer, HEADROOM};
+pub use data_error::DataRingError;
+pub use data_ring::{Completed, Completion, DATA_DEPTH_MAX, DataRing, RingWaker, Token};
 pub use executor::{Executor, Spawner, Task};
 pub use file::{FileDevice, Lane};
 pub use file_system::is_local;
@@ -46,6 +63,7 @@ pub use identity::IdentityError;
 pub use open::{OpenError, OpenOptions};
 pub use process::{process_identity, this_process};
 pub use random::OsRandom;
+pub use watch::{Interest, Readiness, Watch};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -19,6 +19,14 @@ impl ByteRange {
         self.start + self.length
     }
 
+    /// The range in pieces of `length_max` bytes, the last one shorter.
+    pub(crate) fn pieces(self, length_max: u64) -> impl Iterator<Item = ByteRange> {
+        (0..self.length.div_ceil(length_max)).map(move |number| {
+            let start = self.start + number * length_max;
+            ByteRange { start, length: length_max.min(self.end() - start) }
+        })
+    }
+
     /// Whether the two share a byte.
     pub(crate) fn overlaps(self, other: ByteRange) -> bool {
         self.start < other.end() && other.start < self.end()

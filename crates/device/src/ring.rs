@@ -1,8 +1,13 @@
 //! A safe io_uring over one file: it owns the buffers of what is in flight, and gives them back with the completion.
+//!
+//! The one core of both users, the [lanes](crate::lane) of commands with their locks and the
+//! [data ring](crate::DataRing) of an export's thread. It knows places and file offsets; what a command is, what its
+//! errors mean and whether it goes on are theirs.
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,113 +15,194 @@ use io_uring::{IoUring, opcode, squeue, types};
 use rustix::io::Errno;
 
 use crate::buffer::Buffer;
+use crate::wake::Wake;
 
 /// The token of the ring's own look at its wake descriptor; no command has it.
 const WAKE: u64 = u64::MAX;
 
+/// The token of every cancellation; nobody waits for one.
+const CANCEL: u64 = u64::MAX - 1;
+
 /// How long the ring waits at most when nothing is due: no wait is without an end, even one that a wake always ends.
 const IDLE_WAIT_MAX: Duration = Duration::from_secs(3600);
 
-/// A ring of one thread. Tokens are places below its depth; one command per place.
-pub(crate) struct Ring {
+/// `POLLIN`, which is the same small number everywhere that Linux runs.
+pub(crate) const POLL_IN: u32 = 1;
+/// `POLLOUT`.
+pub(crate) const POLL_OUT: u32 = 4;
+/// `POLLERR`.
+pub(crate) const POLL_ERROR: u32 = 8;
+/// `POLLHUP`.
+pub(crate) const POLL_HUNG_UP: u32 = 16;
+/// `POLLRDHUP`: the other end sends nothing more. On every architecture that Oarlock is built for.
+pub(crate) const POLL_READ_HUNG_UP: u32 = 0x2000;
+
+/// Memory that a ring may hold while the kernel reads and writes it.
+///
+/// # Safety
+/// The bytes that `memory` tells stay where they are, valid for reads and writes, while the value lives, wherever it
+/// is moved; and nobody looks at them or changes them while a ring holds the value.
+pub(crate) unsafe trait Memory {
+    fn memory(&self) -> (*mut u8, usize);
+}
+
+// SAFETY: a buffer owns its run, whose bytes never move; a ring that holds the buffer is the only one that does.
+unsafe impl Memory for Buffer {
+    fn memory(&self) -> (*mut u8, usize) {
+        (self.start(), self.length())
+    }
+}
+
+/// A ring of one thread. Commands have places below its depth; one command per place.
+pub(crate) struct Ring<Held> {
     ring: IoUring,
     file: Arc<OwnedFd>,
-    wake: Arc<OwnedFd>,
+    wake: Arc<Wake>,
     wake_armed: bool,
-    in_flight: Vec<Flight>,
+    places: Vec<Place<Held>>,
 }
 
-enum Flight {
+struct Place<Held> {
+    flight: Flight<Held>,
+    /// Counts the uses of the place, so that a cancellation that comes late meets nobody else.
+    uses: u32,
+    cancelled: bool,
+}
+
+enum Flight<Held> {
     Nothing,
-    Transfer(Buffer),
-    Sync,
+    Transfer(Held),
+    Poll(#[expect(dead_code, reason = "held so that the descriptor stays open")] Rc<dyn AsFd>),
+    /// A sync, or a change of what is allocated.
+    Bare,
 }
 
-/// A command that ended: how many bytes it moved, or what the kernel said.
-pub(crate) struct Completion {
-    pub(crate) token: usize,
+/// Names one use of one place, for a cancellation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Use(u64);
+
+impl Use {
+    fn new(place: usize, uses: u32) -> Use {
+        Use(u64::from(uses) << 32 | place as u64)
+    }
+
+    /// The place that it is a use of.
+    pub(crate) fn place(self) -> usize {
+        usize::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(usize::MAX)
+    }
+}
+
+/// A command that ended: how many bytes it moved or which poll events there are, or what the kernel said.
+pub(crate) struct Completion<Held> {
+    pub(crate) place: usize,
     pub(crate) result: Result<usize, Errno>,
-    /// The buffer that the command was given; `None` for a sync.
-    pub(crate) buffer: Option<Buffer>,
+    /// What a transfer was given; `None` for all else.
+    pub(crate) held: Option<Held>,
 }
 
-impl Ring {
-    /// Makes a ring for `depth` commands on `file`; a write to the eventfd `wake` ends a wait. To be used on the
-    /// thread that made it.
-    pub(crate) fn new(depth: usize, file: Arc<OwnedFd>, wake: Arc<OwnedFd>) -> io::Result<Ring> {
-        // One entry more for the look at the wake descriptor.
-        let entries = u32::try_from(depth + 1).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+impl<Held: Memory> Ring<Held> {
+    /// Makes a ring for `depth` commands on `file`; a call of `wake` ends a wait. To be used on the thread that made
+    /// it.
+    pub(crate) fn new(depth: usize, file: Arc<OwnedFd>, wake: Arc<Wake>) -> io::Result<Ring<Held>> {
+        // Each place has a command and its cancellation at most; one entry more for the look at the wake descriptor.
+        let entries =
+            u32::try_from(2 * depth + 1).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         // Kernels before 6.1 do not know these flags, and lose nothing but speed.
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .build(entries)
             .or_else(|_| IoUring::new(entries))?;
-        let in_flight = (0..depth).map(|_| Flight::Nothing).collect();
-        Ok(Ring { ring, file, wake, wake_armed: false, in_flight })
+        let free = || Place { flight: Flight::Nothing, uses: 0, cancelled: false };
+        let places = (0..depth).map(|_| free()).collect();
+        Ok(Ring { ring, file, wake, wake_armed: false, places })
     }
 
-    /// Reads from the file's byte `offset` on into `part` of the buffer.
+    /// Reads from the file's byte `offset` on into `part` of what is held.
     pub(crate) fn read(
         &mut self,
-        token: usize,
-        mut buffer: Buffer,
+        place: usize,
+        held: Held,
         part: Range<usize>,
         offset: u64,
     ) -> io::Result<()> {
-        let target = &mut buffer[part];
-        let length = u32::try_from(target.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let entry = opcode::Read::new(types::Fd(self.file.as_raw_fd()), target.as_mut_ptr(), length)
-            .offset(offset)
-            .build();
-        self.push(token, Flight::Transfer(buffer), &entry)
+        let (start, length) = part_of(&held, part)?;
+        let entry = opcode::Read::new(types::Fd(self.file.as_raw_fd()), start, length).offset(offset);
+        self.begin(place, Flight::Transfer(held), entry.build()).map(drop)
     }
 
-    /// Writes `part` of the buffer to the file's byte `offset` and on.
+    /// Writes `part` of what is held to the file's byte `offset` and on.
     pub(crate) fn write(
         &mut self,
-        token: usize,
-        buffer: Buffer,
+        place: usize,
+        held: Held,
         part: Range<usize>,
         offset: u64,
     ) -> io::Result<()> {
-        let source = &buffer[part];
-        let length = u32::try_from(source.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let entry = opcode::Write::new(types::Fd(self.file.as_raw_fd()), source.as_ptr(), length)
-            .offset(offset)
-            .build();
-        self.push(token, Flight::Transfer(buffer), &entry)
+        let (start, length) = part_of(&held, part)?;
+        let entry = opcode::Write::new(types::Fd(self.file.as_raw_fd()), start, length).offset(offset);
+        self.begin(place, Flight::Transfer(held), entry.build()).map(drop)
     }
 
     /// Makes the file's data durable.
-    pub(crate) fn sync(&mut self, token: usize) -> io::Result<()> {
-        let entry =
-            opcode::Fsync::new(types::Fd(self.file.as_raw_fd())).flags(types::FsyncFlags::DATASYNC).build();
-        self.push(token, Flight::Sync, &entry)
+    pub(crate) fn sync(&mut self, place: usize) -> io::Result<()> {
+        let entry = opcode::Fsync::new(types::Fd(self.file.as_raw_fd())).flags(types::FsyncFlags::DATASYNC);
+        self.begin(place, Flight::Bare, entry.build()).map(drop)
     }
 
-    fn push(&mut self, token: usize, flight: Flight, entry: &squeue::Entry) -> io::Result<()> {
-        assert!(matches!(self.in_flight[token], Flight::Nothing), "one command per token");
-        self.in_flight[token] = flight;
-        self.enqueue(&entry.clone().user_data(token as u64))
+    /// Changes what is allocated of the file: fallocate(2) with `mode`.
+    pub(crate) fn allocate(&mut self, place: usize, mode: i32, offset: u64, length: u64) -> io::Result<()> {
+        let entry =
+            opcode::Fallocate::new(types::Fd(self.file.as_raw_fd()), length).offset(offset).mode(mode);
+        self.begin(place, Flight::Bare, entry.build()).map(drop)
+    }
+
+    /// Looks once whether one of `events` is there; the completion tells which, as a number.
+    pub(crate) fn poll(&mut self, place: usize, polled: Rc<dyn AsFd>, events: u32) -> io::Result<Use> {
+        let entry = opcode::PollAdd::new(types::Fd(polled.as_fd().as_raw_fd()), events);
+        self.begin(place, Flight::Poll(polled), entry.build())
+    }
+
+    /// Ends a poll early: it completes as ECANCELED unless it completed by itself. `false` where that use is over, is
+    /// no poll, or is being cancelled already.
+    pub(crate) fn cancel_poll(&mut self, cancelled: Use) -> io::Result<bool> {
+        let Some(place) = self.places.get_mut(cancelled.place()) else { return Ok(false) };
+        let polls = matches!(place.flight, Flight::Poll(_));
+        if !polls || place.cancelled || Use::new(cancelled.place(), place.uses) != cancelled {
+            return Ok(false);
+        }
+        place.cancelled = true;
+        self.enqueue(&opcode::PollRemove::new(cancelled.0).build().user_data(CANCEL))?;
+        Ok(true)
+    }
+
+    fn begin(&mut self, place: usize, flight: Flight<Held>, entry: squeue::Entry) -> io::Result<Use> {
+        let taken = &mut self.places[place];
+        assert!(matches!(taken.flight, Flight::Nothing), "one command per place");
+        taken.flight = flight;
+        taken.uses = taken.uses.wrapping_add(1);
+        taken.cancelled = false;
+        let begun = Use::new(place, taken.uses);
+        self.enqueue(&entry.user_data(begun.0))?;
+        Ok(begun)
     }
 
     fn enqueue(&mut self, entry: &squeue::Entry) -> io::Result<()> {
-        // SAFETY: the descriptors are open, for the ring holds them. What the entry points at lies in `in_flight`,
-        // whose buffers do not move and stay until their completion was reaped (or for ever: see `drop`).
+        // SAFETY: the descriptors are open, for the ring holds them. What the entry points at lies in `places`, held by
+        // a `Memory`, which stays valid until its completion was reaped (or for ever: see `drop`).
         let pushed = unsafe { self.ring.submission().push(entry) };
         pushed.map_err(|_| io::Error::from(io::ErrorKind::StorageFull))
     }
 
     /// Submits what was asked for, waits for a completion, a wake or the end of `timeout`, and puts what ended into
-    /// `completions`.
+    /// `completions`. `true`: somebody woke it.
     pub(crate) fn wait(
         &mut self,
         timeout: Option<Duration>,
-        completions: &mut Vec<Completion>,
-    ) -> io::Result<()> {
+        completions: &mut Vec<Completion<Held>>,
+    ) -> io::Result<bool> {
         if !self.wake_armed {
-            let look = opcode::PollAdd::new(types::Fd(self.wake.as_raw_fd()), POLL_IN).build();
+            let look = opcode::PollAdd::new(types::Fd(self.wake.as_fd().as_raw_fd()), POLL_IN).build();
             self.enqueue(&look.user_data(WAKE))?;
             self.wake_armed = true;
         }
@@ -128,44 +214,53 @@ impl Ring {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => {}
             Err(error) => return Err(error),
         }
-        self.reap(completions);
-        Ok(())
+        Ok(self.reap(completions))
     }
 
-    fn reap(&mut self, completions: &mut Vec<Completion>) {
+    fn reap(&mut self, completions: &mut Vec<Completion<Held>>) -> bool {
+        let mut woken = false;
         for entry in self.ring.completion() {
-            if entry.user_data() == WAKE {
-                self.wake_armed = false;
-                // Empties the counter. Whether it was empty already does not matter: the inbox is looked at anyway.
-                let _ = rustix::io::read(&self.wake, &mut [0; 8]);
-                continue;
+            match entry.user_data() {
+                WAKE => {
+                    self.wake_armed = false;
+                    self.wake.heard();
+                    woken = true;
+                    continue;
+                }
+                CANCEL => continue,
+                _ => {}
             }
             let result = usize::try_from(entry.result())
                 .map_err(|_| Errno::from_raw_os_error(entry.result().wrapping_neg()));
-            let place = usize::try_from(entry.user_data()).ok().and_then(|token| {
-                let flight = std::mem::replace(self.in_flight.get_mut(token)?, Flight::Nothing);
-                Some((token, flight))
-            });
-            match place {
-                Some((token, Flight::Transfer(buffer))) => {
-                    completions.push(Completion { token, result, buffer: Some(buffer) });
-                }
-                Some((token, Flight::Sync)) => completions.push(Completion { token, result, buffer: None }),
-                Some((_, Flight::Nothing)) | None => {}
-            }
+            let place = Use(entry.user_data()).place();
+            let Some(taken) = self.places.get_mut(place) else { continue };
+            let held = match std::mem::replace(&mut taken.flight, Flight::Nothing) {
+                Flight::Transfer(held) => Some(held),
+                Flight::Poll(_) | Flight::Bare => None,
+                Flight::Nothing => continue,
+            };
+            completions.push(Completion { place, result, held });
         }
+        woken
     }
 }
 
-/// `POLLIN`, which is the same small number everywhere that Linux runs.
-const POLL_IN: u32 = 1;
+/// The address and length of a part of what is held, as a command takes them.
+fn part_of<Held: Memory>(held: &Held, part: Range<usize>) -> io::Result<(*mut u8, u32)> {
+    let (start, length) = held.memory();
+    assert!(part.start <= part.end && part.end <= length, "the part lies within what is held");
+    let part_length = u32::try_from(part.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Ok((start.wrapping_add(part.start), part_length))
+}
 
-impl Drop for Ring {
+impl<Held> Drop for Ring<Held> {
     fn drop(&mut self) {
-        // A lane ends with nothing in flight. Where its thread panicked or its ring broke, the kernel may still write
+        // Its user ends with nothing in flight. Where a thread panicked or its ring broke, the kernel may still write
         // into these buffers: better never freed than given to somebody else.
-        for flight in self.in_flight.drain(..) {
-            std::mem::forget(flight);
+        for place in self.places.drain(..) {
+            if let Flight::Transfer(held) = place.flight {
+                std::mem::forget(held);
+            }
         }
     }
 }

@@ -97,7 +97,7 @@ fn a_block_that_another_process_holds_is_busy_and_keeps_no_other_waiting() {
 }
 
 #[test]
-fn a_plain_write_over_a_held_block_is_busy() {
+fn a_plain_write_or_a_discard_over_a_held_block_is_busy() {
     let Some(scratch) = Scratch::new() else { return };
     let path = scratch.path("file");
     let device = open(&path);
@@ -105,6 +105,7 @@ fn a_plain_write_over_a_held_block_is_busy() {
     let _held = ForeignLock::take(&path, 2 * block_length(&device) as u64, 1);
     let busy = Err(oarlock_block::IoError::Refused(Refusal::Busy));
     assert_eq!(block_on(device.write(Lba(0), &ones)), busy);
+    assert_eq!(block_on(device.discard(Lba(0), oarlock_block::BlockCount(4))), busy);
     assert_eq!(read_block(&device, 0), block_of(&device, 0));
 }
 

@@ -1,5 +1,5 @@
 //! The contract of `Device`, as the plain file keeps it.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation, reason = "tests")]
 
 mod common;
 
@@ -44,12 +44,32 @@ fn keeps_the_contract(device: &dyn Device) {
     assert!(back == long, "what was written is read");
     assert_eq!(block_on(device.flush()), Ok(()));
 
+    let cleared = |outcome, from: u64| {
+        assert_eq!(outcome, Ok(()));
+        assert_eq!(
+            read_block(device, from - 1),
+            back[(from as usize - 9) * length..][..length],
+            "a neighbour"
+        );
+        (from..from + 3).for_each(|lba| assert_eq!(read_block(device, lba), zeros, "cleared"));
+        assert_eq!(
+            read_block(device, from + 3),
+            back[(from as usize - 5) * length..][..length],
+            "a neighbour"
+        );
+    };
+    cleared(block_on(device.write_zeroes(Lba(16), BlockCount(3))), 16);
+    cleared(block_on(device.discard(Lba(24), BlockCount(3))), 24);
+    assert_eq!(block_on(device.discard(Lba(24), BlockCount(0))), Ok(()));
+
     let end = device.geometry().blocks.0;
     let refused = Err(IoError::Refused(Refusal::OutOfRange));
     assert_eq!(block_on(device.read(Lba(end), &mut zeros.clone())), refused);
     assert_eq!(block_on(device.read(Lba(end - 1), &mut vec![0; 2 * length])), refused);
     assert_eq!(block_on(device.write(Lba(end), &zeros)), refused);
     assert_eq!(block_on(device.write(Lba(u64::MAX), &zeros)), refused);
+    assert_eq!(block_on(device.discard(Lba(end - 1), BlockCount(2))), refused);
+    assert_eq!(block_on(device.write_zeroes(Lba(1), BlockCount(u64::MAX))), refused);
     assert_eq!(swap(end, &zeros, &ones), Err(Refusal::OutOfRange));
     assert_eq!(swap(end - 1, &zeros, &ones), Ok(Answer::Swapped), "the last block is one");
 }
@@ -152,8 +172,33 @@ fn a_device_opened_for_reading_writes_nothing() {
     let device = FileDevice::open(&path, OpenOptions { read_only: true, ..OpenOptions::default() }).unwrap();
     assert_eq!(read_block(&device, 0), zeros);
     assert_eq!(block_on(device.compare_and_write(Lba(0), &zeros, &ones)).outcome, Err(Refusal::Unsupported));
-    assert_eq!(block_on(device.write(Lba(0), &ones)), Err(IoError::Refused(Refusal::Unsupported)));
+    let unsupported = Err(IoError::Refused(Refusal::Unsupported));
+    assert_eq!(block_on(device.write(Lba(0), &ones)), unsupported);
+    assert_eq!(block_on(device.discard(Lba(0), BlockCount(1))), unsupported);
+    assert_eq!(block_on(device.write_zeroes(Lba(0), BlockCount(1))), unsupported);
     assert_eq!(read_block(&device, 0), zeros);
+}
+
+#[test]
+fn what_is_discarded_is_given_back_and_what_is_zeroed_is_kept_however_long_it_is() {
+    use std::os::unix::fs::MetadataExt;
+    let Some(scratch) = Scratch::new() else { return };
+    let path = scratch.path("file");
+    // More than a piece, so that it is cut.
+    let size = ByteCount(72 << 20);
+    let options = OpenOptions { create: Some(size), ..OpenOptions::default() };
+    let device = FileDevice::open(&path, options).unwrap();
+    let blocks = device.geometry().blocks;
+    let allocated = || fs::metadata(&path).unwrap().blocks() * 512;
+    block_on(device.write_zeroes(Lba(0), blocks)).unwrap();
+    block_on(device.flush()).unwrap();
+    assert!(allocated() >= size.0, "{} bytes are kept", allocated());
+    block_on(device.write(Lba(blocks.0 - 1), &block_of(&device, 1))).unwrap();
+    block_on(device.discard(Lba(0), blocks)).unwrap();
+    assert!(allocated() <= 1 << 20, "{} bytes are left", allocated());
+    assert_eq!(read_block(&device, blocks.0 - 1), block_of(&device, 0));
+    assert_eq!(device.geometry().blocks, blocks);
+    assert_eq!(fs::metadata(&path).unwrap().len(), size.0);
 }
 
 #[test]
@@ -169,6 +214,8 @@ fn a_file_truncated_under_us_is_out_of_range_and_stays_as_short() {
         let refused = Err(IoError::Refused(Refusal::OutOfRange));
         assert_eq!(block_on(device.read(Lba(lba), &mut zeros.clone())), refused);
         assert_eq!(block_on(device.write(Lba(lba), &zeros)), refused);
+        assert_eq!(block_on(device.discard(Lba(lba), BlockCount(1))), refused);
+        assert_eq!(block_on(device.write_zeroes(Lba(lba), BlockCount(1))), refused);
         assert_eq!(
             block_on(device.compare_and_write(Lba(lba), &zeros, &zeros)).outcome,
             Err(Refusal::OutOfRange)

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::{
@@ -16,7 +17,7 @@ use common::{
 use futures::FutureExt;
 use futures::executor::block_on;
 use oarlock_block::{ByteCount, Device, Lba, Proof, SlotIndex, Victim};
-use oarlock_device::{FileDevice, OpenOptions, process_identity};
+use oarlock_device::{DataRing, FileDevice, OpenOptions, Token, process_identity};
 
 const SLOT: SlotIndex = SlotIndex(3);
 const WRITES: usize = 32;
@@ -30,7 +31,9 @@ struct Throttle(PathBuf);
 
 impl Throttle {
     fn new(disk: &str) -> Result<Throttle, String> {
-        let name = format!("oarlock-test-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("oarlock-test-{}-{number}", std::process::id());
         let ways = [
             ("/sys/fs/cgroup/blkio", "blkio.throttle.write_bps_device", format!("{disk} {BYTES_PER_SECOND}")),
             ("/sys/fs/cgroup", "io.max", format!("{disk} wbps={BYTES_PER_SECOND}")),
@@ -91,17 +94,33 @@ fn lba_of(device: &FileDevice, number: usize) -> Lba {
     Lba((number * WRITE_LENGTH / block_length(device)) as u64)
 }
 
-/// For a child: enters the slot, waits to be let go, sends all writes, and stays.
-fn write_slowly(path: &Path) -> ! {
+/// For a child: enters the slot, waits to be let go, sends all writes by `send`, and stays. What `send` gives back is
+/// kept, so that nothing is given up before the kill.
+fn write_slowly<Kept>(path: &Path, send: impl FnOnce(&FileDevice) -> Kept) -> ! {
     let device = device_on(path);
     block_on(cut_off(&device).enter(SLOT)).unwrap();
     std::io::stdin().read_exact(&mut [0]).unwrap();
+    let _kept = send(&device);
+    say_ready_and_stay(path)
+}
+
+fn send_by_the_lane(device: &FileDevice) {
     let data = vec![1; WRITE_LENGTH];
-    let mut writes: Vec<_> = (0..WRITES).map(|number| device.write(lba_of(&device, number), &data)).collect();
+    let mut writes: Vec<_> = (0..WRITES).map(|number| device.write(lba_of(device, number), &data)).collect();
     for write in &mut writes {
         let _ = write.as_mut().now_or_never();
     }
-    say_ready_and_stay(path)
+}
+
+fn send_by_a_data_ring(device: &FileDevice) -> DataRing {
+    let mut ring = DataRing::new(device, WRITES).unwrap();
+    let mut buffer = ring.buffer(WRITE_LENGTH).unwrap();
+    buffer.bytes().fill(1);
+    for number in 0..WRITES {
+        ring.write(Token(number as u64), &buffer, 0..WRITE_LENGTH, (number * WRITE_LENGTH) as u64).unwrap();
+    }
+    ring.turn(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+    ring
 }
 
 /// Which of the writes have landed, by their last block.
@@ -118,10 +137,26 @@ fn landed(device: &FileDevice) -> Vec<bool> {
 
 #[test]
 fn a_killed_host_s_byte_is_not_free_before_its_last_write_landed() {
-    const NAME: &str = "a_killed_host_s_byte_is_not_free_before_its_last_write_landed";
     if let Some(path) = role("write") {
-        write_slowly(&path);
+        write_slowly(&path, send_by_the_lane);
     }
+    the_byte_is_free_only_after_the_last_write(
+        "a_killed_host_s_byte_is_not_free_before_its_last_write_landed",
+    );
+}
+
+/// An export's thread has a ring of its own, but no description of its own.
+#[test]
+fn a_killed_host_s_byte_is_not_free_before_its_data_ring_s_last_write_landed() {
+    if let Some(path) = role("write") {
+        write_slowly(&path, send_by_a_data_ring);
+    }
+    the_byte_is_free_only_after_the_last_write(
+        "a_killed_host_s_byte_is_not_free_before_its_data_ring_s_last_write_landed",
+    );
+}
+
+fn the_byte_is_free_only_after_the_last_write(test: &str) {
     if !is_root() {
         return skip("holding writes below needs root");
     }
@@ -138,7 +173,7 @@ fn a_killed_host_s_byte_is_not_free_before_its_last_write_landed() {
         Err(reasons) => return skip(&format!("no cgroup slows writes here: {reasons}")),
     };
 
-    let mut helper = Helper::start(NAME, "write", &path);
+    let mut helper = Helper::start(test, "write", &path);
     throttle.add(&helper);
     let victim =
         Victim { slot: SLOT, incarnation: 1, process: process_identity(helper.pid()).unwrap().unwrap() };

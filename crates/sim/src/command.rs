@@ -39,6 +39,10 @@ pub enum Verb {
     CompareAndWrite,
     /// SYNCHRONIZE CACHE.
     Flush,
+    /// UNMAP.
+    Discard,
+    /// WRITE SAME of zeros.
+    WriteZeroes,
 }
 
 impl Verb {
@@ -50,13 +54,15 @@ impl Verb {
             Verb::Write => "write",
             Verb::CompareAndWrite => "ats",
             Verb::Flush => "flush",
+            Verb::Discard => "discard",
+            Verb::WriteZeroes => "write-zeroes",
         }
     }
 
     /// Whether the device's content may be another one after it.
     #[must_use]
     pub const fn changes_content(self) -> bool {
-        matches!(self, Verb::Write | Verb::CompareAndWrite)
+        matches!(self, Verb::Write | Verb::CompareAndWrite | Verb::Discard | Verb::WriteZeroes)
     }
 }
 
@@ -77,6 +83,8 @@ pub(crate) enum Body {
     Write(Rc<[Image]>),
     CompareAndWrite { expected: Image, new: Image },
     Flush,
+    Discard,
+    WriteZeroes,
 }
 
 impl Body {
@@ -86,6 +94,8 @@ impl Body {
             Body::Write(_) => Verb::Write,
             Body::CompareAndWrite { .. } => Verb::CompareAndWrite,
             Body::Flush => Verb::Flush,
+            Body::Discard => Verb::Discard,
+            Body::WriteZeroes => Verb::WriteZeroes,
         }
     }
 }
@@ -354,7 +364,9 @@ impl State {
 pub(crate) fn refused(verb: Verb, refusal: Refusal) -> Outcome {
     match verb {
         Verb::CompareAndWrite => Outcome::Attempted(Attempted::at_once(Err(refusal))),
-        Verb::Read | Verb::Write | Verb::Flush => Outcome::Failed(IoError::Refused(refusal)),
+        Verb::Read | Verb::Write | Verb::Flush | Verb::Discard | Verb::WriteZeroes => {
+            Outcome::Failed(IoError::Refused(refusal))
+        }
     }
 }
 

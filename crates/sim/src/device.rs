@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use oarlock_block::{
-    Attempted, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture, Refusal,
+    Attempted, BlockCount, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture, Refusal,
 };
 
 use crate::command::{Body, Request};
@@ -108,6 +108,16 @@ impl Device for SimDevice {
 
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
         Box::pin(async move { done(self.command(Lba(0), 0, Body::Flush).await) })
+    }
+
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        let blocks = usize::try_from(blocks.0).unwrap_or(usize::MAX);
+        Box::pin(async move { done(self.command(lba, blocks, Body::Discard).await) })
+    }
+
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        let blocks = usize::try_from(blocks.0).unwrap_or(usize::MAX);
+        Box::pin(async move { done(self.command(lba, blocks, Body::WriteZeroes).await) })
     }
 }
 

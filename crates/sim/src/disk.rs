@@ -57,6 +57,11 @@ impl Disk {
         self.blocks.get(&lba.0).map_or_else(|| Rc::clone(&self.zeros), |block| Rc::clone(&block.current))
     }
 
+    /// A block of zeros.
+    pub(crate) fn zeros(&self) -> Image {
+        Rc::clone(&self.zeros)
+    }
+
     /// Writes the block; what it held before is the answer.
     pub(crate) fn put(&mut self, lba: Lba, image: Image, now: TrueTime) -> Image {
         let zeros = &self.zeros;

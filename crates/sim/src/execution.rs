@@ -67,6 +67,7 @@ impl State {
                 self.record_act(identity, repeated, Act { effect: Effect::Flushed, ..nothing });
                 Outcome::Done
             }
+            Body::Discard | Body::WriteZeroes => self.execute_clear(key, identity, repeated)?,
         };
         Some(if error { failed } else { Executed { outcome, may_repeat: true } })
     }
@@ -111,6 +112,24 @@ impl State {
         }
         self.commands.get_mut(key)?.blocks_done = end;
         (end == images.len()).then_some(Outcome::Done)
+    }
+
+    /// Zeros; but of what is only discarded the device may leave any block as it is.
+    fn execute_clear(&mut self, key: Key, identity: CommandIdentity, repeated: bool) -> Option<Outcome> {
+        let blocks = usize::try_from(identity.blocks).unwrap_or(usize::MAX);
+        let done = self.commands.get(key)?.blocks_done;
+        let end = self.end_of_part(identity, done, blocks);
+        for place in done..end {
+            if identity.verb == Verb::Discard && self.choices.below(2) == 0 {
+                continue;
+            }
+            let (lba, zeros) = (identity.lba.plus(blocks_as_count(place)), self.disk.zeros());
+            let before = self.disk.put(lba, Rc::clone(&zeros), self.now);
+            let (before, after) = (Some(before), Some(zeros));
+            self.record_act(identity, repeated, Act { lba, effect: Effect::Written, before, after });
+        }
+        self.commands.get_mut(key)?.blocks_done = end;
+        (end == blocks).then_some(Outcome::Done)
     }
 
     fn execute_read(&mut self, key: Key, identity: CommandIdentity) -> Option<Outcome> {
@@ -186,6 +205,8 @@ fn device_error(verb: Verb) -> Outcome {
     let cause = UnknownCause::DeviceError;
     match verb {
         Verb::CompareAndWrite => Outcome::Attempted(Attempted::at_once(Ok(Answer::Unknown { cause }))),
-        Verb::Read | Verb::Write | Verb::Flush => Outcome::Failed(IoError::Unknown(cause)),
+        Verb::Read | Verb::Write | Verb::Flush | Verb::Discard | Verb::WriteZeroes => {
+            Outcome::Failed(IoError::Unknown(cause))
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::{COUNTER, Swaps, second};
-use oarlock_block::{Answer, Clock, Device, IoError, Lba, Refusal, UnknownCause};
+use oarlock_block::{Answer, BlockCount, Clock, Device, IoError, Lba, Refusal, UnknownCause};
 use oarlock_sim::{
     Fault, FaultKind, FaultPlan, HostLife, HostSetup, Lane, Observer, Span, TrueTime, Verb, World,
     WorldOptions,
@@ -86,6 +86,25 @@ fn a_split_write_is_seen_half_done_and_a_split_read_sees_two_times() {
             assert_eq!((read.borrow()[0], read.borrow()[4 * 512 - 1]), (0, 1));
         }
     }
+}
+
+#[test]
+fn a_discarded_block_is_zeros_or_as_it_was_and_a_zeroed_one_is_zeros() {
+    let (world, life) = world_with(FaultKind::SplitCommand, Fault::NONE.at(ALWAYS));
+    let (first, blocks) = (Lba(8), BlockCount(64));
+    let each = || (0..64).map(|place| world.content(Lba(8 + place))[0]);
+    let device = life.device(Lane::Work);
+    let discard = async move {
+        let written = device.write(first, &[7; 64 * 512]).await;
+        (written, device.discard(first, blocks).await)
+    };
+    assert_eq!(world.run_to_end(&life, second(100), discard).0, Some((Ok(()), Ok(()))));
+    let kept = each().filter(|byte| *byte == 7).count();
+    assert!((1..64).contains(&kept) && each().all(|byte| [0, 7].contains(&byte)), "{kept} of 64 stand");
+    let device = life.device(Lane::Work);
+    let zero = async move { device.write_zeroes(first, blocks).await };
+    assert_eq!(world.run_to_end(&life, second(200), zero).0, Some(Ok(())));
+    assert!(each().all(|byte| byte == 0));
 }
 
 #[test]

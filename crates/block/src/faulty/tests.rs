@@ -190,6 +190,21 @@ fn an_unknown_answer_hides_an_executed_command() {
 }
 
 #[test]
+fn a_discard_and_a_write_of_zeroes_meet_faults_as_writes_do() {
+    let mut world = World::new(&["refuse:op=discard", "late-execution:op=write-zeroes,delay=1s"]);
+    world.write(3, 7).unwrap();
+    let refused = Err(IoError::Refused(Refusal::Busy));
+    assert_eq!(block_on(world.faulty.discard(Lba(3), BlockCount(1))), refused);
+    assert_eq!(world.read(3), image(7));
+    assert_eq!(world.faulty.write_zeroes(Lba(3), BlockCount(1)).now_or_never(), None);
+    assert_eq!(world.read(3), image(7), "not yet");
+    world.clock.advance(Duration::from_secs(1));
+    world.pool.run_until_stalled();
+    assert_eq!(world.read(3), image(0), "though nobody waits for it");
+    assert_eq!(world.struck(), [1, 1]);
+}
+
+#[test]
 fn a_stale_read_shows_what_an_earlier_read_gave_and_waits_until_there_is_one() {
     let world = World::new(&["stale-read:lba=1,count=1"]);
     assert_eq!(world.read(1), image(0), "there is nothing older to show");

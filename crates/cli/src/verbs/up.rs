@@ -15,7 +15,7 @@ use crate::{report, values};
 #[command(after_help = "A fault is KIND:KEY=VALUE,... and strikes the device of this host alone, as in \
     late-reply:op=ats,record=slot,delay=3s,after=5,count=1. Kinds: delay, late-reply, late-execution (each with delay=TIME), \
     lose-reply, repeat, refuse, false-although-equal, stale-read, torn-read, flip, unknown. Keys: op (read, write, ats, \
-    flush), lba (N or A..B), record (slot, lock, ...), after, every, count.")]
+    flush, discard, write-zeroes), lba (N or A..B), record (slot, lock, ...), after, every, count.")]
 pub struct Arguments {
     /// The datastore: a plain file or block device
     #[arg(value_parser = values::device)]

@@ -272,6 +272,18 @@ impl Device for Disk {
     fn flush(&self) -> LocalFuture<'_, Result<(), IoError>> {
         async { Ok(()) }.boxed_local()
     }
+
+    fn discard(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        self.write_zeroes(lba, blocks)
+    }
+
+    fn write_zeroes(&self, lba: Lba, blocks: BlockCount) -> LocalFuture<'_, Result<(), IoError>> {
+        async move {
+            (lba.0..lba.0 + blocks.0).for_each(|lba| self.put(Lba(lba), &[0; BLOCK]));
+            Ok(())
+        }
+        .boxed_local()
+    }
 }
 
 /// What one process knows of the slots' locks.

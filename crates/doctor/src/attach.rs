@@ -1,0 +1,304 @@
+//! What is about no device in particular (a link, the fabric, a gateway) joins every cluster that it is near.
+//!
+//! Clusters are found by device, host, time and place, so that each look ends in a match or is the last one at that cluster:
+//! the cost is that of the matches, and a cluster takes so many and no more.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::fact::{Fact, InputId, Kind};
+use crate::incident::{Incident, QUIET_US, Weight, weight};
+use crate::names::Name;
+use crate::scene::{NEAR_LINES, near};
+use crate::stamp::Axis;
+
+/// Such facts that one cluster takes: the first of a storm tell what there is to tell.
+const TAKEN_MAX: usize = 1_024;
+
+/// By what clusters are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Device(Name),
+    Host(Name),
+    /// No line tells the cluster's host.
+    Hostless,
+    Any,
+}
+
+/// When a cluster began and ended; it has no long silence within.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    axis: Axis,
+    from_us: i64,
+    to_us: i64,
+}
+
+/// Where the clusters are.
+struct Index {
+    spans: Vec<Option<Span>>,
+    /// Clusters by key, those that begin last in front, so that the next to begin is popped from the end.
+    waiting: HashMap<Key, Vec<usize>>,
+    /// Those that have begun.
+    running: HashMap<Key, Vec<usize>>,
+    /// All, for facts that hold as long as the log goes on.
+    lasting: HashMap<Key, Vec<usize>>,
+    /// The places of their first and last lines.
+    places: BTreeMap<(InputId, u64), Vec<usize>>,
+    taken: Vec<usize>,
+    looks: u64,
+}
+
+/// Gives `ambient`, in the order of time, to the clusters; what is near none makes clusters of its own, behind the others. The
+/// second answer is the number of looks that it took.
+pub fn attach<'a>(mut clusters: Vec<Incident<'a>>, ambient: Vec<&'a Fact>) -> (Vec<Incident<'a>>, u64) {
+    let mut index = Index::of(&clusters);
+    let mut lonely: Vec<Incident<'a>> = Vec::new();
+    for fact in ambient {
+        let homes = index.homes(fact, &clusters);
+        if homes.is_empty() {
+            keep(&mut lonely, fact);
+        }
+        for home in homes {
+            // A full cluster takes no more, but the fact is no stranger either.
+            if let (Some(taken), Some(cluster)) = (index.taken.get_mut(home), clusters.get_mut(home))
+                && *taken < TAKEN_MAX
+            {
+                *taken += 1;
+                cluster.facts.push(fact);
+            }
+        }
+    }
+    for cluster in &mut clusters {
+        cluster.facts.sort_by_key(|fact| (fact.when.map(|when| (when.axis, when.micros)), fact.place));
+    }
+    clusters.extend(lonely);
+    (clusters, index.looks)
+}
+
+/// Puts a fact that is near no cluster to its likes.
+fn keep<'a>(lonely: &mut Vec<Incident<'a>>, fact: &'a Fact) {
+    let joins =
+        |cluster: &&mut Incident<'a>| cluster.facts.last().is_some_and(|last| near(last, fact, QUIET_US));
+    let incident = match lonely.last_mut().filter(joins) {
+        Some(known) => known,
+        None => {
+            lonely.push(Incident::default());
+            let Some(new) = lonely.last_mut() else { return };
+            new
+        }
+    };
+    incident.facts.push(fact);
+    // Hosts of one moment are few; a storm of names is cut.
+    const NAMES_MAX: usize = 256;
+    let lists = [
+        (fact.device, &mut incident.devices),
+        (fact.volume, &mut incident.volumes),
+        (fact.host, &mut incident.hosts),
+    ];
+    for (name, names) in lists {
+        if let Some(name) = name.filter(|name| names.len() < NAMES_MAX && !names.contains(name)) {
+            names.push(name);
+        }
+    }
+}
+
+impl Index {
+    fn of(clusters: &[Incident<'_>]) -> Index {
+        let spans: Vec<_> = clusters.iter().map(span).collect();
+        let mut order: Vec<usize> = (0..clusters.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(spans[at].map(|span| (span.axis, span.from_us))));
+        let mut index = Index {
+            waiting: HashMap::new(),
+            running: HashMap::new(),
+            lasting: HashMap::new(),
+            places: BTreeMap::new(),
+            taken: vec![0; clusters.len()],
+            looks: 0,
+            spans,
+        };
+        for at in order {
+            for key in keys_of(&clusters[at]) {
+                index.lasting.entry(key).or_default().push(at);
+                if index.spans[at].is_some() {
+                    index.waiting.entry(key).or_default().push(at);
+                }
+            }
+            let ends = [clusters[at].facts.first(), clusters[at].facts.last()];
+            for end in ends.into_iter().flatten() {
+                let here = index.places.entry((end.place.input, end.place.line)).or_default();
+                if here.last() != Some(&at) {
+                    here.push(at);
+                }
+            }
+        }
+        index
+    }
+
+    /// The clusters that a fact belongs to.
+    fn homes(&mut self, fact: &Fact, clusters: &[Incident<'_>]) -> Vec<usize> {
+        // The fabric and the array are everybody's.
+        let shared =
+            matches!(fact.kind, Kind::Fabric(_) | Kind::Target(_) | Kind::Gateway(_) | Kind::Task { .. });
+        let keys = match (fact.device, fact.host) {
+            (Some(device), _) => vec![Key::Device(device)],
+            (None, Some(host)) if !shared => vec![Key::Host(host), Key::Hostless],
+            _ => vec![Key::Any],
+        };
+        let fits = |cluster: &Incident<'_>| {
+            shared || cluster.hosts.is_empty() || fact.host.is_none_or(|host| cluster.hosts.contains(&host))
+        };
+        // A version holds for as long as the log goes on.
+        let lasting = weight(fact) == Weight::Context
+            && matches!(fact.kind, Kind::Version(_) | Kind::Support(_) | Kind::Slot(_) | Kind::LockDump(_));
+        let mut homes = Vec::new();
+        for key in keys {
+            homes.extend(if lasting { self.all(key) } else { self.at_that_time(key, fact) });
+        }
+        if !lasting {
+            homes.extend(self.at_that_place(fact, clusters));
+        }
+        homes.retain(|&home| clusters.get(home).is_some_and(fits));
+        homes.sort_unstable();
+        homes.dedup();
+        homes
+    }
+
+    /// Every cluster of a key that is not full.
+    fn all(&mut self, key: Key) -> Vec<usize> {
+        let Some(list) = self.lasting.get_mut(&key) else { return Vec::new() };
+        self.looks += list.len() as u64;
+        let found = list.clone();
+        list.retain(|&at| self.taken[at] < TAKEN_MAX);
+        found
+    }
+
+    /// The clusters of a key that have begun by then and are not over. One that is over is never looked at again.
+    fn at_that_time(&mut self, key: Key, fact: &Fact) -> Vec<usize> {
+        let Some(when) = fact.when else { return Vec::new() };
+        let now = (when.axis, when.micros);
+        let Index { spans, waiting, running, taken, looks, .. } = self;
+        let running = running.entry(key).or_default();
+        if let Some(waiting) = waiting.get_mut(&key) {
+            let begun = |at: usize| {
+                spans[at].is_some_and(|span| (span.axis, span.from_us.saturating_sub(QUIET_US)) <= now)
+            };
+            while let Some(at) = waiting.pop_if(|at| begun(*at)) {
+                *looks += 1;
+                running.push(at);
+            }
+        }
+        *looks += running.len() as u64;
+        running.retain(|&at| {
+            spans[at].is_some_and(|span| now <= (span.axis, span.to_us.saturating_add(QUIET_US)))
+        });
+        let found = running.clone();
+        running.retain(|&at| taken[at] < TAKEN_MAX);
+        found
+    }
+
+    /// The clusters whose first or last line is a few lines away, where the fact or the cluster has no time.
+    fn at_that_place(&mut self, fact: &Fact, clusters: &[Incident<'_>]) -> Vec<usize> {
+        let line = fact.place.line;
+        let window = (fact.place.input, line.saturating_sub(NEAR_LINES))
+            ..=(fact.place.input, line.saturating_add(NEAR_LINES));
+        let mut found = Vec::new();
+        for at in self.places.range(window).flat_map(|(_, here)| here.iter().copied()) {
+            self.looks += 1;
+            let timed = fact.when.is_some() && self.spans[at].is_some();
+            let own = fact.device.is_none_or(|device| clusters[at].devices.contains(&device));
+            if !timed && own {
+                found.push(at);
+            }
+        }
+        found
+    }
+}
+
+fn span(cluster: &Incident<'_>) -> Option<Span> {
+    let (first, last) = (cluster.facts.first()?.when?, cluster.facts.last()?.last?);
+    (first.axis == last.axis).then_some(Span { axis: first.axis, from_us: first.micros, to_us: last.micros })
+}
+
+fn keys_of(cluster: &Incident<'_>) -> Vec<Key> {
+    let devices = cluster.devices.iter().copied().map(Key::Device);
+    let hosts = cluster.hosts.iter().copied().map(Key::Host);
+    let hostless = cluster.hosts.is_empty().then_some(Key::Hostless);
+    devices.chain(hosts).chain(hostless).chain([Key::Any]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::grow;
+    use crate::fact::{Command, GatewayStep, HostStatus, Opcode, Place};
+    use crate::names::Names;
+    use crate::stamp::{Precision, Stamp};
+
+    /// A fact of that second and line, about a device or about none.
+    fn fact(second: u64, line: u64, device: Option<Name>, kind: Kind) -> Fact {
+        let micros = i64::try_from(second).unwrap() * 1_000_000;
+        let when = Some(Stamp { micros, axis: Axis::Wall, zone_minutes: None, precision: Precision::Second });
+        let place = Place { input: InputId(0), line };
+        Fact {
+            place,
+            when,
+            last: when,
+            host: None,
+            device,
+            path: None,
+            volume: None,
+            kind,
+            count: 1,
+            text: "".into(),
+        }
+    }
+
+    /// So many devices with a late ATS each, and so many lines of a gateway, all within a minute.
+    fn hostile(count: u64) -> Vec<Fact> {
+        let mut names = Names::default();
+        let late = Command {
+            opcode: Some(Opcode::COMPARE_AND_WRITE),
+            host: Some(HostStatus::TIMEOUT),
+            ..Command::default()
+        };
+        (0..count)
+            .flat_map(|number| {
+                let second = 1_000 + number * 60 / count;
+                let device = names.name(&format!("naa.{number}"));
+                [
+                    fact(second, number * 2, Some(device), Kind::Command(late)),
+                    fact(second, number * 2 + 1, None, Kind::Gateway(GatewayStep::LockAcquired)),
+                ]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn looks_grow_with_the_number_of_facts_and_not_with_its_square() {
+        let looks = |count: u64| {
+            let facts = hostile(count);
+            let (mut clusters, ambient) = grow(&facts);
+            assert_eq!(clusters.len() as u64, count);
+            clusters.truncate(crate::bounds::CLUSTERS_MAX);
+            attach(clusters, ambient).1
+        };
+        let ceiling = (TAKEN_MAX as u64 + 2) * crate::bounds::CLUSTERS_MAX as u64;
+        for count in [5_000, 20_000, 50_000] {
+            let looks = looks(count);
+            assert!(looks <= ceiling + count * (2 * NEAR_LINES + 2), "{count} devices took {looks} looks");
+        }
+    }
+
+    #[test]
+    fn what_is_near_joins_and_what_is_far_stays_alone() {
+        let device = Names::default().name("naa.1");
+        let late = Command { opcode: Some(Opcode::COMPARE_AND_WRITE), ..Command::default() };
+        let facts = [
+            fact(1_000, 1, Some(device), Kind::Command(late)),
+            fact(1_100, 2, None, Kind::Gateway(GatewayStep::LockLost)),
+            fact(5_000, 3, None, Kind::Gateway(GatewayStep::LockLost)),
+        ];
+        let (clusters, ambient) = grow(&facts);
+        let (found, _) = attach(clusters, ambient);
+        assert_eq!(found.iter().map(|cluster| cluster.facts.len()).collect::<Vec<_>>(), [2, 1]);
+    }
+}

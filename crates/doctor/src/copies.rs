@@ -1,0 +1,129 @@
+//! Copies: one line that stands in several logs is one event.
+//!
+//! ESXi writes a warning into vmkernel.log and into vmkwarning.log, and a log server keeps both once more; Linux writes the kernel's
+//! lines into messages, kern.log and the journal. A copy has the same message at the same second, and comes by another stream: another
+//! input, or another program's name in one input. Lines that repeat within one stream are events of their own, so each stream is
+//! counted, and an event is new only if its stream has now told of it more often than every other stream of that host.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::civil::{self, DAY_US};
+use crate::fact::{Fact, InputId};
+use crate::names::Name;
+use crate::record::Record;
+use crate::stamp::{Axis, Stamp};
+
+/// Messages that are remembered. When there are more, all are forgotten: a copy may then count twice.
+const MESSAGES_MAX: usize = 100_000;
+/// Streams of one message that are told apart.
+const STREAMS_MAX: usize = 16;
+
+/// What was read, message by message.
+#[derive(Debug, Default)]
+pub struct Copies {
+    told: HashMap<u64, Vec<Told>>,
+}
+
+/// How often one stream told of a message.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    input: InputId,
+    process: u64,
+    host: Option<Name>,
+    times: u32,
+}
+
+impl Copies {
+    /// Whether another stream has told of this before. Without a time it cannot be said.
+    pub fn is_copy(&mut self, fact: &Fact, record: &Record<'_>) -> bool {
+        let Some(when) = record.prefix.when else { return false };
+        let key = hash(&(record.body().trim(), std::mem::discriminant(&fact.kind), second(when)));
+        if self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key) {
+            self.told.clear();
+        }
+        let process = hash(&record.prefix.process);
+        let (input, host) = (fact.place.input, fact.host);
+        let streams = match self.told.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(vec![Told { input, process, host, times: 1 }]);
+                return false;
+            }
+            Entry::Occupied(entry) => entry.into_mut(),
+        };
+        let own = streams
+            .iter_mut()
+            .find(|told| (told.input, told.process) == (input, process) && told.host == host);
+        let times = own.map_or(1, |told| {
+            told.times = told.times.saturating_add(1);
+            told.times
+        });
+        if times == 1 && streams.len() < STREAMS_MAX {
+            streams.push(Told { input, process, host, times });
+        }
+        streams.iter().any(|told| {
+            let other = (told.input, told.process) != (input, process);
+            let one_host = told.host.is_none() || host.is_none() || told.host == host;
+            other && one_host && told.times >= times
+        })
+    }
+}
+
+/// The second, without the year, which syslog leaves out.
+fn second(when: Stamp) -> (bool, i64, i64, i64) {
+    let (_, month, day) = civil::date(when.micros.div_euclid(DAY_US));
+    let dated = matches!(when.axis, Axis::Wall | Axis::Yearless);
+    let days = if when.axis == Axis::Boot { when.micros.div_euclid(DAY_US) } else { 0 };
+    let date = if dated { (month, day) } else { (0, days) };
+    (dated, date.0, date.1, when.micros.rem_euclid(DAY_US) / 1_000_000)
+}
+
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Doctor, Report};
+
+    const CONFLICT: &str = "cpu7:2055)ScsiDeviceIO: 1672: Cmd(0x43) 0x89, CmdSN 0x1b from world 34 to dev \"naa.60b001\" failed H:0x5 D:0x0 P:0x0";
+
+    fn judge(logs: &[(&str, String)]) -> Report {
+        let mut doctor = Doctor::new();
+        for (name, log) in logs {
+            doctor.read(name, &mut log.as_bytes(), &mut |_| {});
+        }
+        doctor.judge()
+    }
+
+    fn events(report: &Report) -> Vec<u64> {
+        report.incidents.iter().map(|finding| finding.events).collect()
+    }
+
+    #[test]
+    fn a_line_in_vmkernel_vmkwarning_and_a_log_servers_file_is_one_event() {
+        let line = |process: &str| format!("2026-07-07T07:00:00.123Z Wa(180) {process}: {CONFLICT}\n");
+        let wrapped = format!("Jul  7 07:00:00 esx1 vmkernel: {CONFLICT}\n");
+        let report = judge(&[
+            ("esx1/vmkernel.log", line("vmkernel")),
+            ("esx1/vmkwarning.log", line("vmkwarning")),
+            ("all.log", wrapped + &line("vmkwarning")),
+        ]);
+        assert_eq!(events(&report), [1]);
+        let both_in_one = line("vmkernel") + &line("vmkwarning");
+        assert_eq!(events(&judge(&[("-", both_in_one)])), [1]);
+    }
+
+    #[test]
+    fn lines_that_repeat_in_one_log_or_on_two_hosts_are_events_of_their_own() {
+        let line = format!("2026-07-07T07:00:00.123Z {CONFLICT}\n");
+        assert_eq!(events(&judge(&[("vmkernel.log", line.repeat(3))])), [3]);
+        let twice_and_copied = [("a/vmkernel.log", line.repeat(3)), ("a/vmkwarning.log", line.repeat(2))];
+        assert_eq!(events(&judge(&twice_and_copied)), [3]);
+        let report = judge(&[("alpha/vmkernel.log", line.clone()), ("beta/vmkernel.log", line)]);
+        assert_eq!(events(&report), [2]);
+    }
+}

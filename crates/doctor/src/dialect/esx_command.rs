@@ -1,0 +1,104 @@
+//! VMware: commands that failed, from ESX 3.5 to ESXi 8, SCSI and NVMe.
+
+use super::{Dialect, Reading};
+use crate::fact::{Command, DeviceStatus, HostStatus, Kind};
+use crate::ledger::{Draft, Ledger};
+use crate::record::Record;
+use crate::scsi_line::{self, CommandLine};
+use crate::text::{after, between, decimal, number, word};
+
+/// Lines with H, D and P.
+#[derive(Debug)]
+pub struct EsxCommand;
+
+impl Dialect for EsxCommand {
+    fn name(&self) -> &'static str {
+        "VMware: failed commands"
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        vec!["H:0x", "H:0\u{d7}", "D:0x", "Failed:", "last error status from device", " status = "]
+    }
+
+    fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+        let body = record.body();
+        if let Some(rest) = after(body, "last error status from device ") {
+            return repeated(record, rest, ledger);
+        }
+        if let Some(rest) = after(body, " status = ") {
+            return oldest(record, body, rest, ledger);
+        }
+        let mut found = scsi_line::read(body);
+        let mut and_lines = 0;
+        let has_status = found.command.host.is_some() || found.command.device.is_some();
+        if found.command.opcode.is_none() && found.wide_status.is_none() {
+            // The second half of a record that was split; it is read together with its first half.
+            let half = has_status && body.contains("nmp_");
+            return if half { Reading::UNDERSTOOD } else { Reading::Stranger };
+        }
+        let mut quoted = None;
+        if !has_status && found.wide_status.is_none() {
+            if !body.trim_end().ends_with("ailed:") && !body.contains("Failed") {
+                return Reading::Stranger;
+            }
+            if let Some((status, text)) = second_half(record) {
+                found.command = Command { opcode: found.command.opcode, ..status };
+                quoted = Some(format!("{} {text}", record.line.trim_end()));
+                and_lines = 0;
+            }
+        }
+        note(record, quoted.as_deref().unwrap_or(record.line), &found, 1, ledger);
+        Reading::Understood { and_lines }
+    }
+}
+
+fn note(record: &Record<'_>, text: &str, found: &CommandLine<'_>, count: u64, ledger: &mut Ledger) {
+    let draft =
+        Draft { device: found.device, path: found.path, count, ..Draft::of(Kind::Command(found.command)) };
+    ledger.note_text(record, text, draft);
+}
+
+/// ESXi 8 writes the statuses into a record of their own, a line or a few further on.
+fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
+    let half = |line: std::borrow::Cow<'_, str>| {
+        let found = scsi_line::read(&line);
+        let plugin = line.contains("nmp_") || line.contains("Hpp");
+        let at = line.find("H:0x").filter(|_| plugin && found.command.opcode.is_none())?;
+        let own = processor(&line).is_some() && processor(&line) == processor(record.line);
+        Some((own, (found.command, line[at..].to_owned())))
+    };
+    let mut halves: Vec<_> = record.following().filter_map(half).collect();
+    // Records of several processors run into one another: the half of the same processor is the other half.
+    let at = halves.iter().position(|(own, _)| *own).unwrap_or(0);
+    (at < halves.len()).then(|| halves.swap_remove(at).1)
+}
+
+/// `cpu9:2097312`
+fn processor(line: &str) -> Option<&str> {
+    between(line, "cpu", ")").filter(|inner| inner.starts_with(|letter: char| letter.is_ascii_digit()))
+}
+
+/// `naa.6 repeated 10 times`
+fn repeated(record: &Record<'_>, rest: &str, ledger: &mut Ledger) -> Reading {
+    let device = word(rest);
+    let count = after(rest, "repeated ").and_then(decimal).unwrap_or(1);
+    let draft = Draft { device: Some(device), count, ..Draft::of(Kind::Command(Command::default())) };
+    ledger.note(record, draft);
+    Reading::UNDERSTOOD
+}
+
+/// ESX 3.5: `SCSI: 5663: vmhba0:0:1:1 status = 24/0 0x0 0x0 0x0`: the device's status first, the host's behind it.
+fn oldest(record: &Record<'_>, body: &str, rest: &str, ledger: &mut Ledger) -> Reading {
+    let Some((device, host)) = rest.split_once('/') else { return Reading::Stranger };
+    let (Some(device), Some(host)) = (number(device), number(host)) else { return Reading::Stranger };
+    let (Ok(device), Ok(host)) = (u8::try_from(device), u16::try_from(host)) else {
+        return Reading::Stranger;
+    };
+    let Some(at) = body.find("vmhba") else { return Reading::Stranger };
+    let path = between(&body[at..], "", " ").unwrap_or("");
+    let command =
+        Command { host: Some(HostStatus(host)), device: Some(DeviceStatus(device)), ..Command::default() };
+    // Path and device were one name then: adapter, target, LUN.
+    ledger.note(record, Draft { device: Some(path), path: Some(path), ..Draft::of(Kind::Command(command)) });
+    Reading::UNDERSTOOD
+}

@@ -1,0 +1,41 @@
+//! VMware: what the fabric says by FPIN, and adapters and drivers that fail by their own account.
+
+use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
+use crate::fact::FabricEvent::{Clear, Congestion, CreditStall, Dropped, LinkIntegrity};
+
+pub const BOOK: PhraseBook = PhraseBook { name: "fabric and adapters", phrases: PHRASES };
+
+const PHRASES: &[Phrase] = &[
+    beside("FPIN", &["Credit Stall"], Means::Fabric(CreditStall)),
+    beside("FPIN", &["Clear"], Means::Fabric(Clear)),
+    beside("FPIN", &["ongestion"], Means::Fabric(Congestion)),
+    beside("FPIN", &["Oversubscription"], Means::Fabric(Congestion)),
+    beside("FPIN", &["Link Integrity"], Means::Fabric(LinkIntegrity)),
+    beside("FPIN", &["Link integrity"], Means::Fabric(LinkIntegrity)),
+    beside("FPIN", &["elivery"], Means::Fabric(Dropped)),
+    beside("FPIN", &["LINK_INTEGRITY"], Means::Fabric(LinkIntegrity)),
+    beside("FPIN", &["CONGN"], Means::Fabric(Congestion)),
+    beside("FPIN", &["CONGESTION"], Means::Fabric(Congestion)),
+    beside("FPIN", &["CREDIT"], Means::Fabric(CreditStall)),
+    phrase("FCPIO_DATA_CNT_MISMATCH", Means::Fabric(Dropped)),
+    phrase("fnic_fw_reset_handler", Means::Nothing),
+    phrase("redit stall", Means::Fabric(CreditStall)),
+    phrase("write-quiesced", Means::Adapter),
+    phrase("Adapter failed to", Means::Adapter),
+    phrase("Adapter Hardware Error", Means::Adapter),
+    beside("lpfc", &["Mailbox", "imeout"], Means::Adapter),
+    beside("lpfc", &["mailbox", "imeout"], Means::Adapter),
+    beside("lpfc", &["Mailbox command", "timeout"], Means::Adapter),
+    beside("lpfc", &["no XRI"], Means::Adapter),
+    beside("lpfc", &["XRI", "exhaust"], Means::Adapter),
+    beside("qlnativefc", &["ISP System Error"], Means::Adapter),
+    beside("qla2xxx", &["ISP System Error"], Means::Adapter),
+    beside("qlnativefc", &["Firmware dump"], Means::Adapter),
+    beside("qla2xxx", &["irmware dump"], Means::Adapter),
+    beside("qla2xxx", &["Mailbox cmd timeout"], Means::Adapter),
+    beside("qlnativefc", &["Mailbox", "imeout"], Means::Adapter),
+    beside("mpt", &["IOC is in FAULT state"], Means::Adapter),
+    beside("mpt", &["fault_state"], Means::Adapter),
+    beside("megaraid", &["FW in FAULT"], Means::Adapter),
+    phrase("firmware hang", Means::Adapter),
+];

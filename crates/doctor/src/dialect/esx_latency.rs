@@ -1,0 +1,75 @@
+//! VMware: a device's latency changed.
+
+use super::{Dialect, Reading};
+use crate::fact::Kind;
+use crate::ledger::{Draft, Ledger};
+use crate::record::Record;
+use crate::subject;
+use crate::text::{after, decimal};
+
+/// `Device naa.6 performance has deteriorated. I/O latency increased from average value of 1 microseconds to 2
+/// microseconds.`
+#[derive(Debug)]
+pub struct EsxLatency;
+
+impl Dialect for EsxLatency {
+    fn name(&self) -> &'static str {
+        "VMware: latency"
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        vec!["performance has ", "latency increased", "latency reduced", "io.latency.", "ScsiDeviceIO: "]
+    }
+
+    fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+        let body = record.body();
+        if let Some((usual, now)) = figures(body) {
+            note(record, body, usual, now, ledger);
+            return Reading::UNDERSTOOD;
+        }
+        // A web page may have wrapped it around the device.
+        if !(body.contains("Device naa.") || body.contains("Device eui.") || body.contains("performance has"))
+        {
+            return Reading::Stranger;
+        }
+        let Some((text, and_lines)) = record.unwrapped(|text| figures(text).is_some()) else {
+            return Reading::Stranger;
+        };
+        let Some((usual, now)) = figures(&text) else { return Reading::Stranger };
+        note(record, &text, usual, now, ledger);
+        // Another record may have been glued to the last of the lines: it is read again, and not understood twice.
+        Reading::Understood { and_lines: and_lines.saturating_sub(1) }
+    }
+}
+
+fn note(record: &Record<'_>, text: &str, usual_us: Option<u64>, now_us: u64, ledger: &mut Ledger) {
+    let about = subject::find(text);
+    let draft = Draft { device: about.device, ..Draft::of(Kind::Latency { usual_us, now_us }) };
+    ledger.note_text(record, text, draft);
+}
+
+/// The usual latency and the one now, in microseconds; both stand in one message, the older first.
+fn figures(text: &str) -> Option<(Option<u64>, u64)> {
+    let rest = after(text, "latency ")?;
+    let rest = after(rest, "from ")?;
+    let usual = after(rest, "average value of ").and_then(decimal);
+    let now = after(rest, " to ")?;
+    let value = decimal(now)?;
+    let unit = now.trim_start_matches(|letter: char| letter.is_ascii_digit()).trim_start();
+    if unit.starts_with("milli") {
+        return Some((usual.map(|usual| usual.saturating_mul(1_000)), value.saturating_mul(1_000)));
+    }
+    unit.starts_with("micro").then_some((usual, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_figures_are_read() {
+        let text = "I/O latency increased from average value of 1200 microseconds to 38000 microseconds.";
+        assert_eq!(figures(text), Some((Some(1200), 38_000)));
+        assert_eq!(figures("latency increased from average value of 12 micro"), None);
+    }
+}

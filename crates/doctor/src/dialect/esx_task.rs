@@ -1,0 +1,44 @@
+//! VMware: aborts and resets, of the storage stack and of every adapter's driver.
+
+use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
+use crate::fact::TaskKind::{Abort, DeviceReset, VirtualReset, WiderReset};
+use crate::fact::TaskOutcome::{AlreadyComplete, Done, Failed, Issued, Pending};
+
+pub const BOOK: PhraseBook = PhraseBook { name: "VMware: aborts and resets", phrases: PHRASES };
+
+const PHRASES: &[Phrase] = &[
+    phrase("VMK Task: VIRT_RESET", Means::Task(VirtualReset, Issued)),
+    phrase("VIRT_RESET", Means::Task(VirtualReset, Issued)),
+    phrase("VMK Task: ABORT", Means::Task(Abort, Issued)),
+    phrase("VMK Task: LUN_RESET", Means::Task(DeviceReset, Issued)),
+    phrase("ahciAbortIO", Means::Task(Abort, Issued)),
+    phrase("scsiUnmapCommand", Means::Nothing),
+    phrase("Abort Request still pending", Means::Task(Abort, Pending)),
+    phrase("SCSI layer issued abort device", Means::Task(DeviceReset, Issued)),
+    phrase("SCSI layer issued abort", Means::Task(Abort, Issued)),
+    phrase("Completed Abort Task Set", Means::Task(DeviceReset, Done)),
+    phrase("processing reset for handle", Means::Task(VirtualReset, Issued)),
+    phrase("Reset request on", Means::Task(VirtualReset, Issued)),
+    phrase("Completing reset", Means::Task(VirtualReset, Done)),
+    phrase("FCPIO_ITMF_REJECTED", Means::Task(Abort, Failed)),
+    phrase("abort reject received", Means::Task(Abort, Failed)),
+    phrase("Abort cmd called", Means::Task(Abort, Issued)),
+    phrase("Abort for cmd tag", Means::Nothing),
+    beside("fnic", &["FCPIO_IO_NOT_FOUND"], Means::Task(Abort, AlreadyComplete)),
+    beside("fnic", &["FCPIO_REQUEST_ABORTED"], Means::Task(Abort, Done)),
+    beside("fnic", &["bort", "rejected"], Means::Task(Abort, Failed)),
+    beside("fnic", &["bort", "imed out"], Means::Task(Abort, Pending)),
+    beside("bort", &["rejected"], Means::Task(Abort, Failed)),
+    beside("qlnativefc", &["Abort command issued"], Means::Task(Abort, Issued)),
+    beside("qlnativefc", &["bort command"], Means::Task(Abort, Issued)),
+    beside("qlnativefc", &["DEVICE RESET ISSUED"], Means::Task(DeviceReset, Issued)),
+    beside("qlnativefc", &["TARGET RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("qlnativefc", &["ADAPTER RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("lpfc", &["LUN reset"], Means::Task(DeviceReset, Issued)),
+    beside("lpfc", &["Target reset"], Means::Task(WiderReset, Issued)),
+    beside("iscsi_vmk", &["LUN Reset"], Means::Task(DeviceReset, Issued)),
+    beside("iscsi_vmk", &["bort", "timed out"], Means::Task(Abort, Pending)),
+    beside("iscsi_vmk", &["bort"], Means::Task(Abort, Issued)),
+    beside("NVMEIO", &["bort"], Means::Task(Abort, Issued)),
+    beside("nvme_", &["bort"], Means::Task(Abort, Issued)),
+];

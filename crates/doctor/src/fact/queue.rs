@@ -1,0 +1,28 @@
+//! A sample of a host's queues and latencies for one device.
+
+/// Counters of one device over one interval; those that the source does not have are `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Queue {
+    /// Time in the device and on the way to it, in milliseconds a command (DAVG).
+    pub device_ms: Option<f64>,
+    /// Time in the host's kernel (KAVG).
+    pub kernel_ms: Option<f64>,
+    /// Time in the host's queue, which is a part of the kernel's (QAVG).
+    pub queue_ms: Option<f64>,
+    /// Commands that the device works on (ACTV).
+    pub active: Option<f64>,
+    /// Commands that wait in the host (QUED).
+    pub queued: Option<f64>,
+    /// How many the host sends at once (LQLEN).
+    pub length: Option<f64>,
+    /// ATS a second.
+    pub ats: Option<f64>,
+    /// False or failed ATS a second (ATSF).
+    pub ats_failed: Option<f64>,
+    /// Aborts a second.
+    pub aborts: Option<f64>,
+    /// Resets a second.
+    pub resets: Option<f64>,
+    /// Reservation conflicts a second (CONS).
+    pub conflicts: Option<f64>,
+}

@@ -1,0 +1,150 @@
+//! What else goes wrong, from the path to the gateway.
+
+/// An abort or a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskKind {
+    /// One command is given up.
+    Abort,
+    /// All commands of one virtual disk or one world are given up.
+    VirtualReset,
+    /// The logical unit is reset: every command to it is lost, whoever sent it.
+    DeviceReset,
+    /// The target, the bus or the adapter is reset.
+    WiderReset,
+}
+
+/// What became of an abort or a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskOutcome {
+    /// It was asked for.
+    Issued,
+    /// It was done.
+    Done,
+    /// It was refused or failed.
+    Failed,
+    /// It does not come to an end.
+    Pending,
+    /// The command to be aborted was complete: its effect stands.
+    AlreadyComplete,
+}
+
+/// A path, a port or a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathEvent {
+    /// A link went down.
+    LinkDown,
+    /// A link came up.
+    LinkUp,
+    /// The fabric says that something changed (RSCN).
+    FabricChange,
+    /// A path failed.
+    Failed,
+    /// A path came back.
+    Restored,
+    /// The state of a path is in doubt.
+    InDoubt,
+    /// A session or a login was lost.
+    SessionLost,
+    /// All paths are down.
+    AllDown,
+    /// The device said that it is gone for good.
+    PermanentLoss,
+    /// I/O moved to another path.
+    Failover,
+}
+
+impl PathEvent {
+    /// Whether it is bad news.
+    #[must_use]
+    pub fn is_loss(self) -> bool {
+        !matches!(self, PathEvent::LinkUp | PathEvent::Restored | PathEvent::FabricChange)
+    }
+}
+
+/// What the fabric says by FPIN, or a driver about its credits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FabricEvent {
+    /// More is sent over a link than it carries, or a device takes too little.
+    Congestion,
+    /// Frames wait for credits.
+    CreditStall,
+    /// A link makes errors.
+    LinkIntegrity,
+    /// Frames were thrown away.
+    Dropped,
+    /// The congestion is over.
+    Clear,
+}
+
+/// Space below a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SpaceEvent {
+    /// A threshold is crossed.
+    Warning,
+    /// No space is left.
+    Full,
+}
+
+/// Whether ATS works on a device or volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Support {
+    /// The device does not support it.
+    No,
+    /// A volume that locks by ATS only cannot be used without it.
+    NeededByVolume,
+    /// Hosts lock one volume in different modes.
+    MixedModes,
+}
+
+/// What a target says about a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TargetStep {
+    /// It answered an ATS with miscompare.
+    Miscompare,
+    /// It split a fused pair of NVMe commands.
+    FusedSplit,
+    /// Its backend is slow, by its own account.
+    SlowBackend,
+    /// Its backend fails.
+    BackendError,
+    /// It lost what was in its write cache.
+    CacheLost,
+    /// A session ended or was reinstated.
+    SessionLost,
+    /// An initiator asks for what is not there, or must not have: usual noise.
+    Noise,
+}
+
+/// What a gateway says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GatewayStep {
+    /// It took the image's exclusive lock.
+    LockAcquired,
+    /// It lost it.
+    LockLost,
+    /// It was shut out by another.
+    Blocklisted,
+    /// It is shutting down, or its backend is.
+    Shutdown,
+}
+
+/// A lock manager or a cluster stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClusterStep {
+    /// Usual work.
+    Healthy,
+    /// A lease could not be renewed in time.
+    RenewalLate,
+    /// A lease ran out, or the host gave up.
+    LeaseLost,
+    /// The watchdog is about to reset the host, or did.
+    Watchdog,
+    /// Another holds the lease: the usual race.
+    Busy,
+    /// A host was fenced or is to be.
+    Fenced,
+    /// A member left the cluster's membership.
+    MemberLost,
+    /// A record on the disk is damaged.
+    BadRecord,
+}

@@ -1,0 +1,112 @@
+//! Gravity: which of several findings a person must see first.
+//!
+//! The order is that of what is at stake, never that of how often a line was written: a host that logs a harmless answer a
+//! thousand times does not push a lost volume off the first screen.
+//!
+//! 1. Is data at risk by this cause ([`risk_of`])? A cause that is only possible counts as no more than unknown.
+//! 2. Is it explained at all? Of two at one risk, the one with a remedy comes first.
+//! 3. What was harmed ([`Harm`]): access was lost, an answer is missing, a test was false, commands were refused, or nothing yet.
+//! 4. How surely it is explained, how many hosts it hit, and last how many lines it has.
+
+use std::cmp::Reverse;
+
+use oarlock_causes::Cause;
+
+use crate::fact::{
+    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, Kind, Lock, LockStep, Outcome, PathEvent,
+    SpaceEvent, TargetStep, TaskKind, TaskOutcome,
+};
+use crate::finding::Finding;
+use crate::report::advice::{Risk, risk};
+use crate::rule::Confidence;
+
+/// What an incident did to hosts and volumes. The order is that of gravity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Harm {
+    /// Something is slow, or gives notice.
+    #[default]
+    Notice,
+    /// Commands were refused: they were not executed, and their senders know it.
+    Refused,
+    /// A test was false, or a lock was not got: whoever asked knows that nothing was written.
+    False,
+    /// An answer is missing: what stands on the disk is in doubt, or a heartbeat is late.
+    Doubt,
+    /// A volume, all paths or a host was lost, or a record is damaged.
+    Lost,
+}
+
+/// What a fact says was harmed.
+#[must_use]
+pub fn harm(fact: &Fact) -> Harm {
+    match &fact.kind {
+        Kind::Command(command) => of_command(command),
+        Kind::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
+        Kind::Lock(lock) => of_lock(lock),
+        Kind::Path(PathEvent::AllDown | PathEvent::PermanentLoss) => Harm::Lost,
+        Kind::Slot(image) if !image.is_sound() => Harm::Lost,
+        Kind::Cluster(
+            ClusterStep::Fenced | ClusterStep::Watchdog | ClusterStep::LeaseLost | ClusterStep::BadRecord,
+        ) => Harm::Lost,
+        Kind::Cluster(ClusterStep::RenewalLate | ClusterStep::MemberLost) => Harm::Doubt,
+        // A command that was complete when it was aborted had its effect, and its sender does not know it.
+        Kind::Task {
+            task: TaskKind::Abort,
+            outcome: TaskOutcome::AlreadyComplete | TaskOutcome::Pending,
+        } => Harm::Doubt,
+        Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
+        Kind::Space(SpaceEvent::Full) | Kind::ReservationConflicts | Kind::Medium => Harm::Refused,
+        _ => Harm::Notice,
+    }
+}
+
+fn of_command(command: &Command) -> Harm {
+    match command.outcome() {
+        Outcome::Miscompared => Harm::False,
+        Outcome::Unknown if command.opcode.is_none_or(|opcode| opcode.writes()) => Harm::Doubt,
+        Outcome::Refused => Harm::Refused,
+        Outcome::Unknown | Outcome::Unsaid => Harm::Notice,
+    }
+}
+
+fn of_heartbeat(heartbeat: &Heartbeat) -> Harm {
+    match heartbeat.step {
+        HeartbeatStep::LostAccess | HeartbeatStep::Corrupt | HeartbeatStep::TakenOver => Harm::Lost,
+        HeartbeatStep::Reclaimed | HeartbeatStep::Restored => Harm::Notice,
+        HeartbeatStep::Miscompare => Harm::False,
+        HeartbeatStep::TimedOut | HeartbeatStep::ReclaimFailed | HeartbeatStep::Changed => Harm::Doubt,
+    }
+}
+
+fn of_lock(lock: &Lock) -> Harm {
+    match lock.step {
+        LockStep::Corrupt => Harm::Lost,
+        LockStep::Miscompare | LockStep::Failed | LockStep::Breaking => Harm::False,
+        LockStep::NotFree | LockStep::Stale | LockStep::CheckingLiveness => Harm::Refused,
+    }
+}
+
+/// The risk for data. A cause that is only possible alarms nobody: the answer is that it is not known.
+#[must_use]
+pub fn risk_of(finding: &Finding) -> Risk {
+    let possible = finding.confidence == Confidence::Possible.name();
+    let ceiling = if possible { Risk::Unknown } else { Risk::High };
+    let cause = Cause::from_name(&finding.cause);
+    let own = cause.map_or(Risk::Unknown, risk).min(ceiling);
+    // A harmless cause does not make a missing answer harmless.
+    if finding.harm >= Harm::Doubt { own.max(Risk::Unknown) } else { own }
+}
+
+/// A key by which the gravest finding sorts first.
+#[must_use]
+pub fn key(finding: &Finding) -> impl Ord + use<> {
+    let cause = Cause::from_name(&finding.cause);
+    let solved = cause.is_some_and(|cause| cause != Cause::CannotTell);
+    let sure = match finding.confidence.as_str() {
+        "certain" => 2_u8,
+        "likely" => 1,
+        _ => 0,
+    };
+    let (risk, harm) = (Reverse(risk_of(finding)), Reverse(finding.harm));
+    (risk, Reverse(solved), harm, Reverse(sure), Reverse(finding.hosts.len()), Reverse(finding.events))
+}

@@ -1,0 +1,192 @@
+//! Incidents: facts that belong together, because they are about one thing and near in time.
+//!
+//! ```text
+//!  facts --- weight: trigger, trouble, context
+//!        \-- about a device or a volume: clusters by that and by quiet gaps
+//!         \- about a host, an adapter, the fabric: ambient, joins every cluster that it is near
+//! ```
+
+use crate::bounds::CLUSTERS_MAX;
+use crate::fact::{
+    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
+    Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
+};
+use crate::gravity::harm;
+use crate::names::Name;
+use crate::scene::Scene;
+
+/// Silence after which an incident is over.
+pub const QUIET_US: i64 = 120_000_000;
+/// So many troubles make an incident without a trigger.
+const TROUBLES_MIN: u64 = 12;
+/// So many samples of strained queues are no moment.
+const STRAINED_MIN: usize = 6;
+/// A latency that is worth an incident by itself.
+const SLOW_US: u64 = 200_000;
+
+/// What a fact does to an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// It only informs.
+    Context,
+    /// It makes an incident with many others.
+    Trouble,
+    /// It makes one alone.
+    Trigger,
+}
+
+/// The weight of a fact.
+#[must_use]
+pub fn weight(fact: &Fact) -> Weight {
+    match &fact.kind {
+        Kind::Command(command) => command_weight(command),
+        Kind::Latency { now_us, .. } if *now_us >= SLOW_US => Weight::Trigger,
+        Kind::Latency { now_us, .. } if *now_us >= SLOW_US / 10 => Weight::Trouble,
+        Kind::Task {
+            outcome: TaskOutcome::Pending | TaskOutcome::AlreadyComplete | TaskOutcome::Failed,
+            ..
+        } => Weight::Trigger,
+        Kind::Task { .. } => Weight::Trouble,
+        Kind::Path(PathEvent::AllDown | PathEvent::PermanentLoss) => Weight::Trigger,
+        Kind::Path(event) if event.is_loss() => Weight::Trouble,
+        Kind::Fabric(FabricEvent::Clear) => Weight::Context,
+        Kind::Fabric(_) => Weight::Trigger,
+        Kind::Heartbeat(heartbeat) => match heartbeat.step {
+            HeartbeatStep::Reclaimed | HeartbeatStep::Restored => Weight::Trouble,
+            _ => Weight::Trigger,
+        },
+        // To ask whether an owner lives is everyday; the answer may be an incident.
+        Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
+        Kind::Lock(_) => Weight::Trigger,
+        Kind::Slot(image) if !image.is_sound() => Weight::Trigger,
+        Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit | TargetStep::CacheLost) => {
+            Weight::Trigger
+        }
+        Kind::Target(TargetStep::Noise) => Weight::Context,
+        Kind::Target(_) => Weight::Trouble,
+        Kind::Gateway(GatewayStep::LockAcquired) => Weight::Context,
+        Kind::Gateway(GatewayStep::LockLost) => Weight::Trouble,
+        Kind::Gateway(_) => Weight::Trigger,
+        Kind::Space(SpaceEvent::Full) | Kind::Support(Support::NeededByVolume | Support::MixedModes) => {
+            Weight::Trigger
+        }
+        Kind::Space(SpaceEvent::Warning) => Weight::Trouble,
+        Kind::ReservationConflicts
+        | Kind::Snapshot
+        | Kind::OwnImage
+        | Kind::StaleImage
+        | Kind::AdapterFault
+        | Kind::Oarlock(_) => Weight::Trigger,
+        Kind::Medium => Weight::Trouble,
+        Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy) => Weight::Context,
+        Kind::Cluster(_) => Weight::Trigger,
+        Kind::Queue(_) => Weight::Trouble,
+        Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
+        Kind::Path(_) | Kind::Version(_) | Kind::Latency { .. } | Kind::Restart | Kind::Setting(_) => {
+            Weight::Context
+        }
+    }
+}
+
+fn command_weight(command: &Command) -> Weight {
+    let conflict = command.device == Some(DeviceStatus::RESERVATION_CONFLICT);
+    let silent = command.outcome() == Outcome::Unknown;
+    let reserves = command.opcode == Some(Opcode::RESERVE) && silent;
+    if command.is_ats()
+        || conflict
+        || reserves
+        || command.sense.is_some_and(crate::fact::Sense::is_out_of_space)
+    {
+        return Weight::Trigger;
+    }
+    let of_data = command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.0 >= 0xc0);
+    let gone = command.sense.is_some_and(crate::fact::Sense::is_gone);
+    let harmless = command.sense.is_some_and(|sense| sense.key == 5 || sense.is_reset());
+    if gone {
+        return Weight::Trouble;
+    }
+    if of_data && !harmless { Weight::Trouble } else { Weight::Context }
+}
+
+/// Facts that belong together, in the order of time.
+#[derive(Clone, Debug, Default)]
+pub struct Incident<'a> {
+    /// The facts.
+    pub facts: Vec<&'a Fact>,
+    /// The devices that they are about.
+    pub devices: Vec<Name>,
+    /// The volumes.
+    pub volumes: Vec<Name>,
+    /// The hosts.
+    pub hosts: Vec<Name>,
+}
+
+/// The incidents of a scene.
+#[derive(Debug)]
+pub struct Incidents<'a> {
+    /// Those that matter, in the order of time.
+    pub found: Vec<Incident<'a>>,
+    /// How many clusters were left out because there were too many: the least grave ones.
+    pub left_out: u64,
+}
+
+/// Finds the incidents of a scene.
+#[must_use]
+pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
+    let (mut clusters, ambient) = crate::cluster::grow(scene.facts);
+    let left_out = keep_the_gravest(&mut clusters);
+    let (mut found, _) = crate::attach::attach(clusters, ambient);
+    found.retain(Incident::matters);
+    Incidents { found, left_out }
+}
+
+/// Keeps [`CLUSTERS_MAX`] clusters, the gravest; those that stay keep their order. How many went is the answer.
+fn keep_the_gravest(clusters: &mut Vec<Incident<'_>>) -> u64 {
+    let surplus = clusters.len().saturating_sub(CLUSTERS_MAX);
+    if surplus == 0 {
+        return 0;
+    }
+    let gravity = |cluster: &Incident<'_>| {
+        let worst = cluster.facts.iter().map(|fact| harm(fact)).max().unwrap_or_default();
+        (cluster.weigh(Weight::Trigger) > 0, worst, cluster.facts.len())
+    };
+    let mut order: Vec<_> = clusters.iter().map(gravity).enumerate().collect();
+    order.sort_by_key(|&(index, gravity)| (std::cmp::Reverse(gravity), index));
+    let kept: std::collections::HashSet<usize> =
+        order.into_iter().take(CLUSTERS_MAX).map(|(index, _)| index).collect();
+    let mut index = 0;
+    clusters.retain(|_| {
+        index += 1;
+        kept.contains(&(index - 1))
+    });
+    surplus as u64
+}
+
+impl Incident<'_> {
+    /// How many occurrences of that weight it has.
+    fn weigh(&self, wanted: Weight) -> u64 {
+        let of_weight = self.facts.iter().filter(|fact| weight(fact) == wanted);
+        of_weight.map(|fact| fact.count).fold(0, u64::saturating_add)
+    }
+
+    /// Whether this is worth a report.
+    fn matters(&self) -> bool {
+        // A gateway that loses its lock once had a reason; one that loses it again and again fights.
+        let lost = self.facts.iter().filter(|fact| fact.kind == Kind::Gateway(GatewayStep::LockLost)).count();
+        let strained = self.facts.iter().filter(|fact| is_strained(fact)).count();
+        self.weigh(Weight::Trigger) > 0
+            || lost >= 2
+            || strained >= STRAINED_MIN
+            || self.weigh(Weight::Trouble) >= TROUBLES_MIN
+    }
+}
+
+/// A sample in which commands waited: in the host, with a queue, or in the device.
+fn is_strained(fact: &Fact) -> bool {
+    const HOST_MS: f64 = 5.0;
+    const DEVICE_MS: f64 = 25.0;
+    let Kind::Queue(queue) = &fact.kind else { return false };
+    let over = |value: Option<f64>, limit: f64| value.is_some_and(|value| value > limit);
+    over(queue.device_ms, DEVICE_MS)
+        || over(queue.kernel_ms, HOST_MS) && queue.queued.is_some_and(|queued| queued >= 1.0)
+}

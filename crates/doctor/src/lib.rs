@@ -1,0 +1,54 @@
+//! The log doctor: why was the atomic test and set false?
+//!
+//! ```text
+//!  bytes --source--> lines --sieve--> records --dialects--> facts --scene--> incidents --rules--> findings --> report
+//! ```
+//!
+//! Nothing here opens a file, asks for the time or belongs to one operating system: whoever calls gives names and
+//! readers ([`Doctor::read`]), and gets a [`Report`].
+
+mod advisory;
+mod attach;
+pub mod bounds;
+mod civil;
+mod cluster;
+mod copies;
+mod diagnose;
+mod dialect;
+mod doctor;
+mod error;
+mod explain;
+mod fact;
+mod finding;
+mod gravity;
+mod image_line;
+mod incident;
+mod ledger;
+mod machine_line;
+mod merge;
+mod names;
+mod offset;
+mod plain;
+mod prefix;
+mod record;
+mod redact;
+pub mod report;
+mod rule;
+mod scene;
+mod scsi_line;
+mod series;
+mod sieve;
+mod source;
+mod stamp;
+mod subject;
+mod suggestion;
+mod text;
+mod timeline;
+
+pub use doctor::Doctor;
+pub use error::DoctorError;
+pub use explain::{Explanation, Field, explain};
+pub use fact::Part;
+pub use finding::{ClockOffset, Evidence, Finding, PutAside, Remedy, Report, Stranger};
+pub use machine_line::{MachineLine, utc};
+pub use suggestion::{MachinePart, Suggestion};

@@ -1,0 +1,134 @@
+//! Findings that say the same are one: many LUNs behind one broken cable are one case.
+
+use crate::bounds::EVIDENCE_MAX;
+use crate::finding::Finding;
+use crate::stamp::Stamp;
+
+/// Merges findings of one cause whose times overlap and that share a host; sorts the gravest first (see [`crate::gravity`]).
+#[must_use]
+pub fn alike(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut merged: Vec<Finding> = Vec::new();
+    for finding in findings {
+        match merged.iter_mut().find(|known| is_same(known, &finding)) {
+            Some(known) => join(known, finding),
+            None => merged.push(finding),
+        }
+    }
+    merged.sort_by_cached_key(crate::gravity::key);
+    merged
+}
+
+/// Whether two spans of time overlap. Without times, findings of one cause are told apart by nothing: they are one.
+fn overlap(known: Option<(Stamp, Stamp)>, other: Option<(Stamp, Stamp)>) -> bool {
+    match (known, other) {
+        (Some((first, last)), Some((from, to))) => {
+            to.since(&first).is_some_and(|us| us >= 0) && last.since(&from).is_some_and(|us| us >= 0)
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn is_same(known: &Finding, finding: &Finding) -> bool {
+    let overlap = overlap(known.span, finding.span);
+    let host = known.hosts.is_empty()
+        || finding.hosts.is_empty()
+        || finding.hosts.iter().any(|host| known.hosts.contains(host));
+    // What nobody could explain is not explained by its likes.
+    known.cause == finding.cause && known.cause != oarlock_causes::Cause::CannotTell.name() && overlap && host
+}
+
+fn join(known: &mut Finding, other: Finding) {
+    let add = |into: &mut Vec<String>, from: Vec<String>| {
+        for text in from {
+            if !into.contains(&text) {
+                into.push(text);
+            }
+        }
+    };
+    add(&mut known.devices, other.devices);
+    add(&mut known.hosts, other.hosts);
+    add(&mut known.also, other.also);
+    add(&mut known.collect_next, other.collect_next);
+    known.span = match (known.span, other.span) {
+        (Some((first, last)), Some((from, to))) if first.axis == from.axis && last.axis == to.axis => Some((
+            if from.micros < first.micros { from } else { first },
+            if to.micros > last.micros { to } else { last },
+        )),
+        (known, other) => known.or(other),
+    };
+    // As texts they would sort by their first digit: an uptime of ten days before one of nine.
+    known.first = known.span.map(|(first, _)| first.to_string());
+    known.last = known.span.map(|(_, last)| last.to_string());
+    known.harm = known.harm.max(other.harm);
+    known.events = known.events.saturating_add(other.events);
+    for evidence in other.evidence {
+        if known.evidence.len() < EVIDENCE_MAX && !known.evidence.contains(&evidence) {
+            known.evidence.push(evidence);
+        }
+    }
+    known.volume = known.volume.take().or(other.volume);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Doctor;
+
+    fn report(log: &str) -> crate::Report {
+        let mut doctor = Doctor::new();
+        doctor.read("log", &mut log.as_bytes(), &mut |_| {});
+        doctor.judge()
+    }
+
+    /// A conflict on a device, so many days and hours after the host started.
+    fn conflict(days: u32, hours: u32, device: u32) -> String {
+        format!(
+            "vmkernel: {days}:{hours:02}:00:00.000 cpu7:2055)ScsiDeviceIO: 1672: Command 0x2a to device \"naa.60{device:04}\" failed \
+             H:0x0 D:0x18 P:0x3 Possible sense data: 0x0 0x0 0x0.\n"
+        )
+    }
+
+    #[test]
+    fn the_tenth_day_of_an_uptime_is_later_than_the_ninth() {
+        let log = conflict(9, 23, 1) + &conflict(10, 0, 2);
+        let report = report(&log);
+        assert_eq!(report.incidents.len(), 2, "an hour lies between them: they are two");
+        // 20 devices, a minute apart each, run over midnight of the ninth day: one cause, one span of time.
+        let long: String = (0..30)
+            .map(|minute: u32| {
+                let (days, hours) = if minute < 15 { (9, 23) } else { (10, 0) };
+                let clock = (45 + minute) % 60;
+                conflict(days, hours, 7).replace(":00:00.000", &format!(":{clock:02}:00.000"))
+                    + &conflict(days, hours, 8).replace(":00:00.000", &format!(":{clock:02}:30.000"))
+            })
+            .collect();
+        let report = self::report(&long);
+        assert_eq!(report.incidents.len(), 1);
+        let finding = &report.incidents[0];
+        assert_eq!(finding.first.as_deref(), Some("+9d23:45:00.000"));
+        assert_eq!(finding.last.as_deref(), Some("+10d00:14:30.000"));
+        assert_eq!((finding.devices.len(), finding.events), (2, 60));
+    }
+
+    #[test]
+    fn a_lost_volume_stands_above_a_thousand_refused_commands() {
+        let refused: String = (0..1_000)
+            .map(|number| {
+                format!(
+                    "2026-07-07T07:{:02}:{:02}.000Z cpu7:2055)ScsiDeviceIO: 1672: Command 0x2a to device \"naa.600b\" failed H:0x0 D:0x18 P:0x3 \
+                     Possible sense data: 0x0 0x0 0x0.\n",
+                    number / 60,
+                    number % 60
+                )
+            })
+            .collect();
+        let lost = "2026-07-07T09:00:00.000Z cpu2:2097600)WARNING: ScsiDeviceIO: 1513: Device naa.600a performance has deteriorated. I/O latency \
+                    increased from average value of 2100 microseconds to 1904000 microseconds.\n\
+                    2026-07-07T09:00:09.000Z cpu2:2097600)HBX: 3041: 'gold': HB at offset 3571712 - Waiting for timed out HB:\n\
+                    2026-07-07T09:00:20.000Z info hostd[2099001] [Originator@6876 sub=Vimsvc.ha-eventmgr] Event 3312 : Lost access to volume \
+                    60aa0001-bb000001-1111-0050560a0b0c (gold) due to connectivity issues. Recovery attempt is in progress.\n";
+        let report = report(&(refused + lost));
+        let causes: Vec<&str> = report.incidents.iter().map(|finding| finding.cause.as_str()).collect();
+        assert_eq!(causes, ["slow-storage", "reservation"]);
+    }
+}

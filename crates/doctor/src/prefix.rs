@@ -1,0 +1,372 @@
+//! What stands before the message: time, host, process, severity; in every form that a log of hosts or arrays has.
+//!
+//! Forms may follow one another, as where a syslog server wraps the line of an ESXi host: the innermost time wins, for it
+//! is the most exact, and the outermost host name.
+
+use crate::civil::{self, DAY_US};
+use crate::stamp::{Axis, Precision, Stamp, YEARLESS_YEAR};
+use crate::text::decimal;
+
+/// What stands before a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prefix<'a> {
+    /// When the line was written.
+    pub when: Option<Stamp>,
+    /// The host that a syslog server noted.
+    pub host: Option<&'a str>,
+    /// The program that wrote it, without its number: `vmkernel`, `kernel`, `iscsid`.
+    pub process: Option<&'a str>,
+    /// Whether there was a time, even one that was masked: then a new record begins here.
+    pub begins: bool,
+    /// The message.
+    pub body: &'a str,
+}
+
+/// Times that may follow one another before one message.
+const TIMES_MAX: usize = 4;
+
+/// Splits a line.
+#[must_use]
+pub fn split(line: &str) -> Prefix<'_> {
+    let mut prefix = Prefix { body: line.trim_start_matches([' ', '\t', '>', '|']), ..Prefix::default() };
+    priority(&mut prefix);
+    for _ in 0..TIMES_MAX {
+        if !time(&mut prefix) {
+            break;
+        }
+        severity(&mut prefix);
+        names(&mut prefix);
+    }
+    if !prefix.begins {
+        names(&mut prefix);
+        // A process without a time: `vmkernel: 76:23:45:36.239 cpu11:...`.
+        if prefix.process.is_some() && time(&mut prefix) {
+            names(&mut prefix);
+        }
+    }
+    prefix
+}
+
+/// `<182>1 `: facility and severity of syslog.
+fn priority(prefix: &mut Prefix) {
+    if let Some(rest) = prefix.body.strip_prefix('<')
+        && let Some((number, rest)) = rest.split_once('>')
+        && number.len() <= 3
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        prefix.body = rest.strip_prefix("1 ").unwrap_or(rest).trim_start();
+    }
+}
+
+/// `In(182) `: severity and facility of ESXi 8.
+fn severity(prefix: &mut Prefix) {
+    let bytes = prefix.body.as_bytes();
+    if bytes.len() > 4
+        && bytes[2] == b'('
+        && bytes[0].is_ascii_uppercase()
+        && bytes[1].is_ascii_lowercase()
+        && let Some(end) = prefix.body.find(") ").filter(|&end| end < 8)
+    {
+        prefix.body = prefix.body[end + 2..].trim_start();
+    }
+}
+
+/// Takes one time off the front.
+fn time(prefix: &mut Prefix) -> bool {
+    let body = prefix.body;
+    let open = body.strip_prefix('[').unwrap_or(body).trim_start();
+    let found = iso(open).or_else(|| masked(open)).or_else(|| {
+        let when = syslog(body).or_else(|| day(body)).or_else(|| boot(body));
+        when.map(|(stamp, rest)| (Some(stamp), rest))
+    });
+    let found = found.or_else(|| kernel(body).map(|(stamp, rest)| (Some(stamp), rest)));
+    let Some((stamp, rest)) = found else { return false };
+    let rest = rest.strip_prefix(']').unwrap_or(rest);
+    // An uptime inside of a dated line tells less than the date.
+    let better = stamp.is_some_and(|stamp| {
+        prefix.when.is_none_or(|known| stamp.axis == Axis::Wall || known.axis == Axis::Boot)
+    });
+    if better {
+        prefix.when = stamp;
+    }
+    prefix.begins = true;
+    prefix.body = rest.trim_start_matches([' ', ':', '\t']);
+    true
+}
+
+fn digits(text: &str, from: usize, count: usize) -> Option<i64> {
+    let part = text.get(from..from + count)?;
+    part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?
+}
+
+/// `HH:MM:SS` with an optional fraction: microseconds, precision, and the rest.
+fn clock(text: &str) -> Option<(i64, Precision, &str)> {
+    let bytes = text.as_bytes();
+    if bytes.get(2) != Some(&b':') || bytes.get(5) != Some(&b':') {
+        return None;
+    }
+    let (hour, minute, second) = (digits(text, 0, 2)?, digits(text, 3, 2)?, digits(text, 6, 2)?);
+    if hour > 24 || minute > 59 || second > 60 {
+        return None;
+    }
+    let micros = (hour * 3_600 + minute * 60 + second) * 1_000_000;
+    let rest = &text[8..];
+    let Some(fraction) =
+        rest.strip_prefix(['.', ',']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    else {
+        return Some((micros, Precision::Second, rest));
+    };
+    let count = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    let mut value = 0;
+    for place in 0..6 {
+        let digit = fraction.as_bytes().get(place).filter(|_| place < count).map_or(0, |byte| byte - b'0');
+        value = value * 10 + i64::from(digit);
+    }
+    let precision = if count <= 3 { Precision::Millisecond } else { Precision::Microsecond };
+    Some((micros + value, precision, &fraction[count..]))
+}
+
+/// `2026-03-29T20:49:12.918Z`, also with a blank for the T, a comma for the point, and a zone.
+fn iso(text: &str) -> Option<(Option<Stamp>, &str)> {
+    let bytes = text.as_bytes();
+    let dash = *bytes.get(4)?;
+    if !matches!(dash, b'-' | b'/')
+        || bytes.get(7) != Some(&dash)
+        || !matches!(bytes.get(10), Some(b'T' | b' '))
+    {
+        return None;
+    }
+    let (year, month, day) = (digits(text, 0, 4)?, digits(text, 5, 2)?, digits(text, 8, 2)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // `2017-02-08 AM 12:35:05`
+    let (half, rest) = match text.get(11..14) {
+        Some("AM ") => (Some(0), &text[14..]),
+        Some("PM ") => (Some(12), &text[14..]),
+        _ => (None, &text[11..]),
+    };
+    let (mut time, precision, rest) = clock(rest)?;
+    if let Some(offset) = half {
+        let hour = time / 3_600_000_000;
+        time += (hour % 12 + offset - hour) * 3_600_000_000;
+    }
+    let (zone_minutes, rest) = zone(rest);
+    let micros =
+        civil::days(year, month, day) * DAY_US + time - i64::from(zone_minutes.unwrap_or(0)) * 60_000_000;
+    Some((Some(Stamp { micros, axis: Axis::Wall, zone_minutes, precision }), rest))
+}
+
+/// `Z`, `+02:00`, `+0200`, or nothing.
+fn zone(text: &str) -> (Option<i16>, &str) {
+    if let Some(rest) = text.strip_prefix('Z') {
+        return (Some(0), rest);
+    }
+    let sign = match text.as_bytes().first() {
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        _ => return (None, text),
+    };
+    let colon = usize::from(text.as_bytes().get(3) == Some(&b':'));
+    match (digits(text, 1, 2), digits(text, 3 + colon, 2)) {
+        (Some(hours), Some(minutes)) if hours <= 14 && minutes < 60 => {
+            let minutes = i16::try_from(sign * (hours * 60 + minutes)).ok();
+            (minutes, &text[5 + colon..])
+        }
+        _ => (None, text),
+    }
+}
+
+/// A time that a publisher masked: `YYYY-MM-DDTHH:MM:SS.015Z`, `XXXX-XX-XXTXX:XX:XXZ`.
+fn masked(text: &str) -> Option<(Option<Stamp>, &str)> {
+    let word = &text[..text.find([' ', ']']).unwrap_or(text.len())];
+    let letters = |byte: u8| b"YMDHSTXZhmsxyd#*-:.0123456789".contains(&byte);
+    let sign = |at: usize| word.as_bytes().get(at).copied();
+    let masked = (sign(4), sign(7), sign(10)) == (Some(b'-'), Some(b'-'), Some(b'T'))
+        && (sign(13), sign(16)) == (Some(b':'), Some(b':'))
+        && word.bytes().all(letters);
+    masked.then(|| (None, &text[word.len()..]))
+}
+
+/// `Mar  9 23:53:24`, `Mar 9 2023 23:53:24`: syslog, without a year or with one.
+fn syslog(text: &str) -> Option<(Stamp, &str)> {
+    let month = civil::month(text.get(..3)?)?;
+    let rest = text[3..].strip_prefix(' ')?.trim_start();
+    let day = i64::try_from(decimal(rest)?).ok().filter(|day| (1..=31).contains(day))?;
+    let rest = rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).strip_prefix(' ')?;
+    let year = digits(rest, 0, 4).filter(|_| rest.as_bytes().get(4) == Some(&b' '));
+    let rest = if year.is_some() { &rest[5..] } else { rest };
+    let (time, precision, rest) = clock(rest)?;
+    let axis = if year.is_some() { Axis::Wall } else { Axis::Yearless };
+    let micros = civil::days(year.unwrap_or(YEARLESS_YEAR), month, day) * DAY_US + time;
+    Some((Stamp { micros, axis, zone_minutes: None, precision }, rest))
+}
+
+/// `76:23:45:36.239`: days and time since the host started.
+fn boot(text: &str) -> Option<(Stamp, &str)> {
+    let (days, rest) = text.split_once(':')?;
+    let days = (days.len() <= 5).then(|| digits(days, 0, days.len()))??;
+    let (time, precision, rest) = clock(rest)?;
+    let micros = days * DAY_US + time;
+    Some((Stamp { micros, axis: Axis::Boot, zone_minutes: None, precision }, rest))
+}
+
+/// `19:26:42.068`: a time without a day.
+fn day(text: &str) -> Option<(Stamp, &str)> {
+    let (micros, precision, rest) = clock(text)?;
+    rest.starts_with([' ', ']']).then_some(())?;
+    Some((Stamp { micros, axis: Axis::Day, zone_minutes: None, precision }, rest))
+}
+
+/// `[11334.299177]`: seconds since the start, as Linux prints them.
+fn kernel(text: &str) -> Option<(Stamp, &str)> {
+    let rest = text.strip_prefix('[')?.trim_start();
+    let (seconds, rest) = rest.split_once('.')?;
+    let seconds = (seconds.len() <= 10).then(|| digits(seconds, 0, seconds.len()))??;
+    let fraction = digits(rest, 0, 6)?;
+    let rest = rest[6..].strip_prefix(']')?;
+    let micros = seconds * 1_000_000 + fraction;
+    Some((Stamp { micros, axis: Axis::Boot, zone_minutes: None, precision: Precision::Microsecond }, rest))
+}
+
+/// Host and process: `esx405 vmkernel: `, `gw-1 iscsid[88]: `, `vmkernel: `.
+fn names<'a>(prefix: &mut Prefix<'a>) {
+    let first = &prefix.body[..prefix.body.find(' ').unwrap_or(prefix.body.len())];
+    if let Some(process) = process(first) {
+        prefix.process = Some(process);
+        prefix.body = prefix.body[first.len()..].trim_start();
+        return;
+    }
+    let rest = prefix.body[first.len()..].trim_start();
+    let second = &rest[..rest.find(' ').unwrap_or(rest.len())];
+    if prefix.begins
+        && is_host(first)
+        && let Some(process) = process(second)
+    {
+        prefix.host = prefix.host.or(Some(first));
+        prefix.process = Some(process);
+        prefix.body = rest[second.len()..].trim_start();
+    }
+}
+
+/// `iscsid[88]:` or `vmkernel:`: a name, a number at most, a colon.
+fn process(word: &str) -> Option<&str> {
+    let name = word.strip_suffix(':')?;
+    let name = name.split_once('[').map_or(name, |(name, _)| name);
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let known = name.len() > 1
+        && name.len() <= 40
+        && name.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.@()".contains(&byte));
+    // Topics of a message look like processes; they belong to the message.
+    (known && is_program(name)).then_some(name)
+}
+
+/// Programs whose lines matter here. Any other word with a colon is left in the message.
+fn is_program(name: &str) -> bool {
+    const PROGRAMS: [&str; 34] = [
+        "vmkernel",
+        "vmkwarning",
+        "vmkalert",
+        "vobd",
+        "vob",
+        "hostd",
+        "Hostd",
+        "vpxa",
+        "Vpxa",
+        "kernel",
+        "multipathd",
+        "multipath",
+        "iscsid",
+        "iscsiadm",
+        "tcmu-runner",
+        "tgtd",
+        "ctld",
+        "scst",
+        "iscsi-scstd",
+        "spdk",
+        "nvmf_tgt",
+        "spdk_tgt",
+        "sanlock",
+        "wdmd",
+        "lvmlockd",
+        "corosync",
+        "pacemakerd",
+        "pacemaker-fenced",
+        "stonith-ng",
+        "pacemaker-controld",
+        "crmd",
+        "dlm_controld",
+        "oarlock",
+        "systemd",
+    ];
+    PROGRAMS.contains(&name)
+        || name.starts_with("pacemaker")
+        || name.starts_with("ceph")
+        || name.starts_with("rbd-target")
+}
+
+fn is_host(word: &str) -> bool {
+    !word.is_empty()
+        && word.len() <= 253
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:<>".contains(&byte))
+        && !word.ends_with(':')
+        && !word.starts_with("cpu")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str) -> (String, Option<&str>, Option<&str>, &str) {
+        let prefix = split(line);
+        let when = prefix.when.map_or_else(String::new, |when| when.to_string());
+        (when, prefix.host, prefix.process, prefix.body)
+    }
+
+    #[test]
+    fn every_form_of_time_is_taken_off() {
+        let cases = [
+            ("2026-01-02T03:04:05.006Z cpu3:77)X", ("2026-01-02T03:04:05.006Z", None, None, "cpu3:77)X")),
+            (
+                "\t2026-01-02T03:04:05.006Z In(182) vmkernel: cpu3:77)X",
+                ("2026-01-02T03:04:05.006Z", None, Some("vmkernel"), "cpu3:77)X"),
+            ),
+            (
+                "Mar  9 23:53:24 esx4 vmkernel: 2:14:39:54.069 cpu3:4300)X",
+                ("03-09T23:53:24", Some("esx4"), Some("vmkernel"), "cpu3:4300)X"),
+            ),
+            (
+                "<181>2026-01-02T03:04:05Z esx5.lab vmkernel: cpu1:2)X",
+                ("2026-01-02T03:04:05Z", Some("esx5.lab"), Some("vmkernel"), "cpu1:2)X"),
+            ),
+            (
+                "Jan 22 14:18:08 gw-1 tcmu-runner: 2018-01-22 14:18:08.102 813 [WARN] x",
+                ("2018-01-22T14:18:08.102Z", Some("gw-1"), Some("tcmu-runner"), "813 [WARN] x"),
+            ),
+            ("[  11.299177] sd 0: x", ("+0d00:00:11.299177", None, None, "sd 0: x")),
+            ("vmkernel: 76:23:45:36.239 cpu1:2)X", ("+76d23:45:36.239", None, Some("vmkernel"), "cpu1:2)X")),
+            ("19:26:42.068 cpu0:4)X", ("19:26:42.068", None, None, "cpu0:4)X")),
+            ("[YYYY-MM-DDTHH:MM:SS] cpu5:2)X", ("", None, None, "cpu5:2)X")),
+            ("YYYY-MM-DDTHH:MM:SS.015Z In(182) vmkernel: cpu5:2)X", ("", None, Some("vmkernel"), "cpu5:2)X")),
+            (
+                "2026-01-02T03:04:05+0200 h kernel: x",
+                ("2026-01-02T01:04:05Z", Some("h"), Some("kernel"), "x"),
+            ),
+            ("no time at all", ("", None, None, "no time at all")),
+        ];
+        for (line, (when, host, process, body)) in cases {
+            assert_eq!(shown(line), (when.to_owned(), host, process, body), "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_cut_anywhere_makes_it_fall() {
+        let line = "<181>Mar  9 23:53:24 esx4 vmkernel: 2026-01-02T03:04:05.006Z In(182) vmkernel: [12.000001] cpu3:1)é";
+        for (end, _) in line.char_indices() {
+            for start in 0..end {
+                let _ = split(&line[start..end]);
+            }
+        }
+    }
+}

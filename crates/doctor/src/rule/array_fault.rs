@@ -1,0 +1,24 @@
+//! `array-fault`: what executes ATS breaks its atomicity.
+
+use super::case::Case;
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Kind, NvmeStatus, TargetStep};
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let split = case.all(|fact| fact.kind == Kind::Target(TargetStep::FusedSplit));
+    if !split.is_empty() {
+        let because = "The target's own log shows that it separated the two halves of a fused compare and write, and failed them. No \
+                       image differed: the answer says nothing about the block.";
+        return Judgement::Met(
+            Proof::new(Confidence::Certain, because, split).and_collect(
+                "The target's version and transport; whether larger writes ran at the same time.",
+            ),
+        );
+    }
+    let missing = case.commands(|command| command.nvme.is_some_and(NvmeStatus::is_split_fuse));
+    if missing.is_empty() {
+        return Judgement::Silent;
+    }
+    let because = "The target says that one half of a fused compare and write is missing: it was separated on the way or in the target.";
+    Judgement::Met(Proof::new(Confidence::Likely, because, missing))
+}

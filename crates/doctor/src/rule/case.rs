@@ -1,0 +1,211 @@
+//! A case: one incident, with the questions that rules ask of it.
+
+use crate::fact::{
+    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, LockStep, Uuid,
+};
+use crate::incident::Incident;
+use crate::names::Name;
+use crate::scene::{Scene, before, near, same_host};
+
+/// What lies just before: a heartbeat is given up after 8 seconds, and reclaimed or lost within 16 (KB320840); a path
+/// takes up to a minute to be called dead.
+pub const JUST_BEFORE_US: i64 = 60_000_000;
+
+/// Access is lost after 16 seconds without a heartbeat (KB320840): lines of one record's trouble lie within.
+const HEARTBEAT_US: i64 = 16_000_000;
+
+/// So many facts of one kind are compared with so many of another: the first of a storm tell what there is to tell.
+pub const FIRST: usize = 1_000;
+
+/// What kind of record an ATS was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A heartbeat slot: its host's own.
+    Slot,
+    /// A lock record: everybody's.
+    Lock,
+    /// Both are talked about.
+    Both,
+    /// The lines do not say.
+    Unknown,
+}
+
+/// One incident before the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The incident.
+    pub incident: &'a Incident<'a>,
+    /// All that was read, for what lies outside of it.
+    pub scene: Scene<'a>,
+}
+
+impl<'a> Case<'a> {
+    /// The facts of the incident, in the order of time.
+    pub fn facts(&self) -> impl DoubleEndedIterator<Item = &'a Fact> + use<'a> {
+        self.incident.facts.iter().copied()
+    }
+
+    /// The facts that `chosen` likes.
+    pub fn all(&self, chosen: impl Fn(&Fact) -> bool) -> Vec<&'a Fact> {
+        self.facts().filter(|fact| chosen(fact)).collect()
+    }
+
+    /// The commands of the incident that `chosen` likes.
+    pub fn commands(&self, chosen: impl Fn(&Command) -> bool) -> Vec<&'a Fact> {
+        self.all(|fact| command(fact).is_some_and(&chosen))
+    }
+
+    /// The heartbeats that `chosen` likes.
+    pub fn heartbeats(&self, chosen: impl Fn(&Heartbeat) -> bool) -> Vec<&'a Fact> {
+        self.all(|fact| matches!(&fact.kind, Kind::Heartbeat(heartbeat) if chosen(heartbeat)))
+    }
+
+    /// The locks that `chosen` likes.
+    pub fn locks(&self, chosen: impl Fn(&Lock) -> bool) -> Vec<&'a Fact> {
+        self.all(|fact| matches!(&fact.kind, Kind::Lock(lock) if chosen(lock)))
+    }
+
+    /// ATS that the device answered with false, as hosts saw them.
+    #[must_use]
+    pub fn miscompares(&self) -> Vec<&'a Fact> {
+        self.commands(Command::miscompared)
+    }
+
+    /// ATS that nobody answered.
+    #[must_use]
+    pub fn unanswered_ats(&self) -> Vec<&'a Fact> {
+        self.commands(|command| command.is_ats() && command.unanswered())
+    }
+
+    /// ATS that failed in any way, and heartbeats and locks in trouble: what a cause must explain to matter.
+    #[must_use]
+    pub fn stakes(&self) -> Vec<&'a Fact> {
+        self.all(|fact| match &fact.kind {
+            Kind::Command(command) => command.is_ats(),
+            Kind::Heartbeat(heartbeat) => {
+                !matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored)
+            }
+            Kind::Lock(_) => true,
+            Kind::Cluster(step) => !matches!(step, ClusterStep::Healthy | ClusterStep::Busy),
+            _ => false,
+        })
+    }
+
+    /// What the incident's ATS were about, as far as the lines around them tell: the first split of every diagnosis.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        let slot = self.heartbeats(|_| true);
+        let lock = self.locks(|_| true);
+        match (slot.is_empty(), lock.is_empty()) {
+            (false, true) => Record::Slot,
+            (true, false) => Record::Lock,
+            (false, false) => Record::Both,
+            (true, true) => Record::Unknown,
+        }
+    }
+
+    /// What one false or late ATS was about: what its host said of heartbeats and of locks within the time that one heartbeat
+    /// has until access is lost.
+    #[must_use]
+    pub fn record_of(&self, fact: &Fact) -> Record {
+        match &fact.kind {
+            Kind::Heartbeat(_) => return Record::Slot,
+            Kind::Lock(_) => return Record::Lock,
+            _ => {}
+        }
+        let around = |other: &&&Fact| same_host(other, fact) && near(other, fact, HEARTBEAT_US);
+        let slot = self.heartbeats(|_| true).iter().take(FIRST).any(|other| around(&other));
+        let lock = self.locks(|_| true).iter().take(FIRST).any(|other| around(&other));
+        match (slot, lock) {
+            (true, false) => Record::Slot,
+            (false, true) => Record::Lock,
+            (true, true) => Record::Both,
+            (false, false) => Record::Unknown,
+        }
+    }
+
+    /// Whether every false answer of the incident was about a heartbeat slot, as far as the lines tell.
+    #[must_use]
+    pub fn is_about_slots_alone(&self) -> bool {
+        let mut answers = self.false_answers();
+        answers.truncate(FIRST);
+        !answers.is_empty() && answers.iter().all(|answer| self.record_of(answer) == Record::Slot)
+    }
+
+    /// ATS that were false, and heartbeats and locks that say so of themselves.
+    #[must_use]
+    pub fn false_answers(&self) -> Vec<&'a Fact> {
+        self.all(|fact| match &fact.kind {
+            Kind::Command(command) => command.miscompared(),
+            Kind::Heartbeat(heartbeat) => heartbeat.step == HeartbeatStep::Miscompare,
+            Kind::Lock(lock) => lock.step == LockStep::Miscompare,
+            _ => false,
+        })
+    }
+
+    /// Whether a host names itself so in its own heartbeats of this incident.
+    #[must_use]
+    pub fn is_own_id(&self, host: Option<Name>, id: Uuid) -> bool {
+        self.facts().take(FIRST).any(|fact| match &fact.kind {
+            // A host waits for, and reclaims, its own slot.
+            Kind::Heartbeat(heartbeat) if heartbeat.step != HeartbeatStep::Corrupt && fact.host == host => {
+                heartbeat.slot.and_then(|slot| slot.owner) == Some(id)
+            }
+            _ => false,
+        })
+    }
+
+    /// The facts among `causes` before or at which a stake begins within `window_us`: without one, a cause has no victim.
+    #[must_use]
+    pub fn followed_by(&self, causes: &[&'a Fact], stakes: &[&Fact], window_us: i64) -> Vec<&'a Fact> {
+        let follows = |cause: &&Fact| {
+            stakes.iter().take(FIRST).any(|stake| {
+                same_host_or_shared(cause, stake) && !before(stake, cause) && near(cause, stake, window_us)
+            })
+        };
+        causes.iter().copied().take(FIRST).filter(|cause| follows(cause)).collect()
+    }
+
+    /// The first fact of `others` that stands before `fact`, on the same host, within `window_us`.
+    #[must_use]
+    pub fn just_before(&self, fact: &Fact, others: &[&'a Fact], window_us: i64) -> Option<&'a Fact> {
+        others
+            .iter()
+            .copied()
+            .take(FIRST)
+            .find(|other| same_host(other, fact) && before(other, fact) && near(other, fact, window_us))
+    }
+
+    /// The text of a name.
+    #[must_use]
+    pub fn text(&self, name: Option<Name>) -> Option<&'a str> {
+        name.map(|name| self.scene.names.text(name))
+    }
+}
+
+/// The command of a fact.
+#[must_use]
+pub fn command(fact: &Fact) -> Option<&Command> {
+    match &fact.kind {
+        Kind::Command(command) => Some(command),
+        _ => None,
+    }
+}
+
+/// Whether a command was lost to a reset.
+#[must_use]
+pub fn was_reset(command: &Command) -> bool {
+    command.host == Some(HostStatus::RESET)
+}
+
+/// How many occurrences these facts stand for.
+#[must_use]
+pub fn total(facts: &[&Fact]) -> u64 {
+    facts.iter().map(|fact| fact.count).fold(0, u64::saturating_add)
+}
+
+/// Whether a cause can have that victim: of one host, or of what hosts share.
+fn same_host_or_shared(cause: &Fact, stake: &Fact) -> bool {
+    same_host(cause, stake)
+        || matches!(cause.kind, Kind::Target(_) | Kind::Gateway(_) | Kind::Fabric(_) | Kind::Task { .. })
+}

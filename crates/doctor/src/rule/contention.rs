@@ -1,0 +1,85 @@
+//! `contention`: another host that lives holds, or won, the record.
+
+use super::case::{Case, FIRST, JUST_BEFORE_US};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, Kind, LockKind, LockRecord, LockStep, Uuid};
+use crate::scene::near;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let held = case.locks(|lock| lock.step == LockStep::NotFree);
+    let stale = case.locks(|lock| lock.step == LockStep::Stale);
+    let asked = case.locks(|lock| lock.step == LockStep::CheckingLiveness);
+    if held.is_empty() && stale.is_empty() {
+        return match (asked.is_empty(), case.miscompares().is_empty()) {
+            (false, _) => Judgement::Aside(
+                "The host asked whether the owner of a lock lives; no line says that it does.".to_owned(),
+            ),
+            (true, false) if case.is_about_slots_alone() => Judgement::Aside(
+                "The record is this host's own heartbeat slot, which nobody else writes while it lives: no contention.".to_owned(),
+            ),
+            (true, false) => Judgement::Aside(
+                "No line names a lock record, an owner or another host that writes here.".to_owned(),
+            ),
+            (true, true) => Judgement::Silent,
+        };
+    }
+    let (own, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|fact| is_own(case, fact));
+    if let Some(own) = own.first().filter(|_| held.is_empty() && stale.is_empty()) {
+        return Judgement::Aside(format!(
+            "The owner of the lock is this host itself ({}): nobody competes.",
+            owner(own).map_or_else(String::new, |owner| owner.to_string())
+        ));
+    }
+    let late = case.unanswered_ats();
+    let near_late = late
+        .iter()
+        .take(FIRST)
+        .any(|late| held.iter().chain(&stale).take(FIRST).any(|lock| near(late, lock, JUST_BEFORE_US)));
+    let named = held.iter().any(|fact| owner(fact).is_some());
+    // A lock that is held explains no false answer about a heartbeat slot.
+    let elsewhere = case.is_about_slots_alone();
+    let confidence = match (near_late || elsewhere, named) {
+        (true, _) => Confidence::Possible,
+        (false, true) => Confidence::Certain,
+        (false, false) => Confidence::Likely,
+    };
+    let mut because = because(&held);
+    if elsewhere {
+        because.push_str(
+            " The false answer itself is about a heartbeat slot, though: this does not explain it.",
+        );
+    }
+    let lines =
+        held.into_iter().take(4).chain(asked.into_iter().take(2)).chain(stale.into_iter().take(2)).collect();
+    let proof = Proof::new(confidence, because, lines);
+    Judgement::Met(proof.and_collect("How many hosts share the volume, and how full it is: over ten hosts and under a tenth of free space make this frequent (KB301887)."))
+}
+
+fn because(held: &[&Fact]) -> String {
+    let Some(record) = held.iter().find_map(|fact| record(fact)) else {
+        return "The record was another host's: it was taken, or had changed, in the meantime. This is what an atomic test and set is for.".to_owned();
+    };
+    let owner = record.owner.map_or_else(|| "another host".to_owned(), |owner| format!("host {owner}"));
+    let what = match record.kind {
+        LockKind::Other(_) => "a record".to_owned(),
+        kind => kind.name().to_owned(),
+    };
+    format!(
+        "The lock of {what} is held by {owner}, which was found alive (`Not free`). It is a lock record, not a heartbeat slot: others may hold it."
+    )
+}
+
+fn record(fact: &Fact) -> Option<LockRecord> {
+    match &fact.kind {
+        Kind::Lock(lock) => lock.record,
+        _ => None,
+    }
+}
+
+fn owner(fact: &Fact) -> Option<Uuid> {
+    record(fact).and_then(|record| record.owner)
+}
+
+fn is_own(case: &Case<'_>, fact: &Fact) -> bool {
+    owner(fact).is_some_and(|owner| case.is_own_id(fact.host, owner))
+}

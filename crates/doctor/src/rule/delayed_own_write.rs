@@ -1,0 +1,80 @@
+//! `delayed-own-write`: the host met its own earlier write, which it had thought lost.
+
+use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
+use crate::scene::near;
+
+/// A heartbeat that was given up is tried again every second, for the 16 seconds until access is lost (KB320840): an answer
+/// later than that may be to another command.
+const NEXT_TRY_US: i64 = 20_000_000;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let own = case.all(|fact| fact.kind == Kind::OwnImage);
+    if !own.is_empty() {
+        let because = "The same command had swapped before, without an error: the block holds the new image of this very writer.";
+        return Judgement::Met(Proof::new(Confidence::Certain, because, own));
+    }
+    let false_ones = case.false_answers();
+    if false_ones.is_empty() {
+        return Judgement::Silent;
+    }
+    let open = case.all(is_open);
+    let pair = false_ones
+        .iter()
+        .take(FIRST)
+        .find_map(|answer| open_before(case, answer, &open).map(|earlier| (earlier, *answer)));
+    let Some((earlier, answer)) = pair else {
+        return Judgement::Aside(
+            "No atomic test and set of this host was left without an answer in the minute before the false one, as far as these lines go."
+                .to_owned(),
+        );
+    };
+    let complete = case.all(|fact| {
+        fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::AlreadyComplete }
+            && near(fact, answer, JUST_BEFORE_US)
+    });
+    let contested = !case.locks(|lock| matches!(lock.step, LockStep::NotFree | LockStep::Stale)).is_empty();
+    let confidence = match (complete.is_empty(), contested, case.record_of(answer)) {
+        (false, _, _) => Confidence::Certain,
+        // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
+        (true, true, Record::Lock | Record::Both) => Confidence::Possible,
+        (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
+        (true, _, _) => Confidence::Likely,
+    };
+    let because = if complete.is_empty() && case.record_of(answer) == Record::Slot {
+        "The same host had left an atomic test and set to this device without an answer shortly before, and the false answer is about \
+         its own heartbeat slot, which nobody else writes: it met its own image."
+    } else if complete.is_empty() {
+        "The same host had left an atomic test and set to this device without an answer shortly before: the array executed it \
+         all the same, by all that these lines show, and the next one met its image."
+    } else {
+        "The same host had given up an atomic test and set to this device shortly before, and the target says that a command it was told to \
+         abort was already complete: the next one met its image."
+    };
+    let lines = std::iter::once(earlier).chain(complete.into_iter().take(2)).chain([answer]).collect();
+    Judgement::Met(
+        Proof::new(confidence, because, lines)
+            .and_collect("The image in the block (`hexdump -C` of the slot or lock record): does it name this host, and the stamp that it tried to write?"),
+    )
+}
+
+/// What this host left open before a false answer. A heartbeat that was given up explains none about a lock record: that is
+/// another block.
+fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<&'a Fact> {
+    let of_lock = case.record_of(answer) == Record::Lock;
+    let fitting: Vec<&Fact> = open
+        .iter()
+        .copied()
+        .take(FIRST)
+        .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
+        .collect();
+    case.just_before(answer, &fitting, JUST_BEFORE_US)
+}
+
+/// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.
+fn is_open(fact: &Fact) -> bool {
+    let ats = command(fact).is_some_and(|command| command.is_ats() && command.unanswered());
+    let beat = matches!(&fact.kind, Kind::Heartbeat(heartbeat) if heartbeat.step == HeartbeatStep::TimedOut);
+    ats || beat
+}

@@ -1,0 +1,64 @@
+//! `gateway-fault`: gateways fight over the lock of one image, or one shuts down with commands in flight.
+
+use super::case::{Case, JUST_BEFORE_US, total};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, GatewayStep, Kind};
+use crate::scene::near;
+
+/// A failover takes the lock once; a fight takes it again and again.
+const TURNS_MIN: usize = 3;
+/// A storage that is gone is gone for every command.
+const FAILURES_MIN: u64 = 3;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let of = |wanted: &[GatewayStep]| {
+        case.all(|fact| matches!(&fact.kind, Kind::Gateway(step) if wanted.contains(step)))
+    };
+    let lock = of(&[GatewayStep::LockAcquired, GatewayStep::LockLost]);
+    let turns = turns(&lock);
+    if turns >= TURNS_MIN {
+        let because = format!(
+            "The image's exclusive lock changed hands {turns} times, each soon after the last: the gateways take it from one \
+             another. The commands of the hosts wait for it in between."
+        );
+        let lines = lock.into_iter().take(6).collect();
+        return Judgement::Met(Proof::new(Confidence::Certain, because, lines).and_collect(
+            "The hosts' multipath policy for this LUN: active/passive (failover), or round robin over both gateways?",
+        ));
+    }
+    let down = of(&[GatewayStep::Shutdown, GatewayStep::Blocklisted]);
+    let cut_off = case.commands(|command| {
+        command.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (2, 8, 0))
+    });
+    if down.is_empty() && total(&cut_off) >= FAILURES_MIN {
+        let because = format!(
+            "The device itself answered {} times that it cannot reach what is behind it (sense 0x2 0x8 0x0): a gateway or a controller without \
+             its storage.",
+            total(&cut_off)
+        );
+        let proof = Proof::new(Confidence::Possible, because, cut_off);
+        return Judgement::Met(proof.and_collect(
+            "The log of the gateway or controller in that minute: what does it say of its own storage?",
+        ));
+    }
+    if down.is_empty() {
+        return if lock.is_empty() {
+            Judgement::Silent
+        } else {
+            Judgement::Aside(
+                "The gateway's lock changed hands once or twice: a failover, not a fight.".to_owned(),
+            )
+        };
+    }
+    let suffering = !case.followed_by(&down, &case.stakes(), JUST_BEFORE_US).is_empty();
+    let confidence = if suffering { Confidence::Likely } else { Confidence::Possible };
+    let because = "The gateway was shutting down, or was shut out by its storage, with commands in flight.";
+    Judgement::Met(Proof::new(confidence, because, down))
+}
+
+/// How many times the lock went from held to lost or back, quickly.
+fn turns(lock: &[&Fact]) -> usize {
+    let changes =
+        lock.windows(2).filter(|pair| pair[0].kind != pair[1].kind && near(pair[0], pair[1], JUST_BEFORE_US));
+    changes.count()
+}

@@ -1,0 +1,63 @@
+//! `hba-fault`: the adapter, its firmware or its driver does not bring commands to an end.
+
+use std::collections::BTreeSet;
+
+use super::case::{Case, command, total};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
+
+/// So many requeues are a storm.
+const STORM_MIN: u64 = 5;
+/// One abort may be slow; several that never end are the adapter's.
+const PENDING_MIN: u64 = 2;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let own = case.all(|fact| fact.kind == Kind::AdapterFault);
+    if !own.is_empty() {
+        let because = "The driver itself reports that its adapter fails: a hang, a lost mailbox command, exhausted exchanges, or writes held back.";
+        return Judgement::Met(Proof::new(Confidence::Likely, because, own).and_collect(NEXT));
+    }
+    let moved = case.all(|fact| {
+        matches!(fact.kind, Kind::Path(event) if event.is_loss() && event != PathEvent::InDoubt)
+            || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_nexus_loss))
+    });
+    let storm = case.commands(|command| command.host == Some(HostStatus::SOFT_ERROR));
+    let adapters: BTreeSet<_> = storm.iter().filter_map(|fact| adapter(case, fact)).collect();
+    if total(&storm) >= STORM_MIN && adapters.len() <= 1 {
+        if !moved.is_empty() {
+            return Judgement::Aside(
+                "Commands were requeued (H:0xb) on one adapter, but a path was lost too: the requeues may follow from that.".to_owned(),
+            );
+        }
+        let stakes = case.stakes();
+        let confidence = if stakes.is_empty() { Confidence::Possible } else { Confidence::Likely };
+        let because = format!(
+            "{} commands came back with H:0xb, all through one adapter, and no path was called failed: the driver asks for a retry again \
+             and again, nobody moves to another path, and heartbeats run out of time.",
+            total(&storm)
+        );
+        let lines = storm.into_iter().take(3).chain(stakes.into_iter().take(3)).collect();
+        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
+    }
+    let pending =
+        case.all(|fact| fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Pending });
+    if total(&pending) >= PENDING_MIN {
+        let because = format!(
+            "{} aborts did not come to an end in the adapter: its exchanges stay taken, and the fate of those commands is not known. A bad \
+             optic or cable does this as well as firmware.",
+            total(&pending)
+        );
+        return Judgement::Met(Proof::new(Confidence::Possible, because, pending).and_collect(NEXT).and_collect(
+            "The port's error counters on both ends (invalid CRC, loss of sync, link failures), and the optics' power levels.",
+        ));
+    }
+    Judgement::Silent
+}
+
+const NEXT: &str = "Driver and firmware of the adapter (`esxcli storage core adapter list`, `esxcli software vib list`; Linux: `modinfo`, \
+                    /sys/class/fc_host), to compare with the vendor's matrix; and whether other hosts saw anything in that minute.";
+
+/// `vmhba2` of `vmhba2:C0:T0:L6`.
+fn adapter<'a>(case: &Case<'a>, fact: &Fact) -> Option<&'a str> {
+    case.text(fact.path).and_then(|path| path.split(':').next())
+}

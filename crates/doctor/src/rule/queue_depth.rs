@@ -1,0 +1,52 @@
+//! `queue-depth`: the command waited in the host, not in the device.
+
+use super::case::{Case, total};
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{DeviceStatus, Fact, Kind, Queue};
+
+/// KAVG over this is too long [common practice: 1 to 2 ms].
+const KERNEL_MS: f64 = 2.0;
+/// DAVG up to this is normal [common practice: 20 to 25 ms].
+const DEVICE_MS: f64 = 20.0;
+/// The time in the host dwarfs that in the device.
+const DWARFS: f64 = 2.0;
+/// One sample is a moment.
+const SAMPLES_MIN: u64 = 3;
+/// TASK SET FULL a few times is what it is for.
+const FULL_MIN: u64 = 10;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let samples = case.all(|fact| matches!(fact.kind, Kind::Queue(_)));
+    let waiting: Vec<_> = samples.iter().copied().filter(|fact| waits_in_the_host(fact)).collect();
+    let full = case.commands(|command| command.device == Some(DeviceStatus::TASK_SET_FULL));
+    if total(&waiting) >= SAMPLES_MIN {
+        let because = "Commands waited far longer in the host's queue than the device needed for them, and the queue was full: the device \
+                       was quick, and did not get them.";
+        let lines = waiting.into_iter().take(6).collect();
+        return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
+    }
+    if total(&full) >= FULL_MIN {
+        let because = format!(
+            "The device answered TASK SET FULL {} times: hosts together send more than its queue takes, and each then throttles itself.",
+            total(&full)
+        );
+        return Judgement::Met(Proof::new(Confidence::Likely, because, full).and_collect(NEXT));
+    }
+    if samples.is_empty() && full.is_empty() {
+        return Judgement::Silent;
+    }
+    Judgement::Aside("The queues of the host do not stand out against the device's own time.".to_owned())
+}
+
+const NEXT: &str = "The queue depths of adapter and device on every host, and the array vendor's figures for them; esxtop in batch mode over the \
+                    minutes of the trouble.";
+
+fn waits_in_the_host(fact: &Fact) -> bool {
+    let Kind::Queue(queue) = &fact.kind else { return false };
+    let Queue { device_ms, kernel_ms, queue_ms, queued, active, length, .. } = **queue;
+    let host_ms = kernel_ms.or(queue_ms).unwrap_or(0.0).max(queue_ms.unwrap_or(0.0));
+    let device_ms = device_ms.unwrap_or(0.0);
+    let is_full = queued.is_some_and(|queued| queued >= 1.0)
+        || active.zip(length).is_some_and(|(active, length)| length > 0.0 && active >= length);
+    host_ms > KERNEL_MS && host_ms > DWARFS * device_ms && device_ms < DEVICE_MS && is_full
+}

@@ -1,0 +1,50 @@
+//! `reset-cascade`: one late ATS made the host reset the device, and the reset killed everything else.
+
+use super::case::{Case, FIRST, command, total, was_reset};
+use super::{Confidence, Judgement, Proof};
+use crate::scene::{before, near, same_host};
+
+/// The storm comes about a second after its trigger; heartbeats wait up to eight.
+const STORM_WITHIN_US: i64 = 15_000_000;
+/// One command more may be chance.
+const VICTIMS_MIN: u64 = 2;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let victims = case.commands(|command| was_reset(command) && !command.is_ats());
+    let triggers = case.commands(|command| {
+        command.is_ats() && (command.unanswered() || command.miscompared()) && !was_reset(command)
+    });
+    if victims.is_empty() {
+        return Judgement::Silent;
+    }
+    let fits = |trigger: &&crate::fact::Fact| {
+        victims.iter().take(FIRST).any(|victim| {
+            same_host(trigger, victim) && before(trigger, victim) && near(trigger, victim, STORM_WITHIN_US)
+        })
+    };
+    let Some(trigger) = triggers.iter().copied().take(FIRST).find(fits) else {
+        return Judgement::Aside(
+            "Commands were lost to a reset (H:0x8), but no atomic test and set that was late or false stands before them."
+                .to_owned(),
+        );
+    };
+    let count = total(&victims);
+    if count < VICTIMS_MIN {
+        return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
+    }
+    let what = if command(trigger).is_some_and(crate::fact::Command::miscompared) {
+        "was answered false"
+    } else {
+        "had no answer and was given up"
+    };
+    let because = format!(
+        "One atomic test and set {what}; within seconds the host reset the device, and {count} other \
+         commands ended with H:0x8. Those are victims, not causes."
+    );
+    let mut lines = vec![trigger];
+    lines.extend(victims.iter().copied().take(3));
+    Judgement::Met(
+        Proof::new(Confidence::Likely, because, lines)
+            .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters."),
+    )
+}

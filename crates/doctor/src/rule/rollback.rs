@@ -1,0 +1,90 @@
+//! `rollback`: a record went back to an image older than one that was seen.
+
+use super::case::Case;
+use super::{Confidence, Judgement, Proof};
+use crate::fact::{Fact, Kind, LockRecord, SlotImage, TargetStep};
+use crate::scene::{before, gap_us};
+
+/// One host prints old and new images of one moment in any order: only what is clearly later counts.
+const LATER_US: i64 = 1_000_000;
+/// A stamp counts microseconds of its host: this much cannot be the order of two lines.
+const STAMP_BACK_US: u64 = 60_000_000;
+
+/// Images of the volumes of one incident that are compared.
+const IMAGES_MAX: usize = 2_000;
+
+pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
+    let is_image = |fact: &&Fact| slot(fact).is_some() || lock(fact).is_some();
+    let volumes = &case.incident.volumes;
+    let has_own = case.facts().any(|fact| is_image(&fact));
+    // A record may have been seen long before: the newer image need not be of this incident.
+    let of_these =
+        |fact: &&Fact| fact.volume.is_some_and(|volume| volumes.contains(&volume)) && is_image(fact);
+    let images: Vec<_> =
+        case.scene.facts.iter().filter(|_| has_own).filter(of_these).take(IMAGES_MAX).collect();
+    let lost = case.all(|fact| fact.kind == Kind::Target(TargetStep::CacheLost));
+    for (index, earlier) in images.iter().enumerate() {
+        // The next few images of the record decide; a quadratic search of a storm would not.
+        const REACH: usize = 200;
+        for later in images.iter().skip(index + 1).take(REACH) {
+            if earlier.host == later.host
+                && earlier.volume == later.volume
+                && before(earlier, later)
+                && gap_us(earlier, later).is_some_and(|gap| gap >= LATER_US)
+                && went_back(earlier, later)
+            {
+                let because = "The same host saw a newer image of this record first and an older one later. What was written in between is \
+                               gone from the disk.";
+                let confidence = if lost.is_empty() { Confidence::Likely } else { Confidence::Certain };
+                let lines = [*earlier, *later].into_iter().chain(lost).collect();
+                return Judgement::Met(
+                    Proof::new(confidence, because, lines)
+                        .and_collect("What happened to the array in between: power loss, controller failover, restore, replication failover."),
+                );
+            }
+        }
+    }
+    let false_ones = case.false_answers();
+    if lost.is_empty() || false_ones.is_empty() {
+        return Judgement::Silent;
+    }
+    let because = "The array says that it lost what was in its write cache, and an atomic test and set met an image that its host did not expect: \
+                   blocks may be older than what was acknowledged.";
+    let lines = lost.into_iter().take(4).chain(false_ones.into_iter().take(4)).collect();
+    Judgement::Met(
+        Proof::new(Confidence::Likely, because, lines).and_collect(
+            "The array's log of the power loss or failover, and the state of its cache's battery.",
+        ),
+    )
+}
+
+fn slot(fact: &Fact) -> Option<&SlotImage> {
+    match &fact.kind {
+        Kind::Heartbeat(heartbeat) => heartbeat.slot.as_ref().filter(|slot| slot.state.is_sound()),
+        _ => None,
+    }
+}
+
+fn lock(fact: &Fact) -> Option<&LockRecord> {
+    match &fact.kind {
+        Kind::Lock(lock) => lock.record.as_ref(),
+        _ => None,
+    }
+}
+
+/// Whether the later image of one record is older than the earlier. Two volumes may bear one label and use one offset, so
+/// that a lower generation alone proves nothing; a stamp that runs backwards in one generation of one owner does.
+fn went_back(earlier: &Fact, later: &Fact) -> bool {
+    if let (Some(old), Some(new)) = (slot(earlier), slot(later)) {
+        let same = old.offset == new.offset && old.owner == new.owner && old.owner.is_some();
+        // A host that started again has a higher generation, and a clock that begins anew.
+        return same
+            && old.generation == new.generation
+            && old.stamp_us > new.stamp_us.saturating_add(STAMP_BACK_US);
+    }
+    if let (Some(old), Some(new)) = (lock(earlier), lock(later)) {
+        let same = old.kind == new.kind && old.offset == new.offset && old.offset.is_some();
+        return same && old.version.zip(new.version).is_some_and(|(old, new)| old > new);
+    }
+    false
+}

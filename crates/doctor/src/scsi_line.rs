@@ -1,0 +1,169 @@
+//! Reads the statuses of a command out of a line by their shape, wherever they stand: H, D, P, sense, opcode, CmdSN.
+//!
+//! Forms changed from ESX 3.5 to ESXi 8 and people cut and mask them; the parts stayed.
+
+use crate::fact::{Command, DeviceStatus, HostStatus, NvmeStatus, Opcode, PluginStatus, Sense};
+use crate::text::{after, between, hex, number, word};
+
+/// Whether the sense data can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenseClaim {
+    /// `Valid sense data`
+    Valid,
+    /// `Possible sense data`: only if there is a check condition.
+    Possible,
+    /// `Invalid sense data`: rubbish.
+    Invalid,
+}
+
+/// What a line says about a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CommandLine<'a> {
+    /// The command and its statuses.
+    pub command: Command,
+    /// What is claimed of the sense data.
+    pub claim: Option<SenseClaim>,
+    /// The three numbers of the sense data as they are printed.
+    pub printed_sense: Option<[u64; 3]>,
+    /// The device.
+    pub device: Option<&'a str>,
+    /// The path.
+    pub path: Option<&'a str>,
+    /// The command's serial number.
+    pub cmd_sn: Option<u64>,
+    /// The world that sent it.
+    pub world: Option<u64>,
+    /// The number behind `D:` where it is too large for SCSI: an NVMe status.
+    pub wide_status: Option<u64>,
+}
+
+/// Reads a message that holds `H:` and `D:`, or ends before them with `Failed:`.
+#[must_use]
+pub fn read(text: &str) -> CommandLine<'_> {
+    let mut found = CommandLine {
+        device: device(text),
+        path: between(text, "path \"", "\"").filter(|path| !path.is_empty()),
+        cmd_sn: after(text, "CmdSN ").and_then(number).or_else(|| after(text, "cmdSN ").and_then(number)),
+        world: after(text, "from world ").and_then(number),
+        ..CommandLine::default()
+    };
+    found.command.opcode = opcode(text);
+    statuses(text, &mut found);
+    sense(text, &mut found);
+    found
+}
+
+/// `Cmd(0x43be1974bb80) 0x89`, `Cmd 0x89 (0x45dd`, `Command 0x28 to`, `Cmd: 0x89`, `opcode 0x89`.
+fn opcode(text: &str) -> Option<Opcode> {
+    const WORDS: [&str; 8] = ["Cmd(", "Cmd ", "Command ", "Cmd=", "cmd ", "opcode ", "opcode=", "OpCode "];
+    let rest = WORDS.iter().find_map(|word| after(text, word).map(|rest| (word, rest)));
+    let rest = match rest? {
+        (&"Cmd(", rest) => rest.split_once(')')?.1,
+        (_, rest) => rest,
+    };
+    let value = number(rest.trim_start_matches([' ', ':', '=']))?;
+    u8::try_from(value).ok().map(Opcode)
+}
+
+/// The device, in quotes of any kind or bare.
+fn device(text: &str) -> Option<&str> {
+    let marks = ["dev \"", "device \"", "Device \"", "dev '", "device '"];
+    let quoted = marks.iter().find_map(|mark| {
+        let rest = after(text, mark)?;
+        Some(rest.find(['"', '\'']).map_or_else(|| word(rest), |end| &rest[..end]))
+    });
+    quoted
+        .or_else(|| ["to dev ", "device ", "Device "].iter().find_map(|mark| bare(after(text, mark)?)))
+        .filter(|device| !device.is_empty())
+}
+
+fn bare(text: &str) -> Option<&str> {
+    let name = word(text.trim_start_matches(['"', '\'']));
+    let known = ["naa.", "eui.", "t10.", "mpx.", "sym.", "vml.", "vmhba", "uuid."];
+    known.iter().any(|start| name.starts_with(start)).then(|| name.trim_end_matches(['.', ':']))
+}
+
+/// `H:0x5 D:0x0 P:0x0`; each of them may be cut off or masked.
+fn statuses(text: &str, found: &mut CommandLine<'_>) {
+    let status = |mark: &str| {
+        let at = text.find(mark)?;
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|letter| letter.is_ascii_alphanumeric()) {
+            return None;
+        }
+        number(text[at + mark.len()..].trim_start())
+    };
+    found.command.host = status("H:").and_then(|value| u16::try_from(value).ok()).map(HostStatus);
+    found.command.plugin = status("P:").and_then(|value| u8::try_from(value).ok()).map(PluginStatus);
+    if let Some(value) = status("D:") {
+        match u8::try_from(value) {
+            Ok(value) => found.command.device = Some(DeviceStatus(value)),
+            Err(_) => {
+                found.wide_status = Some(value);
+                found.command.nvme = Some(NvmeStatus::of(value));
+            }
+        }
+    }
+}
+
+/// `Valid sense data: 0xe 0x1d 0x0`.
+fn sense(text: &str, found: &mut CommandLine<'_>) {
+    let Some((before, rest)) = split_at_sense(text) else { return };
+    let last = before.trim_end().rsplit(' ').next().unwrap_or("");
+    found.claim = match last {
+        word if word.eq_ignore_ascii_case("invalid") => Some(SenseClaim::Invalid),
+        word if word.eq_ignore_ascii_case("possible") => Some(SenseClaim::Possible),
+        word if word.eq_ignore_ascii_case("valid") => Some(SenseClaim::Valid),
+        _ => None,
+    };
+    let mut numbers = rest.split([' ', ',', '/']).filter(|part| !part.is_empty()).map_while(|part| {
+        let part = part.trim_end_matches(['.', ';']);
+        if part.starts_with("0x") { number(part) } else { hex(part) }
+    });
+    let (Some(key), Some(code), Some(qualifier)) = (numbers.next(), numbers.next(), numbers.next()) else {
+        return;
+    };
+    found.printed_sense = Some([key, code, qualifier]);
+    // Without a check condition, the numbers are what the last command left there.
+    let checked = found.command.device.is_none_or(|status| status == DeviceStatus::CHECK_CONDITION);
+    if found.claim != Some(SenseClaim::Invalid) && checked {
+        found.command.sense = Sense::of(key, code, qualifier);
+    }
+}
+
+fn split_at_sense(text: &str) -> Option<(&str, &str)> {
+    let at = text.find("sense data").or_else(|| text.find("Sense data"))?;
+    let rest = text[at + "sense data".len()..].trim_start_matches([':', ' ']);
+    Some((&text[..at], rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_generation_of_the_line_is_read() {
+        let line = read(
+            "ScsiDeviceIO: 2651: Cmd(0x43a6) 0x89, CmdSN 0x1b from world 34 to dev \"naa.6000\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.",
+        );
+        assert!(line.command.miscompared());
+        assert_eq!((line.device, line.cmd_sn, line.world), (Some("naa.6000"), Some(0x1b), Some(34)));
+        let line = read(
+            "NMP: nmp_ThrottleLogForDevice:3617: Cmd 0x2a (0x4395, 65) to dev \"t10.A\" on path \"vmhba0:C0:T0:L0\" Failed: H:0x2 D:0x0 P:0x0 Invalid sense data: 0x75 0x70 0x64.",
+        );
+        assert_eq!(line.command.host, Some(HostStatus::BUS_BUSY));
+        assert_eq!((line.command.sense, line.path), (None, Some("vmhba0:C0:T0:L0")));
+        let line = read("ScsiDeviceIO: 1672: Command 0x28 to device \"naa.6\" failed H:0x0 D:0x18 P:0x3");
+        assert_eq!(line.command.opcode, Some(Opcode(0x28)));
+        assert_eq!(line.command.device, Some(DeviceStatus::RESERVATION_CONFLICT));
+        let line = read("Cmd(0x4) 0x89, to dev \"eui.1\" failed H:0x0 D:0x285 P:0x0");
+        assert!(line.command.miscompared() && line.command.device.is_none());
+    }
+
+    #[test]
+    fn sense_data_without_a_check_condition_are_what_another_command_left() {
+        let line = read("Cmd 0x2a failed H:0x5 D:0x0 P:0x0 Possible sense data: 0xe 0x1d 0x0.");
+        assert_eq!(line.command.sense, None);
+        assert_eq!(line.printed_sense, Some([0xe, 0x1d, 0]));
+    }
+}

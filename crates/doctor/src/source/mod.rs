@@ -1,0 +1,12 @@
+//! Sources: from bytes of any kind (plain, gzip, tar, one in the other, UTF-16) to lines, streaming.
+//!
+//! Nothing here opens a file: whoever calls gives a name and something to read.
+
+mod archive;
+mod guarded;
+mod lines;
+mod origin;
+mod sniff;
+mod utf16;
+
+pub use sniff::Intake;

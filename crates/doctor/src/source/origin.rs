@@ -1,0 +1,154 @@
+//! Which host wrote a file: what its place tells, where its lines do not.
+
+/// Names that log files have on every host; they tell nothing.
+const USUAL: [&str; 40] = [
+    "vmkernel",
+    "vmkwarning",
+    "vmksummary",
+    "vobd",
+    "hostd",
+    "vpxa",
+    "syslog",
+    "messages",
+    "kern",
+    "kernel",
+    "dmesg",
+    "journal",
+    "warn",
+    "all",
+    "log",
+    "logs",
+    "sanlock",
+    "wdmd",
+    "corosync",
+    "pacemaker",
+    "cluster",
+    "esxtop",
+    "output",
+    "fdm",
+    "shell",
+    "var",
+    "run",
+    "scratch",
+    "commands",
+    "tcmu-runner",
+    "gateway",
+    "target",
+    "events",
+    "oarlock",
+    "stdin",
+    "zdump",
+    "tmp",
+    "home",
+    "downloads",
+    "localcli",
+];
+
+/// The host of an input: from a vm-support bundle's folder (`esx-HOST-2026-01-31--12.00`), from a file's own name
+/// (`esx01-vmkernel.log`), or from its folder. `None` where none of them says anything.
+#[must_use]
+pub fn host_of(name: &str) -> Option<&str> {
+    let parts: Vec<&str> = name.split(['/', '\\', '!']).filter(|part| !part.is_empty()).collect();
+    let bundle = parts.iter().rev().find_map(|part| host_of_bundle(part));
+    bundle.or_else(|| {
+        let (file, folders) = parts.split_last()?;
+        match host_in_stem(file) {
+            Stem::Host(host) => Some(host),
+            Stem::Usual => folders.last().and_then(|folder| host_in_folder(folder)),
+            Stem::Unknown => None,
+        }
+    })
+}
+
+/// `esx-esx01.lab-2026-01-31--12.00-20977` or `esx-esx01-2026-01-31--12.00.tgz`.
+fn host_of_bundle(part: &str) -> Option<&str> {
+    let rest = part.strip_prefix("esx-")?;
+    let bytes = rest.as_bytes();
+    let date = |at: usize| {
+        let shape = b"-dddd-dd-dd--";
+        bytes.get(at..at + shape.len()).is_some_and(|found| {
+            found.iter().zip(shape).all(|(byte, &wanted)| match wanted {
+                b'd' => byte.is_ascii_digit(),
+                sign => *byte == sign,
+            })
+        })
+    };
+    let end = (1..rest.len()).find(|&at| date(at))?;
+    rest.get(..end)
+}
+
+/// What a file's name says.
+enum Stem<'a> {
+    /// A host wrote it.
+    Host(&'a str),
+    /// It is named as every host's is: then its folder may be named after the host.
+    Usual,
+    /// It is named after something else.
+    Unknown,
+}
+
+/// What is left of a file's name without endings, numbers of rotation and usual names.
+fn host_in_stem(file: &str) -> Stem<'_> {
+    let mut stem = file;
+    while let Some((front, end)) = stem.rsplit_once('.') {
+        let ending = ["log", "gz", "txt", "tgz", "tar", "old", "csv", "json", "out", "zst"].contains(&end);
+        let rotated = !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit());
+        if !(ending || rotated) {
+            break;
+        }
+        stem = front;
+    }
+    let mut left = stem;
+    loop {
+        let cut = left.trim_matches(['-', '_', '.']);
+        let usual = USUAL.iter().find_map(|usual| {
+            let end =
+                cut.strip_suffix(usual).filter(|rest| rest.is_empty() || rest.ends_with(['-', '_', '.']));
+            end.or_else(|| {
+                cut.strip_prefix(usual).filter(|rest| rest.is_empty() || rest.starts_with(['-', '_', '.']))
+            })
+        });
+        match usual {
+            Some(rest) => left = rest,
+            None => {
+                left = cut;
+                break;
+            }
+        }
+    }
+    let number = left.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    match left.len() < stem.len() {
+        true if left.is_empty() || number => Stem::Usual,
+        true => Stem::Host(left),
+        // A file with no usual name in it is named after what it shows, not after a host.
+        false => Stem::Unknown,
+    }
+}
+
+fn host_in_folder(folder: &str) -> Option<&str> {
+    let usual = USUAL.contains(&folder) || folder == "." || folder == "..";
+    (!usual && !folder.contains("log")).then_some(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_file_tells_its_host() {
+        let cases = [
+            ("b.tgz!esx-esx01.lab-2026-01-31--12.00-20977/var/run/log/vmkernel.0.gz", Some("esx01.lab")),
+            ("ticket/esx07-vmkernel.3.log", Some("esx07")),
+            ("vmkernel-esx07.log", Some("esx07")),
+            ("hosts/alpha/vmkernel.log", Some("alpha")),
+            ("/var/log/vmkernel.log", None),
+            ("vmkernel.log", None),
+            ("excerpt.log", None),
+            ("cases/excerpt.log", None),
+            ("messages-20240101", None),
+        ];
+        for (name, host) in cases {
+            assert_eq!(host_of(name), host, "{name}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a message is about: the device, the path or adapter, and the volume that it names, wherever they stand.
+
+use crate::text::{after, word};
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subject<'a> {
+    /// `naa.6...`, `eui....`, `sdc`, `nvme0n1`.
+    pub device: Option<&'a str>,
+    /// `vmhba2:C0:T0:L6`, `vmhba2`, `host3`, `2:0:0:1`.
+    pub path: Option<&'a str>,
+    /// A volume's label, or its id.
+    pub volume: Option<&'a str>,
+}
+
+/// Finds what a message is about.
+#[must_use]
+pub fn find(text: &str) -> Subject<'_> {
+    Subject { device: device(text).or_else(|| linux_device(text)), path: path(text), volume: volume(text) }
+}
+
+/// A name of VMware's for a device.
+fn device(text: &str) -> Option<&str> {
+    const STARTS: [&str; 7] = ["naa.", "eui.", "t10.", "mpx.vmhba", "sym.0", "uuid.", "nqn."];
+    STARTS.iter().find_map(|start| {
+        let at = text.find(start)?;
+        let name = word(&text[at..]);
+        // A partition is not the device.
+        let whole = if matches!(*start, "naa." | "eui.") { name.split(':').next()? } else { name };
+        let name = whole.trim_end_matches(['.', ':']);
+        (name.len() > start.len()).then_some(name)
+    })
+}
+
+/// `[sdc]`, `sdc:`, `sdc `, `nvme0n1`, `dm-3`.
+fn linux_device(text: &str) -> Option<&str> {
+    let parts = text.split(|letter: char| letter.is_whitespace() || ",;:()[]\"'=".contains(letter));
+    parts.map(|part| part.strip_prefix("/dev/").unwrap_or(part)).find(|part| is_linux_device(part))
+}
+
+fn is_linux_device(part: &str) -> bool {
+    let letters =
+        |rest: &str| !rest.is_empty() && rest.len() <= 4 && rest.bytes().all(|b| b.is_ascii_lowercase());
+    let number = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
+    let nvme = |rest: &str| rest.split(['n', 'c', 'p']).all(number);
+    part.strip_prefix("sd").is_some_and(|rest| letters(rest.trim_end_matches(|c: char| c.is_ascii_digit())))
+        || part.strip_prefix("dm-").is_some_and(number)
+        || part.strip_prefix("nvme").is_some_and(nvme)
+        || part.strip_prefix("mpath").is_some_and(letters)
+}
+
+/// `vmhba2:C0:T0:L6`, `vmhba2`, `vmhba1:0:132`, or Linux's four numbers.
+fn path(text: &str) -> Option<&str> {
+    if let Some(at) = text.find("vmhba").filter(|&at| !text[..at].ends_with("mpx.")) {
+        let name = word(&text[at..]).trim_end_matches([':', '.']);
+        return Some(name);
+    }
+    let parts = || text.split([' ', '[', ']', '(', ')', ',']);
+    let nexus = parts().map(|part| part.trim_end_matches(':')).find(|part| {
+        let numbers = part.split(':');
+        numbers.clone().count() == 4
+            && numbers.clone().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    });
+    nexus.or_else(|| {
+        let of_adapter = |part: &&str| {
+            ["host", "rport-", "connection", "session"].iter().any(|start| {
+                part.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            })
+        };
+        parts().map(|part| part.trim_end_matches(':')).find(of_adapter)
+    })
+}
+
+/// `on vol 'X'`, `volume 4f72...-... ("X")`, `volume 4f72... (X)`, `'X': HB at`.
+fn volume(text: &str) -> Option<&str> {
+    let quoted = |rest: &'_ str| -> Option<(usize, usize)> {
+        let start = rest.find(['\'', '"'])? + 1;
+        let end = rest[start..].find(['\'', '"'])? + start;
+        Some((start, end))
+    };
+    if let Some(rest) = after(text, "vol ").or_else(|| after(text, "Vol "))
+        && rest.starts_with(['\'', '"'])
+        && let Some((start, end)) = quoted(rest)
+    {
+        return Some(&rest[start..end]);
+    }
+    for mark in ["volume ", "Volume "] {
+        let Some(rest) = after(text, mark) else { continue };
+        let id = word(rest);
+        let label = rest[id.len()..].trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'));
+        let label = label.map(|(label, _)| label.trim_matches(['"', '\'']));
+        if let Some(label) = label.filter(|label| !label.is_empty()) {
+            return Some(label);
+        }
+        if id.len() >= 16 && id.contains('-') {
+            return Some(id);
+        }
+        if rest.starts_with(['\'', '"'])
+            && let Some((start, end)) = quoted(rest)
+        {
+            return Some(&rest[start..end]);
+        }
+    }
+    // `[esx.problem.vmfs.heartbeat.timedout] 66aa...-... bronze`: the id, then the label.
+    if let Some(rest) = after(text, ".vmfs.").and_then(|rest| after(rest, "] ")) {
+        let id = word(rest);
+        let label = word(rest[id.len()..].trim_start());
+        if id.len() == 35 && id.matches('-').count() == 3 {
+            return Some(if label.is_empty() { id } else { label });
+        }
+    }
+    let before = text.find("': HB ").or_else(|| text.find("': [Req"))?;
+    let start = text[..before].rfind('\'')? + 1;
+    Some(&text[start..before])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_paths_and_volumes_are_found_wherever_they_stand() {
+        let cases = [
+            (
+                "x \"naa.6001\" on path \"vmhba3:C0:T6:L17\" y",
+                (Some("naa.6001"), Some("vmhba3:C0:T6:L17"), None),
+            ),
+            ("sd 2:0:0:1: [sdc] tag#3 FAILED", (Some("sdc"), Some("2:0:0:1"), None)),
+            ("nvme0n1: I/O error", (Some("nvme0n1"), None, None)),
+            ("Lost access to volume 5a-5b-00000-1 (alpha) due", (None, None, Some("alpha"))),
+            ("[HB state 0] on vol 'beta'", (None, None, Some("beta"))),
+            (
+                "[x] 9us: [esx.problem.vmfs.heartbeat.timedout] 66aa0001-bb000001-1111-0050560a0b0c delta",
+                (None, None, Some("delta")),
+            ),
+            ("HBX: 2956: 'gamma': HB at offset 1 - W", (None, None, Some("gamma"))),
+            ("Volume 4f7217c1-3589352d-625d-001b22248a7a (\"d-1\") may", (None, None, Some("d-1"))),
+            ("lpfc: vmhba2 lpfc_x:2050: PRLI", (None, Some("vmhba2"), None)),
+            (" connection1:0: detected conn error", (None, Some("connection1:0"), None)),
+        ];
+        for (text, (device, path, volume)) in cases {
+            assert_eq!(find(text), Subject { device, path, volume }, "{text}");
+        }
+    }
+}
