@@ -270,7 +270,11 @@ impl HostError {
             Code::BadName | Code::BadRequest | Code::BadPlace | Code::Tls => 400,
             Code::ReadOnlyHost => 403,
             Code::NotThere | Code::EvictUnknown => 404,
-            Code::LockTimedOut | Code::EvictMyself | Code::EvictLives | Code::ExportTaken | Code::SocketTaken => 409,
+            Code::LockTimedOut
+            | Code::EvictMyself
+            | Code::EvictLives
+            | Code::ExportTaken
+            | Code::SocketTaken => 409,
             Code::TooMany => 429,
             Code::EvictTimedOut | Code::ReadTimedOut => 504,
             Code::LockTableFull => 507,

@@ -102,7 +102,8 @@ impl Export {
             }
         };
         let thread = std::thread::Builder::new().name("oarlock-export".to_owned()).spawn(serve);
-        let thread = thread.map_err(|error| HostError::Resources { what: "thread", reason: error.to_string() })?;
+        let thread =
+            thread.map_err(|error| HostError::Resources { what: "thread", reason: error.to_string() })?;
         let shared = match told.recv() {
             Ok(Ok(shared)) => shared,
             Ok(Err(error)) => return Err(resources(&error)),

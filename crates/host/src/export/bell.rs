@@ -59,8 +59,7 @@ impl Bell {
 
 impl Woken {
     pub(crate) fn new(place: usize, bell: &Arc<Bell>) -> Woken {
-        let place =
-            Arc::new(PlaceWaker { place, is_woken: AtomicBool::new(false), bell: Arc::clone(bell) });
+        let place = Arc::new(PlaceWaker { place, is_woken: AtomicBool::new(false), bell: Arc::clone(bell) });
         Woken { waker: Waker::from(Arc::clone(&place)), place }
     }
 

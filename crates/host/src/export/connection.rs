@@ -123,7 +123,8 @@ impl Connection {
 
     /// Whether it has something to look at that came earlier, and may look.
     pub(crate) fn may_go_on(&self) -> bool {
-        let is_crowded = self.under_way >= CONNECTION_REQUESTS_MAX || self.output.small_bytes() > REPLY_BYTES_MAX;
+        let is_crowded =
+            self.under_way >= CONNECTION_REQUESTS_MAX || self.output.small_bytes() > REPLY_BYTES_MAX;
         self.is_crowded && !is_crowded && !self.is_closing
     }
 
@@ -200,7 +201,8 @@ impl Connection {
                 used += taken;
                 continue;
             }
-            self.is_crowded = self.under_way >= CONNECTION_REQUESTS_MAX || self.output.small_bytes() > REPLY_BYTES_MAX;
+            self.is_crowded =
+                self.under_way >= CONNECTION_REQUESTS_MAX || self.output.small_bytes() > REPLY_BYTES_MAX;
             if self.is_crowded || self.barrier.is_some() {
                 break;
             }

@@ -69,9 +69,9 @@ impl Door {
                 (Place::Tcp(address), Bound::Tcp(listener), None)
             }
         };
-        let resources =
-            |error: io::Error| HostError::Resources { what: "thread", reason: error.to_string() };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(resources)?;
+        let resources = |error: io::Error| HostError::Resources { what: "thread", reason: error.to_string() };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(resources)?;
         let listener = {
             let _entered = runtime.enter();
             match bound {

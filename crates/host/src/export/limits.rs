@@ -84,5 +84,7 @@ const _: () = assert!(
     REQUEST_BYTES_MAX + SCRATCH_BYTES_MAX + 2 * ZEROS_LENGTH <= DATA_BYTES_MAX,
     "whoever is let in finds memory"
 );
-const _: () =
-    assert!(oarlock_engine::path::SCRATCH_MAX as usize * 4 < SCRATCH_BYTES_MAX, "the largest need fits, twice");
+const _: () = assert!(
+    oarlock_engine::path::SCRATCH_MAX as usize * 4 < SCRATCH_BYTES_MAX,
+    "the largest need fits, twice"
+);

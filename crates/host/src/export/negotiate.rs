@@ -105,8 +105,7 @@ pub(crate) async fn negotiate(
             (Next::Bytes, _) if answered > 0 => {}
             (Next::Bytes, _) => {
                 let mut buffer = [0; NEGOTIATION_READ_MAX];
-                let read =
-                    line.wait_and(Interest::READABLE, |wire| wire.read(&mut [], &mut buffer)).await?;
+                let read = line.wait_and(Interest::READABLE, |wire| wire.read(&mut [], &mut buffer)).await?;
                 if read == 0 {
                     return Ok(None);
                 }

@@ -28,7 +28,8 @@ impl Offer {
     /// The export as a client that connects now is told it, with the size that the disk has now.
     pub(crate) fn describe(&self) -> Result<Export, NbdError> {
         let ground = self.path.ground();
-        let preferred = u32::try_from(ground.shape().piece_size().0.max(PREFERRED_MIN)).unwrap_or(PAYLOAD_MAX);
+        let preferred =
+            u32::try_from(ground.shape().piece_size().0.max(PREFERRED_MIN)).unwrap_or(PAYLOAD_MAX);
         let sizes = BlockSizes::new(ground.block().bytes(), preferred, PAYLOAD_MAX)?;
         // A flush of the device, or a commit, covers the writes of every client.
         let common = TransmissionFlags::SEND_FLUSH

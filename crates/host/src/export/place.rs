@@ -27,8 +27,12 @@ impl FromStr for Place {
                 path => Ok(Place::Unix(PathBuf::from(path))),
             };
         }
-        let address = text.strip_prefix("tcp:").ok_or_else(|| bad("it starts with neither `unix:` nor `tcp:`"))?;
-        address.parse().map(Place::Tcp).map_err(|_| bad("`tcp:` wants an address and a port, as 127.0.0.1:10809"))
+        let address =
+            text.strip_prefix("tcp:").ok_or_else(|| bad("it starts with neither `unix:` nor `tcp:`"))?;
+        address
+            .parse()
+            .map(Place::Tcp)
+            .map_err(|_| bad("`tcp:` wants an address and a port, as 127.0.0.1:10809"))
     }
 }
 
@@ -64,7 +68,9 @@ fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                text.push(char::from(*byte))
+            }
             // Writing to a string cannot fail.
             byte => drop(write!(text, "%{byte:02X}")),
         }

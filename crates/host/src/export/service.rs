@@ -129,11 +129,12 @@ impl Service {
         self.read_hurried()?;
         self.bell.take(&mut self.due);
         self.drive_due()?;
-        self.settle()?;
-        self.watch_sockets()?;
+        // Before the answers go out: those that a tick makes go with them.
         if self.now.duration_since(self.ticked) >= TICK {
             self.tick()?;
         }
+        self.settle()?;
+        self.watch_sockets()?;
         self.shared.report(self.budget.requests(), self.budget.bytes(), self.served);
         Ok(())
     }

@@ -28,7 +28,9 @@ pub(crate) fn errno(error: PathError) -> Errno {
         PathError::Io | PathError::NotFull { .. } | PathError::Busy { .. } => Errno::EIO,
         PathError::NoSpace => Errno::ENOSPC,
         PathError::ReadOnly => Errno::EPERM,
-        PathError::Unaligned { .. } | PathError::OutOfRange { .. } | PathError::TooLong { .. } => Errno::EINVAL,
+        PathError::Unaligned { .. } | PathError::OutOfRange { .. } | PathError::TooLong { .. } => {
+            Errno::EINVAL
+        }
         PathError::NotFast => Errno::ENOTSUP,
     }
 }

@@ -73,7 +73,8 @@ impl Service {
         place: usize,
         what: impl FnOnce(&mut Connection, &mut [u8], &mut Means<'_>),
     ) -> Result<(), DataRingError> {
-        let Some(connection) = self.connections[place].as_mut().filter(|connection| !connection.is_gone) else {
+        let Some(connection) = self.connections[place].as_mut().filter(|connection| !connection.is_gone)
+        else {
             return Ok(());
         };
         let was_closing = connection.is_closing;
@@ -95,7 +96,8 @@ impl Service {
 
     /// Nothing more is read of a client.
     fn close(&mut self, place: usize) {
-        if let Some(connection) = self.connections[place].as_mut().filter(|connection| !connection.is_closing) {
+        if let Some(connection) = self.connections[place].as_mut().filter(|connection| !connection.is_closing)
+        {
             connection.is_closing = true;
             self.closing(place);
         }
@@ -131,7 +133,9 @@ impl Service {
             is_changed = false;
             for place in 0..self.connections.len() {
                 self.send(place);
-                if self.take_barrier(place) || self.connections[place].as_ref().is_some_and(Connection::may_go_on) {
+                if self.take_barrier(place)
+                    || self.connections[place].as_ref().is_some_and(Connection::may_go_on)
+                {
                     is_changed = true;
                     self.go_on(place)?;
                 }
@@ -208,7 +212,8 @@ impl Service {
         let is_scarce = self.budget.next().is_some();
         for place in 0..self.connections.len() {
             let Some(connection) = &self.connections[place] else { continue };
-            let is_stalled = self.now.duration_since(connection.moved) >= STALL_MAX && connection.waits_for_client();
+            let is_stalled =
+                self.now.duration_since(connection.moved) >= STALL_MAX && connection.waits_for_client();
             if is_stalled && (is_scarce || connection.is_closing) {
                 self.cut(place);
             }
@@ -219,7 +224,9 @@ impl Service {
     pub(super) fn watch_sockets(&mut self) -> Result<(), DataRingError> {
         let ring = &mut self.carrier.ring;
         for (place, connection) in self.connections.iter_mut().enumerate() {
-            let Some(connection) = connection.as_mut().filter(|connection| !connection.is_gone) else { continue };
+            let Some(connection) = connection.as_mut().filter(|connection| !connection.is_gone) else {
+                continue;
+            };
             if connection.wants_input() && !connection.is_reading_watched {
                 if connection.is_emptied {
                     ring.watch(Token(READING | place as u64), connection.socket(), Interest::Read)?;

@@ -91,7 +91,8 @@ impl Service {
             match (result, request.command, data) {
                 (Err(error), ..) => {
                     let sentence = error.to_string();
-                    let put = |out: &mut Vec<u8>| replies.failed(request, translate::errno(error), &sentence, out);
+                    let put =
+                        |out: &mut Vec<u8>| replies.failed(request, translate::errno(error), &sentence, out);
                     connection.output.small(put);
                     connection.under_way -= 1;
                 }
@@ -104,7 +105,11 @@ impl Service {
                     connection.output.small(|out| match command {
                         Command::READ => replies.hole(request, request.offset, request.length, true, out),
                         Command::BLOCK_STATUS => {
-                            replies.status(request, task.operation.extents().iter().map(translate::extent), out);
+                            replies.status(
+                                request,
+                                task.operation.extents().iter().map(translate::extent),
+                                out,
+                            );
                         }
                         _ => replies.done(request, out),
                     });
