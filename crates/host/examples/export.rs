@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         path: disk.path,
         device: disk.device,
         clock: disk.clock,
+        hold: memory::LEASE,
     })?;
     let door = Door::open(&place.parse::<Place>()?, None)?;
     door.offer(&export)?;

@@ -60,6 +60,9 @@ pub struct ExportOptions {
     pub device: FileDevice,
     /// The clock that the path's lease is counted by.
     pub clock: BootClock,
+    /// How long after the lease's end requests are held; then they fail, for good (R7). The engine says so as well; the export does not
+    /// depend on it, so that no guest waits for ever.
+    pub hold: Duration,
 }
 
 /// A disk that is served. Dropping it cuts all clients off; what they began goes on to its end.
@@ -84,7 +87,7 @@ impl Export {
     /// # Errors
     /// [`HostError::NotExported`] for a name or size that NBD cannot carry, [`HostError::Resources`] where no thread or ring could be had.
     pub fn start(options: ExportOptions) -> Result<Export, HostError> {
-        let ExportOptions { name, description, read_only, path, device, clock } = options;
+        let ExportOptions { name, description, read_only, path, device, clock, hold } = options;
         let resources =
             |error: &dyn std::fmt::Display| HostError::Resources { what: "ring", reason: error.to_string() };
         let (tell, told) = mpsc::sync_channel(1);
@@ -98,7 +101,7 @@ impl Export {
             };
             let shared = Arc::new(Shared::new(carrier.ring.waker()));
             if tell.send(Ok(Arc::clone(&shared))).is_ok() {
-                Service::new(served, clock, shared, carrier).run();
+                Service::new(served, (clock, hold), shared, carrier).run();
             }
         };
         let thread = std::thread::Builder::new().name("oarlock-export".to_owned()).spawn(serve);

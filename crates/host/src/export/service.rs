@@ -40,6 +40,7 @@ const WRITING: u64 = 1 << 63;
 pub(crate) struct Service {
     path: Arc<DataPath>,
     clock: BootClock,
+    hold: Duration,
     shared: Arc<Shared>,
     carrier: Carrier,
     bell: Arc<Bell>,
@@ -71,7 +72,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(
         path: Arc<DataPath>,
-        clock: BootClock,
+        (clock, hold): (BootClock, Duration),
         shared: Arc<Shared>,
         carrier: Carrier,
     ) -> Service {
@@ -79,6 +80,7 @@ impl Service {
         Service {
             path,
             clock,
+            hold,
             shared,
             bell: Arc::new(Bell::new(carrier.ring.waker())),
             carrier,
@@ -178,13 +180,26 @@ impl Service {
         if self.stop_by.is_some_and(|stop_by| self.now >= stop_by) {
             (0..self.connections.len()).for_each(|place| self.cut(place));
         }
+        if self.active == 0 {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if self.is_hold_over(now) {
+            self.path.die();
+        }
         // Where the disk is lost, nobody waits for a device that does not answer.
-        if self.active > 0 && self.path.passage(self.clock.now()) == Passage::Dead {
+        if self.path.passage(now) == Passage::Dead {
             for place in 0..self.tasks.len() {
                 self.drive(place)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a lapse has lasted for the whole hold time. A path that never had a lease waits for its first one (R28).
+    fn is_hold_over(&self, now: oarlock_block::Instant) -> bool {
+        let lease_end = self.path.lease_end();
+        !lease_end.since_zero().is_zero() && now >= lease_end.plus(self.hold)
     }
 
     /// The ring broke: nothing can be sent or answered any more. What was out may land, so nobody may have its place.

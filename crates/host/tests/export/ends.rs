@@ -3,9 +3,8 @@
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-use oarlock_block::Clock;
 use oarlock_host::HostError;
-use oarlock_host::export::{Door, Place, Stopped};
+use oarlock_host::export::{Door, Export, ExportOptions, Place, Stopped};
 use oarlock_nbd::{Command, Errno};
 
 use crate::client::Client;
@@ -89,13 +88,14 @@ fn several_exports_stand_behind_one_door_by_name_and_a_withdrawn_one_is_not_foun
     let world = World::empty(MIB);
     let door = world.door.as_ref().unwrap();
     let other = World::empty(2 * MIB);
-    let second = oarlock_host::export::Export::start(oarlock_host::export::ExportOptions {
+    let second = Export::start(ExportOptions {
         name: "vm/second".to_owned(),
         description: String::new(),
         read_only: false,
         path: std::sync::Arc::clone(&other.disk.path),
         device: other.disk.device.clone(),
         clock: other.disk.clock.clone(),
+        hold: LONG,
     })
     .unwrap();
     door.offer(&second).unwrap();
@@ -104,23 +104,6 @@ fn several_exports_stand_behind_one_door_by_name_and_a_withdrawn_one_is_not_foun
     assert!(door.withdraw("disk"));
     assert!(Client::dial(&world.socket()).is_err());
     assert!(!door.withdraw("disk"));
-}
-
-#[test]
-fn a_lapsed_lease_holds_requests_and_a_confirmed_beat_lets_them_go_on() {
-    let world = World::empty(8 * MIB);
-    let mut client = world.client();
-    client.write(0, &[5; 4096]);
-    world.disk.path.hold();
-    let read = client.request(Command::READ, 0, 4096);
-    client.send(&read, &[]);
-    world.wait_until("a request that is held", |status| status.requests == 1);
-    client.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    assert!(client.answer(&read).is_err(), "nothing is given out meanwhile");
-    client.stream.set_read_timeout(Some(LONG)).unwrap();
-    world.disk.path.resume();
-    assert_eq!(client.answer(&read).unwrap().data, vec![5; 4096]);
-    assert!(world.disk.path.lease_end() > world.disk.clock.now());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod client;
 mod ends;
 mod hostile;
+mod lapse;
 mod memory;
 mod peers;
 mod requests;

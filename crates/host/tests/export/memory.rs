@@ -18,9 +18,12 @@ use oarlock_format::{ClusterNumber, LeafEntry, MapShape, Mapped, PieceMask};
 /// The cluster of every such disk.
 pub const CLUSTER: u64 = 64 << 10;
 
+/// How long the lease of every such disk runs, where nobody wants it otherwise.
+pub const LEASE: Duration = Duration::from_secs(86_400);
+
 /// A disk that can be exported.
 pub struct MemoryDisk {
-    /// Its data path, whose lease runs for a day.
+    /// Its data path, whose lease runs for a [`LEASE`].
     pub path: Arc<DataPath>,
     /// The file below.
     pub device: FileDevice,
@@ -43,6 +46,13 @@ impl MemoryDisk {
     /// A disk of `size` bytes on a file, which is made where it is absent: of the disk's size where it begins full, else with room for
     /// `clusters` clusters.
     pub fn open(file: &Path, size: u64, beginning: Beginning, clusters: u64) -> MemoryDisk {
+        let disk = MemoryDisk::without_lease(file, size, beginning, clusters);
+        disk.path.extend(disk.clock.now().plus(LEASE));
+        disk
+    }
+
+    /// As [`open`](Self::open), and held until its path is told of a lease.
+    pub fn without_lease(file: &Path, size: u64, beginning: Beginning, clusters: u64) -> MemoryDisk {
         let shape = MapShape::new(ByteCount(CLUSTER));
         let room = if beginning == Beginning::Full { size } else { clusters * CLUSTER };
         let options = OpenOptions { create: Some(ByteCount(room)), ..OpenOptions::default() };
@@ -60,7 +70,6 @@ impl MemoryDisk {
             Arc::clone(&supplier) as Arc<dyn Supplier>,
         ));
         assert!(supplier.path.set(Arc::downgrade(&path)).is_ok());
-        path.extend(clock.now().plus(Duration::from_secs(86_400)));
         MemoryDisk { path, device, clock, supplier }
     }
 }
@@ -133,6 +142,8 @@ pub struct MemorySupplier {
     free: Mutex<VecDeque<ClusterNumber>>,
     /// Nothing is answered while it is set.
     is_silent: AtomicBool,
+    /// What was asked meanwhile.
+    unanswered: Mutex<Vec<(Ticket, Demand)>>,
 }
 
 impl MemorySupplier {
@@ -144,6 +155,7 @@ impl MemorySupplier {
             path: OnceLock::new(),
             free: Mutex::new(free.map(ClusterNumber).collect()),
             is_silent: AtomicBool::new(false),
+            unanswered: Mutex::default(),
         });
         let (file, weak) = (File::open(file).expect("the disk's file"), Arc::downgrade(&supplier));
         std::thread::spawn(move || {
@@ -169,10 +181,22 @@ impl MemorySupplier {
         self.is_silent.store(true, Ordering::SeqCst);
     }
 
+    /// What it was asked and did not answer.
+    pub fn unanswered(&self) -> MutexGuard<'_, Vec<(Ticket, Demand)>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers again, what it was asked meanwhile first.
+    pub fn speak(&self) {
+        self.is_silent.store(false, Ordering::SeqCst);
+        let unanswered = std::mem::take(&mut *self.unanswered());
+        unanswered.into_iter().for_each(|(ticket, demand)| self.ask(ticket, demand));
+    }
+
     fn answer(&self, file: &File, ticket: Ticket, demand: Demand) {
         let Some(path) = self.path.get().and_then(Weak::upgrade) else { return };
         if self.is_silent.load(Ordering::SeqCst) {
-            return;
+            return self.unanswered().push((ticket, demand));
         }
         let answer = match demand {
             Demand::Leaf { .. } | Demand::OwnLeaf { .. } => Ok(()),

@@ -2,6 +2,9 @@
 //! missing; but with `OARLOCK_CI` set it fails.
 
 use std::fs;
+use std::process::Command;
+
+use oarlock_host::export::Door;
 
 use crate::memory::{Beginning, CLUSTER};
 use crate::world::{MIB, World, pattern, run, skip, tools};
@@ -28,7 +31,8 @@ fn qemu_img_copies_an_image_in_and_out_compares_it_and_keeps_it_sparse() {
     let (source, uri, folder) = (image(&world, size), world.uri(), world.folder.path());
     run("qemu-img", &["convert", "-n", "-f", "raw", "-O", "raw", &source, &uri], folder);
     run("qemu-img", &["compare", "-f", "raw", "-F", "raw", &source, &uri], folder);
-    run("qemu-img", &["convert", "-f", "raw", "-O", "raw", &uri, "copy.img"], folder);
+    // Out again, by many requests out of order.
+    run("qemu-img", &["convert", "-m", "16", "-W", "-f", "raw", "-O", "raw", &uri, "copy.img"], folder);
     assert!(fs::read(&source).unwrap() == fs::read(folder.join("copy.img")).unwrap());
     let map = run("qemu-img", &["map", "--output=json", "-f", "raw", &uri], folder);
     assert!(map.contains("\"zero\": true, \"data\": false"), "{map}");
@@ -114,6 +118,67 @@ fn nbdcopy_copies_with_many_connections() {
     world.wait_until("nothing left", |status| {
         (status.connections, status.requests, status.bytes) == (0, 0, 0)
     });
+}
+
+#[test]
+fn libnbd_gets_every_command_and_flag_it_can_ask_for() {
+    const PYTHON: &str = "/usr/bin/python3";
+    let has_libnbd =
+        |mut python: Command| python.args(["-c", "import nbd"]).status().is_ok_and(|status| status.success());
+    if !has_libnbd(Command::new(PYTHON)) {
+        return skip("there is no python3 with libnbd here");
+    }
+    let world = World::empty(64 * MIB);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/export/libnbd.py");
+    assert_eq!(run(PYTHON, &[script, &world.uri()], world.folder.path()), "good\n");
+    world.wait_until("nothing left", |status| {
+        (status.connections, status.requests, status.bytes) == (0, 0, 0)
+    });
+}
+
+#[test]
+fn qemu_img_s_bench_runs_in_the_depth_it_asks_for() {
+    if !tools(&["qemu-img"]) {
+        return;
+    }
+    let world = World::with(64 * MIB, Beginning::Full, 64 * MIB / CLUSTER, (false, None));
+    let uri = world.uri();
+    for flags in [&["-w"][..], &["-w", "--flush-interval=64"], &[]] {
+        let bench = ["bench", "-f", "raw", "-c", "2000", "-d", "64", "-s", "4096", "-S", "65536"];
+        let said = run("qemu-img", &[&bench[..], flags, &[&uri]].concat(), world.folder.path());
+        assert!(said.contains("Run completed"), "{said}");
+    }
+}
+
+#[test]
+fn a_read_only_export_is_read_by_qemu_and_refuses_its_writes() {
+    if !tools(&["qemu-io", "nbdinfo"]) {
+        return;
+    }
+    let world = World::with(MIB, Beginning::Full, MIB / CLUSTER, (true, None));
+    let (uri, folder) = (world.uri(), world.folder.path());
+    run("qemu-io", &["-r", "-f", "raw", "-c", "read -P 0 0 1M", &uri], folder);
+    let refused = Command::new("qemu-io").args(["-f", "raw", "-c", "write 0 512", &uri]).output().unwrap();
+    let said = [refused.stdout, refused.stderr].concat();
+    assert!(String::from_utf8_lossy(&said).contains("read-only") || !refused.status.success());
+    assert!(run("nbdinfo", &["--json", &uri], folder).contains("\"is_read_only\": true"));
+}
+
+#[test]
+fn one_export_is_served_at_a_socket_and_at_a_port() {
+    if !tools(&["nbdcopy", "qemu-img"]) {
+        return;
+    }
+    let size = 64 * MIB;
+    let world = World::empty(size);
+    let (source, folder) = (image(&world, size), world.folder.path());
+    let port = Door::open(&"tcp:127.0.0.1:0".parse().unwrap(), None).unwrap();
+    port.offer(world.export()).unwrap();
+    let uri = port.uri("disk");
+    assert!(uri.starts_with("nbd://127.0.0.1:") && !uri.contains(":0/"), "{uri}");
+    run("nbdcopy", &["--connections", "8", &source, &uri], folder);
+    run("qemu-img", &["compare", "-f", "raw", "-F", "raw", &uri, &world.uri()], folder);
+    run("qemu-img", &["compare", "-f", "raw", "-F", "raw", &uri, &source], folder);
 }
 
 #[test]

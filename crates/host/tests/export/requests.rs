@@ -117,7 +117,10 @@ fn a_read_only_export_says_so_and_refuses_to_write() {
     assert!(client.session.flags.has(TransmissionFlags::READ_ONLY));
     assert_eq!(client.write(0, &[1; 512]).failed, Some(Errno::EPERM));
     assert_eq!(client.tell(Command::TRIM, NONE, 0, 512).failed, Some(Errno::EPERM));
+    assert_eq!(client.tell(Command::WRITE_ZEROES, NONE, 0, 512).failed, Some(Errno::EPERM));
     assert_eq!(client.read(0, 512).failed, None);
+    assert_eq!(client.tell(Command::FLUSH, NONE, 0, 0).failed, None);
+    assert_eq!(client.tell(Command::CACHE, NONE, 0, MIB as u32).failed, None);
 }
 
 #[test]
@@ -155,6 +158,31 @@ fn a_full_datastore_is_told_to_the_guest_and_reads_go_on() {
     client.tell(Command::TRIM, NONE, 0, CLUSTER as u32);
     client.tell(Command::FLUSH, NONE, 0, 0);
     assert_eq!(client.write(15 * CLUSTER, &[8; 4096]).failed, None);
+}
+
+#[test]
+fn a_flush_on_one_connection_makes_the_writes_of_all_others_durable() {
+    let world = World::empty(8 * MIB);
+    let mut clients: Vec<_> = (0..4).map(|_| world.client()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.write(number as u64 * CLUSTER, &[1; 512]).failed, None);
+    }
+    let map = world.disk.supplier.map();
+    assert_eq!(oarlock_engine::path::DiskMap::durable(map).0, 0);
+    assert_eq!(world.client().tell(Command::FLUSH, NONE, 0, 0).failed, None);
+    assert_eq!(oarlock_engine::path::DiskMap::durable(map).0, 4);
+}
+
+#[test]
+fn what_a_disk_grew_by_can_be_used_at_once_by_who_connected_before() {
+    let world = World::empty(4 * MIB);
+    world.disk.path.resize(MIB);
+    let mut before = world.client();
+    assert_eq!(before.write(2 * MIB, &[1; 512]).failed, Some(Errno::ENOSPC));
+    world.disk.path.resize(4 * MIB);
+    assert_eq!(before.session.size_bytes, MIB);
+    assert_eq!(before.write(2 * MIB, &[1; 512]).failed, None);
+    assert_eq!(before.read(2 * MIB, 512).data, vec![1; 512]);
 }
 
 #[test]

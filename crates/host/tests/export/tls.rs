@@ -1,12 +1,14 @@
 //! TLS, with real clients. Skipped, saying so, without openssl (which makes the certificates) or the client.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 
 use oarlock_host::HostError;
-use oarlock_host::export::Tls;
+use oarlock_host::export::{Door, Place, Tls};
 
-use crate::client::Client;
+use crate::client::{Client, connect, is_ended};
 use crate::memory::{Beginning, CLUSTER};
 use crate::world::{MIB, World, run, tools};
 
@@ -78,8 +80,58 @@ fn a_secured_export_is_for_clients_with_a_certificate_only() {
     // In the clear, and without a certificate of one's own, nothing is to be had.
     assert!(Client::dial(&world.socket()).is_err());
     fs::remove_file(folder.path().join("client-cert.pem")).unwrap();
-    let refused = std::process::Command::new("nbdinfo").arg(&secured).output().unwrap();
+    let refused = Command::new("nbdinfo").arg(&secured).output().unwrap();
     assert!(!refused.status.success());
+    world.wait_until("nobody left", |status| status.connections == 0);
+}
+
+#[test]
+fn qemu_speaks_tls_over_tcp_and_holds_the_certificate_against_the_address() {
+    if !tools(&["openssl", "qemu-img"]) {
+        return;
+    }
+    let size = 16 * MIB;
+    let world = World::empty(size);
+    let folder = world.folder.path();
+    certificates(folder);
+    let port = Door::open(&"tcp:127.0.0.1:0".parse().unwrap(), Some(Tls::read(folder).unwrap())).unwrap();
+    port.offer(world.export()).unwrap();
+    let Place::Tcp(address) = port.place() else { unreachable!("a port") };
+    fs::write(folder.join("source.img"), crate::world::pattern(2, size as usize)).unwrap();
+    // A folder of a client's own: QEMU looks for the client's files by name.
+    let credentials = format!("tls-creds-x509,id=tls,endpoint=client,dir={}", folder.display());
+    let disk = format!("driver=nbd,host=127.0.0.1,port={},export=disk,tls-creds=tls", address.port());
+    let convert =
+        ["convert", "-n", "--object", &credentials, "--target-image-opts", "-f", "raw", "source.img", &disk];
+    run("qemu-img", &convert, folder);
+    assert!(world.client().read(0, 16 << 20).data == fs::read(folder.join("source.img")).unwrap());
+    // The certificate is not one for another name.
+    let disk = format!("{disk},tls-hostname=elsewhere");
+    let info = ["info", "--object", &credentials, "--image-opts", &disk];
+    assert!(!Command::new("qemu-img").args(info).output().unwrap().status.success());
+}
+
+#[test]
+fn rubbish_instead_of_tls_ends_its_own_connection_and_nobody_else_s() {
+    if !tools(&["openssl", "nbdinfo"]) {
+        return;
+    }
+    let keys = tempfile::tempdir().unwrap();
+    certificates(keys.path());
+    let tls = Tls::read(keys.path()).unwrap();
+    let world = World::with(MIB, Beginning::Empty, MIB / CLUSTER, (false, Some(tls)));
+    for seed in 0..20 {
+        let mut stream = connect(&world.socket());
+        // The client's flags (fixed newstyle, no zeroes), and the option STARTTLS.
+        let mut bytes = vec![0, 0, 0, 3];
+        bytes.extend(b"IHAVEOPT\0\0\0\x05\0\0\0\0");
+        stream.write_all(&bytes).unwrap();
+        // The server may have hung up before all of it was written.
+        let _ = stream.write_all(&crate::world::pattern(seed, 3000));
+        assert!(is_ended(&mut stream));
+    }
+    let secured = format!("{}&tls-certificates={}", world.uri(), keys.path().display());
+    assert!(run("nbdinfo", &["--size", &secured], keys.path()).contains("1048576"));
     world.wait_until("nobody left", |status| status.connections == 0);
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use oarlock_host::export::{Door, Export, ExportOptions, ExportStatus, Place, Tls};
 
 use crate::client::{ANSWER_LIMIT, Client};
-use crate::memory::{Beginning, CLUSTER, MemoryDisk};
+use crate::memory::{Beginning, CLUSTER, LEASE, MemoryDisk};
 
 pub const MIB: u64 = 1 << 20;
 
@@ -33,7 +33,25 @@ impl World {
     ) -> World {
         let folder = tempfile::tempdir().unwrap();
         let disk = MemoryDisk::open(&folder.path().join("disk.img"), size, beginning, clusters);
-        let export = export_of(&disk, read_only);
+        World::around(folder, disk, |disk| export_of(disk, read_only), tls)
+    }
+
+    /// As [`empty`](Self::empty), held until its path is told of a lease, and lost when the lapse has lasted for `hold`.
+    pub fn without_lease(size: u64, hold: Duration) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let clusters = size / CLUSTER + 64;
+        let file = folder.path().join("disk.img");
+        let disk = MemoryDisk::without_lease(&file, size, Beginning::Empty, clusters);
+        World::around(folder, disk, |disk| export_with_hold(disk, false, hold), None)
+    }
+
+    fn around(
+        folder: tempfile::TempDir,
+        disk: MemoryDisk,
+        export: impl FnOnce(&MemoryDisk) -> Export,
+        tls: Option<Tls>,
+    ) -> World {
+        let export = export(&disk);
         let door = Door::open(&Place::Unix(folder.path().join("nbd.sock")), tls).unwrap();
         door.offer(&export).unwrap();
         World { door: Some(door), export: Some(export), disk, folder }
@@ -66,6 +84,11 @@ impl World {
 }
 
 pub fn export_of(disk: &MemoryDisk, read_only: bool) -> Export {
+    export_with_hold(disk, read_only, LEASE)
+}
+
+/// An export that fails what it held for so long.
+pub fn export_with_hold(disk: &MemoryDisk, read_only: bool, hold: Duration) -> Export {
     Export::start(ExportOptions {
         name: "disk".to_owned(),
         description: "a disk of a test".to_owned(),
@@ -73,6 +96,7 @@ pub fn export_of(disk: &MemoryDisk, read_only: bool) -> Export {
         path: Arc::clone(&disk.path),
         device: disk.device.clone(),
         clock: disk.clock.clone(),
+        hold,
     })
     .unwrap()
 }
