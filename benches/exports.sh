@@ -3,10 +3,13 @@
 # benches/exports.sh [FOLDER [ROUNDS [SECONDS [MEBIBYTES [CASE...]]]]]. Wants fio with its nbd engine, qemu-nbd, nbdkit
 # (Debian: `fio qemu-utils nbdkit`). A CASE is VERB:BLOCK:QUEUE:CONNECTIONS. Ours and qemu-nbd read and write past the page cache;
 # nbdkit's file plugin cannot, so it drops what it wrote from the cache (`cache=none`), and reads what is left in it.
+# OTHERS_MAX=10 counts only rounds in which other processes took at most 10 % of the processors, and waits up to WAIT seconds (0) for
+# each load until they do.
 source "$(dirname "$0")/common.sh"
 (cd "$here" && cargo build --release --quiet -p oarlock-host --example export)
 room "${1:-.}"
 rounds=${2:-5} seconds=${3:-3} size=${4:-1024}
+others_max=${OTHERS_MAX:-100} wait=${WAIT:-0}
 cases=("${@:5}")
 if ((${#cases[@]} == 0)); then
     cases=(randread:4k:1:1 randread:4k:32:1 randread:4k:32:4 randwrite:4k:1:1 randwrite:4k:32:1 randwrite:4k:32:4
@@ -46,49 +49,49 @@ serve qemu-io_uring qemu-nbd -f raw --cache=none --aio=io_uring --persistent --s
 serve qemu-native qemu-nbd -f raw --cache=none --aio=native --persistent --shared=8 -x disk -k "$(socket qemu-native)" "$file"
 serve nbdkit nbdkit -f -e disk -U "$(socket nbdkit)" file "$file" cache=none
 
-# rate NAME VERB BLOCK QUEUE CONNECTIONS: requests a second, the median latency in us, and us of the server's processor time for each.
+# rate NAME VERB BLOCK QUEUE CONNECTIONS: what exports_load.py says of such a load.
 rate() {
     local name=$1 verb=$2 block=$3 queue=$4 connections=$5
     local what=(--rw="$verb" --bs="$block" --iodepth="$queue" --numjobs="$connections" --group_reporting --norandommap --randrepeat=0
-        --size="${size}m" --time_based --runtime="$seconds" --output-format=json --name=load)
+        --size="${size}m" --time_based --runtime="$seconds" --name=load)
     if [[ $name == file ]]; then
-        fio "${what[@]}" --filename="$file" --direct=1 --ioengine=io_uring --invalidate=0 --thread >"$work/last"
+        what+=(--filename="$file" --direct=1 --ioengine=io_uring --invalidate=0 --thread)
     else
-        fio "${what[@]}" --ioengine=nbd --uri="nbd+unix:///disk?socket=$(socket "$name")" >"$work/last"
+        what+=(--ioengine=nbd --uri="nbd+unix:///disk?socket=$(socket "$name")")
     fi
-    # The server's own time, from its start: the difference is this load's.
-    python3 - "$work/last" "$verb" "${pid[$name]:-0}" "$work/$name.spent" <<'PYTHON'
-import json, os, pathlib, sys
-report, verb, pid, kept = sys.argv[1:]
-job = json.loads(open(report).read()[open(report).read().index("{"):])["jobs"][0]
-side = job["read" if "read" in verb else "write"]
-spent = 0.0
-if pid != "0":
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    spent = (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
-before = float(pathlib.Path(kept).read_text()) if os.path.exists(kept) else 0.0
-pathlib.Path(kept).write_text(str(spent))
-latency = side["clat_ns"].get("percentile", {}).get("50.000000", 0) / 1000
-print(side["iops"], latency, (spent - before) / max(side["total_ios"], 1))
-PYTHON
+    python3 "$here/benches/exports_load.py" "${pid[$name]:-0}" "$wait" "${what[@]}"
 }
 
 names=(ours qemu-io_uring qemu-native nbdkit file)
 for name in "${names[@]}"; do rate "$name" randread 4k 4 1 >"$work/warm"; done
 for case in "${cases[@]}"; do
     IFS=: read -r verb block queue connections <<<"$case"
-    for _ in $(seq "$rounds"); do
+    counted=0 disturbed=0
+    # A round in which others took too much of the processors does not count, and is done again, ten times as often as asked at most.
+    while ((counted < rounds && counted + disturbed < 10 * rounds)); do
+        is_quiet=1
+        : >"$work/round"
         for name in "${names[@]}"; do
             rate "$name" "$verb" "$block" "$queue" "$connections" >"$work/one"
-            read -r iops latency busy <"$work/one"
+            read -r iops latency busy others <"$work/one"
+            if awk -v others="$others" -v most="$others_max" 'BEGIN { exit !(others > most) }'; then is_quiet=0 && break; fi
+            [[ $name == ours ]] && ours=$iops
+            echo "$name $iops $latency $busy $(awk -v ours="$ours" -v iops="$iops" 'BEGIN { printf "%.2f", ours / iops }')" >>"$work/round"
+        done
+        if ((is_quiet == 0)); then
+            disturbed=$((disturbed + 1))
+            continue
+        fi
+        counted=$((counted + 1))
+        while read -r name iops latency busy ratio; do
             echo "$iops" >>"$work/$name.iops"
             echo "$latency" >>"$work/$name.latency"
             echo "$busy" >>"$work/$name.busy"
-            [[ $name == ours ]] && ours=$iops
-            echo "$ours $iops" | awk '{ printf "%.2f\n", $1 / $2 }' >>"$work/$name.ratio"
-        done
+            echo "$ratio" >>"$work/$name.ratio"
+        done <"$work/round"
     done
-    echo "$verb, blocks of $block, queue $queue, connections $connections:"
+    echo "$verb, blocks of $block, queue $queue, connections $connections ($counted rounds, $disturbed more were disturbed):"
+    if ((counted == 0)); then continue; fi
     for name in "${names[@]}"; do
         echo "  $name: $(median <"$work/$name.iops") requests a second, p50 $(median <"$work/$name.latency") us," \
             "server's time $(median <"$work/$name.busy") us; ours is $(median <"$work/$name.ratio") times that"
