@@ -112,7 +112,6 @@ impl Service {
                 break;
             }
         }
-        self.shared.over();
     }
 
     fn is_over(&self) -> bool {
@@ -214,5 +213,17 @@ impl Service {
                 let _ = self.drive(place);
             }
         }
+    }
+}
+
+impl Drop for Service {
+    /// Also where the thread panics: what its requests had begun nobody ends, so the disk is lost to this host, in words and not in
+    /// waits; and whoever is on the way here is sent off.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.path.die();
+        }
+        self.shared.gone(self.connections.drain(..).flatten().count());
+        self.shared.over();
     }
 }

@@ -3,6 +3,8 @@
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
+use oarlock_block::Clock;
+use oarlock_engine::path::Passage;
 use oarlock_host::HostError;
 use oarlock_host::export::{Door, Export, ExportOptions, Place, Stopped};
 use oarlock_nbd::{Command, Errno};
@@ -117,6 +119,22 @@ fn a_lost_disk_answers_everything_with_an_error_even_where_its_engine_is_silent(
     world.disk.path.die();
     assert_eq!(client.answer(&write).unwrap().failed, Some(Errno::EIO));
     assert_eq!(client.read(0, 512).failed, Some(Errno::EIO));
+}
+
+#[test]
+fn where_an_export_s_thread_breaks_the_disk_is_lost_and_nobody_waits() {
+    let world = World::empty(8 * MIB);
+    let (mut client, mut idle) = (world.client(), world.client());
+    assert_eq!(client.write(0, &[1; 512]).failed, None);
+    world.disk.supplier.map().break_it();
+    let read = client.request(Command::READ, 0, 512);
+    client.send(&read, &[]);
+    assert!(client.is_cut_off() && idle.is_cut_off());
+    assert_eq!(world.disk.path.passage(world.disk.clock.now()), Passage::Dead);
+    assert_eq!(world.status().connections, 0);
+    // Who comes later is cut off as well, with its handshake done.
+    let late = Client::dial(&world.socket()).map(|mut late| late.is_cut_off());
+    assert!(late.is_err() || late == Ok(true));
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub struct MemoryMap {
     entries: RwLock<Vec<LeafEntry>>,
     changed: AtomicU64,
     durable: AtomicU64,
+    is_broken: AtomicBool,
 }
 
 impl MemoryMap {
@@ -96,7 +97,13 @@ impl MemoryMap {
             entries: RwLock::new((0..size.div_ceil(CLUSTER)).map(entry).collect()),
             changed: AtomicU64::new(0),
             durable: AtomicU64::new(0),
+            is_broken: AtomicBool::new(false),
         }
+    }
+
+    /// Whoever looks into it from now on panics.
+    pub fn break_it(&self) {
+        self.is_broken.store(true, Ordering::SeqCst);
     }
 
     /// Clusters that have a place.
@@ -112,6 +119,7 @@ fn place(index: u64) -> usize {
 
 impl DiskMap for MemoryMap {
     fn look_up(&self, index: u64) -> Looked {
+        assert!(!self.is_broken.load(Ordering::Relaxed), "a map that a test broke");
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         match entries.get(place(index)) {
             Some(entry) => Looked::Entry { entry: *entry, leaf_is_own: true },

@@ -59,6 +59,25 @@ fn a_place_that_was_never_written_comes_as_a_hole_without_any_memory_for_it() {
 }
 
 #[test]
+fn no_read_shows_what_other_requests_left_in_memory() {
+    let world = World::empty(16 * MIB);
+    let (mut other, mut client) = (world.client(), world.client());
+    for length in [512, 4096, 65_536, 1 << 20] {
+        let secret = vec![0xEE; length];
+        (0..4).for_each(|at| assert_eq!(other.write(at * MIB, &secret).failed, None));
+        // A part of a piece is written, and the rest of its cluster never was.
+        let start = 8 * MIB + length as u64;
+        assert_eq!(client.write(start, &[1; 512]).failed, None);
+        let from = start / CLUSTER * CLUSTER;
+        let whole = client.request(Command::READ, from, length.max(CLUSTER as usize) as u32);
+        let whole = oarlock_nbd::Request { flags: CommandFlags::DF, ..whole };
+        let read = client.ask(&whole, &[]);
+        assert!(read.failed.is_none() && read.data.iter().all(|byte| *byte <= 1), "{length}");
+        assert_eq!(read.data[(start - from) as usize..][..512], [1; 512]);
+    }
+}
+
+#[test]
 fn block_status_tells_data_from_holes_and_kept_places() {
     let world = World::empty(MIB);
     let mut client = world.client();
