@@ -288,6 +288,21 @@ codes! {
     FaultSpec = "OAR-0317", "not a fault specification",
         "A fault specification could not be understood; the message says where.",
         "KIND:KEY=VALUE,...: see `oarlock up --help`.";
+    BadPlace = "OAR-0318", "not a place for exports",
+        "Exports are served at `unix:PATH` or `tcp:ADDRESS:PORT`, and what was given is neither.",
+        "Give one of them, as `--nbd unix:/run/vm.nbd` or `--nbd tcp:127.0.0.1:10809`.";
+    Address = "OAR-0319", "nobody can listen at the address",
+        "The operating system refused to listen at the address; its words are in the message. Most often another process listens there.",
+        "Choose another port, or 0 for any that is free; check that the address is this machine's.";
+    Tls = "OAR-0320", "a certificate or key that cannot be used",
+        "The folder for TLS lacks a file, or what is in it is not what its name says; the message names the file.",
+        "`server-cert.pem` and `server-key.pem` must be there, in PEM; `ca-cert.pem` is the authority of clients, `ca-crl.pem` says which of them are revoked.";
+    ExportTaken = "OAR-0321", "an export of that name is there already",
+        "Another export has the name at this socket or port.",
+        "Give it another place, or detach the other one.";
+    NotExported = "OAR-0322", "a disk that NBD cannot carry",
+        "NBD cannot carry the disk's name or size; which and why is in the message.",
+        "Names have 4,096 bytes at most, and a size is a whole number of blocks.";
 
     NoHost = "OAR-0401", "no host runs here",
         "No socket of a running host was found.",

@@ -211,7 +211,7 @@ impl Standing {
         rollback_is_accepted(note.as_deref(), options.accept_rollback)?;
         let path = options.api.clone().map_or_else(|| folders.socket(&label, host), Ok)?;
         // Before the join: a second host of this name goes away without having touched the datastore.
-        let tenant = Tenant { datastore: opened.format_id(), host: &options.engine.host };
+        let tenant = Tenant::Host { datastore: opened.format_id(), name: &options.engine.host };
         let socket = Socket::bind(&path, tenant)?;
         let recorder = Recorder::start(folders.events(&label, host))?;
         let log = recorder.log();

@@ -1,5 +1,6 @@
 //! What a host can fail at, with the code of each.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use oarlock_block::{FaultSpecError, SlotIndex};
@@ -176,6 +177,44 @@ pub enum HostError {
         /// The size that was asked for.
         asked: u64,
     },
+    /// A text is no place for exports.
+    #[error("`{text}` is no place for exports: {reason}")]
+    BadPlace {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Nobody can listen at an address.
+    #[error("cannot listen at {address}: {reason}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// A certificate or key cannot be used.
+    #[error("{} cannot be used for TLS: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Another export has the name.
+    #[error("an export called `{name}` is there already")]
+    ExportTaken {
+        /// The name.
+        name: String,
+    },
+    /// A disk cannot be exported.
+    #[error("`{name}` cannot be exported: {reason}")]
+    NotExported {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
 }
 
 impl HostError {
@@ -212,6 +251,11 @@ impl HostError {
             HostError::FormatUnderWay { .. } => Code::FormatRaced,
             HostError::Inhabited { .. } => Code::DatastoreLives,
             HostError::SizeDiffers { .. } => Code::SizeDiffers,
+            HostError::BadPlace { .. } => Code::BadPlace,
+            HostError::Address { .. } => Code::Address,
+            HostError::Tls { .. } => Code::Tls,
+            HostError::ExportTaken { .. } => Code::ExportTaken,
+            HostError::NotExported { .. } => Code::NotExported,
         }
     }
 
@@ -232,10 +276,14 @@ impl HostError {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self.code() {
-            Code::BadName | Code::BadRequest => 400,
+            Code::BadName | Code::BadRequest | Code::BadPlace | Code::Tls => 400,
             Code::ReadOnlyHost => 403,
             Code::NotThere | Code::EvictUnknown => 404,
-            Code::LockTimedOut | Code::EvictMyself | Code::EvictLives => 409,
+            Code::LockTimedOut
+            | Code::EvictMyself
+            | Code::EvictLives
+            | Code::ExportTaken
+            | Code::SocketTaken => 409,
             Code::TooMany => 429,
             Code::EvictTimedOut | Code::ReadTimedOut => 504,
             Code::LockTableFull => 507,

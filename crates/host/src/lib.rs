@@ -1,4 +1,4 @@
-//! The engine on a real clock and real devices: the daemon, its API over a unix socket, its events on disk.
+//! The engine on a real clock and real devices: the daemon, its API over a unix socket, its events on disk, its exports.
 
 pub mod api;
 mod code;
@@ -7,6 +7,7 @@ mod daemon;
 mod engine;
 mod error;
 mod event_file;
+pub mod export;
 mod folders;
 mod format;
 #[cfg(fuzzing)]
