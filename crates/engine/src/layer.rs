@@ -10,6 +10,7 @@
 //! before the pointer. Whoever owns a pointer owns what it points at, if all pointers on the way there are owned, too.
 
 mod adopt;
+mod count;
 mod fetch;
 mod flatten;
 mod grow;
@@ -19,8 +20,10 @@ mod root;
 mod tree;
 
 pub use adopt::{Adopted, Adoption};
+pub(crate) use count::Counting;
 pub(crate) use fetch::read_page;
 pub use flatten::{Flattened, Flattening};
 pub use grow::{Layer, RootKeeper};
 pub use reclaim::{Reclaim, Reclaimed};
 pub use root::Root;
+pub(crate) use tree::Ground;

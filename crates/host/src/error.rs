@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use oarlock_block::{FaultSpecError, SlotIndex};
-use oarlock_engine::{CreateError, Ended, EvictError, JoinError, LockError, ReadFault};
+use oarlock_engine::{CreateError, DiskError, Ended, EvictError, JoinError, LockError, ReadFault};
 use oarlock_format::{HostName, NameError};
 
 use crate::api::ErrorBody;
@@ -29,6 +29,9 @@ pub enum HostError {
     /// A host was not evicted.
     #[error(transparent)]
     Evict(#[from] EvictError),
+    /// Something could not be done with a disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A block could not be read or trusted.
     #[error(transparent)]
     Read(#[from] ReadFault),
@@ -215,6 +218,30 @@ pub enum HostError {
         /// Why not.
         reason: String,
     },
+    /// A disk is not attached to this host.
+    #[error("{name} is not attached to this host")]
+    NotAttached {
+        /// The disk or snapshot.
+        name: String,
+    },
+    /// A door stands there that speaks another language.
+    #[error("exports are served at {place} already, {}", if *is_secured { "with TLS of another folder" } else { "without TLS" })]
+    DoorDiffers {
+        /// The place.
+        place: String,
+        /// Whether that door has TLS.
+        is_secured: bool,
+    },
+    /// The list of exports cannot be kept.
+    #[error("cannot {action} the list of exports {}: {reason}", path.display())]
+    ExportList {
+        /// The file.
+        path: PathBuf,
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Why it failed.
+        reason: String,
+    },
 }
 
 impl HostError {
@@ -227,6 +254,7 @@ impl HostError {
             HostError::Join(error) => coding::join(error),
             HostError::Lock(error) => coding::lock(error),
             HostError::Evict(error) => coding::evict(error),
+            HostError::Disk(error) => coding::disk(error),
             HostError::Read(error) => coding::read(error),
             HostError::Ended(error) => coding::ended(error),
             HostError::Create(error) => coding::create(error),
@@ -256,6 +284,9 @@ impl HostError {
             HostError::Tls { .. } => Code::Tls,
             HostError::ExportTaken { .. } => Code::ExportTaken,
             HostError::NotExported { .. } => Code::NotExported,
+            HostError::NotAttached { .. } => Code::NotAttached,
+            HostError::DoorDiffers { .. } => Code::DoorDiffers,
+            HostError::ExportList { .. } => Code::ExportList,
         }
     }
 
@@ -276,17 +307,26 @@ impl HostError {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self.code() {
-            Code::BadName | Code::BadRequest | Code::BadPlace | Code::Tls => 400,
+            Code::BadName | Code::BadRequest | Code::BadPlace | Code::Tls | Code::DiskSize | Code::DiskShrink => {
+                400
+            }
             Code::ReadOnlyHost => 403,
-            Code::NotThere | Code::EvictUnknown => 404,
+            Code::NotThere | Code::EvictUnknown | Code::DiskUnknown | Code::NotAttached => 404,
             Code::LockTimedOut
+            | Code::NoDisks
+            | Code::DiskExists
+            | Code::DiskHasSnapshots
+            | Code::DiskInUse
+            | Code::DiskAttachedHere
+            | Code::DiskBusy
+            | Code::DoorDiffers
             | Code::EvictMyself
             | Code::EvictLives
             | Code::ExportTaken
             | Code::SocketTaken => 409,
             Code::TooMany => 429,
             Code::EvictTimedOut | Code::ReadTimedOut => 504,
-            Code::LockTableFull => 507,
+            Code::LockTableFull | Code::NoSpace | Code::NoRoomForDisk => 507,
             Code::Left
             | Code::LeftBehind
             | Code::Fenced

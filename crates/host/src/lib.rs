@@ -4,6 +4,7 @@ pub mod api;
 mod code;
 pub mod coding;
 mod daemon;
+mod disks;
 mod engine;
 mod error;
 mod event_file;

@@ -6,7 +6,7 @@ use oarlock_block::LocalFuture;
 
 use super::AttachedDisk;
 use crate::allocate::SpaceError;
-use crate::path::{Demand, PathError, Ticket};
+use crate::path::{Demand, PathError, RESERVOIR_MAX, Ticket};
 
 /// Demands of one disk that are worked on at once; the others wait in the queue, where one per operation has room.
 const AT_ONCE_MAX: usize = 64;
@@ -95,7 +95,11 @@ impl AttachedDisk {
     /// Hands over clusters.
     async fn refill(&self, wanted: usize) -> Result<(), SpaceError> {
         // From the taking to the giving back nothing is awaited: a serving that ends here loses none.
-        let clusters = self.layer.source().clusters(wanted.max(1), None).await?;
+        let clusters = match self.layer.source().clusters(wanted.max(1), None).await {
+            // Another demand has filled the reservoir meanwhile, with what this one looked for in vain.
+            Err(SpaceError::NoSpace) if self.path.wanted() < RESERVOIR_MAX => return Ok(()),
+            clusters => clusters?,
+        };
         let accepted = self.path.refill(&clusters);
         self.layer.source().give_back(clusters[accepted..].iter().copied());
         Ok(())

@@ -13,6 +13,7 @@ mod absorb;
 mod attach;
 mod below;
 mod conclude;
+mod count;
 mod create;
 mod delete;
 mod error;
@@ -209,6 +210,23 @@ impl Host {
     /// [`DiskError::Unknown`] where there is none; otherwise what could not be read.
     pub async fn disk(&self, name: &LayerName) -> Result<DiskRow, DiskError> {
         list::show(&self.core, name).await
+    }
+
+    /// The bytes of the clusters of data that a disk owns, by a walk over its map. Where another host has the disk, as it was
+    /// when that one brought it home last.
+    ///
+    /// # Errors
+    /// [`DiskError::Unknown`] where there is no such disk; otherwise what could not be read.
+    pub async fn allocated(&self, name: &LayerName) -> Result<ByteCount, DiskError> {
+        count::allocated(&self.disks_here()?, name).await
+    }
+
+    /// What a layer is called; none where it has no name (any more).
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub async fn layer_name(&self, id: LayerId) -> Result<Option<DiskTarget>, DiskError> {
+        count::target_of(&self.core, id).await
     }
 
     /// The snapshots of a disk, in the order in which they were made. One read of all descriptors.

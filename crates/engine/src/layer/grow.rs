@@ -69,13 +69,7 @@ impl Layer {
         root: Root,
     ) -> Rc<Layer> {
         let journal = source.journal().clone();
-        let superblock = journal.core().superblock();
-        let ground = Ground {
-            format_id: superblock.stamp.format_id,
-            start: superblock.record.layout.groups.start,
-            shape: superblock.record.map_shape(),
-            block: superblock.record.block_size,
-        };
+        let ground = Ground::of(&journal.core().superblock());
         journal.pages().open(JournalObject::Descriptor(descriptor), epoch);
         let shared = (Arc::clone(journal.pages()), Arc::clone(source.stock()));
         let tree = Arc::new(Tree::new(shared, ground, (descriptor, epoch), root));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oarlock_block::{BlockSize, Lba};
 use oarlock_format::{
     ClusterNumber, ClusterRun, DescriptorNumber, Epoch, FormatId, JournalObject, LayerLevels, LeafEntry,
-    MapPage, MapShape, MapStep, NodePointer, PAGE_LENGTH,
+    MapPage, MapShape, MapStep, NodePointer, PAGE_LENGTH, Stamped, Superblock,
 };
 
 use super::root::{Root, SharedRoot};
@@ -64,6 +64,15 @@ pub(super) struct Node {
 }
 
 impl Ground {
+    pub(crate) fn of(superblock: &Stamped<Superblock>) -> Ground {
+        Ground {
+            format_id: superblock.stamp.format_id,
+            start: superblock.record.layout.groups.start,
+            shape: superblock.record.map_shape(),
+            block: superblock.record.block_size,
+        }
+    }
+
     /// The address of a page of a node. A pointer holds 40 bits, so that none, however damaged, makes this overflow: the device
     /// refuses what lies beyond it, and what is no node does not check out as one.
     pub(crate) fn page(&self, node: ClusterNumber, page: u16) -> Lba {

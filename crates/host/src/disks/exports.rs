@@ -1,0 +1,461 @@
+//! The exports of a running host: disks that its engine holds, each behind a door; and the list of them for the next life.
+//!
+//! ```text
+//!   attach:   Changing --> door, engine's attach, export, offer --> Exported --> list
+//!   detach:   list --> Changing --> withdrawn, drained, engine's detach --> gone     (or Stranded: the engine has it still)
+//!   restart:  Awaited --> Changing --> Exported         again and again, unless the disk is gone or another host's
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use oarlock_causes::Action;
+use oarlock_engine::DiskError;
+use oarlock_format::{DiskTarget, LayerName};
+
+use super::doors::Doors;
+use super::list::{ExportList, Wanted};
+use super::request::HeldDisk;
+use crate::api::{AttachDiskRequest, AttachedDisk};
+use crate::error::HostError;
+use crate::export::{Export, ExportOptions, Place};
+use crate::request::Engine;
+
+/// Exports of one host, those of its last life that are awaited included: each has a thread, a ring and its memory.
+const EXPORTS_MAX: usize = 1024;
+
+/// A detach lets clients have their answers for so long; then it cuts them off.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// An export of the last life whose disk another host has is awaited for so long: then the disk is that host's.
+const AWAIT_OTHERS: Duration = Duration::from_secs(60);
+
+/// An export that cannot be brought back is tried again so soon.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// All exports of one host. Clones mean the same ones.
+#[derive(Clone)]
+pub(crate) struct Exports {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    /// The host's own socket: exports without a place of their own stand beside it.
+    api: PathBuf,
+    list: ExportList,
+    /// One writes the list at a time.
+    writing: tokio::sync::Mutex<()>,
+    doors: Doors,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    disks: BTreeMap<String, Disk>,
+    /// The host is leaving, or has ended.
+    is_over: bool,
+}
+
+struct Disk {
+    /// What the next life is to export; `None` where somebody has taken that back.
+    wanted: Option<Wanted>,
+    standing: Standing,
+}
+
+enum Standing {
+    /// The last life exported it, and this one does not yet.
+    Awaited,
+    /// Somebody is at work on it.
+    Changing,
+    Exported(Exported),
+    /// It has no export any more, but the engine could not give it up.
+    Stranded(HeldDisk),
+}
+
+/// An export, and what it stands on.
+struct Exported {
+    export: Export,
+    disk: HeldDisk,
+    door: String,
+    uri: String,
+}
+
+impl Exports {
+    pub(crate) fn new(engine: Engine, api: &Path, list: ExportList) -> Exports {
+        let inner = Inner {
+            engine,
+            api: api.to_owned(),
+            list,
+            writing: tokio::sync::Mutex::default(),
+            doors: Doors::default(),
+            state: Mutex::default(),
+        };
+        Exports { inner: Arc::new(inner) }
+    }
+
+    /// Attaches a disk or snapshot, and exports it. It is seen through even where the future is dropped.
+    pub(crate) async fn attach(
+        &self,
+        target: DiskTarget,
+        request: AttachDiskRequest,
+    ) -> Result<AttachedDisk, HostError> {
+        let wanted = self.wanted(&target, request)?;
+        let this = self.clone();
+        see_through(async move {
+            this.reserve(&wanted.name)?;
+            let name = wanted.name.clone();
+            let attached = this.bring_up(&target, wanted).await;
+            if attached.is_err() {
+                this.state().disks.remove(&name);
+            }
+            this.keep_list().await;
+            attached
+        })
+        .await
+    }
+
+    /// Ends an export, and gives the disk up. It is seen through even where the future is dropped.
+    pub(crate) async fn detach(&self, target: DiskTarget) -> Result<(), HostError> {
+        let this = self.clone();
+        see_through(async move { this.detach_now(&target).await }).await
+    }
+
+    /// Where disks and snapshots are served: their names, with the URI of each.
+    pub(crate) fn uris(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let exported = |(name, disk): (&String, &Disk)| match &disk.standing {
+            Standing::Exported(exported) => Some((name.clone(), exported.uri.clone())),
+            Standing::Awaited | Standing::Changing | Standing::Stranded(_) => None,
+        };
+        state.disks.iter().filter_map(exported).collect()
+    }
+
+    /// Begins to bring back what the last life exported, in the background.
+    pub(crate) fn bring_back(&self) {
+        let wanted = self.inner.list.read().unwrap_or_else(|error| {
+            self.inner.engine.note(Action::Lost, format!("what was exported before is not known: {error}"));
+            Vec::new()
+        });
+        for wanted in wanted.into_iter().take(EXPORTS_MAX) {
+            let awaited = Disk { wanted: Some(wanted.clone()), standing: Standing::Awaited };
+            self.state().disks.insert(wanted.name.clone(), awaited);
+            tokio::spawn(self.clone().bring_one_back(wanted));
+        }
+    }
+
+    /// Ends all exports before the host leaves, and gives their disks up, `within` that time; the list stays as it is.
+    pub(crate) async fn leave(&self, within: Duration) {
+        let exported = self.take_all();
+        self.inner.doors.close_all().await;
+        // Half of the time is for the answers of the exports, half for bringing the disks home.
+        let drain = (within / 2).min(DRAIN_LIMIT);
+        let ends = exported.into_iter().map(async |(disk, export)| {
+            if let Some(export) = export {
+                let _ = aside(move || export.stop(drain)).await;
+            }
+            // Where it fails the host leaves late, and says why.
+            let _ = disk.detach().await;
+        });
+        let _ = tokio::time::timeout(within, join_all(ends)).await;
+    }
+
+    /// The host has ended: all clients are cut off.
+    pub(crate) async fn end(&self) {
+        drop(self.take_all());
+        self.inner.doors.close_all().await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_all(&self) -> Vec<(HeldDisk, Option<Export>)> {
+        let mut state = self.state();
+        state.is_over = true;
+        let taken = state.disks.values_mut().map(|disk| {
+            match std::mem::replace(&mut disk.standing, Standing::Changing) {
+                Standing::Exported(Exported { export, disk, .. }) => Some((disk, Some(export))),
+                Standing::Stranded(disk) => Some((disk, None)),
+                Standing::Awaited | Standing::Changing => None,
+            }
+        });
+        taken.flatten().collect()
+    }
+
+    fn wanted(&self, target: &DiskTarget, request: AttachDiskRequest) -> Result<Wanted, HostError> {
+        let AttachDiskRequest { nbd, read_only, tls } = request;
+        let place = match nbd {
+            Some(text) => text.parse()?,
+            None => Place::Unix(beside(&self.inner.api, tls.is_some())),
+        };
+        let tls = tls.map(PathBuf::from);
+        let socket = match &place {
+            Place::Unix(path) => Some(path),
+            Place::Tcp(_) => None,
+        };
+        // The host has another current folder than whoever asks it.
+        if let Some(path) = socket.into_iter().chain(&tls).find(|path| path.is_relative()) {
+            let reason = format!("{} is no absolute path", path.display());
+            return Err(HostError::BadRequest { reason });
+        }
+        Ok(Wanted { name: target.to_string(), place: place.to_string(), read_only, tls })
+    }
+
+    /// Keeps everybody else from the name, until it is exported or taken out again.
+    fn reserve(&self, name: &str) -> Result<(), HostError> {
+        let mut state = self.state();
+        if state.is_over {
+            return Err(self.inner.engine.gone());
+        }
+        let is_awaited = match state.disks.get(name).map(|disk| &disk.standing) {
+            None => false,
+            // Whoever asks for it now knows better than the last life.
+            Some(Standing::Awaited) => true,
+            Some(Standing::Changing) => return Err(DiskError::Busy { name: layer_name(name)? }.into()),
+            Some(Standing::Exported(_) | Standing::Stranded(_)) => {
+                return Err(DiskError::AttachedHere { name: layer_name(name)? }.into());
+            }
+        };
+        if !is_awaited && state.disks.len() >= EXPORTS_MAX {
+            return Err(HostError::TooMany { what: "exports", limit: EXPORTS_MAX });
+        }
+        state.disks.insert(name.to_owned(), Disk { wanted: None, standing: Standing::Changing });
+        Ok(())
+    }
+
+    /// Opens the door, attaches the disk and exports it; its name is reserved.
+    async fn bring_up(&self, target: &DiskTarget, wanted: Wanted) -> Result<AttachedDisk, HostError> {
+        let doors = &self.inner.doors;
+        let place: Place = wanted.place.parse()?;
+        // First, for it costs nothing where it fails.
+        let door = doors.enter(&place, wanted.tls.as_deref()).await?;
+        let exported = async {
+            let disk = self.inner.engine.attach_disk(target.clone(), wanted.read_only).await?;
+            match self.export(&wanted.name, &door, &disk).await {
+                Ok((export, uri)) => Ok((export, disk, uri)),
+                Err(error) => {
+                    let _ = disk.detach().await;
+                    Err(error)
+                }
+            }
+        };
+        let (export, disk, uri) = match exported.await {
+            Ok(exported) => exported,
+            Err(error) => {
+                doors.leave(&door).await;
+                return Err(error);
+            }
+        };
+        // The port that was got is the one to come back at.
+        let wanted = Wanted { place: door.clone(), ..wanted };
+        let attached = AttachedDisk { name: wanted.name.clone(), uri: uri.clone() };
+        let exported = Exported { export, disk, door, uri };
+        match self.stand(wanted, exported) {
+            Ok(()) => Ok(attached),
+            Err(Exported { export, disk, door, .. }) => {
+                doors.withdraw(&door, export.name()).await;
+                drop(export);
+                let _ = disk.detach().await;
+                doors.leave(&door).await;
+                Err(self.inner.engine.gone())
+            }
+        }
+    }
+
+    async fn export(
+        &self,
+        name: &str,
+        door: &str,
+        disk: &HeldDisk,
+    ) -> Result<(Export, String), HostError> {
+        let options = ExportOptions {
+            name: name.to_owned(),
+            description: String::new(),
+            read_only: disk.is_read_only,
+            path: Arc::clone(&disk.path),
+            device: disk.device.clone(),
+            clock: disk.clock.clone(),
+            hold: disk.hold,
+        };
+        let export = aside(|| Export::start(options)).await??;
+        let uri = self.inner.doors.offer(door, &export).await?;
+        Ok((export, uri))
+    }
+
+    /// It is exported from now on; given back where the host is leaving.
+    fn stand(&self, wanted: Wanted, exported: Exported) -> Result<(), Exported> {
+        let mut state = self.state();
+        if state.is_over {
+            return Err(exported);
+        }
+        let name = wanted.name.clone();
+        state.disks.insert(name, Disk { wanted: Some(wanted), standing: Standing::Exported(exported) });
+        Ok(())
+    }
+
+    async fn detach_now(&self, target: &DiskTarget) -> Result<(), HostError> {
+        let name = target.to_string();
+        let Some(standing) = self.take_for_detach(&name)? else {
+            self.keep_list().await;
+            return Ok(());
+        };
+        // Whatever happens from here on, nobody wants it exported any more.
+        self.keep_list().await;
+        let disk = match standing {
+            Standing::Exported(Exported { export, disk, door, .. }) => {
+                self.inner.doors.withdraw(&door, &name).await;
+                let _ = aside(move || export.stop(DRAIN_LIMIT)).await;
+                self.inner.doors.leave(&door).await;
+                disk
+            }
+            Standing::Stranded(disk) => disk,
+            Standing::Awaited | Standing::Changing => return Ok(()),
+        };
+        let detached = disk.detach().await;
+        let mut state = self.state();
+        match detached {
+            Ok(()) => drop(state.disks.remove(&name)),
+            Err(_) => {
+                state.disks.insert(name, Disk { wanted: None, standing: Standing::Stranded(disk) });
+            }
+        }
+        detached
+    }
+
+    /// What is to be detached; nothing where it was only awaited, and is not any more.
+    fn take_for_detach(&self, name: &str) -> Result<Option<Standing>, HostError> {
+        let mut state = self.state();
+        let not_attached = || HostError::NotAttached { name: name.to_owned() };
+        let disk = state.disks.get_mut(name).ok_or_else(not_attached)?;
+        match disk.standing {
+            Standing::Changing => Err(DiskError::Busy { name: layer_name(name)? }.into()),
+            Standing::Awaited => {
+                state.disks.remove(name);
+                Ok(None)
+            }
+            Standing::Exported(_) | Standing::Stranded(_) => {
+                disk.wanted = None;
+                Ok(Some(std::mem::replace(&mut disk.standing, Standing::Changing)))
+            }
+        }
+    }
+
+    /// Brings an export of the last life back, as soon as that can be.
+    async fn bring_one_back(self, wanted: Wanted) {
+        let began = Instant::now();
+        let mut is_told = false;
+        while self.claim_awaited(&wanted) {
+            let Ok(target) = DiskTarget::new(&wanted.name) else {
+                return self.forget(&wanted.name, "it is no name of a disk").await;
+            };
+            let error = match self.bring_up(&target, wanted.clone()).await {
+                Ok(_) => return,
+                Err(HostError::Ended(_) | HostError::EngineGone) => return,
+                Err(error) => error,
+            };
+            let is_others = matches!(&error, HostError::Disk(DiskError::InUse { .. }));
+            let is_gone = matches!(
+                &error,
+                HostError::Disk(DiskError::Unknown { .. } | DiskError::UnknownSnapshot { .. })
+            );
+            if is_gone || (is_others && began.elapsed() >= AWAIT_OTHERS) {
+                return self.forget(&wanted.name, &error.to_string()).await;
+            }
+            if !is_told {
+                let detail = format!(
+                    "{} was exported before, and is not yet: {error}; it is tried again",
+                    wanted.name
+                );
+                self.inner.engine.note(Action::Retried, detail);
+                is_told = true;
+            }
+            self.await_again(&wanted);
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Whether it is awaited still; then nobody else is at work on it.
+    fn claim_awaited(&self, wanted: &Wanted) -> bool {
+        let mut state = self.state();
+        let is_over = state.is_over;
+        let disk = state.disks.get_mut(&wanted.name);
+        let awaited = disk.filter(|disk| !is_over && matches!(disk.standing, Standing::Awaited));
+        awaited.map(|disk| disk.standing = Standing::Changing).is_some()
+    }
+
+    fn await_again(&self, wanted: &Wanted) {
+        let awaited = Disk { wanted: Some(wanted.clone()), standing: Standing::Awaited };
+        self.state().disks.insert(wanted.name.clone(), awaited);
+    }
+
+    async fn forget(&self, name: &str, reason: &str) {
+        self.state().disks.remove(name);
+        self.inner.engine.note(Action::Lost, format!("{name} was exported before, and is not any more: {reason}"));
+        self.keep_list().await;
+    }
+
+    /// Writes the list as it is now. Where it cannot be written, the next life exports something else: that is told.
+    async fn keep_list(&self) {
+        let _turn = self.inner.writing.lock().await;
+        let wanted: Vec<Wanted> = self.state().disks.values().filter_map(|disk| disk.wanted.clone()).collect();
+        let list = self.inner.list.clone();
+        let written = aside(move || list.write(&wanted.iter().collect::<Vec<_>>())).await;
+        if let Err(error) | Ok(Err(error)) = written {
+            self.inner.engine.note(Action::Lost, format!("a restart would export what was exported before: {error}"));
+        }
+    }
+}
+
+/// The place of exports that have none of their own: `HOST.nbd` beside `HOST.sock`; with TLS, `HOST.nbds`.
+fn beside(api: &Path, is_secured: bool) -> PathBuf {
+    let ending = if is_secured { ".nbds" } else { ".nbd" };
+    let text = api.as_os_str().to_string_lossy();
+    match text.strip_suffix(".sock") {
+        Some(stem) => PathBuf::from(format!("{stem}{ending}")),
+        None => {
+            let mut path = api.as_os_str().to_owned();
+            path.push(ending);
+            path.into()
+        }
+    }
+}
+
+/// The disk's part of a name, as errors have it.
+fn layer_name(name: &str) -> Result<LayerName, HostError> {
+    let target = DiskTarget::new(name);
+    target
+        .map(|target| target.disk)
+        .map_err(|reason| HostError::Name { text: name.to_owned(), reason })
+}
+
+/// Works on although whoever asked goes away.
+async fn see_through<T: Send + 'static>(
+    work: impl Future<Output = Result<T, HostError>> + Send + 'static,
+) -> Result<T, HostError> {
+    tokio::spawn(work).await.unwrap_or(Err(HostError::EngineGone))
+}
+
+/// Does on a thread of its own what may wait for others.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, HostError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| HostError::Resources { what: "thread", reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_without_a_place_stand_beside_the_host_s_socket() {
+        let at = |api: &str, is_secured| beside(Path::new(api), is_secured);
+        assert_eq!(at("/run/oarlock/store/a.sock", false), Path::new("/run/oarlock/store/a.nbd"));
+        assert_eq!(at("/run/oarlock/store/a.sock", true), Path::new("/run/oarlock/store/a.nbds"));
+        assert_eq!(at("/tmp/api", false), Path::new("/tmp/api.nbd"));
+    }
+}
