@@ -307,9 +307,12 @@ impl HostError {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self.code() {
-            Code::BadName | Code::BadRequest | Code::BadPlace | Code::Tls | Code::DiskSize | Code::DiskShrink => {
-                400
-            }
+            Code::BadName
+            | Code::BadRequest
+            | Code::BadPlace
+            | Code::Tls
+            | Code::DiskSize
+            | Code::DiskShrink => 400,
             Code::ReadOnlyHost => 403,
             Code::NotThere | Code::EvictUnknown | Code::DiskUnknown | Code::NotAttached => 404,
             Code::LockTimedOut

@@ -32,12 +32,29 @@ pub(crate) enum Request {
     Status(Reply<Status>),
     Hosts(Reply<Vec<HostEntry>>),
     Locks(Reply<Vec<LockEntry>>),
-    Lock { name: LockName, want: Want, wait: Duration, ticket: Ticket, reply: Reply<HeldLock> },
+    Lock {
+        name: LockName,
+        want: Want,
+        wait: Duration,
+        ticket: Ticket,
+        reply: Reply<HeldLock>,
+    },
     Disk(DiskRequest),
     /// Something for the record of events: nobody waits for it.
-    Note { action: Action, detail: String },
-    Evict { name: HostName, certain: bool, wait: Option<Duration>, reply: Reply<()> },
-    Leave { limit: Duration, reply: Reply<()> },
+    Note {
+        action: Action,
+        detail: String,
+    },
+    Evict {
+        name: HostName,
+        certain: bool,
+        wait: Option<Duration>,
+        reply: Reply<()>,
+    },
+    Leave {
+        limit: Duration,
+        reply: Reply<()>,
+    },
 }
 
 /// A request and its place among those that are under way.

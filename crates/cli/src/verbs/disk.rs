@@ -119,8 +119,7 @@ fn at_its_host<T>(
         Ok(done) => return Ok(done),
         Err(error) => error,
     };
-    let is_others = [HostCode::DiskInUse, HostCode::NotAttached].iter().any(|code| code.text() == error.code());
-    if is_others
+    if error.code() == HostCode::DiskInUse.text()
         && choice.is_open()
         && let Some(owner) = owner_of(&api, disk)
         && let Ok(its) = choice.at(&owner)
@@ -149,6 +148,8 @@ fn target(text: &str) -> Result<DiskTarget, NameError> {
 fn snapshot_of(target: &DiskTarget) -> Result<String, Failure> {
     match target.snapshot {
         Some(_) => Ok(target.to_string()),
-        None => Err(Failure::new(Code::BadValue, format!("{target} names no snapshot: it is given as NAME@SNAP"))),
+        None => {
+            Err(Failure::new(Code::BadValue, format!("{target} names no snapshot: it is given as NAME@SNAP")))
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   attach:   Changing --> door, engine's attach, export, offer --> Exported --> list
 //!   detach:   list --> Changing --> withdrawn, drained, engine's detach --> gone     (or Stranded: the engine has it still)
-//!   restart:  Awaited --> Changing --> Exported         again and again, unless the disk is gone or another host's
+//!   restart:  Awaited --> Returning --> Exported        again and again, unless the disk is gone or another host's
 //! ```
 
 use std::collections::BTreeMap;
@@ -69,7 +69,9 @@ struct Disk {
 enum Standing {
     /// The last life exported it, and this one does not yet.
     Awaited,
-    /// Somebody is at work on it.
+    /// It is being tried.
+    Returning,
+    /// Somebody asked for it to be attached or detached.
     Changing,
     Exported(Exported),
     /// It has no export any more, but the engine could not give it up.
@@ -82,6 +84,25 @@ struct Exported {
     disk: HeldDisk,
     door: String,
     uri: String,
+}
+
+/// Who is at work on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    Awaiting,
+    Returning,
+    Asked,
+}
+
+impl Claim {
+    /// Whether the disk stands as he left it.
+    fn is_on(self, standing: &Standing) -> bool {
+        match self {
+            Claim::Awaiting => matches!(standing, Standing::Awaited),
+            Claim::Returning => matches!(standing, Standing::Returning),
+            Claim::Asked => matches!(standing, Standing::Changing),
+        }
+    }
 }
 
 impl Exports {
@@ -108,7 +129,7 @@ impl Exports {
         see_through(async move {
             this.reserve(&wanted.name)?;
             let name = wanted.name.clone();
-            let attached = this.bring_up(&target, wanted).await;
+            let attached = this.bring_up(&target, wanted, Claim::Asked).await;
             if attached.is_err() {
                 this.state().disks.remove(&name);
             }
@@ -129,7 +150,7 @@ impl Exports {
         let state = self.state();
         let exported = |(name, disk): (&String, &Disk)| match &disk.standing {
             Standing::Exported(exported) => Some((name.clone(), exported.uri.clone())),
-            Standing::Awaited | Standing::Changing | Standing::Stranded(_) => None,
+            _ => None,
         };
         state.disks.iter().filter_map(exported).collect()
     }
@@ -180,7 +201,7 @@ impl Exports {
             match std::mem::replace(&mut disk.standing, Standing::Changing) {
                 Standing::Exported(Exported { export, disk, .. }) => Some((disk, Some(export))),
                 Standing::Stranded(disk) => Some((disk, None)),
-                Standing::Awaited | Standing::Changing => None,
+                Standing::Awaited | Standing::Returning | Standing::Changing => None,
             }
         });
         taken.flatten().collect()
@@ -215,7 +236,9 @@ impl Exports {
             None => false,
             // Whoever asks for it now knows better than the last life.
             Some(Standing::Awaited) => true,
-            Some(Standing::Changing) => return Err(DiskError::Busy { name: layer_name(name)? }.into()),
+            Some(Standing::Returning | Standing::Changing) => {
+                return Err(DiskError::Busy { name: layer_name(name)? }.into());
+            }
             Some(Standing::Exported(_) | Standing::Stranded(_)) => {
                 return Err(DiskError::AttachedHere { name: layer_name(name)? }.into());
             }
@@ -227,8 +250,13 @@ impl Exports {
         Ok(())
     }
 
-    /// Opens the door, attaches the disk and exports it; its name is reserved.
-    async fn bring_up(&self, target: &DiskTarget, wanted: Wanted) -> Result<AttachedDisk, HostError> {
+    /// Opens the door, attaches the disk and exports it; its name is claimed.
+    async fn bring_up(
+        &self,
+        target: &DiskTarget,
+        wanted: Wanted,
+        claim: Claim,
+    ) -> Result<AttachedDisk, HostError> {
         let doors = &self.inner.doors;
         let place: Place = wanted.place.parse()?;
         // First, for it costs nothing where it fails.
@@ -254,24 +282,19 @@ impl Exports {
         let wanted = Wanted { place: door.clone(), ..wanted };
         let attached = AttachedDisk { name: wanted.name.clone(), uri: uri.clone() };
         let exported = Exported { export, disk, door, uri };
-        match self.stand(wanted, exported) {
+        match self.stand(wanted, exported, claim) {
             Ok(()) => Ok(attached),
             Err(Exported { export, disk, door, .. }) => {
                 doors.withdraw(&door, export.name()).await;
                 drop(export);
                 let _ = disk.detach().await;
                 doors.leave(&door).await;
-                Err(self.inner.engine.gone())
+                Err(HostError::NotAttached { name: target.to_string() })
             }
         }
     }
 
-    async fn export(
-        &self,
-        name: &str,
-        door: &str,
-        disk: &HeldDisk,
-    ) -> Result<(Export, String), HostError> {
+    async fn export(&self, name: &str, door: &str, disk: &HeldDisk) -> Result<(Export, String), HostError> {
         let options = ExportOptions {
             name: name.to_owned(),
             description: String::new(),
@@ -286,15 +309,18 @@ impl Exports {
         Ok((export, uri))
     }
 
-    /// It is exported from now on; given back where the host is leaving.
-    fn stand(&self, wanted: Wanted, exported: Exported) -> Result<(), Exported> {
+    /// It is exported from now on; given back where the host is leaving, or nobody wants it any more.
+    fn stand(&self, wanted: Wanted, exported: Exported, claim: Claim) -> Result<(), Exported> {
         let mut state = self.state();
-        if state.is_over {
-            return Err(exported);
+        let is_over = state.is_over;
+        let disk = state.disks.get_mut(&wanted.name);
+        match disk.filter(|disk| !is_over && claim.is_on(&disk.standing)) {
+            Some(disk) => {
+                *disk = Disk { wanted: Some(wanted), standing: Standing::Exported(exported) };
+                Ok(())
+            }
+            None => Err(exported),
         }
-        let name = wanted.name.clone();
-        state.disks.insert(name, Disk { wanted: Some(wanted), standing: Standing::Exported(exported) });
-        Ok(())
     }
 
     async fn detach_now(&self, target: &DiskTarget) -> Result<(), HostError> {
@@ -313,7 +339,7 @@ impl Exports {
                 disk
             }
             Standing::Stranded(disk) => disk,
-            Standing::Awaited | Standing::Changing => return Ok(()),
+            Standing::Awaited | Standing::Returning | Standing::Changing => return Ok(()),
         };
         let detached = disk.detach().await;
         let mut state = self.state();
@@ -333,7 +359,8 @@ impl Exports {
         let disk = state.disks.get_mut(name).ok_or_else(not_attached)?;
         match disk.standing {
             Standing::Changing => Err(DiskError::Busy { name: layer_name(name)? }.into()),
-            Standing::Awaited => {
+            // Whoever is trying it finds that nobody wants it any more.
+            Standing::Awaited | Standing::Returning => {
                 state.disks.remove(name);
                 Ok(None)
             }
@@ -348,11 +375,11 @@ impl Exports {
     async fn bring_one_back(self, wanted: Wanted) {
         let began = Instant::now();
         let mut is_told = false;
-        while self.claim_awaited(&wanted) {
+        while self.turn(&wanted.name, Claim::Awaiting, Some(Standing::Returning)) {
             let Ok(target) = DiskTarget::new(&wanted.name) else {
                 return self.forget(&wanted.name, "it is no name of a disk").await;
             };
-            let error = match self.bring_up(&target, wanted.clone()).await {
+            let error = match self.bring_up(&target, wanted.clone(), Claim::Returning).await {
                 Ok(_) => return,
                 Err(HostError::Ended(_) | HostError::EngineGone) => return,
                 Err(error) => error,
@@ -373,39 +400,43 @@ impl Exports {
                 self.inner.engine.note(Action::Retried, detail);
                 is_told = true;
             }
-            self.await_again(&wanted);
+            self.turn(&wanted.name, Claim::Returning, Some(Standing::Awaited));
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    /// Whether it is awaited still; then nobody else is at work on it.
-    fn claim_awaited(&self, wanted: &Wanted) -> bool {
+    /// Moves a disk from one standing to another, or out; whether it stood there still.
+    fn turn(&self, name: &str, from: Claim, to: Option<Standing>) -> bool {
         let mut state = self.state();
         let is_over = state.is_over;
-        let disk = state.disks.get_mut(&wanted.name);
-        let awaited = disk.filter(|disk| !is_over && matches!(disk.standing, Standing::Awaited));
-        awaited.map(|disk| disk.standing = Standing::Changing).is_some()
-    }
-
-    fn await_again(&self, wanted: &Wanted) {
-        let awaited = Disk { wanted: Some(wanted.clone()), standing: Standing::Awaited };
-        self.state().disks.insert(wanted.name.clone(), awaited);
+        let disk = state.disks.get_mut(name).filter(|disk| !is_over && from.is_on(&disk.standing));
+        let Some(disk) = disk else { return false };
+        match to {
+            Some(standing) => disk.standing = standing,
+            None => drop(state.disks.remove(name)),
+        }
+        true
     }
 
     async fn forget(&self, name: &str, reason: &str) {
-        self.state().disks.remove(name);
-        self.inner.engine.note(Action::Lost, format!("{name} was exported before, and is not any more: {reason}"));
-        self.keep_list().await;
+        if self.turn(name, Claim::Returning, None) {
+            let detail = format!("{name} was exported before, and is not any more: {reason}");
+            self.inner.engine.note(Action::Lost, detail);
+            self.keep_list().await;
+        }
     }
 
     /// Writes the list as it is now. Where it cannot be written, the next life exports something else: that is told.
     async fn keep_list(&self) {
         let _turn = self.inner.writing.lock().await;
-        let wanted: Vec<Wanted> = self.state().disks.values().filter_map(|disk| disk.wanted.clone()).collect();
+        let wanted: Vec<Wanted> =
+            self.state().disks.values().filter_map(|disk| disk.wanted.clone()).collect();
         let list = self.inner.list.clone();
         let written = aside(move || list.write(&wanted.iter().collect::<Vec<_>>())).await;
         if let Err(error) | Ok(Err(error)) = written {
-            self.inner.engine.note(Action::Lost, format!("a restart would export what was exported before: {error}"));
+            self.inner
+                .engine
+                .note(Action::Lost, format!("a restart would export what was exported before: {error}"));
         }
     }
 }
@@ -427,9 +458,7 @@ fn beside(api: &Path, is_secured: bool) -> PathBuf {
 /// The disk's part of a name, as errors have it.
 fn layer_name(name: &str) -> Result<LayerName, HostError> {
     let target = DiskTarget::new(name);
-    target
-        .map(|target| target.disk)
-        .map_err(|reason| HostError::Name { text: name.to_owned(), reason })
+    target.map(|target| target.disk).map_err(|reason| HostError::Name { text: name.to_owned(), reason })
 }
 
 /// Works on although whoever asked goes away.

@@ -201,9 +201,8 @@ fn served(
     let is_of = |name: &str| name.split_once('@').map_or(name, |(of, _)| of) == disk;
     let own = uris.iter().filter(|(name, _)| is_of(name));
     let own = own.map(|(_, uri)| AttachedEntry { host: desk.host.to_string(), uri: Some(uri.clone()) });
-    let is_told = |entry: &AttachedEntry| {
-        entry.host == *desk.host && uris.iter().any(|(name, _)| name == disk)
-    };
+    let is_told =
+        |entry: &AttachedEntry| entry.host == *desk.host && uris.iter().any(|(name, _)| name == disk);
     let others = attached.into_iter().filter(|entry| !is_told(entry));
     own.chain(others).collect()
 }

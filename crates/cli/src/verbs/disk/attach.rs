@@ -16,8 +16,10 @@ use crate::report;
 
 /// What `oarlock disk attach` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "The host serves the disk until it is detached, and again after each of its starts. Several disks may be served at one \
-    place: clients ask for one by its name, which the URI has. Of several hosts on this machine, say which with --host.")]
+#[command(
+    after_help = "The host serves the disk until it is detached, and again after each of its starts. Several disks may be served at one \
+    place: clients ask for one by its name, which the URI has. Of several hosts on this machine, say which with --host."
+)]
 pub struct Arguments {
     /// The disk; or NAME@SNAP, a snapshot, to be read
     #[arg(value_parser = target, value_name = "NAME[@SNAP]")]

@@ -8,8 +8,10 @@ use crate::failure::Failure;
 
 /// What `oarlock disk flatten` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "Guests may use the disk meanwhile. The host goes on where this program is interrupted; where the host ends, \
-    nothing is lost, and it may be asked for again.")]
+#[command(
+    after_help = "Guests may use the disk meanwhile. The host goes on where this program is interrupted; where the host ends, \
+    nothing is lost, and it may be asked for again."
+)]
 pub struct Arguments {
     /// The disk
     #[arg(value_parser = disk_name)]

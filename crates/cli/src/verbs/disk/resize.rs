@@ -10,7 +10,9 @@ use crate::values;
 
 /// What `oarlock disk resize` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "A disk does not shrink. Clients of NBD see the new size when they connect the next time.")]
+#[command(
+    after_help = "A disk does not shrink. Clients of NBD see the new size when they connect the next time."
+)]
 pub struct Arguments {
     /// The disk
     #[arg(value_parser = disk_name)]

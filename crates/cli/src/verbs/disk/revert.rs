@@ -8,7 +8,9 @@ use crate::failure::Failure;
 
 /// What `oarlock disk revert` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "Whatever was written to the disk since the snapshot is lost. A snapshot of it first keeps it.")]
+#[command(
+    after_help = "Whatever was written to the disk since the snapshot is lost. A snapshot of it first keeps it."
+)]
 pub struct Arguments {
     /// The disk, which nobody has attached, and its snapshot
     #[arg(value_parser = target, value_name = "NAME@SNAP")]

@@ -15,8 +15,10 @@ use crate::terminal::Look;
 
 /// What `oarlock disk show` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "What is allocated is counted by a walk over the disk's map: the clusters of data that the disk owns itself. \
-    What it shares with its snapshots, or with what it was cloned from, is theirs.")]
+#[command(
+    after_help = "What is allocated is counted by a walk over the disk's map: the clusters of data that the disk owns itself. \
+    What it shares with its snapshots, or with what it was cloned from, is theirs."
+)]
 pub struct Arguments {
     /// The disk
     #[arg(value_parser = disk_name)]
