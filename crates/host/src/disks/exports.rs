@@ -284,7 +284,8 @@ impl Exports {
         let exported = Exported { export, disk, door, uri };
         match self.stand(wanted, exported, claim) {
             Ok(()) => Ok(attached),
-            Err(Exported { export, disk, door, .. }) => {
+            Err(exported) => {
+                let Exported { export, disk, door, .. } = *exported;
                 doors.withdraw(&door, export.name()).await;
                 drop(export);
                 let _ = disk.detach().await;
@@ -310,7 +311,7 @@ impl Exports {
     }
 
     /// It is exported from now on; given back where the host is leaving, or nobody wants it any more.
-    fn stand(&self, wanted: Wanted, exported: Exported, claim: Claim) -> Result<(), Exported> {
+    fn stand(&self, wanted: Wanted, exported: Exported, claim: Claim) -> Result<(), Box<Exported>> {
         let mut state = self.state();
         let is_over = state.is_over;
         let disk = state.disks.get_mut(&wanted.name);
@@ -319,7 +320,7 @@ impl Exports {
                 *disk = Disk { wanted: Some(wanted), standing: Standing::Exported(exported) };
                 Ok(())
             }
-            None => Err(exported),
+            None => Err(Box::new(exported)),
         }
     }
 
