@@ -77,6 +77,8 @@ fn a_disk_is_made_told_attached_written_read_and_deleted() {
     place.run(&["disk", "detach", "vm/один"]).succeeds();
     assert!(guest.read(0, BLOCK).is_err(), "its clients are cut off");
     assert!(!door(&place, "a").exists(), "nobody stands behind the door any more");
+    let after = show(&place, "a", "vm/один");
+    assert_eq!((&after["allocated"], &after["mode"]), (&65_536.into(), &"free".into()), "all of it is home");
     place.run(&["disk", "rename", "vm/один", "two"]).succeeds();
     assert_eq!(attach(&place, "a", "two").read(8 * MIB, BLOCK).unwrap(), pattern(1, 1));
     place.run(&["disk", "detach", "two"]).succeeds();
@@ -170,6 +172,44 @@ fn a_host_that_is_stopped_loses_its_disk_to_another_which_has_every_flushed_byte
     a.signal(Signal::CONT);
     assert_ne!(a.wait(), 0);
     assert_flushed(&mut guest, &written);
+}
+
+/// R7: a host that could not beat for longer than its lease answers nothing, and goes on where nobody fenced it.
+#[test]
+fn a_guest_is_held_over_a_lapse_and_goes_on_with_the_next_beat() {
+    let place = datastore();
+    let a = place.up("a");
+    place.run(&["disk", "create", "disk", "--size", "64M"]).succeeds();
+    let mut guest = attach(&place, "a", "disk");
+    guest.write(0, &pattern(1, 1)).unwrap();
+    a.signal(Signal::STOP);
+    let writes = std::thread::spawn(move || {
+        guest.write(0, &pattern(2, 2)).unwrap();
+        guest.flush().unwrap();
+        guest
+    });
+    // Longer than the lease of a second.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(!writes.is_finished());
+    a.signal(Signal::CONT);
+    let mut guest = writes.join().unwrap();
+    assert_eq!(guest.read(0, BLOCK).unwrap(), pattern(2, 2));
+    assert_eq!(place.run(&["status", "--json"]).json()["host"]["state"], "live");
+}
+
+/// A host whose record was taken away by another: its guests hear of it, and nothing waits.
+#[test]
+fn a_host_that_is_fenced_serves_nothing_any_more_and_ends() {
+    let place = datastore();
+    let (mut a, _b) = (place.up("a"), place.up("b"));
+    place.run(&["disk", "create", "disk", "--size", "64M", "--host", "a"]).succeeds();
+    let mut guest = attach(&place, "a", "disk");
+    guest.write(0, &pattern(1, 1)).unwrap();
+    guest.flush().unwrap();
+    place.run(&["evict", "a", "--certain", "--host", "b"]).succeeds();
+    assert_ne!(a.wait(), 0);
+    assert!(guest.write(0, &pattern(2, 2)).is_err());
+    assert_eq!(attach(&place, "b", "disk").read(0, BLOCK).unwrap(), pattern(1, 1));
 }
 
 #[test]
