@@ -375,6 +375,35 @@ fn snapshots_clones_and_reverts_show_what_they_should_and_go_away_without_moving
 }
 
 #[test]
+fn a_full_datastore_says_so_to_the_guest_and_a_deleted_disk_makes_room() {
+    let place = Place::new();
+    place.format();
+    let _a = place.up("a");
+    place.run(&["disk", "create", "large", "--size", "256M"]).succeeds();
+    let mut guest = attach(&place, "a", "large");
+    let data = [7; MIB as usize];
+    let full =
+        (0..256).find_map(|number| guest.write(number * MIB, &data).err().map(|error| (number, error)));
+    let (number, error) = full.expect("a datastore of 64 MiB is full before");
+    assert!(number > 16 && error.to_string().contains("ENOSPC"), "{number}: {error}");
+    guest.flush().unwrap();
+    assert_eq!(guest.read((number - 1) * MIB, BLOCK).unwrap(), data[..BLOCK]);
+    guest.write(0, &pattern(1, 1)).unwrap();
+    place.run(&["disk", "create", "other", "--size", "64M"]).succeeds();
+    place.run(&["disk", "detach", "large"]).succeeds();
+    place.run(&["disk", "delete", "large"]).succeeds();
+    let mut other = attach(&place, "a", "other");
+    eventually("room", || other.write(0, &data).is_ok());
+    for number in 1..16 {
+        other.write(number * MIB, &data).unwrap();
+    }
+    other.flush().unwrap();
+    drop(_a);
+    let check = place.run(&["check", "pool", "--json"]).json();
+    assert_eq!(check["clean"], true, "{check}");
+}
+
+#[test]
 fn several_disks_stand_behind_one_port_by_name_and_a_place_that_is_taken_is_named() {
     let place = datastore();
     let _a = place.up("a");

@@ -1,11 +1,14 @@
 //! The engine's thread at work on disks: each verb is a task of its own, and so is each disk that is held for an export.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::{Either, select};
 use futures::stream::StreamExt;
 use oarlock_block::{ByteCount, Instant, WallTime};
+use oarlock_causes::Action;
+use oarlock_engine::path::DataPath;
 use oarlock_engine::{Attachment, DiskError, DiskRow, SnapshotRow};
 use oarlock_format::{DiskTarget, LayerName};
 
@@ -18,6 +21,9 @@ use crate::text::time_text;
 
 /// A lock is waited for so many beats before somebody looks whether its owner lives.
 const BEATS_TO_LOOK: u32 = 2;
+
+/// A detach may take so long: most of it is bringing pages home. Where the device stays silent the host ends by itself.
+const DETACH_LIMIT: Duration = Duration::from_secs(60);
 
 impl Keeper {
     pub(crate) async fn attend_disk(&self, request: DiskRequest) {
@@ -118,19 +124,52 @@ impl Keeper {
     /// Holds the disk until it is detached, nobody has its handle any more, or the host has ended: then the engine lets its path die.
     async fn hold_disk(&self, attachment: Attachment, mut orders: mpsc::UnboundedReceiver<Reply<()>>) {
         let ended = self.host.ended();
-        futures::pin_mut!(ended);
+        let room = self.retry_where_full(attachment.path());
+        futures::pin_mut!(ended, room);
         loop {
-            let order = match select(orders.next(), &mut ended).await {
+            let order = match select(orders.next(), select(&mut ended, &mut room)).await {
                 Either::Left((Some(order), _)) => order,
                 // Dropped, it is detached in the background.
                 Either::Left((None, _)) | Either::Right(_) => return,
             };
-            let detached = attachment.detach().await;
+            let detached = match select(Box::pin(self.detach(&attachment)), &mut room).await {
+                Either::Left((detached, _)) => detached,
+                Either::Right(_) => return,
+            };
             let is_over = detached.is_ok();
             let _ = order.send(detached.map_err(HostError::from));
             if is_over {
                 return;
             }
+        }
+    }
+
+    /// Detaches a disk. What its guests began may wait for room on the device: then it is attached still, for somebody to ask again.
+    async fn detach(&self, attachment: &Attachment) -> Result<(), DiskError> {
+        let limit = self.clock.sleep_until(self.clock.now().plus(DETACH_LIMIT));
+        match select(Box::pin(attachment.detach()), limit).await {
+            Either::Left((detached, _)) => detached,
+            Either::Right(_) => Err(DiskError::Unanswered { commands: attachment.path().operations() }),
+        }
+    }
+
+    /// Writes that the file system below has no room for are held (R24). Nobody tells when there is room again, so it is tried now and
+    /// then; never ends.
+    async fn retry_where_full(&self, path: &DataPath) {
+        let mut is_told = false;
+        loop {
+            self.clock.sleep_until(self.clock.now().plus(self.host.timing().beat)).await;
+            if !path.is_full() {
+                is_told = false;
+                continue;
+            }
+            if !is_told {
+                let detail =
+                    "the device has no room for what guests write: their writes are held, and tried again";
+                self.note(Action::Held, detail.to_owned());
+                is_told = true;
+            }
+            path.retry_full();
         }
     }
 
