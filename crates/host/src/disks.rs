@@ -11,6 +11,7 @@
 //! The order of ends: a door lets nobody in any more, the export answers what is under way, the engine brings the disk home and
 //! releases it; a host leaves after its last disk.
 
+mod comeback;
 mod doors;
 mod exports;
 mod list;

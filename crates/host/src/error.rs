@@ -110,7 +110,9 @@ pub enum HostError {
         detail: String,
     },
     /// The host changes nothing.
-    #[error("this host was started read-only: it takes no locks and evicts nobody")]
+    #[error(
+        "this host was started read-only: it takes no locks, changes and serves no disks, and evicts nobody"
+    )]
     ReadOnlyHost,
     /// The host has as many of these as it may.
     #[error("this host has {limit} {what} already, and takes no more")]

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join_all;
 use oarlock_causes::Action;
@@ -25,28 +25,22 @@ use crate::export::{Export, ExportOptions, Place};
 use crate::request::Engine;
 
 /// Exports of one host, those of its last life that are awaited included: each has a thread, a ring and its memory.
-const EXPORTS_MAX: usize = 1024;
+pub(super) const EXPORTS_MAX: usize = 1024;
 
 /// A detach lets clients have their answers for so long; then it cuts them off.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// An export of the last life whose disk another host has is awaited for so long: then the disk is that host's.
-const AWAIT_OTHERS: Duration = Duration::from_secs(60);
-
-/// An export that cannot be brought back is tried again so soon.
-const RETRY: Duration = Duration::from_secs(2);
-
 /// All exports of one host. Clones mean the same ones.
 #[derive(Clone)]
 pub(crate) struct Exports {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    engine: Engine,
+pub(super) struct Inner {
+    pub(super) engine: Engine,
     /// The host's own socket: exports without a place of their own stand beside it.
     api: PathBuf,
-    list: ExportList,
+    pub(super) list: ExportList,
     /// One writes the list at a time.
     writing: tokio::sync::Mutex<()>,
     doors: Doors,
@@ -54,19 +48,19 @@ struct Inner {
 }
 
 #[derive(Default)]
-struct State {
-    disks: BTreeMap<String, Disk>,
+pub(super) struct State {
+    pub(super) disks: BTreeMap<String, Disk>,
     /// The host is leaving, or has ended.
-    is_over: bool,
+    pub(super) is_over: bool,
 }
 
-struct Disk {
+pub(super) struct Disk {
     /// What the next life is to export; `None` where somebody has taken that back.
-    wanted: Option<Wanted>,
-    standing: Standing,
+    pub(super) wanted: Option<Wanted>,
+    pub(super) standing: Standing,
 }
 
-enum Standing {
+pub(super) enum Standing {
     /// The last life exported it, and this one does not yet.
     Awaited,
     /// It is being tried.
@@ -79,7 +73,7 @@ enum Standing {
 }
 
 /// An export, and what it stands on.
-struct Exported {
+pub(super) struct Exported {
     export: Export,
     disk: HeldDisk,
     door: String,
@@ -88,7 +82,7 @@ struct Exported {
 
 /// Who is at work on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claim {
+pub(super) enum Claim {
     Awaiting,
     Returning,
     Asked,
@@ -96,7 +90,7 @@ enum Claim {
 
 impl Claim {
     /// Whether the disk stands as he left it.
-    fn is_on(self, standing: &Standing) -> bool {
+    pub(super) fn is_on(self, standing: &Standing) -> bool {
         match self {
             Claim::Awaiting => matches!(standing, Standing::Awaited),
             Claim::Returning => matches!(standing, Standing::Returning),
@@ -155,19 +149,6 @@ impl Exports {
         state.disks.iter().filter_map(exported).collect()
     }
 
-    /// Begins to bring back what the last life exported, in the background.
-    pub(crate) fn bring_back(&self) {
-        let wanted = self.inner.list.read().unwrap_or_else(|error| {
-            self.inner.engine.note(Action::Lost, format!("what was exported before is not known: {error}"));
-            Vec::new()
-        });
-        for wanted in wanted.into_iter().take(EXPORTS_MAX) {
-            let awaited = Disk { wanted: Some(wanted.clone()), standing: Standing::Awaited };
-            self.state().disks.insert(wanted.name.clone(), awaited);
-            tokio::spawn(self.clone().bring_one_back(wanted));
-        }
-    }
-
     /// Ends all exports before the host leaves, and gives their disks up, `within` that time; the list stays as it is.
     pub(crate) async fn leave(&self, within: Duration) {
         let exported = self.take_all();
@@ -190,7 +171,7 @@ impl Exports {
         self.inner.doors.close_all().await;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -251,7 +232,7 @@ impl Exports {
     }
 
     /// Opens the door, attaches the disk and exports it; its name is claimed.
-    async fn bring_up(
+    pub(super) async fn bring_up(
         &self,
         target: &DiskTarget,
         wanted: Wanted,
@@ -372,63 +353,8 @@ impl Exports {
         }
     }
 
-    /// Brings an export of the last life back, as soon as that can be.
-    async fn bring_one_back(self, wanted: Wanted) {
-        let began = Instant::now();
-        let mut is_told = false;
-        while self.turn(&wanted.name, Claim::Awaiting, Some(Standing::Returning)) {
-            let Ok(target) = DiskTarget::new(&wanted.name) else {
-                return self.forget(&wanted.name, "it is no name of a disk").await;
-            };
-            let error = match self.bring_up(&target, wanted.clone(), Claim::Returning).await {
-                Ok(_) => return,
-                Err(HostError::Ended(_) | HostError::EngineGone) => return,
-                Err(error) => error,
-            };
-            let is_others = matches!(&error, HostError::Disk(DiskError::InUse { .. }));
-            let is_gone = matches!(
-                &error,
-                HostError::Disk(DiskError::Unknown { .. } | DiskError::UnknownSnapshot { .. })
-            );
-            if is_gone || (is_others && began.elapsed() >= AWAIT_OTHERS) {
-                return self.forget(&wanted.name, &error.to_string()).await;
-            }
-            if !is_told {
-                let detail = format!(
-                    "{} was exported before, and is not yet: {error}; it is tried again",
-                    wanted.name
-                );
-                self.inner.engine.note(Action::Retried, detail);
-                is_told = true;
-            }
-            self.turn(&wanted.name, Claim::Returning, Some(Standing::Awaited));
-            tokio::time::sleep(RETRY).await;
-        }
-    }
-
-    /// Moves a disk from one standing to another, or out; whether it stood there still.
-    fn turn(&self, name: &str, from: Claim, to: Option<Standing>) -> bool {
-        let mut state = self.state();
-        let is_over = state.is_over;
-        let disk = state.disks.get_mut(name).filter(|disk| !is_over && from.is_on(&disk.standing));
-        let Some(disk) = disk else { return false };
-        match to {
-            Some(standing) => disk.standing = standing,
-            None => drop(state.disks.remove(name)),
-        }
-        true
-    }
-
-    async fn forget(&self, name: &str, reason: &str) {
-        if self.turn(name, Claim::Returning, None) {
-            let detail = format!("{name} was exported before, and is not any more: {reason}");
-            self.inner.engine.note(Action::Lost, detail);
-            self.keep_list().await;
-        }
-    }
-
     /// Writes the list as it is now. Where it cannot be written, the next life exports something else: that is told.
-    async fn keep_list(&self) {
+    pub(super) async fn keep_list(&self) {
         let _turn = self.inner.writing.lock().await;
         let wanted: Vec<Wanted> =
             self.state().disks.values().filter_map(|disk| disk.wanted.clone()).collect();
