@@ -330,7 +330,7 @@ fn a_disk_that_another_host_uses_is_neither_renamed_nor_deleted_and_says_who_has
             let soon = || machine.time.now().plus(Duration::from_secs(1));
             let id = first.create_disk(&named("a"), ByteCount(4096), soon()).await.unwrap();
             let guard = first.hold_layer(id.descriptor, oarlock_engine::Want::Shared, soon()).await.unwrap();
-            let held = format!("held by slot {}", first.status().owner.slot);
+            let held = format!("held by a in slot {}", first.status().owner.slot);
             let refused = second.delete_disk(&named("a"), soon()).await;
             let in_use = DiskError::InUse { name: named("a"), host: "a".to_owned(), state: "live" };
             assert_eq!(refused, Err(in_use));
