@@ -138,7 +138,11 @@ impl Scenario {
             _ => Timing::DEFAULT,
         };
         // A host whose own slot rotted gives up after the hold time, and its slot is repaired only then.
-        let timing = if theme == Theme::Rot { Timing { hold: timing.watch * 2, ..timing } } else { timing };
+        // And a write of the engine's own that got no answer is waited for as long.
+        let timing = match theme {
+            Theme::Rot | Theme::Disks => Timing { hold: timing.watch * 2, ..timing },
+            _ => timing,
+        };
         let fast = timing.lease < Timing::DEFAULT.lease;
         // The seeds of one theme, counted.
         let round = seed / 20;
@@ -177,7 +181,7 @@ impl Scenario {
                 Duration::from_secs(120)
             },
             // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
-            calm_for: timing.watch * 5 + Duration::from_secs(30),
+            calm_for: timing.watch * 5 + Duration::from_secs(if theme == Theme::Disks { 15 } else { 30 }),
         }
     }
 

@@ -168,6 +168,17 @@ impl Estate {
         content.map(|content| content.written().collect()).unwrap_or_default()
     }
 
+    /// A layer that a living host has attached.
+    #[must_use]
+    pub fn in_use(&self, run: &Run) -> Option<LayerId> {
+        let lives = |owner: Owner| run.census.in_slot(owner.slot, owner.incarnation.0).is_some();
+        let images = self.images.borrow();
+        images
+            .iter()
+            .find(|(_, image)| image.writer.is_some_and(|writer| lives(writer.owner)))
+            .map(|(id, _)| *id)
+    }
+
     /// Every layer that has a name, as the descriptors say.
     #[must_use]
     pub fn ids(&self) -> Vec<LayerId> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::{join, join_all};
+use futures::future::{Either, join, join_all, select};
 use oarlock_block::{ByteCount, Clock, Instant, Random};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError};
@@ -19,6 +19,9 @@ const DISKS: u64 = 4;
 const SNAPSHOTS: u64 = 3;
 /// Clusters at the beginning of each disk that guests write to; at its end, too, there are some.
 const BUSY_CLUSTERS: u64 = 6;
+
+/// How often a guest looks whether its disk is whole.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// When guests stop: hosts that died last are taken over by then.
 fn rest(run: &Run) -> TrueTime {
@@ -176,6 +179,29 @@ impl Guest {
         self.note(&format!("{target} attached as {}, session {}", attachment.id(), session.number));
         self.did(if writes { "attach" } else { "attach to read" });
         let used = Used { guest: self, attachment: &attachment, session: &session };
+        let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&attachment));
+        futures::pin_mut!(working, broken);
+        match select(working, broken).await {
+            Either::Left((Next::Again, _)) => {}
+            Either::Left((Next::Stop, _)) => return Ok(Next::Stop),
+            Either::Right(((), _)) => {
+                self.note("a write has no answer: the process ends");
+                self.run().world.stop_life(self.user.life.host());
+                return Ok(Next::Stop);
+            }
+        }
+        estate.close(&session);
+        if self.below(4) == 0 {
+            // It is detached in the background.
+            return Ok(Next::Again);
+        }
+        attachment.detach().await?;
+        self.note(&format!("session {} over", session.number));
+        Ok(Next::Again)
+    }
+
+    /// What is done with it.
+    async fn rounds(&self, used: &Used<'_>, target: &DiskTarget, writes: bool) -> Next {
         if !writes || self.below(2) == 0 {
             used.read_all().await;
         }
@@ -195,17 +221,20 @@ impl Guest {
             if let (_, Err(error)) = join(guests, verb).await
                 && self.not_done(&error) == Next::Stop
             {
-                return Ok(Next::Stop);
+                return Next::Stop;
             }
         }
-        estate.close(&session);
-        if self.below(4) == 0 {
-            // It is detached in the background.
-            return Ok(Next::Again);
+        Next::Again
+    }
+
+    /// A write without an answer may land at any time: nothing that overlaps it is sent, and whoever sent it must not give up the
+    /// disk (R21). For a while all else goes on; then the process ends.
+    async fn until_broken(&self, attachment: &Attachment) {
+        let clock = self.user.life.clock();
+        while attachment.path().quarantines().is_empty() {
+            clock.sleep_until(clock.now().plus(LOOK_EVERY)).await;
         }
-        attachment.detach().await?;
-        self.note(&format!("session {} over", session.number));
-        Ok(Next::Again)
+        clock.sleep_until(clock.now().plus(self.run().between(10, 2_000))).await;
     }
 
     /// Refusals are part of the work; what can only come of a record that contradicts another is not.

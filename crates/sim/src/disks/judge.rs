@@ -22,6 +22,9 @@ const LIVES_MAX: u32 = 16;
 
 /// Ends all hosts, lets another one come, and says what it finds wrong.
 pub fn look(world: &World, run: &Rc<Run>) -> Result<(), String> {
+    if let Some(id) = run.estate.in_use(run) {
+        return Err(format!("{id} is in use long after the faults"));
+    }
     let crashes = run.crashes.get();
     let lives = (0..=run.scenario.hosts).filter(|number| world.present_life(HostIndex(*number)).is_some());
     let crashed = crashes > lives.filter(|number| *number > 0).count() as u64;
