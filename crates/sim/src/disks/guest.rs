@@ -277,7 +277,9 @@ impl Used<'_> {
     async fn requests(&self) {
         for _ in 0..1 + self.guest.below(6) {
             let request = self.any_request();
-            if self.request(request).await == Err(PathError::Io) {
+            let result = self.request(request).await;
+            // Each write that finds no space costs a look at all other hosts' groups.
+            if matches!(result, Err(PathError::Io | PathError::NoSpace)) || self.guest.is_to_end() {
                 return;
             }
         }
