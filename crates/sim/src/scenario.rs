@@ -337,6 +337,9 @@ fn under_guests(seed: u64) -> FaultPlan {
     if round % 4 != 3 {
         plan.set(FaultKind::Crash, Fault::NONE.at(400).every(Span::milliseconds(2_000, 20_000)));
     }
+    if round % 2 == 1 {
+        plan.latency = BUSY;
+    }
     if round % 3 == 1 {
         plan.set(FaultKind::Pause, Fault::NONE.at(1_000).lasting(Span::milliseconds(300, 3_000)));
     }
@@ -382,6 +385,15 @@ const UNEVEN: Latency = Latency {
     slow: Span::milliseconds(100, 225),
     slow_per_million: PerMillion(60_000),
     tail: Span::milliseconds(100, 225),
+    tail_per_million: PerMillion::NEVER,
+};
+
+/// A device that answers some commands only when much else has happened.
+const BUSY: Latency = Latency {
+    usual: Span::milliseconds(1, 10),
+    slow: Span::milliseconds(30, 95),
+    slow_per_million: PerMillion(60_000),
+    tail: Span::milliseconds(30, 95),
     tail_per_million: PerMillion::NEVER,
 };
 

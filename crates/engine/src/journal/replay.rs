@@ -20,6 +20,7 @@ use oarlock_format::{
 };
 
 use crate::core::{Core, StopReason};
+use crate::planted::{PlantedBug, note_replayed, planted};
 use crate::store::{Lane, ReadFault, Store};
 
 use super::home::runs;
@@ -276,7 +277,7 @@ impl<'a> Dead<'a> {
                     }
                 };
                 // Under another epoch it came home before the lock was given up, and another has written there since.
-                if epoch == Some(change.epoch) {
+                if epoch == Some(change.epoch) || planted(PlantedBug::ReplayOtherEpoch) {
                     gathered
                         .apply(self, commit.sequence, change)
                         .map_err(|what| self.nonsense(commit, what))?;
@@ -332,6 +333,7 @@ impl<'a> Dead<'a> {
         }
         for (lba, bytes) in runs(pages, self.ring.step) {
             self.write(lba, &bytes).await?;
+            note_replayed(lba, &bytes);
         }
         self.may_send()?;
         self.store.flush().await.map_err(|error| self.device(error))?;

@@ -15,7 +15,7 @@ use crate::user::User;
 use crate::{Lane, TrueTime};
 
 /// Names of disks, and of the snapshots of one: so few that most of them are somebody's.
-const DISKS: u64 = 4;
+const DISKS: u64 = 5;
 const SNAPSHOTS: u64 = 3;
 /// Clusters at the beginning of each disk that guests write to; at its end, too, there are some.
 const BUSY_CLUSTERS: u64 = 6;
@@ -142,7 +142,7 @@ impl Guest {
     /// A verb that asks nothing of who has the disk attached.
     async fn verb(&self, name: &LayerName) -> Result<(), DiskError> {
         let (host, snapshot) = (&self.user.host, self.any_snapshot());
-        match self.below(12) {
+        match self.below(14) {
             0..4 => {
                 host.snapshot_disk(name, &snapshot, self.soon()).await?;
                 self.did("snapshot");
@@ -151,13 +151,13 @@ impl Guest {
                 host.delete_snapshot(name, &snapshot, self.soon()).await?;
                 self.did("delete a snapshot");
             }
-            8 | 9 => {
+            8..12 => {
                 let snapshot = (self.below(3) > 0).then_some(snapshot);
                 let from = DiskTarget { disk: name.clone(), snapshot };
                 host.clone_disk(&from, &self.any_disk(), self.soon()).await?;
                 self.did("clone");
             }
-            10 => {
+            12 => {
                 host.resize_disk(name, self.any_size(), self.soon()).await?;
                 self.did("resize");
             }
