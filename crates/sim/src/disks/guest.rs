@@ -181,14 +181,17 @@ impl Guest {
         let used = Used { guest: self, attachment: &attachment, session: &session };
         let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&attachment));
         futures::pin_mut!(working, broken);
-        match select(working, broken).await {
-            Either::Left((Next::Again, _)) => {}
-            Either::Left((Next::Stop, _)) => return Ok(Next::Stop),
-            Either::Right(((), _)) => {
-                self.note("a write has no answer: the process ends");
-                self.run().world.stop_life(self.user.life.host());
-                return Ok(Next::Stop);
-            }
+        let next = match select(working, broken).await {
+            Either::Left((next, _)) => next,
+            Either::Right(((), _)) => Next::Again,
+        };
+        if next == Next::Stop {
+            return Ok(Next::Stop);
+        }
+        if !attachment.path().quarantines().is_empty() {
+            self.note("a write has no answer: the process ends");
+            self.run().world.stop_life(self.user.life.host());
+            return Ok(Next::Stop);
         }
         estate.close(&session);
         if self.below(4) == 0 {
