@@ -19,14 +19,14 @@ mod ring;
 pub(crate) mod send;
 
 use std::cell::{Cell as StdCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use futures::future::{Either, select};
 use oarlock_format::{
-    FormatId, Incarnation, JournalHeader, JournalObject, JournalPosition, JournalRing, Owner, PAGE_LENGTH,
-    SlotIndex, Stamped, Superblock,
+    FormatId, JournalHeader, JournalObject, JournalPosition, JournalRing, Owner, PAGE_LENGTH, Stamped,
+    Superblock,
 };
 
 use crate::cell::Cell;
@@ -56,8 +56,6 @@ pub(crate) struct Journal {
     trip: RefCell<Option<Rc<Trip>>>,
     trips: Signal,
     failure: RefCell<Option<JournalError>>,
-    /// Lives whose replay by this host sent a write that has no answer: it must never say that they are replayed.
-    still_out: RefCell<BTreeMap<(SlotIndex, Incarnation), ReplayError>>,
 }
 
 /// A checkpoint on its way: everything in it is durable in the journal.
@@ -98,7 +96,6 @@ impl Journal {
             trip: RefCell::new(None),
             trips: Signal::default(),
             failure: RefCell::new(None),
-            still_out: RefCell::default(),
         })
     }
 

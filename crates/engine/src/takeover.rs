@@ -21,7 +21,7 @@ use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::Event;
 use crate::journal::{ReplayError, replay};
-use crate::planted::{PlantedBug, planted};
+use crate::planted::{PlantedBug, planted, take_replayed};
 use crate::step::{Evidence, Step, buried_by, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault};
 use crate::suspect::{Interest, Suspect, suspect};
@@ -238,6 +238,10 @@ impl<'a> Pursuit<'a> {
             Ok(()) => {
                 self.after_cut_off(|by, reason, from, proof| SlotState::Replayed { by, reason, from, proof })
                     .await;
+                for (lba, bytes) in take_replayed() {
+                    self.core.store.world.pause(self.core.store.timing.lease).await;
+                    let _ = self.core.store.device(Lane::Work).write(lba, &bytes).await;
+                }
             }
             // Done again once this host may act, if the slot is still its to replay.
             Err(ReplayError::Lapsed { .. }) => {}

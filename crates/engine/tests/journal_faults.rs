@@ -263,6 +263,32 @@ fn a_write_that_may_still_land_ends_the_journal_and_is_never_sent_again() {
 }
 
 #[test]
+fn a_replayer_whose_write_may_still_land_stops_and_another_replays_both() {
+    let machine = Machine::new(SMALL);
+    machine.format();
+    make_node(&machine, 16);
+    let mut ledger = Ledger::default();
+    let dead = join(&machine, machine.process_on(Rc::clone(&machine.disk) as Rc<dyn Device>).0, "a");
+    let journal = take_both(&machine, &dead);
+    company::beside(&machine, &dead, async {
+        ledger.map(&machine, journal.pages(), (0, 7), 20);
+        journal.commit().await.unwrap();
+    });
+    let disk = machine.disk.copy();
+    let machine = Machine::with_disk(disk);
+    let power = Power::new(Rc::clone(&machine.disk));
+    power.strike(MishapOf::Write, &Mishap::Unknown(UnknownCause::PathLost), 1);
+    let (world, process) = machine.process_on(Rc::clone(&power) as Rc<dyn Device>);
+    let ended = ledger::taken_over_in(&machine, world, "b", "a").unwrap_err();
+    assert!(ended.contains("has no answer"), "{ended}");
+    machine.kill(process);
+    for name in ["b", "a"] {
+        ledger::taken_over_by(&machine, "c", name).unwrap();
+    }
+    assert_eq!(ledger.found(&machine), Ok(ledger));
+}
+
+#[test]
 fn an_error_on_a_write_is_answered_with_the_same_bytes_and_one_on_a_flush_ends_the_journal() {
     on_stage(async |stage| {
         stage.map((0, 7), 20);

@@ -18,6 +18,7 @@ use crate::decide::Want;
 use crate::directory::Wanted;
 use crate::hold::{Hold, hold};
 use crate::layer::Root;
+use crate::planted::{PlantedBug, planted};
 
 /// Makes a snapshot of a disk as it is now.
 pub(super) async fn snapshot(
@@ -106,7 +107,7 @@ async fn clone_of(
         size: layer.size,
         levels: layer.levels,
         parent: Some(parent),
-        root: layer.root.map(|root| (root, false)),
+        root: layer.root.map(|root| (root, planted(PlantedBug::OwnSharedRoot))),
         disk: None,
     };
     let mut round = 0;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::core::Core;
 use crate::pages::Scope;
+use crate::planted::{PlantedBug, planted};
 
 use super::error::JournalError;
 use super::{Journal, Trip, send};
@@ -93,7 +94,9 @@ impl Journal {
             let sealed = taken.commit.seal(position);
             // What the records expose was answered before they were taken; now it is durable. So are the acquires of the
             // locks under which it was changed, and the header that names this life, or the one that freed these blocks.
-            send::flush(core).await?;
+            if !planted(PlantedBug::MapBeforeData) {
+                send::flush(core).await?;
+            }
             for (lba, bytes) in &sealed.writes {
                 send::write(core, *lba, bytes).await?;
             }

@@ -8,6 +8,7 @@ use oarlock_block::{BlockCount, Lba};
 use oarlock_format::{PAGE_LENGTH, PageBytes};
 
 use crate::core::Core;
+use crate::planted::{PlantedBug, planted};
 
 use super::error::JournalError;
 use super::{Journal, Trip, send};
@@ -32,7 +33,8 @@ impl Journal {
     }
 
     async fn bring(&self, core: &Core, trip: &Rc<Trip>) -> Result<(), JournalError> {
-        for keys in trip.home.chunks(PAGES_AT_ONCE) {
+        let stays_away = trip.tail.is_none() && planted(PlantedBug::ReleaseBeforeHome);
+        for keys in trip.home.chunks(PAGES_AT_ONCE).filter(|_| !stays_away) {
             let runs = runs(self.pages.copies(keys), self.place.step);
             // All of them are waited for, whatever becomes of one: a write that is dropped may land later.
             let written = join_all(runs.iter().map(|(lba, bytes)| send::write(core, *lba, bytes))).await;

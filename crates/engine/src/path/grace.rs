@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use oarlock_format::ClusterNumber;
 
 use super::supply::ChangeNumber;
+use crate::planted::{PlantedBug, planted};
 
 /// Generations that may have operations at a time.
 const GENERATIONS: usize = 4;
@@ -95,7 +96,8 @@ impl Grace {
         }
         let oldest = self.oldest();
         while let Some(first) = unmapped.front() {
-            if first.generation >= oldest || first.change > durable {
+            let is_known = first.generation >= oldest && !planted(PlantedBug::FreeBeforeLastAnswer);
+            if is_known || first.change > durable {
                 break;
             }
             free.push(first.cluster);

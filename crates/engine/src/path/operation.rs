@@ -28,6 +28,7 @@ use super::request::{PathError, Request, RequestKind};
 use super::segment::{Segment, SegmentIndex};
 use super::supply::{Demand, Ticket};
 use super::{DataPath, Entrance};
+use crate::planted::{PlantedBug, planted};
 use writing::Part;
 
 /// What an operation needs next.
@@ -448,7 +449,7 @@ impl Operation {
         if !self.request.kind.is_durable() {
             return self.end(path, Ok(()));
         }
-        if path.is_committed() {
+        if path.is_committed() || planted(PlantedBug::FlushWithoutCommit) {
             self.begin_round();
             self.segments.push(Segment::FLUSH);
             self.stage = Stage::Flushing;

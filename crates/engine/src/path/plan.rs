@@ -4,6 +4,7 @@ use oarlock_format::{ClusterNumber, LeafEntry, Mapped, PieceMask, Touched};
 
 use super::ground::Ground;
 use super::segment::{Action, Memory, Segment, push};
+use crate::planted::{PlantedBug, planted};
 
 /// What a write puts into its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +136,9 @@ pub(crate) fn made(entry: &LeafEntry, target: ClusterNumber, written: PieceMask)
 /// hand though nothing is left in it.
 pub(crate) fn cleared(entry: &LeafEntry, pieces: PieceMask, keep: bool) -> LeafEntry {
     let out = |mapped: Mapped| Mapped { mask: mapped.mask.without(pieces), ..mapped };
+    if planted(PlantedBug::TrimKeepsAncestors) && !entry.owned {
+        return *entry;
+    }
     let below = entry.below.map(out).filter(|below| !below.mask.is_empty());
     let own = entry.own.map(out);
     let kept = own.filter(|own| !own.mask.is_empty() || (keep && entry.owned));
