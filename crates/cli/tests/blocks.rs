@@ -45,7 +45,9 @@ fn a_check_beside_a_host_and_a_repair_find_them_too() {
         place.run(&["check", "pool"]).succeeds();
         assert!(place.run(&["inspect", "pool", "lock", "nightly"]).stdout.contains("nightly"));
         let before = bytes(&pool);
-        place.run(&["format", "pool", "--name", "store", "--force"]).fails(1, "OAR-0264");
+        let again = ["format", "pool", "--name", "store", "--force"];
+        place.run(&again).fails(1, "OAR-0264").says("host a");
+        place.run(&again[..4]).fails(1, "OAR-0315");
         assert_eq!(bytes(&pool)[..4096], before[..4096], "a datastore in which a host lives");
     }
     // The first copy is lost, and the second stands where the blocks of 4,096 bytes say.
@@ -54,4 +56,17 @@ fn a_check_beside_a_host_and_a_repair_find_them_too() {
     assert!(found.exit != 0 && found.stdout.contains("superblock"), "{}", found.stdout);
     assert!(place.run(&["check", "pool", "--repair"]).stdout.contains("repaired"));
     place.run(&["check", "pool"]).succeeds();
+}
+
+#[test]
+fn nobody_lives_unseen_behind_blocks_of_another_size() {
+    let place = Place::new();
+    let times = ["--beat", "200ms", "--lease", "1s", "--hold", "10s"];
+    let format = ["format", "pool", "--name", "store", "--size", "68M", "--slots", "8"];
+    place.run(&[&format[..], &times].concat()).succeeds();
+    let _a = place.up("a");
+    let larger = ["format", "pool", "--name", "other", "--slots", "8", "--block-size", "4096"];
+    place.run(&larger).fails(1, "OAR-0315");
+    place.run(&[&larger[..], &["--force"]].concat()).fails(1, "OAR-0264").says("host a");
+    place.run(&["lock", "run", "nightly", "--", "true"]).succeeds();
 }

@@ -112,7 +112,7 @@ fn every_step_holds_and_its_facts_are_there() {
     assert!(has(answers, &[("kind", "miscompare"), ("cause", "contention")]));
     assert!(has(
         answers,
-        &[("kind", "miscompare"), ("cause", "delayed-own-write"), ("action", "adopted"), ("host", "d")]
+        &[("kind", "unknown"), ("cause", "delayed-own-write"), ("action", "adopted"), ("host", "d")]
     ));
     assert!(has(answers, &[("kind", "unknown"), ("cause", "slow-storage"), ("host", "d")]));
     for answer in answers {

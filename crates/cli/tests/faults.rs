@@ -45,6 +45,7 @@ impl Drop for Mount {
 fn up_that_tells(place: &Place, pool: &str, host: &str) -> Child {
     let mut child = place
         .command(&["up", pool, "--host", host])
+        .env("OARLOCK_STATE_DIR", place.path("state"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -73,6 +74,24 @@ fn causes(place: &Place, host: &str) -> Vec<String> {
     let told = place.run(&["events", "--host", host, "--json"]);
     let lines = told.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     lines.map(|event| event["cause"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The events in a host's file, which outlives it.
+fn kept(place: &Place, host: &str) -> Vec<serde_json::Value> {
+    let file = fs::read_to_string(place.path(&format!("state/store/{host}.events"))).unwrap();
+    file.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn lapses(place: &Place, host: &str) -> Vec<serde_json::Value> {
+    let lapses: Vec<_> = kept(place, host).into_iter().filter(|event| event["kind"] == "lapse").collect();
+    assert_eq!(lapses.len(), 2, "held, then stopped: {lapses:?}");
+    lapses
+}
+
+/// A report as it reads: it breaks its lines where it likes.
+fn unbroken(report: &str) -> String {
+    let words: Vec<&str> = report.split_whitespace().filter(|word| *word != "│").collect();
+    words.join(" ")
 }
 
 /// A datastore with a hold time that a test can wait for.
@@ -176,7 +195,22 @@ fn a_file_that_is_cut_off_under_a_running_host_stops_it_by_the_hold_time_and_is_
     let pool = format_with_slots(&place, "8");
     let host = up_that_tells(&place, "pool", "a");
     File::options().write(true).open(&pool).unwrap().set_len(0).unwrap();
-    Ran::of(host.wait_with_output().unwrap()).fails_after_ready("OAR-0256");
+    eventually("it is held", || place.run(&["status", "--json"]).json()["host"]["state"] == "held");
+    // Nobody holds this lock.
+    let locked = place.run(&["lock", "run", "y", "--wait", "100ms", "--", "true"]);
+    locked.fails(75, "OAR-0241").says("its host a is held");
+    let status = place.run(&["status"]).succeeds().stdout.clone();
+    assert!(status.contains("held ") && status.contains("beyond the end of the device"), "{status}");
+    let ran = Ran::of(host.wait_with_output().unwrap());
+    ran.fails_after_ready("OAR-0256");
+    assert!(
+        unbroken(&ran.stderr).contains("the address lies beyond the end of the device"),
+        "{}",
+        ran.stderr
+    );
+    let lapses = lapses(&place, "a");
+    assert!(lapses.iter().all(|lapse| lapse["cause"] == "cannot-tell"), "{lapses:?}");
+    assert!(lapses[0]["detail"].as_str().unwrap().contains("beyond the end of the device"), "{lapses:?}");
     assert_eq!(fs::metadata(&pool).unwrap().len(), 0, "no beat made the file grow again");
     place.run(&["up", "pool", "--host", "a"]).fails(1, "OAR-0203");
 }
@@ -207,7 +241,15 @@ fn a_rotten_slot_stops_its_own_host_by_the_hold_time_and_no_other() {
     assert!(causes(&place, "c").contains(&"corrupt-block".to_owned()));
     c.signal(Signal::TERM);
     assert_eq!(c.wait(), 0);
-    Ran::of(a.wait_with_output().unwrap()).fails_after_ready("OAR-0256");
+    let ran = Ran::of(a.wait_with_output().unwrap());
+    ran.fails_after_ready("OAR-0255");
+    assert!(unbroken(&ran.stderr).contains("does not hold a sound record"), "{}", ran.stderr);
+    let told = kept(&place, "a");
+    let refused =
+        told.iter().filter(|event| event["action"] == "refused" && event["record"] == "slot").count();
+    // A lease of a second and a hold of two: at five tries per beat there were fifty or more.
+    assert!((1..=6).contains(&refused), "{told:?}");
+    assert!(lapses(&place, "a").iter().all(|lapse| lapse["cause"] == "corrupt-block"), "{told:?}");
     assert_eq!(place.run(&["check", "pool", "--repair"]).exit, 3);
     let _a = place.up("a");
     let hosts = place.run(&["hosts", "--host", "b", "--json"]).json();
@@ -220,9 +262,15 @@ fn a_rotten_lock_is_named_to_whoever_wants_it_and_comes_back_by_a_repair() {
     let pool = format_with_slots(&place, "8");
     let _a = place.up("a");
     place.run(&["lock", "run", "nightly", "--", "true"]).succeeds();
-    flip(&pool, place.lba(&["lock", "nightly"]));
+    let rotten = place.lba(&["lock", "nightly"]);
+    // One whose window, 16 positions of a ring of 1,024, is far from the rotten one, which may be anybody's in its windows.
+    let another = ["another", "weekly", "monthly", "yearly"].into_iter().find(|name| {
+        place.run(&["lock", "run", name, "--", "true"]).succeeds();
+        (16..=1008).contains(&((rotten + 1024 - place.lba(&["lock", name])) % 1024))
+    });
+    flip(&pool, rotten);
     place.run(&["lock", "run", "nightly", "--wait", "5s", "--", "true"]).fails(1, "OAR-0223").says("check");
-    place.run(&["lock", "run", "another", "--", "true"]).succeeds();
+    place.run(&["lock", "run", another.unwrap(), "--", "true"]).succeeds();
     assert_eq!(place.run(&["check", "pool", "--repair"]).exit, 3);
     place.run(&["lock", "run", "nightly", "--wait", "20s", "--", "true"]).succeeds();
 }

@@ -33,7 +33,7 @@ impl Datastore {
     /// a datastore already and `force` is given.
     ///
     /// # Errors
-    /// Why not. What is recognised there is refused without `force`; a datastore in which a host lives, always.
+    /// Why not. What is recognised there, and any data in a plain file, is refused without `force`; a datastore in which a host lives, always.
     pub fn format(path: impl AsRef<Path>, options: &FormatOptions) -> Result<Formatted, Error> {
         Ok(oarlock_host::format(path.as_ref(), options, &|_, _| {})?)
     }

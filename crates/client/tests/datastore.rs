@@ -148,7 +148,7 @@ fn a_lost_reply_to_a_beat_is_told_as_unknown_then_as_this_hosts_own_late_write()
     let events = a.events();
     let [unknown, adopted] = events.as_slice() else { panic!("{events:#?}") };
     assert_eq!((&*unknown.kind, &*unknown.action), ("unknown", "retried"));
-    assert_eq!((&*adopted.kind, &*adopted.action), ("miscompare", "adopted"));
+    assert_eq!((&*adopted.kind, &*adopted.action), ("unknown", "adopted"), "no ATS was answered false");
     let attempt = unknown.by.as_ref().unwrap();
     assert_eq!(attempt.host, "a");
     assert_eq!(adopted.by.as_ref().unwrap(), attempt, "the image met is that attempt's");

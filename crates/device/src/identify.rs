@@ -5,11 +5,20 @@ use std::io;
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::Path;
 
-/// Bytes from the start that are looked at: the last magic lies at 1 MiB (VMFS).
-const HEAD: usize = (1 << 20) + 512;
+use crate::marks::{LAST_MARKS, MARKS};
 
-/// Bytes before the end that are looked at: md's oldest superblock lies 128 KiB before it at most.
-const TAIL: usize = 128 << 10;
+/// Bytes from the start that are looked at: the last marks lie in the sector at 2 MiB (VMFS, bcachefs).
+const HEAD: usize = (2 << 20) + 512;
+
+/// Bytes before the end that are looked at: the third of zfs's labels begins 768 KiB before it at most.
+const TAIL: usize = 768 << 10;
+
+/// Bytes from the start of a plain file that are searched for data: all that a format writes before the shadow, which ends
+/// at 77 MiB with the most slots, the most locks and blocks of 4,096 bytes.
+const SEARCHED: u64 = 128 << 20;
+
+/// As many bytes of them are read at once.
+const PIECE: usize = 1 << 20;
 
 /// Something that was found, and the byte where its magic stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,61 +29,15 @@ pub struct Recognised {
     pub at: u64,
 }
 
-/// A magic at a fixed place from the start.
-struct Magic {
-    at: usize,
-    bytes: &'static [u8],
-    what: &'static str,
-}
-
-const fn magic(at: usize, bytes: &'static [u8], what: &'static str) -> Magic {
-    Magic { at, bytes, what }
-}
-
-/// In the order of asking: what wraps others, or tells more, comes first.
-const MAGICS: [Magic; 31] = [
-    magic(0, b"OARLSUPR", "an Oarlock datastore"),
-    magic(0, b"LUKS\xba\xbe", "a LUKS container"),
-    magic(0x4000, b"SKUL\xba\xbe", "a LUKS2 container (its second header)"),
-    magic(24, b"LVM2 001", "an LVM2 physical volume"),
-    magic(512 + 24, b"LVM2 001", "an LVM2 physical volume"),
-    magic(1024 + 24, b"LVM2 001", "an LVM2 physical volume"),
-    magic(1536 + 24, b"LVM2 001", "an LVM2 physical volume"),
-    magic(0, b"XFSB", "an xfs file system"),
-    magic(65536 + 64, b"_BHRfS_M", "a btrfs file system"),
-    magic(0, &0xa92b_4efc_u32.to_le_bytes(), "an md raid member (1.1)"),
-    magic(4096, &0xa92b_4efc_u32.to_le_bytes(), "an md raid member (1.2)"),
-    magic(4086, b"SWAPSPACE2", "swap space"),
-    magic(4086, b"SWAP-SPACE", "swap space"),
-    magic(8182, b"SWAPSPACE2", "swap space"),
-    magic(16374, b"SWAPSPACE2", "swap space"),
-    magic(65526, b"SWAPSPACE2", "swap space"),
-    magic(0, b"QFI\xfb", "a qcow2 image"),
-    magic(0, b"KDMV", "a VMDK image"),
-    magic(0, b"vhdxfile", "a VHDX image"),
-    magic(32769, b"CD001", "an ISO 9660 file system"),
-    magic(0x10_0000, &0xc001_d00d_u32.to_le_bytes(), "a VMFS volume"),
-    magic(65536, &0x0116_1970_u32.to_be_bytes(), "a gfs2 file system"),
-    magic(2048, b"OCFSV2", "an ocfs2 file system"),
-    magic(1024, &0xf2f5_2010_u32.to_le_bytes(), "an f2fs file system"),
-    magic(3, b"NTFS    ", "an NTFS file system"),
-    magic(3, b"EXFAT   ", "an exFAT file system"),
-    magic(82, b"FAT32   ", "a FAT file system"),
-    magic(54, b"FAT1", "a FAT file system"),
-    magic(512, b"EFI PART", "a GPT partition table"),
-    magic(4096, b"EFI PART", "a GPT partition table"),
-    magic(0, b"__LSLM__", "a sanlock lockspace"),
-];
-
 /// Says what is recognised in the first bytes of a device (`head`), and in its last (`tail`), whose last byte is byte
 /// `size - 1`. Both may be the whole device where it is short.
 #[must_use]
 pub fn recognise(head: &[u8], tail: &[u8], size: u64) -> Option<Recognised> {
-    let fixed = MAGICS.iter().find(|magic| holds(head, magic.at, magic.bytes));
+    let fixed = MARKS.iter().find(|mark| holds(head, mark.at, mark.bytes));
     fixed
-        .map(|magic| Recognised { what: magic.what, at: magic.at as u64 })
+        .map(|mark| Recognised { what: mark.what, at: mark.at as u64 })
         .or_else(|| ext(head))
-        .or_else(|| zfs(head))
+        .or_else(|| zfs(head, 0))
         .or_else(|| at_the_end(tail, size))
         .or_else(|| master_boot_record(head))
 }
@@ -109,31 +72,34 @@ fn ext(head: &[u8]) -> Option<Recognised> {
     Some(Recognised { what, at: MAGIC as u64 })
 }
 
-/// An uberblock in the first label's ring, 128 KiB from 128 KiB on, in either byte order.
-fn zfs(head: &[u8]) -> Option<Recognised> {
+/// An uberblock in the ring of a label that begins at byte `label`: 128 KiB from 128 KiB on, in either byte order.
+fn zfs(bytes: &[u8], label: usize) -> Option<Recognised> {
     const MAGIC: u64 = 0x00ba_b10c;
-    let slots = (128 << 10..256 << 10).step_by(1024);
+    let slots = (label + (128 << 10)..label + (256 << 10)).step_by(1024);
     let mut found =
-        slots.filter(|&at| holds(head, at, &MAGIC.to_le_bytes()) || holds(head, at, &MAGIC.to_be_bytes()));
+        slots.filter(|&at| holds(bytes, at, &MAGIC.to_le_bytes()) || holds(bytes, at, &MAGIC.to_be_bytes()));
     found.next().map(|at| Recognised { what: "a zfs member", at: at as u64 })
 }
 
-/// What keeps its magic at the end: GPT's second table, md's superblocks of the formats 0.90 and 1.0.
+/// What keeps its mark at the end: GPT's second table, md's older superblocks, DRBD, raid adapters, zfs's last labels.
 fn at_the_end(tail: &[u8], size: u64) -> Option<Recognised> {
-    const MD: [u8; 4] = 0xa92b_4efc_u32.to_le_bytes();
-    const GPT: &[u8] = b"EFI PART";
     let start = size.checked_sub(tail.len() as u64)?;
-    let places = [
-        (size.checked_sub(512), GPT, "a GPT partition table (its second copy)"),
-        (size.checked_sub(4096), GPT, "a GPT partition table (its second copy)"),
-        // Aligned down to 64 KiB, then 64 KiB further down; aligned down to 4 KiB after 8 KiB were taken off.
-        ((size & !0xffff).checked_sub(0x1_0000), &MD, "an md raid member (0.90)"),
-        (size.checked_sub(8192).map(|at| at & !0xfff), &MD, "an md raid member (1.0)"),
-    ];
-    places.into_iter().find_map(|(at, bytes, what)| {
-        let at = at?;
+    let mut marks = LAST_MARKS.iter().filter_map(|mark| {
+        let at = (size - size % mark.align).checked_sub(mark.before)? + mark.within;
         let within = usize::try_from(at.checked_sub(start)?).ok()?;
-        holds(tail, within, bytes).then_some(Recognised { what, at })
+        holds(tail, within, mark.bytes).then_some(Recognised { what: mark.what, at })
+    });
+    marks.next().or_else(|| zfs_at_the_end(tail, size, start))
+}
+
+/// The third and the fourth label: the last two whole pieces of 256 KiB.
+fn zfs_at_the_end(tail: &[u8], size: u64, start: u64) -> Option<Recognised> {
+    const LABEL: u64 = 256 << 10;
+    let end = size - size % LABEL;
+    [2, 1].into_iter().find_map(|back| {
+        let label = end.checked_sub(back * LABEL)?.checked_sub(start)?;
+        let found = zfs(tail, usize::try_from(label).ok()?)?;
+        Some(Recognised { at: found.at + start, ..found })
     })
 }
 
@@ -167,6 +133,42 @@ pub fn what_is_on(path: &Path) -> io::Result<Option<Recognised>> {
     Ok(recognise(&head, &tail, size))
 }
 
+/// The first byte of a plain file that is not zero, within its first 128 MiB and its last MiB; holes are passed over. None of a block
+/// device: what an array left on a LUN is no file that somebody keeps.
+///
+/// # Errors
+/// Where it cannot be opened or read.
+pub fn first_data_in_file(path: &Path) -> io::Result<Option<u64>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let at_the_start = first_data(&file, 0, size.min(SEARCHED))?;
+    // The superblock's shadow is written there.
+    at_the_start.map_or_else(|| first_data(&file, size.saturating_sub(PIECE as u64), size), |at| Ok(Some(at)))
+}
+
+fn first_data(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; PIECE];
+    let mut at = from;
+    while at < end {
+        // A file system that knows no holes says that all is data; past the last data there is none.
+        match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => at = data,
+            Err(rustix::io::Errno::NXIO) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let length = usize::try_from(end.saturating_sub(at)).map_or(PIECE, |left| left.min(PIECE));
+        file.read_exact_at(&mut buffer[..length], at)?;
+        if let Some(offset) = buffer[..length].iter().position(|&byte| byte != 0) {
+            return Ok(Some(at + offset as u64));
+        }
+        at += length as u64;
+    }
+    Ok(None)
+}
+
 fn read_part(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
     file.read_exact_at(&mut bytes, at)?;
@@ -198,11 +200,50 @@ mod tests {
         assert_eq!(recognise(&[], &[], 0), None);
     }
 
+    /// Marks as the tools wrote them and the documents say them: place, bytes, name, source.
+    const SAID: &str = include_str!("../../../testdata/marks/marks.txt");
+
+    struct Said {
+        at: usize,
+        bytes: Vec<u8>,
+        what: &'static str,
+    }
+
+    fn said() -> Vec<Said> {
+        SAID.lines().filter(|line| !line.starts_with('#')).map(said_by).collect()
+    }
+
+    fn said_by(line: &'static str) -> Said {
+        let parts: Vec<&str> = line.split(" | ").collect();
+        let at: i64 = parts[0].parse().unwrap();
+        let from = if at < 0 { i64::try_from(SIZE).unwrap() } else { 0 };
+        let digits = (0..parts[1].len()).step_by(2);
+        let bytes =
+            digits.map(|digit| u8::from_str_radix(&parts[1][digit..digit + 2], 16).unwrap()).collect();
+        Said { at: usize::try_from(from + at).unwrap(), bytes, what: parts[2] }
+    }
+
     #[test]
-    fn every_magic_is_found_where_it_stands() {
-        for magic in &MAGICS {
-            let found = seen(&[(magic.at, magic.bytes)]).unwrap();
-            assert_eq!((found.what, found.at), (magic.what, magic.at as u64));
+    fn every_mark_that_tools_write_and_documents_say_is_found_where_it_stands() {
+        for Said { at, bytes, what } in said() {
+            let found = seen(&[(at, &bytes)]);
+            assert_eq!(found, Some(Recognised { what, at: at as u64 }), "{bytes:x?} at {at}");
+        }
+    }
+
+    /// A row that nobody says could name bytes that nobody writes, as the one of sanlock did.
+    #[test]
+    fn every_row_of_the_table_is_a_mark_that_a_tool_or_a_document_says() {
+        let said = said();
+        let holds = |at: usize, bytes: &[u8], what: &str| {
+            said.iter().any(|said| said.at == at && said.bytes.starts_with(bytes) && said.what == what)
+        };
+        for mark in MARKS {
+            assert!(holds(mark.at, mark.bytes, mark.what), "{} at {}", mark.what, mark.at);
+        }
+        for mark in LAST_MARKS {
+            let at = usize::try_from(SIZE - mark.before + mark.within).unwrap();
+            assert!(holds(at, mark.bytes, mark.what), "{} at {at}", mark.what);
         }
     }
 
@@ -214,14 +255,24 @@ mod tests {
         assert_eq!(what(&[magic, (1024 + 0x5c, &[4]), (1024 + 0x60, &[0x42])]), "an ext4 file system");
     }
 
+    /// The size of a plain file is no multiple of anything; what aligns its last record aligns the size down first.
     #[test]
-    fn what_stands_at_the_end_is_found() {
-        let size = usize::try_from(SIZE).unwrap();
-        assert_eq!(what(&[(size - 512, b"EFI PART")]), "a GPT partition table (its second copy)");
-        assert_eq!(what(&[(size - 4096, b"EFI PART")]), "a GPT partition table (its second copy)");
+    fn what_stands_at_the_end_is_found_where_its_size_is_rounded_down_to() {
+        let size = usize::try_from(SIZE).unwrap() + 512 * 5;
         let md = 0xa92b_4efc_u32.to_le_bytes();
-        assert_eq!(what(&[(size - 65536, &md)]), "an md raid member (0.90)");
-        assert_eq!(what(&[(size - 8192, &md)]), "an md raid member (1.0)");
+        for (at, bytes, what) in [
+            (SIZE - 0x1_0000, md.as_slice(), "an md raid member (0.90)"),
+            (SIZE - 8192, &md, "an md raid member (1.0)"),
+            (SIZE - 4096 + 60, b"\x83\x74\x02\x6d", "a DRBD member"),
+            (SIZE - (256 << 10) + (200 << 10), &0x00ba_b10c_u64.to_le_bytes(), "a zfs member"),
+            (SIZE - (512 << 10) + (128 << 10), &0x00ba_b10c_u64.to_be_bytes(), "a zfs member"),
+        ] {
+            let mut device = vec![0; size];
+            let place = usize::try_from(at).unwrap();
+            device[place..place + bytes.len()].copy_from_slice(bytes);
+            let found = recognise(&device[..HEAD], &device[size - TAIL..], size as u64);
+            assert_eq!(found, Some(Recognised { what, at }));
+        }
     }
 
     #[test]
@@ -241,7 +292,7 @@ mod tests {
     #[test]
     fn bytes_of_any_length_panic_nowhere() {
         let bytes = vec![0xff; HEAD];
-        for length in (0..2000).chain([HEAD - 1, HEAD]) {
+        for length in (0..2000).chain([TAIL - 1, TAIL, HEAD - 1, HEAD]) {
             let _ = recognise(&bytes[..length], &bytes[..length.min(TAIL)], length as u64);
             let _ = recognise(&bytes[..length], &bytes[..length.min(TAIL)], 0);
         }

@@ -38,6 +38,7 @@ mod inbox;
 mod job;
 mod lane;
 mod locate;
+mod marks;
 mod open;
 #[allow(unsafe_code)]
 mod peer;
@@ -62,7 +63,7 @@ pub use data_ring::{Completed, Completion, DATA_DEPTH_MAX, DataRing, RingWaker, 
 pub use executor::{Executor, Spawner, Task};
 pub use file::{FileDevice, Lane};
 pub use file_system::is_local;
-pub use identify::{Recognised, recognise, what_is_on};
+pub use identify::{Recognised, first_data_in_file, recognise, what_is_on};
 pub use identity::IdentityError;
 pub use open::{OpenError, OpenOptions};
 pub use peer::peer_pid;

@@ -24,7 +24,7 @@ enum Key {
     Any,
 }
 
-/// When a cluster began and ended; it has no long silence within.
+/// When a cluster began and ended; it has no long silence within, but that of a device without paths.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     axis: Axis,

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::fact::Fact;
+use crate::fact::{Fact, Kind, PathEvent};
 use crate::incident::{Incident, QUIET_US, Weight, weight};
 use crate::names::Name;
 use crate::scene::near;
 
 /// Open clusters that are looked at for a fact whose device or volume no line ties to another.
 const UNTIED_LOOKS_MAX: usize = 64;
+
+/// How long all paths to a device may be down before the next line of that outage: ESXi's handler is silent from its start to its
+/// time-out (140 seconds by default), and from there to its end.
+const OUTAGE_US: i64 = 900_000_000;
 
 /// What a cluster lacks: a device or a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +30,14 @@ struct Clusters<'a> {
     /// Clusters that still lack a device or a volume, by host; those of no host are everybody's.
     untied: BTreeMap<(Lack, Option<Name>), BTreeSet<usize>>,
     known: HashSet<(usize, Sort, Name)>,
+    /// The last line about a device without paths, by cluster, device and host.
+    down: HashMap<(usize, Name, Option<Name>), &'a Fact>,
+}
+
+/// Whether it is a line of ESXi's handler of devices without paths (APD).
+fn is_of_the_handler(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Path(PathEvent::AllDown | PathEvent::Restored))
+        && ["APD ", "All Paths Down", ".apd."].iter().any(|mark| fact.text.contains(mark))
 }
 
 /// What a name is the name of.
@@ -42,7 +54,8 @@ pub fn grow(facts: &[Fact]) -> (Vec<Incident<'_>>, Vec<&Fact>) {
     let mut clusters = Clusters::default();
     let mut ambient = Vec::new();
     for fact in facts {
-        if fact.device.is_none() && fact.volume.is_none() || weight(fact) == Weight::Context {
+        let informs = weight(fact) == Weight::Context && !clusters.ends_an_outage(fact);
+        if fact.device.is_none() && fact.volume.is_none() || informs {
             ambient.push(fact);
             continue;
         }
@@ -63,7 +76,20 @@ impl<'a> Clusters<'a> {
 
     fn is_open(&self, index: usize, fact: &Fact) -> bool {
         let last = self.grown.get(index).and_then(|cluster| cluster.facts.last());
-        last.is_some_and(|last| near(last, fact, QUIET_US))
+        last.is_some_and(|last| near(last, fact, QUIET_US)) || self.is_down(index, fact)
+    }
+
+    /// Whether a line of ESXi's handler of devices without paths goes on with what the cluster's last line of its kind, about the same
+    /// device on the same host, began.
+    fn is_down(&self, index: usize, fact: &Fact) -> bool {
+        let began = fact.device.and_then(|device| self.down.get(&(index, device, fact.host)));
+        is_of_the_handler(fact) && began.is_some_and(|began| near(began, fact, OUTAGE_US))
+    }
+
+    /// Whether the paths that a cluster's device had lost are back.
+    fn ends_an_outage(&self, fact: &Fact) -> bool {
+        let home = fact.device.and_then(|device| self.of_device.get(&device));
+        fact.kind == Kind::Path(PathEvent::Restored) && home.is_some_and(|&index| self.is_down(index, fact))
     }
 
     /// A volume and a device whose tie no line tells: one host, one time, and only one that it can be. Of several, any
@@ -117,6 +143,14 @@ impl<'a> Clusters<'a> {
             }
         }
         cluster.facts.push(fact);
+        if let Some(device) = fact.device.filter(|_| is_of_the_handler(fact)) {
+            let key = (index, device, fact.host);
+            if fact.kind == Kind::Path(PathEvent::AllDown) {
+                self.down.insert(key, fact);
+            } else {
+                self.down.remove(&key);
+            }
+        }
         self.of_device.extend(fact.device.map(|device| (device, index)));
         self.of_volume.extend(fact.volume.map(|volume| (volume, index)));
         self.tie(index, fact);

@@ -89,7 +89,9 @@ fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> 
     // The earliest link that is at least likely; else what is proved and has no name; else the earliest link that is possible.
     let sure = met.iter().position(|(_, proof)| proof.confidence >= Confidence::Likely);
     let told = if sure.is_none() { unsolved::told(&case) } else { None };
-    let chosen = sure.or(if met.is_empty() || told.is_some() { None } else { Some(0) });
+    // That a device is of a family for which a fault was published says nothing of what happened here: it is something to check.
+    let fits = met.iter().position(|(cause, _)| *cause != Cause::KnownAdvisory);
+    let chosen = sure.or(if told.is_some() { None } else { fits });
     let (cause, proof) = match chosen {
         Some(index) => met.remove(index),
         None => (Cause::CannotTell, told.unwrap_or_else(|| unsolved::proof(&case))),
@@ -99,6 +101,9 @@ fn judge<'a>(incident: &'a Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> 
         if proof.confidence >= Confidence::Likely {
             finding.also.push(other.name().to_owned());
         } else {
+            if other == Cause::KnownAdvisory {
+                finding.collect_next.extend(proof.collect);
+            }
             considered.push(PutAside {
                 cause: other.name().to_owned(),
                 why: format!("Possible, but less well shown. {}", proof.because),

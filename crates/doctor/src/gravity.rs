@@ -95,10 +95,11 @@ fn of_lock(lock: &Lock) -> Harm {
 /// The risk for data. A cause that is only possible alarms nobody: the answer is that it is not known.
 #[must_use]
 pub fn risk_of(finding: &Finding) -> Risk {
-    let possible = finding.confidence == Confidence::Possible.name();
-    let ceiling = if possible { Risk::Unknown } else { Risk::High };
-    let cause = Cause::from_name(&finding.cause);
-    let own = cause.map_or(Risk::Unknown, risk).min(ceiling);
+    // Nor does it calm anybody: another cause may be at work.
+    if finding.confidence == Confidence::Possible.name() {
+        return Risk::Unknown;
+    }
+    let own = Cause::from_name(&finding.cause).map_or(Risk::Unknown, risk);
     // A harmless cause does not make a missing answer harmless.
     if finding.harm >= Harm::Doubt { own.max(Risk::Unknown) } else { own }
 }

@@ -79,7 +79,9 @@ pub fn weight(fact: &Fact) -> Weight {
         | Kind::AdapterFault
         | Kind::Oarlock(_) => Weight::Trigger,
         Kind::Medium => Weight::Trouble,
-        Kind::Cluster(ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::Paused) => Weight::Context,
+        Kind::Cluster(
+            ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::Paused | ClusterStep::HeldElsewhere,
+        ) => Weight::Context,
         Kind::Cluster(_) => Weight::Trigger,
         Kind::Queue(_) => Weight::Trouble,
         Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
@@ -143,10 +145,22 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     let excerpt = scene.lines <= EXCERPT_LINES_MAX;
     let hard = |incident: &Incident<'_>| incident.facts.iter().any(|fact| is_hard(fact));
     // Whoever pastes a few lines about one thing asks about that; of several, none is known to be the one.
-    let asked =
-        excerpt && !found.iter().any(Incident::matters) && found.iter().filter(|one| hard(one)).count() == 1;
+    let asked = excerpt && !found.iter().any(Incident::matters) && asks_about_one_thing(&found, scene.lines);
     found.retain(|incident| if asked { hard(incident) } else { incident.matters() });
     Incidents { found, left_out }
+}
+
+/// Whether what is hard in an excerpt is one incident, or is all about one device or path, or is of two and most of what was pasted.
+/// More of them are a collection of examples, as documents have them.
+fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
+    let of_each = found.iter().map(|incident| incident.facts.iter().filter(|fact| is_hard(fact)));
+    let hard: Vec<&Fact> = of_each.clone().flatten().copied().collect();
+    let incidents = of_each.filter(|facts| facts.clone().next().is_some()).count();
+    let subject = |fact: &Fact| fact.device.or(fact.path);
+    let first = hard.first().and_then(|fact| subject(fact));
+    let of_one = first.is_some() && hard.iter().all(|fact| subject(fact) == first);
+    let count = hard.iter().map(|fact| fact.count).fold(0, u64::saturating_add);
+    incidents == 1 || of_one || incidents == 2 && count.saturating_mul(2) >= lines
 }
 
 /// Keeps [`CLUSTERS_MAX`] clusters, the gravest; those that stay keep their order. How many went is the answer.
@@ -203,12 +217,16 @@ impl Incident<'_> {
 pub fn is_hard(fact: &Fact) -> bool {
     match &fact.kind {
         Kind::Path(event) => event.is_loss(),
-        Kind::Task { .. } | Kind::Medium => true,
+        Kind::Task { .. } | Kind::Medium | Kind::Cluster(ClusterStep::HeldElsewhere) => true,
         Kind::Target(step) => {
             matches!(step, TargetStep::SessionLost | TargetStep::InitiatorSilent | TargetStep::BackendError)
         }
         Kind::Command(command) => {
             let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
+            // The way is gone, or the unit waits for a person (SPC-5, annex F: 2/4/3, 2/8).
+            let way_lost = command.host.is_some_and(|status| matches!(status.0, 0x1 | 0x2 | 0x4 | 0xf));
+            let lost =
+                way_lost || command.sense.is_some_and(|sense| sense.waits_for_a_person() || sense.is_gone());
             // A refusal without its command and its time is a piece that somebody pasted. Old releases name no command in whole lines.
             let cut = fact.when.is_none() && command.opcode.is_none();
             let piece = cut && command.device.is_some() && command.outcome() == Outcome::Refused;
@@ -216,7 +234,7 @@ pub fn is_hard(fact: &Fact) -> bool {
                 || piece
                 || command.refuses_reserve()
                 || command.verified_unequal()
-                || command.outcome() == Outcome::Unknown && weight(fact) > Weight::Context
+                || (lost || command.outcome() == Outcome::Unknown) && weight(fact) > Weight::Context
         }
         _ => false,
     }

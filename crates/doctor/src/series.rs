@@ -313,6 +313,7 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         Kind::Cluster(
             ClusterStep::Healthy
             | ClusterStep::Busy
+            | ClusterStep::HeldElsewhere
             | ClusterStep::BadRecord
             | ClusterStep::StrangeRecord
             | ClusterStep::OtherRecord

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::civil::{self, DAY_US};
-use crate::fact::Fact;
+use crate::fact::{Fact, InputId};
 use crate::ledger::Ledger;
 use crate::names::Name;
 use crate::stamp::{Axis, Stamp};
@@ -11,10 +11,18 @@ use crate::stamp::{Axis, Stamp};
 /// Puts times without a year on the axis of those with one, where there are some: each into the year that brings it
 /// nearest to them; then all hosts on one clock, where common events tell how theirs differ.
 pub fn settle(ledger: &mut Ledger) {
-    let dated = ledger.facts().iter().filter_map(|fact| fact.when).filter(|when| when.axis == Axis::Wall);
-    if let Some(newest) = dated.map(|when| when.micros).max() {
+    // A file's own dates tell more of its year than those of other files, which may be of other years.
+    let mut newest_of: BTreeMap<InputId, i64> = BTreeMap::new();
+    for fact in ledger.facts() {
+        if let Some(when) = fact.when.filter(|when| when.axis == Axis::Wall) {
+            let newest = newest_of.entry(fact.place.input).or_insert(when.micros);
+            *newest = when.micros.max(*newest);
+        }
+    }
+    if let Some(&newest) = newest_of.values().max() {
         for fact in ledger.facts_mut() {
-            dress(fact, newest);
+            let own = newest_of.get(&fact.place.input).copied();
+            dress(fact, own.unwrap_or(newest));
         }
     }
     let offsets = crate::offset::find(ledger.facts());

@@ -88,6 +88,9 @@ fn what_may_have_another_reason_is_only_possible() {
         "paused-by-memory-errors",
         "near-path-fault-sata-disk-gone",
         "near-path-fault-unmapped-lun",
+        "device-fault-nvme-off-the-bus",
+        "excerpt-path-gone-linux",
+        "delayed-own-write-untied",
         "path-fault-then-offline",
         "gateway-fault-connection-lost",
         "path-fault-all-down-handler",
@@ -103,6 +106,76 @@ fn what_may_have_another_reason_is_only_possible() {
     assert_eq!(strange.incidents[0].confidence, "likely", "an unknown number may be a wrong offset");
     let under = judge("u", text("corrupt-block-sanlock-under-a-host.log").as_bytes());
     assert_eq!(under.incidents[0].confidence, "certain", "nobody may write there between two renewals");
+}
+
+/// On Linux a conflict is often the own cluster's reservation, and the path one that was not registered: the headline accuses nobody.
+#[test]
+fn a_conflict_on_linux_is_not_surely_another_hosts_and_nothing_is_cleared_first() {
+    for name in ["reservation-linux", "reservation-linux-one-path"] {
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let finding = &report.incidents[0];
+        assert_eq!(
+            (finding.cause.as_str(), finding.confidence.as_str()),
+            ("reservation", "likely"),
+            "{name}"
+        );
+        assert!(!finding.explanation.starts_with("Another host"), "{name}: {}", finding.explanation);
+        assert_eq!(finding.remedy[0].risk, "looks", "{name}: {:?}", finding.remedy[0]);
+    }
+    let esxi = judge("e", text("near-lock-mode-mixed-one-host.log").as_bytes());
+    assert_eq!(esxi.incidents[0].confidence, "certain", "where hosts reserve, it is another's");
+}
+
+/// Two tickets in one folder: a line without a year is of the year that its own file tells.
+#[test]
+fn a_year_comes_from_the_own_file_first() {
+    let late = |when: &str| {
+        format!(
+            "{when} h7 kernel: sd 2:0:0:1: [sdc] tag#1 Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK\n"
+        )
+    };
+    let old = format!("{}{}", late("2018-05-25T15:55:10Z").repeat(2), late("May 25 15:55:11"));
+    let new = late("2021-03-02T10:00:00Z").repeat(2);
+    let mut doctor = Doctor::new();
+    doctor.read("old", &mut old.as_bytes(), &mut |_| {});
+    doctor.read("new", &mut new.as_bytes(), &mut |_| {});
+    let mut last: Vec<String> =
+        doctor.judge().incidents.into_iter().filter_map(|finding| finding.last).collect();
+    last.sort();
+    assert!(last.iter().any(|when| when.starts_with("2018-05-25T15:55:11")), "{last:?}");
+    assert!(!last.iter().any(|when| when.starts_with("2021-05") || when.starts_with("2020-05")), "{last:?}");
+}
+
+/// Where no test and set, heartbeat or lock is in the lines, nobody is asked about one.
+#[test]
+fn what_to_collect_fits_what_was_seen() {
+    let log = "Mar  3 04:05:06 h9 kernel: qla2xxx [0000:49:00.0]-801c:4: Abort command issued nexus=4:3:33 -- 1 2002.\n";
+    let report = judge("aborts", log.as_bytes());
+    let steps = report.incidents[0].collect_next.join(" ");
+    assert!(!steps.contains("0x89") && !steps.contains("lock record"), "{steps}");
+    assert!(steps.contains("fc_host"), "{steps}");
+}
+
+/// The handler is silent for 140 seconds between an outage's start and its time-out, and as long as it lasts before its end.
+#[test]
+fn an_outage_of_all_paths_is_one_finding_from_its_start_to_its_end() {
+    let log = text("path-fault-all-down-handler.log");
+    let report = judge("apd", log.as_bytes());
+    assert_eq!(report.incidents.len(), 1, "{:?}", report.incidents);
+    assert_eq!(report.incidents[0].events, 3, "the end is no trouble of its own");
+    // One that begins half an hour later is another.
+    let later = log.lines().next().unwrap_or_default().replace("T14:22:05", "T15:05:00");
+    let report = judge("apd", format!("{log}{later}\n").as_bytes());
+    assert_eq!(report.incidents.len(), 2, "{:?}", report.incidents);
+}
+
+/// The commands are those of a cluster of guests: nobody is told to clear its reservation.
+#[test]
+fn a_reservation_of_guests_is_not_to_be_cleared() {
+    let report = judge("g", text("reservation-of-guests.log").as_bytes());
+    let finding = &report.incidents[0];
+    assert_eq!(finding.confidence, "likely");
+    assert!(finding.remedy.iter().all(|remedy| remedy.risk != "final"), "{:?}", finding.remedy);
 }
 
 /// A fence is told of the host that it hit, not of the one that wrote of it; its conflicts are its own work.
@@ -167,5 +240,19 @@ fn what_the_wild_does_to_a_line_does_not_change_the_cause() {
         assert_eq!(first_cause(&judge(&name, &wide)), expected, "{name} in UTF-16");
         let curly = log.replace("\" ", "” ").replace(" \"", " “").replace("0x", "0×");
         assert_eq!(first_cause(&judge(&name, curly.as_bytes())), expected, "{name} from a web page");
+    }
+}
+
+/// Whoever owns an array of a family with a published fault is not told by that alone what happened, and least of all that all is well.
+#[test]
+fn a_family_with_a_published_fault_is_something_to_check_and_no_cause() {
+    for name in ["near-known-advisory-family", "near-known-advisory-family-miscompare"] {
+        let report = judge(name, text(&format!("{name}.log")).as_bytes());
+        let finding = &report.incidents[0];
+        assert_eq!(finding.cause, "cannot-tell", "{name}");
+        assert!(finding.considered.iter().any(|other| other.cause == "known-advisory"), "{name}");
+        assert!(finding.collect_next.iter().any(|step| step.contains("published fault")), "{name}");
+        let page = oarlock_doctor::report::terminal::Page { width: 100, colours: false }.report(&report);
+        assert!(!page.contains("Data is not at risk"), "{name}: {page}");
     }
 }

@@ -17,7 +17,7 @@ use crate::places::{Holding, LockPlace};
 use crate::roster::each_lock;
 use crate::store::{Lane, Seen};
 use crate::takeover::distrust;
-use crate::whereabouts::Whereabouts;
+use crate::whereabouts::{Whereabouts, read_group};
 
 /// One record is tried this often in one look at all; what stays open is met again at the next look.
 const SWAPS_MAX: u32 = 8;
@@ -96,15 +96,17 @@ async fn answer_descriptors(core: &Rc<Core>) -> bool {
 async fn answer_groups(core: &Rc<Core>) -> bool {
     let space = core.superblock().record.space();
     for number in (0..space.groups()).map(GroupNumber) {
-        let seen = match core.store.read(Lane::Work, space.record(number)).await {
-            Ok(seen) => seen,
+        let seen = match read_group(core, number).await {
+            Ok(Some(seen)) => seen,
+            // Nobody has ever held it.
+            Ok(None) => continue,
             Err(fault) => {
                 distrust(core, &fault);
                 return false;
             }
         };
-        let record: &oarlock_format::GroupRecord = &seen.stamped.record;
-        if record.lock.holders.contains(core.me.slot) && !answer_each(core, vec![(Some(number), seen)]).await
+        if seen.stamped.record.lock.holders.contains(core.me.slot)
+            && !answer_each(core, vec![(Some(number), seen)]).await
         {
             return false;
         }
@@ -189,7 +191,7 @@ async fn answer_in_hand<W: Whereabouts>(
         }
         match cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                 core.store.world.pause(core.store.timing.beat / 8).await;
             }
         }

@@ -16,6 +16,7 @@ use oarlock_format::{Kind, SlotRecord, SlotState, Writer};
 
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, HostState, StopReason};
+use crate::hindrance::{Hindrance, of_lapse};
 use crate::planted::{PlantedBug, planted};
 use crate::store::ReadFault;
 
@@ -61,6 +62,7 @@ enum Next {
 }
 
 async fn react(core: &Rc<Core>, slot: &mut Cell<SlotRecord>, swap: Swap) -> Next {
+    core.note_hindrance(&swap);
     match swap {
         Swap::Swapped { sent } => {
             let from = if planted(PlantedBug::LeaseFromReply) { core.store.now() } else { sent };
@@ -75,7 +77,7 @@ async fn react(core: &Rc<Core>, slot: &mut Cell<SlotRecord>, swap: Swap) -> Next
             lost(core, slot);
             if core.ended().is_some() { Next::Never } else { Next::AtOnce }
         }
-        Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {
+        Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {
             // Not in its turn: a late beat, however fast the device said no. It may say so to everybody (R6).
             core.disturbed();
             Next::AtOnce
@@ -89,13 +91,11 @@ async fn react(core: &Rc<Core>, slot: &mut Cell<SlotRecord>, swap: Swap) -> Next
 
 fn confirmed(core: &Core, sent: Instant) {
     core.lease.confirm(sent);
+    core.unhindered();
     if core.may_act() && core.state() == HostState::Held {
         core.enter(HostState::Live);
-        report_lapse(
-            core,
-            Action::Retried,
-            "a beat was confirmed again: nobody had fenced this host; it goes on",
-        );
+        let words = "a beat was confirmed again: nobody had fenced this host; it goes on";
+        report_lapse(core, core.lapse_cause.get(), Action::Retried, words.to_owned());
     }
     core.changed.announce();
 }
@@ -170,17 +170,35 @@ pub(crate) async fn guard_lease(core: Rc<Core>) {
             core.change_within(core.changed.seen(), end.since(now)).await;
         } else {
             if core.state() == HostState::Live {
-                core.disturbed();
-                core.enter(HostState::Held);
-                report_lapse(
-                    &core,
-                    Action::Held,
-                    "no beat was confirmed for a whole lease; everything is held back",
-                );
+                lapse(&core, now.since(end));
             }
             hold(&core).await;
         }
     }
+}
+
+/// The lease is over, and this is noticed so late.
+fn lapse(core: &Core, late: Duration) {
+    core.disturbed();
+    core.enter(HostState::Held);
+    let (cause, why) = of_lapse(core.hindrance().as_ref(), late, core.store.timing.beat);
+    core.lapse_cause.set(cause);
+    let words = format!("no beat was confirmed for a whole lease; everything is held back; {why}");
+    report_lapse(core, cause, Action::Held, words);
+}
+
+/// The hold time is over. What stood in the way of the last beat is what the host ends with: a slot that was torn or
+/// read out of date for a while has had a later beat by then.
+fn give_up(core: &Core, hold: Duration) {
+    let hindrance = core.hindrance();
+    let cause = hindrance.as_ref().map_or(core.lapse_cause.get(), Hindrance::cause);
+    let reason = match hindrance {
+        Some(damage) if damage.is_damage() => StopReason::SlotDamaged { detail: damage.to_string() },
+        hindrance => StopReason::HoldOver { hold, hindrance },
+    };
+    core.store.end_repeats();
+    report_lapse(core, cause, Action::Stopped, reason.to_string());
+    core.stop(reason);
 }
 
 /// Waits for a confirmed beat, or for the end of the hold time.
@@ -190,15 +208,15 @@ async fn hold(core: &Core) {
     while !core.lease.holds(core.store.now()) && core.ended().is_none() {
         let now = core.store.now();
         if now >= until {
-            core.stop(StopReason::HoldOver { hold });
+            give_up(core, hold);
             return;
         }
         core.change_within(core.changed.seen(), until.since(now)).await;
     }
 }
 
-fn report_lapse(core: &Core, action: Action, words: &str) {
+fn report_lapse(core: &Core, cause: Cause, action: Action, words: String) {
     let lba = core.store.layout.slot(core.me.slot);
-    let event = core.store.event(EventKind::Lapse, Cause::SlowStorage, lba, Kind::Slot, action);
-    core.store.report(event.about(words.to_owned()));
+    let event = core.store.event(EventKind::Lapse, cause, lba, Kind::Slot, action);
+    core.store.report(event.about(words));
 }

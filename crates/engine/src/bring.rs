@@ -50,7 +50,7 @@ pub(crate) async fn swap_once<R: Record + Clone>(
                 return Err(fault.clone().into());
             }
         }
-        Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {}
+        Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(Distrust::FalseThoughEqual) => {}
     }
     core.store.world.pause(core.store.world.jitter(*pause)).await;
     *pause = (*pause * 2).min(core.store.timing.beat);

@@ -14,11 +14,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Answer, Instant, Lba, Refusal, UnknownCause};
+use oarlock_causes::EventKind;
 use oarlock_format::{Generation, Image, Nonce, Record, Stamp, Stamped, Writer};
 
 use crate::attempt::{OpenAttempt, OpenAttempts};
+use crate::hindrance::Hindrance;
 use crate::planted::{PlantedBug, planted};
-use crate::report::Found;
+use crate::report::{Found, Told};
 use crate::store::{Lane, ReadFault, Seen, Store};
 use crate::verdict::{Finding, Pace, Version, find};
 
@@ -60,8 +62,8 @@ pub(crate) enum Swap {
     Adopted { sent: Instant },
     /// The block holds a newer image of somebody else; the cell knows it now.
     Lost,
-    /// Nothing is known. The attempt is open.
-    Open,
+    /// Nothing is known, for this reason where there was a new one. The attempt is open.
+    Open(Option<Hindrance>),
     /// The device surely did not execute it.
     Refused(Refusal),
     /// The lease ran out before it could be sent: nothing was.
@@ -260,13 +262,16 @@ impl<R: Record + Clone> Cell<R> {
         outcome: Option<Result<Answer, Refusal>>,
         facts: Sent,
     ) -> Swap {
-        let said_false = matches!(outcome, Some(Ok(Answer::Miscompared { .. })));
-        match outcome {
-            Some(Ok(Answer::Miscompared { .. })) => note_normal(store, facts),
-            Some(Ok(Answer::Unknown { cause })) => store.report_unknown(self.lba, R::KIND, &facts, cause),
-            _ => store.report_unknown(self.lba, R::KIND, &facts, UnknownCause::TimedOut),
+        let told = match outcome {
+            Some(Ok(Answer::Miscompared { .. })) => Told::False,
+            Some(Ok(Answer::Unknown { cause })) => Told::Nothing(cause),
+            _ => Told::Nothing(UnknownCause::TimedOut),
+        };
+        match told {
+            Told::False => note_normal(store, facts),
+            Told::Nothing(cause) => store.report_unknown(self.lba, R::KIND, &facts, cause),
         }
-        self.read_back(store, sender, Some((facts, said_false))).await
+        self.read_back(store, sender, Some((facts, told))).await
     }
 
     /// The image that follows the known one.
@@ -298,32 +303,36 @@ impl<R: Record + Clone> Cell<R> {
         store.note_version(self.lba, self.version());
     }
 
-    /// Reads the block after a false or missing answer, and judges. `answered_false`: the device said miscompared.
-    async fn read_back(&mut self, store: &Store, sender: Sender, facts: Option<(Sent, bool)>) -> Swap {
+    /// Reads the block after a false or missing answer, and judges.
+    async fn read_back(&mut self, store: &Store, sender: Sender, facts: Option<(Sent, Told)>) -> Swap {
         let newest = store.newest(self.lba).unwrap_or(self.version());
-        let read = self
-            .read_past_stale(store, sender.lane, facts.is_some_and(|(_, false_answer)| false_answer))
-            .await;
-        let (sent, answered_false) = match facts {
-            Some((sent, answered_false)) => (Some(sent), answered_false),
-            None => (None, false),
+        let answered_false = facts.is_some_and(|(_, told)| told == Told::False);
+        let silence = match facts {
+            Some((_, Told::Nothing(why))) => Some(Hindrance::Unanswered(why)),
+            Some((_, Told::False)) | None => None,
         };
-        let seen = match read {
+        let seen = match self.read_past_stale(store, sender.lane, answered_false).await {
             Ok(seen) => seen,
             // Nothing could be read: whatever was answered, the block's content is not known.
-            Err(ReadFault::Unreadable { .. } | ReadFault::TimedOut { .. }) => return Swap::Open,
+            Err(fault @ (ReadFault::Unreadable { .. } | ReadFault::TimedOut { .. })) => {
+                return Swap::Open(Some(silence.unwrap_or(Hindrance::Slot(fault))));
+            }
             Err(fault) => {
-                store.report_distrust(self.lba, R::KIND, sent.as_ref(), &fault);
+                // A read without an ATS before it looks for what became of the open ones.
+                let about = facts.map_or(EventKind::Unknown, |(_, told)| told.kind());
+                let sent = facts.as_ref().map(|(sent, _)| sent);
+                store.report_distrust::<R>(self.lba, sender.purpose, about, sent, &fault);
                 return Swap::Distrusted(Distrust::Fault(fault));
             }
         };
         let finding = find(&Ok(seen.stamped.stamp), self.version(), &self.open, newest);
-        if let Some(sent) = &sent
+        if let Some((sent, answer)) = facts
             && (answered_false || finding != Finding::Expected)
         {
             let pace = sent.pace(store.normal.get().time());
-            let found = Found { finding: &finding, stamp: &seen.stamped.stamp, purpose: sender.purpose };
-            store.report_finding(R::KIND, sent, &found, pace);
+            let found =
+                Found { finding: &finding, stamp: &seen.stamped.stamp, purpose: sender.purpose, answer };
+            store.report_finding(R::KIND, &sent, &found, pace);
         }
         match finding {
             Finding::Own(attempt) => {
@@ -337,7 +346,7 @@ impl<R: Record + Clone> Cell<R> {
             // R1: the expected image read back resolves nothing; and a device that answers false although equal is
             // not believed when it says that it wrote nothing.
             Finding::Expected if answered_false => Swap::Distrusted(Distrust::FalseThoughEqual),
-            Finding::Expected | Finding::Older | Finding::Damaged | Finding::Foreign => Swap::Open,
+            Finding::Expected | Finding::Older | Finding::Damaged | Finding::Foreign => Swap::Open(silence),
         }
     }
 

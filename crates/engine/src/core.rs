@@ -14,9 +14,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Instant, SlotIndex};
+use oarlock_causes::Cause;
 use oarlock_format::{HostName, Owner, Stamped, Superblock, Writer};
 
-use crate::cell::{Purpose, Sender};
+use crate::cell::{Purpose, Sender, Swap};
+use crate::hindrance::Hindrance;
 use crate::home::BringHome;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
@@ -85,17 +87,23 @@ pub enum StopReason {
         /// Which block, and what it showed.
         detail: String,
     },
-    /// The host's own slot does not hold a sound record any more.
+    /// The host's own slot does not hold a sound record, and did not for the rest of the hold time.
     #[error("this host's own slot cannot be trusted: {detail}")]
     SlotDamaged {
         /// What was found.
         detail: String,
     },
     /// The device gave no confirmed beat for the whole hold time.
-    #[error("no beat was confirmed for the whole hold time of {} s", hold.as_secs())]
+    #[error(
+        "no beat was confirmed for the whole hold time of {} s{}",
+        hold.as_secs_f64(),
+        hindrance.as_ref().map_or(String::new(), |hindrance| format!("; of the last one: {hindrance}"))
+    )]
     HoldOver {
         /// The hold time.
         hold: Duration,
+        /// What stood in the way of the last one, where that is known.
+        hindrance: Option<Hindrance>,
     },
     /// Another live host has this name, and this one came second (R30).
     #[error("slot {other} holds a live host of the same name; of two, the one in the higher slot leaves")]
@@ -129,6 +137,10 @@ pub(crate) struct Core {
     /// The newest superblock that this host has seen (R38).
     superblock: RefCell<Rc<Stamped<Superblock>>>,
     disturbances: StdCell<u64>,
+    /// Of the newest beat that was not confirmed, since the newest that was.
+    hindrance: RefCell<Option<Hindrance>>,
+    /// Of the lapse that lasts, as it was told.
+    pub(crate) lapse_cause: StdCell<Cause>,
     leaving: StdCell<bool>,
     /// Where the next free descriptor is looked for first.
     pub(crate) free_descriptor: StdCell<Option<u32>>,
@@ -162,6 +174,8 @@ impl Core {
             state: RefCell::new(HostState::Live),
             superblock: RefCell::new(Rc::new(superblock.clone())),
             disturbances: StdCell::new(0),
+            hindrance: RefCell::default(),
+            lapse_cause: StdCell::new(Cause::CannotTell),
             leaving: StdCell::new(false),
             free_descriptor: StdCell::new(None),
             mending: StdCell::new(false),
@@ -228,6 +242,39 @@ impl Core {
 
     pub(crate) fn disturbed(&self) {
         self.disturbances.set(self.disturbances.get() + 1);
+    }
+
+    /// What stood in the way of the newest beat, if it was not confirmed.
+    pub(crate) fn hindrance(&self) -> Option<Hindrance> {
+        self.hindrance.borrow().clone()
+    }
+
+    /// An ATS on the host's own slot came to this. What says nothing new leaves standing what was known.
+    pub(crate) fn note_hindrance(&self, swap: &Swap) {
+        if let Some(hindrance) = Hindrance::of(swap) {
+            self.hindrance.replace(Some(hindrance));
+        }
+    }
+
+    /// A beat is confirmed: its slot is sound, and its device answers.
+    pub(crate) fn unhindered(&self) {
+        self.hindrance.replace(None);
+        self.store.end_repeats();
+    }
+
+    /// Since when and why this host may do nothing, in words; `None` while it may, and once it is over.
+    pub(crate) fn why_held(&self) -> Option<String> {
+        let now = self.store.now();
+        if self.lease.holds(now) || self.ended().is_some() {
+            return None;
+        }
+        let since = now.since(self.lease.end()).as_secs_f64();
+        let why =
+            self.hindrance().map_or(String::new(), |hindrance| format!("; of the last one: {hindrance}"));
+        Some(format!(
+            "its host {} is held: no beat was confirmed, and its lease ended {since:.1} s ago{why}",
+            self.name
+        ))
     }
 
     pub(crate) fn leave_begins(&self) {

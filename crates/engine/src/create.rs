@@ -106,6 +106,20 @@ pub async fn create(
     request: &CreateRequest,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Stamped<Superblock>, CreateError> {
+    create_over(world, world, request, progress).await
+}
+
+/// Makes a datastore on the device of `world`, where `there` is the same device as the datastore that is to go has it: opened with
+/// blocks of another size, it may be, for a plain file serves both.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_over(
+    world: &World,
+    there: &World,
+    request: &CreateRequest,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Stamped<Superblock>, CreateError> {
     request.timing.check()?;
     let geometry = world.device.geometry();
     let stride = geometry.physical_block.whole_blocks(geometry.block_size).0.max(1);
@@ -117,7 +131,7 @@ pub async fn create(
         device_blocks: geometry.blocks,
     };
     let layout = Layout::plan(&layout_request)?;
-    let old = what_may_go(world, request.force).await?;
+    let old = what_may_go(there, request.force).await?;
     let superblock = Superblock {
         state: SuperblockState::Formatting,
         label: request.label.clone(),
@@ -139,14 +153,14 @@ pub async fn create(
     let mut entered = Vec::new();
     let made = async {
         if let Some(old) = &old {
-            refuse_the_living(world, old).await?;
-            enter_all(world, old, &mut entered).await?;
+            refuse_the_living(there, old).await?;
+            enter_all(there, old, &mut entered).await?;
         }
         maker.make(superblock, progress).await
     };
     let made = made.await;
     for slot in entered {
-        world.cut_off.exit(slot).await;
+        there.cut_off.exit(slot).await;
     }
     made
 }

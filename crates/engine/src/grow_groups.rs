@@ -125,7 +125,7 @@ async fn lengthen(
         let sender = Sender { writer: Writer::Tool, lane: Lane::Work, purpose: Purpose::Upkeep };
         match cell.swap(store, sender, longer).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => {}
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                 store.world.pause(store.timing.beat / 8).await;
             }
         }

@@ -66,7 +66,7 @@ pub(crate) async fn hold<W: Whereabouts>(
             if !planted(PlantedBug::GiveOutAfterLapse) {
                 let left = deadline.since(core.store.now());
                 let within = core.store.world.within(left, core.until_it_may_act()).await;
-                within.ok_or(LockError::TimedOut { name, why: None })??;
+                within.ok_or_else(|| LockError::TimedOut { name, why: core.why_held() })??;
             }
             Ok(hold)
         }

@@ -17,6 +17,7 @@ use crate::decide::Want;
 use crate::disk::here::{self, DisksHere};
 use crate::event::EventSink;
 use crate::guard::Guard;
+use crate::hindrance::Hindrance;
 use crate::hold;
 use crate::home::JournalHome;
 use crate::join::{self, JoinError};
@@ -55,6 +56,10 @@ pub struct HostStatus {
     pub state: HostState,
     /// What is left of its lease.
     pub lease_left: Duration,
+    /// For how long its lease has been over, while it is held.
+    pub held_for: Option<Duration>,
+    /// What stood in the way of its newest beat, if that was not confirmed.
+    pub hindrance: Option<Hindrance>,
 }
 
 /// Why a host could not be evicted.
@@ -141,11 +146,14 @@ impl Host {
     /// What the host is now.
     #[must_use]
     pub fn status(&self) -> HostStatus {
+        let (now, state) = (self.core.store.now(), self.core.state());
         HostStatus {
             name: self.core.name.clone(),
             owner: self.core.me,
-            state: self.core.state(),
-            lease_left: self.core.lease.end().since(self.core.store.now()),
+            held_for: (state == HostState::Held).then(|| now.since(self.core.lease.end())),
+            hindrance: self.core.hindrance(),
+            state,
+            lease_left: self.core.lease.end().since(now),
         }
     }
 
@@ -362,10 +370,12 @@ impl Host {
             let unclean = slot.record.asked || core.places.is_unanswered() || !durable;
             // Like a beat it may be sent outside of the lease: if it swaps this host's own last image, nobody fenced it.
             let record = SlotRecord { state: SlotState::Free, unclean, asked: false, ..slot.record.clone() };
-            match slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await {
+            let swap = slot.swap(&core.store, core.sender(Purpose::OwnSlot), record).await;
+            core.note_hindrance(&swap);
+            match swap {
                 Swap::Swapped { .. } | Swap::Adopted { .. } => {}
                 Swap::Lost => beat::lost(core, &slot),
-                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+                Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     core.store.world.pause(core.store.timing.beat / 8).await;
                 }
             }

@@ -191,7 +191,14 @@ impl Joiner<'_> {
     /// beat, and a person should know.
     fn report_skipped(&self, skipped: &[(SlotIndex, ReadFault)]) {
         for (slot, fault) in skipped {
-            self.store.report_distrust(self.store.layout.slot(*slot), Kind::Slot, None, fault);
+            let lba = self.store.layout.slot(*slot);
+            self.store.report_distrust::<SlotRecord>(
+                lba,
+                Purpose::Upkeep,
+                EventKind::Miscompare,
+                None,
+                fault,
+            );
         }
     }
 
@@ -279,7 +286,7 @@ impl Joiner<'_> {
                     }
                 }
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+                Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }
@@ -388,7 +395,7 @@ impl Joiner<'_> {
                 Swap::Swapped { sent } | Swap::Adopted { sent } => return Ok(sent),
                 Swap::Lost => break,
                 Swap::Distrusted(crate::cell::Distrust::Fault(fault)) => return Err(fault.into()),
-                Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+                Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                     self.store.world.pause(self.store.timing.beat / 8).await;
                 }
             }

@@ -54,6 +54,13 @@ pub enum LockError {
         /// The lock.
         name: String,
     },
+    /// A growth has not opened the allocation group yet: some host's beats do not show the present superblock, and nothing
+    /// of the group may be given out before they do.
+    #[error("the lock {name} cannot be taken: a growth has not opened the group yet")]
+    Unopened {
+        /// The lock.
+        name: String,
+    },
     /// A record on the way could not be read or trusted.
     #[error(transparent)]
     Record(#[from] ReadFault),
@@ -332,7 +339,7 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } if mine => Tried::Got,
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
     }
 
@@ -347,7 +354,7 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         self.note_busy(&swap);
         Ok(match swap {
             Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lost => Tried::Again,
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => Tried::Unclear,
         })
     }
 
@@ -438,7 +445,8 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         let fault = self.last_fault.as_ref().map(ReadFault::to_string);
         LockError::TimedOut {
             name: self.place.whereabouts.words(),
-            why: here.or(stuck).or(held_by).or(fault),
+            // What a host may not do, no other holder need stand in the way of.
+            why: self.core.why_held().or(here).or(stuck).or(held_by).or(fault),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn ring(core: &Core, slot: SlotIndex, lba: Lba) {
         match cell.swap(&core.store, core.sender(Purpose::Upkeep), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } => return,
             Swap::Lost => {}
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => return,
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => return,
         }
     }
 }

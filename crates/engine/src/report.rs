@@ -2,10 +2,11 @@
 
 use oarlock_block::{Lba, UnknownCause};
 use oarlock_causes::{Action, Cause, EventKind};
-use oarlock_format::{Generation, Kind, Stamp, Writer};
+use oarlock_format::{Generation, Kind, Record, Stamp, Writer};
 
 use crate::cell::{Purpose, Sent};
 use crate::event::{Event, Window};
+use crate::hindrance::{cause_of_fault, cause_of_silence};
 use crate::store::{ReadFault, Store};
 use crate::verdict::{Finding, Pace, cause_of_loss};
 
@@ -14,16 +15,31 @@ pub(crate) struct Found<'a> {
     pub(crate) finding: &'a Finding,
     pub(crate) stamp: &'a Stamp,
     pub(crate) purpose: Purpose,
+    pub(crate) answer: Told,
+}
+
+/// What the device had said of the ATS, before its block was read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// That the block was not equal.
+    False,
+    /// Nothing, for this reason.
+    Nothing(UnknownCause),
+}
+
+impl Told {
+    pub(crate) fn kind(self) -> EventKind {
+        match self {
+            Told::False => EventKind::Miscompare,
+            Told::Nothing(_) => EventKind::Unknown,
+        }
+    }
 }
 
 impl Store {
     /// No answer came: the write may have landed, may land later, or never.
     pub(crate) fn report_unknown(&self, lba: Lba, kind: Kind, sent: &Sent, why: UnknownCause) {
-        let cause = match why {
-            UnknownCause::TimedOut | UnknownCause::Aborted => Cause::SlowStorage,
-            UnknownCause::PathLost => Cause::PathFault,
-            UnknownCause::DeviceError => Cause::DeviceFault,
-        };
+        let cause = cause_of_silence(why);
         self.report(Event {
             window: Some(self.window(sent, None)),
             by_attempt: Some(sent.nonce),
@@ -33,7 +49,8 @@ impl Store {
         });
     }
 
-    /// An answer was false, or a missing one was found out.
+    /// An answer was false, or a missing one was found out: each is an event of its own kind, for who counts false
+    /// answers must not count those that the device never gave.
     pub(crate) fn report_finding(&self, kind: Kind, sent: &Sent, found: &Found<'_>, pace: Pace) {
         let stamp = found.stamp;
         let (cause, action, detail) = match found.finding {
@@ -60,21 +77,47 @@ impl Store {
                 ),
             ),
         };
-        self.report(Event {
+        let event = Event {
             window: Some(self.window(sent, Some(stamp.generation))),
             by: Some(stamp.writer),
             by_attempt: Some(stamp.nonce),
-            ..self.event(EventKind::Miscompare, cause, stamp.lba, kind, action).about(detail)
-        });
+            ..self.event(found.answer.kind(), cause, stamp.lba, kind, action).about(detail)
+        };
+        self.report_as(found.purpose, event);
     }
 
     /// A block could not be believed.
-    pub(crate) fn report_distrust(&self, lba: Lba, kind: Kind, sent: Option<&Sent>, fault: &ReadFault) {
+    pub(crate) fn report_distrust<R: Record>(
+        &self,
+        lba: Lba,
+        purpose: Purpose,
+        about: EventKind,
+        sent: Option<&Sent>,
+        fault: &ReadFault,
+    ) {
         let cause = cause_of_fault(fault);
-        self.report(Event {
+        let event = Event {
             window: sent.map(|sent| self.window(sent, None)),
-            ..self.event(EventKind::Miscompare, cause, lba, kind, Action::Refused).about(fault.to_string())
-        });
+            ..self.event(about, cause, lba, R::KIND, Action::Refused).about(fault.to_string())
+        };
+        self.report_as(purpose, event);
+    }
+
+    /// Each beat meets the same refusal of the host's own slot, until the slot is mended or the host ends.
+    fn report_as(&self, purpose: Purpose, event: Event) {
+        if purpose == Purpose::OwnSlot && event.action == Action::Refused {
+            self.repeats
+                .take(event, self.now(), self.timing.lease)
+                .into_iter()
+                .for_each(|event| self.report(event));
+        } else {
+            self.report(event);
+        }
+    }
+
+    /// The host's own slot is refused no more, or the host ends: what was counted is told.
+    pub(crate) fn end_repeats(&self) {
+        self.repeats.end(self.now()).into_iter().for_each(|event| self.report(event));
     }
 
     fn window(&self, sent: &Sent, found: Option<Generation>) -> Window {
@@ -117,17 +160,6 @@ impl Event {
     /// The event with its proof in words.
     pub(crate) fn about(self, detail: String) -> Event {
         Event { detail, ..self }
-    }
-}
-
-/// The cause that a fault of reading names.
-fn cause_of_fault(fault: &ReadFault) -> Cause {
-    match fault {
-        ReadFault::Unreadable { .. } => Cause::DeviceFault,
-        ReadFault::TimedOut { .. } => Cause::SlowStorage,
-        ReadFault::Unsound { error, .. } if error.is_foreign() => Cause::ForeignBlock,
-        ReadFault::Unsound { .. } => Cause::CorruptBlock,
-        ReadFault::Older { .. } => Cause::Rollback,
     }
 }
 

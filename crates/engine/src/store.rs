@@ -14,6 +14,7 @@ use oarlock_format::{
 use crate::event::{Event, EventSink};
 use crate::lease::Lease;
 use crate::planted::{PlantedBug, planted};
+use crate::repeats::Repeats;
 use crate::verdict::{Normal, Version};
 use crate::world::World;
 
@@ -41,6 +42,7 @@ pub(crate) struct Store {
     /// Once the host lives: nothing but beats is sent outside of it (I7).
     lease: OnceCell<Rc<Lease>>,
     newest: RefCell<BTreeMap<Lba, Version>>,
+    pub(crate) repeats: Repeats,
     events: EventSink,
 }
 
@@ -124,6 +126,7 @@ impl Store {
             normal: StdCell::default(),
             lease: OnceCell::new(),
             newest: RefCell::default(),
+            repeats: Repeats::default(),
             events,
         }
     }

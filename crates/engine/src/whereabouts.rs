@@ -6,14 +6,15 @@
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, GroupNumber, GroupRecord, JournalObject, LockName, LockRecord, Locked,
+    DecodeError, DescriptorNumber, DescriptorRecord, GroupNumber, GroupRecord, JournalObject, Kind, LockName,
+    LockRecord, Locked,
 };
 
 use crate::cell::Cell;
 use crate::core::Core;
 use crate::lock::LockError;
 use crate::places::PlacesOf;
-use crate::store::Lane;
+use crate::store::{Lane, ReadFault, Seen};
 use crate::table;
 
 /// What a look for a lock's record came to.
@@ -163,7 +164,23 @@ impl Whereabouts for GroupNumber {
     }
 
     async fn locate(&self, core: &Core) -> Result<Located<GroupRecord>, LockError> {
-        at(core, core.superblock().record.space().record(*self)).await
+        let seen =
+            read_group(core, *self).await?.ok_or_else(|| LockError::Unopened { name: self.words() })?;
+        Ok(Located::Found(Cell::new(seen.stamped.stamp.lba, seen)))
+    }
+}
+
+/// The record of a group; `None` of one that a growth has not opened yet: it has no cluster to give out and no bitmap, or the
+/// old shadow stands in its place. Once it is open it stays so.
+pub(crate) async fn read_group(
+    core: &Core,
+    group: GroupNumber,
+) -> Result<Option<Seen<GroupRecord>>, ReadFault> {
+    let space = core.superblock().record.space();
+    match core.store.read::<GroupRecord>(Lane::Work, space.record(group)).await {
+        Ok(seen) => Ok((seen.stamped.record.clusters > space.head()).then_some(seen)),
+        Err(ReadFault::Unsound { error: DecodeError::WrongKind { found: Kind::Superblock }, .. }) => Ok(None),
+        Err(fault) => Err(fault),
     }
 }
 

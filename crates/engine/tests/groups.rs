@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use company::{beside, join, read};
 use machine::Machine;
-use oarlock_block::{BlockSize, Clock, CommandKind, IoError, Lba, LocalFuture, Refusal};
-use oarlock_engine::{BringHome, DiskError, Host, Want};
+use oarlock_block::{BlockSize, Clock, Command, CommandKind, IoError, Lba, LocalFuture, Refusal};
+use oarlock_engine::{BringHome, DiskError, Host, LockError, Want, grow};
 use oarlock_format::{
     DescriptorNumber, GroupNumber, GroupRecord, JournalObject, LockMode, Stamp, Stamped, Superblock, encode,
 };
 
 const GROUP: GroupNumber = GroupNumber(0);
+
+/// Blocks of a whole group.
+const GROUP_BLOCKS: u64 = 8_192 * 128;
 
 /// Remembers what was brought home, and how the group's record stood then.
 struct Home {
@@ -161,6 +164,45 @@ fn a_layer_or_a_group_that_does_not_exist_is_an_error_that_says_how_many_there_a
         host.hold_layer(DescriptorNumber(layers - 1), Want::Shared, within()).await.unwrap();
         host.hold_group(GroupNumber(groups - 1), within()).await.unwrap();
     });
+}
+
+#[test]
+fn a_group_that_a_growth_has_not_opened_is_taken_by_nobody_until_it_is() {
+    // Blocks behind the first whole group, where the old shadow stands: where the next group's record will be, and behind it.
+    for behind in [0, 8] {
+        let machine = Machine::new(24 << 20);
+        let groups = machine.format().record.layout.groups.start.0;
+        machine.disk.set_length(groups + GROUP_BLOCKS + behind + 1);
+        machine.time.run(grow(&machine.process().0)).unwrap();
+        let (silent, process) = machine.process();
+        let silent = join(&machine, silent, "silent");
+        let (world, recorded) = machine.recorded();
+        let host = join(&machine, world, "a");
+        machine.disk.set_length(groups + 3 * GROUP_BLOCKS + 9);
+        let (opened, last) = (GroupNumber(1), GroupNumber(2));
+        beside(&machine, &host, async {
+            let within = || machine.time.now().plus(Duration::from_secs(2));
+            assert_eq!(grow(&machine.process().0).await.unwrap().unseen_by, ["silent"]);
+            drop(recorded.take());
+            machine.time.sleep_until(machine.time.now().plus(Duration::from_secs(5))).await;
+            let read = recorded.take().iter().any(|command| command.lba.0 == groups + GROUP_BLOCKS);
+            assert!(!read, "{behind}: who was asked has answered, and does not look again and again");
+            let refused = host.hold_group(opened, within()).await.map(|_| ()).unwrap_err();
+            assert_eq!(refused, LockError::Unopened { name: "of group 1".to_owned() }.into());
+            let groups_ats = || recorded.take().iter().any(|command| is_swap_behind(command, groups));
+            assert!(!groups_ats(), "{behind}: nothing was put there");
+            host.hold_group(last, within()).await.unwrap();
+            assert!(groups_ats(), "{behind}: what lies behind it is ready");
+            machine.kill(process);
+            assert!(grow(&machine.process().0).await.unwrap().unseen_by.is_empty());
+            host.hold_group(opened, within()).await.unwrap();
+        });
+        drop(silent);
+    }
+}
+
+fn is_swap_behind(command: &Command, lba: u64) -> bool {
+    command.kind == CommandKind::Ats && command.lba.0 >= lba
 }
 
 #[test]

@@ -74,6 +74,10 @@ pub struct OwnStatus {
     pub lease_ms_left: u64,
     /// Why it stopped, where it did.
     pub stopped: Option<String>,
+    /// For how long its lease has been over, in milliseconds, while it is `held`.
+    pub held_ms: Option<u64>,
+    /// What stood in the way of its newest beat, in the device's words, if that was not confirmed.
+    pub hindrance: Option<String>,
     /// Whether it changes nothing but its own slot.
     pub read_only: bool,
     /// Its process.

@@ -163,8 +163,8 @@ codes! {
         "Look at the device and at the kernel's log: a device that cannot flush keeps nothing.";
 
     LockTimedOut = "OAR-0241", "the lock was not got in time",
-        "Somebody else held the lock until the wait was over.",
-        "Try again, or wait longer with `--wait`; `oarlock locks` says who holds it.";
+        "Somebody else held the lock until the wait was over, or the host that was asked for it was held; the message says which.",
+        "Try again, or wait longer with `--wait`; `oarlock locks` says who holds it, and `oarlock status` whether its host is held and why.";
     LockTableFull = "OAR-0242", "no room for the lock",
         "All positions that the lock's name may stand at are taken by locks in use.",
         "Release locks that are not needed, or use another name.";
@@ -181,6 +181,10 @@ codes! {
         "The takeover did not get through; what stood in the way is in the message.",
         "Remove what stands in the way, and try again.";
 
+    GroupUnopened = "OAR-0247", "the group is not opened yet",
+        "A growth was not finished: a live host does not know the present superblock yet, and what lies behind the former end is not given out before it does.",
+        "Run `oarlock grow DEVICE` once more, when every live host beats.";
+
     Left = "OAR-0251", "the host has left",
         "The host left the datastore, or is leaving it.",
         "Start it again with `oarlock up`.";
@@ -194,10 +198,10 @@ codes! {
         "A block showed an older state than this host had seen: a restored device, a stale read, two devices behind one name.",
         "Find out what rolled the device back; then start the host once with `--accept-rollback`.";
     SlotDamaged = "OAR-0255", "the host's own slot is damaged",
-        "The host's own slot does not hold a sound record any more.",
-        "`oarlock check DEVICE --repair`, then start the host again.";
+        "The host's own slot did not hold a sound record, and was not mended within the hold time.",
+        "Find out what wrote there (`oarlock inspect DEVICE slot N` shows the slot); `oarlock check DEVICE --repair`, then start the host again.";
     HoldOver = "OAR-0256", "no beat for the whole hold time",
-        "The device confirmed no beat for the whole hold time.",
+        "The device confirmed no beat for the whole hold time; what it answered to the last one is in the message.",
         "Look at the device and the way to it; then start the host again.";
     SecondOfItsName = "OAR-0257", "the second host of its name",
         "Two hosts of one name joined at once, and this one is in the higher slot.",
@@ -326,7 +330,7 @@ codes! {
         "A thread, a timer or a file of /proc could not be had; the message says which.",
         "Check the limits of the process (`ulimit -u`, `ulimit -n`), and that /proc is mounted.";
     Foreign = "OAR-0315", "something is on the device",
-        "The device holds a file system, a partition table or the like.",
+        "The device holds a file system, a partition table, a raid member, leases of another cluster, an image, an archive; the message says which. Or it is a plain file with data of no known kind.",
         "Check that it is the right device. With `--force` what is there is lost.";
     SizeDiffers = "OAR-0316", "the device has another size",
         "The file or device is there already, and its size is not the one that was asked for.",

@@ -87,6 +87,7 @@ pub fn lock(error: &LockError) -> Code {
         LockError::TimedOut { .. } => Code::LockTimedOut,
         LockError::Ended(error) => ended(error),
         LockError::TableFull { .. } => Code::LockTableFull,
+        LockError::Unopened { .. } => Code::GroupUnopened,
         LockError::Record(error) => read(error),
     }
 }

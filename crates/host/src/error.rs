@@ -158,6 +158,14 @@ pub enum HostError {
         /// Where it was recognised.
         at: u64,
     },
+    /// A plain file holds something that no mark tells.
+    #[error("{} holds data of no kind that is known: its first byte that is not zero is byte {at}", path.display())]
+    UnknownData {
+        /// The file.
+        path: PathBuf,
+        /// Its first byte that is not zero.
+        at: u64,
+    },
     /// Another format of the device is at work.
     #[error("another format of {} is at work", path.display())]
     FormatUnderWay {
@@ -277,7 +285,7 @@ impl HostError {
             HostError::Interrupted => Code::Interrupted,
             HostError::EngineGone => Code::EngineGone,
             HostError::Resources { .. } => Code::Resources,
-            HostError::Foreign { .. } => Code::Foreign,
+            HostError::Foreign { .. } | HostError::UnknownData { .. } => Code::Foreign,
             HostError::FormatUnderWay { .. } => Code::FormatRaced,
             HostError::Inhabited { .. } => Code::DatastoreLives,
             HostError::SizeDiffers { .. } => Code::SizeDiffers,

@@ -6,9 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{BlockSize, ByteCount, Clock, EnterError, Fencing, ProcessIdentity, SlotIndex, Victim};
-use oarlock_device::{Executor, FileDevice, OpenOptions, what_is_on};
-use oarlock_engine::{CreateError, CreateRequest, JoinError, TOOL_SLOT, World, create, read_superblock};
-use oarlock_format::{Label, SLOTS_MAX, Stamped, Superblock, Timing};
+use oarlock_device::{Executor, FileDevice, OpenOptions, first_data_in_file, what_is_on};
+use oarlock_engine::{
+    CreateError, CreateRequest, JoinError, OpenError, TOOL_SLOT, World, create_over, read_superblock,
+};
+use oarlock_format::{Label, NoSuperblock, SLOTS_MAX, Stamped, Superblock, Timing};
 use serde::{Deserialize, Serialize};
 
 use crate::error::HostError;
@@ -47,7 +49,7 @@ pub struct FormatOptions {
     pub hold: Duration,
     /// Take over after this time where nothing proves a cut-off.
     pub drain: Option<Duration>,
-    /// Overwrite what is recognised there, and a datastore that nobody lives in.
+    /// Overwrite what is recognised there, a plain file's data of any other kind, and a datastore that nobody lives in.
     pub force: bool,
 }
 
@@ -161,16 +163,44 @@ fn make(
     let clock: Rc<dyn Clock> = Rc::new(clock()?);
     let world = world_of(&device, &clock)?;
     let superblock = Executor::new().block_on(async {
-        refuse_company(&world, path).await?;
-        create(&world, request, progress).await.map_err(HostError::from)
+        enter_as_formatter(&world, path).await?;
+        let former = former(path, &world, &clock).await?;
+        let there = former.as_ref().map_or(&world, |(_, there)| there);
+        refuse_company(there, path).await?;
+        if !options.force {
+            refuse_unknown_data(there, path).await?;
+        }
+        create_over(&world, there, request, progress).await.map_err(HostError::from)
     })?;
     Ok(formatted(path, &superblock))
 }
 
-/// Refuses a device that another format is writing to, or whose hosts the engine cannot see because there is no superblock
-/// to be read: on a file their locks tell of them. This format's own lock lasts as long as the open device.
+/// The device with the blocks of the datastore that is on it, where that has others than are asked for: a plain file does not say
+/// which, and whoever reads it with the wrong ones sees no datastore, and nobody who lives there.
+async fn former(
+    path: &Path,
+    world: &World,
+    clock: &Rc<dyn Clock>,
+) -> Result<Option<(FileDevice, World)>, HostError> {
+    let unread =
+        async |world: &World| read_superblock(world).await.is_err_and(|error| error.may_be_of_other_blocks());
+    if !unread(world).await {
+        return Ok(None);
+    }
+    let other = match world.device.geometry().block_size {
+        BlockSize::B512 => BlockSize::B4096,
+        BlockSize::B4096 => BlockSize::B512,
+    };
+    // A device that cannot be read with those has no datastore that can.
+    let options = OpenOptions { block_size: Some(other), ..OpenOptions::default() };
+    let Ok(device) = FileDevice::open(path, options) else { return Ok(None) };
+    let there = world_of(&device, clock)?;
+    Ok(if unread(&there).await { None } else { Some((device, there)) })
+}
+
+/// Refuses a device whose hosts the engine cannot see because there is no superblock to be read: on a file their locks tell of
+/// them.
 async fn refuse_company(world: &World, path: &Path) -> Result<(), HostError> {
-    enter_as_formatter(world, path).await?;
     if read_superblock(world).await.is_ok() || world.device.fencing() != Fencing::FileLock {
         return Ok(());
     }
@@ -183,7 +213,20 @@ async fn refuse_company(world: &World, path: &Path) -> Result<(), HostError> {
     Ok(())
 }
 
-/// Takes the formats' own lock. A process that has just ended, a format cut short by a signal say, keeps its locks for as
+/// Refuses a plain file that somebody's data is in, though nobody knows whose: it has no superblock of ours, of which the
+/// engine says more, and is not all zeros.
+async fn refuse_unknown_data(world: &World, path: &Path) -> Result<(), HostError> {
+    if !matches!(read_superblock(world).await, Err(OpenError::NoSuperblock(NoSuperblock::NotOurs { .. }))) {
+        return Ok(());
+    }
+    match first_data_in_file(path) {
+        Ok(Some(at)) => Err(HostError::UnknownData { path: path.to_owned(), at }),
+        // What cannot be read is refused by the engine's own reading, which says why.
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// Takes the formats' own lock, which lasts as long as the open device: of two formats the second is refused. A process that has just ended, a format cut short by a signal say, keeps its locks for as
 /// long as the kernel finishes its writes (R13): a moment is waited for.
 async fn enter_as_formatter(world: &World, path: &Path) -> Result<(), HostError> {
     let until = world.clock.now().plus(FORMATTER_WAIT);

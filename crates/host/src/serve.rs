@@ -12,7 +12,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use oarlock_block::{Clock, Faulty, Instant, WallTime};
 use oarlock_causes::{Action, EventKind};
 use oarlock_device::{BootClock, FileDevice};
-use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, StopReason, Want};
+use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, HostStatus, StopReason, Want};
 use oarlock_format::{LockName, Superblock};
 
 use crate::api::{
@@ -276,6 +276,8 @@ impl Keeper {
                 state: own.state.name().to_owned(),
                 lease_ms_left: milliseconds(own.lease_left),
                 stopped,
+                held_ms: own.held_for.map(milliseconds),
+                hindrance: own.hindrance.map(|hindrance| hindrance.to_string()),
                 read_only: self.read_only,
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -441,11 +443,16 @@ impl Keeper {
     }
 
     fn why_lost(&self) -> Loss {
-        match self.host.status().state {
+        let HostStatus { state, hindrance, .. } = self.host.status();
+        match state {
             HostState::Stopped(reason) => loss_of(&Ended::Stopped(reason)),
             HostState::Left => loss_of(&Ended::Left),
             HostState::LeftBehind(leftover) => loss_of(&Ended::LeftBehind(leftover)),
-            HostState::Live | HostState::Held => Loss::new(LossKind::NotRenewed, UNRENEWED),
+            HostState::Live | HostState::Held => {
+                let why =
+                    hindrance.map_or(String::new(), |hindrance| format!(": of its last beat, {hindrance}"));
+                Loss::new(LossKind::NotRenewed, format!("{UNRENEWED}{why}"))
+            }
         }
     }
 }

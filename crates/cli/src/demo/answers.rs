@@ -19,7 +19,7 @@ pub fn step(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let answers: Vec<&News> = stage.news.iter().filter(|news| news.is_answer()).collect();
     let unexplained = answers.iter().find(|news| !is_explained(news));
     ensure(unexplained.is_none(), || format!("without cause, proof or window: {unexplained:?}"))?;
-    let words: Vec<&str> = answers.iter().map(|news| word(news, &stage.news)).collect();
+    let words: Vec<&str> = answers.iter().map(|news| word(news)).collect();
     let of = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
     Ok(format!(
         "{} answers were false and {} ATS had none; each has its cause, its proof and its window: see the list below",
@@ -72,10 +72,10 @@ const UNKNOWN: &str = "no answer";
 const FOUND_OUT: &str = "found out";
 
 /// What the device answered, in a word.
-fn word(news: &News, all: &[News]) -> &'static str {
+fn word(news: &News) -> &'static str {
     match news.event.kind.as_str() {
+        "unknown" if news.is_found_out() => FOUND_OUT,
         "unknown" => UNKNOWN,
-        _ if all.iter().any(|other| news.resolves(other)) => FOUND_OUT,
         _ => FALSE,
     }
 }
@@ -117,7 +117,7 @@ fn listed(answers: &[News], look: Look) -> String {
     let mut text = format!("{}\n", lines.next().unwrap_or_default());
     for (line, news) in lines.zip(answers) {
         let winner = news.winner().map(|host| format!(", {host} was first")).unwrap_or_default();
-        let proof = format!("{}{winner}: {}", word(news, answers), news.event.detail);
+        let proof = format!("{}{winner}: {}", word(news), news.event.detail);
         let proof = look.wrapped(&proof, "    ");
         text += &format!("{line}\n{}\n", look.dim(&proof));
     }

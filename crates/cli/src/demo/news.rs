@@ -31,18 +31,13 @@ impl News {
     /// The other host that swapped the block first, where one did.
     pub fn winner(&self) -> Option<&str> {
         let winner = self.event.by.as_ref().map(|by| by.host.as_str());
-        winner.filter(|winner| *winner != self.host && self.event.kind == "miscompare")
+        winner.filter(|winner| *winner != self.host && self.is_answer())
     }
 
-    /// Whether it tells what became of the ATS that `unknown` says had no answer: then this one was not answered
-    /// *false*, but found out by a read.
-    pub fn resolves(&self, unknown: &News) -> bool {
-        let window = |news: &News| {
-            let event = &news.event;
-            (event.lba, event.expected_generation, event.expected_age_us, event.device_us)
-        };
-        let kinds = (self.event.kind.as_str(), unknown.event.kind.as_str());
-        kinds == ("miscompare", "unknown") && self.host == unknown.host && window(self) == window(unknown)
+    /// Whether it tells what became of an ATS that had no answer: this one was never answered *false*, but found out
+    /// by a read, and so it knows what stood in the block.
+    pub fn is_found_out(&self) -> bool {
+        self.event.kind == "unknown" && self.event.found_generation.is_some()
     }
 
     /// `lock 861`, `slot 8`, or as much of it as is known.

@@ -275,7 +275,11 @@ fn sentence(news: &News) -> String {
     let event = &news.event;
     let head = match event.kind.as_str() {
         "miscompare" | "unknown" => {
-            let answer = if event.kind == "unknown" { "no answer" } else { "not swapped" };
+            let answer = match event.kind.as_str() {
+                "unknown" if news.is_found_out() => "found out",
+                "unknown" => "no answer",
+                _ => "not swapped",
+            };
             let winner = news.winner().map(|host| format!(" (by {host})")).unwrap_or_default();
             format!("{}: {answer} at {}: {}{winner}, {}", news.host, news.place(), event.cause, event.action)
         }

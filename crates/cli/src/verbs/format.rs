@@ -59,7 +59,7 @@ pub struct Arguments {
     /// kernel for ever. A plain file or local disk cuts off by its own locks: there it is kept, and changes nothing
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     drain: Option<Duration>,
-    /// Overwrite what is recognised on the device; never a datastore in which a host lives
+    /// Overwrite what is recognised on the device, or any data in a plain file; never a datastore in which a host lives
     #[arg(long)]
     force: bool,
     /// Print JSON: `{id, name, device, block_size, cluster_size, clusters, slots, fencing}`

@@ -68,6 +68,10 @@ fn text(status: &Status, look: Look) -> String {
         ),
         ("state", format!("{}, {} ms of its lease left", host.state, host.lease_ms_left)),
     ];
+    let why =
+        host.hindrance.as_ref().map_or(String::new(), |hindrance| format!("; of the last one: {hindrance}"));
+    let held = |for_ms: u64| ("held", format!("for {} ms: no beat was confirmed{why}", for_ms));
+    lines.extend(host.held_ms.map(held));
     lines.extend(host.stopped.as_ref().map(|reason| ("stopped", reason.clone())));
     lines.push(("hosts", status.hosts.to_string()));
     lines.push(("disks", status.disks.to_string()));

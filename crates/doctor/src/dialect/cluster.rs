@@ -2,8 +2,8 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::ClusterStep::{
-    BadRecord, Busy, Healthy, LeaseLost, MemberLost, OtherRecord, Paused, RenewalFailed, RenewalLate,
-    StrangeRecord, Watchdog,
+    BadRecord, Busy, Healthy, HeldElsewhere, LeaseLost, MemberLost, OtherRecord, Paused, RenewalFailed,
+    RenewalLate, StrangeRecord, Watchdog,
 };
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
@@ -67,6 +67,12 @@ const PHRASES: &[Phrase] = &[
     // lvmlockd
     beside("lvmlockd", &["sanlock", "renewal"], Means::Cluster(RenewalLate)),
     beside("lvmlockd", &["lockspace", "lost"], Means::Cluster(LeaseLost)),
+    // LVM's commands, by lvmlockd's answers (lib/locking/lvmlockd.c)
+    beside("for sanlock leases", &["lock"], Means::Cluster(RenewalFailed)),
+    beside("lock failed: ", &["held by other host"], Means::Cluster(HeldElsewhere)),
+    beside("lock skipped: ", &["held by other host"], Means::Cluster(HeldElsewhere)),
+    phrase("Lost access to sanlock lease storage", Means::Cluster(RenewalFailed)),
+    phrase("LV locked by other host", Means::Cluster(HeldElsewhere)),
     // corosync and pacemaker
     phrase("A processor failed, forming new configuration", Means::Cluster(MemberLost)),
     phrase("Process pause detected", Means::Cluster(Paused)),

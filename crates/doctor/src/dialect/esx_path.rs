@@ -44,6 +44,7 @@ const PHRASES: &[Phrase] = &[
     phrase("Awaiting fast path state update", Means::Path(InDoubt)),
     beside("nmp_DeviceRetryCommand", &["failed"], Means::Path(InDoubt)),
     phrase("preferred path failed", Means::Path(Failed)),
+    beside("Path vmhba", &["is being removed"], Means::Path(Failed)),
     phrase("Setting path state to dead", Means::Path(Failed)),
     beside("Path \"", &["is down"], Means::Path(Failed)),
     beside("Path \"", &["DEAD"], Means::Path(Failed)),

@@ -90,6 +90,8 @@ const PHRASES: &[Phrase] = &[
     beside("device-mapper: thin", &["switching pool to read-only"], Means::Target(BackendError)),
     beside("device-mapper: thin", &["switching pool to fail"], Means::Target(BackendError)),
     beside("device-mapper: thin", &["switching pool to write"], Means::Nothing),
+    // ZFS stops a pool whose disks fail.
+    phrase("has encountered an uncorrectable I/O failure", Means::Target(BackendError)),
     beside("qla2xxx", &["Abort command issued"], Means::Task(Abort, Issued)),
     beside("qla2xxx", &["DEVICE RESET ISSUED"], Means::Task(DeviceReset, Issued)),
     beside("qla2xxx", &["DEVICE RESET SUCCEEDED"], Means::Task(DeviceReset, Done)),

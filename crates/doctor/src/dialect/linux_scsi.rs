@@ -26,6 +26,7 @@ impl Dialect for LinuxScsi {
     fn words(&self) -> Vec<&'static str> {
         vec![
             "hostbyte=",
+            "return code = 0x",
             "Sense Key : ",
             "Add. Sense: ",
             "CDB: ",
@@ -43,6 +44,10 @@ impl Dialect for LinuxScsi {
         let body = record.body();
         if has(body, "hostbyte=") {
             return failed(record, ledger);
+        }
+        if let Some(code) = after(body, "return code = ").filter(|_| has(body, "SCSI error")).and_then(number)
+        {
+            return returned(record, ledger, code);
         }
         let about = subject::find(body);
         if about.device.is_none() && about.path.is_none() {
@@ -77,6 +82,25 @@ fn note(record: &Record<'_>, ledger: &mut Ledger, command: Command) {
     let about = subject::find(record.body());
     ledger
         .note(record, Draft { device: about.device, path: about.path, ..Draft::of(Kind::Command(command)) });
+}
+
+/// Kernels before 2.6.27: `SCSI error : <0 0 2 14> return code = 0x10000`, `sd 3:0:1:42: SCSI error: return code = 0x06000000`. One number of
+/// four bytes: driver, host, message, device (include/scsi/scsi.h of that time).
+fn returned(record: &Record<'_>, ledger: &mut Ledger, code: u64) -> Reading {
+    const DRIVER_TIMEOUT: u8 = 6;
+    let byte = |at: u32| u8::try_from(code >> at & 0xff).unwrap_or(0);
+    let (driver, host, device) = (byte(24) & 0xf, byte(16), byte(0));
+    let host =
+        if driver == DRIVER_TIMEOUT && host == 0 { HostStatus::TIMEOUT } else { HostStatus(host.into()) };
+    let device = (device != 0).then_some(DeviceStatus(device));
+    let command = Command { host: Some(host), device, ..Command::default() };
+    let body = record.body();
+    let about = subject::find(body);
+    let nexus = after(body, "SCSI error : <").and_then(|rest| rest.split('>').next());
+    let nexus = nexus.map(|numbers| numbers.split(' ').collect::<Vec<_>>().join(":"));
+    let path = about.path.or(nexus.as_deref());
+    ledger.note(record, Draft { device: about.device, path, ..Draft::of(Kind::Command(command)) });
+    Reading::UNDERSTOOD
 }
 
 /// The first line of a failure, with those of the same tag that follow.

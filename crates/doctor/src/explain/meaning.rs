@@ -329,6 +329,7 @@ fn cluster_says(step: ClusterStep) -> &'static str {
         ClusterStep::Watchdog => {
             "the watchdog is about to reset this host, or did: that is how a host fences itself"
         }
+        ClusterStep::HeldElsewhere => "a lock was refused because another host holds it",
         ClusterStep::Busy => "another host holds the lease, or was quicker: the usual race",
         ClusterStep::Fenced => "a host was fenced, or is to be",
         ClusterStep::MemberLost => {
@@ -357,7 +358,7 @@ fn cluster_next(step: ClusterStep) -> &'static str {
             "Find out why the host was silent: its own log of the minute before, and the storage's."
         }
         ClusterStep::Paused => "The host's load, memory and steal time at that minute.",
-        ClusterStep::Busy | ClusterStep::Healthy => USUAL.next,
+        ClusterStep::Busy | ClusterStep::HeldElsewhere | ClusterStep::Healthy => USUAL.next,
         _ => RENEWALS,
     }
 }

@@ -98,7 +98,9 @@ impl Command {
             Outcome::Unknown
         } else if self.sense.is_some()
             || self.nvme.is_some()
-            || self.device.is_some_and(|status| status != DeviceStatus::GOOD)
+            || self
+                .device
+                .is_some_and(|status| !matches!(status, DeviceStatus::GOOD | DeviceStatus::CONDITION_MET))
         {
             Outcome::Refused
         } else {

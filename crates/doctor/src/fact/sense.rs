@@ -57,6 +57,12 @@ impl Sense {
         self == Sense { key: 2, code: 0x04, qualifier: 0x0a }
     }
 
+    /// Whether the unit is not ready until somebody intervenes (SPC-5, annex F).
+    #[must_use]
+    pub fn waits_for_a_person(self) -> bool {
+        self == Sense { key: 2, code: 0x04, qualifier: 0x03 }
+    }
+
     /// Whether the device does not know the command or a field of it.
     #[must_use]
     pub fn is_unsupported(self) -> bool {

@@ -60,6 +60,8 @@ impl DeviceStatus {
     pub const GOOD: DeviceStatus = DeviceStatus(0);
     /// See the sense data.
     pub const CHECK_CONDITION: DeviceStatus = DeviceStatus(2);
+    /// A command that asks whether something is so was executed, and it is (SAM-5, 5.3.1).
+    pub const CONDITION_MET: DeviceStatus = DeviceStatus(4);
     /// Come back later.
     pub const BUSY: DeviceStatus = DeviceStatus(8);
     /// Another host's reservation forbids it.

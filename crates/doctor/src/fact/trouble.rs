@@ -161,6 +161,8 @@ pub enum ClusterStep {
     Watchdog,
     /// Another holds the lease: the usual race.
     Busy,
+    /// A lock was refused because another host holds it, as whoever asked was told.
+    HeldElsewhere,
     /// A host was fenced or is to be.
     Fenced,
     /// A member left the cluster's membership.

@@ -31,12 +31,12 @@ const BEFORE_QUOTED: [&str; 12] = [
 pub(super) fn find(text: &str, author: Author, versions: &HashSet<String>) -> Vec<(Range<usize>, Sort)> {
     let mut found = Vec::new();
     let mut before = 0..0;
-    // A fence: `Operation 'off' targeting alpha on beta for ...`.
+    // A fence: `Operation 'off' targeting alpha on beta for ...`, and in newer releases `by beta`.
     let fences = text.contains(" targeting ");
     for range in words(text) {
         let between = text.get(before.end..range.start).unwrap_or("");
         let told = between.contains('=') || between.trim_start().starts_with(':');
-        let on = fences && &text[before.clone()] == "on";
+        let on = fences && matches!(&text[before.clone()], "on" | "by");
         let word = Word { text: &text[range.clone()], before: &text[before.clone()], told, author };
         let names = word::names(word, versions).into_iter();
         found

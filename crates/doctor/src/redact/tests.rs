@@ -234,6 +234,39 @@ fn nothing_that_a_bundle_names_survives() {
     }
 }
 
+/// Who fenced, an image with a group before it, and volumes of LVM, which may be words of a dictionary.
+#[test]
+fn names_that_only_their_place_gives_away_go() {
+    let cases: [(&str, &[&str], &str); 7] = [
+        ("Reservation conflict (dev W1_clu_merlin, initiator x)", &["merlin"], "Reservation conflict"),
+        (
+            "Operation 'off' targeting merlin by kestrel for pacemaker-controld.1@kestrel: OK",
+            &["merlin", "kestrel"],
+            "OK",
+        ),
+        (
+            "handle_timedout_cmd:669 rbd/merlin.kestrel_img: Timing out cmd.",
+            &["merlin", "kestrel"],
+            "Timing out",
+        ),
+        ("a reply of rbd/merlin and of merlin/kestrel.img", &["merlin", "kestrel"], "a reply of"),
+        (
+            "lockspace lvm_merlin LV kestrel sanlock error storage",
+            &["merlin", "kestrel"],
+            "sanlock error storage",
+        ),
+        ("  VG merlin lock skipped: storage errors", &["merlin"], "lock skipped"),
+        ("LV locked by other host: merlin/kestrel_7", &["merlin", "kestrel"], "LV locked by other host"),
+    ];
+    for (line, secrets, stays) in cases {
+        let replaced = redactor(&[]).text(line, Author::Log);
+        for secret in secrets {
+            assert!(!replaced.contains(secret), "{secret} survives in {replaced:?} of {line:?}");
+        }
+        assert!(replaced.contains(stays), "{stays:?} is lost in {replaced:?}");
+    }
+}
+
 /// What the doctor proves things by is no name, whatever it looks like.
 #[test]
 fn the_proof_stays_readable() {

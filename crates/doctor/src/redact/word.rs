@@ -38,7 +38,8 @@ const MANAGED: [&str; 15] = [
     "dvportgroup",
 ];
 /// Words before a name.
-const BEFORE_NAME: [&str; 17] = [
+const BEFORE_NAME: [&str; 18] = [
+    "dev",
     "vol",
     "volume",
     "datastore",
@@ -101,6 +102,23 @@ const NO_USER: [&str; 18] = [
     "has",
     "and",
     "not",
+];
+/// Words behind `LV` and `VG`, as LVM writes them, that name none.
+const NO_VOLUME: [&str; 14] = [
+    "is",
+    "was",
+    "has",
+    "and",
+    "or",
+    "not",
+    "name",
+    "lock",
+    "locks",
+    "locked",
+    "locking",
+    "already",
+    "activation",
+    "metadata",
 ];
 /// Words before a version, which may look like an address.
 const BEFORE_VERSION: [&str; 9] =
@@ -211,10 +229,13 @@ fn follows_a_word_for_names(word: Word<'_>) -> bool {
     if word.before.eq_ignore_ascii_case("user") {
         return !NO_USER.iter().any(|known| word.text.eq_ignore_ascii_case(known));
     }
+    if matches!(word.before, "LV" | "VG") {
+        return !statuses && !NO_VOLUME.iter().any(|known| word.text.eq_ignore_ascii_case(known));
+    }
     BEFORE_NAME.iter().any(is) && !statuses && looks_given(word.text)
 }
 
-/// Where a path begins: `/a/b`, `dev:/a/b`, `pool/image7`, but neither `6/29/07` nor `read/write`.
+/// Where a path begins: `/a/b`, `dev:/a/b`, `pool/image7`, `rbd/pool.image`, but neither `6/29/07` nor `read/write`.
 fn folder(word: &str) -> Option<usize> {
     let slash = word.find('/')?;
     let (front, back) = word.split_at(slash);
@@ -229,7 +250,11 @@ fn folder(word: &str) -> Option<usize> {
         |part: &str| part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'x');
     let has = |class: fn(char) -> bool| word.contains(class);
     let numbers = word.split('/').all(number);
-    (has(|c| c.is_ascii_digit()) && has(char::is_alphabetic) && !numbers).then_some(0)
+    let of_an_image = front == "rbd" && back.len() > 1;
+    // A part of several parts: `pool/group.image`.
+    let inner = |part: &str| part.trim_matches('.').contains('.') && part.contains(char::is_alphabetic);
+    let given = has(|c| c.is_ascii_digit()) && has(char::is_alphabetic) && !numbers;
+    (of_an_image || given || back.split('/').any(inner)).then_some(0)
 }
 
 /// Whether a word has more than a dictionary gives: a digit, a sign, a capital.

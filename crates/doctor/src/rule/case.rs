@@ -88,7 +88,11 @@ impl<'a> Case<'a> {
             Kind::Lock(_) => true,
             Kind::Cluster(step) => !matches!(
                 step,
-                ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::OtherRecord | ClusterStep::Paused
+                ClusterStep::Healthy
+                    | ClusterStep::Busy
+                    | ClusterStep::OtherRecord
+                    | ClusterStep::Paused
+                    | ClusterStep::HeldElsewhere
             ),
             _ => false,
         })
@@ -197,6 +201,14 @@ impl<'a> Case<'a> {
             .copied()
             .take(FIRST)
             .find(|other| same_host(other, fact) && before(other, fact) && near(other, fact, window_us))
+    }
+
+    /// Whether every device of the incident is a disk that is not on a network.
+    #[must_use]
+    pub fn has_local_disks_alone(&self) -> bool {
+        let devices = &self.incident.devices;
+        let local = |&device: &Name| super::device_fault::is_local(self.scene.names.text(device));
+        !devices.is_empty() && devices.iter().all(local)
     }
 
     /// The text of a name.

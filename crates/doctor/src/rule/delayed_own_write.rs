@@ -3,6 +3,7 @@
 use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
+use crate::names::Name;
 use crate::scene::near;
 
 /// A heartbeat that was given up is tried again every second, for the 16 seconds until access is lost (KB320840): an answer
@@ -43,14 +44,19 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 .to_owned(),
         );
     }
+    let tied = is_of_one_disk(case, earlier, answer);
     let confidence = match (complete.is_empty(), contested, record) {
         (false, _, _) => Confidence::Certain,
+        (true, _, _) if !tied => Confidence::Possible,
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
         (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
         (true, _, _) => Confidence::Likely,
     };
-    let because = if complete.is_empty() && record == Record::Slot {
+    let because = if complete.is_empty() && !tied {
+        "The same host had given up a heartbeat shortly before, and then a test was false. If this device carries that volume, the host met its own image; no \
+         line says that it does, or which record the test was about."
+    } else if complete.is_empty() && record == Record::Slot {
         "The same host had left an atomic test and set to this device without an answer shortly before, and the false answer is about \
          its own heartbeat slot, which nobody else writes: it met its own image."
     } else if complete.is_empty() {
@@ -67,6 +73,17 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     )
 }
 
+/// Whether what was left open and what was false are about one disk, as far as any line tells: a volume and a device that are only
+/// near each other in time may be two of many.
+fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
+    let same = |one: Option<Name>, other: Option<Name>| one.is_some() && one == other;
+    let (Some(volume), Some(device)) = (earlier.volume, answer.device) else { return true };
+    if same(earlier.device, answer.device) || same(earlier.volume, answer.volume) {
+        return true;
+    }
+    case.scene.facts.iter().any(|fact| fact.volume == Some(volume) && fact.device == Some(device))
+}
+
 /// What this host left open before a false answer. A heartbeat that was given up explains none about a lock record: that is
 /// another block.
 fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<&'a Fact> {
@@ -77,7 +94,10 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<
         .take(FIRST)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
         .collect();
-    case.just_before(answer, &fitting, JUST_BEFORE_US)
+    let of_one_disk: Vec<&Fact> =
+        fitting.iter().copied().filter(|earlier| is_of_one_disk(case, earlier, answer)).collect();
+    let sure = case.just_before(answer, &of_one_disk, JUST_BEFORE_US);
+    sure.or_else(|| case.just_before(answer, &fitting, JUST_BEFORE_US))
 }
 
 /// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.

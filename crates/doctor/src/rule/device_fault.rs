@@ -54,7 +54,19 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             failing.into_iter().take(4).chain(case.stakes().into_iter().take(2)).collect();
         return Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT));
     }
-    given_up(case)
+    off_the_bus(case).unwrap_or_else(|| given_up(case))
+}
+
+/// A register of PCI Express that reads as ones alone is no answer: the device is not on its bus (drivers/nvme/host/pci.c).
+fn off_the_bus<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
+    let silent =
+        case.all(|fact| matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("CSTS=0xffffffff"));
+    let because = "A local NVMe drive stopped answering on its bus (its status register reads as ones alone), and the driver resets it: the drive itself, its \
+                   firmware, its slot, its power, or its power saving. Nothing between hosts is in question.";
+    let proof = Proof::new(Confidence::Possible, because, silent.clone()).and_collect(NEXT).and_collect(
+        "Whether it stays away without power saving: the driver's own advice is `nvme_core.default_ps_max_latency_us=0 pcie_aspm=off` on the kernel's command line.",
+    );
+    (!silent.is_empty()).then_some(Judgement::Met(proof))
 }
 
 /// The driver of a bus within the host gave a disk up: the disk, its cable, its power or its port.
@@ -78,7 +90,7 @@ fn is_of_a_local_driver(fact: &Fact) -> bool {
 }
 
 /// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.
-fn is_local(device: &str) -> bool {
+pub(super) fn is_local(device: &str) -> bool {
     // `mpx.` is a device without an identity of its own, named by its path; adapters from vmhba32 on are USB or iSCSI.
     let of_adapter = device.strip_prefix("mpx.vmhba").and_then(decimal);
     of_adapter.is_some_and(|adapter| adapter < FIRST_SOFTWARE_ADAPTER)

@@ -60,6 +60,6 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     };
     let because = format!("{sure} {}", texts.join(" "));
     Judgement::Met(Proof::new(confidence, because, lines).and_collect(
-        "The versions of array, adapter firmware, driver and host, to hold against the advisory.",
+        "The versions of array, adapter firmware, driver and host, to hold against the published fault of this family: does it apply here at all?",
     ))
 }

@@ -43,11 +43,16 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
     let stakes = case.stakes();
     let hit = case.followed_by(&strong, &stakes, JUST_BEFORE_US);
+    if !hit.is_empty() && case.has_local_disks_alone() && !is_of_this_device(case, &hit) {
+        return Judgement::Aside(
+            "A path or a link of an adapter was lost, and the disk is a local one: no way to it leads over that.".to_owned(),
+        );
+    }
     if !hit.is_empty() {
         let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
                        wrong. Commands that were on that path have no answer: they may have been executed.";
+        let told = device_gone.is_empty() && !units_changed(case) && is_of_this_device(case, &hit);
         let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-        let told = device_gone.is_empty() && !units_changed(case);
         let confidence = if told { Confidence::Likely } else { Confidence::Possible };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
@@ -61,6 +66,22 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Met(Proof::new(confidence, because, strong).and_collect(NEXT));
     }
     Judgement::Aside("A path was lost, but only after the first trouble, or long before it.".to_owned())
+}
+
+/// Whether any line ties what was lost to the incident's own device: it names it, or its adapter is one over which the device is reached,
+/// or a command was left without an answer. A link of another adapter is no way to a local disk.
+fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
+    let adapter = |fact: &Fact| case.text(fact.path).map(|path| path.split(':').next().unwrap_or(path));
+    let own: Vec<&Fact> = case.all(|fact| fact.device.is_some() && command(fact).is_some());
+    let ways: Vec<&str> = own.iter().take(case::FIRST).filter_map(|fact| adapter(fact)).collect();
+    let unanswered = case.commands(Command::unanswered);
+    // Lines that name no device contradict nothing.
+    own.is_empty()
+        || !unanswered.is_empty()
+        || hit.iter().take(case::FIRST).any(|fact| {
+            let its = fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)));
+            its || adapter(fact).is_some_and(|adapter| ways.contains(&adapter))
+        })
 }
 
 /// Whether the array said that it presents other units than before: paths come and go with that, and a false answer may be another

@@ -1,8 +1,9 @@
 //! `reservation`: another host's SCSI reservation stands in the way.
 
 use super::case::{Case, command, total};
-use super::{Confidence, Judgement, Proof};
-use crate::fact::{Command, DeviceStatus, Kind, PluginStatus};
+use super::{Confidence, Judgement, Proof, words};
+use crate::fact::{Command, DeviceStatus, Fact, Kind, PluginStatus};
+use crate::text::{after, number};
 
 /// A conflict is said by the device itself (18h, SAM-5 5.3.1); a reservation that was lost, by the plug-in alone, is
 /// proof only where the command reached the device at all.
@@ -18,8 +19,25 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             && command.host.is_none_or(|host| host.0 == 0)
     });
     let count = total(&conflicts) + total(&failing);
+    let on_linux =
+        !conflicts.is_empty() && failing.is_empty() && conflicts.iter().all(|fact| is_of_linux(fact));
+    let of_guests = case.stakes().is_empty()
+        && case.incident.volumes.is_empty()
+        && conflicts.iter().chain(&failing).all(|fact| is_of_a_guest(fact));
     let mut lines = conflicts;
     lines.extend(failing);
+    if on_linux {
+        let proof = Proof::new(Confidence::Likely, UNREGISTERED, lines).in_words(&words::NOT_ALLOWED);
+        return Judgement::Met(proof.and_collect(ON_LINUX).and_collect(
+            "How the cluster fences (`pcs stonith config`): does it name this path alone (`/dev/sdX`), or the whole map (`/dev/mapper/...`)?",
+        ));
+    }
+    if !lines.is_empty() && of_guests {
+        let proof = Proof::new(Confidence::Likely, GUESTS, lines).in_words(&words::CLUSTERED_DISK);
+        return Judgement::Met(proof.and_collect(
+            "What the device is: a raw mapping of virtual machines (`vmkfstools -q`), a disk of a Windows failover cluster, or a shared VMFS volume?",
+        ));
+    }
     if !lines.is_empty() {
         let because = format!(
             "The device answered RESERVATION CONFLICT (D:0x18), or the host gave up because of such answers, {count} time(s): \
@@ -42,6 +60,38 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
     let because = "The multipathing plug-in says that a reservation was lost (P:0x3); the device itself said nothing of a conflict.";
     Judgement::Met(Proof::new(Confidence::Possible, because, lost))
+}
+
+const UNREGISTERED: &str = "The device answered RESERVATION CONFLICT to this Linux host. Linux reserves nothing by itself: there it is a persistent \
+                            reservation, of this host's own cluster (fence_scsi, fence_mpath, a database's) or of another, and this host's key is not \
+                            registered over this path, or no longer. The command was not executed. Which of the two it is, no line here tells.";
+const ON_LINUX: &str = "The keys and the reservation, for every path of the map: `sg_persist --in --read-keys /dev/sdX`, `sg_persist --in --read-reservation \
+                        /dev/sdX`. A key that is there once for each path but this one: this path is not registered. None of this host's: it was fenced, or \
+                        never let in.";
+
+const GUESTS: &str = "The device answered RESERVATION CONFLICT to commands of guests or of Windows, and no volume, heartbeat or atomic test and set is among \
+                      these lines. A cluster of such machines reserves its shared disks all the time: its other nodes, and every ESXi host that only scans \
+                      the device, then meet this answer every day. The commands were not executed.";
+
+/// From here on a command's serial number is a guest's own; the host's own commands count from small numbers.
+const FIRST_OF_GUESTS: u64 = 0x8000_0000;
+
+/// Whether a conflict was a guest's or a Windows machine's, by what its line says; a throttled line names no serial number.
+fn is_of_a_guest(fact: &Fact) -> bool {
+    let serial = after(&fact.text, "CmdSN ").and_then(number);
+    let of_windows = fact.text.contains("com.microsoft");
+    let unsaid = fact.text.contains("nmp_ThrottleLogForDevice")
+        && command(fact).is_some_and(|command| !command.is_ats());
+    of_windows || serial.is_some_and(|serial| serial >= FIRST_OF_GUESTS) || unsaid
+}
+
+/// Linux's kernel names neither the command nor VMware's statuses beside a conflict.
+fn is_of_linux(fact: &Fact) -> bool {
+    command(fact).is_some_and(|command| {
+        command.host.is_none()
+            && command.plugin.is_none()
+            && (command.opcode.is_none() || command.nvme.is_some())
+    }) && (fact.text.contains("reservation conflict") || fact.text.contains("eservation Conflict (sct"))
 }
 
 fn is_conflict(command: &Command) -> bool {

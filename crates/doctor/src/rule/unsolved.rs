@@ -4,6 +4,7 @@ use super::case::{self, Case, Record};
 use super::{Confidence, Proof, path_fault, words};
 use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep};
 use crate::incident::{Weight, is_hard, weight};
+use crate::text::holds;
 
 /// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
 #[must_use]
@@ -32,6 +33,19 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
                 .and_collect(ARRAY_MOVES),
         );
     }
+    let unready = case.commands(|command| command.sense.is_some_and(Sense::waits_for_a_person));
+    if !unready.is_empty() && !way_lost && case.false_answers().is_empty() {
+        return Some(
+            Proof::new(Confidence::Possible, UNREADY, unready)
+                .in_words(&words::UNREADY)
+                .and_collect(ARRAY_NEXT),
+        );
+    }
+    offline_disk(case, way_lost)
+}
+
+/// The host took a disk out of use.
+fn offline_disk<'a>(case: &Case<'a>, way_lost: bool) -> Option<Proof<'a>> {
     let given_up = !case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp)).is_empty();
     let offline = case.all(|fact| fact.kind == Kind::Path(PathEvent::Offline));
     if offline.is_empty() || given_up || way_lost {
@@ -54,6 +68,8 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
 
 const TRANSITION: &str = "The array answered that it was moving the LUN from one controller to another (NOT READY, asymmetric access state transition): until that \
                           is done it executes nothing for this LUN. Commands so refused were not executed. Why it moved, no line here tells.";
+const UNREADY: &str = "The array answered NOT READY, manual intervention required (2/4/3): it has the LUN, does not serve it, and does not expect that to change by \
+                       itself. The answer came over the path, so the path works. Why, no line here tells.";
 const ARRAY_MOVES: &str = "The array's own log of that minute: an upgrade, a restart or a fault of a controller, a failover by hand, a rebalancing? And how long it took: \
                            a heartbeat has 8 seconds, access is lost after 16.";
 const ARRAY_NEXT: &str = "The array's own log and audit trail of that minute: a LUN deleted, unmapped, masked or renumbered, a pool or volume taken offline?";
@@ -83,7 +99,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 }
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
-fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 8] {
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 11] {
     let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
     [
         (unequal, case.false_answers()),
@@ -93,7 +109,15 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 8] {
         (REFUSED, case.commands(Command::refuses_reserve)),
         (OTHER_RECORD, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord))),
         (RENEWAL_FAILED, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalFailed))),
+        (LEASE_LOST, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::LeaseLost))),
+        (HELD_ELSEWHERE, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::HeldElsewhere))),
         (INITIATOR_SILENT, case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent))),
+        (
+            NOT_KNOWN,
+            case.commands(|command| {
+                command.opcode.is_some() && command.sense.is_some_and(Sense::is_unsupported)
+            }),
+        ),
     ]
 }
 
@@ -123,6 +147,13 @@ const REFUSED: &str = "The target refuses RESERVE (5/20/00 or 5/24/00), which a 
 const OTHER_RECORD: &str = "A lock manager met a record that is not the one it asked for: of another name, kind or geometry, or never initialised. The record is \
                             whole: compare the lockspace, the device and the offset that are configured with what stands there, and initialise nothing blindly.";
 const RENEWAL_FAILED: &str = "A lock manager's read or write of its own lease ended in an error: it was not late, it failed. The kernel log of the same host says why.";
+const NOT_KNOWN: &str = "The device refused a command that it does not know, or not in this form (Illegal Request): it was not executed, and the path works. Multipathing of \
+                         older kernels takes such a refusal of a discard (UNMAP, WRITE SAME) for a failed path: update the kernel, or mount without discard.";
+const LEASE_LOST: &str = "A lock manager lost its lease: it ran out, or another host stands in this host's record, as after two hosts were given one host id. Why, no \
+                          line here tells: compare the host ids that are configured, and read who owns the record now (`sanlock client read -s`).";
+const HELD_ELSEWHERE: &str = "A lock manager refused a lock because another host holds it: that is what locks are for, and no fault of the storage. Whether that host \
+                              still needs it, no line here tells: deactivate the volume there (`lvs -o+lv_active`), or, where the host is dead, wait until its \
+                              lease has run out.";
 const INITIATOR_SILENT: &str = "The target waited for data that an initiator had announced and did not send, and closed the connection. The fault is the initiator's or \
                                 the network's between them; of the target's own storage these lines say nothing.";
 const PIECES: &str = "The statuses of a command stand here without the command: which it was, on which device and when is not said, and from its end \
@@ -139,7 +170,34 @@ fn pieces<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
     })
 }
 
+/// What to collect where no atomic test and set, heartbeat or lock is in question.
+fn next_steps_of_the_way(case: &Case<'_>) -> Vec<String> {
+    let iscsi = case
+        .facts()
+        .take(case::FIRST)
+        .any(|fact| holds(&fact.text, "iscsi") || fact.text.contains("connection"));
+    let way = if iscsi {
+        "The network between host and target: a ping of full length without fragmentation (`vmkping -d -s 8972`, or 1472 without jumbo frames), the error counters \
+         of the switch ports and cards, the binding of ports and their subnets; and the target's log: did it close the connection, or was it busy?"
+    } else {
+        "The error counters of the adapter and of the switch's port (/sys/class/fc_host/*/statistics; `esxcli storage san fc stats get`), the switch's log, and which \
+         paths of the device failed and which stayed."
+    };
+    vec![
+        "The kernel log (or vmkernel.log) of this host, from two minutes before the first line quoted here: what failed first?".to_owned(),
+        way.to_owned(),
+        "The array's or target's log and its latency for this device in the same minutes, and whether other hosts saw the same.".to_owned(),
+        VERSIONS.to_owned(),
+    ]
+}
+
+const VERSIONS: &str = "Versions of the HBA's firmware and driver, of the hosts and of the array, to compare with the advisories.";
+
 fn next_steps(case: &Case<'_>) -> Vec<String> {
+    let of_target = case.all(|fact| matches!(fact.kind, Kind::Target(_)));
+    if case.stakes().is_empty() && of_target.is_empty() && pieces(case).is_empty() {
+        return next_steps_of_the_way(case);
+    }
     let mut steps = vec![
         "The vmkernel.log (or kernel log) of this host, from 60 seconds before the first line quoted here: was an earlier 0x89 \
          timed out or aborted (H:0x5, H:0x3, H:0x8)? Then this is the host's own delayed write."
@@ -159,12 +217,11 @@ fn next_steps(case: &Case<'_>) -> Vec<String> {
              (then it is not)?"
         ),
     });
-    let of_target = case.facts().any(|fact| matches!(fact.kind, Kind::Target(_)));
-    steps.push(if of_target {
+    steps.push(if !of_target.is_empty() {
         "The initiators' logs of the same seconds: which command it was, and what came before it.".to_owned()
     } else {
         "The array's or target's own log of the same seconds: did it execute a command that the host had given up?".to_owned()
     });
-    steps.push("Versions of the HBA's firmware and driver, of the hosts and of the array, to compare with the advisories.".to_owned());
+    steps.push(VERSIONS.to_owned());
     steps
 }

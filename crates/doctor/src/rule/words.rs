@@ -63,6 +63,27 @@ pub static TRANSITION: Words = Words {
     ],
 };
 
+/// The array has the logical unit and does not serve it.
+pub static UNREADY: Words = Words {
+    title: "The array says that the LUN is not ready, and needs a hand",
+    layer: Layer::Array,
+    what: "The array answered that the logical unit is not ready and that somebody must intervene. Arrays say so of a LUN that was taken offline, \
+           whose pool or RAID group failed or is full, and of a mirror's or a snapshot's side that hosts are not to use.",
+    consequence: "Commands to that LUN are refused and not executed, until the array serves it again. A volume on it is lost to all its hosts.",
+    remedy: &[
+        Remedy {
+            text: "Look at the LUN, its pool and its disks on the array: offline, failed, full, or the passive side of a replication? Mend that there.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where hosts are not to use it (a replica, a removed LUN), take its mapping away from them.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
 /// The host uses a disk no more.
 pub static OFFLINE: Words = Words {
     title: "The host took a disk out of use",
@@ -81,6 +102,59 @@ pub static OFFLINE: Words = Words {
             text: "Once its cause is mended, set the disk running again (`/sys/block/NAME/device/state`) or rescan, and check the file system before it is \
                    mounted.",
             risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// A disk that a cluster of guests or of Windows machines reserves.
+pub static CLUSTERED_DISK: Words = Words {
+    title: "A cluster of guests or of Windows machines most likely reserves this disk",
+    layer: Layer::Array,
+    what: "Clusters of virtual or Windows machines hold a persistent reservation on each of their shared disks, and only the active node may write there. \
+           Everybody else is refused, every day, and that is right. It is a fault only where the device is a VMFS volume, or where the active node itself \
+           is refused.",
+    consequence: "Nothing for the active node. ESXi hosts that scan the disk wait for each refusal: rescans and starts take long.",
+    remedy: &[
+        Remedy {
+            text: "Clear nothing: find out which cluster owns the disk, and whether its active node works.",
+            risk: Risk::Looks,
+            source: Source::Article("VMware KB 1016106"),
+        },
+        Remedy {
+            text: "Where it is a raw mapping of such a cluster, mark it on every ESXi host: `esxcli storage core device setconfig -d DEVICE \
+                   --perennially-reserved=true`.",
+            risk: Risk::Changes,
+            source: Source::Article("VMware KB 1016106"),
+        },
+    ],
+};
+
+/// A persistent reservation refuses what a Linux host sends over a path.
+pub static NOT_ALLOWED: Words = Words {
+    title: "A reservation refuses this host's commands on this path",
+    layer: Layer::HostQueue,
+    what: "The device holds a persistent reservation, and this path is not registered for it: either this host's own cluster registered its key over \
+           other paths only (fence_scsi on a single path of a multipath map), or the host was fenced or never let in, or the reservation belongs to a \
+           stranger.",
+    consequence: "Writes over that path are refused and not executed. A multipath map does not try another path for it: the error goes up to the file \
+                  system.",
+    remedy: &[
+        Remedy {
+            text: "Read the keys and the reservation over every path of the map (`sg_persist --in --read-keys`, `--read-reservation`), and compare them with the \
+                   keys of the cluster's own hosts. Clear nothing before.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where it is the own cluster's reservation and only some paths are registered: let the fence agent use the map (`devices=/dev/mapper/...`, or \
+                   fence_mpath with a `reservation_key` in multipath.conf), and register anew (unfence).",
+            risk: Risk::Changes,
+            source: Source::Page("https://access.redhat.com/solutions/316073"),
+        },
+        Remedy {
+            text: "Only where the owner is a stranger and proved dead: clear its reservation.",
+            risk: Risk::Final,
             source: Source::CommonPractice,
         },
     ],

@@ -87,7 +87,7 @@ async fn ask_one(store: &Store, right: Right<'_>, slot: SlotIndex) -> Result<boo
         match cell.swap(store, sender(Writer::Tool), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } => return Ok(true),
             Swap::Lost => {}
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                 store.world.pause(store.timing.beat / 8).await;
             }
         }

@@ -268,7 +268,8 @@ impl Host {
     /// another host is interested, and gives it up once its pages are home (R12, R26).
     ///
     /// # Errors
-    /// Why it was not got: [`DiskError::NoGroup`] where there is none of that number.
+    /// Why it was not got: [`DiskError::NoGroup`] where there is none of that number, [`crate::LockError::Unopened`] of one that a
+    /// growth has not opened yet.
     pub async fn hold_group(&self, group: GroupNumber, deadline: Instant) -> Result<Guard, DiskError> {
         has_disks(&self.core)?;
         let count = self.core.superblock().record.space().groups();

@@ -216,7 +216,7 @@ impl Case<'_> {
         match cell.swap(self.store, sender(right.writer()), record).await {
             Swap::Swapped { .. } | Swap::Adopted { .. } => Ok(true),
             Swap::Lost => Ok(false),
-            Swap::Open | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
+            Swap::Open(_) | Swap::Refused(_) | Swap::Lapsed | Swap::Distrusted(_) => {
                 self.store.world.pause(self.store.timing.beat / 8).await;
                 Ok(false)
             }
