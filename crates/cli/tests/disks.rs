@@ -381,6 +381,8 @@ fn a_full_datastore_says_so_to_the_guest_and_a_deleted_disk_makes_room() {
     let _a = place.up("a");
     place.run(&["disk", "create", "large", "--size", "256M"]).succeeds();
     let mut guest = attach(&place, "a", "large");
+    let free = || place.run(&["status", "--json"]).json()["datastore"]["free"].as_u64().unwrap();
+    let before = free();
     let data = [7; MIB as usize];
     let full =
         (0..256).find_map(|number| guest.write(number * MIB, &data).err().map(|error| (number, error)));
@@ -389,7 +391,9 @@ fn a_full_datastore_says_so_to_the_guest_and_a_deleted_disk_makes_room() {
     guest.flush().unwrap();
     assert_eq!(guest.read((number - 1) * MIB, BLOCK).unwrap(), data[..BLOCK]);
     guest.write(0, &pattern(1, 1)).unwrap();
+    // Each verb that changes the number of disks lets them be counted anew.
     place.run(&["disk", "create", "other", "--size", "64M"]).succeeds();
+    assert!(free() < MIB, "{}", free());
     place.run(&["disk", "detach", "large"]).succeeds();
     place.run(&["disk", "delete", "large"]).succeeds();
     let mut other = attach(&place, "a", "other");
@@ -398,6 +402,8 @@ fn a_full_datastore_says_so_to_the_guest_and_a_deleted_disk_makes_room() {
         other.write(number * MIB, &data).unwrap();
     }
     other.flush().unwrap();
+    place.run(&["disk", "create", "third", "--size", "64M"]).succeeds();
+    assert!((before - 18 * MIB..before - 16 * MIB).contains(&free()), "{before} {}", free());
     drop(_a);
     let check = place.run(&["check", "pool", "--json"]).json();
     assert_eq!(check["clean"], true, "{check}");

@@ -43,7 +43,8 @@ pub struct DatastoreStatus {
     pub name: String,
     /// Bytes of the device that it uses.
     pub size: u64,
-    /// Bytes in clusters that nothing owns.
+    /// Bytes in clusters that nothing owns; a number that may be some seconds old, and of what other hosts have in hand it is told as
+    /// they left it last.
     pub free: u64,
     /// `file-lock`, `reservation`, `blocklist`, `drain-only`.
     pub fencing: String,

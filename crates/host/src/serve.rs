@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use oarlock_block::{Clock, Faulty, Instant, WallTime};
+use oarlock_block::{ByteCount, Clock, Faulty, Instant, WallTime};
 use oarlock_causes::{Action, EventKind};
 use oarlock_device::{BootClock, FileDevice};
 use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, HostStatus, StopReason, Want};
@@ -39,7 +39,7 @@ const EVICT_EXTRA: Duration = Duration::from_secs(30);
 /// which whoever may ask any host asks the next one: where the device hangs, that is no host's fault.
 const COUNT_LIMIT: Duration = Duration::from_secs(1);
 
-/// Disks are counted no more often, unless this host itself changed their number.
+/// Disks and free space are counted no more often, unless this host itself changed their number.
 const COUNT_DISKS_EVERY: Duration = Duration::from_secs(10);
 
 /// A lock is tried for this part of a beat at least, however short the wait is to be.
@@ -84,6 +84,7 @@ pub(crate) struct Keeper {
     device: String,
     hosts_at_last: Cell<usize>,
     pub(crate) disks_at_last: Cell<usize>,
+    free_at_last: Cell<Option<u64>>,
     /// When the disks are to be counted again.
     count_disks_at: Cell<Instant>,
     pub(crate) leaving: Cell<bool>,
@@ -128,6 +129,7 @@ impl Keeper {
             device,
             hosts_at_last: Cell::new(1),
             disks_at_last: Cell::new(0),
+            free_at_last: Cell::new(None),
             count_disks_at: Cell::new(Instant::from_zero(Duration::ZERO)),
             leaving: Cell::new(false),
             file: there.file,
@@ -241,13 +243,16 @@ impl Keeper {
         self.count_disks_at.set(self.clock.now());
     }
 
-    /// Counts the disks, where that was not done of late: all descriptors are read for it.
+    /// Counts disks and free space, where that was not done of late: all descriptors are read for it.
     async fn count_disks(&self) {
         if self.clock.now() < self.count_disks_at.get() {
             return;
         }
         if let Ok(rows) = self.host.disks().await {
             self.disks_at_last.set(rows.len());
+        }
+        if let Ok(ByteCount(free)) = self.host.free_space().await {
+            self.free_at_last.set(Some(free));
         }
         self.count_disks_at.set(self.clock.now().plus(COUNT_DISKS_EVERY));
     }
@@ -297,7 +302,8 @@ impl Keeper {
             id: self.names.format_id.to_string(),
             name: superblock.label.as_str().to_owned(),
             size: superblock.device_blocks.bytes(superblock.block_size).0,
-            free: superblock.clusters().saturating_mul(superblock.cluster_size.0),
+            // Where nothing was counted, or there are no disks, nobody has any of it.
+            free: self.free_at_last.get().unwrap_or_else(|| all_clusters(superblock)),
             fencing: superblock.fencing.name().to_owned(),
             device: self.device.clone(),
             beat_ms: milliseconds(timing.beat),
@@ -455,6 +461,10 @@ impl Keeper {
             }
         }
     }
+}
+
+fn all_clusters(superblock: &Superblock) -> u64 {
+    superblock.clusters().saturating_mul(superblock.cluster_size.0)
 }
 
 fn leaving() -> Loss {

@@ -1,9 +1,9 @@
-//! What a disk owns of the datastore, and what a layer is called: for people who look.
+//! What a disk owns of the datastore, what is free in it, and what a layer is called: for people who look.
 
 use std::rc::Rc;
 
 use oarlock_block::ByteCount;
-use oarlock_format::{DiskTarget, JournalObject, LayerId, LayerKind, LayerName};
+use oarlock_format::{DiskTarget, GroupNumber, GroupRecord, JournalObject, LayerId, LayerKind, LayerName};
 
 use super::DiskError;
 use super::here::DisksHere;
@@ -12,6 +12,37 @@ use super::opened::root_of;
 use crate::core::Core;
 use crate::descriptor::{read, read_both};
 use crate::layer::{Counting, Ground};
+use crate::slots::is_of_one_block;
+use crate::store::Lane;
+
+/// So many groups are looked at for what is free; of more, these tell for all: a look must not take longer than people wait.
+const GROUPS_LOOKED_AT_MAX: u32 = 1_024;
+
+/// The bytes of the clusters that nobody owns: in groups of this host as they are, in others' as when they were last released.
+pub(super) async fn free(here: &DisksHere) -> Result<ByteCount, DiskError> {
+    let core = &here.core;
+    let superblock = core.superblock();
+    let space = superblock.record.space();
+    let (groups, stock) = (space.groups(), here.source.stock());
+    let looked_at = groups.min(GROUPS_LOOKED_AT_MAX);
+    let mut others = 0;
+    for step in 0..looked_at {
+        let number = u64::from(step) * u64::from(groups) / u64::from(looked_at);
+        let group = GroupNumber(u32::try_from(number).unwrap_or(step));
+        if stock.has(group) {
+            continue;
+        }
+        match core.store.read::<GroupRecord>(Lane::Work, space.record(group)).await {
+            Ok(seen) => others += u64::from(seen.stamped.record.free),
+            // What of it is free nobody can have either.
+            Err(fault) if is_of_one_block(&fault) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    let others = others * u64::from(groups) / u64::from(looked_at.max(1));
+    let clusters = others + stock.free() + here.in_hand();
+    Ok(ByteCount(clusters.saturating_mul(superblock.record.cluster_size.0)))
+}
 
 /// The bytes of the clusters that a disk owns, by a walk over its map.
 pub(super) async fn allocated(here: &Rc<DisksHere>, name: &LayerName) -> Result<ByteCount, DiskError> {

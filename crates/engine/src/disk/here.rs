@@ -13,6 +13,7 @@ use crate::allocate::Source;
 use crate::core::Core;
 use crate::group_locks::HeldGroups;
 use crate::journal::HostJournal;
+use crate::path::RESERVOIR_MAX;
 
 /// Everything of disks that one host has in memory.
 pub(crate) struct DisksHere {
@@ -66,6 +67,13 @@ impl DisksHere {
             }
             self.core.change_within(seen, deadline.since(now)).await;
         }
+    }
+
+    /// Clusters that attached disks have in hand and not used yet.
+    pub(super) fn in_hand(&self) -> u64 {
+        let attached = self.attached.borrow();
+        let in_hand = |attached: &Rc<Attached>| RESERVOIR_MAX.saturating_sub(attached.disk.path().wanted());
+        attached.values().map(in_hand).sum::<usize>() as u64
     }
 
     /// The attached disks that another host rang for since the last time.

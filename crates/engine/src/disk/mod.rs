@@ -212,6 +212,15 @@ impl Host {
         list::show(&self.core, name).await
     }
 
+    /// The bytes of the clusters that nobody owns: in groups of other hosts as when those released them last. Where there are
+    /// many groups, some of them are looked at and tell for all.
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub async fn free_space(&self) -> Result<ByteCount, DiskError> {
+        count::free(&*self.disks_here()?).await
+    }
+
     /// The bytes of the clusters of data that a disk owns, by a walk over its map. Where another host has the disk, as it was
     /// when that one brought it home last.
     ///
