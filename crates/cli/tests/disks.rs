@@ -272,6 +272,24 @@ fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
     a.wait();
     a = place.up("a");
     eventually("the rest", || served() == (before.0.clone(), serde_json::json!([])));
+    // A disk that was made anew under the name is another one.
+    a.signal(Signal::KILL);
+    a.wait();
+    let mut b = place.up("b");
+    place.run(&["disk", "create", "three", "--size", "64M"]).succeeds();
+    drop(attach(&place, "b", "three"));
+    b.signal(Signal::KILL);
+    b.wait();
+    a = place.up("a");
+    place.run(&["disk", "delete", "three"]).succeeds();
+    place.run(&["disk", "create", "three", "--size", "1M"]).succeeds();
+    let b = place.up("b");
+    eventually("it is forgotten", || {
+        let events = place.run(&["events", "--host", "b"]).stdout;
+        events.contains("three was exported before, and is not any more: there is no disk three")
+    });
+    assert_eq!(show(&place, "a", "three")["mode"], "free");
+    drop(b);
     // While it is away another host takes the disk: it is that one's then, and no longer awaited.
     a.signal(Signal::KILL);
     a.wait();
@@ -383,7 +401,7 @@ fn a_full_datastore_says_so_to_the_guest_and_a_deleted_disk_makes_room() {
     let mut guest = attach(&place, "a", "large");
     let free = || place.run(&["status", "--json"]).json()["datastore"]["free"].as_u64().unwrap();
     let before = free();
-    let data = [7; MIB as usize];
+    let data = [7; 1 << 20];
     let full =
         (0..256).find_map(|number| guest.write(number * MIB, &data).err().map(|error| (number, error)));
     let (number, error) = full.expect("a datastore of 64 MiB is full before");

@@ -204,7 +204,7 @@ impl Exports {
             let reason = format!("{} is no absolute path", path.display());
             return Err(HostError::BadRequest { reason });
         }
-        Ok(Wanted { name: target.to_string(), place: place.to_string(), read_only, tls })
+        Ok(Wanted { name: target.to_string(), layer: None, place: place.to_string(), read_only, tls })
     }
 
     /// Keeps everybody else from the name, until it is exported or taken out again.
@@ -244,6 +244,10 @@ impl Exports {
         let door = doors.enter(&place, wanted.tls.as_deref()).await?;
         let exported = async {
             let disk = self.inner.engine.attach_disk(target.clone(), wanted.read_only).await?;
+            if wanted.layer.is_some_and(|layer| layer != number_of(&disk)) {
+                let _ = disk.detach().await;
+                return Err(DiskError::Unknown { name: target.disk.clone() }.into());
+            }
             match self.export(&wanted.name, &door, &disk).await {
                 Ok((export, uri)) => Ok((export, disk, uri)),
                 Err(error) => {
@@ -260,7 +264,7 @@ impl Exports {
             }
         };
         // The port that was got is the one to come back at.
-        let wanted = Wanted { place: door.clone(), ..wanted };
+        let wanted = Wanted { place: door.clone(), layer: Some(number_of(&disk)), ..wanted };
         let attached = AttachedDisk { name: wanted.name.clone(), uri: uri.clone() };
         let exported = Exported { export, disk, door, uri };
         match self.stand(wanted, exported, claim) {
@@ -380,6 +384,11 @@ fn beside(api: &Path, is_secured: bool) -> PathBuf {
             path.into()
         }
     }
+}
+
+/// Which disk it is, as the list has it.
+fn number_of(disk: &HeldDisk) -> (u32, u64) {
+    (disk.id.descriptor.0, disk.id.uid.0)
 }
 
 /// The disk's part of a name, as errors have it.

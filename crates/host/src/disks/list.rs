@@ -18,6 +18,9 @@ const LIST_BYTES_MAX: u64 = 16 << 20;
 pub(crate) struct Wanted {
     /// The disk or snapshot.
     pub(crate) name: String,
+    /// Which one had the name when it was attached: its descriptor, and which use of it. Another may have the name by the next life.
+    #[serde(default)]
+    pub(crate) layer: Option<(u32, u64)>,
     /// Where: as `--nbd` has it, with the port that was got.
     pub(crate) place: String,
     #[serde(default)]
@@ -92,7 +95,8 @@ mod tests {
 
     fn wanted(name: &str) -> Wanted {
         let tls = Some(PathBuf::from("/etc/oarlock/tls"));
-        Wanted { name: name.to_owned(), place: "tcp:127.0.0.1:10809".to_owned(), read_only: true, tls }
+        let layer = Some((253, 1));
+        Wanted { name: name.to_owned(), layer, place: "tcp:127.0.0.1:10809".to_owned(), read_only: true, tls }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use futures::channel::{mpsc, oneshot};
 use oarlock_block::ByteCount;
 use oarlock_device::{BootClock, FileDevice};
 use oarlock_engine::path::DataPath;
-use oarlock_format::{DiskTarget, LayerName};
+use oarlock_format::{DiskTarget, LayerId, LayerName};
 
 use crate::api::{DiskDetails, DiskEntry};
 use crate::error::HostError;
@@ -36,6 +36,7 @@ pub(crate) enum Change {
 
 /// A disk that the engine's thread has attached for an export. Dropping it detaches it in the background.
 pub(crate) struct HeldDisk {
+    pub(crate) id: LayerId,
     pub(crate) path: Arc<DataPath>,
     pub(crate) is_read_only: bool,
     /// The engine's own description of the device: what is out on it keeps the host's slot (R13).

@@ -22,6 +22,9 @@ use crate::text::time_text;
 /// A lock is waited for so many beats before somebody looks whether its owner lives.
 const BEATS_TO_LOOK: u32 = 2;
 
+/// Whoever asked does not wait for ever: a lock of a silent host is waited for so long at most.
+const PATIENCE_MAX: Duration = Duration::from_secs(120);
+
 /// A detach may take so long: most of it is bringing pages home. Where the device stays silent the host ends by itself.
 const DETACH_LIMIT: Duration = Duration::from_secs(60);
 
@@ -109,6 +112,7 @@ impl Keeper {
         };
         let (detach, orders) = mpsc::unbounded();
         let held = HeldDisk {
+            id: attachment.id(),
             path: Arc::clone(attachment.path()),
             is_read_only: attachment.is_read_only(),
             device: self.file.clone(),
@@ -189,7 +193,7 @@ impl Keeper {
         };
         match error {
             Some(error) => Err(error.into()),
-            None => Ok(verb(by((timing.watch + timing.lease) * 2)).await?),
+            None => Ok(verb(by(((timing.watch + timing.lease) * 2).min(PATIENCE_MAX))).await?),
         }
     }
 
