@@ -60,6 +60,8 @@ verbs! {
     Events => events in "datastore";
     /// Run a command under a lock of the datastore
     Lock => lock in "datastore";
+    /// Virtual disks: make, serve, snapshot, clone and delete them
+    Disk => disk in "datastore";
     /// Take over a host that is dead
     Evict => evict in "datastore";
     /// Check every invariant of a datastore, offline or beside its hosts; and repair it

@@ -70,6 +70,7 @@ pub const fn cure(code: Code) -> &'static str {
         | Code::DescriptorNameSpoiled
         | Code::JournalSpoiled
         | Code::JournalOtherRing
+        | Code::JournalRefused
         | Code::GroupSpoiled
         | Code::GroupContradicts
         | Code::BitmapSpoiled

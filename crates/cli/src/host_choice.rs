@@ -31,4 +31,20 @@ impl HostChoice {
             Selection { host: self.host.clone(), store: self.store.clone(), api: self.api.clone() };
         Ok(Api::find(&selection, purpose)?)
     }
+
+    /// Whether nobody said which host is to answer.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let is_set = std::env::var_os("OARLOCK_API").is_some_and(|value| !value.is_empty());
+        self.host.is_none() && self.api.is_none() && !is_set
+    }
+
+    /// The host of that name, of the same datastore where one was named.
+    ///
+    /// # Errors
+    /// Where it does not run here.
+    pub fn at(&self, host: &str) -> Result<Api, Failure> {
+        let selection = Selection { host: Some(host.to_owned()), store: self.store.clone(), api: None };
+        Ok(Api::find(&selection, Purpose::OneHost)?)
+    }
 }

@@ -104,6 +104,7 @@ mod tests {
         let mut heeding: Vec<String> = std::fs::read_dir(verbs)
             .unwrap()
             .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
             .filter(|path| std::fs::read_to_string(path).unwrap().contains("Stop::catch()"))
             .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
             .collect();

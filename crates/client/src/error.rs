@@ -102,6 +102,7 @@ impl Error {
             Code::NoReply,
             Code::ConnectionLost,
             Code::TooMany,
+            Code::DiskBusy,
             Code::Left,
             Code::LeftBehind,
             // Whoever keeps the host running starts it again, as another incarnation. What a person has to look at first

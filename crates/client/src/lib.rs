@@ -32,6 +32,7 @@
 //! wait for beside its work; it needs no particular runtime.
 
 mod datastore;
+mod disks;
 mod error;
 mod find;
 #[cfg(fuzzing)]

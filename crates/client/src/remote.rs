@@ -24,7 +24,7 @@ use crate::lock::holds_for;
 const MEMORY_LIMIT: Duration = Duration::from_secs(15);
 
 /// What a host may take to answer beyond the time that it was given: it reads slots or locks of a slow device.
-const ANSWER_LIMIT: Duration = Duration::from_secs(150);
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(150);
 
 /// A host that says nothing for so long while it is followed is not there: it sends an empty line every 15 seconds.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
@@ -132,17 +132,32 @@ impl Api {
         self.parse::<Evicted>(&answer.whole()?).map(|_| ())
     }
 
-    fn get<T: DeserializeOwned>(&self, target: &str, limit: Duration) -> Result<T, Error> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, target: &str, limit: Duration) -> Result<T, Error> {
         let answer = successful(http::ask(&self.path, ("GET", target), None, limit)?)?;
         self.parse(&answer.whole()?)
     }
 
-    fn post(&self, target: &str, body: &impl serde::Serialize, limit: Duration) -> Result<Answer, Error> {
+    pub(crate) fn post(
+        &self,
+        target: &str,
+        body: &impl serde::Serialize,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
         let body = serde_json::to_vec(body).map_err(|error| self.bad(&error))?;
-        successful(http::ask(&self.path, ("POST", target), Some(&body), limit)?)
+        self.send("POST", target, Some(&body), limit)
     }
 
-    fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&[u8]>,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
+        successful(http::ask(&self.path, (method, target), body, limit)?)
+    }
+
+    pub(crate) fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
         serde_json::from_slice(body).map_err(|error| self.bad(&error))
     }
 

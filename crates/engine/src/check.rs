@@ -12,6 +12,7 @@ mod code;
 mod disks;
 mod evidence;
 pub(crate) mod exact;
+mod journals;
 mod locks;
 mod mend;
 mod repair;
@@ -121,6 +122,9 @@ pub async fn check(
     let others = store.layout.locks.blocks.0 + store.layout.slots.blocks.0;
     let (snapshot, found) = look(&store, &|done, total| progress(done, total + disks.blocks())).await?;
     suspicions.extend(found);
+    if not_ours_to_repair(&snapshot).is_none() {
+        suspicions.extend(journals::journals(&store, &superblock.record, &snapshot).await);
+    }
     let mut findings = findings_of(&suspicions);
     let mut repaired_as = None;
     if options.repair {

@@ -21,8 +21,10 @@ use crate::cell::{Purpose, Sender, Swap};
 use crate::hindrance::Hindrance;
 use crate::home::BringHome;
 use crate::jobs::Jobs;
+use crate::journal::Journal;
 use crate::lease::Lease;
 use crate::leftover::Leftover;
+use crate::pages::CACHE_BYTES;
 use crate::places::Places;
 use crate::signal::Signal;
 use crate::store::{Lane, Store};
@@ -109,6 +111,13 @@ pub enum StopReason {
         /// The other host's slot.
         other: SlotIndex,
     },
+    /// Its journal failed: what it changed and did not commit is lost to it, and only another host's replay says what is on
+    /// the device. It stops, so that one comes.
+    #[error("this host's journal failed: {detail}")]
+    JournalFailed {
+        /// What the journal met.
+        detail: String,
+    },
 }
 
 /// One living host.
@@ -120,6 +129,8 @@ pub(crate) struct Core {
     pub(crate) jobs: Jobs,
     pub(crate) places: Places,
     pub(crate) suspects: RefCell<BTreeMap<SlotIndex, Rc<Suspect>>>,
+    /// None where the datastore has no disks.
+    pub(crate) journal: Option<Journal>,
     /// Changes of state, lease, slots of others and locks: whoever waits for any of these looks again.
     pub(crate) changed: Signal,
     state: RefCell<HostState>,
@@ -158,6 +169,7 @@ impl Core {
             jobs: Jobs::default(),
             places: Places::default(),
             suspects: RefCell::default(),
+            journal: Journal::new(superblock, me, CACHE_BYTES),
             changed: Signal::default(),
             state: RefCell::new(HostState::Live),
             superblock: RefCell::new(Rc::new(superblock.clone())),

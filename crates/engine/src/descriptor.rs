@@ -136,11 +136,9 @@ impl Hold<DescriptorNumber> {
         self.place.whereabouts
     }
 
-    /// The record as this host knows it: as its owner it knows all of it but a bit of interest.
+    /// [`known`](Self::known), which it is as long as this host owns it.
     pub(crate) async fn record(&self) -> Result<DescriptorRecord, DiskError> {
-        let cell = self.place.cell.lock().await;
-        let record = cell.as_ref().map(|cell| cell.record.clone());
-        record.ok_or(DiskError::TakenAway { descriptor: self.number() })
+        self.known().await.ok_or(DiskError::TakenAway { descriptor: self.number() })
     }
 
     /// One step: the record becomes what `change` makes of it, and that is durable before the next one.

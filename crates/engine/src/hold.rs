@@ -29,6 +29,11 @@ impl<W: Whereabouts> Hold<W> {
         Hold { core: Rc::clone(core), place: Rc::clone(place), guard }
     }
 
+    /// The record as this host knows it: as its owner it knows all of it but a bit of interest.
+    pub(crate) async fn known(&self) -> Option<W::Record> {
+        self.place.cell.lock().await.as_ref().map(|cell| cell.record.clone())
+    }
+
     /// The hold as users of the engine have it.
     pub(crate) fn into_guard(self) -> Guard {
         self.guard

@@ -14,11 +14,14 @@ use crate::beat;
 use crate::cell::{Cell, Purpose, Swap};
 use crate::core::{Core, Ended, HostState};
 use crate::decide::Want;
+use crate::disk::here::{self, DisksHere};
 use crate::event::EventSink;
 use crate::guard::Guard;
 use crate::hindrance::Hindrance;
 use crate::hold;
+use crate::home::JournalHome;
 use crate::join::{self, JoinError};
+use crate::journal::{self, HostJournal};
 use crate::leftover::Leftover;
 use crate::lock::LockError;
 use crate::namesake::{bury_namesakes, shows_life};
@@ -38,6 +41,8 @@ use crate::{answer, mailbox};
 pub struct Host {
     pub(crate) core: Rc<Core>,
     slot: Rc<Mutex<Cell<SlotRecord>>>,
+    /// None where the datastore has no disks.
+    pub(crate) disks: Option<Rc<DisksHere>>,
 }
 
 /// What `status` tells of a host.
@@ -104,7 +109,10 @@ impl Host {
         let chosen = open(&world).await.map_err(JoinError::Open)?;
         let store = join::store_for(world, &chosen.superblock, events);
         let joined = join::join(store, &chosen.superblock, name).await?;
-        Ok(Host { core: joined.core, slot: Rc::new(Mutex::new(joined.slot)) })
+        let core = joined.core;
+        core.set_home(Rc::new(JournalHome::new(&core)));
+        let disks = DisksHere::new(&core);
+        Ok(Host { core, slot: Rc::new(Mutex::new(joined.slot)), disks })
     }
 
     /// Beats, watches, answers and settles, until the host has left or had to stop. Once it has returned nothing of this
@@ -116,6 +124,11 @@ impl Host {
         core.jobs.start(mailbox::attend(Rc::clone(core)));
         core.jobs.start(answer::attend(Rc::clone(core)));
         core.jobs.start(bury_namesakes(Rc::clone(core)));
+        core.jobs.start(journal::attend(Rc::clone(core)));
+        if let Some(disks) = &self.disks {
+            core.jobs.start(here::attend(Rc::clone(disks)));
+            core.jobs.start(here::clear_later(Rc::clone(disks)));
+        }
         let jobs = core.jobs.drive();
         let end = self.ended();
         futures::pin_mut!(jobs, end);
@@ -154,6 +167,12 @@ impl Host {
     #[must_use]
     pub fn superblock(&self) -> Rc<Stamped<Superblock>> {
         self.core.superblock()
+    }
+
+    /// The pages that this host changes, and their journal; nothing where the datastore has no disks.
+    #[must_use]
+    pub fn journal(&self) -> Option<HostJournal> {
+        HostJournal::of(&self.core)
     }
 
     /// Beat, lease, watch, hold.
@@ -308,7 +327,14 @@ impl Host {
             if planted(PlantedBug::ExitBeforeFree) {
                 core.store.world.cut_off.exit(core.me.slot).await;
             }
-            self.free_slot().await;
+            // What the journal owes goes home; where it cannot, others find it in the slot of a dead host (R12).
+            let home = match &core.journal {
+                Some(journal) => journal.checkpoint(core).await,
+                None => Ok(()),
+            };
+            if home.is_ok() {
+                self.free_slot().await;
+            }
         };
         let left = deadline.since(core.store.now());
         let _ = core.store.world.within(left, released).await;

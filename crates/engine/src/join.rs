@@ -18,15 +18,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{EnterError, Fencing, SlotIndex};
-use oarlock_causes::EventKind;
+use oarlock_causes::{Action, Cause, EventKind};
 use oarlock_format::{
-    CutOffProof, FenceReason, HostId, HostName, Incarnation, Owner, SlotRecord, SlotState, Stamped,
+    CutOffProof, FenceReason, HostId, HostName, Incarnation, Kind, Owner, SlotRecord, SlotState, Stamped,
     Superblock, Writer,
 };
 
 use crate::cell::{Cell, Purpose, Sender, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::EventSink;
+use crate::journal::{ReplayError, replay};
 use crate::namesake::{refuse_a_living_namesake, second_of_my_name};
 use crate::open::{OpenError, read_superblock};
 use crate::slots::{Slots, is_of_one_block, read_slots};
@@ -264,6 +265,9 @@ impl Joiner<'_> {
                 durable = Some(cell.version());
             }
             let step = next_step(&cell.record.state, me, evidence);
+            if step == Step::Replay && !self.replayed(index, &cell.record).await? {
+                return Ok(None);
+            }
             let record = self.after(step, me, &cell.record);
             let unclean = cell.record.unclean;
             let sender = Sender { writer: Writer::Host(me), lane: Lane::Work, purpose: Purpose::Race };
@@ -288,6 +292,23 @@ impl Joiner<'_> {
             }
         }
         Err(JoinError::NoAnswer { slot: index })
+    }
+
+    /// Brings home what the journal of the last life in this slot holds; whether it did. Where the journal is damaged the
+    /// slot is left to people, and there are others (docs/decisions/0051).
+    async fn replayed(&self, index: SlotIndex, record: &SlotRecord) -> Result<bool, JoinError> {
+        match replay::of_life(self.store, &self.superblock.record, index, record).await {
+            Ok(()) => Ok(true),
+            // The slot's lock is kept: whoever finds it free would be told that nothing more of this process can land.
+            Err(ReplayError::StillOut { .. }) => Err(JoinError::NoAnswer { slot: index }),
+            Err(reason) => {
+                let lba = self.store.layout.slot(index);
+                let event =
+                    self.store.event(EventKind::Takeover, Cause::Fenced, lba, Kind::Slot, Action::Refused);
+                self.store.report(event.about(format!("the former life in slot {index}: {reason}")));
+                Ok(false)
+            }
+        }
     }
 
     async fn make_durable(&self, slot: SlotIndex) -> Result<(), JoinError> {

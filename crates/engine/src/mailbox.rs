@@ -78,4 +78,6 @@ async fn look(core: &Rc<Core>) {
             core.jobs.start(place.settle(Rc::clone(core)));
         }
     }
+    // Who keeps groups in use gives them up by himself.
+    core.changed.announce();
 }

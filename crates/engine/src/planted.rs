@@ -48,11 +48,27 @@ pub enum PlantedBug {
     GiveOutShadowUnseen,
     /// R36: an entry of the directory that stands there already is adopted without a swap of its bucket.
     AdoptEntryUnswapped,
+    /// R12: the lock of a group or a disk is given up, and its pages are not home.
+    ReleaseBeforeHome,
+    /// R31: a replay applies what was changed under a lock that was given up since.
+    ReplayOtherEpoch,
+    /// R11: what a replay has written is written once more, when the slot says Replayed already.
+    ReplayTwice,
+    /// R33: a cluster that was unmapped comes free while operations that know it are under way.
+    FreeBeforeLastAnswer,
+    /// R32: a commit is written, and the data behind it was not flushed.
+    MapBeforeData,
+    /// R31: a guest's flush flushes the device, and commits nothing.
+    FlushWithoutCommit,
+    /// R35: a clone takes what it shares with its snapshot for its own.
+    OwnSharedRoot,
+    /// R35: a trim leaves what an ancestor has there.
+    TrimKeepsAncestors,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 21] = [
+    pub const ALL: [PlantedBug; 29] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -74,6 +90,14 @@ impl PlantedBug {
         PlantedBug::NameShadowFirst,
         PlantedBug::GiveOutShadowUnseen,
         PlantedBug::AdoptEntryUnswapped,
+        PlantedBug::ReleaseBeforeHome,
+        PlantedBug::ReplayOtherEpoch,
+        PlantedBug::ReplayTwice,
+        PlantedBug::FreeBeforeLastAnswer,
+        PlantedBug::MapBeforeData,
+        PlantedBug::FlushWithoutCommit,
+        PlantedBug::OwnSharedRoot,
+        PlantedBug::TrimKeepsAncestors,
     ];
 }
 
@@ -89,6 +113,7 @@ mod switch {
     thread_local! {
         static ACTIVE: Cell<Option<PlantedBug>> = const { Cell::new(None) };
         static SLOTS: RefCell<BTreeMap<(Owner, u16), SlotRecord>> = const { RefCell::new(BTreeMap::new()) };
+        static REPLAYED: RefCell<Vec<(Lba, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
         static TOKENS: RefCell<BTreeMap<(Owner, Lba), u64>> = const { RefCell::new(BTreeMap::new()) };
     }
 
@@ -124,11 +149,24 @@ mod switch {
         oarlock_format::decode::<LockRecord>(&bytes, place).ok().map(|stamped| stamped.record)
     }
 
+    /// A replay wrote this: remembered, where that mistake is live.
+    pub(crate) fn note_replayed(lba: Lba, bytes: &[u8]) {
+        if planted(PlantedBug::ReplayTwice) {
+            REPLAYED.with_borrow_mut(|replayed| replayed.push((lba, bytes.to_vec())));
+        }
+    }
+
+    /// What replays wrote since it was last asked for.
+    pub(crate) fn take_replayed() -> Vec<(Lba, Vec<u8>)> {
+        REPLAYED.take()
+    }
+
     /// Makes `bug` live on this thread, or none.
     pub fn plant(bug: Option<PlantedBug>) {
         ACTIVE.set(bug);
         SLOTS.with_borrow_mut(BTreeMap::clear);
         TOKENS.with_borrow_mut(BTreeMap::clear);
+        REPLAYED.take();
     }
 
     pub(crate) fn planted(bug: PlantedBug) -> bool {
@@ -139,7 +177,7 @@ mod switch {
 #[cfg(feature = "planted-bugs")]
 pub use switch::plant;
 #[cfg(feature = "planted-bugs")]
-pub(crate) use switch::{believed, planted, slot_to_judge_by, token_to_tell};
+pub(crate) use switch::{believed, note_replayed, planted, slot_to_judge_by, take_replayed, token_to_tell};
 
 /// Whether this mistake is live: never, without the feature.
 #[cfg(not(feature = "planted-bugs"))]
@@ -176,4 +214,14 @@ pub(crate) fn believed(
     _proved: Option<&oarlock_format::LockRecord>,
 ) -> Option<oarlock_format::LockRecord> {
     None
+}
+
+/// A replay wrote this: nothing is remembered.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn note_replayed(_lba: oarlock_block::Lba, _bytes: &[u8]) {}
+
+/// What replays wrote: nothing that is written again.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn take_replayed() -> Vec<(oarlock_block::Lba, Vec<u8>)> {
+    Vec::new()
 }

@@ -20,7 +20,8 @@ use oarlock_format::{
 use crate::cell::{Cell, Distrust, Purpose, Swap};
 use crate::core::{Core, StopReason};
 use crate::event::Event;
-use crate::planted::{PlantedBug, planted};
+use crate::journal::{ReplayError, replay};
+use crate::planted::{PlantedBug, planted, take_replayed};
 use crate::step::{Evidence, Step, buried_by, grace_of, next_step, victim};
 use crate::store::{Lane, ReadFault};
 use crate::suspect::{Interest, Suspect, suspect};
@@ -133,11 +134,7 @@ impl<'a> Pursuit<'a> {
                 .await;
             }
             Step::WaitForReplayer(by) => self.wait_for(by).await,
-            // Datastores of this version have no journalled objects: there is nothing to apply between the two steps.
-            Step::Replay => {
-                self.after_cut_off(|by, reason, from, proof| SlotState::Replayed { by, reason, from, proof })
-                    .await;
-            }
+            Step::Replay => self.replay().await,
             Step::Free => self.free().await,
         }
         self.core.changed.announce();
@@ -231,6 +228,27 @@ impl<'a> Pursuit<'a> {
             Err(fault) => {
                 self.watch.broken();
                 distrust(self.core, &fault);
+            }
+        }
+    }
+
+    /// What the dead host's journal holds goes home; only then the slot says Replayed (R11).
+    async fn replay(&mut self) {
+        match replay::for_takeover(self.core, self.suspect.slot, &self.cell.record).await {
+            Ok(()) => {
+                self.after_cut_off(|by, reason, from, proof| SlotState::Replayed { by, reason, from, proof })
+                    .await;
+                for (lba, bytes) in take_replayed() {
+                    self.core.store.world.pause(self.core.store.timing.lease).await;
+                    let _ = self.core.store.device(Lane::Work).write(lba, &bytes).await;
+                }
+            }
+            // Done again once this host may act, if the slot is still its to replay.
+            Err(ReplayError::Lapsed { .. }) => {}
+            Err(reason) => {
+                self.refuse(reason.to_string()).await;
+                // Each try reads a whole journal.
+                self.core.store.world.pause(self.core.store.timing.lease).await;
             }
         }
     }

@@ -11,7 +11,7 @@ use company::{beside, join};
 use machine::Machine;
 use oarlock_block::{Answer, ByteCount, Clock, CommandKind, Lba, Outcome, Recorded};
 use oarlock_engine::Host;
-use oarlock_format::{LayerName, Layout, NameHash};
+use oarlock_format::{DiskTarget, LayerName, Layout, NameHash};
 
 const GIBIBYTE: u64 = 1 << 30;
 
@@ -69,7 +69,7 @@ fn told(operations: impl AsyncFnOnce(&Host, &Machine, &mut dyn FnMut())) -> Told
 }
 
 #[test]
-fn a_create_is_four_swaps_a_rename_six_and_a_delete_three_each_flushed_before_the_next() {
+fn a_create_is_four_swaps_a_rename_six_and_a_delete_four_each_flushed_before_the_next() {
     let mut descriptor = None;
     let told = told(async |host, machine, take| {
         let deadline = machine.time.now().plus(Duration::from_secs(1));
@@ -89,7 +89,7 @@ fn a_create_is_four_swaps_a_rename_six_and_a_delete_three_each_flushed_before_th
     assert_ne!(old, new, "the names of this test shall stand in two buckets");
     assert_eq!(told.recorded[1], one_by_one(&[state, name, old, state]));
     assert_eq!(told.recorded[2], one_by_one(&[state, new, name, state, old, state]));
-    assert_eq!(told.recorded[3], one_by_one(&[state, new, state]));
+    assert_eq!(told.recorded[3], one_by_one(&[state, state, new, state]));
 }
 
 #[test]
@@ -108,4 +108,31 @@ fn looking_up_and_listing_send_no_swap_and_a_refusal_neither() {
         take();
     });
     assert_eq!(told.recorded[1], []);
+}
+
+#[test]
+fn a_snapshot_is_seven_swaps_with_its_lock_and_a_clone_six_whatever_the_size_of_the_disk() {
+    let mut descriptors = Vec::new();
+    let told = told(async |host, machine, take| {
+        let deadline = machine.time.now().plus(Duration::from_secs(1));
+        let [disk, clone] = names();
+        let id = host.create_disk(&disk, ByteCount(GIBIBYTE << 10), deadline).await.unwrap();
+        take();
+        let snapshot = host.snapshot_disk(&disk, &disk, deadline).await.unwrap();
+        take();
+        let of = DiskTarget { disk: disk.clone(), snapshot: Some(disk) };
+        let cloned = host.clone_disk(&of, &clone, deadline).await.unwrap();
+        take();
+        descriptors.extend([id, snapshot, cloned].map(|id| id.descriptor));
+    });
+    let states: Vec<_> = descriptors.iter().map(|number| told.layout.descriptor(*number)).collect();
+    let names: Vec<_> = descriptors.iter().map(|number| told.layout.descriptor_name(*number)).collect();
+    // The disk's lock, the new layer, its name, its entry, the disk's swap; ready; the disk's lock again.
+    let bucket = told.recorded[1][6].unwrap();
+    let expected = [states[0], states[1], names[1], bucket, states[0], states[1], states[0]];
+    assert_eq!(told.recorded[1], one_by_one(&expected));
+    let [_, entry] = told.buckets;
+    // The snapshot is held meanwhile, shared: that needs no flush.
+    let swaps: Vec<_> = told.recorded[2].iter().flatten().copied().collect();
+    assert_eq!(swaps, [states[1], states[2], names[2], entry, states[2], states[1]]);
 }

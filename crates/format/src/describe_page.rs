@@ -61,7 +61,7 @@ fn entries(bytes: &[u8], level: u8) -> String {
 fn leaf(entry: LeafEntry) -> String {
     let mapped = |mapped: Mapped| format!("{} pieces {:04x}", mapped.cluster, mapped.mask.0);
     let own = entry.own.map(|own| format!("{}{}", mapped(own), owned(entry.owned)));
-    let below = entry.below.map(|below| format!("below {}", mapped(below)));
+    let below = entry.below.map(|below| format!("below {}{}", mapped(below), owned(entry.below_owned)));
     own.into_iter().chain(below).collect::<Vec<_>>().join(", ")
 }
 

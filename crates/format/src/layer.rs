@@ -10,7 +10,7 @@ pub(crate) const STATES: &[(u8, &str)] =
 
 pub(crate) const KINDS: &[(u8, &str)] = &[(0, "none"), (1, "disk"), (2, "snapshot"), (3, "hidden layer")];
 
-pub(crate) const LAYER_FLAGS: &[&str] = &["thick", "root owned", "nameless", "full"];
+pub(crate) const LAYER_FLAGS: &[&str] = &["thick", "root owned", "nameless", "full", "branched"];
 
 /// Where a layer is in its life. A descriptor that is free has no layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,11 +104,13 @@ pub struct LayerFlags {
     pub nameless: bool,
     /// Every piece of every cluster is written: several hosts may write (R34).
     pub full: bool,
+    /// A layer was put below it once: it may have snapshots. Where it is not set nobody needs to look for any.
+    pub branched: bool,
 }
 
 impl LayerFlags {
     pub(crate) fn bits(self) -> u8 {
-        let flags = [self.thick, self.root_owned, self.nameless, self.full];
+        let flags = [self.thick, self.root_owned, self.nameless, self.full, self.branched];
         flags.into_iter().enumerate().fold(0, |bits, (bit, set)| bits | u8::from(set) << bit)
     }
 
@@ -118,6 +120,7 @@ impl LayerFlags {
             root_owned: bits & 2 != 0,
             nameless: bits & 4 != 0,
             full: bits & 8 != 0,
+            branched: bits & 16 != 0,
         }
     }
 }

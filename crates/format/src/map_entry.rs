@@ -13,9 +13,8 @@ pub const ENTRY_LENGTH: usize = 16;
 const CLUSTER: u64 = (1 << ClusterNumber::BITS) - 1;
 const OWNED: u64 = 1 << ClusterNumber::BITS;
 const MASK_SHIFT: u32 = 48;
-/// The bits between cluster, flag and mask.
-const RESERVED_FIRST: u64 = ((1 << MASK_SHIFT) - 1) & !CLUSTER & !OWNED;
-const RESERVED_SECOND: u64 = RESERVED_FIRST | OWNED;
+/// The bits between cluster, flag and mask, in both numbers.
+const RESERVED: u64 = ((1 << MASK_SHIFT) - 1) & !CLUSTER & !OWNED;
 
 /// An entry as it stands in a page and in the journal, whatever it means: two numbers, little-endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,8 +41,10 @@ pub struct LeafEntry {
     pub own: Option<Mapped>,
     /// Whether `own` belongs to the layer that owns the page; else it is an ancestor's.
     pub owned: bool,
-    /// What is read where `own` has nothing: an ancestor's; its mask is never empty.
+    /// What is read where `own` has nothing; its mask is never empty. Nothing is ever written to it.
     pub below: Option<Mapped>,
+    /// Whether `below` belongs to the layer that owns the page, which has absorbed its parent; else it is an ancestor's.
+    pub below_owned: bool,
 }
 
 /// An entry of an inner node: the node on the next level down.
@@ -61,6 +62,19 @@ impl LeafEntry {
     pub fn source(&self, piece: u32) -> Option<ClusterNumber> {
         let has = |mapped: &Mapped| mapped.mask.has(piece);
         self.own.filter(has).or(self.below.filter(has)).map(|mapped| mapped.cluster)
+    }
+
+    /// The clusters that belong to the layer that owns the page.
+    pub fn owned_clusters(&self) -> impl Iterator<Item = ClusterNumber> + use<> {
+        let own = self.own.filter(|_| self.owned);
+        let below = self.below.filter(|_| self.below_owned);
+        own.into_iter().chain(below).map(|mapped| mapped.cluster)
+    }
+
+    /// The same entry as it is on a page that another layer owns.
+    #[must_use]
+    pub const fn disowned(self) -> LeafEntry {
+        LeafEntry { owned: false, below_owned: false, ..self }
     }
 }
 
@@ -91,7 +105,12 @@ impl RawEntry {
         let mapped = |word: u64| {
             ClusterNumber::of_field(word & CLUSTER).map(|cluster| Mapped { cluster, mask: mask_of(word) })
         };
-        LeafEntry { own: mapped(self.first), owned: self.first & OWNED != 0, below: mapped(self.second) }
+        LeafEntry {
+            own: mapped(self.first),
+            owned: self.first & OWNED != 0,
+            below: mapped(self.second),
+            below_owned: self.second & OWNED != 0,
+        }
     }
 
     /// What it says in an inner node.
@@ -104,19 +123,12 @@ impl RawEntry {
     /// The same entry, owning nothing: what a copied page holds.
     #[must_use]
     pub const fn disowned(self) -> RawEntry {
-        RawEntry { first: self.first & !OWNED, ..self }
-    }
-
-    /// The same entry, owning what it points at: what absorbing a parent makes of it.
-    #[must_use]
-    pub const fn adopted(self) -> RawEntry {
-        let owned = if self.first & CLUSTER == 0 { 0 } else { OWNED };
-        RawEntry { first: self.first | owned, ..self }
+        RawEntry { first: self.first & !OWNED, second: self.second & !OWNED }
     }
 
     /// Whether it can stand on that level of a map of that shape; what is wrong with it, if it cannot.
     pub(crate) fn check(self, level: u8, shape: &MapShape) -> Result<(), &'static str> {
-        if self.first & RESERVED_FIRST != 0 || self.second & RESERVED_SECOND != 0 {
+        if self.first & RESERVED != 0 || self.second & RESERVED != 0 {
             return Err("reserved bits");
         }
         if self.first & CLUSTER == 0 && self.first != 0 {
@@ -132,6 +144,9 @@ impl RawEntry {
         }
         if (self.second & CLUSTER == 0) != mask_of(self.second).is_empty() {
             return Err("a cluster below of which nothing is read");
+        }
+        if self.second & OWNED != 0 && self.first & CLUSTER != 0 && self.first & OWNED == 0 {
+            return Err("what is below is owned, and what is above it is not");
         }
         if self.second != 0 && self.first & CLUSTER == self.second & CLUSTER {
             return Err("one cluster twice");
@@ -154,7 +169,7 @@ impl From<LeafEntry> for RawEntry {
     /// # Panics
     /// When a cluster's number does not fit 40 bits: no datastore has so many.
     fn from(entry: LeafEntry) -> RawEntry {
-        RawEntry { first: word(entry.own, entry.owned), second: word(entry.below, false) }
+        RawEntry { first: word(entry.own, entry.owned), second: word(entry.below, entry.below_owned) }
     }
 }
 

@@ -57,7 +57,8 @@ growing! {
 }
 
 growing! {
-    /// A block of a slot's journal: one more with each block that was ever written to it, through all lives of the slot.
+    /// A block of a slot's journal: one more with each block that a life writes. A new life goes on a whole ring further, so
+    /// that none of its numbers was ever written before.
     /// A commit is known by the sequence of its first block; 0 stands for none.
     JournalSequence
 }

@@ -105,14 +105,15 @@ proptest! {
     fn an_entry_comes_back_as_it_was_set_and_says_where_a_piece_is_read(
         own in (1..1_u64 << 40, any::<u16>()),
         below in (1..1_u64 << 40, 1..=u16::MAX),
-        has in any::<(bool, bool, bool)>(),
+        has in any::<(bool, bool, bool, bool)>(),
         index in 0..ENTRIES_PER_PAGE,
     ) {
         let mapped = |(cluster, mask)| Mapped { cluster: ClusterNumber(cluster), mask: PieceMask(mask) };
         let below = (below.0 ^ u64::from(own.0 == below.0) << 1, below.1);
         let own = has.0.then(|| mapped(own));
         let below = (has.1 && below.0 > 0).then(|| mapped(below));
-        let entry = LeafEntry { own, owned: has.2 && own.is_some(), below };
+        let owned = has.2 && own.is_some();
+        let entry = LeafEntry { own, owned, below, below_owned: has.3 && below.is_some() && owned == own.is_some() };
         let shape = MapShape::new(ByteCount(64 << 10));
         let mut page = MapPage::empty(header(0));
         page.set(index, entry);
@@ -130,9 +131,8 @@ proptest! {
             prop_assert_eq!(entry.source(piece), naive);
         }
         let copy = read.copy_for(Lba(9), DescriptorNumber(13), Epoch(1));
-        prop_assert_eq!(copy.leaf(index), LeafEntry { owned: false, ..entry });
+        prop_assert_eq!(copy.leaf(index), entry.disowned());
         prop_assert_eq!((copy.header().lba, copy.header().object), (Lba(9), 13));
-        prop_assert_eq!(copy.raw(index).adopted().leaf(), LeafEntry { owned: own.is_some(), ..entry });
     }
 
     #[test]
@@ -282,7 +282,7 @@ fn pages_are_shown_by_what_they_hold() {
     assert_eq!(value(bitmap.seal(Epoch(1), JournalSequence(1)), "taken"), "0 to 1, 9");
     let mut page = MapPage::empty(header(0));
     let own = Some(Mapped { cluster: ClusterNumber(77), mask: PieceMask(0xff) });
-    page.set(4, LeafEntry { own, owned: true, below: None });
+    page.set(4, LeafEntry { own, owned: true, ..LeafEntry::default() });
     assert_eq!(value(page.seal(Epoch(1), JournalSequence(1)), "entries"), "4: 77 pieces 00ff (owned)");
     let mut node = MapPage::empty(header(2));
     node.set(0, Some(NodePointer { cluster: ClusterNumber(5), owned: false }));

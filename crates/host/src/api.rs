@@ -1,10 +1,17 @@
-//! What the API says: the documents of `status`, `hosts`, `locks`, `events`, `lock` and `evict`, the same for the host
-//! that serves them and for every client.
+//! What the API says: the documents of `status`, `hosts`, `locks`, `events`, `lock`, `evict` and of disks, the same for the
+//! host that serves them and for every client.
 //!
 //! Names in JSON stay. Fields are added freely, so a reader ignores what it does not know.
 
+mod disks;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use disks::{
+    AttachDiskRequest, AttachedDisk, AttachedEntry, CreateDiskRequest, DiskDetails, DiskDone, DiskEntry,
+    NewNameRequest, ResizeDiskRequest, SnapshotEntry,
+};
 
 /// The longest wait for a lock or an eviction, in milliseconds: a week.
 pub const WAIT_MS_MAX: u64 = 7 * 24 * 3600 * 1000;
@@ -19,7 +26,7 @@ pub struct Status {
     /// Slots that are not free: living hosts, and dead ones that were not taken over. The number of the last look where
     /// the device does not answer now.
     pub hosts: usize,
-    /// Virtual disks.
+    /// Virtual disks; a number that may be some seconds old.
     pub disks: usize,
     /// The faults that this host's device was armed with.
     pub faults: Vec<FaultStatus>,
@@ -36,7 +43,8 @@ pub struct DatastoreStatus {
     pub name: String,
     /// Bytes of the device that it uses.
     pub size: u64,
-    /// Bytes in clusters that nothing owns.
+    /// Bytes in clusters that nothing owns; a number that may be some seconds old, and of what other hosts have in hand it is told as
+    /// they left it last.
     pub free: u64,
     /// `file-lock`, `reservation`, `blocklist`, `drain-only`.
     pub fencing: String,
@@ -153,7 +161,7 @@ pub struct EventEntry {
     /// When, by the host's wall clock: RFC 3339 in UTC.
     pub time: String,
     /// `miscompare`, `unknown`, `fence`, `takeover`, `path`, `lapse`, `handoff`, `repair`; `overflow` where events were
-    /// dropped before they could be recorded.
+    /// dropped before they could be recorded, `disk` where an export or the tending of disks met an obstacle.
     pub kind: String,
     /// A name of the catalogue of causes.
     pub cause: String,

@@ -206,6 +206,9 @@ codes! {
     SecondOfItsName = "OAR-0257", "the second host of its name",
         "Two hosts of one name joined at once, and this one is in the higher slot.",
         "Choose another name with `--host`.";
+    JournalFailed = "OAR-0258", "the host's journal failed",
+        "A command of the host's journal failed for good, or has no answer and may still land. What was not committed never will be; what was is brought home by whoever takes the host over.",
+        "Look at the device and the way to it; then start the host again.";
     LeftBehind = "OAR-0259", "the host ended without having left",
         "It was told to leave, and could not free its slot in time: a user did not let go of a lock, or the device did not confirm it. What it held is taken over by the others, as a dead host's is; how soon is in the message.",
         "Nothing, where the others may take it over. Else end the work under the locks first (`oarlock locks` names them), or look at the device and the kernel's log.";
@@ -237,6 +240,52 @@ codes! {
     BadName = "OAR-0271", "not a name",
         "Names are UTF-8, with no control character, no `@`, and no empty, `.` or `..` part; locks have 1 to 255 bytes, hosts and datastores 1 to 64 and no `/`.",
         "Choose another name; the message says what is wrong with this one.";
+
+    NoDisks = "OAR-0281", "a datastore without disks",
+        "The datastore was formatted without disks: it has locks alone.",
+        "Make a datastore with this version, which has both.";
+    DiskExists = "OAR-0282", "the name is taken",
+        "Another disk, or another snapshot of the disk, has the name.",
+        "Choose another name; `oarlock disk list` shows the disks, `oarlock disk show NAME` the snapshots of one.";
+    DiskUnknown = "OAR-0283", "no such disk",
+        "No disk has the name, or the disk has no snapshot of that name.",
+        "`oarlock disk list` shows the disks, `oarlock disk show NAME` the snapshots of one.";
+    DiskSize = "OAR-0284", "a size that no disk can have",
+        "A disk has one block at least and 64 TiB at most, in whole multiples of 512 bytes, or of the datastore's block where that is larger.",
+        "Give another size; K, M, G and T are powers of 1,024.";
+    DiskHasSnapshots = "OAR-0285", "the disk has snapshots",
+        "The snapshots of a disk would lose their name with it.",
+        "Delete the snapshots first (`oarlock disk delete NAME@SNAP`), or flatten clones and keep those.";
+    DiskShrink = "OAR-0286", "a disk does not shrink",
+        "The new size is below the disk's own: what lies beyond would be lost.",
+        "Make a smaller disk, and copy what is needed.";
+    DiskInUse = "OAR-0287", "another host uses the disk",
+        "The disk or snapshot is attached elsewhere, or another host is at work on it; which host and whether it lives is in the message.",
+        "Detach it there (`oarlock disk detach NAME --host HOST`). Where that host is dead, try again: it is taken over in a watch, or at once by `oarlock evict HOST --certain`.";
+    DiskAttachedHere = "OAR-0288", "the disk is attached to this host",
+        "What was asked for takes a disk that is not attached; or it was to be attached and is already.",
+        "`oarlock disk show NAME` tells where it is served; `oarlock disk detach NAME` ends that.";
+    DiskBusy = "OAR-0289", "the disk changes all the time",
+        "Other hosts, or other verbs on this one, work on the same disk or name.",
+        "Try again.";
+    DiskUnanswered = "OAR-0290", "commands of the disk have no answer",
+        "The device did not answer commands of the disk, and they may still land: no other host may have it before they have.",
+        "Look at the device and at the kernel's log; detach it again. Where the device stays silent the host stops by itself when its hold is over, and is cut off.";
+    DiskMap = "OAR-0291", "the map of the disk",
+        "A block of the disk's map could not be read, written or trusted; which and why is in the message.",
+        "Look at the device and at the kernel's log; `oarlock check DEVICE` says what is damaged.";
+    NoSpace = "OAR-0292", "the datastore has no space left",
+        "Every allocation group is empty, or its owner needs what it has.",
+        "Delete disks and snapshots that are not needed, trim within guests, or give the device more space and run `oarlock grow`.";
+    NoRoomForDisk = "OAR-0293", "no room for one more disk",
+        "All descriptors of the datastore are in use, or all entries of the bucket that the name falls into.",
+        "Delete disks or snapshots that are not needed; for a bucket that is full another name helps, too.";
+    DiskDamaged = "OAR-0294", "records of a disk contradict one another",
+        "The descriptor of a disk and the record of its name do not belong together, or a number leads beyond the tables.",
+        "`oarlock check DEVICE` says what is damaged.";
+    DiskTakenAway = "OAR-0295", "the disk was taken away",
+        "A descriptor that this host had taken is another's by now.",
+        "See by `oarlock events` whether this host was fenced, and try again.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
         "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",
@@ -289,6 +338,30 @@ codes! {
     FaultSpec = "OAR-0317", "not a fault specification",
         "A fault specification could not be understood; the message says where.",
         "KIND:KEY=VALUE,...: see `oarlock up --help`.";
+    BadPlace = "OAR-0318", "not a place for exports",
+        "Exports are served at `unix:PATH` or `tcp:ADDRESS:PORT`, and what was given is neither.",
+        "Give one of them, as `--nbd unix:/run/vm.nbd` or `--nbd tcp:127.0.0.1:10809`.";
+    Address = "OAR-0319", "nobody can listen at the address",
+        "The operating system refused to listen at the address; its words are in the message. Most often another process listens there.",
+        "Choose another port, or 0 for any that is free; check that the address is this machine's.";
+    Tls = "OAR-0320", "a certificate or key that cannot be used",
+        "The folder for TLS lacks a file, or what is in it is not what its name says; the message names the file.",
+        "`server-cert.pem` and `server-key.pem` must be there, in PEM; `ca-cert.pem` is the authority of clients, `ca-crl.pem` says which of them are revoked.";
+    ExportTaken = "OAR-0321", "an export of that name is there already",
+        "Another export has the name at this socket or port.",
+        "Give it another place, or detach the other one.";
+    NotExported = "OAR-0322", "a disk that NBD cannot carry",
+        "NBD cannot carry the disk's name or size; which and why is in the message.",
+        "Names have 4,096 bytes at most, and a size is a whole number of blocks.";
+    NotAttached = "OAR-0323", "not attached to this host",
+        "The host that was asked does not serve the disk or snapshot.",
+        "`oarlock disk show NAME` tells which host does; ask that one with `--host`.";
+    DoorDiffers = "OAR-0324", "a place that is served in another way",
+        "This host serves exports at the place already, with another folder for TLS, or without TLS where it was asked for, or the other way round.",
+        "Give another place with `--nbd`, or the same folder with `--tls`.";
+    ExportList = "OAR-0325", "the list of exports cannot be kept",
+        "The file that tells the host's next life what to export could not be read or written; the system's words are in the message.",
+        "Check the permissions of the folder and the space of its file system; then attach the disk again.";
 
     NoHost = "OAR-0401", "no host runs here",
         "No socket of a running host was found.",

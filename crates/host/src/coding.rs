@@ -2,8 +2,9 @@
 //! come without one.
 
 use oarlock_device::{IdentityError, OpenError as DeviceError};
+use oarlock_engine::allocate::SpaceError;
 use oarlock_engine::{
-    CreateError, Ended, EvictError, JoinError, LockError, OpenError, ReadFault, StopReason,
+    CreateError, DiskError, Ended, EvictError, JoinError, LockError, OpenError, ReadFault, StopReason,
 };
 use oarlock_format::{LayoutError, NoSuperblock};
 
@@ -104,6 +105,33 @@ pub fn evict(error: &EvictError) -> Code {
     }
 }
 
+/// The code of what was not done with a disk.
+#[must_use]
+pub fn disk(error: &DiskError) -> Code {
+    match error {
+        DiskError::NoDisks => Code::NoDisks,
+        DiskError::Exists { .. } | DiskError::SnapshotExists { .. } => Code::DiskExists,
+        DiskError::Unknown { .. } | DiskError::UnknownSnapshot { .. } => Code::DiskUnknown,
+        DiskError::Size { .. } => Code::DiskSize,
+        DiskError::HasSnapshots { .. } => Code::DiskHasSnapshots,
+        DiskError::Shrink { .. } => Code::DiskShrink,
+        DiskError::InUse { .. } => Code::DiskInUse,
+        DiskError::AttachedHere { .. } => Code::DiskAttachedHere,
+        DiskError::OpenHere { .. } | DiskError::Changed { .. } | DiskError::Busy { .. } => Code::DiskBusy,
+        DiskError::Unanswered { .. } => Code::DiskUnanswered,
+        DiskError::Map(SpaceError::NoSpace) => Code::NoSpace,
+        DiskError::Map(_) => Code::DiskMap,
+        DiskError::DirectoryFull { .. } | DiskError::DescriptorsFull { .. } => Code::NoRoomForDisk,
+        DiskError::NoDescriptor { .. } | DiskError::NoGroup { .. } | DiskError::Contradiction { .. } => {
+            Code::DiskDamaged
+        }
+        DiskError::TakenAway { .. } => Code::DiskTakenAway,
+        DiskError::Lock(error) => lock(error),
+        DiskError::Record(error) => read(error),
+        DiskError::Ended(error) => ended(error),
+    }
+}
+
 /// The code of a host that came to its end.
 #[must_use]
 pub fn ended(error: &Ended) -> Code {
@@ -116,6 +144,7 @@ pub fn ended(error: &Ended) -> Code {
         Ended::Stopped(StopReason::SlotDamaged { .. }) => Code::SlotDamaged,
         Ended::Stopped(StopReason::HoldOver { .. }) => Code::HoldOver,
         Ended::Stopped(StopReason::NameTaken { .. }) => Code::SecondOfItsName,
+        Ended::Stopped(StopReason::JournalFailed { .. }) => Code::JournalFailed,
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
@@ -15,6 +15,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::Status;
+use crate::disks::{ExportList, Exports};
 use crate::engine::{EngineThread, OpenedEngine};
 use crate::error::HostError;
 use crate::folders::Folders;
@@ -170,19 +171,29 @@ async fn live(
     ]);
     let watchdog = tokio::spawn(notify::feed_watchdog(engine.clone()));
     let _ = ready.send(Ready { api: standing.socket.path().to_owned(), status });
-    leave_when_told(&engine, stop, options.leave_limit).await;
+    leave_when_told(&engine, &standing.exports, stop, options.leave_limit).await;
     watchdog.abort();
     notify::tell(&[NotifyState::Stopping]);
     standing.end().await
 }
 
 /// Waits until the host has ended: by itself, or because it was told to leave.
-async fn leave_when_told(engine: &Engine, stop: impl Future<Output = ()> + Unpin, limit: Duration) {
+///
+/// Its exports end first: a disk is released once its last request is answered and all of it is home. The users of locks have the rest of
+/// the time.
+async fn leave_when_told(
+    engine: &Engine,
+    exports: &Exports,
+    stop: impl Future<Output = ()> + Unpin,
+    limit: Duration,
+) {
     let ended = Box::pin(until_ended(engine));
     if let Either::Right(((), _)) = select(ended, stop).await {
         notify::tell(&[NotifyState::Stopping, NotifyState::Status("leaving the datastore")]);
+        let began = Instant::now();
+        exports.leave(limit / 2).await;
         // How it ended is the engine's to say.
-        let _ = engine.leave(limit).await;
+        let _ = engine.leave(limit.saturating_sub(began.elapsed())).await;
     }
 }
 
@@ -198,6 +209,7 @@ struct Standing {
     engine: EngineThread,
     server: Server,
     socket: Socket,
+    exports: Exports,
     /// Where a rollback is noted.
     note: Option<PathBuf>,
 }
@@ -206,26 +218,39 @@ impl Standing {
     async fn start(options: &DaemonOptions) -> Result<Standing, HostError> {
         let opened = OpenedEngine::open(options.engine.clone()).await?;
         let (label, host) = (opened.label().as_str().to_owned(), options.engine.host.as_str());
+        let format_id = opened.format_id();
         let folders = &options.folders;
-        let note = folders.rollback_note(&label, opened.format_id(), host);
+        let note = folders.rollback_note(&label, format_id, host);
         rollback_is_accepted(note.as_deref(), options.accept_rollback)?;
         let path = options.api.clone().map_or_else(|| folders.socket(&label, host), Ok)?;
         // Before the join: a second host of this name goes away without having touched the datastore.
-        let tenant = Tenant { datastore: opened.format_id(), host: &options.engine.host };
+        let tenant = Tenant::Host { datastore: format_id, name: &options.engine.host };
         let socket = Socket::bind(&path, tenant)?;
         let recorder = Recorder::start(folders.events(&label, host))?;
         let log = recorder.log();
         let engine = opened.join(recorder).await?;
-        let desk = Desk { engine: engine.engine().clone(), log, grants: Arc::default() };
+        let list = ExportList::at(folders.exports(&label, format_id, host));
+        let exports = Exports::new(engine.engine().clone(), socket.path(), list);
+        let desk = Desk {
+            engine: engine.engine().clone(),
+            log,
+            grants: Arc::default(),
+            exports: exports.clone(),
+            host: Arc::from(host),
+        };
         let server = Server::start(socket.listener()?, desk)?;
-        Ok(Standing { engine, server, socket, note })
+        if !options.engine.read_only {
+            exports.bring_back();
+        }
+        Ok(Standing { engine, server, socket, exports, note })
     }
 
     /// Ends what is left once the host has ended, and says how it did.
     async fn end(self) -> Result<Ended, HostError> {
-        let Standing { engine, server, socket, note } = self;
+        let Standing { engine, server, socket, exports, note } = self;
         let ended = tokio::task::spawn_blocking(move || engine.wait());
         let ended = ended.await.unwrap_or(Err(HostError::EngineGone));
+        exports.end().await;
         if let (Ok(Ended::Stopped(StopReason::Rollback { detail })), Some(note)) = (&ended, note) {
             // Where the note cannot be kept, the error that this host ends with still tells it.
             let _ = fs::write(note, detail);

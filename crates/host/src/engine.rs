@@ -15,6 +15,7 @@ use oarlock_device::{Executor, Spawner};
 use oarlock_engine::{Ended, Host};
 use oarlock_format::{FormatId, Label};
 
+use crate::disks::Tending;
 use crate::error::HostError;
 use crate::record::Recorder;
 use crate::request::{Engine, Shared, Ticketed};
@@ -151,10 +152,11 @@ impl Seat {
             Either::Left((Err(error), _)) => return drop(joined.send(Err(error.into()))),
             Either::Right(((), _)) => return,
         };
-        let keeper = Keeper::new(&self.options, there, host, &self.shared);
+        let (tending, due) = Tending::new();
+        let keeper = Keeper::new(&self.options, there, host, (&self.shared, &recorder), tending);
         if joined.send(Ok(())).is_err() {
             return;
         }
-        keeper.serve(self.requests, reports, recorder).await;
+        keeper.serve(self.requests, reports, (recorder, due)).await;
     }
 }

@@ -1,9 +1,10 @@
 //! What a host can fail at, with the code of each.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use oarlock_block::{FaultSpecError, SlotIndex};
-use oarlock_engine::{CreateError, Ended, EvictError, JoinError, LockError, ReadFault};
+use oarlock_engine::{CreateError, DiskError, Ended, EvictError, JoinError, LockError, ReadFault};
 use oarlock_format::{HostName, NameError};
 
 use crate::api::ErrorBody;
@@ -28,6 +29,9 @@ pub enum HostError {
     /// A host was not evicted.
     #[error(transparent)]
     Evict(#[from] EvictError),
+    /// Something could not be done with a disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A block could not be read or trusted.
     #[error(transparent)]
     Read(#[from] ReadFault),
@@ -106,7 +110,9 @@ pub enum HostError {
         detail: String,
     },
     /// The host changes nothing.
-    #[error("this host was started read-only: it takes no locks and evicts nobody")]
+    #[error(
+        "this host was started read-only: it takes no locks, changes and serves no disks, and evicts nobody"
+    )]
     ReadOnlyHost,
     /// The host has as many of these as it may.
     #[error("this host has {limit} {what} already, and takes no more")]
@@ -184,6 +190,68 @@ pub enum HostError {
         /// The size that was asked for.
         asked: u64,
     },
+    /// A text is no place for exports.
+    #[error("`{text}` is no place for exports: {reason}")]
+    BadPlace {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Nobody can listen at an address.
+    #[error("cannot listen at {address}: {reason}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// A certificate or key cannot be used.
+    #[error("{} cannot be used for TLS: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Another export has the name.
+    #[error("an export called `{name}` is there already")]
+    ExportTaken {
+        /// The name.
+        name: String,
+    },
+    /// A disk cannot be exported.
+    #[error("`{name}` cannot be exported: {reason}")]
+    NotExported {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A disk is not attached to this host.
+    #[error("{name} is not attached to this host")]
+    NotAttached {
+        /// The disk or snapshot.
+        name: String,
+    },
+    /// A door stands there that speaks another language.
+    #[error("exports are served at {place} already, {}", if *is_secured { "with TLS of another folder" } else { "without TLS" })]
+    DoorDiffers {
+        /// The place.
+        place: String,
+        /// Whether that door has TLS.
+        is_secured: bool,
+    },
+    /// The list of exports cannot be kept.
+    #[error("cannot {action} the list of exports {}: {reason}", path.display())]
+    ExportList {
+        /// The file.
+        path: PathBuf,
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Why it failed.
+        reason: String,
+    },
 }
 
 impl HostError {
@@ -196,6 +264,7 @@ impl HostError {
             HostError::Join(error) => coding::join(error),
             HostError::Lock(error) => coding::lock(error),
             HostError::Evict(error) => coding::evict(error),
+            HostError::Disk(error) => coding::disk(error),
             HostError::Read(error) => coding::read(error),
             HostError::Ended(error) => coding::ended(error),
             HostError::Create(error) => coding::create(error),
@@ -220,6 +289,14 @@ impl HostError {
             HostError::FormatUnderWay { .. } => Code::FormatRaced,
             HostError::Inhabited { .. } => Code::DatastoreLives,
             HostError::SizeDiffers { .. } => Code::SizeDiffers,
+            HostError::BadPlace { .. } => Code::BadPlace,
+            HostError::Address { .. } => Code::Address,
+            HostError::Tls { .. } => Code::Tls,
+            HostError::ExportTaken { .. } => Code::ExportTaken,
+            HostError::NotExported { .. } => Code::NotExported,
+            HostError::NotAttached { .. } => Code::NotAttached,
+            HostError::DoorDiffers { .. } => Code::DoorDiffers,
+            HostError::ExportList { .. } => Code::ExportList,
         }
     }
 
@@ -240,13 +317,29 @@ impl HostError {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self.code() {
-            Code::BadName | Code::BadRequest => 400,
+            Code::BadName
+            | Code::BadRequest
+            | Code::BadPlace
+            | Code::Tls
+            | Code::DiskSize
+            | Code::DiskShrink => 400,
             Code::ReadOnlyHost => 403,
-            Code::NotThere | Code::EvictUnknown => 404,
-            Code::LockTimedOut | Code::EvictMyself | Code::EvictLives => 409,
+            Code::NotThere | Code::EvictUnknown | Code::DiskUnknown | Code::NotAttached => 404,
+            Code::LockTimedOut
+            | Code::NoDisks
+            | Code::DiskExists
+            | Code::DiskHasSnapshots
+            | Code::DiskInUse
+            | Code::DiskAttachedHere
+            | Code::DiskBusy
+            | Code::DoorDiffers
+            | Code::EvictMyself
+            | Code::EvictLives
+            | Code::ExportTaken
+            | Code::SocketTaken => 409,
             Code::TooMany => 429,
             Code::EvictTimedOut | Code::ReadTimedOut => 504,
-            Code::LockTableFull => 507,
+            Code::LockTableFull | Code::NoSpace | Code::NoRoomForDisk => 507,
             Code::Left
             | Code::LeftBehind
             | Code::Fenced

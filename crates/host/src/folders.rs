@@ -1,4 +1,4 @@
-//! Where a host keeps its socket and its events, and where others look for its socket.
+//! Where a host keeps its socket, its events and the list of its exports, and where others look for its socket.
 
 use std::env;
 use std::fs;
@@ -86,6 +86,12 @@ impl Folders {
     #[must_use]
     pub fn rollback_note(&self, label: &str, format_id: FormatId, host: &str) -> Option<PathBuf> {
         Some(self.state.as_ref()?.join(label).join(format!("{host}.{format_id}.rollback")))
+    }
+
+    /// What a host exports, so that its next life exports it again. It names the datastore by its format id, as the note does.
+    #[must_use]
+    pub fn exports(&self, label: &str, format_id: FormatId, host: &str) -> Option<PathBuf> {
+        Some(self.state.as_ref()?.join(label).join(format!("{host}.{format_id}.exports")))
     }
 
     /// Every socket of a host that stands in these folders, whether or not anybody listens there; in the order of

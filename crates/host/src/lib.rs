@@ -1,12 +1,14 @@
-//! The engine on a real clock and real devices: the daemon, its API over a unix socket, its events on disk.
+//! The engine on a real clock and real devices: the daemon, its API over a unix socket, its events on disk, its exports.
 
 pub mod api;
 mod code;
 pub mod coding;
 mod daemon;
+mod disks;
 mod engine;
 mod error;
 mod event_file;
+pub mod export;
 mod folders;
 mod format;
 #[cfg(fuzzing)]

@@ -222,9 +222,14 @@ impl Writer {
 
 /// The event that stands for events that are not there.
 fn overflow(detail: &str) -> EventEntry {
+    own_event("overflow", Action::Lost, detail.to_owned())
+}
+
+/// An event of the daemon's own, which no command to the device brought about.
+pub(crate) fn own_event(kind: &str, action: Action, detail: String) -> EventEntry {
     EventEntry {
         time: now_text(),
-        kind: "overflow".to_owned(),
+        kind: kind.to_owned(),
         cause: Cause::CannotTell.name().to_owned(),
         layer: Cause::CannotTell.entry().layer.name().to_owned(),
         lba: None,
@@ -236,8 +241,8 @@ fn overflow(detail: &str) -> EventEntry {
         expected_generation: None,
         found_generation: None,
         by: None,
-        action: Action::Lost.name().to_owned(),
-        detail: detail.to_owned(),
+        action: action.name().to_owned(),
+        detail,
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
+use oarlock_causes::Action;
 use oarlock_engine::{Ended, Want};
 use oarlock_format::{HostName, LockName};
 
 use crate::api::{HostEntry, LockEntry, Status};
+use crate::disks::DiskRequest;
 use crate::error::HostError;
 use crate::lines::Lines;
 use crate::lost::Lost;
@@ -23,16 +25,36 @@ const OWN_REQUESTS_MAX: usize = 16;
 /// Locks that the users of one host hold at once.
 pub const LOCKS_MAX: usize = 4096;
 
-type Reply<T> = oneshot::Sender<Result<T, HostError>>;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, HostError>>;
 
 /// One request; a requester that goes away drops the other end of `reply`, and the work on it ends.
 pub(crate) enum Request {
     Status(Reply<Status>),
     Hosts(Reply<Vec<HostEntry>>),
     Locks(Reply<Vec<LockEntry>>),
-    Lock { name: LockName, want: Want, wait: Duration, ticket: Ticket, reply: Reply<HeldLock> },
-    Evict { name: HostName, certain: bool, wait: Option<Duration>, reply: Reply<()> },
-    Leave { limit: Duration, reply: Reply<()> },
+    Lock {
+        name: LockName,
+        want: Want,
+        wait: Duration,
+        ticket: Ticket,
+        reply: Reply<HeldLock>,
+    },
+    Disk(DiskRequest),
+    /// Something for the record of events: nobody waits for it.
+    Note {
+        action: Action,
+        detail: String,
+    },
+    Evict {
+        name: HostName,
+        certain: bool,
+        wait: Option<Duration>,
+        reply: Reply<()>,
+    },
+    Leave {
+        limit: Duration,
+        reply: Reply<()>,
+    },
 }
 
 /// A request and its place among those that are under way.
@@ -202,7 +224,15 @@ impl Engine {
         self.ask_in(&self.own, Request::Status).await.is_ok()
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, HostError> {
+    /// Records an event about disks; where the host has ended, or too much is under way, nobody hears of it.
+    pub(crate) fn note(&self, action: Action, detail: String) {
+        if let Ok(ticket) = self.own.take() {
+            let request = Request::Note { action, detail };
+            let _ = self.requests.unbounded_send(Ticketed { request, _ticket: ticket });
+        }
+    }
+
+    pub(crate) async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, HostError> {
         self.ask_in(&self.under_way, request).await
     }
 

@@ -19,6 +19,7 @@ use crate::api::{
     ErrorBody, EventEntry, EvictRequest, Evicted, HostEntry, LockEntry, LockLine, LockMode, LockRequest,
     Released, Status, WAIT_MS_MAX,
 };
+use crate::disks::{self, Exports};
 use crate::error::HostError;
 use crate::grants::Grants;
 use crate::lines::Line;
@@ -38,6 +39,9 @@ pub(crate) struct Desk {
     pub(crate) engine: Engine,
     pub(crate) log: EventLog,
     pub(crate) grants: Arc<Grants>,
+    pub(crate) exports: Exports,
+    /// The host's name.
+    pub(crate) host: Arc<str>,
 }
 
 /// The API's document.
@@ -58,7 +62,8 @@ struct Document;
 /// # Errors
 /// Where it cannot be serialised.
 pub fn openapi_document() -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(&Document::openapi())?;
+    let document = Document::openapi().merge_from(disks::documented());
+    let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
     Ok(text)
 }
@@ -73,6 +78,7 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/v1/locks/{*name}", post(lock))
         .route("/v1/grants/{grant}", get(released))
         .route("/v1/evict", post(evict))
+        .merge(disks::routes())
         .fallback(not_there)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -86,14 +92,14 @@ impl IntoResponse for HostError {
     }
 }
 
-fn json(document: &impl Serialize) -> Response {
+pub(crate) fn json(document: &impl Serialize) -> Response {
     // Every document of the API is plain data, for which serialising cannot fail.
     let mut response = Response::new(serde_json::to_vec(document).unwrap_or_default().into());
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     response
 }
 
-type Outcome = Result<Response, HostError>;
+pub(crate) type Outcome = Result<Response, HostError>;
 
 /// The datastore, and the host that answers.
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status), (status = "default", body = ErrorBody)))]
@@ -202,7 +208,7 @@ async fn wrong_method(uri: Uri) -> HostError {
     HostError::BadRequest { reason: format!("{} is not asked by that method", uri.path()) }
 }
 
-fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, HostError> {
+pub(crate) fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, HostError> {
     let body = body.map_err(|error| bad(&error))?;
     // No body means: everything as it is without saying.
     let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
@@ -216,6 +222,6 @@ fn wait(wait_ms: u64) -> Result<Duration, HostError> {
     Ok(Duration::from_millis(wait_ms))
 }
 
-fn bad(error: &dyn std::fmt::Display) -> HostError {
+pub(crate) fn bad(error: &dyn std::fmt::Display) -> HostError {
     HostError::BadRequest { reason: error.to_string() }
 }

@@ -9,18 +9,21 @@ use std::time::Duration;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use oarlock_block::{Clock, Faulty, WallTime};
+use oarlock_block::{ByteCount, Clock, Faulty, Instant, WallTime};
+use oarlock_causes::{Action, EventKind};
+use oarlock_device::{BootClock, FileDevice};
 use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, HostStatus, StopReason, Want};
 use oarlock_format::{LockName, Superblock};
 
 use crate::api::{
     DatastoreStatus, EventsStatus, FaultStatus, HostEntry, LockEntry, OwnStatus, OwnerEntry, Status,
 };
+use crate::disks::{Tending, TendingSoon};
 use crate::error::HostError;
 use crate::loss::{Loss, LossKind};
 use crate::lost::{Lost, UNRENEWED};
 use crate::names::Names;
-use crate::record::Recorder;
+use crate::record::{Recorder, own_event};
 use crate::request::{HeldLock, Request, Shared, Ticket, Ticketed, Times};
 use crate::surroundings::{EngineOptions, Opened};
 use crate::text::time_text;
@@ -35,6 +38,9 @@ const EVICT_EXTRA: Duration = Duration::from_secs(30);
 /// A status is answered from memory where the slots cannot be counted in this time. It is less than the two seconds after
 /// which whoever may ask any host asks the next one: where the device hangs, that is no host's fault.
 const COUNT_LIMIT: Duration = Duration::from_secs(1);
+
+/// Disks and free space are counted no more often, unless this host itself changed their number.
+const COUNT_DISKS_EVERY: Duration = Duration::from_secs(10);
 
 /// A lock is tried for this part of a beat at least, however short the wait is to be.
 const TRIES_PER_BEAT: u32 = 4;
@@ -69,15 +75,25 @@ impl Reports {
 /// `users` stands before everything that holds the device: they hear of the end before the slot's byte is free.
 pub(crate) struct Keeper {
     users: Users,
-    host: Host,
+    pub(crate) host: Host,
     shared: Arc<Shared>,
     names: Names,
-    clock: Rc<dyn Clock>,
+    pub(crate) clock: Rc<dyn Clock>,
     faulty: Option<Rc<Faulty>>,
-    read_only: bool,
+    pub(crate) read_only: bool,
     device: String,
     hosts_at_last: Cell<usize>,
-    leaving: Cell<bool>,
+    pub(crate) disks_at_last: Cell<usize>,
+    free_at_last: Cell<Option<u64>>,
+    /// When the disks are to be counted again.
+    count_disks_at: Cell<Instant>,
+    pub(crate) leaving: Cell<bool>,
+    /// What exports work on.
+    pub(crate) file: FileDevice,
+    pub(crate) boot_clock: BootClock,
+    tending: Tending,
+    /// Weak, as the engine's sink has it: the record ends with the thread.
+    recorder: RcWeak<Recorder>,
 }
 
 impl Keeper {
@@ -85,7 +101,8 @@ impl Keeper {
         options: &EngineOptions,
         there: Opened,
         host: Host,
-        shared: &Arc<Shared>,
+        (shared, recorder): (&Arc<Shared>, &Rc<Recorder>),
+        tending: Tending,
     ) -> Rc<Keeper> {
         let device = options.device.display().to_string();
         let clock = Rc::clone(&there.world.clock);
@@ -111,7 +128,14 @@ impl Keeper {
             read_only: options.read_only,
             device,
             hosts_at_last: Cell::new(1),
+            disks_at_last: Cell::new(0),
+            free_at_last: Cell::new(None),
+            count_disks_at: Cell::new(Instant::from_zero(Duration::ZERO)),
             leaving: Cell::new(false),
+            file: there.file,
+            boot_clock: there.boot_clock,
+            tending,
+            recorder: Rc::downgrade(recorder),
         };
         keeper.publish_lease();
         Rc::new(keeper)
@@ -122,14 +146,15 @@ impl Keeper {
         self: Rc<Self>,
         mut requests: mpsc::UnboundedReceiver<Ticketed>,
         mut reports: Reports,
-        recorder: Rc<Recorder>,
+        (recorder, tending): (Rc<Recorder>, TendingSoon),
     ) {
         let mut tasks: Tasks = FuturesUnordered::new();
         tasks.push(Rc::clone(&self).keep_publishing().boxed_local());
+        tasks.push(Rc::clone(&self).tend(tending).boxed_local());
         let host = self.host.clone();
         let ended = {
             let run = host.run().fuse();
-            let report = report(&self.names, &mut reports, &recorder).fuse();
+            let report = self.report(&mut reports, &recorder).fuse();
             futures::pin_mut!(run, report);
             loop {
                 futures::select_biased! {
@@ -178,6 +203,8 @@ impl Keeper {
             Request::Status(reply) => answer(reply, self.status()).await,
             Request::Hosts(reply) => answer(reply, self.hosts()).await,
             Request::Locks(reply) => answer(reply, self.locks()).await,
+            Request::Disk(request) => self.attend_disk(request).await,
+            Request::Note { action, detail } => self.note(action, detail),
             Request::Evict { name, certain, wait, reply } => {
                 answer(reply, self.evict(&name, certain, wait)).await;
             }
@@ -193,14 +220,54 @@ impl Keeper {
         }
     }
 
+    /// Moves events from the engine to the record, with the names of their authors; ends with the engine. Who was taken over may
+    /// have left layers of disks half done.
+    async fn report(&self, reports: &mut Reports, recorder: &Recorder) {
+        while let Some(event) = reports.receiver.next().await {
+            if event.kind == EventKind::Takeover && event.action != Action::Refused {
+                self.tending.is_due();
+            }
+            recorder.record(self.names.entry(event).await);
+        }
+    }
+
+    /// Records an event about disks that no command to the device brought about.
+    pub(crate) fn note(&self, action: Action, detail: String) {
+        if let Some(recorder) = self.recorder.upgrade() {
+            recorder.record(own_event("disk", action, detail));
+        }
+    }
+
+    /// The next status counts the disks anew.
+    pub(crate) fn count_disks_soon(&self) {
+        self.count_disks_at.set(self.clock.now());
+    }
+
+    /// Counts disks and free space, where that was not done of late: all descriptors are read for it.
+    async fn count_disks(&self) {
+        if self.clock.now() < self.count_disks_at.get() {
+            return;
+        }
+        if let Ok(rows) = self.host.disks().await {
+            self.disks_at_last.set(rows.len());
+        }
+        if let Ok(ByteCount(free)) = self.host.free_space().await {
+            self.free_at_last.set(Some(free));
+        }
+        self.count_disks_at.set(self.clock.now().plus(COUNT_DISKS_EVERY));
+    }
+
     async fn status(&self) -> Result<Status, HostError> {
         let own = self.host.status();
         let limit = self.clock.sleep_until(self.clock.now().plus(self.host.timing().beat.min(COUNT_LIMIT)));
-        let count = self.host.host_count();
+        let count = async {
+            if let Ok(hosts) = self.host.host_count().await {
+                self.hosts_at_last.set(hosts);
+            }
+            self.count_disks().await;
+        };
         futures::pin_mut!(count);
-        if let Either::Left((Ok(hosts), _)) = select(count, limit).await {
-            self.hosts_at_last.set(hosts);
-        }
+        select(count, limit).await;
         let stopped = match &own.state {
             HostState::Stopped(reason) => Some(reason.to_string()),
             _ => None,
@@ -221,7 +288,7 @@ impl Keeper {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             hosts: self.hosts_at_last.get(),
-            disks: 0,
+            disks: self.disks_at_last.get(),
             faults: self.faults(),
             events: EventsStatus::default(),
         })
@@ -235,7 +302,8 @@ impl Keeper {
             id: self.names.format_id.to_string(),
             name: superblock.label.as_str().to_owned(),
             size: superblock.device_blocks.bytes(superblock.block_size).0,
-            free: superblock.clusters().saturating_mul(superblock.cluster_size.0),
+            // Where nothing was counted, or there are no disks, nobody has any of it.
+            free: self.free_at_last.get().unwrap_or_else(|| all_clusters(superblock)),
             fencing: superblock.fencing.name().to_owned(),
             device: self.device.clone(),
             beat_ms: milliseconds(timing.beat),
@@ -395,6 +463,10 @@ impl Keeper {
     }
 }
 
+fn all_clusters(superblock: &Superblock) -> u64 {
+    superblock.clusters().saturating_mul(superblock.cluster_size.0)
+}
+
 fn leaving() -> Loss {
     Loss::new(LossKind::Leaving, "the host is leaving the datastore")
 }
@@ -409,15 +481,8 @@ fn loss_of(ended: &Ended) -> Loss {
     Loss::new(kind, ended.to_string())
 }
 
-/// Moves events from the engine to the record, with the names of their authors; ends with the engine.
-async fn report(names: &Names, reports: &mut Reports, recorder: &Recorder) {
-    while let Some(event) = reports.receiver.next().await {
-        recorder.record(names.entry(event).await);
-    }
-}
-
 /// Answers a request, unless its requester goes away first.
-async fn answer<T>(
+pub(crate) async fn answer<T>(
     mut reply: oneshot::Sender<Result<T, HostError>>,
     work: impl Future<Output = Result<T, HostError>>,
 ) {

@@ -29,14 +29,29 @@ const TENANT_BYTES_MAX: u64 = 256;
 
 /// Whose socket it is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tenant<'a> {
-    pub(crate) datastore: FormatId,
-    pub(crate) host: &'a HostName,
+pub(crate) enum Tenant<'a> {
+    /// A host's, for its API.
+    Host { datastore: FormatId, name: &'a HostName },
+    /// A door's, for exports. There is nothing to be told of whoever holds it but that it is taken.
+    Door,
 }
 
 impl Tenant<'_> {
     fn line(self) -> String {
-        format!("{} {}\n", self.datastore, self.host)
+        match self {
+            Tenant::Host { datastore, name } => format!("{datastore} {name}\n"),
+            Tenant::Door => "exports\n".to_owned(),
+        }
+    }
+
+    fn refusal(self, path: &Path, there: &str) -> HostError {
+        let path = path.to_owned();
+        match self {
+            Tenant::Host { name, .. } if there == self.line() => {
+                HostError::NamesakeHere { host: name.clone(), path }
+            }
+            Tenant::Host { .. } | Tenant::Door => HostError::SocketTaken { path },
+        }
     }
 }
 
@@ -148,12 +163,7 @@ fn take_lock(path: &Path, tenant: Tenant<'_>) -> Result<File, HostError> {
             let mut there = String::new();
             // What cannot be read is another's.
             let _ = file.take(TENANT_BYTES_MAX).read_to_string(&mut there);
-            let path = path.to_owned();
-            Err(if there == tenant.line() {
-                HostError::NamesakeHere { host: tenant.host.clone(), path }
-            } else {
-                HostError::SocketTaken { path }
-            })
+            Err(tenant.refusal(path, &there))
         }
         Err(errno) => Err(failed("lock")(errno.into())),
     }
@@ -215,7 +225,8 @@ mod tests {
     }
 
     fn bind_as(path: &Path, datastore: u128, host: &str) -> Result<Socket, HostError> {
-        Socket::bind(path, Tenant { datastore: FormatId(datastore), host: &HostName::new(host).unwrap() })
+        let name = &HostName::new(host).unwrap();
+        Socket::bind(path, Tenant::Host { datastore: FormatId(datastore), name })
     }
 
     fn path(folder: &tempfile::TempDir) -> PathBuf {

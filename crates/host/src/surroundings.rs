@@ -67,11 +67,16 @@ pub(crate) struct Opened {
     pub(crate) world: World,
     pub(crate) chosen: Chosen,
     pub(crate) faulty: Option<Rc<Faulty>>,
+    /// What exports work on: the world's own description (R13), past all faults.
+    pub(crate) file: FileDevice,
+    /// The world's clock, as exports read it.
+    pub(crate) boot_clock: BootClock,
 }
 
 /// Opens the device and reads the superblock, past all faults.
 pub(crate) async fn open(options: &EngineOptions, spawner: &Spawner) -> Result<Opened, HostError> {
-    let clock: Rc<dyn Clock> = Rc::new(clock()?);
+    let boot_clock = clock()?;
+    let clock: Rc<dyn Clock> = Rc::new(boot_clock.clone());
     let (device, chosen) = open_device(&options.device, &clock).await?;
     let mut world = world_of(&device, &clock)?;
     if !clock_is_safe(world.device.fencing(), is_virtual(), options.unsafe_clock) {
@@ -86,7 +91,7 @@ pub(crate) async fn open(options: &EngineOptions, spawner: &Spawner) -> Result<O
         world.device = Rc::clone(faulty) as Rc<dyn oarlock_block::Device>;
         world.beat_device = Rc::clone(&world.device);
     }
-    Ok(Opened { world, chosen, faulty })
+    Ok(Opened { world, chosen, faulty, file: device, boot_clock })
 }
 
 /// The clock of a host.

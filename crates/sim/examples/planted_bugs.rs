@@ -1,8 +1,8 @@
 //! Runs seeds against each known mistake until one of them finds it: `cargo xtask planted-bugs`.
 //!
 //! Prints for each the seed that found it and the command that replays it; exits with 1 unless each is found. With
-//! `survey SEEDS [BUG]` it runs all of so many seeds instead, and prints how many of them find each mistake, by which
-//! invariant: a mistake that few seeds find is one change of the weather away from being missed.
+//! `survey SEEDS [THEME] [BUG...]` it runs all of so many seeds instead, or those of one theme, and prints how many of them find
+//! each mistake, by which invariant: a mistake that few seeds find is one change of the weather away from being missed.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -21,7 +21,11 @@ fn main() -> ExitCode {
     if let Some(("survey", seeds)) = wanted.first().map(String::as_str).zip(wanted.get(1))
         && let Ok(seeds) = seeds.parse()
     {
-        return for_each(&wanted[2..], |bug| survey(bug, seeds));
+        let is_bug = |name: &&String| PlantedBug::ALL.into_iter().any(|bug| format!("{bug:?}") == **name);
+        let (bugs, themes): (Vec<&String>, Vec<&String>) = wanted[2..].iter().partition(is_bug);
+        let bugs: Vec<String> = bugs.into_iter().cloned().collect();
+        let theme = themes.first().map(|theme| theme.as_str());
+        return for_each(&bugs, |bug| survey(bug, theme, seeds));
     }
     if let [bug, seed] = wanted.as_slice()
         && let Ok(seed) = seed.parse()
@@ -54,10 +58,11 @@ fn for_each(wanted: &[String], act: impl Fn(PlantedBug) -> bool + Sync) -> ExitC
     if missed.into_inner() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs all of the first so many seeds, and tells how many find the mistake, and by what.
-fn survey(bug: PlantedBug, seeds: u64) -> bool {
+/// Runs all of the first so many seeds, of one theme or of all, and tells how many find the mistake, and by what.
+fn survey(bug: PlantedBug, theme: Option<&str>, seeds: u64) -> bool {
     let mut by: BTreeMap<(String, Theme), Vec<u64>> = BTreeMap::new();
-    for seed in 0..seeds {
+    let is_of_theme = |seed: &u64| theme.is_none_or(|theme| format!("{:?}", Theme::of(*seed)) == theme);
+    for seed in (0..seeds).filter(is_of_theme) {
         plant(Some(bug));
         let found = oarlock_sim::run_seed(seed, None, 0).found;
         plant(None);

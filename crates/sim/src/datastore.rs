@@ -8,9 +8,11 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, BlockSize, ByteCount, Clock, CutOff, Device, Geometry, Lba, Random};
 use oarlock_engine::{CreateRequest, World as Parts, create};
 use oarlock_format::{
-    FormatId, GroupNumber, Label, Layout, LockName, PAGE_LENGTH, SlotIndex, Stamped, Superblock, Timing, home,
+    ClusterIndex, ClusterNumber, ClusterRun, FormatId, GroupNumber, Label, Layout, LockName, PAGE_LENGTH,
+    SlotIndex, Stamped, Superblock, Timing, home,
 };
 
+use crate::disks::{Medium, SECRET, tagged};
 use crate::scenario::range;
 use crate::{Handle, HostLife, HostSetup, Image, Lane, TrueTime, World, WorldOptions};
 
@@ -21,8 +23,39 @@ pub struct Template {
     blocks: Vec<(Lba, Image)>,
 }
 
-/// Slots, beat, lease, hold: what tells one template from another.
-type TemplateKey = (u16, Duration, Duration, Duration);
+/// The device, and how much of it is free for disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ground {
+    /// The device's length.
+    pub megabytes: u64,
+    /// The unit of allocation.
+    pub cluster_size: u64,
+    /// Clusters of each group that are free, each of them full of what nobody may read. All the others are taken: the space
+    /// runs out soon. None: all are free, and hold zeros.
+    pub room: Option<u16>,
+}
+
+impl Ground {
+    /// A device for so many hosts, where disks are not the subject: 64 MiB for a few, 1 GiB for more.
+    #[must_use]
+    pub fn of(hosts: u16) -> Ground {
+        let megabytes = if hosts <= FEW_HOSTS { 64 } else { 1024 };
+        Ground { megabytes, cluster_size: 64 << 10, room: None }
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        Geometry {
+            block_size: BlockSize::B512,
+            physical_block: ByteCount(512),
+            blocks: BlockCount(self.megabytes * 2048),
+        }
+    }
+}
+
+/// Slots, beat, lease, hold, ground: what tells one template from another.
+type TemplateKey = (u16, Duration, Duration, Duration, Ground);
 
 thread_local! {
     static MADE: RefCell<BTreeMap<TemplateKey, Rc<Template>>> = RefCell::default();
@@ -34,17 +67,6 @@ const FEW_HOSTS: u16 = 12;
 impl Template {
     /// The format id of every simulated datastore of few hosts, so that names with one home can be found beforehand.
     pub const FORMAT_ID: FormatId = FormatId(0x5eed_0a71_0cc5_1e7e_5eed_0a71_0cc5_1e7e);
-
-    /// The device: 64 MiB for a few hosts, 1 GiB for more.
-    #[must_use]
-    pub fn geometry(hosts: u16) -> Geometry {
-        let megabytes = if hosts <= FEW_HOSTS { 64 } else { 1024 };
-        Geometry {
-            block_size: BlockSize::B512,
-            physical_block: ByteCount(512),
-            blocks: BlockCount(megabytes * 2048),
-        }
-    }
 
     /// Slots for so many hosts and a few former lives of theirs.
     fn slots(hosts: u16) -> u16 {
@@ -73,21 +95,27 @@ impl Template {
         self.superblock.record.layout
     }
 
-    /// The template for so many hosts and this timing; made once on each thread.
+    /// The template for so many hosts and this timing, on a device that is large enough for them.
     #[must_use]
     pub fn of(hosts: u16, timing: Timing) -> Rc<Template> {
-        let key: TemplateKey = (Template::slots(hosts), timing.beat, timing.lease, timing.hold);
+        Template::on(Ground::of(hosts), hosts, timing)
+    }
+
+    /// The template for so many hosts and this timing, on that ground; made once on each thread.
+    #[must_use]
+    pub fn on(ground: Ground, hosts: u16, timing: Timing) -> Rc<Template> {
+        let key: TemplateKey = (Template::slots(hosts), timing.beat, timing.lease, timing.hold, ground);
         let known = MADE.with_borrow(|made| made.get(&key).cloned());
         known.unwrap_or_else(|| {
-            let template = Rc::new(Template::make(hosts, timing));
+            let template = Rc::new(Template::make(ground, hosts, timing));
             MADE.with_borrow_mut(|made| made.insert(key, Rc::clone(&template)));
             template
         })
     }
 
-    fn make(hosts: u16, timing: Timing) -> Template {
+    fn make(ground: Ground, hosts: u16, timing: Timing) -> Template {
         let mut options = WorldOptions::calm(0);
-        options.geometry = Template::geometry(hosts);
+        options.geometry = ground.geometry();
         let world = World::seeded(options);
         let life = world.start_life(world.add_host(HostSetup::OVERSEER));
         let mut parts = parts(&life);
@@ -100,7 +128,7 @@ impl Template {
         let request = CreateRequest {
             label,
             slots: Template::slots(hosts),
-            cluster_size: ByteCount(64 << 10),
+            cluster_size: ByteCount(ground.cluster_size),
             timing,
             force: false,
         };
@@ -111,7 +139,10 @@ impl Template {
             Some(Ok(superblock)) => superblock,
             other => panic!("the simulated device could not be formatted: {other:?}"),
         };
-        let blocks = copy(&world, &superblock.record);
+        let free = ground.room.map(|room| fill_up(&world, &superblock.record, room)).unwrap_or_default();
+        let mut blocks = copy(&world, &superblock.record);
+        let secret: Image = tagged(SECRET).into();
+        blocks.extend(free.into_iter().map(|lba| (lba, Rc::clone(&secret))));
         Template { superblock, blocks }
     }
 
@@ -121,6 +152,29 @@ impl Template {
             world.put_content(*lba, image);
         }
     }
+}
+
+/// Takes all clusters but so many of each group; the blocks of those.
+fn fill_up(world: &Handle, superblock: &Superblock, room: u16) -> Vec<Lba> {
+    let space = superblock.space();
+    let block = |lba| world.content(lba).to_vec();
+    let medium = Medium { superblock, format_id: Template::FORMAT_ID, block: &block };
+    let mut free = Vec::new();
+    for group in (0..space.groups()).map(GroupNumber) {
+        let mut bitmap = match medium.bitmap(group) {
+            Ok(bitmap) => bitmap,
+            Err(error) => panic!("a fresh datastore is wrong: {error}"),
+        };
+        let head = u16::try_from(space.head()).unwrap_or(u16::MAX);
+        let clusters = u16::try_from(space.clusters_of(group)).unwrap_or(u16::MAX);
+        let first = head.saturating_add(room).min(clusters);
+        bitmap.mark(ClusterRun { first: ClusterIndex(first), count: clusters - first }, true);
+        let (epoch, sequence) = (bitmap.header().epoch, bitmap.header().sequence);
+        world.put_content(space.bitmap(group), &bitmap.seal(epoch, sequence)[..]);
+        let rooms = (head..first).map(|index| space.cluster(ClusterNumber::of(group, ClusterIndex(index))));
+        free.extend(rooms.flat_map(|lba| (lba.0..lba.plus(space.cluster_blocks()).0).map(Lba)));
+    }
+    free
 }
 
 /// Every block that a format has written, but the scratch blocks.

@@ -5,7 +5,7 @@
 //! tasks or events are close enough to change places, they may. The bounds say how many of each in one run. All checkers
 //! of the seeded runs watch; at the end the lock must be free to whoever is left.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use oarlock_format::HostName;
 
 use crate::census::{Census, Grant, Member};
 use crate::checkers::Names;
-use crate::datastore::{Template, parts};
+use crate::datastore::{Ground, Template, parts};
+use crate::disks::estate::Estate;
 use crate::member::Run;
 use crate::scenario::{Power, Scenario, Theme, fast_timing, lock_name};
 use crate::user::count_once;
@@ -79,7 +80,7 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
     let mut faults = FaultPlan::exhaustive(count(bounds.crashes), count(bounds.late), delays);
     faults.stop_at = TrueTime::from_start(bounds.faults_for);
     let mut options = WorldOptions::calm(1).with_faults(faults);
-    options.geometry = Template::geometry(2);
+    options.geometry = Ground::of(2).geometry();
     options.trace_entries = trace_entries;
     options.scheduling = Scheduling::Interleaved { window: Duration::from_micros(150), alternatives_max: 3 };
     let world = World::new(options, choices);
@@ -93,6 +94,7 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
         locks: vec![lock_name("lock/0")],
         timing,
         power: Power::Steady,
+        ground: Ground::of(2),
         faults_for: bounds.faults_for,
         calm_for: END.saturating_sub(bounds.faults_for),
     };
@@ -102,7 +104,11 @@ fn prepare(bounds: Bounds, choices: Choices, trace_entries: usize) -> Prepared {
         scenario,
         census,
         layout: template.layout(),
+        superblock: template.superblock.record.clone(),
         names: Names::default(),
+        estate: Estate::default(),
+        leaving: RefCell::default(),
+        crashes: Cell::default(),
     });
     for checker in checkers::all(&run) {
         world.observe(checker);

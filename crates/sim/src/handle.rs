@@ -140,6 +140,11 @@ impl Handle {
         });
     }
 
+    /// Gives one block a content without any command, which a loss of power may take back.
+    pub(crate) fn overwrite(&self, lba: Lba, image: &Image) {
+        self.core.change(|state| drop(state.disk.put(lba, Rc::clone(image), state.now)));
+    }
+
     /// Adds an observer. It sees what happens from now on.
     pub fn observe(&self, observer: Rc<dyn Observer>) {
         self.core.observers.borrow_mut().push(observer);

@@ -1,17 +1,21 @@
 //! Members: each host of the datastore, life after life: it joins, its users fight for locks, it dies or leaves, and
 //! comes back.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Random};
-use oarlock_engine::Host;
-use oarlock_format::HostName;
+use oarlock_engine::{Ended, Host};
+use oarlock_format::{HostName, Superblock};
 
 use crate::census::{Census, LifeKey, Member};
 use crate::checkers::Names;
 use crate::datastore::parts;
+use crate::disks::estate::Estate;
+use crate::disks::guest::use_disks;
 use crate::namer::use_names;
 use crate::scenario::{Scenario, Theme};
 use crate::user::{User, use_locks};
@@ -27,8 +31,16 @@ pub struct Run {
     pub census: Rc<Census>,
     /// The counters' places.
     pub layout: oarlock_format::Layout,
+    /// The superblock as it was formatted.
+    pub superblock: Superblock,
     /// Which disk has which name.
     pub names: Names,
+    /// What disks show.
+    pub estate: Estate,
+    /// Processes that are about to leave.
+    pub leaving: RefCell<BTreeSet<LifeKey>>,
+    /// Processes that ended otherwise than by leaving.
+    pub crashes: Cell<u64>,
 }
 
 impl Run {
@@ -66,6 +78,7 @@ pub async fn keep_alive(run: Rc<Run>, host: HostIndex, number: u16) {
         let life = run.world.start_life(host);
         let key = (host, life.life());
         life.spawn(live(Rc::clone(&run), life.clone(), number));
+        run.crashes.set(run.crashes.get() + 1);
         life.ended().await;
         run.census.ended(key, run.world.now());
         run.world.sleep_until(run.world.now().plus(run.between(10, 5_000))).await;
@@ -100,6 +113,9 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
         if run.scenario.theme == Theme::Names {
             life.spawn(use_names(user()));
         }
+        if run.scenario.theme == Theme::Disks {
+            life.spawn(use_disks(user()));
+        }
         life.spawn(use_locks(user()));
     }
     let leave_after = leave_after(&run, &life);
@@ -111,6 +127,9 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
         Either::Right(((), running)) => running.await,
     };
     run.world.note(Some(life.host()), &format!("ended: {ended}"));
+    if ended == Ended::Left {
+        run.crashes.set(run.crashes.get() - 1);
+    }
     run.census.ended(key, run.world.now());
     run.world.stop_life(life.host());
 }
@@ -137,6 +156,7 @@ async fn leave(run: &Run, host: &Host, life: &HostLife, after: Option<Duration>)
     let Some(after) = after else { return std::future::pending().await };
     clock.sleep_until(clock.now().plus(after)).await;
     run.world.note(Some(life.host()), "leaves");
+    run.leaving.borrow_mut().insert((life.host(), life.life()));
     let deadline = clock.now().plus(run.scenario.timing.lease * 2);
     host.leave(deadline).await;
 }

@@ -114,12 +114,21 @@ fn not_done(user: &User, error: &DiskError) {
         DiskError::Exists { .. }
         | DiskError::Unknown { .. }
         | DiskError::Busy { .. }
+        | DiskError::InUse { .. }
         | DiskError::Lock(_)
         | DiskError::Record(_)
         | DiskError::Ended(_) => false,
         DiskError::NoDisks
         | DiskError::Size { .. }
-        | DiskError::NotEmpty { .. }
+        | DiskError::UnknownSnapshot { .. }
+        | DiskError::SnapshotExists { .. }
+        | DiskError::HasSnapshots { .. }
+        | DiskError::Shrink { .. }
+        | DiskError::AttachedHere { .. }
+        | DiskError::OpenHere { .. }
+        | DiskError::Changed { .. }
+        | DiskError::Unanswered { .. }
+        | DiskError::Map(_)
         | DiskError::DirectoryFull { .. }
         | DiskError::DescriptorsFull { .. }
         | DiskError::NoDescriptor { .. }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, Lba};
 use oarlock_format::{LockName, Timing, home};
 
-use crate::datastore::Template;
+use crate::datastore::{Ground, Template};
 use crate::{Fault, FaultKind, FaultPlan, Latency, PerMillion, Span, Steps, TrueTime, WorldOptions};
 
 /// What a seed's run is about.
@@ -45,6 +45,9 @@ pub enum Theme {
     Evicted,
     /// Disks are created, renamed and deleted under the same few names, by hosts that crash in the middle of it (R36).
     Names,
+    /// Guests read and write attached disks, which are branched, absorbed and deleted under them, while space is short (R31 to
+    /// R37).
+    Disks,
 }
 
 impl Theme {
@@ -67,6 +70,7 @@ impl Theme {
             9 => Theme::Queued,
             8 => Theme::Evicted,
             5 => Theme::Names,
+            4 => Theme::Disks,
             _ => Theme::Ordinary,
         }
     }
@@ -106,6 +110,8 @@ pub struct Scenario {
     pub timing: Timing,
     /// Whose power fails.
     pub power: Power,
+    /// The device, and how much of it is free.
+    pub ground: Ground,
     /// How long faults happen.
     pub faults_for: Duration,
     /// How long it goes on without faults, for what must become good again.
@@ -127,12 +133,16 @@ impl Scenario {
         let fast = mixed.is_multiple_of(2);
         let timing = match theme {
             _ if theme.is_tight() => tight_timing(),
-            Theme::Names => fast_timing(),
+            Theme::Names | Theme::Disks => fast_timing(),
             _ if fast => fast_timing(),
             _ => Timing::DEFAULT,
         };
         // A host whose own slot rotted gives up after the hold time, and its slot is repaired only then.
-        let timing = if theme == Theme::Rot { Timing { hold: timing.watch * 2, ..timing } } else { timing };
+        // And a write of the engine's own that got no answer is waited for as long.
+        let timing = match theme {
+            Theme::Rot | Theme::Disks => Timing { hold: timing.watch * 2, ..timing },
+            _ => timing,
+        };
         let fast = timing.lease < Timing::DEFAULT.lease;
         // The seeds of one theme, counted.
         let round = seed / 20;
@@ -143,10 +153,11 @@ impl Scenario {
             _ if theme.is_tight() => numbered_names(LOCKS_MAX),
             _ => numbered_names(1 + (mixed >> 16) % LOCKS_MAX),
         };
+        let hosts = hosts.unwrap_or_else(|| hosts_of(theme, index)).max(1);
         Scenario {
             seed,
             theme,
-            hosts: hosts.unwrap_or_else(|| hosts_of(theme, index)).max(1),
+            hosts,
             users_per_host: if theme.is_tight() || theme == Theme::Names {
                 2
             } else {
@@ -158,11 +169,19 @@ impl Scenario {
                 Theme::Power if round % 3 == 2 => Power::OfTheDevice,
                 Theme::Power => Power::OfTheMachine,
                 Theme::Growing if round.is_multiple_of(2) => Power::OfTheMachine,
+                Theme::Disks if round.is_multiple_of(2) => Power::OfTheMachine,
                 _ => Power::Steady,
             },
-            faults_for: if fast { Duration::from_secs(40) } else { Duration::from_secs(120) },
+            ground: if theme == Theme::Disks { ground_of(round) } else { Ground::of(hosts) },
+            faults_for: if theme == Theme::Disks {
+                Duration::from_secs(15)
+            } else if fast {
+                Duration::from_secs(40)
+            } else {
+                Duration::from_secs(120)
+            },
             // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
-            calm_for: timing.watch * 5 + Duration::from_secs(30),
+            calm_for: timing.watch * 5 + Duration::from_secs(if theme == Theme::Disks { 15 } else { 30 }),
         }
     }
 
@@ -188,7 +207,7 @@ impl Scenario {
     #[must_use]
     pub fn options(&self, trace_entries: usize) -> WorldOptions {
         let mut options = WorldOptions::calm(self.seed).with_faults(self.faults());
-        options.geometry = Template::geometry(self.hosts);
+        options.geometry = self.ground.geometry();
         options.trace_entries = trace_entries;
         options
     }
@@ -231,6 +250,7 @@ impl Scenario {
                 plan
             }
             Theme::Names => broken_off(seed, &Template::of(self.hosts, self.timing)),
+            Theme::Disks => under_guests(seed),
             Theme::Queued => {
                 let mut plan = stalling_paths(seed);
                 plan.work_queue = DEEP_QUEUE;
@@ -277,6 +297,7 @@ fn hosts_of(theme: Theme, index: usize) -> u16 {
     match theme {
         _ if theme.is_tight() => 8,
         Theme::Names => 5,
+        Theme::Disks => 3,
         _ => HOSTS[index],
     }
 }
@@ -313,6 +334,35 @@ fn broken_off(seed: u64, datastore: &Template) -> FaultPlan {
     plan
 }
 
+/// What befalls hosts with disks: what befalls those with names, a third of it at a time, and stalls that outlast a lease. No read
+/// shows half a sector: no guest's disk is promised that where its own writes are under way.
+fn under_guests(seed: u64) -> FaultPlan {
+    let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY);
+    plan.latency = QUICK;
+    plan.work_queue = Latency::ZERO;
+    plan.set(FaultKind::TornRead, Fault::NONE);
+    let round = seed / 20;
+    if round % 4 != 3 {
+        plan.set(FaultKind::Crash, Fault::NONE.at(400).every(Span::milliseconds(2_000, 20_000)));
+    }
+    if round % 2 == 1 {
+        plan.latency = BUSY;
+    }
+    if round % 3 == 1 {
+        plan.set(FaultKind::Pause, Fault::NONE.at(1_000).lasting(Span::milliseconds(300, 3_000)));
+    }
+    plan
+}
+
+/// Small clusters in three groups, larger ones of several pieces in one: room for a few disks.
+fn ground_of(round: u64) -> Ground {
+    match round % 4 {
+        3 => Ground { megabytes: 96, cluster_size: 16 << 10, room: Some(90) },
+        2 => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(40) },
+        _ => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(90) },
+    }
+}
+
 /// A device that answers most commands at once, and some only after a good part of a beat.
 fn staggered(beat: Duration) -> Latency {
     let slow = Span { from: beat / 40, to: beat * 9 / 20 };
@@ -343,6 +393,15 @@ const UNEVEN: Latency = Latency {
     slow: Span::milliseconds(100, 225),
     slow_per_million: PerMillion(60_000),
     tail: Span::milliseconds(100, 225),
+    tail_per_million: PerMillion::NEVER,
+};
+
+/// A device that answers some commands only when much else has happened.
+const BUSY: Latency = Latency {
+    usual: Span::milliseconds(1, 10),
+    slow: Span::milliseconds(30, 95),
+    slow_per_million: PerMillion(60_000),
+    tail: Span::milliseconds(30, 95),
     tail_per_million: PerMillion::NEVER,
 };
 

@@ -1,5 +1,7 @@
 //! One seed, one run: the datastore, the members, the users, the checkers; and what came of it.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use oarlock_format::SlotRecord;
 use crate::census::Census;
 use crate::checkers::Names;
 use crate::datastore::Template;
+use crate::disks::{estate::Estate, judge};
 use crate::growth::{grow_now_and_then, lengthen_now_and_then};
 use crate::member::{Run, keep_alive};
 use crate::mender::mend_now_and_then;
@@ -41,6 +44,8 @@ pub struct SeedReport {
     pub acquired: u64,
     /// Faults that happened.
     pub faults: u64,
+    /// What guests of disks did, and how often.
+    pub deeds: BTreeMap<&'static str, u64>,
     /// Number that another run of the seed must give, too.
     pub fingerprint: u64,
     /// What is wrong, if anything is.
@@ -65,6 +70,7 @@ pub fn run_seed(seed: u64, hosts: Option<u16>, trace_entries: usize) -> SeedRepo
             commands: 0,
             acquired: 0,
             faults: 0,
+            deeds: BTreeMap::new(),
             fingerprint: 0,
             found: Some(found),
             trace: String::new(),
@@ -76,14 +82,18 @@ pub fn run_seed(seed: u64, hosts: Option<u16>, trace_entries: usize) -> SeedRepo
 #[must_use]
 pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
     let world = World::seeded(scenario.options(trace_entries));
-    let template = Template::of(scenario.hosts, scenario.timing);
+    let template = Template::on(scenario.ground, scenario.hosts, scenario.timing);
     template.put(&world);
     let run = Rc::new(Run {
         world: world.handle(),
         scenario: scenario.clone(),
         census: Rc::new(Census::default()),
         layout: template.layout(),
+        superblock: template.superblock.record.clone(),
         names: Names::default(),
+        estate: Estate::default(),
+        leaving: RefCell::default(),
+        crashes: Cell::default(),
     });
     for checker in checkers::all(&run) {
         world.observe(checker);
@@ -112,6 +122,10 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
     let found = found.or_else(|| {
         let wrong = if sound { quiet::look(&world, &run).err() } else { None };
         wrong.map(|message| Found { seed: scenario.seed, invariant: "quiet".to_owned(), message })
+    });
+    let found = found.or_else(|| {
+        let wrong = (scenario.theme == Theme::Disks).then(|| judge::look(&world, &run).err())?;
+        wrong.map(|message| Found { seed: scenario.seed, invariant: "estate".to_owned(), message })
     });
     let report = report(&run, found);
     run.census.close();
@@ -197,6 +211,7 @@ fn report(run: &Run, found: Option<Found>) -> SeedReport {
         commands: statistics.commands,
         acquired: run.census.acquired.get(),
         faults: FaultKind::ALL.iter().map(|kind| statistics.faults_of(*kind)).sum(),
+        deeds: run.estate.deeds(),
         fingerprint: run.world.fingerprint(),
         found,
         trace: run.world.trace(&|lba: Lba, bytes: &[u8]| describe(run, lba, bytes)),

@@ -19,6 +19,10 @@ pub(super) fn of_value(error: &clap::Error, what: &str) -> Option<Failure> {
     match std::error::Error::source(error)? {
         source if source.is::<NameError>() => Some(host(HostCode::BadName).into()),
         source if source.is::<FaultSpecError>() => Some(host(HostCode::FaultSpec).into()),
+        source if source.is::<HostError>() => {
+            let body = source.downcast_ref::<HostError>().map(HostError::body);
+            body.map(|body| ErrorBody { message: what.to_owned(), ..body }.into())
+        }
         source if source.is::<ValueError>() => Some(Failure::new(Code::BadValue, what)),
         _ => None,
     }
@@ -78,8 +82,10 @@ fn exit_of(code: &str) -> u8 {
 }
 
 /// Errors of the command line that the host's catalogue has.
-const USAGE: [HostCode; 7] = [
+const USAGE: [HostCode; 9] = [
     HostCode::BadName,
+    HostCode::BadPlace,
+    HostCode::DiskSize,
     HostCode::Timing,
     HostCode::Parameters,
     HostCode::FaultSpec,

@@ -9,6 +9,8 @@ pub mod check;
 pub mod completions;
 #[cfg(feature = "datastore")]
 pub mod demo;
+#[cfg(feature = "datastore")]
+pub mod disk;
 #[cfg(feature = "doctor")]
 pub mod doctor;
 #[cfg(feature = "datastore")]

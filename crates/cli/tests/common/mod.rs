@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
 pub mod guarded;
+pub mod guest;
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -64,8 +65,12 @@ impl Place {
     }
 
     pub fn format_with(&self, more: &[&str]) -> PathBuf {
+        self.format_sized("64M", more)
+    }
+
+    pub fn format_sized(&self, size: &str, more: &[&str]) -> PathBuf {
         let path = self.path("pool");
-        let mut arguments = vec!["format", "pool", "--name", "store", "--size", "64M", "--slots", "8"];
+        let mut arguments = vec!["format", "pool", "--name", "store", "--size", size, "--slots", "8"];
         arguments.extend(["--beat", "200ms", "--lease", "1s", "--hold", "10s"]);
         arguments.extend(more);
         self.run(&arguments).succeeds();

@@ -100,6 +100,7 @@ codes! {
     DescriptorNameSpoiled = "CHK-0602", Damage, "The name of a descriptor does not stand in a sound record.";
     JournalSpoiled = "CHK-0701", Damage, "A journal's header is no sound record.";
     JournalOtherRing = "CHK-0702", Damage, "A journal's header is about a ring of another length.";
+    JournalRefused = "CHK-0703", Damage, "The journal of a dead host cannot be replayed: its takeover is refused, and its disks stand still.";
     GroupSpoiled = "CHK-0801", Damage, "An allocation group does not hold a sound record.";
     GroupContradicts = "CHK-0802", Damage, "The record of an allocation group is about another one, or about more clusters than there are.";
     GroupUnopened = "CHK-0803", Warning, "A growth was not finished: an allocation group has fewer clusters than there are.";

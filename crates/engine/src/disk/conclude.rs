@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use oarlock_block::Instant;
 use oarlock_format::{
-    DescriptorName, DescriptorNumber, DescriptorRecord, Layer, LayerKind, LayerState, NameHash,
+    DescriptorName, DescriptorNumber, DescriptorRecord, Layer, LayerFlags, LayerKind, LayerState, NameHash,
 };
 
 use crate::bring::make_durable;
@@ -13,21 +13,21 @@ use crate::core::Core;
 use crate::descriptor::{read, take};
 use crate::directory::{give_back, hash_of};
 use crate::disk::DiskError;
+use crate::disk::settle::read_layer;
 use crate::hold::Hold;
 
 /// Whether something was begun with the layer that is not at its end.
 pub(super) fn is_under_way(layer: &Layer) -> bool {
     match layer.state {
         LayerState::Ready => layer.other_hash.is_some(),
-        LayerState::Creating | LayerState::Importing => is_empty_disk(layer),
-        LayerState::Renaming => true,
+        LayerState::Creating | LayerState::Importing | LayerState::Renaming => true,
         LayerState::Doomed => !layer.flags.nameless,
     }
 }
 
-/// Whether nothing would be lost with the descriptor: a disk without data, above no other layer. Nobody's parent is a disk.
-pub(super) fn is_empty_disk(layer: &Layer) -> bool {
-    layer.kind == LayerKind::Disk && layer.root.is_none() && layer.parent.is_none()
+/// Whether nothing is lost with the descriptor: a disk that owns no cluster. Nobody's parent is a disk.
+pub(super) fn owns_nothing(layer: &Layer) -> bool {
+    layer.kind == LayerKind::Disk && !layer.flags.root_owned
 }
 
 /// Takes a descriptor, once whoever has it is done or gone, and brings what was begun with it to an end.
@@ -50,6 +50,9 @@ pub(super) async fn conclude(hold: Hold<DescriptorNumber>) -> Result<(), DiskErr
         }
         Some(layer) if layer.state == LayerState::Ready && layer.other_hash.is_some() => {
             give_up_other_name(hold).await
+        }
+        Some(layer) if layer.state == LayerState::Creating && layer.kind != LayerKind::Disk => {
+            decide_below(hold, &record, layer).await
         }
         Some(layer) if is_under_way(layer) => give_up_own_name(hold, &record, layer).await,
         _ => end(hold, &DescriptorRecord::clone).await,
@@ -93,6 +96,30 @@ async fn give_up_other_name(hold: Hold<DescriptorNumber>) -> Result<(), DiskErro
     end(hold, &|record| with_layer(record, |layer| Layer { other_hash: None, ..layer })).await
 }
 
+/// A layer that was to be put below a disk: the disk's own parent says whether it is there (R35). Where it is not, it owns
+/// nothing: what it names is the disk's.
+async fn decide_below(
+    hold: Hold<DescriptorNumber>,
+    record: &DescriptorRecord,
+    layer: &Layer,
+) -> Result<(), DiskError> {
+    let disk = read_layer(&hold.core, layer.disk).await?;
+    if disk.and_then(|disk| disk.parent) != record.id(hold.number()) {
+        entry_out(&hold, record, layer.hash).await?;
+        return end(hold, &|record| DescriptorRecord { layer: None, ..record.clone() }).await;
+    }
+    let lba = hold.core.store.layout.descriptor_name(hold.number());
+    let named = read::<DescriptorName>(&hold.core, lba).await?.stamped;
+    let name_generation = match layer.kind {
+        LayerKind::Snapshot => named.stamp.generation,
+        LayerKind::Disk | LayerKind::Hidden => layer.name_generation,
+    };
+    end(hold, &|record| {
+        with_layer(record, |layer| Layer { state: LayerState::Ready, name_generation, ..layer })
+    })
+    .await
+}
+
 /// What was not ready yet, or is to go, gives up its name. With it goes what holds nothing; the rest waits to be reclaimed.
 async fn give_up_own_name(
     hold: Hold<DescriptorNumber>,
@@ -100,13 +127,14 @@ async fn give_up_own_name(
     layer: &Layer,
 ) -> Result<(), DiskError> {
     entry_out(&hold, record, layer.hash).await?;
-    if is_empty_disk(layer) {
+    if owns_nothing(layer) {
         return end(hold, &|record| DescriptorRecord { layer: None, ..record.clone() }).await;
     }
     end(hold, &|record| {
-        with_layer(record, |mut layer| {
-            layer.flags.nameless = true;
-            layer
+        with_layer(record, |layer| Layer {
+            state: LayerState::Doomed,
+            flags: LayerFlags { nameless: true, ..layer.flags },
+            ..layer
         })
     })
     .await

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use oarlock_block::{ByteCount, Instant};
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, DiskUid, Generation, Layer, LayerFlags, LayerId, LayerKind,
-    LayerName, LayerState,
+    ClusterNumber, DescriptorNumber, DescriptorRecord, DiskUid, Generation, Layer, LayerFlags, LayerId,
+    LayerKind, LayerLevels, LayerName, LayerState,
 };
 
 use super::conclude::{conclude, end, mend, with_layer};
@@ -25,42 +25,105 @@ pub(super) async fn create(
     has_disks(core)?;
     check_size(core, size)?;
     let wanted = Wanted::disk(core, name);
+    let facts = Facts {
+        kind: LayerKind::Disk,
+        size,
+        levels: levels_for(core, size),
+        parent: None,
+        root: None,
+        disk: None,
+    };
     let mut round = 0;
     loop {
         next_round(core, &mut round, name, deadline)?;
-        match find(core, &wanted).await? {
-            Holder::Layer(..) => return Err(DiskError::Exists { name: name.clone() }),
-            Holder::Pending(number) => {
-                mend(core, number, deadline).await?;
-                continue;
-            }
-            Holder::Nobody => {}
-        }
-        let Some((hold, id)) = take_free(core, &wanted, size, deadline).await? else { continue };
-        let generation = hold.write_name(id.uid, name).await?;
-        match reserve(core, &wanted, id).await? {
-            Reserved::Done => {
-                end(hold, &|record| ready(record, generation)).await?;
-                return Ok(id);
-            }
-            Reserved::Taken => {
-                conclude(hold).await?;
-                return Err(DiskError::Exists { name: name.clone() });
-            }
-            Reserved::Full => {
-                conclude(hold).await?;
-                return Err(DiskError::DirectoryFull { name: name.clone() });
-            }
-            Reserved::Pending(number) => {
-                // Nobody waits for another's descriptor while he has one of his own (R27).
-                conclude(hold).await?;
-                mend(core, number, deadline).await?;
-            }
+        if let Some(made) = make_named(core, &wanted, &facts, deadline).await? {
+            return made.finish().await;
         }
     }
 }
 
-fn check_size(core: &Core, size: ByteCount) -> Result<(), DiskError> {
+/// How many levels the map of a disk of that size has.
+pub(super) fn levels_for(core: &Core, size: ByteCount) -> LayerLevels {
+    core.superblock().record.map_shape().levels_for(size)
+}
+
+/// What a layer in the making is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) kind: LayerKind,
+    pub(super) size: ByteCount,
+    pub(super) levels: LayerLevels,
+    pub(super) parent: Option<LayerId>,
+    /// An ancestor's root; or, below a disk, the disk's, and whether the disk owned it.
+    pub(super) root: Option<(ClusterNumber, bool)>,
+    /// The disk that a snapshot belongs to; a disk belongs to itself.
+    pub(super) disk: Option<LayerId>,
+}
+
+/// A layer in the making, with a name if it shall have one, in this host's hands.
+pub(super) struct Made {
+    pub(super) hold: Hold<DescriptorNumber>,
+    pub(super) id: LayerId,
+    name_generation: Generation,
+}
+
+impl Made {
+    /// It is ready, and released.
+    pub(super) async fn finish(self) -> Result<LayerId, DiskError> {
+        let (id, name_generation) = (self.id, self.name_generation);
+        end(self.hold, &|record| ready(record, name_generation)).await?;
+        Ok(id)
+    }
+}
+
+/// Takes a descriptor for a layer of that name, writes the name beside it, and reserves it. None where others were faster.
+pub(super) async fn make_named(
+    core: &Rc<Core>,
+    wanted: &Wanted,
+    facts: &Facts,
+    deadline: Instant,
+) -> Result<Option<Made>, DiskError> {
+    let name = &wanted.name;
+    match find(core, wanted).await? {
+        Holder::Layer(..) => return Err(DiskError::Exists { name: name.clone() }),
+        Holder::Pending(number) => {
+            mend(core, number, deadline).await?;
+            return Ok(None);
+        }
+        Holder::Nobody => {}
+    }
+    let Some((hold, id)) = take_free(core, Some(wanted), facts, deadline).await? else { return Ok(None) };
+    let name_generation = hold.write_name(id.uid, name).await?;
+    match reserve(core, wanted, id).await? {
+        Reserved::Done => Ok(Some(Made { hold, id, name_generation })),
+        Reserved::Taken => {
+            conclude(hold).await?;
+            Err(DiskError::Exists { name: name.clone() })
+        }
+        Reserved::Full => {
+            conclude(hold).await?;
+            Err(DiskError::DirectoryFull { name: name.clone() })
+        }
+        Reserved::Pending(number) => {
+            // Nobody waits for another's descriptor while he has one of his own (R27).
+            conclude(hold).await?;
+            mend(core, number, deadline).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Takes a descriptor for a layer that nobody will name. None where others were faster.
+pub(super) async fn make_hidden(
+    core: &Rc<Core>,
+    facts: &Facts,
+    deadline: Instant,
+) -> Result<Option<Made>, DiskError> {
+    let taken = take_free(core, None, facts, deadline).await?;
+    Ok(taken.map(|(hold, id)| Made { hold, id, name_generation: Generation(0) }))
+}
+
+pub(super) fn check_size(core: &Core, size: ByteCount) -> Result<(), DiskError> {
     let unit = ByteCount(Layer::SIZE_UNIT.0.max(u64::from(core.store.block_size.bytes())));
     let largest = Layer::SIZE_MAX;
     if size.0 == 0 || size.0 > largest.0 || !size.0.is_multiple_of(unit.0) {
@@ -73,25 +136,26 @@ fn ready(record: &DescriptorRecord, name_generation: Generation) -> DescriptorRe
     with_layer(record, |layer| Layer { state: LayerState::Ready, name_generation, ..layer })
 }
 
-/// Takes a free descriptor, and makes it that of a disk in the making, by one ATS. None where others were faster.
+/// Takes a free descriptor, and makes it that of a layer in the making, by one ATS. None where others were faster.
 async fn take_free(
     core: &Rc<Core>,
-    wanted: &Wanted,
-    size: ByteCount,
+    wanted: Option<&Wanted>,
+    facts: &Facts,
     deadline: Instant,
 ) -> Result<Option<(Hold<DescriptorNumber>, LayerId)>, DiskError> {
     let number = find_free(core).await?;
     let created_wall_ms = core.store.world.clock.wall().milliseconds;
+    let (root, root_owned) = facts.root.map_or((None, false), |(root, owned)| (Some(root), owned));
     let making = |uid| Layer {
         state: LayerState::Creating,
-        kind: LayerKind::Disk,
-        flags: LayerFlags::default(),
-        levels: core.superblock().record.map_shape().levels_for(size),
-        parent: None,
-        size,
-        root: None,
-        disk: LayerId { descriptor: number, uid },
-        hash: Some(wanted.hash),
+        kind: facts.kind,
+        flags: LayerFlags { root_owned, ..LayerFlags::default() },
+        levels: facts.levels,
+        parent: facts.parent,
+        size: facts.size,
+        root,
+        disk: facts.disk.unwrap_or(LayerId { descriptor: number, uid }),
+        hash: wanted.map(|wanted| wanted.hash),
         other_hash: None,
         name_generation: Generation(0),
         created_wall_ms,
@@ -109,7 +173,7 @@ async fn take_free(
     let hold = match take(core, number, &alter, soon).await {
         Ok(hold) => hold,
         Err(LockError::TimedOut { .. }) => {
-            // The attempt may have landed, and the release of what it took leaves a disk in the making.
+            // The attempt may have landed, and the release of what it took leaves a layer in the making.
             let core = Rc::clone(core);
             let until = core.store.now().plus(core.store.timing.lease);
             core.clone().jobs.start(async move { drop(mend(&core, number, until).await) });

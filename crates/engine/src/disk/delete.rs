@@ -1,50 +1,108 @@
-//! Deleting a disk: doomed first, then its name goes, then its descriptor is free (R35, R36).
+//! Deleting a disk or a snapshot: doomed first, then its name goes; what nobody needs of it comes free behind that (R35, R36).
 
 use std::rc::Rc;
 
 use oarlock_block::Instant;
-use oarlock_format::{DescriptorRecord, DiskUid, Layer, LayerName, LayerState, NameHash};
+use oarlock_format::{
+    DescriptorNumber, DescriptorRecord, DiskTarget, Layer, LayerFlags, LayerId, LayerKind, LayerName,
+    LayerState,
+};
 
-use super::conclude::{conclude, is_empty_disk, with_layer};
-use super::rename::find_named;
+use super::conclude::{conclude, mend, with_layer};
+use super::find::{find_target, in_use_by, is_ready};
+use super::here::DisksHere;
+use super::tend::tend_soon;
 use super::{DiskError, has_disks, next_round};
 use crate::core::Core;
-use crate::descriptor::take;
-use crate::directory::Wanted;
+use crate::descriptor::{each_descriptor, take};
+use crate::takeover::distrust;
 
-pub(super) async fn delete(core: &Rc<Core>, name: &LayerName, deadline: Instant) -> Result<(), DiskError> {
+pub(super) async fn delete(
+    here: &Rc<DisksHere>,
+    name: &LayerName,
+    deadline: Instant,
+) -> Result<(), DiskError> {
+    let core = &here.core;
     has_disks(core)?;
-    let wanted = Wanted::disk(core, name);
+    let target = DiskTarget { disk: name.clone(), snapshot: None };
     let mut round = 0;
     loop {
         next_round(core, &mut round, name, deadline)?;
-        let Some((number, record)) = find_named(core, &wanted, deadline).await? else { continue };
-        if !record.layer.as_ref().is_some_and(is_empty_disk) {
-            return Err(DiskError::NotEmpty { name: name.clone() });
+        let Some((number, found)) = find_target(core, &target, deadline).await? else { continue };
+        let id = LayerId { descriptor: number, uid: found.uid };
+        if here.attached_to_stay(number, deadline).await.is_some() {
+            return Err(DiskError::AttachedHere { name: name.clone() });
         }
-        let (uid, hash) = (record.uid, wanted.hash);
-        let hold = take(core, number, &|record| doomed(record, uid, hash), deadline).await?;
-        let record = hold.record().await?;
-        let done =
-            record.uid == uid && record.layer.as_ref().is_some_and(|layer| layer.state == LayerState::Doomed);
-        // Where another was faster, what he left under way is brought to its end by the way.
-        conclude(hold).await?;
-        if done {
+        if doom(here, name, (number, &found), deadline).await? {
+            tend_soon(here, id);
+            if let Some(parent) = found.layer.and_then(|layer| layer.parent) {
+                tend_soon(here, parent);
+            }
             return Ok(());
         }
     }
 }
 
-/// The record as it is once the disk is lost, where it can be deleted at once.
-fn doomed(record: &DescriptorRecord, uid: DiskUid, hash: NameHash) -> DescriptorRecord {
-    let can = |layer: &Layer| {
-        layer.state == LayerState::Ready
-            && layer.hash == Some(hash)
-            && layer.other_hash.is_none()
-            && is_empty_disk(layer)
+/// Takes the layer that was found, and dooms it; whether it was still what had been found. Its name is gone then.
+pub(super) async fn doom(
+    here: &DisksHere,
+    name: &LayerName,
+    (number, found): (DescriptorNumber, &DescriptorRecord),
+    deadline: Instant,
+) -> Result<bool, DiskError> {
+    let core = &here.core;
+    let hold = match take(core, number, &DescriptorRecord::clone, deadline).await {
+        Ok(hold) => hold,
+        Err(error) => return Err(in_use_by(core, name, number, error).await),
     };
-    if record.uid != uid || !record.layer.as_ref().is_some_and(can) {
-        return record.clone();
+    let record = hold.record().await?;
+    if !is_ready(&record, found) {
+        // What another left under way is brought to its end by the way.
+        conclude(hold).await?;
+        return Ok(false);
     }
-    with_layer(record, |layer| Layer { state: LayerState::Doomed, ..layer })
+    let may_have = |layer: &Layer| layer.kind == LayerKind::Disk && layer.flags.branched;
+    let is_branched = record.layer.as_ref().is_some_and(may_have);
+    let id = LayerId { descriptor: number, uid: record.uid };
+    // Who makes a snapshot has the disk: none comes while it is this host's.
+    let (snapshots, in_making) = if is_branched { snapshots_of(core, id).await? } else { (0, Vec::new()) };
+    if snapshots > 0 || !in_making.is_empty() {
+        conclude(hold).await?;
+        for number in in_making {
+            mend(core, number, deadline).await?;
+        }
+        return match snapshots {
+            0 => Ok(false),
+            count => Err(DiskError::HasSnapshots { name: name.clone(), count }),
+        };
+    }
+    hold.step(&|record| {
+        with_layer(record, |layer| {
+            let flags = LayerFlags { full: false, ..layer.flags };
+            Layer { state: LayerState::Doomed, flags, ..layer }
+        })
+    })
+    .await?;
+    conclude(hold).await?;
+    Ok(true)
+}
+
+/// How many snapshots a disk has, and those that were left in the making.
+async fn snapshots_of(core: &Core, disk: LayerId) -> Result<(usize, Vec<DescriptorNumber>), DiskError> {
+    let (mut count, mut in_making) = (0, Vec::new());
+    let read = each_descriptor(core, |described| {
+        let layer = described.seen.stamped.record.layer;
+        let Some(layer) = layer.filter(|layer| layer.disk == disk && layer.kind != LayerKind::Disk) else {
+            return;
+        };
+        match layer.state {
+            LayerState::Creating | LayerState::Importing | LayerState::Renaming => {
+                in_making.push(described.number);
+            }
+            LayerState::Ready if layer.kind == LayerKind::Snapshot => count += 1,
+            LayerState::Ready | LayerState::Doomed => {}
+        }
+    });
+    read.await.inspect_err(|fault| distrust(core, fault))?;
+    Ok((count, in_making))
 }

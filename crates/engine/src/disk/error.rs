@@ -3,6 +3,7 @@
 use oarlock_block::ByteCount;
 use oarlock_format::{DescriptorNumber, GroupNumber, LayerName};
 
+use crate::allocate::SpaceError;
 use crate::core::Ended;
 use crate::lock::LockError;
 use crate::store::ReadFault;
@@ -35,12 +36,77 @@ pub enum DiskError {
         /// The largest.
         largest: ByteCount,
     },
-    /// It holds data, or stands above another layer.
-    #[error("the disk {name} holds data, or stands above a snapshot")]
-    NotEmpty {
+    /// The disk has no snapshot of that name.
+    #[error("there is no snapshot {disk}@{snapshot}")]
+    UnknownSnapshot {
+        /// The disk.
+        disk: LayerName,
+        /// The snapshot.
+        snapshot: LayerName,
+    },
+    /// The disk has a snapshot of that name.
+    #[error("there is a snapshot {disk}@{snapshot} already")]
+    SnapshotExists {
+        /// The disk.
+        disk: LayerName,
+        /// The snapshot.
+        snapshot: LayerName,
+    },
+    /// It has snapshots, which would lose their name with it.
+    #[error("the disk {name} has {count} snapshots: they are deleted first")]
+    HasSnapshots {
+        /// The disk.
+        name: LayerName,
+        /// How many.
+        count: usize,
+    },
+    /// A disk does not get smaller: what lies beyond would be lost.
+    #[error("the disk {name} has {} bytes, and does not shrink to {}", least.0, size.0)]
+    Shrink {
+        /// The disk.
+        name: LayerName,
+        /// The size that was asked for.
+        size: ByteCount,
+        /// The least size that it can have: its own.
+        least: ByteCount,
+    },
+    /// Another host uses it.
+    #[error("{name} is in use by host {host}, which is {state}")]
+    InUse {
+        /// The disk.
+        name: LayerName,
+        /// The host.
+        host: String,
+        /// What that host is: `live`, `fenced`, `free`, `gone`, `silent`.
+        state: &'static str,
+    },
+    /// This host has it attached, and what was asked for takes a disk that is not.
+    #[error("{name} is attached to this host")]
+    AttachedHere {
         /// The disk.
         name: LayerName,
     },
+    /// This host works on the layer already.
+    #[error("descriptor {descriptor} is in use on this host")]
+    OpenHere {
+        /// Which one.
+        descriptor: DescriptorNumber,
+    },
+    /// A layer changed again and again while it was to be given up.
+    #[error("the layer of descriptor {descriptor} changed while it was given up")]
+    Changed {
+        /// Which one.
+        descriptor: DescriptorNumber,
+    },
+    /// Commands of unknown outcome may still land: nobody else may have what they touch (R21, R33).
+    #[error("{commands} commands of the disk have no answer, and may still land")]
+    Unanswered {
+        /// How many.
+        commands: usize,
+    },
+    /// Its map could not be read or changed, or there is no room.
+    #[error(transparent)]
+    Map(#[from] SpaceError),
     /// Every entry of the name's bucket is in use (R36).
     #[error(
         "there is no room for the name {name}: all {} entries of its bucket are in use",

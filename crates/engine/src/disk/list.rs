@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use oarlock_block::ByteCount;
 use oarlock_format::{
-    DescriptorName, DescriptorNumber, DescriptorRecord, LayerId, LayerKind, LayerName, LayerState,
+    DescriptorName, DescriptorNumber, DescriptorRecord, Layer, LayerId, LayerKind, LayerName, LayerState,
 };
 
 use super::conclude::{is_under_way, mend};
@@ -41,6 +41,65 @@ pub struct DiskRow {
     pub mode: &'static str,
     /// Who holds it.
     pub owners: Vec<LockOwner>,
+}
+
+/// One snapshot of a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotRow {
+    /// Its name, without the disk's.
+    pub name: LayerName,
+    /// Its descriptor, and which use of it.
+    pub id: LayerId,
+    /// What the disk's size was.
+    pub size: ByteCount,
+    /// The layer below it, if there is one.
+    pub parent: Option<LayerId>,
+    /// Milliseconds since 1970 when it was made, by its maker's clock.
+    pub created_wall_ms: u64,
+}
+
+/// The snapshots of the disk of that name, in the order in which they were made.
+pub(super) async fn snapshots(core: &Core, name: &LayerName) -> Result<Vec<SnapshotRow>, DiskError> {
+    let disk = show(core, name).await?.id;
+    let mut numbers = Vec::new();
+    let read = each_descriptor(core, |described| {
+        let layer = described.seen.stamped.record.layer;
+        let is_one = |layer: &Layer| layer.kind == LayerKind::Snapshot && layer.disk == disk;
+        if layer.as_ref().is_some_and(is_one) {
+            numbers.push(described.number);
+        }
+    });
+    read.await.inspect_err(|fault| distrust(core, fault))?;
+    let mut rows = Vec::new();
+    for number in numbers {
+        // What is in the making or on its way out has no name to be told.
+        let Some((record, named)) = read_both(core, number).await? else { continue };
+        rows.extend(snapshot_row(number, disk, &record, &named));
+    }
+    rows.sort_by(|left: &SnapshotRow, right| {
+        (left.created_wall_ms, &left.name).cmp(&(right.created_wall_ms, &right.name))
+    });
+    Ok(rows)
+}
+
+fn snapshot_row(
+    number: DescriptorNumber,
+    disk: LayerId,
+    record: &DescriptorRecord,
+    named: &DescriptorName,
+) -> Option<SnapshotRow> {
+    let layer = record.layer.as_ref()?;
+    let is_one = layer.kind == LayerKind::Snapshot && layer.disk == disk && layer.state == LayerState::Ready;
+    if !is_one || named.uid != record.uid {
+        return None;
+    }
+    Some(SnapshotRow {
+        name: named.name.clone()?,
+        id: record.id(number)?,
+        size: layer.size,
+        parent: layer.parent,
+        created_wall_ms: layer.created_wall_ms,
+    })
 }
 
 /// The disk of that name.

@@ -6,22 +6,35 @@
 //! ```text
 //!   create   descriptor: creating --> name --> entry --> descriptor: ready, released
 //!   rename   descriptor: renaming --> new entry --> new name --> descriptor: ready --> old entry out --> released
-//!   delete   descriptor: doomed --> entry out --> descriptor: free, released
+//!   delete   descriptor: doomed --> entry out --> released --> what it owns comes free --> descriptor: free
 //! ```
 
+mod absorb;
+mod attach;
+mod below;
 mod conclude;
+mod count;
 mod create;
 mod delete;
 mod error;
+mod find;
+mod flatten;
+pub(crate) mod here;
 mod list;
+mod opened;
 mod rename;
+mod resize;
+mod settle;
+mod snapshot;
+mod tend;
+mod worked;
 
 use std::rc::Rc;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use oarlock_block::{ByteCount, Instant};
-use oarlock_format::{DescriptorNumber, GroupNumber, LayerId, LayerName};
+use oarlock_format::{DescriptorNumber, DiskTarget, GroupNumber, LayerId, LayerName};
 
 use crate::core::Core;
 use crate::decide::Want;
@@ -31,8 +44,11 @@ use crate::home::BringHome;
 use crate::host::Host;
 use crate::places::LockPolicy;
 
+use here::DisksHere;
+
+pub use attach::Attachment;
 pub use error::DiskError;
-pub use list::DiskRow;
+pub use list::{DiskRow, SnapshotRow};
 
 impl Host {
     /// Makes an empty disk: all of it reads as zeros. Once it is answered, the disk survives a power cut. `deadline` bounds
@@ -64,14 +80,128 @@ impl Host {
         self.see_through(async move { rename::rename(&core, &name, &new, deadline).await }).await
     }
 
-    /// Deletes a disk that nobody uses, that holds no data and stands above no other layer. As for `deadline`, see
-    /// [`Host::create_disk`].
+    /// Deletes a disk that nobody uses and that has no snapshots. Once it is answered the name is gone; what the disk held comes
+    /// free in the background, and where this host ends over that, on another. As for `deadline`, see [`Host::create_disk`].
     ///
     /// # Errors
     /// Why it is still there.
     pub async fn delete_disk(&self, name: &LayerName, deadline: Instant) -> Result<(), DiskError> {
-        let (core, name) = (Rc::clone(&self.core), name.clone());
-        self.see_through(async move { delete::delete(&core, &name, deadline).await }).await
+        let (here, name) = (self.disks_here()?, name.clone());
+        self.see_through(async move { delete::delete(&here, &name, deadline).await }).await
+    }
+
+    /// Attaches a disk, alone, or a disk or a snapshot to be read only. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it is not attached: [`DiskError::InUse`] says by whom it is.
+    pub async fn attach_disk(
+        &self,
+        target: &DiskTarget,
+        read_only: bool,
+        deadline: Instant,
+    ) -> Result<Attachment, DiskError> {
+        let (here, target) = (self.disks_here()?, target.clone());
+        self.see_through(async move { attach::attach(&here, &target, read_only, deadline).await }).await
+    }
+
+    /// Lets a disk grow, which this host may have attached. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it has the size that it had.
+    pub async fn resize_disk(
+        &self,
+        name: &LayerName,
+        size: ByteCount,
+        deadline: Instant,
+    ) -> Result<(), DiskError> {
+        let (here, name) = (self.disks_here()?, name.clone());
+        self.see_through(async move { resize::resize(&here, &name, size, deadline).await }).await
+    }
+
+    /// Makes a snapshot of a disk, which this host may have attached: of what its guests were answered by now. As for
+    /// `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn snapshot_disk(
+        &self,
+        disk: &LayerName,
+        snapshot: &LayerName,
+        deadline: Instant,
+    ) -> Result<LayerId, DiskError> {
+        let (here, disk, snapshot) = (self.disks_here()?, disk.clone(), snapshot.clone());
+        self.see_through(async move { snapshot::snapshot(&here, &disk, &snapshot, deadline).await }).await
+    }
+
+    /// Makes a new disk that shows what a snapshot, or a disk as it is now, shows. As for `deadline`, see
+    /// [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn clone_disk(
+        &self,
+        from: &DiskTarget,
+        new: &LayerName,
+        deadline: Instant,
+    ) -> Result<LayerId, DiskError> {
+        let (here, from, new) = (self.disks_here()?, from.clone(), new.clone());
+        self.see_through(async move { snapshot::clone(&here, &from, &new, deadline).await }).await
+    }
+
+    /// Lets a disk that nobody has attached show again what its snapshot shows; what it showed since is lost. As for
+    /// `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it shows what it did.
+    pub async fn revert_disk(
+        &self,
+        disk: &LayerName,
+        snapshot: &LayerName,
+        deadline: Instant,
+    ) -> Result<(), DiskError> {
+        let (here, disk, snapshot) = (self.disks_here()?, disk.clone(), snapshot.clone());
+        self.see_through(async move { snapshot::revert(&here, &disk, &snapshot, deadline).await }).await
+    }
+
+    /// Copies everything that a disk reads of the layers below it, so that it needs none; this host may have it attached. Where
+    /// it stops half way nothing is lost, and it may be asked for again. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it still stands above others.
+    pub async fn flatten_disk(&self, name: &LayerName, deadline: Instant) -> Result<(), DiskError> {
+        let (here, name) = (self.disks_here()?, name.clone());
+        self.see_through(async move { flatten::flatten(&here, &name, deadline).await }).await
+    }
+
+    /// Deletes a snapshot. No data moves: what the layer above it uses becomes that layer's own, the rest comes free, in the
+    /// background; where several stand above it, it stays without a name until one is left. As for `deadline`, see
+    /// [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it is still there.
+    pub async fn delete_snapshot(
+        &self,
+        disk: &LayerName,
+        snapshot: &LayerName,
+        deadline: Instant,
+    ) -> Result<(), DiskError> {
+        let here = self.disks_here()?;
+        let target = DiskTarget { disk: disk.clone(), snapshot: Some(snapshot.clone()) };
+        self.see_through(async move { snapshot::delete_snapshot(&here, &target, deadline).await }).await
+    }
+
+    /// Brings to an end what other hosts began with layers and left, and frees what nobody needs, as far as locks allow. One
+    /// read of all descriptors, and what there is to do.
+    ///
+    /// # Errors
+    /// What stood in the way.
+    pub async fn tend_layers(&self) -> Result<(), DiskError> {
+        let here = self.disks_here()?;
+        self.see_through(async move { tend::tend_all(&here).await }).await
+    }
+
+    fn disks_here(&self) -> Result<Rc<DisksHere>, DiskError> {
+        self.disks.clone().ok_or(DiskError::NoDisks)
     }
 
     /// The disk of that name.
@@ -80,6 +210,40 @@ impl Host {
     /// [`DiskError::Unknown`] where there is none; otherwise what could not be read.
     pub async fn disk(&self, name: &LayerName) -> Result<DiskRow, DiskError> {
         list::show(&self.core, name).await
+    }
+
+    /// The bytes of the clusters that nobody owns: in groups of other hosts as when those released them last. Where there are
+    /// many groups, some of them are looked at and tell for all.
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub async fn free_space(&self) -> Result<ByteCount, DiskError> {
+        count::free(&*self.disks_here()?).await
+    }
+
+    /// The bytes of the clusters of data that a disk owns, by a walk over its map. Where another host has the disk, as it was
+    /// when that one brought it home last.
+    ///
+    /// # Errors
+    /// [`DiskError::Unknown`] where there is no such disk; otherwise what could not be read.
+    pub async fn allocated(&self, name: &LayerName) -> Result<ByteCount, DiskError> {
+        count::allocated(&self.disks_here()?, name).await
+    }
+
+    /// What a layer is called; none where it has no name (any more).
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub async fn layer_name(&self, id: LayerId) -> Result<Option<DiskTarget>, DiskError> {
+        count::target_of(&self.core, id).await
+    }
+
+    /// The snapshots of a disk, in the order in which they were made. One read of all descriptors.
+    ///
+    /// # Errors
+    /// [`DiskError::Unknown`] where there is no such disk; otherwise what could not be read.
+    pub async fn snapshots(&self, disk: &LayerName) -> Result<Vec<SnapshotRow>, DiskError> {
+        list::snapshots(&self.core, disk).await
     }
 
     /// All disks, by name. What a dead host left half done is brought to an end or undone in the background.

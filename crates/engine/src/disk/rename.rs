@@ -8,6 +8,7 @@ use oarlock_format::{
 };
 
 use super::conclude::{conclude, mend, with_layer};
+use super::find::in_use_by;
 use super::{DiskError, has_disks, next_round};
 use crate::core::Core;
 use crate::descriptor::take;
@@ -37,7 +38,10 @@ pub(super) async fn rename(
             Holder::Pending(_) | Holder::Nobody => {}
         }
         let (uid, from, to) = (record.uid, old.hash, wanted.hash);
-        let hold = take(core, number, &|record| renaming(record, uid, from, to), deadline).await?;
+        let hold = match take(core, number, &|record| renaming(record, uid, from, to), deadline).await {
+            Ok(hold) => hold,
+            Err(error) => return Err(in_use_by(core, name, number, error).await),
+        };
         let record = hold.record().await?;
         if !is_renaming(&record, uid, from, to) {
             // Another was faster; what he left under way is brought to its end by the way.

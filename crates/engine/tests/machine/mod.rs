@@ -92,11 +92,20 @@ impl Machine {
         self.format_as(4, timing)
     }
 
+    /// Formats the disk with clusters of another size.
+    pub fn format_clusters(&self, cluster_size: u64) -> Stamped<Superblock> {
+        self.format_all(4, Timing::DEFAULT, cluster_size)
+    }
+
     fn format_as(&self, slots: u16, timing: Timing) -> Stamped<Superblock> {
+        self.format_all(slots, timing, 65_536)
+    }
+
+    fn format_all(&self, slots: u16, timing: Timing, cluster_size: u64) -> Stamped<Superblock> {
         let request = CreateRequest {
             label: Label::new("store").unwrap(),
             slots,
-            cluster_size: ByteCount(65_536),
+            cluster_size: ByteCount(cluster_size),
             timing,
             force: false,
         };

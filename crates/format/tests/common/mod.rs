@@ -110,7 +110,7 @@ pub fn disk_descriptor() -> DescriptorRecord {
         layer: Some(Layer {
             state: LayerState::Ready,
             kind: LayerKind::Disk,
-            flags: LayerFlags { thick: true, root_owned: true, nameless: false, full: false },
+            flags: LayerFlags { thick: true, root_owned: true, ..LayerFlags::default() },
             levels: LayerLevels(2),
             parent: Some(layer_id(12, 3)),
             size: ByteCount(1 << 40),
@@ -251,6 +251,7 @@ fn any_layer() -> impl Strategy<Value = Layer> {
                     root_owned: flags[1] && root.is_some(),
                     nameless: flags[2] && state == LayerState::Doomed,
                     full: flags[2] && root.is_some() && parent.is_none(),
+                    branched: flags[0] != flags[1],
                 },
                 levels: LayerLevels(levels),
                 parent,

@@ -46,6 +46,7 @@ pub fn entry() -> LeafEntry {
         own: Some(Mapped { cluster: DATA, mask: PieceMask(0x000f) }),
         owned: true,
         below: Some(Mapped { cluster: BELOW, mask: PieceMask(0xfff0) }),
+        below_owned: false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use oarlock_block::Lba;
 use oarlock_format::{Generation, Standing, stamp_of};
 
+use super::pages::is_owned_alone;
 use crate::member::Run;
 use crate::scenario::Power;
 use crate::{Effect, Execution, FaultEvent, FaultKind, Observer};
@@ -49,7 +50,8 @@ impl Observer for Images {
         match execution.effect {
             Effect::Swapped => self.swapped(execution),
             Effect::Written => {
-                let shared = !matches!(self.run.layout.kind_at(execution.lba), Standing::Scratch(_));
+                let shared = !matches!(self.run.layout.kind_at(execution.lba), Standing::Scratch(_))
+                    && !is_owned_alone(&self.run, execution.lba);
                 if shared {
                     self.run.violation("I2", &format!("block {} was written without an ATS", execution.lba));
                 }

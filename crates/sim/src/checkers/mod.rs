@@ -5,6 +5,7 @@ mod gate;
 mod images;
 mod locks;
 mod names;
+mod pages;
 mod slots;
 pub mod superblocks;
 
@@ -15,6 +16,7 @@ use oarlock_format::{Owner, Place, SlotIndex, SlotRecord, SlotState, decode};
 
 use crate::Observer;
 use crate::datastore::Template;
+use crate::disks::estate::Follower;
 use crate::member::Run;
 
 pub use names::Names;
@@ -29,6 +31,8 @@ pub fn all(run: &Rc<Run>) -> Vec<Rc<dyn Observer>> {
         Rc::new(data::Data::new(Rc::clone(run))),
         Rc::new(superblocks::Superblocks::new(Rc::clone(run))),
         Rc::new(names::Checker::new(Rc::clone(run))),
+        Rc::new(pages::Pages::new(Rc::clone(run))),
+        Rc::new(Follower::new(Rc::clone(run))),
     ]
 }
 

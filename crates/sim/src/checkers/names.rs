@@ -8,13 +8,14 @@ use std::rc::Rc;
 use oarlock_engine::DiskRow;
 use oarlock_format::{
     BucketEntry, BucketNumber, BucketRecord, DescriptorName, DescriptorNumber, DescriptorRecord, LayerId,
-    LayerName, LayerState, LockMode, NameHash, Place, Record, Standing, decode, stamp_of,
+    LayerKind, LayerName, LayerState, LockMode, NameHash, Place, Record, Standing, decode, stamp_of,
 };
 
 use super::{says_gone, slot_now};
 use crate::datastore::Template;
 use crate::member::Run;
-use crate::{Effect, Execution, Image, Observer};
+use crate::scenario::Theme;
+use crate::{Effect, Execution, FaultEvent, FaultKind, Image, Observer};
 
 /// What happened to a name, as the disk shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +106,18 @@ impl Names {
         if self.changes.get() == *changes && named != now.iter().collect::<Vec<_>>() {
             run.violation("R36", &format!("a list has {named:?}, and there is {now:?}"));
         }
+    }
+
+    /// The machine lost its power: what was swapped and not flushed may never have happened.
+    fn look_anew(&self, run: &Run) {
+        let named = |number| {
+            let descriptor: DescriptorRecord = now(run, run.layout.descriptor(number))?;
+            let name: Option<DescriptorName> = now(run, run.layout.descriptor_name(number));
+            named_by(number, &descriptor, name.as_ref())
+        };
+        let all = (0..run.layout.descriptor_count()).map(DescriptorNumber);
+        self.changes.set(self.changes.get() + 1);
+        *self.disks.borrow_mut() = all.filter_map(named).collect();
     }
 
     /// What is wrong once it has long been quiet.
@@ -284,7 +297,7 @@ fn named_by(
     named: Option<&DescriptorName>,
 ) -> Option<(LayerName, LayerId)> {
     let layer = record.layer.as_ref()?;
-    if !matches!(layer.state, LayerState::Ready | LayerState::Renaming) {
+    if layer.kind != LayerKind::Disk || !matches!(layer.state, LayerState::Ready | LayerState::Renaming) {
         return None;
     }
     let name = named.filter(|named| named.uid == record.uid)?.name.clone()?;
@@ -300,6 +313,12 @@ impl Observer for Checker {
             && let Ok(number) = u32::try_from(number)
         {
             self.swapped(DescriptorNumber(number), execution);
+        }
+    }
+
+    fn on_fault(&self, fault: &FaultEvent) {
+        if fault.kind == FaultKind::PowerLoss && self.run.scenario.theme == Theme::Disks {
+            self.run.names.look_anew(&self.run);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::check::report::Repaired;
 use crate::check::restore;
 use crate::check::right::Right;
 use crate::check::slots::{contradiction, no_such_fencer};
+use crate::journal::replay::of_slot;
 
 const UNREAD: &str = "the block could not be read, and is swapped only from what was read";
 
@@ -29,6 +30,10 @@ impl Case<'_> {
         if let Err(error) = store.world.cut_off.enter(slot).await {
             return Ok(Err(format!("a host may live there: {error}")));
         }
+        if let Err(reason) = self.replay(slot).await {
+            store.world.cut_off.exit(slot).await;
+            return Ok(Err(reason));
+        }
         let mut outcome = self.free(right, slot).await;
         for _ in 1..ROUNDS_MAX {
             if matches!(outcome, Ok(Some(_)) | Err(_)) {
@@ -38,6 +43,16 @@ impl Case<'_> {
         }
         store.world.cut_off.exit(slot).await;
         Ok(outcome?.unwrap_or_else(changed))
+    }
+
+    /// What the slot's journal holds comes home before the slot is free: whoever is there next writes over it, and who
+    /// broke the locks of the life that is over would find pages as they were long ago (R11).
+    async fn replay(&self, slot: SlotIndex) -> Result<(), String> {
+        let Some(superblock) = self.copies.to_go_by() else {
+            return Err("no superblock says where its journal stands".to_owned());
+        };
+        let replayed = of_slot(self.store, &superblock.record, slot).await;
+        replayed.map(|_| ()).map_err(|error| format!("what its journal holds would be lost: {error}"))
     }
 
     /// One try; none where the block changed under it.

@@ -1,0 +1,131 @@
+//! An attached disk: its data path over the pages and the journal of this host.
+//!
+//! ```text
+//!   threads of exports:   operations <--> data path <--> tree, pages (looked up, published)
+//!                                            |  demands, by a queue
+//!   engine's thread:      serve <------------+--> layer (pages in, nodes made), source (clusters), journal (commits)
+//! ```
+//! [`AttachedDisk::serve`] must be driven for as long as the disk is attached: it answers what operations wait for, tells the
+//! gate until when the lease runs, and gives back what the disk does not need any more.
+
+mod queue;
+mod serve;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use crate::allocate::SpaceError;
+use crate::layer::Layer;
+use crate::path::{DataPath, Ground, PathMode, Quarantine};
+
+use queue::Queue;
+
+/// How often a disk that is to be detached is looked at again, because clusters of it were still to come free.
+const ROUNDS_MAX: usize = 4;
+
+/// A disk that this host serves. For the engine's thread; the [path](Self::path) is for all.
+pub struct AttachedDisk {
+    layer: Rc<Layer>,
+    path: Arc<DataPath>,
+    queue: Arc<Queue>,
+}
+
+/// Why a disk was not detached: it is attached still, and its path is paused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DetachError {
+    /// Commands of unknown outcome may still land: nobody else may have what they touch (R21, R33).
+    #[error("{} commands of the disk have no answer, and may still land", quarantines.len())]
+    Quarantined {
+        /// Which.
+        quarantines: Vec<Quarantine>,
+    },
+    /// Something of it is not home.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// It was changed again and again meanwhile.
+    #[error("the disk was changed while it was detached")]
+    Changed,
+}
+
+impl AttachedDisk {
+    /// Attaches the disk of that layer, of `size` bytes. It is held until [`serve`](Self::serve) is driven.
+    ///
+    /// # Panics
+    /// When the layer's map does not reach to `size`.
+    #[must_use]
+    pub fn attach(layer: &Rc<Layer>, size: u64, mode: PathMode) -> AttachedDisk {
+        let tree = layer.tree();
+        let shape = tree.ground.shape;
+        assert!(size <= shape.reach(layer.root().levels).0, "a disk larger than its map");
+        let ground = Ground::at(tree.ground.start.byte_offset(tree.ground.block), tree.ground.block, shape);
+        let queue = Arc::new(Queue::default());
+        let path =
+            Arc::new(DataPath::new(ground, mode, size, Arc::clone(tree) as _, Arc::clone(&queue) as _));
+        layer.source().serve(&path);
+        AttachedDisk { layer: Rc::clone(layer), path, queue }
+    }
+
+    /// What operations are driven against, by any thread.
+    #[must_use]
+    pub fn path(&self) -> &Arc<DataPath> {
+        &self.path
+    }
+
+    /// The layer that it writes to.
+    #[must_use]
+    pub fn layer(&self) -> &Rc<Layer> {
+        &self.layer
+    }
+
+    /// No operation begins any more, and those that began have ended. [`DataPath::unpause`] lets them begin again.
+    pub async fn pause(&self) {
+        self.path.pause();
+        poll_fn(|context| if self.path.is_quiet(context.waker()) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
+    }
+
+    /// Ends it: pauses, gives back what it has in hand, and brings everything home. Afterwards the descriptor's lock may be given
+    /// up. [`serve`](Self::serve) must be driven meanwhile, and ends with it.
+    ///
+    /// # Errors
+    /// Why it is attached still. It may be tried again.
+    pub async fn detach(&self) -> Result<(), DetachError> {
+        self.pause().await;
+        let quarantines = self.path.quarantines();
+        if !quarantines.is_empty() {
+            return Err(DetachError::Quarantined { quarantines });
+        }
+        self.give_back_all().await?;
+        for _ in 0..ROUNDS_MAX {
+            if self.layer.close().await? {
+                self.layer.source().forget(&self.path);
+                self.path.die();
+                self.queue.close();
+                // A refill that was on its way may have come in since, and none comes any more.
+                self.recall();
+                return Ok(());
+            }
+        }
+        Err(DetachError::Changed)
+    }
+
+    /// Clusters that the disk has in hand go back.
+    fn recall(&self) {
+        let mut in_hand = Vec::new();
+        self.path.recall(None, &mut in_hand);
+        self.layer.source().give_back(in_hand);
+    }
+
+    /// Clusters in hand, and those that were given up: the commit that makes their unmapping durable first.
+    async fn give_back_all(&self) -> Result<(), SpaceError> {
+        let source = self.layer.source();
+        self.recall();
+        if self.path.waiting_to_be_free() > 0 {
+            source.journal().commit().await?;
+            source.collect(&self.path).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! The engine's side of an attached disk: every demand answered, each once; the lease told; clusters taken back.
+
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use oarlock_block::LocalFuture;
+
+use super::AttachedDisk;
+use crate::allocate::SpaceError;
+use crate::path::{Demand, PathError, RESERVOIR_MAX, Ticket};
+
+/// Demands of one disk that are worked on at once; the others wait in the queue, where one per operation has room.
+const AT_ONCE_MAX: usize = 64;
+
+/// A piece of work on the engine's thread; a ticket that waits for it is answered with what it comes to.
+type Work<'a> = LocalFuture<'a, Done>;
+
+enum Done {
+    Answered,
+    /// A commit, for all who asked before it began.
+    Committed,
+}
+
+impl AttachedDisk {
+    /// Serves the disk until it is detached, or this host has come to its end: then its path is dead.
+    pub async fn serve(&self) {
+        let demands = self.serve_demands();
+        let lease = self.follow_lease();
+        let freed = self.take_back();
+        futures::pin_mut!(demands, lease, freed);
+        // The taking back never ends by itself.
+        match select(demands, select(lease, freed)).await {
+            Either::Left(_) | Either::Right(_) => {}
+        }
+        // Whoever waits for an answer gets none any more, and looks again.
+        self.path.die();
+    }
+
+    async fn serve_demands(&self) {
+        let mut running: FuturesUnordered<Work<'_>> = FuturesUnordered::new();
+        let (mut waiting, mut commits) = (Vec::new(), Vec::new());
+        let mut is_committing = false;
+        loop {
+            let seen = self.queue.bell.seen();
+            if self.queue.is_closed() {
+                return;
+            }
+            for (ticket, demand) in self.queue.take() {
+                match demand {
+                    Demand::Commit => commits.push(ticket),
+                    demand => waiting.push((ticket, demand)),
+                }
+            }
+            if !is_committing && !commits.is_empty() {
+                is_committing = true;
+                running.push(Box::pin(self.commit_for(std::mem::take(&mut commits))));
+            }
+            if let Some(wanted) = self.queue.take_low() {
+                running.push(Box::pin(self.top_up(wanted)));
+            }
+            let room = AT_ONCE_MAX.saturating_sub(running.len()).min(waiting.len());
+            for (ticket, demand) in waiting.drain(..room) {
+                running.push(Box::pin(self.answer(ticket, demand)));
+            }
+            let rung = self.queue.bell.beyond(seen);
+            futures::pin_mut!(rung);
+            if running.is_empty() {
+                rung.await;
+            } else if let Either::Left((Some(Done::Committed), _)) = select(running.next(), rung).await {
+                is_committing = false;
+            }
+        }
+    }
+
+    async fn answer(&self, ticket: Ticket, demand: Demand) -> Done {
+        let done = match demand {
+            Demand::Leaf { index } => self.layer.bring(index).await,
+            Demand::OwnLeaf { index } => self.layer.own(index).await,
+            Demand::Clusters { wanted } => self.refill(wanted).await,
+            Demand::Room => self.layer.source().begin(2).await.map(drop),
+            Demand::Commit => self.layer.source().journal().make_durable().await.map_err(SpaceError::from),
+        };
+        self.path.answer(ticket, done.map_err(|error| error.for_guest()));
+        Done::Answered
+    }
+
+    /// One commit for all who asked before it.
+    async fn commit_for(&self, tickets: Vec<Ticket>) -> Done {
+        let durable = self.layer.source().journal().make_durable().await;
+        for ticket in tickets {
+            self.path.answer(ticket, durable.clone().map_err(|_| PathError::Io));
+        }
+        Done::Committed
+    }
+
+    /// Hands over clusters.
+    async fn refill(&self, wanted: usize) -> Result<(), SpaceError> {
+        // From the taking to the giving back nothing is awaited: a serving that ends here loses none.
+        let clusters = match self.layer.source().clusters(wanted.max(1), None).await {
+            // Another demand has filled the reservoir meanwhile, with what this one looked for in vain.
+            Err(SpaceError::NoSpace) if self.path.wanted() < RESERVOIR_MAX => return Ok(()),
+            clusters => clusters?,
+        };
+        let accepted = self.path.refill(&clusters);
+        self.layer.source().give_back(clusters[accepted..].iter().copied());
+        Ok(())
+    }
+
+    /// Clusters before anybody waits for them. Where there are none, whoever needs one asks, and hears it.
+    async fn top_up(&self, wanted: usize) -> Done {
+        let _ = self.refill(wanted).await;
+        Done::Answered
+    }
+
+    /// Tells the gate until when this host may act, beat by beat; ends with the host.
+    async fn follow_lease(&self) {
+        let core = self.layer.source().journal().core();
+        loop {
+            let seen = core.changed.seen();
+            if core.ended().is_some() {
+                return;
+            }
+            self.path.extend(core.lease.end());
+            core.changed.beyond(seen).await;
+        }
+    }
+
+    /// Clears the bits of what the disk gave up, whenever more of that became durable.
+    async fn take_back(&self) {
+        let source = self.layer.source();
+        loop {
+            let seen = source.journal().pages().settled();
+            if self.path.waiting_to_be_free() > 0 {
+                // What could not be cleared waits for the next time.
+                let _ = source.collect(&self.path).await;
+            }
+            source.journal().pages().settled_beyond(seen).await;
+        }
+    }
+}

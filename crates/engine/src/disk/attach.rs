@@ -1,0 +1,178 @@
+//! Attaching a disk or a snapshot: its lock, its map in memory, its data path; and detaching it (R7, R12).
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures::lock::Mutex;
+use oarlock_block::Instant;
+use oarlock_format::{DescriptorRecord, DiskTarget, LayerId};
+
+use super::conclude::{conclude, is_under_way};
+use super::find::{find_target, in_use_by, is_ready};
+use super::here::DisksHere;
+use super::opened::Opened;
+use super::settle::settle_parent;
+use super::tend::{tend_parent_soon, tend_soon};
+use super::{DiskError, has_disks, next_round};
+use crate::attached::{AttachedDisk, DetachError};
+use crate::core::Core;
+use crate::decide::Want;
+use crate::hold::hold;
+use crate::path::{DataPath, PathMode};
+
+/// A disk or snapshot that this host has attached.
+pub(super) struct Attached {
+    pub(super) id: LayerId,
+    pub(super) is_read_only: bool,
+    pub(super) opened: Rc<Opened>,
+    pub(super) disk: AttachedDisk,
+    /// One verb at a time works on it.
+    pub(super) turn: Arc<Mutex<()>>,
+    /// Nobody has it any more, and it is about to be detached.
+    pub(super) is_going: Cell<bool>,
+}
+
+/// An attached disk or snapshot, for whoever exports it. Dropping it detaches it in the background.
+pub struct Attachment {
+    here: Rc<DisksHere>,
+    attached: Rc<Attached>,
+    is_detached: Cell<bool>,
+}
+
+impl Attachment {
+    /// Which layer it is.
+    #[must_use]
+    pub fn id(&self) -> LayerId {
+        self.attached.id
+    }
+
+    /// Whether nothing can be written to it.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.attached.is_read_only
+    }
+
+    /// What operations are driven against, by any thread.
+    #[must_use]
+    pub fn path(&self) -> &Arc<DataPath> {
+        self.attached.disk.path()
+    }
+
+    /// Detaches it: no operation begins any more, everything goes home, and the lock is given up.
+    ///
+    /// # Errors
+    /// Why it is attached still. Its path is paused, and this may be tried again.
+    pub async fn detach(&self) -> Result<(), DiskError> {
+        if self.is_detached.get() {
+            return Ok(());
+        }
+        detach(&self.here, &self.attached).await?;
+        self.is_detached.set(true);
+        Ok(())
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        if self.is_detached.get() {
+            return;
+        }
+        self.attached.is_going.set(true);
+        let (here, attached) = (Rc::clone(&self.here), Rc::clone(&self.attached));
+        self.here.core.jobs.start(async move {
+            while here.core.ended().is_none() && detach(&here, &attached).await.is_err() {
+                here.core.store.world.pause(here.core.store.timing.beat).await;
+            }
+        });
+    }
+}
+
+async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskError> {
+    let _turn = attached.turn.lock().await;
+    if here.attached(attached.opened.number()).is_none_or(|known| !std::ptr::eq(&*known, attached)) {
+        return Ok(());
+    }
+    attached.disk.detach().await.map_err(|error| match error {
+        DetachError::Quarantined { quarantines } => DiskError::Unanswered { commands: quarantines.len() },
+        DetachError::Space(error) => error.into(),
+        DetachError::Changed => DiskError::Changed { descriptor: attached.opened.number() },
+    })?;
+    let parent = attached.opened.facts().await?.parent;
+    here.note_detached(attached.opened.number());
+    attached.opened.close(&DescriptorRecord::clone).await?;
+    if let Some(parent) = parent {
+        tend_soon(here, parent);
+    }
+    Ok(())
+}
+
+/// Takes the lock of the disk or snapshot, and serves it from then on. A snapshot is read only.
+pub(super) async fn attach(
+    here: &Rc<DisksHere>,
+    target: &DiskTarget,
+    read_only: bool,
+    deadline: Instant,
+) -> Result<Attachment, DiskError> {
+    let core = &here.core;
+    has_disks(core)?;
+    let is_read_only = read_only || target.snapshot.is_some();
+    let want = if is_read_only { Want::Shared } else { Want::Exclusive };
+    let mut round = 0;
+    loop {
+        next_round(core, &mut round, &target.disk, deadline)?;
+        let Some((number, found)) = find_target(core, target, deadline).await? else { continue };
+        if here.attached_to_stay(number, deadline).await.is_some() {
+            return Err(DiskError::AttachedHere { name: target.disk.clone() });
+        }
+        let place = core.places.descriptors.of(&number);
+        let hold = match hold(core, place, want, deadline).await {
+            Ok(hold) => hold,
+            Err(error) => return Err(in_use_by(core, &target.disk, number, error).await),
+        };
+        let record = hold.record().await?;
+        if !is_ready(&record, &found) {
+            // Another was faster; what he left under way is brought to its end by the way.
+            if want == Want::Exclusive && record.layer.as_ref().is_some_and(is_under_way) {
+                conclude(hold).await?;
+            }
+            continue;
+        }
+        if !is_read_only {
+            settle_parent(core, &record, deadline).await?;
+        }
+        let opened = Opened::open(here, hold).await?;
+        let facts = opened.facts().await?;
+        let mode = PathMode { read_only: is_read_only, shared: false, thick: facts.flags.thick };
+        let disk = AttachedDisk::attach(opened.layer(), facts.size.0, mode);
+        let id = LayerId { descriptor: number, uid: record.uid };
+        let attached = Rc::new(Attached {
+            id,
+            is_read_only,
+            opened,
+            disk,
+            turn: Arc::default(),
+            is_going: Cell::new(false),
+        });
+        here.note_attached(number, &attached);
+        core.jobs.start(serve(Rc::clone(core), Rc::clone(&attached)));
+        // One that was deleted while this disk was in use elsewhere waits to be absorbed.
+        tend_parent_soon(here, &attached.opened);
+        return Ok(Attachment { here: Rc::clone(here), attached, is_detached: Cell::new(false) });
+    }
+}
+
+/// The path of a disk that nobody serves any more is dead: whoever waits on it must hear so.
+struct Served(Arc<DataPath>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.die();
+    }
+}
+
+async fn serve(core: Rc<Core>, attached: Rc<Attached>) {
+    let _served = Served(Arc::clone(attached.disk.path()));
+    attached.disk.serve().await;
+    core.changed.announce();
+}

@@ -1,0 +1,84 @@
+//! What other threads ask of the engine about disks, and the disk that it holds for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::{mpsc, oneshot};
+use oarlock_block::ByteCount;
+use oarlock_device::{BootClock, FileDevice};
+use oarlock_engine::path::DataPath;
+use oarlock_format::{DiskTarget, LayerId, LayerName};
+
+use crate::api::{DiskDetails, DiskEntry};
+use crate::error::HostError;
+use crate::request::{Engine, Reply, Request};
+
+/// One question or verb.
+pub(crate) enum DiskRequest {
+    List(Reply<Vec<DiskEntry>>),
+    Show { name: LayerName, reply: Reply<DiskDetails> },
+    Change { change: Change, reply: Reply<()> },
+    Attach { target: DiskTarget, read_only: bool, reply: Reply<HeldDisk> },
+}
+
+/// What is to become of a disk.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Create { name: LayerName, size: ByteCount },
+    Rename { name: LayerName, to: LayerName },
+    Resize { name: LayerName, size: ByteCount },
+    Delete(DiskTarget),
+    Snapshot { disk: LayerName, snapshot: LayerName },
+    Revert { disk: LayerName, snapshot: LayerName },
+    Clone { from: DiskTarget, to: LayerName },
+    Flatten { name: LayerName },
+}
+
+/// A disk that the engine's thread has attached for an export. Dropping it detaches it in the background.
+pub(crate) struct HeldDisk {
+    pub(crate) id: LayerId,
+    pub(crate) path: Arc<DataPath>,
+    pub(crate) is_read_only: bool,
+    /// The engine's own description of the device: what is out on it keeps the host's slot (R13).
+    pub(crate) device: FileDevice,
+    pub(crate) clock: BootClock,
+    pub(crate) hold: Duration,
+    pub(crate) detach: mpsc::UnboundedSender<Reply<()>>,
+}
+
+impl HeldDisk {
+    /// Detaches it; resolves once it is another's to have, or the host has ended.
+    ///
+    /// # Errors
+    /// Why it is attached still. It may be tried again.
+    pub(crate) async fn detach(&self) -> Result<(), HostError> {
+        let (reply, answer) = oneshot::channel();
+        if self.detach.unbounded_send(reply).is_err() {
+            return Ok(());
+        }
+        // Without an answer the host has ended, and the disk is nobody's here.
+        answer.await.unwrap_or(Ok(()))
+    }
+}
+
+impl Engine {
+    pub(crate) async fn disks(&self) -> Result<Vec<DiskEntry>, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::List(reply))).await
+    }
+
+    pub(crate) async fn disk(&self, name: LayerName) -> Result<DiskDetails, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Show { name, reply })).await
+    }
+
+    pub(crate) async fn change_disk(&self, change: Change) -> Result<(), HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Change { change, reply })).await
+    }
+
+    pub(crate) async fn attach_disk(
+        &self,
+        target: DiskTarget,
+        read_only: bool,
+    ) -> Result<HeldDisk, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Attach { target, read_only, reply })).await
+    }
+}

@@ -1,0 +1,242 @@
+//! One request of a client on its way: its operation, its memory, and the segments that are still to be sent.
+
+use std::collections::VecDeque;
+
+use oarlock_block::{Instant, IoError};
+use oarlock_device::{DataBuffer, DataRingError};
+use oarlock_engine::path::{Action, DataPath, Next, Operation, Passage, PathError, Segment, SegmentIndex};
+use oarlock_nbd::{Command, CommandFlags, Request};
+
+use super::bell::Woken;
+use super::carrier::{Carried, Carrier, Rest, Room};
+use super::translate;
+
+/// A request that was let in, with a write's data.
+pub(crate) struct Begun {
+    pub(crate) request: Request,
+    pub(crate) data: Option<DataBuffer>,
+    pub(crate) held_bytes: usize,
+}
+
+/// A place for a request. It is used again and again.
+pub(crate) struct Task {
+    pub(crate) request: Request,
+    /// Whose it is; `None` once its client is gone.
+    pub(crate) connection: Option<usize>,
+    pub(crate) sequence: u64,
+    pub(crate) held_bytes: usize,
+    pub(crate) state: State,
+    /// Whether a read found nothing but zeros.
+    pub(crate) is_hole: bool,
+    pub(crate) room: Room,
+    pub(crate) operation: Operation,
+    woken: Woken,
+    unsent: VecDeque<(SegmentIndex, Segment)>,
+    parts: Vec<Rest>,
+    in_flight: usize,
+    may_have_holes: bool,
+}
+
+/// What a place is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nothing.
+    Free,
+    /// A request.
+    Active,
+    /// Commands of a request that ended before they did: the disk is lost.
+    Leaving,
+}
+
+/// How far a request got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It waits for answers, or to be woken.
+    Waits,
+    /// It wants memory or places of the ring, which others have, or a gate that is open.
+    Wants,
+    /// It ended.
+    Ended(Result<(), PathError>),
+}
+
+impl Task {
+    pub(crate) fn new(woken: Woken) -> Task {
+        let request = Request {
+            command: Command::FLUSH,
+            flags: CommandFlags::NONE,
+            cookie: oarlock_nbd::Cookie(0),
+            offset: 0,
+            length: 0,
+        };
+        Task {
+            request,
+            connection: None,
+            sequence: 0,
+            held_bytes: 0,
+            state: State::Free,
+            is_hole: false,
+            room: Room::default(),
+            operation: Operation::new(oarlock_engine::path::Request::FLUSH),
+            woken,
+            unsent: VecDeque::new(),
+            parts: Vec::new(),
+            in_flight: 0,
+            may_have_holes: false,
+        }
+    }
+
+    /// A request begins here. `structured`: its client understands holes.
+    pub(crate) fn begin(&mut self, begun: Begun, (connection, sequence): (usize, u64), structured: bool) {
+        let Begun { request, data, held_bytes } = begun;
+        let asked = translate::request(&request);
+        // One that was never begun, or that ended with segments out, cannot be used again.
+        if self.state == State::Free && self.sequence > 0 && self.operation.segments_out() == 0 {
+            self.operation.reuse(asked);
+        } else {
+            self.operation = Operation::new(asked);
+        }
+        self.may_have_holes =
+            structured && request.command == Command::READ && !request.flags.has(CommandFlags::DF);
+        self.request = request;
+        self.connection = Some(connection);
+        self.sequence = sequence;
+        self.held_bytes = held_bytes;
+        self.state = State::Active;
+        self.is_hole = false;
+        self.room = Room { data, scratch: None };
+    }
+
+    /// Whether calling [`drive`](Self::drive) can be of use.
+    pub(crate) fn is_due(&self) -> bool {
+        self.state == State::Active && (self.in_flight == 0 || !self.unsent.is_empty())
+    }
+
+    /// Goes as far as it can. `now` is asked directly before it counts.
+    pub(crate) fn drive(
+        &mut self,
+        place: usize,
+        path: &DataPath,
+        now: &impl Fn() -> Instant,
+        carrier: &mut Carrier,
+    ) -> Result<Progress, DataRingError> {
+        self.woken.looked();
+        loop {
+            if !self.unsent.is_empty() {
+                match path.passage(now()) {
+                    Passage::Open if self.send(place, carrier)? => {
+                        if self.in_flight > 0 {
+                            return Ok(Progress::Waits);
+                        }
+                    }
+                    Passage::Open | Passage::Held => return Ok(Progress::Wants),
+                    Passage::Dead => self.unsent.clear(),
+                }
+            }
+            match self.operation.next(path, now(), self.woken.waker()) {
+                Next::Submit(segments) => {
+                    let numbered = segments.iter().enumerate();
+                    self.unsent.extend(numbered.map(|(number, segment)| (SegmentIndex(number), *segment)));
+                    self.is_hole = self.may_have_holes && is_hole(&self.request, segments);
+                    if self.is_hole {
+                        self.unsent.clear();
+                        continue;
+                    }
+                    if !self.send(place, carrier)? {
+                        return Ok(Progress::Wants);
+                    }
+                    if self.in_flight > 0 {
+                        return Ok(Progress::Waits);
+                    }
+                }
+                Next::Wait(_) | Next::Hold => {
+                    // Who waits for others must not have what they wait for.
+                    if self.operation.scratch_length() == 0 {
+                        carrier.take_scratch(&mut self.room);
+                    }
+                    return Ok(Progress::Waits);
+                }
+                Next::Done(result) => {
+                    carrier.take_scratch(&mut self.room);
+                    return Ok(self.end(result));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, result: Result<(), PathError>) -> Progress {
+        self.unsent.clear();
+        self.state = if self.in_flight == 0 { State::Free } else { State::Leaving };
+        Progress::Ended(result)
+    }
+
+    /// Sends what was not sent; `false` where memory or places are wanting.
+    fn send(&mut self, place: usize, carrier: &mut Carrier) -> Result<bool, DataRingError> {
+        if !self.make_room(carrier) {
+            return Ok(false);
+        }
+        let Task { unsent, room, .. } = self;
+        unsent.retain(|(_, segment)| {
+            let stays = segment.is_on_device();
+            if !stays {
+                room.step(segment);
+            }
+            stays
+        });
+        while let Some((index, segment)) = self.unsent.front().copied() {
+            if !carrier.has_place() {
+                return Ok(false);
+            }
+            let carried = carrier.send(place, index, &segment, &mut self.room)?;
+            self.unsent.pop_front();
+            match carried {
+                Carried::Out => self.in_flight += 1,
+                Carried::Part(rest) => {
+                    self.in_flight += 1;
+                    self.parts.push(rest);
+                }
+                Carried::Refused(refusal) => self.operation.answered(index, Err(IoError::Refused(refusal))),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the memory that its segments mean.
+    fn make_room(&mut self, carrier: &mut Carrier) -> bool {
+        if !carrier.lend_scratch(&mut self.room, self.operation.scratch_length() as usize) {
+            return false;
+        }
+        if self.request.command == Command::READ && self.room.data.is_none() {
+            self.room.data = carrier.ring.buffer(self.request.length as usize).ok();
+            return self.room.data.is_some();
+        }
+        true
+    }
+
+    /// A command of it was answered. `true` where it should be driven.
+    pub(crate) fn answered(
+        &mut self,
+        segment: SegmentIndex,
+        outcome: Result<(), IoError>,
+        carrier: &mut Carrier,
+    ) -> bool {
+        self.in_flight -= 1;
+        let part = self.parts.iter().position(|part| part.segment() == segment);
+        let rest = part.and_then(|part| carrier.rest(&self.parts.swap_remove(part), &outcome));
+        if self.state == State::Leaving {
+            if self.in_flight == 0 {
+                self.state = State::Free;
+            }
+            return false;
+        }
+        match rest {
+            Some(rest) => self.unsent.push_back((segment, rest)),
+            None => self.operation.answered(segment, outcome),
+        }
+        self.is_due()
+    }
+}
+
+/// Whether these segments give a read nothing but zeros.
+fn is_hole(request: &Request, segments: &[Segment]) -> bool {
+    matches!(segments, [Segment { action: Action::ClearMemory { .. }, length }] if *length == u64::from(request.length))
+}

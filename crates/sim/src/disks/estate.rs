@@ -1,0 +1,314 @@
+//! The estate: all layers by a naive model, which follows what descriptors show on the device, and is asked at each read.
+//!
+//! A descriptor's swap is the instant at which a verb happens, whoever was told of it: a layer in the making that its disk
+//! names is that disk as it was then; a disk whose root is its new parent's shows what that one does; nothing else changes what
+//! any layer shows. So what a host that died in the middle of a verb had done is known without asking anybody.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use oarlock_block::Lba;
+use oarlock_engine::path::{PathError, Request};
+use oarlock_format::{
+    DescriptorNumber, DescriptorRecord, Layer, LayerId, Owner, Place, Standing, decode, stamp_of,
+};
+
+use super::image::{Image, Session, Turn, Writer};
+use super::{Naive, SECRET};
+use crate::datastore::Template;
+use crate::member::Run;
+use crate::scenario::{Power, Theme};
+use crate::{Effect, Execution, FaultEvent, FaultKind, Image as Block, Observer};
+
+/// A guest's request under way.
+pub struct Asked {
+    session: Session,
+    request: Request,
+    number: u64,
+}
+
+/// How layers stood before a swap that a loss of power may take back.
+struct Undo {
+    lba: Lba,
+    after: Block,
+    before: Vec<(LayerId, Before)>,
+}
+
+/// How a layer stood.
+enum Before {
+    /// It was not there.
+    None,
+    /// Its descriptor said so. What it shows did not change.
+    Facts(Layer),
+    /// All of it.
+    Whole(Image),
+}
+
+/// All layers.
+#[derive(Default)]
+pub struct Estate {
+    images: RefCell<BTreeMap<LayerId, Image>>,
+    undo: RefCell<Vec<Undo>>,
+    /// Which layer a mark was written to.
+    marks: RefCell<Vec<LayerId>>,
+    sessions: Cell<u64>,
+    /// What was done, and how often.
+    deeds: RefCell<BTreeMap<&'static str, u64>>,
+}
+
+impl Estate {
+    /// Something was done.
+    pub fn did(&self, deed: &'static str) {
+        *self.deeds.borrow_mut().entry(deed).or_default() += 1;
+    }
+
+    /// What was done, and how often.
+    #[must_use]
+    pub fn deeds(&self) -> BTreeMap<&'static str, u64> {
+        self.deeds.borrow().clone()
+    }
+
+    fn wrong(run: &Run, id: LayerId, message: &str) {
+        run.violation("disks", &format!("{id}: {message}"));
+    }
+
+    /// A host has attached a layer, and shows it with that size.
+    pub fn open(&self, run: &Run, (id, owner): (LayerId, Owner), size: u64, writes: bool) -> Session {
+        self.sessions.set(self.sessions.get() + 1);
+        let session = Session { number: self.sessions.get(), id, writes };
+        let mut images = self.images.borrow_mut();
+        let Some(image) = images.get_mut(&id) else {
+            Estate::wrong(run, id, "it was attached, and does not exist");
+            return session;
+        };
+        if image.layer.size.0 != size {
+            Estate::wrong(run, id, &format!("it has {} bytes, and shows {size}", image.layer.size.0));
+        }
+        if let Some(writer) = &image.writer {
+            Estate::wrong(run, id, &format!("it was attached, and {} writes it", writer.owner.slot));
+        }
+        if writes {
+            image.writer = Some(Writer { number: session.number, owner, is_closing: false });
+        } else {
+            image.readers.insert(session.number);
+        }
+        session
+    }
+
+    /// A session is about to end.
+    pub fn close(&self, session: &Session) {
+        let mut images = self.images.borrow_mut();
+        let Some(image) = images.get_mut(&session.id) else { return };
+        image.readers.remove(&session.number);
+        if let Some(writer) = image.writer.as_mut().filter(|writer| writer.number == session.number) {
+            writer.is_closing = true;
+        }
+    }
+
+    /// A guest asks; the data of what it writes, or the memory for what it reads.
+    pub fn ask(&self, session: &Session, request: Request) -> (Asked, Vec<u8>) {
+        let mark = {
+            let mut marks = self.marks.borrow_mut();
+            marks.push(session.id);
+            marks.len() as u64
+        };
+        let mut images = self.images.borrow_mut();
+        let content = images.get_mut(&session.id).filter(|image| image.has(session));
+        let content = content.and_then(|image| image.content.as_mut());
+        // Of a session that is over nothing can come any more; it will hear so.
+        let mut none = Naive::default();
+        let (number, data) = content.unwrap_or(&mut none).begin_as(&request, 0, mark);
+        (Asked { session: *session, request, number }, data)
+    }
+
+    /// A guest was answered.
+    pub fn answer(&self, run: &Run, asked: &Asked, result: Result<(), PathError>, data: &[u8]) {
+        let Asked { session, request, number } = asked;
+        let mut images = self.images.borrow_mut();
+        let image = images.get_mut(&session.id).filter(|image| image.has(session));
+        let Some(content) = image.and_then(|image| image.content.as_mut()) else {
+            if result.is_ok() {
+                Estate::wrong(run, session.id, &format!("{request:?} was answered by who had lost it"));
+            }
+            return;
+        };
+        match result {
+            Ok(()) => {
+                if let Err(wrong) = content.end(request, *number, data, 0) {
+                    let whose = self.whose(data);
+                    Estate::wrong(run, session.id, &format!("{request:?}: {wrong}{whose}"));
+                }
+            }
+            Err(error) => content.fail(request, *number, error == PathError::Io),
+        }
+        content.settle();
+    }
+
+    /// Whose bytes a reader was shown, as far as they tell.
+    fn whose(&self, data: &[u8]) -> String {
+        let marks = self.marks.borrow();
+        let mut found: Vec<String> = data
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()))
+            .filter(|tag| *tag != SECRET)
+            .filter_map(|tag| usize::try_from(tag >> 32).ok()?.checked_sub(1))
+            .filter_map(|mark| Some(format!("{}'s", marks.get(mark)?)))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        format!("; it read {}", found.join(", "))
+    }
+
+    /// Whether the layer exists, and the sectors of it that may show something.
+    #[must_use]
+    pub fn written(&self, id: LayerId) -> Vec<u64> {
+        let images = self.images.borrow();
+        let content = images.get(&id).and_then(|image| image.content.as_ref());
+        content.map(|content| content.written().collect()).unwrap_or_default()
+    }
+
+    /// A layer that a living host has attached.
+    #[must_use]
+    pub fn in_use(&self, run: &Run) -> Option<LayerId> {
+        let lives = |owner: Owner| run.census.in_slot(owner.slot, owner.incarnation.0).is_some();
+        let images = self.images.borrow();
+        images
+            .iter()
+            .find(|(_, image)| image.writer.is_some_and(|writer| lives(writer.owner)))
+            .map(|(id, _)| *id)
+    }
+
+    /// Every layer that has a name, as the descriptors say.
+    #[must_use]
+    pub fn ids(&self) -> Vec<LayerId> {
+        let images = self.images.borrow();
+        let named = images.iter().filter(|(_, image)| image.layer.state == oarlock_format::LayerState::Ready);
+        named
+            .filter(|(_, image)| image.layer.kind != oarlock_format::LayerKind::Hidden)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Remembers how layers stood, where a loss of power may take back what comes now.
+    fn remember(&self, run: &Run, execution: &Execution, before: Vec<(LayerId, Before)>) {
+        if let Some(after) = execution.after.as_ref().filter(|_| run.scenario.power != Power::Steady) {
+            self.undo.borrow_mut().push(Undo { lba: execution.lba, after: Rc::clone(after), before });
+        }
+    }
+
+    fn swapped(&self, run: &Run, number: DescriptorNumber, execution: &Execution) {
+        let record = |block: &Option<Block>| {
+            let place = Place { format_id: Template::FORMAT_ID, lba: execution.lba };
+            let stamped = decode::<DescriptorRecord>(block.as_ref()?, &place);
+            stamped.ok().map(|stamped| stamped.record)
+        };
+        let (Some(before), Some(after)) = (record(&execution.before), record(&execution.after)) else {
+            return;
+        };
+        let id_of = |record: &DescriptorRecord| record.layer.as_ref().and_then(|_| record.id(number));
+        let (old, new) = (id_of(&before), id_of(&after));
+        let parent = after.layer.as_ref().and_then(|layer| layer.parent);
+        let author = execution.after.as_ref().and_then(|image| stamp_of(image));
+        let author = author.and_then(|stamp| stamp.writer.owner());
+        let mut images = self.images.borrow_mut();
+        if let Some(id) = old.filter(|id| Some(*id) != new)
+            && let Some(image) = images.remove(&id)
+        {
+            self.remember(run, execution, vec![(id, Before::Whole(image))]);
+        }
+        let (Some(id), Some(layer)) = (new, after.layer) else { return };
+        let below = parent.and_then(|parent| images.get(&parent).cloned());
+        let Some(image) = images.get_mut(&id) else {
+            self.remember(run, execution, vec![(id, Before::None)]);
+            images.insert(id, Image::begun(layer, below.as_ref()));
+            return;
+        };
+        if let Some(wrong) = image.lock_changed(&after.lock, author) {
+            Estate::wrong(run, id, &wrong);
+        }
+        if image.layer == layer {
+            return;
+        }
+        let turn = image.turn(&layer, below.as_ref());
+        let whole = image.clone();
+        let facts = Before::Facts(std::mem::replace(&mut image.layer, layer));
+        match turn {
+            Turn::None => self.remember(run, execution, vec![(id, facts)]),
+            Turn::Revert => {
+                self.remember(run, execution, vec![(id, Before::Whole(whole))]);
+                image.content = below.and_then(|below| below.content.as_ref().map(Naive::copy));
+            }
+            Turn::Below(number) => {
+                // Before the swap everything of it was brought home.
+                let shown = image.content.as_mut().map(|content| {
+                    content.make_durable();
+                    content.copy()
+                });
+                let below = below.map_or(Before::None, Before::Whole);
+                self.remember(run, execution, vec![(id, facts), (number, below)]);
+                if let Some(below) = images.get_mut(&number) {
+                    below.content = shown;
+                }
+            }
+        }
+    }
+
+    /// The machine lost its power: what was swapped and not flushed may never have happened.
+    fn lost_power(&self, run: &Run) {
+        let mut images = self.images.borrow_mut();
+        for undo in self.undo.borrow_mut().drain(..).rev() {
+            if run.world.content(undo.lba) == undo.after {
+                continue;
+            }
+            for (id, before) in undo.before {
+                match before {
+                    Before::None => drop(images.remove(&id)),
+                    Before::Whole(image) => drop(images.insert(id, image)),
+                    Before::Facts(facts) => {
+                        if let Some(image) = images.get_mut(&id) {
+                            image.layer = facts;
+                        }
+                    }
+                }
+            }
+        }
+        images.values_mut().for_each(Image::crash);
+    }
+}
+
+/// Keeps the estate.
+pub struct Follower(Rc<Run>);
+
+impl Follower {
+    pub fn new(run: Rc<Run>) -> Follower {
+        Follower(run)
+    }
+}
+
+impl Observer for Follower {
+    fn on_execute(&self, execution: &Execution) {
+        let run = &self.0;
+        if run.scenario.theme != Theme::Disks {
+            return;
+        }
+        match execution.effect {
+            Effect::Flushed => run.estate.undo.borrow_mut().clear(),
+            Effect::Swapped => {
+                if let Standing::Descriptor(number) = run.layout.kind_at(execution.lba)
+                    && let Ok(number) = u32::try_from(number).map(DescriptorNumber)
+                    && execution.lba == run.layout.descriptor(number)
+                {
+                    run.estate.swapped(run, number, execution);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_fault(&self, fault: &FaultEvent) {
+        if fault.kind == FaultKind::PowerLoss && self.0.scenario.theme == Theme::Disks {
+            self.0.estate.lost_power(&self.0);
+        }
+    }
+}

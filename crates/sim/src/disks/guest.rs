@@ -1,0 +1,372 @@
+//! Guests: who works with disks on each host: attaches them, reads and writes, branches and deletes them.
+
+use std::time::Duration;
+
+use futures::future::{Either, join, join_all, select};
+use oarlock_block::{ByteCount, Clock, Instant, Random};
+use oarlock_engine::path::{PathError, Request, RequestKind};
+use oarlock_engine::{Attachment, DiskError};
+use oarlock_format::{DiskTarget, LayerName};
+
+use super::image::Session;
+use super::{Driver, SECTOR};
+use crate::member::Run;
+use crate::user::User;
+use crate::{Lane, TrueTime};
+
+/// Names of disks, and of the snapshots of one: so few that most of them are somebody's.
+const DISKS: u64 = 5;
+const SNAPSHOTS: u64 = 3;
+/// Clusters at the beginning of each disk that guests write to; at its end, too, there are some.
+const BUSY_CLUSTERS: u64 = 6;
+
+/// How often a guest looks whether its disk is whole.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// When guests stop: hosts that died last are taken over by then.
+fn rest(run: &Run) -> TrueTime {
+    run.scenario.faults_end().plus(run.scenario.timing.watch * 2)
+}
+
+/// Whether a guest may go on, or its process ends for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Again,
+    Stop,
+}
+
+/// Works with disks until the process ends, or the run comes to rest.
+pub async fn use_disks(user: User) {
+    let clock = user.life.clock();
+    let guest = Guest { user };
+    while !guest.is_to_end() {
+        clock.sleep_until(clock.now().plus(guest.user.run.between(0, 150))).await;
+        let next = match guest.act().await {
+            Ok(next) => next,
+            Err(error) => guest.not_done(&error),
+        };
+        if next == Next::Stop {
+            return;
+        }
+    }
+}
+
+struct Guest {
+    user: User,
+}
+
+fn named(name: &str) -> LayerName {
+    match LayerName::new(name) {
+        Ok(name) => name,
+        Err(error) => panic!("a disk has no proper name: {error}"),
+    }
+}
+
+impl Guest {
+    fn run(&self) -> &Run {
+        &self.user.run
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        self.user.random.below(bound)
+    }
+
+    fn note(&self, text: &str) {
+        self.run().world.note(Some(self.user.life.host()), text);
+    }
+
+    fn did(&self, deed: &'static str) {
+        self.run().estate.did(deed);
+    }
+
+    /// Whether it is about to stop: nothing is begun any more.
+    fn is_to_end(&self) -> bool {
+        let key = (self.user.life.host(), self.user.life.life());
+        self.run().world.now() >= rest(self.run()) || self.run().leaving.borrow().contains(&key)
+    }
+
+    fn soon(&self) -> Instant {
+        self.user.life.clock().now().plus(self.run().between(200, 6_000))
+    }
+
+    fn any_disk(&self) -> LayerName {
+        named(&format!("d{}", self.below(DISKS)))
+    }
+
+    fn any_snapshot(&self) -> LayerName {
+        named(&format!("s{}", self.below(SNAPSHOTS)))
+    }
+
+    fn cluster(&self) -> u64 {
+        self.run().scenario.ground.cluster_size
+    }
+
+    /// A size: one level of a map, or a little more.
+    fn any_size(&self) -> ByteCount {
+        let one_level = self.run().superblock.map_shape().entries_per_node();
+        let clusters = if self.below(4) == 0 { one_level + 4 } else { 12 };
+        ByteCount(clusters * self.cluster() + self.below(8) * SECTOR as u64)
+    }
+
+    /// Something, with whichever disk.
+    async fn act(&self) -> Result<Next, DiskError> {
+        let (host, name) = (&self.user.host, self.any_disk());
+        match self.below(20) {
+            0..3 => {
+                host.create_disk(&name, self.any_size(), self.soon()).await?;
+                self.did("create");
+            }
+            3 => {
+                host.delete_disk(&name, self.soon()).await?;
+                self.did("delete");
+            }
+            4..6 => {
+                host.revert_disk(&name, &self.any_snapshot(), self.soon()).await?;
+                self.did("revert");
+            }
+            6..9 => self.verb(&name).await?,
+            9 => {
+                host.tend_layers().await?;
+                self.did("tend");
+            }
+            10..12 => {
+                let target = DiskTarget { disk: name, snapshot: Some(self.any_snapshot()) };
+                return self.session(&target, true).await;
+            }
+            12 => return self.session(&DiskTarget { disk: name, snapshot: None }, true).await,
+            _ => return self.session(&DiskTarget { disk: name, snapshot: None }, false).await,
+        }
+        Ok(Next::Again)
+    }
+
+    /// A verb that asks nothing of who has the disk attached.
+    async fn verb(&self, name: &LayerName) -> Result<(), DiskError> {
+        let (host, snapshot) = (&self.user.host, self.any_snapshot());
+        match self.below(14) {
+            0..4 => {
+                host.snapshot_disk(name, &snapshot, self.soon()).await?;
+                self.did("snapshot");
+            }
+            4..8 => {
+                host.delete_snapshot(name, &snapshot, self.soon()).await?;
+                self.did("delete a snapshot");
+            }
+            8..12 => {
+                let snapshot = (self.below(3) > 0).then_some(snapshot);
+                let from = DiskTarget { disk: name.clone(), snapshot };
+                host.clone_disk(&from, &self.any_disk(), self.soon()).await?;
+                self.did("clone");
+            }
+            12 => {
+                host.resize_disk(name, self.any_size(), self.soon()).await?;
+                self.did("resize");
+            }
+            _ => {
+                host.flatten_disk(name, self.soon()).await?;
+                self.did("flatten");
+            }
+        }
+        Ok(())
+    }
+
+    /// A while with an attached disk or snapshot.
+    async fn session(&self, target: &DiskTarget, read_only: bool) -> Result<Next, DiskError> {
+        let attachment = self.user.host.attach_disk(target, read_only, self.soon()).await?;
+        let (estate, size) = (&self.run().estate, attachment.path().size());
+        let owner = self.user.host.status().owner;
+        let writes = !attachment.is_read_only();
+        let session = estate.open(self.run(), (attachment.id(), owner), size, writes);
+        self.note(&format!("{target} attached as {}, session {}", attachment.id(), session.number));
+        self.did(if writes { "attach" } else { "attach to read" });
+        let used = Used { guest: self, attachment: &attachment, session: &session };
+        let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&attachment));
+        futures::pin_mut!(working, broken);
+        let next = match select(working, broken).await {
+            Either::Left((next, _)) => next,
+            Either::Right(((), _)) => Next::Again,
+        };
+        if next == Next::Stop {
+            return Ok(Next::Stop);
+        }
+        if !attachment.path().quarantines().is_empty() {
+            self.note("a write has no answer: the process ends");
+            self.run().world.stop_life(self.user.life.host());
+            return Ok(Next::Stop);
+        }
+        estate.close(&session);
+        if self.below(4) == 0 {
+            // It is detached in the background.
+            return Ok(Next::Again);
+        }
+        attachment.detach().await?;
+        self.note(&format!("session {} over", session.number));
+        Ok(Next::Again)
+    }
+
+    /// What is done with it.
+    async fn rounds(&self, used: &Used<'_>, target: &DiskTarget, writes: bool) -> Next {
+        if !writes || self.below(2) == 0 {
+            used.read_all().await;
+        }
+        let rounds = if writes { 1 + self.below(5) } else { 0 };
+        for _ in 0..rounds {
+            if self.is_to_end() || self.user.host.status().state.is_final() {
+                break;
+            }
+            let guests = 1 + self.below(3);
+            let guests = join_all((0..guests).map(|_| used.requests()));
+            let verb = async {
+                if self.below(2) == 0 {
+                    return Ok(());
+                }
+                self.verb(&target.disk).await
+            };
+            if let (_, Err(error)) = join(guests, verb).await
+                && self.not_done(&error) == Next::Stop
+            {
+                return Next::Stop;
+            }
+        }
+        Next::Again
+    }
+
+    /// A write without an answer may land at any time: nothing that overlaps it is sent, and whoever sent it must not give up the
+    /// disk (R21). For a while all else goes on; then the process ends.
+    async fn until_broken(&self, attachment: &Attachment) {
+        let clock = self.user.life.clock();
+        while attachment.path().quarantines().is_empty() {
+            clock.sleep_until(clock.now().plus(LOOK_EVERY)).await;
+        }
+        clock.sleep_until(clock.now().plus(self.run().between(10, 2_000))).await;
+    }
+
+    /// Refusals are part of the work; what can only come of a record that contradicts another is not.
+    fn not_done(&self, error: &DiskError) -> Next {
+        self.note(&format!("not done: {error}"));
+        if self.user.host.status().state.is_final() {
+            return Next::Stop;
+        }
+        match error {
+            DiskError::Unanswered { .. } => {
+                // Whoever sent a write that may still land must not give up the disk (R21): its process ends.
+                self.run().world.stop_life(self.user.life.host());
+                Next::Stop
+            }
+            DiskError::NoDisks
+            | DiskError::Size { .. }
+            | DiskError::DirectoryFull { .. }
+            | DiskError::DescriptorsFull { .. }
+            | DiskError::NoDescriptor { .. }
+            | DiskError::NoGroup { .. }
+            | DiskError::Contradiction { .. }
+            | DiskError::TakenAway { .. } => {
+                self.run().violation("disks", &format!("{} was told: {error}", self.user.life.host()));
+                Next::Stop
+            }
+            _ => Next::Again,
+        }
+    }
+}
+
+/// A disk that a guest uses.
+struct Used<'a> {
+    guest: &'a Guest,
+    attachment: &'a Attachment,
+    session: &'a Session,
+}
+
+impl Used<'_> {
+    /// Some requests, one after the other.
+    async fn requests(&self) {
+        for _ in 0..1 + self.guest.below(6) {
+            let request = self.any_request();
+            let result = self.request(request).await;
+            // Each write that finds no space costs a look at all other hosts' groups.
+            if matches!(result, Err(PathError::Io | PathError::NoSpace)) || self.guest.is_to_end() {
+                return;
+            }
+        }
+    }
+
+    /// A request of any kind, anywhere.
+    fn any_request(&self) -> Request {
+        let guest = self.guest;
+        let durable = guest.below(6) == 0;
+        let kind = match guest.below(16) {
+            0..4 => RequestKind::Read,
+            4 | 5 => RequestKind::Trim { durable },
+            6 | 7 => RequestKind::WriteZeroes { durable, keep: guest.below(2) == 0, fast: false },
+            8 => return Request::FLUSH,
+            _ => RequestKind::Write { durable },
+        };
+        let (sectors, cluster) =
+            (self.attachment.path().size() / SECTOR as u64, guest.cluster() / SECTOR as u64);
+        let (unit, most) = match guest.below(4) {
+            0 => (cluster, 3),
+            1 => (8, 8),
+            2 => (1, 4),
+            _ => (1, cluster * 3 / 2),
+        };
+        let busy = (BUSY_CLUSTERS * cluster).min(sectors);
+        let spot = if guest.below(4) == 0 { sectors - busy } else { 0 };
+        let first = (spot + guest.below(busy)) / unit * unit;
+        let count = ((1 + guest.below(most)) * unit).min(sectors - first);
+        Request { kind, offset: first * SECTOR as u64, length: count * SECTOR as u64 }
+    }
+
+    async fn request(&self, request: Request) -> Result<(), PathError> {
+        let (run, life) = (self.guest.run(), &self.guest.user.life);
+        let (device, clock) = (life.device(Lane::Work), life.clock());
+        let (asked, data) = run.estate.ask(self.session, request);
+        let driver = Driver {
+            clock: &clock,
+            device: &device,
+            path: self.attachment.path(),
+            pause: &|| None,
+            patience: Some(run.scenario.timing.lease * 4),
+        };
+        let (result, data) = driver.run(request, data).await;
+        run.estate.answer(run, &asked, result, &data);
+        self.guest.did(match (result, request.kind) {
+            (Err(PathError::NoSpace), _) => "no space",
+            (Err(_), _) => "failed",
+            (Ok(()), RequestKind::Read) => "read",
+            (Ok(()), RequestKind::Write { .. }) => "write",
+            (Ok(()), RequestKind::Flush) => "flush",
+            (Ok(()), _) => "trim",
+        });
+        result
+    }
+
+    /// Reads whatever may show something, and what lies beside it.
+    async fn read_all(&self) {
+        read_all(self.guest.run(), self.session, self.attachment, async |request| {
+            self.request(request).await
+        })
+        .await;
+    }
+}
+
+/// Reads whatever a layer may show, and what lies beside it; whether all of it was answered.
+pub(super) async fn read_all(
+    run: &Run,
+    session: &Session,
+    attachment: &Attachment,
+    request: impl AsyncFn(Request) -> Result<(), PathError>,
+) -> bool {
+    let (sectors, step) = (attachment.path().size() / SECTOR as u64, 64);
+    let mut runs: Vec<u64> = run.estate.written(session.id).iter().map(|sector| sector / step).collect();
+    runs.extend([0, (sectors - 1) / step]);
+    runs.sort_unstable();
+    runs.dedup();
+    for first in runs.into_iter().map(|index| index * step).filter(|first| *first < sectors) {
+        let (offset, length) = (first * SECTOR as u64, step.min(sectors - first) * SECTOR as u64);
+        if request(Request { kind: RequestKind::Read, offset, length }).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// How long a run's end waits for a disk at most.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
