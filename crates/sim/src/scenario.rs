@@ -339,6 +339,7 @@ fn under_guests(seed: u64) -> FaultPlan {
     }
     if round % 2 == 1 {
         plan.latency = BUSY;
+        plan.set(FaultKind::SplitCommand, Fault::NONE.at(100_000).lasting(Span::milliseconds(0, 400)));
     }
     if round % 3 == 1 {
         plan.set(FaultKind::Pause, Fault::NONE.at(1_000).lasting(Span::milliseconds(300, 3_000)));
