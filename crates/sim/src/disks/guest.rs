@@ -81,6 +81,12 @@ impl Guest {
         self.run().estate.did(deed);
     }
 
+    /// How long a command of a guest's waits in a deep queue before it is sent, where there is one.
+    fn any_pause(&self) -> Option<Duration> {
+        let run = self.run();
+        (run.scenario.has_deep_queues() && self.below(6) == 0).then(|| run.between(50, 600))
+    }
+
     /// Whether it is about to stop: nothing is begun any more.
     fn is_to_end(&self) -> bool {
         let key = (self.user.life.host(), self.user.life.life());
@@ -328,7 +334,7 @@ impl Used<'_> {
             clock: &clock,
             device: &device,
             path: self.attachment.path(),
-            pause: &|| None,
+            pause: &|| self.guest.any_pause(),
             patience: Some(run.scenario.timing.lease * 4),
         };
         let (result, data) = driver.run(request, data).await;
