@@ -1,6 +1,7 @@
 //! What the targets share: a block made of the fuzzer's bytes whose stamp holds, so that the fields behind it are reached.
 
 pub mod nbd;
+pub mod qcow2;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ type Mark = (&'static str, usize, &'static [u8]);
 
 /// What stands at the beginning, by each format's document or by the common lists of file marks. LUKS is not among them: a disk that a guest
 /// encrypted begins like that.
-const MARKS: [Mark; 13] = [
+const MARKS: [Mark; 14] = [
     ("qcow (version 1)", 0, b"QFI\xfb\0\0\0\x01"),
     ("QED", 0, b"QED\0"),
     ("VMDK", 0, b"KDMV"),
@@ -15,6 +15,7 @@ const MARKS: [Mark; 13] = [
     ("VHD", 0, b"conectix"),
     ("VDI", 64, b"\x7f\x10\xda\xbe"),
     ("Parallels", 0, b"WithoutFreeSpace"),
+    ("Parallels", 0, b"WithouFreSpacExt"),
     ("gzip", 0, b"\x1f\x8b\x08"),
     ("xz", 0, b"\xfd7zXZ\0"),
     ("zstd", 0, b"\x28\xb5\x2f\xfd"),

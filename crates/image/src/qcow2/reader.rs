@@ -115,7 +115,7 @@ impl<S: Storage> Qcow2Reader<S> {
         let Some(table) = entry::table(self.first_level.word(&self.storage, word_offset)?) else {
             return Ok(Unit { mapping: Mapping::Hole, end: end_of(l2_bits), has_table: false });
         };
-        self.check_cluster("a table of the second level", table, true)?;
+        self.check_place("a table of the second level", table, self.header.cluster_length())?;
         let index = (place >> cluster_bits) & ((1 << (l2_bits - cluster_bits)) - 1);
         let word_offset = table + index * self.header.entry_length();
         let word = self.second_level.word(&self.storage, word_offset)?;
@@ -127,7 +127,11 @@ impl<S: Storage> Qcow2Reader<S> {
         }
         let mapping = entry::mapping(&self.header, word, bitmap, part, place)?;
         match mapping {
-            Mapping::At(offset) => self.check_cluster("a cluster", offset, false)?,
+            Mapping::At(offset) => {
+                // The last cluster may end with what of it belongs to the disk, or with its last part that was written.
+                let used = end_of(unit_bits) - (place >> cluster_bits << cluster_bits);
+                self.check_place("a cluster", offset, used)?;
+            }
             Mapping::Compressed { offset, .. } if offset >= self.storage.length() => {
                 let length = self.storage.length();
                 return Err(Qcow2Fault::Place { what: "a compressed cluster", offset, length });
@@ -138,13 +142,11 @@ impl<S: Storage> Qcow2Reader<S> {
         Ok(Unit { mapping, end: end_of(unit_bits), has_table: true })
     }
 
-    /// A cluster begins at a multiple of its size and before the file's end. One of data may reach beyond it: QEMU leaves out what of the last
-    /// one was never written.
-    fn check_cluster(&self, what: &'static str, offset: u64, is_whole: bool) -> Result<(), Qcow2Fault> {
-        let (length, cluster) = (self.storage.length(), self.header.cluster_length());
-        let there = if is_whole { cluster } else { 1 };
-        let is_there = offset.checked_add(there).is_some_and(|end| end <= length);
-        if is_there && offset.is_multiple_of(cluster) {
+    /// A table or cluster begins at a multiple of the cluster's size, and what of it is used lies before the file's end.
+    fn check_place(&self, what: &'static str, offset: u64, used: u64) -> Result<(), Qcow2Fault> {
+        let length = self.storage.length();
+        let is_there = offset.checked_add(used).is_some_and(|end| end <= length);
+        if is_there && offset.is_multiple_of(self.header.cluster_length()) {
             return Ok(());
         }
         Err(Qcow2Fault::Place { what, offset, length })
@@ -164,15 +166,12 @@ impl<S: Storage> Qcow2Reader<S> {
     }
 
     fn is_hole(&mut self, start: u64, length: u64) -> Result<bool, Qcow2Fault> {
-        if start >= self.storage.length() {
-            return Ok(true);
-        }
         if !(self.file_run.0..self.file_run.1).contains(&start) {
             let run = self.storage.run_at(start)?;
             self.file_run = (start, run.end, run.is_data);
         }
         let (_, end, is_data) = self.file_run;
-        Ok(!is_data && (start + length <= end || end == self.storage.length()))
+        Ok(!is_data && start + length <= end)
     }
 
     fn read_unit(&mut self, place: u64, unit: &Unit, piece: &mut [u8]) -> Result<(), Qcow2Fault> {
@@ -180,11 +179,7 @@ impl<S: Storage> Qcow2Reader<S> {
         match unit.mapping {
             Mapping::Hole | Mapping::Zeros => piece.fill(0),
             Mapping::At(cluster) => {
-                let start = cluster + within;
-                let there = self.storage.length().saturating_sub(start);
-                let there = usize::try_from(there).unwrap_or(usize::MAX).min(piece.len());
-                self.storage.read_at(start, &mut piece[..there])?;
-                piece[there..].fill(0);
+                self.storage.read_at(cluster + within, piece)?;
             }
             Mapping::Compressed { offset, length } => {
                 self.unpack(place, offset, length)?;
