@@ -7,4 +7,5 @@ mod exports;
 mod hostile;
 mod imports;
 mod ours;
+mod plain;
 mod world;
