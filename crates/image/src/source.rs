@@ -9,7 +9,7 @@ use crate::error::ImageError;
 use crate::extent::{Content, Extent, Format};
 use crate::foreign::foreign;
 use crate::in_use::has_writer;
-use crate::limits::{HEAD_LENGTH, RUN_LENGTH_MAX};
+use crate::limits::HEAD_LENGTH;
 use crate::onlooker::Onlooker;
 use crate::qcow2::{Census, Header, Qcow2Fault, Qcow2Reader, is_qcow2};
 use crate::storage::{FileStorage, Storage};
@@ -131,7 +131,8 @@ impl Source {
         Ok(survey)
     }
 
-    /// The run of like content that begins at byte `offset`, which lies before the end; a long one is told in pieces.
+    /// The run of like content that begins at byte `offset`, which lies before the end; a long one may be told in pieces. What it costs grows
+    /// with the run: ask once for each.
     ///
     /// # Errors
     /// Damage on the way.
@@ -140,7 +141,7 @@ impl Source {
             Reader::Raw(storage) => {
                 let run = storage.run_at(offset).map_err(|error| of_read(&self.path, error))?;
                 let content = if run.is_data { Content::Data } else { Content::Hole };
-                Ok(Extent { offset, length: (run.end - offset).min(RUN_LENGTH_MAX), content })
+                Ok(Extent { offset, length: run.end - offset, content })
             }
             Reader::Qcow2(image) => image.extent_at(offset).map_err(|fault| of_fault(&self.path, fault)),
         }
