@@ -6,5 +6,6 @@ pub mod documents;
 pub mod logs;
 pub mod nbd;
 pub mod pages;
+pub mod qcow2;
 pub mod records;
 pub mod texts;
