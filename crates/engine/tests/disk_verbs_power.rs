@@ -178,13 +178,14 @@ fn judged(cluster: u64, cuts: Option<u64>, story: impl AsyncFnOnce(&Story)) {
     for cut in all {
         for disk in power.disks_lost(cut, 1) {
             let about = format!("cut {cut} of {commands}");
-            judge(disk, &history.may_be(cut), &about);
+            // What was begun is brought to its end before anybody uses the disks, or while they are used.
+            judge(disk, &history.may_be(cut), cut % 2 == 0, &about);
         }
     }
 }
 
 /// Another host comes, takes over, and looks at everything.
-fn judge(disk: Disk, may_be: &[Estate], about: &str) {
+fn judge(disk: Disk, may_be: &[Estate], tends_first: bool, about: &str) {
     let machine = Machine::with_disk(disk);
     let device = Rc::clone(&machine.disk) as Rc<dyn Device>;
     let host = company::join(&machine, machine.process().0, "b");
@@ -195,7 +196,9 @@ fn judge(disk: Disk, may_be: &[Estate], about: &str) {
             let name = HostName::new("a").unwrap();
             // It may have been buried by the join already.
             let _ = worker.host.evict(&name, false, worker.soon()).await;
-            worker.host.tend_layers().await.unwrap_or_else(|error| panic!("{about}: {error}"));
+            if tends_first {
+                worker.host.tend_layers().await.unwrap_or_else(|error| panic!("{about}: {error}"));
+            }
             let found = worker.estate().await.unwrap_or_else(|error| panic!("{about}: {error}"));
             // What is there can be written on.
             for name in found.keys() {

@@ -12,7 +12,7 @@ use oarlock_block::{BlockCount, Lba, LocalFuture, ProcessIdentity, SlotIndex};
 use crate::cut_off::SimCutOff;
 use crate::host::EndCause;
 use crate::random::SimRandom;
-use crate::state::Core;
+use crate::state::{Core, State};
 use crate::timer::{Deadline, SimClock, Sleep};
 use crate::trace::Describe;
 use crate::{
@@ -143,6 +143,11 @@ impl Handle {
     /// Gives one block a content without any command, which a loss of power may take back.
     pub(crate) fn overwrite(&self, lba: Lba, image: &Image) {
         self.core.change(|state| drop(state.disk.put(lba, Rc::clone(image), state.now)));
+    }
+
+    /// The power fails at this moment, as often as the plan lets it.
+    pub(crate) fn fail_power(&self) {
+        self.core.change(State::power_event);
     }
 
     /// Adds an observer. It sees what happens from now on.

@@ -191,6 +191,12 @@ impl Scenario {
         !matches!(self.theme, Theme::StaleReads | Theme::Rollback) && self.power != Power::OfTheDevice
     }
 
+    /// Whether guests' commands wait long before they are sent, some of them.
+    #[must_use]
+    pub fn has_deep_queues(&self) -> bool {
+        self.theme == Theme::Disks && self.seed / 20 % 2 == 1
+    }
+
     /// When faults end.
     #[must_use]
     pub fn faults_end(&self) -> TrueTime {
@@ -350,8 +356,8 @@ fn under_guests(seed: u64) -> FaultPlan {
 fn ground_of(round: u64) -> Ground {
     match round % 4 {
         3 => Ground { megabytes: 96, cluster_size: 16 << 10, room: Some(90) },
-        2 => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(40) },
-        _ => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(90) },
+        2 => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(90) },
+        _ => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(30) },
     }
 }
 

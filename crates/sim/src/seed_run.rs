@@ -263,9 +263,10 @@ fn describe_name(place: &oarlock_format::Place, bytes: &[u8]) -> String {
         let layer = record.layer.as_ref();
         let owner = record.lock.owner.map(|owner| format!("s{}i{}", owner.slot, owner.incarnation));
         return format!(
-            "use {} {} other {:?} owner {} g{} by {}",
+            "use {} {}{} other {:?} owner {} g{} by {}",
             record.uid,
             layer.map_or("free", |layer| layer.state.name()),
+            layer.map(in_words).unwrap_or_default(),
             layer.and_then(|layer| layer.other_hash),
             owner.unwrap_or_else(|| "-".to_owned()),
             descriptor.stamp.generation,
@@ -283,6 +284,14 @@ fn describe_name(place: &oarlock_format::Place, bytes: &[u8]) -> String {
         }
         Err(error) => error.to_string(),
     }
+}
+
+/// Where a layer stands among others.
+fn in_words(layer: &oarlock_format::Layer) -> String {
+    let parent = layer.parent.map(|parent| format!(" above {parent}")).unwrap_or_default();
+    let owned = if layer.flags.root_owned { "own" } else { "no" };
+    let root = layer.root.map(|root| format!(" {owned} root {root}")).unwrap_or_default();
+    format!(" {:?}{parent}{root}", layer.kind)
 }
 
 fn writer(stamp: &oarlock_format::Stamp) -> String {

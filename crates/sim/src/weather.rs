@@ -144,6 +144,14 @@ impl State {
         }
     }
 
+    /// The power fails, where it may.
+    pub(crate) fn power_event(&mut self) {
+        if self.may_come(FaultKind::PowerLoss) {
+            self.lose_power();
+            self.count_fault(FaultKind::PowerLoss, None, None);
+        }
+    }
+
     /// The device loses its power, and what it had not written home in part; where it is their machine's, the hosts lose
     /// theirs.
     fn lose_power(&mut self) {

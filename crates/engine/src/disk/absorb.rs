@@ -4,7 +4,7 @@
 //! ```text
 //!   both locks, the child's first --> roots: the parent forgets its own, then the child takes it over
 //!       --> pages: what both name, out of the parent's and owned in the child's, in one transaction each
-//!       --> nobody reads any more what only the parent named --> that comes free
+//!       --> nobody reads any more what only the parent named, durably --> that comes free
 //!       --> the child's parent is the parent's parent --> the parent's descriptor is free
 //! ```
 //! At each instant every cluster is in one layer's hands, or, a root on its way, in none's that anybody would take down: so it
@@ -24,6 +24,7 @@ use super::worked::Worked;
 use crate::allocate::SpaceError;
 use crate::descriptor::take;
 use crate::layer::{Adopted, Adoption, Root};
+use crate::planted::{PlantedBug, planted};
 
 /// Lets `child` absorb its parent; whether the parent is gone.
 pub(super) async fn absorb(
@@ -85,7 +86,11 @@ async fn take_over(here: &DisksHere, worked: &Worked, parent: &Opened) -> Result
             return Ok(false);
         }
     }
-    // The last step was quiet: no operation of the child's is left that knows anything which only the parent names.
+    // The last step was quiet: no operation of the child's is left that knows anything which only the parent names. And what the
+    // child does not name any more it must not name again after a crash: the rest is given out, and written over, at once.
+    if !planted(PlantedBug::ReclaimBeforeCommit) {
+        here.source.journal().commit().await.map_err(SpaceError::from)?;
+    }
     empty(here, parent).await
 }
 

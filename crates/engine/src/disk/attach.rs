@@ -12,7 +12,7 @@ use super::conclude::{conclude, is_under_way};
 use super::find::{find_target, in_use_by, is_ready};
 use super::here::DisksHere;
 use super::opened::Opened;
-use super::settle::settle_parent;
+use super::settle::{settle_parent, settle_root};
 use super::tend::{tend_parent_soon, tend_soon};
 use super::{DiskError, has_disks, next_round};
 use crate::attached::{AttachedDisk, DetachError};
@@ -140,6 +140,7 @@ pub(super) async fn attach(
         }
         if !is_read_only {
             settle_parent(core, &record, deadline).await?;
+            settle_root(core, &hold).await?;
         }
         let opened = Opened::open(here, hold).await?;
         let facts = opened.facts().await?;

@@ -1,17 +1,19 @@
-//! Before a disk gets another parent, or is used: the layer that its last host put below it is brought to its end.
+//! Before a disk gets another parent, or is used: the layer that its last host put below it is brought to its end, and a root that was
+//! on its way to it arrives.
 
 use std::rc::Rc;
 
 use oarlock_block::Instant;
-use oarlock_format::{DescriptorRecord, LayerId, LayerState};
+use oarlock_format::{DescriptorNumber, DescriptorRecord, Layer, LayerFlags, LayerId, LayerState};
 
 use super::DiskError;
-use super::conclude::mend;
+use super::conclude::{mend, with_layer};
 use crate::core::Core;
 use crate::descriptor::read;
+use crate::hold::Hold;
 
 /// The layer, if the descriptor is still in that use.
-pub(super) async fn read_layer(core: &Core, id: LayerId) -> Result<Option<oarlock_format::Layer>, DiskError> {
+pub(super) async fn read_layer(core: &Core, id: LayerId) -> Result<Option<Layer>, DiskError> {
     let seen = read::<DescriptorRecord>(core, core.store.layout.descriptor(id.descriptor)).await?;
     let record = seen.stamped.record;
     Ok(record.layer.filter(|_| record.uid == id.uid))
@@ -30,4 +32,20 @@ pub(super) async fn settle_parent(
         mend(core, parent.descriptor, deadline).await?;
     }
     Ok(())
+}
+
+/// The caller holds the layer alone. A parent that was being absorbed into it may have forgotten the root that both began at, and this
+/// layer not have taken it over yet: then it does, before it is changed. Once it had copied that root, nobody would be left who
+/// owned what stands below it.
+pub(super) async fn settle_root(core: &Core, hold: &Hold<DescriptorNumber>) -> Result<(), DiskError> {
+    let Some(layer) = hold.record().await?.layer else { return Ok(()) };
+    let Some(parent) = layer.parent.filter(|_| layer.root.is_some() && !layer.flags.root_owned) else {
+        return Ok(());
+    };
+    let is_on_its_way = |parent: Layer| parent.state == LayerState::Doomed && parent.root.is_none();
+    if !read_layer(core, parent).await?.is_some_and(is_on_its_way) {
+        return Ok(());
+    }
+    let owning = |layer: Layer| Layer { flags: LayerFlags { root_owned: true, ..layer.flags }, ..layer };
+    hold.step(&|record| with_layer(record, owning)).await
 }

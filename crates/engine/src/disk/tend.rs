@@ -11,7 +11,7 @@ use super::absorb::absorb;
 use super::conclude::{end, is_under_way, mend, with_layer};
 use super::here::DisksHere;
 use super::opened::Opened;
-use super::settle::read_layer;
+use super::settle::{read_layer, settle_root};
 use crate::allocate::SpaceError;
 use crate::core::Core;
 use crate::descriptor::{each_descriptor, read, take};
@@ -167,6 +167,7 @@ pub(super) async fn take_unneeded(
         end(hold, &DescriptorRecord::clone).await?;
         return Ok(None);
     }
+    settle_root(&here.core, &hold).await?;
     Opened::open(here, hold).await.map(Some)
 }
 

@@ -11,7 +11,7 @@ use super::conclude::{conclude, is_under_way};
 use super::find::{find_target, in_use_by, is_ready};
 use super::here::DisksHere;
 use super::opened::Opened;
-use super::settle::settle_parent;
+use super::settle::{settle_parent, settle_root};
 use super::{DiskError, has_disks, next_round};
 use crate::descriptor::take;
 
@@ -69,6 +69,7 @@ pub(super) async fn work_on(
             continue;
         }
         settle_parent(core, &record, deadline).await?;
+        settle_root(core, &hold).await?;
         let opened = Opened::open(here, hold).await?;
         return Ok(Worked { id, opened, attached: None, _turn: None });
     }

@@ -17,6 +17,7 @@ use oarlock_format::{Owner, Place, SlotIndex, SlotRecord, SlotState, decode};
 use crate::Observer;
 use crate::datastore::Template;
 use crate::disks::estate::Follower;
+use crate::disks::outage::Outage;
 use crate::member::Run;
 
 pub use names::Names;
@@ -33,6 +34,7 @@ pub fn all(run: &Rc<Run>) -> Vec<Rc<dyn Observer>> {
         Rc::new(names::Checker::new(Rc::clone(run))),
         Rc::new(pages::Pages::new(Rc::clone(run))),
         Rc::new(Follower::new(Rc::clone(run))),
+        Rc::new(Outage::new(Rc::clone(run))),
     ]
 }
 

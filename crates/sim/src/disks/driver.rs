@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use oarlock_block::{Clock, Device, IoError, Lba, UnknownCause};
+use oarlock_block::{Clock, Device, IoError, Lba, Refusal, UnknownCause};
 use oarlock_engine::path::{
-    Action, DataPath, Memory, Next, Operation, PathError, Request, Segment, SegmentIndex,
+    Action, DataPath, Memory, Next, Operation, Passage, PathError, Request, Segment, SegmentIndex,
 };
 
 /// What a request is driven against.
@@ -85,6 +85,10 @@ impl Driver<'_> {
     async fn send(&self, segment: &Segment, mut bytes: Vec<u8>) -> Result<Vec<u8>, IoError> {
         if let Some(pause) = (self.pause)() {
             self.clock.sleep_until(self.clock.now().plus(pause)).await;
+            // Whoever submits later than he was told to asks the gate again; what is surely not executed is sent again.
+            if self.path.passage(self.clock.now()) != Passage::Open {
+                return Err(IoError::Refused(Refusal::Busy));
+            }
         }
         let block = u64::from(self.device.geometry().block_size.bytes());
         let lba = |byte: u64| Lba(byte / block);

@@ -1,11 +1,13 @@
 //! Guests: who works with disks on each host: attaches them, reads and writes, branches and deletes them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures::future::{Either, join, join_all, select};
 use oarlock_block::{ByteCount, Clock, Instant, Random};
+use oarlock_engine::allocate::SpaceError;
 use oarlock_engine::path::{PathError, Request, RequestKind};
-use oarlock_engine::{Attachment, DiskError};
+use oarlock_engine::{Attachment, DiskError, JournalError};
 use oarlock_format::{DiskTarget, LayerName};
 
 use super::image::Session;
@@ -77,6 +79,12 @@ impl Guest {
 
     fn did(&self, deed: &'static str) {
         self.run().estate.did(deed);
+    }
+
+    /// How long a command of a guest's waits in a deep queue before it is sent, where there is one.
+    fn any_pause(&self) -> Option<Duration> {
+        let run = self.run();
+        (run.scenario.has_deep_queues() && self.below(6) == 0).then(|| run.between(50, 600))
     }
 
     /// Whether it is about to stop: nothing is begun any more.
@@ -178,8 +186,9 @@ impl Guest {
         let session = estate.open(self.run(), (attachment.id(), owner), size, writes);
         self.note(&format!("{target} attached as {}, session {}", attachment.id(), session.number));
         self.did(if writes { "attach" } else { "attach to read" });
-        let used = Used { guest: self, attachment: &attachment, session: &session };
-        let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&attachment));
+        let used =
+            Used { guest: self, attachment: &attachment, session: &session, has_failed: Cell::new(false) };
+        let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&used));
         futures::pin_mut!(working, broken);
         let next = match select(working, broken).await {
             Either::Left((next, _)) => next,
@@ -188,10 +197,8 @@ impl Guest {
         if next == Next::Stop {
             return Ok(Next::Stop);
         }
-        if !attachment.path().quarantines().is_empty() {
-            self.note("a write has no answer: the process ends");
-            self.run().world.stop_life(self.user.life.host());
-            return Ok(Next::Stop);
+        if used.has_failed.get() {
+            return Ok(self.end_process());
         }
         estate.close(&session);
         if self.below(4) == 0 {
@@ -231,13 +238,19 @@ impl Guest {
     }
 
     /// A write without an answer may land at any time: nothing that overlaps it is sent, and whoever sent it must not give up the
-    /// disk (R21). For a while all else goes on; then the process ends.
-    async fn until_broken(&self, attachment: &Attachment) {
+    /// disk, or the group in which a node was to be made (R21). For a while all else goes on; then the process ends.
+    async fn until_broken(&self, used: &Used<'_>) {
         let clock = self.user.life.clock();
-        while attachment.path().quarantines().is_empty() {
+        while !used.has_failed.get() {
             clock.sleep_until(clock.now().plus(LOOK_EVERY)).await;
         }
         clock.sleep_until(clock.now().plus(self.run().between(10, 2_000))).await;
+    }
+
+    fn end_process(&self) -> Next {
+        self.note("a write has no answer: the process ends");
+        self.run().world.stop_life(self.user.life.host());
+        Next::Stop
     }
 
     /// Refusals are part of the work; what can only come of a record that contradicts another is not.
@@ -247,11 +260,8 @@ impl Guest {
             return Next::Stop;
         }
         match error {
-            DiskError::Unanswered { .. } => {
-                // Whoever sent a write that may still land must not give up the disk (R21): its process ends.
-                self.run().world.stop_life(self.user.life.host());
-                Next::Stop
-            }
+            DiskError::Unanswered { .. } => self.end_process(),
+            DiskError::Map(SpaceError::Journal(JournalError::StillOut { .. })) => self.end_process(),
             DiskError::NoDisks
             | DiskError::Size { .. }
             | DiskError::DirectoryFull { .. }
@@ -273,6 +283,8 @@ struct Used<'a> {
     guest: &'a Guest,
     attachment: &'a Attachment,
     session: &'a Session,
+    /// The device failed a request.
+    has_failed: Cell<bool>,
 }
 
 impl Used<'_> {
@@ -322,11 +334,12 @@ impl Used<'_> {
             clock: &clock,
             device: &device,
             path: self.attachment.path(),
-            pause: &|| None,
+            pause: &|| self.guest.any_pause(),
             patience: Some(run.scenario.timing.lease * 4),
         };
         let (result, data) = driver.run(request, data).await;
         run.estate.answer(run, &asked, result, &data);
+        self.has_failed.set(self.has_failed.get() || result == Err(PathError::Io));
         self.guest.did(match (result, request.kind) {
             (Err(PathError::NoSpace), _) => "no space",
             (Err(_), _) => "failed",

@@ -6,6 +6,7 @@ pub(crate) mod guest;
 mod image;
 pub(crate) mod judge;
 mod naive;
+pub(crate) mod outage;
 mod survey;
 
 pub use driver::Driver;
