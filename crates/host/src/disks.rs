@@ -12,6 +12,7 @@
 //! releases it; a host leaves after its last disk.
 
 mod comeback;
+mod counted;
 mod doors;
 mod exports;
 mod list;
@@ -20,6 +21,7 @@ mod routes;
 mod serve;
 mod tend;
 
+pub(crate) use counted::Counted;
 pub(crate) use exports::Exports;
 pub(crate) use list::ExportList;
 pub(crate) use request::DiskRequest;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use oarlock_block::{ByteCount, Clock, Faulty, Instant, WallTime};
+use oarlock_block::{Clock, Faulty, WallTime};
 use oarlock_causes::{Action, EventKind};
 use oarlock_device::{BootClock, FileDevice};
 use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, HostStatus, StopReason, Want};
@@ -18,7 +18,7 @@ use oarlock_format::{LockName, Superblock};
 use crate::api::{
     DatastoreStatus, EventsStatus, FaultStatus, HostEntry, LockEntry, OwnStatus, OwnerEntry, Status,
 };
-use crate::disks::{Tending, TendingSoon};
+use crate::disks::{Counted, Tending, TendingSoon};
 use crate::error::HostError;
 use crate::loss::{Loss, LossKind};
 use crate::lost::{Lost, UNRENEWED};
@@ -38,9 +38,6 @@ const EVICT_EXTRA: Duration = Duration::from_secs(30);
 /// A status is answered from memory where the slots cannot be counted in this time. It is less than the two seconds after
 /// which whoever may ask any host asks the next one: where the device hangs, that is no host's fault.
 const COUNT_LIMIT: Duration = Duration::from_secs(1);
-
-/// Disks and free space are counted no more often, unless this host itself changed their number.
-const COUNT_DISKS_EVERY: Duration = Duration::from_secs(10);
 
 /// A lock is tried for this part of a beat at least, however short the wait is to be.
 const TRIES_PER_BEAT: u32 = 4;
@@ -83,10 +80,7 @@ pub(crate) struct Keeper {
     pub(crate) read_only: bool,
     device: String,
     hosts_at_last: Cell<usize>,
-    pub(crate) disks_at_last: Cell<usize>,
-    free_at_last: Cell<Option<u64>>,
-    /// When the disks are to be counted again.
-    count_disks_at: Cell<Instant>,
+    pub(crate) counted: Counted,
     pub(crate) leaving: Cell<bool>,
     /// What exports work on.
     pub(crate) file: FileDevice,
@@ -128,9 +122,7 @@ impl Keeper {
             read_only: options.read_only,
             device,
             hosts_at_last: Cell::new(1),
-            disks_at_last: Cell::new(0),
-            free_at_last: Cell::new(None),
-            count_disks_at: Cell::new(Instant::from_zero(Duration::ZERO)),
+            counted: Counted::default(),
             leaving: Cell::new(false),
             file: there.file,
             boot_clock: there.boot_clock,
@@ -238,25 +230,6 @@ impl Keeper {
         }
     }
 
-    /// The next status counts the disks anew.
-    pub(crate) fn count_disks_soon(&self) {
-        self.count_disks_at.set(self.clock.now());
-    }
-
-    /// Counts disks and free space, where that was not done of late: all descriptors are read for it.
-    async fn count_disks(&self) {
-        if self.clock.now() < self.count_disks_at.get() {
-            return;
-        }
-        if let Ok(rows) = self.host.disks().await {
-            self.disks_at_last.set(rows.len());
-        }
-        if let Ok(ByteCount(free)) = self.host.free_space().await {
-            self.free_at_last.set(Some(free));
-        }
-        self.count_disks_at.set(self.clock.now().plus(COUNT_DISKS_EVERY));
-    }
-
     async fn status(&self) -> Result<Status, HostError> {
         let own = self.host.status();
         let limit = self.clock.sleep_until(self.clock.now().plus(self.host.timing().beat.min(COUNT_LIMIT)));
@@ -264,7 +237,7 @@ impl Keeper {
             if let Ok(hosts) = self.host.host_count().await {
                 self.hosts_at_last.set(hosts);
             }
-            self.count_disks().await;
+            self.counted.count(&self.host, &*self.clock).await;
         };
         futures::pin_mut!(count);
         select(count, limit).await;
@@ -288,7 +261,7 @@ impl Keeper {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             hosts: self.hosts_at_last.get(),
-            disks: self.disks_at_last.get(),
+            disks: self.counted.disks(),
             faults: self.faults(),
             events: EventsStatus::default(),
         })
@@ -303,7 +276,7 @@ impl Keeper {
             name: superblock.label.as_str().to_owned(),
             size: superblock.device_blocks.bytes(superblock.block_size).0,
             // Where nothing was counted, or there are no disks, nobody has any of it.
-            free: self.free_at_last.get().unwrap_or_else(|| all_clusters(superblock)),
+            free: self.counted.free().unwrap_or_else(|| all_clusters(superblock)),
             fencing: superblock.fencing.name().to_owned(),
             device: self.device.clone(),
             beat_ms: milliseconds(timing.beat),

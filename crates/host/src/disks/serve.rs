@@ -40,7 +40,6 @@ impl Keeper {
 
     async fn disk_entries(&self) -> Result<Vec<DiskEntry>, HostError> {
         let rows = self.host.disks().await?;
-        self.disks_at_last.set(rows.len());
         Ok(rows.iter().map(entry).collect())
     }
 
@@ -73,7 +72,7 @@ impl Keeper {
         self.may_change()?;
         let done = self.patiently(async |deadline| self.change_by(change, deadline).await).await;
         if done.is_ok() {
-            self.count_disks_soon();
+            self.counted.is_over();
         }
         done
     }
