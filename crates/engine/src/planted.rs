@@ -64,13 +64,11 @@ pub enum PlantedBug {
     OwnSharedRoot,
     /// R35: a trim leaves what an ancestor has there.
     TrimKeepsAncestors,
-    /// R35: what a layer absorbed and does not name any more is given out before that is durable.
-    ReclaimBeforeCommit,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 30] = [
+    pub const ALL: [PlantedBug; 29] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -100,7 +98,6 @@ impl PlantedBug {
         PlantedBug::FlushWithoutCommit,
         PlantedBug::OwnSharedRoot,
         PlantedBug::TrimKeepsAncestors,
-        PlantedBug::ReclaimBeforeCommit,
     ];
 }
 

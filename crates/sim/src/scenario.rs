@@ -365,7 +365,7 @@ fn ground_of(round: u64) -> Ground {
     match round % 4 {
         3 => Ground { megabytes: 96, cluster_size: 16 << 10, room: Some(90) },
         2 => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(90) },
-        _ => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(30) },
+        _ => Ground { megabytes: 96, cluster_size: 4 << 10, room: Some(24) },
     }
 }
 

@@ -66,7 +66,7 @@ fn seeds_that_once_found_a_mistake_find_none() {
 
 #[test]
 fn one_seed_is_one_run() {
-    for seed in [0, 6, 7, 8, 13, 16, 19] {
+    for seed in [0, 4, 6, 7, 8, 13, 16, 19] {
         let (first, second) = (run_seed(seed, None, 0), run_seed(seed, None, 0));
         assert_eq!(first.fingerprint, second.fingerprint, "seed {seed} ran differently the second time");
     }

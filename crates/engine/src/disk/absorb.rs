@@ -24,7 +24,6 @@ use super::worked::Worked;
 use crate::allocate::SpaceError;
 use crate::descriptor::take;
 use crate::layer::{Adopted, Adoption, Root};
-use crate::planted::{PlantedBug, planted};
 
 /// Lets `child` absorb its parent; whether the parent is gone.
 pub(super) async fn absorb(
@@ -88,9 +87,7 @@ async fn take_over(here: &DisksHere, worked: &Worked, parent: &Opened) -> Result
     }
     // The last step was quiet: no operation of the child's is left that knows anything which only the parent names. And what the
     // child does not name any more it must not name again after a crash: the rest is given out, and written over, at once.
-    if !planted(PlantedBug::ReclaimBeforeCommit) {
-        here.source.journal().commit().await.map_err(SpaceError::from)?;
-    }
+    here.source.journal().commit().await.map_err(SpaceError::from)?;
     empty(here, parent).await
 }
 

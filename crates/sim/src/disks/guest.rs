@@ -84,7 +84,7 @@ impl Guest {
     /// How long a command of a guest's waits in a deep queue before it is sent, where there is one.
     fn any_pause(&self) -> Option<Duration> {
         let run = self.run();
-        (run.scenario.has_deep_queues() && self.below(6) == 0).then(|| run.between(50, 600))
+        (run.scenario.has_deep_queues() && self.below(5) == 0).then(|| run.between(100, 3_000))
     }
 
     /// Whether it is about to stop: nothing is begun any more.
@@ -215,7 +215,8 @@ impl Guest {
         if !writes || self.below(2) == 0 {
             used.read_all().await;
         }
-        let rounds = if writes { 1 + self.below(5) } else { 0 };
+        let most = if self.run().scenario.has_deep_queues() { 2 } else { 5 };
+        let rounds = if writes { 1 + self.below(most) } else { 0 };
         for _ in 0..rounds {
             if self.is_to_end() || self.user.host.status().state.is_final() {
                 break;
@@ -290,7 +291,9 @@ struct Used<'a> {
 impl Used<'_> {
     /// Some requests, one after the other.
     async fn requests(&self) {
-        for _ in 0..1 + self.guest.below(6) {
+        // Where some commands wait for long, much else is done meanwhile.
+        let most = if self.guest.run().scenario.has_deep_queues() { 24 } else { 6 };
+        for _ in 0..1 + self.guest.below(most) {
             let request = self.any_request();
             let result = self.request(request).await;
             // Each write that finds no space costs a look at all other hosts' groups.
