@@ -90,17 +90,20 @@ fn an_image_of_qemu_goes_in_and_comes_out_the_same_and_sparse() {
 
 #[test]
 fn an_image_that_ends_within_a_block_becomes_a_disk_that_ends_with_it() {
-    let place = datastore();
-    let _a = place.up("a");
-    let image = place.write("odd.raw", &vec![7; 100_001]);
-    let imported = place.run(&["disk", "import", "odd.raw", "odd", "--json"]).json();
-    assert_eq!(imported["size"], 100_352);
-    place.run(&["disk", "export", "odd", "back.raw"]).succeeds();
-    let (before, after) = (bytes(&image), bytes(&place.path("back.raw")));
-    assert_eq!(after[..100_001], before[..]);
-    assert!(after.len() == 100_352 && after[100_001..].iter().all(|byte| *byte == 0));
-    place.write("empty.raw", b"");
-    place.run(&["disk", "import", "empty.raw", "empty"]).fails(2, "OAR-0284");
+    for (block, size) in [("512", 100_352), ("4096", 102_400)] {
+        let place = Place::new();
+        place.format_sized("512M", &["--block-size", block]);
+        let _a = place.up("a");
+        let image = place.write("odd.raw", &vec![7; 100_001]);
+        let imported = place.run(&["disk", "import", "odd.raw", "odd", "--json"]).json();
+        assert_eq!(imported["size"], size);
+        place.run(&["disk", "export", "odd", "back.raw"]).succeeds();
+        let (before, after) = (bytes(&image), bytes(&place.path("back.raw")));
+        assert_eq!(after[..100_001], before[..]);
+        assert!(after.len() == size && after[100_001..].iter().all(|byte| *byte == 0));
+        place.write("empty.raw", b"");
+        place.run(&["disk", "import", "empty.raw", "empty"]).fails(2, "OAR-0284");
+    }
 }
 
 #[test]
