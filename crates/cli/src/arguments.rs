@@ -80,7 +80,7 @@ verbs! {
     Bench => bench in "datastore";
     /// Run the protocol in the seeded world, under every fault, and judge it
     Sim => sim in "datastore";
-    /// See the main job in a minute: locks, deaths and late answers, on real processes and a real file
+    /// See the main job in a minute: locks, deaths, a disk and late answers, on real processes and a real file
     Demo => demo in "datastore";
     /// Started by `lock run` beside the command; of no use by itself
     #[command(hide = true)]

@@ -99,6 +99,27 @@ catalogue! {
     Unwatched = "OAR-0515", EXIT_LOST, "the command's watchman has ended",
         "Somebody killed the process `oarlock guard watch`, which ends what the command started where `lock run` cannot. The command was killed: it runs only while it is watched. The lock was held until then.",
         "Find out who killed it (the kernel's log names the victims of a lack of memory). What the command had begun was cut short: look at it before it runs again.";
+    ImageUnread = "OAR-0516", EXIT_FAILED, "an image file cannot be read",
+        "The file is not there, is no plain file or block device, may not be read by this user, or its device failed; the message has the system's words.",
+        "Check the path and its permissions, and run it again: of an import, nothing was left behind.";
+    ImageInUse = "OAR-0517", EXIT_FAILED, "an image file that is being written",
+        "QEMU or a tool of it has the file open to write: a copy would be torn, and a file in its place would be lost to its guest.",
+        "Stop the virtual machine or the tool that has it open, or copy a snapshot of it.";
+    ImageForeign = "OAR-0518", EXIT_FAILED, "an image of a format that is not read",
+        "The file begins as one of VMDK, VDI, VHDX or another format does; raw and qcow2 are read.",
+        "Make a qcow2 image of it by `qemu-img convert -O qcow2`; or give `--format raw`, where its bytes are to be taken as they stand.";
+    ImageRefused = "OAR-0519", EXIT_FAILED, "a qcow2 image that is damaged or needs what is not done",
+        "Its tables cannot be true, it was cut short, or it wants another file, encryption or a feature that is not known. All of them are looked at before a disk is made.",
+        "`qemu-img check` says more of damage; `qemu-img convert -O qcow2` puts an image and the files that it names into one.";
+    ImageExists = "OAR-0520", EXIT_FAILED, "something is where the image is to be",
+        "A file is written over only with `--force`, and what is no plain file never is.",
+        "Give another path, or `--force` where the plain file that is there may go.";
+    ImageUnwritten = "OAR-0521", EXIT_FAILED, "the image file cannot be written",
+        "Its folder may not be written, its file system is full or has no files of that size, or its device failed; the message has the system's words.",
+        "Make room, or give a path on another file system; nothing was left behind.";
+    CopyBroken = "OAR-0522", EXIT_FAILED, "the copy to or from a disk was cut short",
+        "The host that serves the disk hung up, did not answer, refused a request, or gave the disk away.",
+        "`oarlock status` and `oarlock events` say how the host is; then run it again.";
 }
 
 #[cfg(all(test, feature = "datastore"))]

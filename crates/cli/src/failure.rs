@@ -11,6 +11,8 @@ use crate::catalogue::{Code, Row};
 
 #[cfg(feature = "datastore")]
 mod below;
+#[cfg(feature = "datastore")]
+mod image;
 
 /// What went wrong: a code, what happened and where, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,13 @@ impl Failure {
     #[must_use]
     pub fn with_exit(self, exit: u8) -> Failure {
         Failure { exit, ..self }
+    }
+
+    /// The same, with more of what happened.
+    #[cfg(feature = "datastore")]
+    #[must_use]
+    pub fn and(self, more: &str) -> Failure {
+        Failure { what: format!("{}; {more}", self.what), ..self }
     }
 
     /// The operating system refused `what`.

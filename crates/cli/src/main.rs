@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     #[cfg(feature = "datastore")]
     {
         stop::outlive_file_limits();
-        stop::catch_early(std::env::args_os().nth(1).as_deref());
+        stop::catch_early(std::env::args_os().skip(1));
     }
     report::install();
     let json = arguments::asks_for_json(std::env::args_os().skip(1));

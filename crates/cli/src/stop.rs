@@ -1,10 +1,10 @@
 //! Signals that ask the program to stop: SIGINT and SIGTERM, as a future.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::StreamExt;
 use futures::channel::mpsc;
+use futures::{FutureExt, StreamExt};
 use signal_hook::consts::signal::SIGXFSZ;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -13,7 +13,8 @@ use crate::catalogue::Code;
 use crate::failure::Failure;
 
 /// The verbs that end in their own way when they are asked to, as they stand on the command line.
-const HEEDING: [&str; 6] = ["bench", "check", "format", "grow", "resignature", "sim"];
+const HEEDING: [&str; 8] =
+    ["bench", "check", "disk export", "disk import", "format", "grow", "resignature", "sim"];
 
 /// What was caught before the verb itself asked for it.
 static EARLY: Mutex<Option<Stop>> = Mutex::new(None);
@@ -23,8 +24,13 @@ const SIGNALS_WAITING_MAX: usize = 4;
 
 /// Catches the signals for a verb that heeds them, before anything else is done: until then they end the program with
 /// neither a word nor an exit code. Where it cannot be done, the verb says so itself.
-pub fn catch_early(verb: Option<&OsStr>) {
-    if verb.is_some_and(|verb| HEEDING.iter().any(|heeding| verb == *heeding)) {
+pub fn catch_early(words: impl Iterator<Item = OsString>) {
+    let words: Vec<OsString> = words.take(2).collect();
+    let are_first = |heeding: &&str| {
+        let mut heeding = heeding.split(' ').enumerate();
+        heeding.all(|(place, word)| words.get(place).is_some_and(|there| there == word))
+    };
+    if HEEDING.iter().any(are_first) {
         *EARLY.lock().unwrap_or_else(PoisonError::into_inner) = Stop::new().ok();
     }
 }
@@ -75,6 +81,11 @@ impl Stop {
         Ok(Stop { signals, handle })
     }
 
+    /// The signal's name, where one came and was not told of yet.
+    pub fn came(&mut self) -> Option<&'static str> {
+        self.signal().now_or_never()
+    }
+
     /// Resolves with the signal's name once one came.
     pub fn signal(&mut self) -> impl Future<Output = &'static str> + Unpin + '_ {
         Box::pin(async {
@@ -101,12 +112,18 @@ mod tests {
     #[test]
     fn every_verb_that_heeds_signals_does_so_from_the_program_s_first_moment() {
         let verbs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verbs");
-        let mut heeding: Vec<String> = std::fs::read_dir(verbs)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_file())
+        let files = |folder: &str| {
+            let entries = std::fs::read_dir(verbs.join(folder)).unwrap();
+            let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+            files.collect::<Vec<_>>()
+        };
+        let mut heeding: Vec<String> = ["", "disk"]
+            .iter()
+            .flat_map(|folder| files(folder))
             .filter(|path| std::fs::read_to_string(path).unwrap().contains("Stop::catch()"))
-            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .map(|path| {
+                path.strip_prefix(&verbs).unwrap().with_extension("").to_str().unwrap().replace('/', " ")
+            })
             .collect();
         heeding.sort();
         assert_eq!(heeding, HEEDING);

@@ -179,10 +179,16 @@ impl ImageError {
             ImageError::NoRoom { .. } => {
                 "Make room, or name a file on another file system; nothing was left behind."
             }
-            ImageError::Refused { errno, .. } if *errno == Errno::ENOSPC => "The datastore is full.",
+            ImageError::Refused { .. } if self.is_disk_full() => "The datastore is full.",
             ImageError::Stalled { .. } => "Look at the host that serves the disk: `oarlock status`.",
             _ => "",
         }
+    }
+
+    /// Whether the disk refused data because there is no space left where it lies.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, ImageError::Refused { errno, .. } if *errno == Errno::ENOSPC)
     }
 
     /// The error of a write to the new file at `path`.

@@ -90,6 +90,11 @@ impl Stage {
         self.folder.path().join(name)
     }
 
+    /// The folder's path, as URIs and messages have it.
+    pub fn folder_text(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
     /// A file's text without the space around it; empty where it is not there.
     pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default().trim().to_owned()

@@ -7,7 +7,7 @@ use super::facts::{Facts, Step};
 use super::news::News;
 use super::plot::Plot;
 use super::stage::{Stage, Trouble, ensure, milliseconds};
-use super::{deaths, delayed, opening, sharing};
+use super::{deaths, delayed, disks, opening, sharing};
 use crate::catalogue::Code;
 use crate::failure::Failure;
 
@@ -15,13 +15,18 @@ use crate::failure::Failure;
 type Act = fn(&mut Stage, &mut Plot) -> Result<String, Trouble>;
 
 /// The steps: name, heading, and what is done.
-const STEPS: [(&str, &str, Act); 8] = [
+const STEPS: [(&str, &str, Act); 9] = [
     ("format", "A datastore in a plain file", opening::format),
     ("join", "Three hosts join it", opening::join),
     ("counter", "They fight for one lock; a counter under it loses nothing", sharing::counter),
     ("shared", "Two share a lock; one who wants it alone waits", sharing::shared),
     ("killed", "Host c is killed with SIGKILL while it holds two locks", deaths::killed),
     ("stopped", "Host b is stopped with SIGSTOP while it holds a lock", deaths::stopped),
+    (
+        "disk",
+        "An image becomes a disk; host c is killed in mid-write, and host a has what was flushed",
+        disks::killed,
+    ),
     ("delayed", "Host d's device delays two of its beats beyond their replies", delayed::delayed),
     ("answers", "Each false and each unknown answer has a cause", answers::step),
 ];

@@ -2,10 +2,13 @@
 
 mod attach;
 mod clone;
+mod copy;
 mod create;
 mod delete;
 mod detach;
+mod export;
 mod flatten;
+mod import;
 mod list;
 mod rename;
 mod resize;
@@ -77,6 +80,10 @@ verbs! {
     Clone => clone;
     /// Copy what a disk reads of the layers below it, so that it needs none
     Flatten => flatten;
+    /// Make a disk of an image file, raw or qcow2
+    Import => import;
+    /// Write a disk, or a snapshot, into an image file
+    Export => export;
 }
 
 /// A verb that has nothing to say but that it is done.

@@ -64,6 +64,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The host has another current folder.
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| Failure::system(&path.display().to_string(), &error))
 }

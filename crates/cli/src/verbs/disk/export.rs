@@ -1,0 +1,99 @@
+//! `oarlock disk export`: writes a disk, or a snapshot, into an image file, whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::BinaryBytes;
+use oarlock::{Api, Purpose};
+use oarlock_format::DiskTarget;
+use oarlock_image::{Destination, Exported, Format, export};
+use serde::Serialize;
+
+use super::copy::{FormatName, Watcher, attach};
+use super::target;
+use crate::failure::Failure;
+use crate::host_choice::HostChoice;
+use crate::report;
+use crate::stop::Stop;
+
+/// What `oarlock disk export` takes.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The disk is attached to be read meanwhile: nobody may have it to write. Of a disk that guests use, make a snapshot and export \
+    that. FILE gets its name once all of it is durable; a copy that fails, or is ended by SIGINT or SIGTERM, leaves nothing behind. \
+    What is empty or zeros on the disk takes no space in the file."
+)]
+pub struct Arguments {
+    /// The disk; or NAME@SNAP, a snapshot
+    #[arg(value_parser = target, value_name = "NAME[@SNAP]")]
+    name: DiskTarget,
+    /// The new image
+    file: PathBuf,
+    /// What it is to be; without it, qcow2 where FILE ends in `.qcow2`, and raw elsewhere
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
+    /// Write it over the plain file that is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    choice: HostChoice,
+    /// Print JSON: `{name, file, size, format, read}`
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    name: &'a str,
+    file: &'a Path,
+    size: u64,
+    format: String,
+    /// Bytes that were read; the rest is zeros.
+    read: u64,
+}
+
+/// Writes it.
+///
+/// # Errors
+/// Why there is no image.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut watcher = Watcher::new(Stop::catch()?, "exporting");
+    let file = arguments.file.as_path();
+    let format = arguments.format.map_or_else(|| Format::of_name(file), Format::from);
+    let destination = Destination::new(file, format, arguments.force)?;
+    let api = arguments.choice.find(Purpose::OneHost)?;
+    let name = arguments.name.to_string();
+    let copied = copy(&api, &name, &destination, &mut watcher);
+    watcher.finish();
+    let Exported { size_bytes: size, read_bytes: read, .. } = copied?;
+    if arguments.json {
+        report::print_json(&Report { name: &name, file, size, format: format.to_string(), read })
+    } else {
+        let (size, read) = (BinaryBytes(size), BinaryBytes(read));
+        report::print(&format!(
+            "{} has what {name} shows: {size}, of which {read} are data\n",
+            file.display()
+        ))
+    }
+}
+
+/// Attaches what is to be copied, writes the image and detaches it, whatever came of it.
+fn copy(
+    api: &Api,
+    name: &str,
+    destination: &Destination,
+    watcher: &mut Watcher,
+) -> Result<Exported, Failure> {
+    let address = attach(api, name, true)?;
+    let exported = export(&address, destination, watcher).map_err(|error| watcher.failure(error));
+    let detached = api.detach_disk(name);
+    let still = |error: &oarlock::Error| format!("{name} is attached still: {error}");
+    match (exported, detached) {
+        (Ok(exported), Ok(())) => Ok(exported),
+        (Ok(_), Err(error)) => {
+            Err(Failure::from(error).and(&format!("the image is whole, and {name} is attached still")))
+        }
+        (Err(failure), Ok(())) => Err(failure),
+        (Err(failure), Err(error)) => Err(failure.and(&still(&error))),
+    }
+}
