@@ -88,6 +88,7 @@ fn is_of_each_host(name: &str) -> bool {
     let lettered =
         |rest: &str| rest.len() <= 4 && rest.starts_with(|letter: char| letter.is_ascii_lowercase());
     name.starts_with("mpx.")
+        || name.starts_with("mpath")
         || name == "datastore1"
         || name.starts_with("datastore1 (")
         || name.strip_prefix("dm-").is_some_and(numbered)

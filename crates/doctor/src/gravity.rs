@@ -57,6 +57,7 @@ pub fn harm(fact: &Fact) -> Harm {
             ClusterStep::RenewalLate
             | ClusterStep::RenewalFailed
             | ClusterStep::MemberLost
+            | ClusterStep::FencePlanned
             | ClusterStep::FenceFailed,
         ) => Harm::Doubt,
         // A command that was complete when it was aborted had its effect, and its sender does not know it.

@@ -127,6 +127,13 @@ impl Ledger {
     }
 
     fn host(&mut self, text: &str) -> Name {
+        // Every machine that nobody named calls itself so: it is the one of this input.
+        if text.starts_with("localhost")
+            && text.strip_prefix("localhost").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        {
+            let input = self.inputs.last().map(|input| input.name.clone()).unwrap_or_default();
+            return self.names.name(&format!("localhost of {input}"));
+        }
         self.hosts.host(&mut self.names, text)
     }
 

@@ -4,6 +4,9 @@ use crate::bounds::EVIDENCE_MAX;
 use crate::finding::Finding;
 use crate::stamp::Stamp;
 
+/// More false answers of one device within minutes are a storm, and no chance.
+const LONE_EVENTS_MAX: u64 = 3;
+
 /// Merges findings of one cause whose times overlap and that share a host; sorts the gravest first (see [`crate::gravity`]).
 #[must_use]
 pub fn alike(findings: Vec<Finding>) -> Vec<Finding> {
@@ -53,6 +56,7 @@ fn is_lone(finding: &Finding) -> bool {
     finding.cause == oarlock_causes::Cause::CannotTell.name()
         && finding.own_title.is_none()
         && finding.because == crate::rule::unsolved::LONE
+        && finding.events <= LONE_EVENTS_MAX.saturating_mul(finding.devices.len().max(1) as u64)
 }
 
 fn is_of_a_damaged_record(finding: &Finding) -> bool {

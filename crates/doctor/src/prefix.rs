@@ -16,6 +16,8 @@ pub struct Prefix<'a> {
     pub host: Option<&'a str>,
     /// The program that wrote it, without its number: `vmkernel`, `kernel`, `iscsid`.
     pub process: Option<&'a str>,
+    /// Whether a program wrote it whose lines do not matter here: it may say whatever, in words that others use.
+    pub is_foreign: bool,
     /// Whether there was a time, even one that was masked: then a new record begins here.
     pub begins: bool,
     /// The message.
@@ -246,7 +248,62 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
         prefix.host = prefix.host.or(Some(first));
         prefix.process = Some(process);
         prefix.body = rest[second.len()..].trim_start();
+        return;
     }
+    prefix.is_foreign = prefix.begins && is_host(first) && is_another_program(second);
+}
+
+/// `dpkg[812]:`: a program with its number, as syslog writes it, of none of the kinds whose lines are read.
+fn is_another_program(word: &str) -> bool {
+    const KINDS: [&str; 38] = [
+        "vm",
+        "vob",
+        "hostd",
+        "vpx",
+        "fdm",
+        "esx",
+        "kernel",
+        "multipath",
+        "iscsi",
+        "tcmu",
+        "tgt",
+        "target",
+        "ctld",
+        "scst",
+        "spdk",
+        "nvm",
+        "reactor",
+        "sanlock",
+        "wdmd",
+        "lvm",
+        "dm",
+        "corosync",
+        "pacemaker",
+        "stonith",
+        "fence",
+        "crmd",
+        "pengine",
+        "attrd",
+        "sbd",
+        "dlm",
+        "oarlock",
+        "systemd",
+        "ceph",
+        "rbd",
+        "drbd",
+        "smartd",
+        "zed",
+        "udev",
+    ];
+    let Some((name, number)) = word.strip_suffix("]:").and_then(|word| word.split_once('[')) else {
+        return false;
+    };
+    let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    let named = name.starts_with(|letter: char| letter.is_ascii_lowercase());
+    let numbered = named && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    // A host that runs machines, or shares files, tells of its storage in its own words; they are read as anybody's.
+    const HOSTS: [&str; 8] = ["qemu", "libvirt", "vdsm", "ovirt", "pve", "watchdog", "storage", "vsan"];
+    numbered && !KINDS.iter().chain(&HOSTS).any(|kind| name.starts_with(kind))
 }
 
 /// `iscsid[88]:` or `vmkernel:`: a name, a number at most, a colon.

@@ -321,7 +321,9 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
             | ClusterStep::OtherRecord
             | ClusterStep::Paused,
         ) => None,
-        Kind::Cluster(ClusterStep::Fenced | ClusterStep::FenceFailed) => one(Channel::Fence),
+        Kind::Cluster(ClusterStep::Fenced | ClusterStep::FencePlanned | ClusterStep::FenceFailed) => {
+            one(Channel::Fence)
+        }
         Kind::Cluster(_) => one(Channel::BeatLost),
         Kind::Lock(_) => one(Channel::Lock),
         Kind::Target(TargetStep::Miscompare | TargetStep::FusedSplit)

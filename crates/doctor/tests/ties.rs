@@ -131,8 +131,18 @@ fn a_clock_that_was_set_back_is_no_rollback_and_a_volume_made_anew_is_none_surel
     let set_back =
         format!("2026-08-09T11:00:00.000Z cpu3:2097201){older}2026-08-09T10:05:00.000Z cpu3:2097201){HELD}");
     assert!(of(&read(&set_back), "rollback").is_none(), "the order of the lines is the true one");
-    let went_back =
+    let alone =
         format!("2026-08-09T10:05:00.000Z cpu3:2097201){HELD}2026-08-09T11:00:00.000Z cpu3:2097201){older}");
+    assert!(
+        of(&read(&alone), "rollback").is_none(),
+        "a version alone may be another volume's: it is in what else was considered"
+    );
+    let tie = "2026-08-09T09:00:00.000Z: [scsiCorrelator] 1us: [esx.problem.storage.redundancy.degraded] Path redundancy to storage device naa.60aa01 \
+               degraded. Path vmhba3:C0:T0:L1 is down. Affected datastores: \"silver\".\n";
+    let answer = failed(0, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE).replace("T10:00:00", "T10:59:30");
+    let went_back = format!(
+        "{tie}2026-08-09T10:05:00.000Z cpu3:2097201){HELD}{answer}2026-08-09T11:00:00.000Z cpu3:2097201){older}"
+    );
     assert_eq!(of(&read(&went_back), "rollback").unwrap().confidence, "likely");
     let anew = went_back.replace("2026-08-09T11", "2026-09-20T11");
     let surely = of(&read(&anew), "rollback").is_some_and(|finding| finding.confidence != "possible");
@@ -272,4 +282,86 @@ fn oarlocks_own_events_are_of_their_device_in_both_forms() {
     let text =
         "2026-08-09T10:00:00.000Z miscompare contention lost lock at block 4711: another host's image\n";
     assert_eq!(said(&read(text)), [("contention", "certain")]);
+}
+
+#[test]
+fn what_another_program_says_in_the_same_words_is_none_of_ours() {
+    let lines = [
+        "kea-dhcp4[812]: ERROR: Reservation error for client 00:11:22:33:44:99: address in use",
+        "kubelet[77]: container web in pod s-7 was terminated (exit code 137) by the eviction manager",
+        "dpkg[9]: package bar: wrong checksum in control file, fetching again",
+        "bluetoothd[31]: Adapter failed to start discovery: busy",
+        "influxd[4]: node is out of physical space warning threshold 80%: ok",
+        "java[5]: CompareAndSet returned false for equality, retrying optimistic lock",
+        "operator[6]: node w2 will be fenced off from new pods",
+    ];
+    for line in lines {
+        let report = read(&format!("Aug  9 10:00:00 web3 {line}\n"));
+        assert!(report.incidents.is_empty(), "{line}: {:?}", said(&report));
+    }
+    let ours = "Aug  9 10:00:00 n3 sanlock[812]: 2026-08-09 10:00:00 77 [812]: s1 verify_leader 2 wrong checksum 7a1c03fe 1188aa02 /dev/vgx/lease\n";
+    assert!(of(&read(ours), "corrupt-block").is_some());
+}
+
+#[test]
+fn a_fence_that_was_only_decided_is_not_told_as_done() {
+    let decided =
+        "Aug  9 10:00:00 n1 pengine[1]: warning: Node n2 will be fenced because of resource failure(s)\n";
+    let report = read(decided);
+    assert_eq!(said(&report), [("fenced", "possible")]);
+    assert!(
+        report.incidents[0].because.contains("because")
+            || report.incidents[0].because.contains("resource failure"),
+        "{}",
+        report.incidents[0].because
+    );
+    assert!(!report.incidents[0].because.contains("was fenced"), "{}", report.incidents[0].because);
+    let hindered = decided.to_owned()
+        + "Aug  9 10:00:01 n1 pengine[1]: notice: Cannot fence unclean nodes until quorum is attained\n";
+    assert_eq!(
+        said(&read(&hindered)),
+        [("cannot-tell", "possible")],
+        "whoever is not fenced may still write"
+    );
+    let done = decided.to_owned()
+        + "Aug  9 10:00:09 n1 stonith-ng[3]: notice: Operation reboot of n2 by n1 for crmd.7@n1.ab: OK\n";
+    assert_eq!(said(&read(&done)), [("fenced", "certain")]);
+}
+
+#[test]
+fn two_machines_that_nobody_named_are_two() {
+    let late =
+        failed(0, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", LATE).replacen("Z ", "Z localhost vmkernel: ", 1);
+    let answered = failed(9, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE).replacen(
+        "Z ",
+        "Z localhost.localdomain vmkernel: ",
+        1,
+    );
+    let report = judge(&[("a", &late), ("b", &answered)]);
+    assert!(!said(&report).contains(&("delayed-own-write", "likely")), "{:?}", said(&report));
+    assert_eq!(
+        said(&judge(&[("a", &(late + &answered))])),
+        [("delayed-own-write", "likely")],
+        "in one file it is one"
+    );
+}
+
+#[test]
+fn a_link_is_no_way_to_a_lun_whose_ways_are_told_anywhere_in_the_log() {
+    let known = failed(
+        0,
+        "0x2a",
+        "naa.60aa01",
+        "vmhba4:C0:T0:L1",
+        "H:0x2 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.",
+    )
+    .replace("T10:00", "T09:40");
+    let late = format!(
+        "2026-08-09T10:00:09.000Z cpu3:2097201)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 2097300 to dev \"naa.60aa01\" failed {LATE}\n"
+    );
+    assert!(
+        said(&read(&(LINK.to_owned() + &late))).contains(&("path-fault", "likely")),
+        "no line tells its ways"
+    );
+    assert!(!said(&read(&(known + LINK + &late))).contains(&("path-fault", "likely")), "its ways are others");
 }

@@ -34,6 +34,9 @@ impl Dialect for EsxLock {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
+        if record.prefix.is_foreign {
+            return Reading::Stranger;
+        }
         let of_a_block = holds(body, "test and set")
             || has(body, "disk block")
             || body.trim_start().starts_with("returned");

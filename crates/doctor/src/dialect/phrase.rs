@@ -34,8 +34,10 @@ pub enum Means {
     Support(Support),
     /// Another lock manager.
     Cluster(ClusterStep),
-    /// A cluster fences a host, which the message names.
+    /// A cluster fenced a host, which the message names.
     Fence,
+    /// A cluster is about to fence the host that the message names.
+    FencePlanned,
     /// A fence of the host that the message names did not succeed.
     FenceFailed,
     /// A link, by words that storage adapters and network cards share.
@@ -80,6 +82,7 @@ impl Means {
             Means::Support(support) => Kind::Support(support),
             Means::Cluster(step) => Kind::Cluster(step),
             Means::Fence => Kind::Cluster(ClusterStep::Fenced),
+            Means::FencePlanned => Kind::Cluster(ClusterStep::FencePlanned),
             Means::FenceFailed => Kind::Cluster(ClusterStep::FenceFailed),
             Means::Reservation => Kind::ReservationConflicts,
             Means::QueueFull => {
@@ -149,6 +152,9 @@ impl Dialect for PhraseBook {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let line = record.line;
+        if record.prefix.is_foreign {
+            return Reading::Stranger;
+        }
         let Some(phrase) = self.phrases.iter().find(|phrase| phrase.fits(record)) else {
             return Reading::Stranger;
         };
@@ -159,7 +165,7 @@ impl Dialect for PhraseBook {
         if let Some(kind) = phrase.means.kind(line, &about) {
             let count = occurrences(line);
             // A fence is about the host that it hits, whoever writes of it.
-            let of_a_fence = matches!(phrase.means, Means::Fence | Means::FenceFailed);
+            let of_a_fence = matches!(phrase.means, Means::Fence | Means::FencePlanned | Means::FenceFailed);
             let host = if of_a_fence { fenced_host(record.body()) } else { None };
             let draft = Draft {
                 host,
@@ -175,7 +181,7 @@ impl Dialect for PhraseBook {
     }
 
     fn told_by(&self, record: &Record<'_>) -> Vec<&'static str> {
-        let fits = self.phrases.iter().find(|phrase| phrase.fits(record));
+        let fits = self.phrases.iter().find(|phrase| !record.prefix.is_foreign && phrase.fits(record));
         fits.map_or_else(Vec::new, |phrase| {
             std::iter::once(phrase.says).chain(phrase.and.iter().copied()).collect()
         })

@@ -152,7 +152,8 @@ impl SgUtils {
             if std::mem::take(&mut self.was_false) && std::mem::take(&mut self.read_directly) {
                 self.retried = Some((record.place, record.line.to_owned()));
             }
-            self.command = Some(rest.trim().to_owned());
+            // With its prompt: the same command on another host is another writer's.
+            self.command = Some(record.line.trim().to_owned());
             self.device = device.map(str::to_owned);
         }
         self.told = false;

@@ -345,7 +345,8 @@ fn cluster_says(step: ClusterStep) -> &'static str {
         }
         ClusterStep::HeldElsewhere => "a lock was refused because another host holds it",
         ClusterStep::Busy => "another host holds the lease, or was quicker: the usual race",
-        ClusterStep::Fenced => "a host was fenced, or is to be",
+        ClusterStep::Fenced => "a host was fenced",
+        ClusterStep::FencePlanned => "a host is to be fenced: whether it was, another line says",
         ClusterStep::FenceFailed => {
             "a fence did not succeed: the host that it was to hit may still run, and write"
         }
@@ -380,7 +381,7 @@ fn cluster_next(step: ClusterStep) -> &'static str {
         ClusterStep::OtherOwner => {
             "Compare the host ids that are configured on all hosts (`host_id`), and read who owns the record now (`sanlock client read -s`)."
         }
-        ClusterStep::Fenced | ClusterStep::MemberLost => {
+        ClusterStep::Fenced | ClusterStep::FencePlanned | ClusterStep::MemberLost => {
             "Find out why the host was silent: its own log of the minute before, and the storage's."
         }
         ClusterStep::Paused => "The host's load, memory and steal time at that minute.",

@@ -163,8 +163,10 @@ pub enum ClusterStep {
     Busy,
     /// A lock was refused because another host holds it, as whoever asked was told.
     HeldElsewhere,
-    /// A host was fenced or is to be.
+    /// A host was fenced.
     Fenced,
+    /// A host is to be fenced: decided or asked for, not done.
+    FencePlanned,
     /// A fence was tried and did not succeed: the host that it was to hit may still write.
     FenceFailed,
     /// Another host's record stands where this host's own lease was.

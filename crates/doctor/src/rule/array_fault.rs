@@ -20,5 +20,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Silent;
     }
     let because = "The target says that one half of a fused compare and write is missing: it was separated on the way or in the target.";
-    Judgement::Met(Proof::new(Confidence::Likely, because, missing))
+    // ESXi's own driver splits them, too (KB312191), and so does a local drive: a host's log alone does not tell which.
+    let by_the_host = missing.iter().all(|fact| fact.text.contains("NVMEIO")) || case.has_local_disks_alone();
+    let confidence = if by_the_host { Confidence::Possible } else { Confidence::Likely };
+    Judgement::Met(Proof::new(confidence, because, missing).and_collect(
+        "The version of the host's NVMe driver, and whether other hosts on that target saw the same: where one host alone did, it is that host's driver.",
+    ))
 }

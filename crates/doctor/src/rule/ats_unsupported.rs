@@ -1,9 +1,10 @@
 //! `ats-unsupported`: the device does not execute COMPARE AND WRITE.
 
-use super::case::Case;
+use super::case::{Case, command};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Kind, NvmeStatus, Sense, Support};
 use crate::incident::{Weight, is_denied, weight};
+use crate::text::{after, decimal, hex};
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     const BAD_OPCODE: NvmeStatus = NvmeStatus { kind: 0, code: 1 };
@@ -22,7 +23,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 Proof::new(Confidence::Certain, because, lines).in_words(&words::LOCAL_WITHOUT_ATS),
             );
         }
-        return Judgement::Met(Proof::new(Confidence::Certain, because, lines).and_collect(NEXT));
+        // INVALID FIELD: the command is known; its count of blocks, DPO or FUA is beyond what the device takes (SBC-4, COMPARE AND WRITE).
+        let of_a_field = lines
+            .iter()
+            .filter_map(|fact| command(fact))
+            .all(|command| command.sense.is_some_and(|sense| (sense.key, sense.code) == (5, 0x24)));
+        let many = lines.iter().any(|fact| asks_for_several(&fact.text));
+        let confidence = if of_a_field && many { Confidence::Possible } else { Confidence::Certain };
+        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     if needed.is_empty() {
         let alone = case.all(|fact| weight(fact) > Weight::Context).is_empty();
@@ -42,3 +50,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "`esxcli storage core device vaai status get -d DEVICE` on every host; VPD page B0h, byte 5 (`sg_vpd -p bl DEVICE`); whether a \
                     migration or virtualisation appliance stands before the array.";
+
+/// Whether a line, or what was quoted with it, asks to test more than one block: the count stands in byte 13 of the CDB.
+fn asks_for_several(text: &str) -> bool {
+    let typed = after(text, "--num=").and_then(decimal).is_some_and(|blocks| blocks > 1);
+    let bytes = after(text, " 89 00 ").map(|rest| rest.split_whitespace().map_while(hex).collect::<Vec<_>>());
+    typed || bytes.and_then(|bytes| bytes.get(11).copied()).is_some_and(|blocks| blocks > 1)
+}

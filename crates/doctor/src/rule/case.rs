@@ -179,7 +179,7 @@ impl<'a> Case<'a> {
     /// Whether a host names itself so in its own heartbeats of this incident.
     #[must_use]
     pub fn is_own_id(&self, host: Option<Name>, id: Uuid) -> bool {
-        self.facts().take(FIRST).any(|fact| match &fact.kind {
+        self.scene.facts.iter().any(|fact| match &fact.kind {
             // A host waits for, and reclaims, its own slot.
             Kind::Heartbeat(heartbeat) if heartbeat.step != HeartbeatStep::Corrupt && fact.host == host => {
                 heartbeat.slot.and_then(|slot| slot.owner) == Some(id)
@@ -235,6 +235,14 @@ impl<'a> Case<'a> {
         let devices = &self.incident.devices;
         let local = |&device: &Name| super::device_fault::is_local(self.scene.names.text(device));
         !devices.is_empty() && devices.iter().all(local)
+    }
+
+    /// Whether the incident names no device, and no volume but those that ESXi's setup makes on a host's own disk.
+    #[must_use]
+    pub fn is_of_local_volumes_alone(&self) -> bool {
+        let volumes = &self.incident.volumes;
+        let local = |&volume: &Name| self.scene.names.text(volume).starts_with("datastore1");
+        self.incident.devices.is_empty() && !volumes.is_empty() && volumes.iter().all(local)
     }
 
     /// The text of a name.

@@ -38,7 +38,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let named = held.iter().any(|fact| owner(fact).is_some());
     // A lock that is held explains no false answer about a heartbeat slot.
     let elsewhere = case.is_about_slots_alone();
-    let confidence = match (near_late || elsewhere, named) {
+    // Whoever breaks the lock later found its owner dead after all.
+    let broken = !case.locks(|lock| lock.step == LockStep::Breaking).is_empty();
+    let confidence = match (near_late || elsewhere || broken, named && !asked.is_empty()) {
         (true, _) => Confidence::Possible,
         (false, true) => Confidence::Certain,
         (false, false) => Confidence::Likely,

@@ -14,7 +14,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let own = case.all(|fact| fact.kind == Kind::OwnImage);
     if !own.is_empty() {
         let because = "The same command had swapped before, without an error: the block holds the new image of this very writer.";
-        return Judgement::Met(Proof::new(Confidence::Certain, because, own));
+        return Judgement::Met(Proof::new(Confidence::Likely, because, own));
     }
     let false_ones = case.false_answers();
     if false_ones.is_empty() {

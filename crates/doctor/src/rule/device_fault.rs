@@ -3,7 +3,7 @@
 use super::case::{Case, FIRST, command, total};
 use super::way::adapter;
 use super::{Confidence, Judgement, Proof, words};
-use crate::fact::{Fact, HostStatus, Kind, LockStep, PathEvent, Sense, TaskKind};
+use crate::fact::{Fact, HostStatus, Kind, LockStep, Opcode, PathEvent, Sense, TaskKind};
 use crate::scene::same_host;
 use crate::text::decimal;
 
@@ -17,6 +17,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         fact.kind == Kind::Medium
             || command(fact).is_some_and(|command| {
                 command.sense.is_some_and(|sense| sense.is_broken() && !sense.is_of_an_optical_drive())
+                    && command.opcode.is_none_or(|opcode| !asks_the_device(opcode))
             })
     });
     let local = case.incident.devices.iter().any(|&device| {
@@ -48,7 +49,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             (false, _) => Confidence::Possible,
         };
         let proof = Proof::new(confidence, because, broken).and_collect(NEXT);
-        let of_an_array = !local && !case.incident.devices.is_empty() && medium;
+        let of_an_array = !local
+            && medium
+            && case.incident.devices.iter().any(|&device| case.scene.names.text(device).starts_with("naa.6"));
         return Judgement::Met(if of_an_array { proof.in_words(&words::MEDIUM_OF_AN_ARRAY) } else { proof });
     }
     let failing = case.all(|fact| match &fact.kind {
@@ -138,6 +141,11 @@ const NEXT: &str = "SMART data of the disk (`esxcli storage core device smart ge
 /// A SATA controller's driver: what it resets is a disk in this host's own case, whatever volume suffers.
 fn is_of_a_local_driver(fact: &Fact) -> bool {
     matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("ahci")
+}
+
+/// Commands that ask the device about itself, through layers that may not know how: ATA PASS-THROUGH, MODE SENSE, LOG SENSE, INQUIRY.
+const fn asks_the_device(opcode: Opcode) -> bool {
+    matches!(opcode.0, 0x85 | 0xa1 | 0x1a | 0x5a | 0x4d | 0x12)
 }
 
 /// Whether a device is named by its path alone, for it tells no identity of its own: an old disk, a card reader, an optical drive.

@@ -6,6 +6,7 @@ use super::case::{Case, FIRST, JUST_BEFORE_US, command};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{ClusterStep, Command, DeviceStatus, Fact, HeartbeatStep, Kind};
 use crate::scene::{before, near, same_host};
+use crate::text::after;
 
 /// A host that was cut off tries on until it is restarted; an incident is over after two minutes of silence in any case.
 const FENCED_FOR_US: i64 = 600_000_000;
@@ -45,7 +46,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         );
     }
     if fenced.is_empty() {
-        return about_to_be_reset(case).unwrap_or_else(|| by_its_registration(case));
+        let coming = about_to_be_reset(case).or_else(|| about_to_be_fenced(case));
+        return coming.unwrap_or_else(|| by_its_registration(case));
     }
     let late = case.followed_by(&before, &fenced, 2 * JUST_BEFORE_US);
     let targets: BTreeSet<&str> = case
@@ -69,6 +71,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "{whom} fenced by the cluster, or about to be reset by the watchdog: a lease or a membership was not renewed in time."
         )
     };
+    let planned = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FencePlanned));
+    let reason = planned.iter().find_map(|fact| after(&fact.text, "because ").map(str::trim));
+    if let Some(reason) = reason {
+        because = format!("{whom} fenced. The cluster says why: {reason}.");
+    }
     let refused = after_a_fence(case);
     if !refused.is_empty() {
         because.push_str(" The reservation conflicts that it met afterwards are that fence at work.");
@@ -97,6 +104,20 @@ fn is_done(fact: &Fact) -> bool {
     ["OK", "returned 0", "returned: 0", "succeeded", "was terminated", "was fenced"]
         .iter()
         .any(|word| fact.text.contains(word))
+}
+
+/// A fence was decided or asked for, and no line says that it was done.
+fn about_to_be_fenced<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
+    let planned = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FencePlanned));
+    let reason = planned.iter().find_map(|fact| after(&fact.text, "because ").map(str::trim));
+    let why = reason.map_or_else(String::new, |reason| format!(" The cluster says why: {reason}."));
+    let because = format!(
+        "A cluster decided to fence a host, or asked for it, and no line here says that it was done: until it is, that host may still write.{why}"
+    );
+    let next = "Whether the fence was done: the log of the host that carries it out (pacemaker-fenced, stonith-ng), and of the one that was to be fenced.";
+    let proof =
+        Proof::new(Confidence::Possible, because, planned.clone()).in_words(&words::FENCED_BY_CLUSTER);
+    (!planned.is_empty()).then_some(Judgement::Met(proof.and_collect(next).and_collect(NEXT)))
 }
 
 /// The watchdog's own test fails: it counts down, and whoever renews the lease in time stops it. Where a later line says so, nothing happened.

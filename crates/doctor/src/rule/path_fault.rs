@@ -53,7 +53,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if !hit.is_empty() {
         let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
                        wrong. Commands that were on that path have no answer: they may have been executed.";
+        // A fabric's notice about a link names ports; whether the device is reached over them, no line says.
+        let a_notice_alone = hit.iter().all(|fact| matches!(fact.kind, Kind::Fabric(_)));
         let told = device_gone.is_empty()
+            && !a_notice_alone
             && !units_changed(case)
             && !case.is_a_plain_race()
             && is_of_this_device(case, &hit);

@@ -42,7 +42,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                                gone from the disk.";
                 // Within days a volume may have been made anew, under its old name.
                 let soon = gap_us(earlier, later).is_some_and(|gap| gap <= SOON_US);
-                let confidence = match (soon, lost.is_empty()) {
+                // The version of a lock alone may be another volume's of that name; a test that was false beside it is not.
+                let shown = slot(earlier).is_some() || !case.false_answers().is_empty() || !lost.is_empty();
+                let confidence = match (soon && shown, lost.is_empty()) {
                     (false, _) => Confidence::Possible,
                     (true, true) => Confidence::Likely,
                     (true, false) => Confidence::Certain,

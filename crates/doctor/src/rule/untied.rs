@@ -51,15 +51,20 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     };
     let commands =
         || case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
+    // A target whose log names its host serves this device only if the device is of its kind: LIO's have ids of their own.
+    let of_a_known_target = |fact: &Fact| {
+        let id = case.text(fact.device).unwrap_or_default();
+        id.contains("6001405") || !id.starts_with("naa.6")
+    };
     let stranger = proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| {
-        let here = |other: &&Fact| fact.host.is_some() && other.host == fact.host;
-        commands().any(|other| here(&other))
+        let named = |other: &&Fact| fact.host.is_some() && other.host.is_some();
+        commands().any(|other| named(&other) && (other.host == fact.host || !of_a_known_target(other)))
     });
     if stranger.is_none() {
         return proof;
     }
     let because = format!(
-        "{} But that line is of the very host that reaches the device from afar, and does not name it: it may be about something else.",
+        "{} But that line is of a host's own log and does not name the device: no line says that it is about it.",
         proof.because
     );
     Proof { confidence: Confidence::Possible, because, ..proof }
