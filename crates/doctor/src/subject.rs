@@ -167,8 +167,8 @@ fn volume(text: &str) -> Option<&str> {
             return Some(&rest[start..end]);
         }
     }
-    // `Affected datastores: "gold", "silver".` after a device: those that it carries, of which one is enough.
-    if let Some(rest) = after(text, "ffected datastores: ")
+    // `Affected datastores: "gold", "silver".`, `(Datastores: "gold")` after a device: those that it carries, of which one is enough.
+    if let Some(rest) = after(text, "atastores: ")
         && let Some((start, end)) = quoted(rest)
     {
         return Some(&rest[start..end]);

@@ -29,7 +29,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             .filter_map(|fact| command(fact))
             .all(|command| command.sense.is_some_and(|sense| (sense.key, sense.code) == (5, 0x24)));
         let many = lines.iter().any(|fact| asks_for_several(&fact.text));
-        let confidence = if of_a_field && many { Confidence::Possible } else { Confidence::Certain };
+        let confidence = match (of_a_field, many) {
+            (true, true) => Confidence::Possible,
+            (true, false) => Confidence::Likely,
+            (false, _) => Confidence::Certain,
+        };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     if needed.is_empty() {

@@ -47,7 +47,8 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     let is_nameless = |fact: &&&Fact| {
         fact.device.is_none()
             && fact.volume.is_none()
-            && matches!(fact.kind, Kind::Target(_) | Kind::Space(_) | Kind::Gateway(_) | Kind::Medium)
+            && (matches!(fact.kind, Kind::Target(_) | Kind::Space(_) | Kind::Gateway(_) | Kind::Medium)
+                || is_of_lio(fact))
     };
     let commands =
         || case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
@@ -58,7 +59,10 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     };
     let stranger = proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| {
         let named = |other: &&Fact| fact.host.is_some() && other.host.is_some();
-        commands().any(|other| named(&other) && (other.host == fact.host || !of_a_known_target(other)))
+        commands().any(|other| {
+            let strange = !of_a_known_target(other);
+            named(&other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange
+        })
     });
     if stranger.is_none() {
         return proof;
@@ -97,4 +101,9 @@ pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]>
         Incident { devices: devices.clone(), ..of_devices },
         Incident { volumes: volumes.clone(), ..of_volumes },
     ])
+}
+
+/// A task of Linux's own target.
+fn is_of_lio(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("ABORT_TASK")
 }
