@@ -50,32 +50,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return coming.unwrap_or_else(|| by_its_registration(case));
     }
     let late = case.followed_by(&before, &fenced, 2 * JUST_BEFORE_US);
-    let targets: BTreeSet<&str> = case
-        .all(|fact| fact.kind == Kind::Cluster(ClusterStep::Fenced))
-        .iter()
-        .filter_map(|fact| case.text(fact.host))
-        .collect();
-    let whom = match targets.len() {
-        0 => "A host was".to_owned(),
-        1 => format!("{} was", targets.into_iter().collect::<String>()),
-        _ => format!("{} were", targets.into_iter().collect::<Vec<_>>().join(", ")),
-    };
     let ordered = fenced.iter().any(|fact| is_done(fact) && fact.text.contains("stonith_admin"));
     let by_order = ordered && late.is_empty();
-    let mut because = if by_order {
-        format!(
-            "{whom} fenced because a person or a script ordered it (stonith_admin), not because a lease or a membership was not renewed: no line here says so."
-        )
-    } else {
-        format!(
-            "{whom} fenced by the cluster, or about to be reset by the watchdog: a lease or a membership was not renewed in time."
-        )
-    };
-    let planned = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FencePlanned));
-    let reason = planned.iter().find_map(|fact| after(&fact.text, "because ").map(str::trim));
-    if let Some(reason) = reason {
-        because = format!("{whom} fenced. The cluster says why: {reason}.");
-    }
+    let mut because = who_and_why(case, by_order);
     let refused = after_a_fence(case);
     if !refused.is_empty() {
         because.push_str(" The reservation conflicts that it met afterwards are that fence at work.");
@@ -88,6 +65,35 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         ));
     }
     Judgement::Met(proof.and_collect(NEXT).in_words(&words::FENCED_BY_CLUSTER))
+}
+
+/// Who was fenced, and why, as far as the lines tell.
+fn who_and_why(case: &Case<'_>, by_order: bool) -> String {
+    let targets: BTreeSet<&str> = case
+        .all(|fact| fact.kind == Kind::Cluster(ClusterStep::Fenced))
+        .iter()
+        .filter_map(|fact| case.text(fact.host))
+        .collect();
+    let whom = match targets.len() {
+        0 => "A host was".to_owned(),
+        1 => format!("{} was", targets.into_iter().collect::<String>()),
+        _ => format!("{} were", targets.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    match (reason(case), by_order) {
+        (Some(reason), _) => format!("{whom} fenced. The cluster says why: {reason}."),
+        (None, true) => format!(
+            "{whom} fenced because a person or a script ordered it (stonith_admin), not because a lease or a membership was not renewed: no line here says so."
+        ),
+        (None, false) => format!(
+            "{whom} fenced by the cluster, or about to be reset by the watchdog: a lease or a membership was not renewed in time."
+        ),
+    }
+}
+
+/// Why a cluster decided to fence, in its own words.
+fn reason<'a>(case: &Case<'a>) -> Option<&'a str> {
+    let planned = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FencePlanned));
+    planned.into_iter().find_map(|fact| after(&fact.text, "because ").map(str::trim))
 }
 
 /// Fences that did not succeed, of hosts that no later line calls fenced.
@@ -109,8 +115,7 @@ fn is_done(fact: &Fact) -> bool {
 /// A fence was decided or asked for, and no line says that it was done.
 fn about_to_be_fenced<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let planned = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FencePlanned));
-    let reason = planned.iter().find_map(|fact| after(&fact.text, "because ").map(str::trim));
-    let why = reason.map_or_else(String::new, |reason| format!(" The cluster says why: {reason}."));
+    let why = reason(case).map_or_else(String::new, |reason| format!(" The cluster says why: {reason}."));
     let because = format!(
         "A cluster decided to fence a host, or asked for it, and no line here says that it was done: until it is, that host may still write.{why}"
     );

@@ -63,9 +63,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
     let because = "The array says that it lost what was in its write cache, and an atomic test and set met an image that its host did not expect: \
                    blocks may be older than what was acknowledged.";
+    let in_one_log = |fact: &Fact| false_ones.iter().any(|other| other.place.input == fact.place.input);
+    let names_it = lost.iter().any(|fact| fact.device.is_some() || in_one_log(fact));
     let lines = lost.into_iter().take(4).chain(false_ones.into_iter().take(4)).collect();
+    // A controller that names no device, in a log of its own, may be another machine's.
+    let confidence = if names_it { Confidence::Likely } else { Confidence::Possible };
     Judgement::Met(
-        Proof::new(Confidence::Likely, because, lines).and_collect(
+        Proof::new(confidence, because, lines).and_collect(
             "The array's log of the power loss or failover, and the state of its cache's battery.",
         ),
     )

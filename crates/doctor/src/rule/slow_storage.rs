@@ -119,8 +119,12 @@ fn renewals<'a>(case: &Case<'a>) -> Judgement<'a> {
     let late = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalLate));
     let of_path = case
         .all(|fact| matches!(fact.kind, Kind::Path(event) if event.is_loss() || event.is_of_the_device()));
+    let planned = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FencePlanned));
     match (late.is_empty(), of_path.is_empty()) {
         (true, _) => Judgement::Silent,
+        (false, _) if !planned.is_empty() => Judgement::Aside(
+            "Leases were renewed late; but a cluster decided to fence a host, which comes first.".to_owned(),
+        ),
         (false, false) => Judgement::Aside(
             "Leases were renewed late, but a path or the device itself was lost at that time.".to_owned(),
         ),
