@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use crate::cluster::grow;
     use crate::fact::{Command, GatewayStep, HostStatus, Opcode, Place};
+    use crate::knowledge::Knowledge;
     use crate::names::Names;
     use crate::stamp::{Precision, Stamp};
 
@@ -282,7 +283,8 @@ mod tests {
     fn looks_grow_with_the_number_of_facts_and_not_with_its_square() {
         let looks = |count: u64| {
             let facts = hostile(count);
-            let (mut clusters, ambient) = grow(&facts, &Names::default());
+            let knowledge = Knowledge::of(&facts);
+            let (mut clusters, ambient) = grow(&facts, &Names::default(), &knowledge);
             assert_eq!(clusters.len() as u64, count);
             clusters.truncate(crate::bounds::CLUSTERS_MAX);
             attach(clusters, ambient).1
@@ -303,7 +305,8 @@ mod tests {
             fact(1_100, 2, None, Kind::Gateway(GatewayStep::LockLost)),
             fact(5_000, 3, None, Kind::Gateway(GatewayStep::LockLost)),
         ];
-        let (clusters, ambient) = grow(&facts, &Names::default());
+        let knowledge = Knowledge::of(&facts);
+        let (clusters, ambient) = grow(&facts, &Names::default(), &knowledge);
         let (found, _) = attach(clusters, ambient);
         assert_eq!(found.iter().map(|cluster| cluster.facts.len()).collect::<Vec<_>>(), [2, 1]);
     }

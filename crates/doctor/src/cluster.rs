@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::fact::{Fact, Kind, PathEvent};
 use crate::incident::{Incident, QUIET_US, Weight, weight};
+use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::scene::near;
 
@@ -28,7 +29,6 @@ enum Lack {
 }
 
 /// The clusters, and where to find the one for a fact.
-#[derive(Default)]
 struct Clusters<'a> {
     grown: Vec<Incident<'a>>,
     of_device: HashMap<Place, usize>,
@@ -38,9 +38,7 @@ struct Clusters<'a> {
     /// Clusters that still lack a device or a volume, by host; those of no host are everybody's.
     untied: BTreeMap<(Lack, Option<Name>), BTreeSet<usize>>,
     known: HashSet<(usize, Sort, Name)>,
-    /// The volumes that lines, of any time, say a device carries; and the other way round.
-    carries: HashMap<Name, BTreeSet<Name>>,
-    lies_on: HashMap<Name, BTreeSet<Name>>,
+    knowledge: &'a Knowledge,
     /// The last line about a device without paths, by cluster, device and host.
     down: HashMap<(usize, Name, Option<Name>), &'a Fact>,
 }
@@ -61,14 +59,22 @@ enum Sort {
 
 /// Clusters of the facts, which stand in the order of time; and those facts that make no cluster: about no device or volume,
 /// or only informing.
-pub fn grow<'a>(facts: &'a [Fact], names: &Names) -> (Vec<Incident<'a>>, Vec<&'a Fact>) {
-    let mut clusters = Clusters::default();
+pub fn grow<'a>(
+    facts: &'a [Fact],
+    names: &Names,
+    knowledge: &'a Knowledge,
+) -> (Vec<Incident<'a>>, Vec<&'a Fact>) {
     let all = facts.iter().flat_map(|fact| [fact.device, fact.volume]).flatten();
-    clusters.of_each_host = all.filter(|&name| is_of_each_host(names.text(name))).collect();
-    for (device, volume) in facts.iter().filter_map(|fact| fact.device.zip(fact.volume)) {
-        clusters.carries.entry(device).or_default().insert(volume);
-        clusters.lies_on.entry(volume).or_default().insert(device);
-    }
+    let mut clusters = Clusters {
+        grown: Vec::new(),
+        of_device: HashMap::new(),
+        of_volume: HashMap::new(),
+        of_each_host: all.filter(|&name| is_of_each_host(names.text(name))).collect(),
+        knowledge,
+        untied: BTreeMap::new(),
+        known: HashSet::new(),
+        down: HashMap::new(),
+    };
     let mut ambient = Vec::new();
     for fact in facts {
         let informs = weight(fact) == Weight::Context && !clusters.ends_an_outage(fact);
@@ -111,8 +117,8 @@ impl<'a> Clusters<'a> {
 
     /// The cluster of the device that carries the fact's volume, or of the volume that lies on its device, as some line says.
     fn tied_home(&self, fact: &Fact) -> Option<usize> {
-        let devices = fact.volume.and_then(|volume| self.lies_on.get(&volume)).into_iter().flatten();
-        let volumes = fact.device.and_then(|device| self.carries.get(&device)).into_iter().flatten();
+        let devices = fact.volume.and_then(|volume| self.knowledge.carriers(volume)).into_iter().flatten();
+        let volumes = fact.device.and_then(|device| self.knowledge.carried(device)).into_iter().flatten();
         let by_device = devices.filter_map(|&device| self.of_device.get(&self.place(fact, device)));
         let by_volume = volumes.filter_map(|&volume| self.of_volume.get(&self.place(fact, volume)));
         by_device.chain(by_volume).copied().find(|&index| self.is_open(index, fact))
@@ -121,16 +127,15 @@ impl<'a> Clusters<'a> {
     /// Whether no line says that the fact's volume lies elsewhere than on a cluster's devices, or its device carries others.
     fn may_be_of(&self, index: usize, fact: &Fact) -> bool {
         let Some(cluster) = self.grown.get(index) else { return false };
-        let fits = |known: &HashMap<Name, BTreeSet<Name>>, of: Name, names: &[Name]| {
-            names.is_empty()
-                || known.get(&of).is_none_or(|known| names.iter().any(|name| known.contains(name)))
+        let fits = |known: Option<&BTreeSet<Name>>, names: &[Name]| {
+            names.is_empty() || known.is_none_or(|known| names.iter().any(|name| known.contains(name)))
         };
-        let own = fact.device.is_none_or(|device| fits(&self.carries, device, &cluster.volumes))
-            && fact.volume.is_none_or(|volume| fits(&self.lies_on, volume, &cluster.devices));
+        let own = fact.device.is_none_or(|device| fits(self.knowledge.carried(device), &cluster.volumes))
+            && fact.volume.is_none_or(|volume| fits(self.knowledge.carriers(volume), &cluster.devices));
         let theirs = fact.volume.is_none_or(|volume| {
-            cluster.devices.iter().all(|&device| fits(&self.carries, device, &[volume]))
+            cluster.devices.iter().all(|&device| fits(self.knowledge.carried(device), &[volume]))
         }) && fact.device.is_none_or(|device| {
-            cluster.volumes.iter().all(|&volume| fits(&self.lies_on, volume, &[device]))
+            cluster.volumes.iter().all(|&volume| fits(self.knowledge.carriers(volume), &[device]))
         });
         own && theirs
     }

@@ -147,7 +147,7 @@ pub struct Incidents<'a> {
 /// Finds the incidents of a scene.
 #[must_use]
 pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
-    let (mut clusters, ambient) = crate::cluster::grow(scene.facts, scene.names);
+    let (mut clusters, ambient) = crate::cluster::grow(scene.facts, scene.names, scene.knowledge);
     let left_out = keep_the_gravest(&mut clusters);
     let (mut found, _) = crate::attach::attach(clusters, ambient);
     let excerpt = scene.lines <= EXCERPT_LINES_MAX;

@@ -12,6 +12,7 @@ use crate::digest::{Digest, Seeded};
 use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::hosts::Hosts;
+use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
@@ -96,6 +97,8 @@ pub struct Ledger {
     pub strangers: Vec<StrangerLine>,
     /// What is known of the hosts' clocks, once all was read.
     pub clocks: Clocks,
+    /// What one line tells for all others, once all was read.
+    pub(crate) knowledge: Knowledge,
     /// The names that a LUN has.
     pub(crate) ties: Ties,
     hosts: Hosts,

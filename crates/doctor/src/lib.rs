@@ -27,6 +27,7 @@ mod hosts;
 mod image_line;
 mod image_words;
 mod incident;
+mod knowledge;
 mod ledger;
 mod machine_line;
 mod merge;
@@ -51,6 +52,7 @@ mod suggestion;
 mod text;
 mod ties;
 mod timeline;
+
 mod zoneless;
 
 pub use clock::{ClockOffset, ClockQuestion};

@@ -255,45 +255,11 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
 
 /// `dpkg[812]:`: a program with its number, as syslog writes it, of none of the kinds whose lines are read.
 fn is_another_program(word: &str) -> bool {
-    const KINDS: [&str; 38] = [
-        "vm",
-        "vob",
-        "hostd",
-        "vpx",
-        "fdm",
-        "esx",
-        "kernel",
-        "multipath",
-        "iscsi",
-        "tcmu",
-        "tgt",
-        "target",
-        "ctld",
-        "scst",
-        "spdk",
-        "nvm",
-        "reactor",
-        "sanlock",
-        "wdmd",
-        "lvm",
-        "dm",
-        "corosync",
-        "pacemaker",
-        "stonith",
-        "fence",
-        "crmd",
-        "pengine",
-        "attrd",
-        "sbd",
-        "dlm",
-        "oarlock",
-        "systemd",
-        "ceph",
-        "rbd",
-        "drbd",
-        "smartd",
-        "zed",
-        "udev",
+    // Besides those of [`is_program`]; the last eight run machines or share files, and tell of their storage in their own words.
+    const KINDS: [&str; 30] = [
+        "vm", "vpx", "fdm", "esx", "iscsi", "scst", "tcmu", "target", "reactor", "nvm", "lvm", "dm",
+        "stonith", "fence", "pengine", "attrd", "sbd", "drbd", "rbd", "smartd", "zed", "udev", "qemu",
+        "libvirt", "vdsm", "ovirt", "pve", "watchdog", "storage", "vsan",
     ];
     let Some((name, number)) = word.strip_suffix("]:").and_then(|word| word.split_once('[')) else {
         return false;
@@ -301,9 +267,7 @@ fn is_another_program(word: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
     let named = name.starts_with(|letter: char| letter.is_ascii_lowercase());
     let numbered = named && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    // A host that runs machines, or shares files, tells of its storage in its own words; they are read as anybody's.
-    const HOSTS: [&str; 8] = ["qemu", "libvirt", "vdsm", "ovirt", "pve", "watchdog", "storage", "vsan"];
-    numbered && !KINDS.iter().chain(&HOSTS).any(|kind| name.starts_with(kind))
+    numbered && !is_program(&name) && !KINDS.iter().any(|kind| name.starts_with(kind))
 }
 
 /// `iscsid[88]:` or `vmkernel:`: a name, a number at most, a colon.

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::advisory::Advisories;
 use crate::fact::Fact;
+use crate::knowledge::Knowledge;
 use crate::ledger::Ledger;
 use crate::names::Names;
 use crate::offset::Clocks;
@@ -26,6 +27,8 @@ pub struct Scene<'a> {
     pub advisories: &'a Advisories,
     /// The names of one LUN; the facts have its first name already.
     pub ties: &'a Ties,
+    /// What one line tells for all others.
+    pub knowledge: &'a Knowledge,
     /// Lines that were read.
     pub lines: u64,
 }
@@ -36,12 +39,14 @@ impl<'a> Scene<'a> {
         crate::ties::settle(ledger);
         crate::timeline::settle(ledger);
         ledger.facts_mut().sort_by(order);
+        ledger.knowledge = Knowledge::of(ledger.facts());
         Scene {
             facts: ledger.facts(),
             names: &ledger.names,
             clocks: &ledger.clocks,
             advisories,
             ties: &ledger.ties,
+            knowledge: &ledger.knowledge,
             lines: ledger.lines,
         }
     }

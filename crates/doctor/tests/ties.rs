@@ -365,3 +365,22 @@ fn a_link_is_no_way_to_a_lun_whose_ways_are_told_anywhere_in_the_log() {
     );
     assert!(!said(&read(&(known + LINK + &late))).contains(&("path-fault", "likely")), "its ways are others");
 }
+
+#[test]
+fn a_lock_of_the_hosts_own_is_no_other_hosts_and_a_dead_hosts_image_is_not_its_own() {
+    let held = format!("2026-08-09T10:30:16.000Z cpu3:2097201){HELD}");
+    let owner = "60bb0009-cc000003-2222-0050560d0e99";
+    let own = beat(0).replace("60bb0002-cc000003-2222-0050560d0e0f", owner).replace("'silver'", "'gold'");
+    assert!(
+        of(&read(&(own + &held)), "contention").is_none(),
+        "its own heartbeat on another volume tells its id"
+    );
+    let marked = format!(
+        "2026-08-09T10:00:00.000Z cpu9:2099300)HBX: 6410: 'gold': HB at offset 3801088 - Marking HB: [HB state abcdef02 offset 3801088 gen 29 stampUS 77 \
+         uuid {owner} jrnl <FB 12> drv 24.82]\n"
+    );
+    assert!(
+        of(&read(&(marked + &held)), "contention").is_some(),
+        "whoever cleans up prints the dead one's id"
+    );
+}

@@ -176,18 +176,6 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether a host names itself so in its own heartbeats of this incident.
-    #[must_use]
-    pub fn is_own_id(&self, host: Option<Name>, id: Uuid) -> bool {
-        self.scene.facts.iter().any(|fact| match &fact.kind {
-            // A host waits for, and reclaims, its own slot.
-            Kind::Heartbeat(heartbeat) if heartbeat.step != HeartbeatStep::Corrupt && fact.host == host => {
-                heartbeat.slot.and_then(|slot| slot.owner) == Some(id)
-            }
-            _ => false,
-        })
-    }
-
     /// Whether two hosts call heartbeats of the same id their own. One host may be named in full and in short.
     #[must_use]
     pub fn shares_its_id(&self) -> bool {

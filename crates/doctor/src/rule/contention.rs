@@ -98,5 +98,5 @@ fn owner(fact: &Fact) -> Option<Uuid> {
 }
 
 fn is_own(case: &Case<'_>, fact: &Fact) -> bool {
-    owner(fact).is_some_and(|owner| case.is_own_id(fact.host, owner))
+    owner(fact).is_some_and(|owner| case.scene.knowledge.is_own_id(fact.host, owner))
 }

@@ -1,5 +1,7 @@
 //! `device-fault`: a disk fails, most often a local one that nobody else uses.
 
+use std::collections::BTreeSet;
+
 use super::case::{Case, FIRST, command, total};
 use super::way::adapter;
 use super::{Confidence, Judgement, Proof, words};
@@ -88,8 +90,9 @@ pub fn below_a_damaged_record<'a>(case: &Case<'a>) -> Judgement<'a> {
     if damaged.is_empty() || !of_boot {
         return Judgement::Silent;
     }
-    let tied = |fact: &&Fact| fact.volume.is_some_and(|volume| volumes.contains(&volume));
-    let devices: Vec<_> = case.scene.facts.iter().filter(tied).filter_map(|fact| fact.device).collect();
+    let told = case.scene.knowledge;
+    let devices: BTreeSet<_> =
+        volumes.iter().filter_map(|volume| told.carriers(*volume)).flatten().copied().collect();
     let fails = |fact: &&'a Fact| {
         let of_it = fact.device.is_some_and(|device| devices.contains(&device));
         let failed = command(fact).is_some_and(|command| {

@@ -15,18 +15,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let taken = case.heartbeats(|heartbeat| heartbeat.step == HeartbeatStep::TakenOver);
     let fenced =
         case.all(|fact| matches!(fact.kind, Kind::Cluster(ClusterStep::Fenced | ClusterStep::Watchdog)));
-    let before = case.all(|fact| {
-        matches!(
-            fact.kind,
-            Kind::Cluster(
-                ClusterStep::RenewalLate
-                    | ClusterStep::RenewalFailed
-                    | ClusterStep::LeaseLost
-                    | ClusterStep::MemberLost
-                    | ClusterStep::Paused
-            )
-        )
-    });
+    let before = troubled(case);
     if !taken.is_empty() {
         let because = "The host's own slot was taken over by another: the disk is right, and this host was silent for too long.";
         return Judgement::Met(Proof::new(Confidence::Likely, because, taken).and_collect(NEXT));
@@ -50,7 +39,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         return coming.unwrap_or_else(|| by_its_registration(case));
     }
     let late = case.followed_by(&before, &fenced, 2 * JUST_BEFORE_US);
-    let ordered = fenced.iter().any(|fact| is_done(fact) && fact.text.contains("stonith_admin"));
+    let ordered = fenced.iter().any(|fact| fact.text.contains("stonith_admin"));
     let by_order = ordered && late.is_empty();
     let mut because = who_and_why(case, by_order);
     let refused = after_a_fence(case);
@@ -65,6 +54,27 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         ));
     }
     Judgement::Met(proof.and_collect(NEXT).in_words(&words::FENCED_BY_CLUSTER))
+}
+
+/// What goes before a fence: leases that were late or lost, members that left, a host that did not run.
+fn troubled<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
+    case.all(|fact| {
+        matches!(
+            fact.kind,
+            Kind::Cluster(
+                ClusterStep::RenewalLate
+                    | ClusterStep::RenewalFailed
+                    | ClusterStep::LeaseLost
+                    | ClusterStep::MemberLost
+                    | ClusterStep::Paused
+            )
+        )
+    })
+}
+
+/// wdmd's own line, with the seconds that are left.
+fn counts_down(fact: &Fact) -> bool {
+    fact.text.contains("test failed rem")
 }
 
 /// Who was fenced, and why, as far as the lines tell.
@@ -98,18 +108,11 @@ fn reason<'a>(case: &Case<'a>) -> Option<&'a str> {
 
 /// Fences that did not succeed, of hosts that no later line calls fenced.
 pub fn not_fenced<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
-    let done = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Fenced) && is_done(fact));
+    let done = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Fenced));
     let failed = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FenceFailed));
     let stands =
         |failed: &&Fact| !done.iter().take(FIRST).any(|done| same_host(done, failed) && before(failed, done));
     failed.into_iter().filter(stands).collect()
-}
-
-/// Whether a line says that a fence was done, and not only that it is asked for.
-fn is_done(fact: &Fact) -> bool {
-    ["OK", "returned 0", "returned: 0", "succeeded", "was terminated", "was fenced"]
-        .iter()
-        .any(|word| fact.text.contains(word))
 }
 
 /// A fence was decided or asked for, and no line says that it was done.
@@ -127,7 +130,7 @@ fn about_to_be_fenced<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
 
 /// The watchdog's own test fails: it counts down, and whoever renews the lease in time stops it. Where a later line says so, nothing happened.
 fn about_to_be_reset<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
-    let counting = case.all(|fact| fact.text.contains("test failed rem"));
+    let counting = case.all(counts_down);
     let last = counting.last()?;
     let saved = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Healthy));
     if saved.iter().take(FIRST).any(|fact| same_host(fact, last) && before(last, fact)) {
@@ -135,18 +138,8 @@ fn about_to_be_reset<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     }
     let because = "The watchdog's own test fails, for a lease was not renewed in time, and no later line says that it was: it resets the host when its \
                    time is over.";
-    let late = case.all(|fact| {
-        matches!(
-            fact.kind,
-            Kind::Cluster(
-                ClusterStep::RenewalLate
-                    | ClusterStep::RenewalFailed
-                    | ClusterStep::LeaseLost
-                    | ClusterStep::MemberLost
-            )
-        ) && !fact.text.contains("test failed rem")
-    });
-    let lines = late.into_iter().take(4).chain(counting.into_iter().take(4)).collect();
+    let late = troubled(case).into_iter().filter(|fact| !counts_down(fact));
+    let lines = late.take(4).chain(counting.into_iter().take(4)).collect();
     let proof = Proof::new(Confidence::Likely, because, lines).in_words(&words::FENCED_BY_CLUSTER);
     Some(Judgement::Met(proof.and_collect(NEXT)))
 }

@@ -34,11 +34,7 @@ fn untied(case: &Case<'_>, lines: &[&Fact]) -> Option<(Name, Name)> {
     let devices: Vec<Name> =
         lines().filter(|fact| fact.volume.is_none()).filter_map(|fact| fact.device).collect();
     let (volume, device) = (*volumes.first()?, *devices.first()?);
-    let tied = |fact: &Fact| {
-        fact.volume.is_some_and(|volume| volumes.contains(&volume))
-            && fact.device.is_some_and(|device| devices.contains(&device))
-    };
-    (!case.scene.facts.iter().any(tied)).then_some((volume, device))
+    (!case.scene.knowledge.ties(&volumes, &devices)).then_some((volume, device))
 }
 
 /// What a host says of its own parts, of its own space and of services that run on it, without a device, is no proof about a device
@@ -80,9 +76,7 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
 pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]> {
     let incident = case.incident;
     let (devices, volumes) = (&incident.devices, &incident.volumes);
-    let has = |names: &[Name], name: Option<Name>| name.is_some_and(|name| names.contains(&name));
-    let tied = |fact: &Fact| has(devices, fact.device) && has(volumes, fact.volume);
-    if devices.is_empty() || volumes.is_empty() || case.scene.facts.iter().any(tied) {
+    if devices.is_empty() || volumes.is_empty() || case.scene.knowledge.ties(volumes, devices) {
         return None;
     }
     let by_device = lines.iter().any(|fact| fact.device.is_some());

@@ -27,14 +27,10 @@ pub fn is_of_a_software_adapter(text: &str) -> bool {
 /// volumes.
 fn ways<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
     let (devices, volumes) = (&case.incident.devices, &case.incident.volumes);
-    let has = |names: &[Name], name: Option<Name>| name.is_some_and(|name| names.contains(&name));
-    let facts = || case.scene.facts.iter();
-    let carriers: BTreeSet<Name> =
-        facts().filter(|fact| has(volumes, fact.volume)).filter_map(|fact| fact.device).collect();
-    let of_these = |fact: &&Fact| {
-        has(devices, fact.device) || fact.device.is_some_and(|device| carriers.contains(&device))
-    };
-    facts().filter(of_these).filter_map(|fact| adapter(case, fact)).collect()
+    let carriers = volumes.iter().filter_map(|volume| case.scene.knowledge.carriers(*volume)).flatten();
+    let devices: BTreeSet<Name> = devices.iter().chain(carriers).copied().collect();
+    let of_these = |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device));
+    case.scene.facts.iter().filter(of_these).filter_map(|fact| adapter(case, fact)).collect()
 }
 
 /// Whether any line ties what happened to an adapter, a link or a path to the incident's own device: it names the device, or the adapter is
