@@ -28,13 +28,21 @@ pub struct User {
 /// Takes one lock after the other until the process ends.
 pub async fn use_locks(user: User) {
     let clock = user.life.clock();
+    let locks = user.run.scenario.locks.len();
+    let mut turn = 0;
     loop {
         let pause = user.run.between(0, 2_000);
         clock.sleep_until(clock.now().plus(pause)).await;
         if user.run.scenario.theme == Theme::Evicted && user.random.below(6) == 0 {
             evict_somebody(&user).await;
         }
-        let lock = usize::try_from(user.random.below(user.run.scenario.locks.len() as u64)).unwrap_or(0);
+        turn += 1;
+        // Once all is settled each is wanted in turn: chance could leave one out for long.
+        let lock = if user.run.world.now() >= user.run.scenario.settled() {
+            turn % locks
+        } else {
+            usize::try_from(user.random.below(locks as u64)).unwrap_or(0)
+        };
         let want = if user.random.below(4) == 0 { Want::Shared } else { Want::Exclusive };
         if use_once(&user, lock, want).await == Next::Stop {
             return;
