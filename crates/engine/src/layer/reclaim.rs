@@ -4,9 +4,11 @@
 //!   for each level, the leaves first:   entries and their bits cleared, together   (leaves)
 //!                                       checkpoint: the nodes are empty at home, and the journal says nothing of them
 //!                                       pointers to them and their bits cleared, together
+//!                                       commit: only then may anything else be written there
 //! ```
-//! Where it stops, whoever goes on begins again and finds what is left. A node's bit is cleared only once the journal holds no
-//! record of its pages: a replay would write them over whatever stands there then.
+//! Where it stops, whoever goes on begins again and finds what is left: so what a pointer leads to must be a node for as long as a
+//! crash may bring the pointer back. A node's bit is cleared only once the journal holds no record of its pages: a replay would
+//! write them over whatever stands there then.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -159,6 +161,7 @@ impl Reclaim {
     async fn unlink(&mut self) -> Result<Reclaimed, SpaceError> {
         let layer = &self.layer;
         layer.journal.checkpoint().await?;
+        let mut unlinked = Vec::new();
         while let Some(Emptied { node, parent, step }) = self.emptied.pop() {
             let (group, first) = node.place();
             layer.source.own(group).await?;
@@ -171,8 +174,10 @@ impl Reclaim {
             let pages = 0..layer.tree.ground.shape.pages_per_node();
             let keys: Vec<_> = pages.map(|page| layer.tree.key(node, page)).collect();
             let _ = layer.tree.pages.retire(&keys);
-            layer.source.give_back([node]);
+            unlinked.push(node);
         }
+        layer.journal.commit().await?;
+        layer.source.give_back(unlinked);
         Ok(Reclaimed::More)
     }
 }
