@@ -22,6 +22,10 @@ const SNAPSHOTS: u64 = 3;
 /// Clusters at the beginning of each disk that guests write to; at its end, too, there are some.
 const BUSY_CLUSTERS: u64 = 6;
 
+/// Clusters that a slow reader reads, and times that others give them up, and those behind them, meanwhile.
+const READ_CLUSTERS: u64 = 4;
+const TURNS: u64 = 12;
+
 /// How often a guest looks whether its disk is whole.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -57,6 +61,17 @@ struct Guest {
     user: User,
 }
 
+/// How long the commands of a request wait before they are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// As the queue has it.
+    Any,
+    /// Each of them long.
+    Slow,
+    /// Not at all.
+    Quick,
+}
+
 fn named(name: &str) -> LayerName {
     match LayerName::new(name) {
         Ok(name) => name,
@@ -81,10 +96,16 @@ impl Guest {
         self.run().estate.did(deed);
     }
 
-    /// How long a command of a guest's waits in a deep queue before it is sent, where there is one.
-    fn any_pause(&self) -> Option<Duration> {
+    /// How long a command of a guest's waits before it is sent.
+    fn pause(&self, pace: Pace) -> Option<Duration> {
         let run = self.run();
-        (run.scenario.has_deep_queues() && self.below(5) == 0).then(|| run.between(100, 3_000))
+        match pace {
+            Pace::Any => {
+                (run.scenario.has_deep_queues() && self.below(5) == 0).then(|| run.between(100, 3_000))
+            }
+            Pace::Slow => Some(run.between(500, 3_000)),
+            Pace::Quick => None,
+        }
     }
 
     /// Whether it is about to stop: nothing is begun any more.
@@ -221,6 +242,10 @@ impl Guest {
             if self.is_to_end() || self.user.host.status().state.is_final() {
                 break;
             }
+            if self.run().scenario.has_deep_queues() && self.below(5) == 0 {
+                used.change_under_a_reader().await;
+                continue;
+            }
             let guests = 1 + self.below(3);
             let guests = join_all((0..guests).map(|_| used.requests()));
             let verb = async {
@@ -292,10 +317,10 @@ impl Used<'_> {
     /// Some requests, one after the other.
     async fn requests(&self) {
         // Where some commands wait for long, much else is done meanwhile.
-        let most = if self.guest.run().scenario.has_deep_queues() { 24 } else { 6 };
+        let most = if self.guest.run().scenario.has_deep_queues() { 18 } else { 6 };
         for _ in 0..1 + self.guest.below(most) {
             let request = self.any_request();
-            let result = self.request(request).await;
+            let result = self.request(request, Pace::Any).await;
             // Each write that finds no space costs a look at all other hosts' groups.
             if matches!(result, Err(PathError::Io | PathError::NoSpace)) || self.guest.is_to_end() {
                 return;
@@ -329,7 +354,40 @@ impl Used<'_> {
         Request { kind, offset: first * SECTOR as u64, length: count * SECTOR as u64 }
     }
 
-    async fn request(&self, request: Request) -> Result<(), PathError> {
+    /// Clusters go from hand to hand as fast as they can, while somebody who knows the first of them reads slowly: whatever is
+    /// given up is nobody's before he is done (R33).
+    async fn change_under_a_reader(&self) {
+        let cluster = self.guest.cluster();
+        let clusters = (self.attachment.path().size() / cluster).min(BUSY_CLUSTERS * 2);
+        let read = READ_CLUSTERS.min(clusters);
+        let of =
+            |kind, first: u64, count: u64| Request { kind, offset: first * cluster, length: count * cluster };
+        let write = |first, count| of(RequestKind::Write { durable: false }, first, count);
+        if self.request(write(0, read), Pace::Quick).await.is_err() {
+            return;
+        }
+        let is_read = Cell::new(false);
+        let reader = async {
+            let _ = self.request(of(RequestKind::Read, 0, read), Pace::Slow).await;
+            is_read.set(true);
+        };
+        let changers = async {
+            for turn in 0..TURNS {
+                let trim = if turn == 0 { (0, clusters) } else { (read, clusters - read) };
+                let trim = of(RequestKind::Trim { durable: true }, trim.0, trim.1);
+                let mut result = self.request(trim, Pace::Quick).await;
+                if result.is_ok() {
+                    result = self.request(write(read, clusters - read), Pace::Quick).await;
+                }
+                if result.is_err() || is_read.get() || self.guest.is_to_end() {
+                    return;
+                }
+            }
+        };
+        join(reader, changers).await;
+    }
+
+    async fn request(&self, request: Request, pace: Pace) -> Result<(), PathError> {
         let (run, life) = (self.guest.run(), &self.guest.user.life);
         let (device, clock) = (life.device(Lane::Work), life.clock());
         let (asked, data) = run.estate.ask(self.session, request);
@@ -337,7 +395,7 @@ impl Used<'_> {
             clock: &clock,
             device: &device,
             path: self.attachment.path(),
-            pause: &|| self.guest.any_pause(),
+            pause: &|| self.guest.pause(pace),
             patience: Some(run.scenario.timing.lease * 4),
         };
         let (result, data) = driver.run(request, data).await;
@@ -357,7 +415,7 @@ impl Used<'_> {
     /// Reads whatever may show something, and what lies beside it.
     async fn read_all(&self) {
         read_all(self.guest.run(), self.session, self.attachment, async |request| {
-            self.request(request).await
+            self.request(request, Pace::Any).await
         })
         .await;
     }
