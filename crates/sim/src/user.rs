@@ -38,7 +38,7 @@ pub async fn use_locks(user: User) {
         }
         turn += 1;
         // Once all is settled each is wanted in turn: chance could leave one out for long.
-        let lock = if user.run.world.now() >= user.run.scenario.settled() {
+        let lock = if is_at_ease(&user.run) {
             turn % locks
         } else {
             usize::try_from(user.random.below(locks as u64)).unwrap_or(0)
@@ -48,6 +48,11 @@ pub async fn use_locks(user: User) {
             return;
         }
     }
+}
+
+/// Whether what faults left half done has come to its end. Where there are many locks, those of the dead are still being found.
+fn is_at_ease(run: &Run) -> bool {
+    run.scenario.locks.len() <= 3 && run.world.now() >= run.scenario.settled()
 }
 
 /// A person says of some host that it is dead, whether it is or not.
@@ -101,7 +106,7 @@ async fn use_once(user: &User, lock: usize, want: Want) -> Next {
     }
     // Where the arithmetic of leases is tried, most stalls shall meet a host that holds a lock.
     // Once all is calm, it is enough that everybody still gets what he asks for: seeds are dear.
-    let slow = run.scenario.theme.is_tight() || run.world.now() >= run.scenario.settled();
+    let slow = run.scenario.theme.is_tight() || is_at_ease(run);
     let (least, most) = if slow { (1_000, 3_000) } else { (0, 1_500) };
     clock.sleep_until(clock.now().plus(run.between(least, most))).await;
     if stuck {
