@@ -298,7 +298,7 @@ impl DataPath {
         self.claims.release(&hand.claim);
     }
 
-    fn quarantine(&self, mut claims: Vec<Hand>, pin: Pin) {
+    fn quarantine(&self, mut claims: Vec<Hand>, pin: Pin) -> Quarantine {
         claims.iter_mut().for_each(|hand| self.claims.harden(&mut hand.claim));
         let quarantine = {
             let mut quarantines = lock(&self.quarantines);
@@ -308,6 +308,7 @@ impl DataPath {
             quarantine
         };
         self.supplier.quarantined(quarantine);
+        quarantine
     }
 
     /// Asks the engine for something on behalf of an operation.

@@ -18,8 +18,8 @@ use std::time::Duration;
 use estate::{Estate, Image, Worker, apply, named, target, zeros};
 use futures::future::{self, Either, select};
 use machine::{BLOCK, Machine};
-use oarlock_block::{ByteCount, Clock, Device};
-use oarlock_engine::path::{PathError, Request, RequestKind};
+use oarlock_block::{ByteCount, Clock, Device, Lba};
+use oarlock_engine::path::{Action, Next, Operation, PathError, Request, RequestKind, Segment};
 use oarlock_engine::{Attachment, DiskError, Ended};
 use power::mixed;
 use survey::Survey;
@@ -119,6 +119,56 @@ fn a_snapshot_keeps_what_a_disk_showed_while_its_guest_goes_on() {
         assert_eq!(refused, Err(DiskError::HasSnapshots { name: named("a"), count: 1 }));
     });
     assert_eq!((survey.layers.len(), survey.left_over(), survey.leaked()), (3, vec![], 0));
+}
+
+/// ```text
+///   guest: write in place, no answer ......... EIO ........................................... lands
+///   snapshot: the cluster is the frozen layer's from now on                                      the snapshot has changed
+/// ```
+/// Found by reading: whoever made a disk quiet asked for operations that are under way, and not for what failed without an answer.
+#[test]
+fn a_write_without_an_answer_holds_snapshots_and_detaching_up_for_a_lease_and_no_guest() {
+    let survey = beside_two(CLUSTER, async |first, second| {
+        let mut image = Image { now: zeros(SECTORS), ..Image::default() };
+        first.create("a", SECTORS).await.unwrap();
+        let here = first.attach("a").await.unwrap();
+        write(first, &here, &mut image, (0, 64), 1).await;
+        let waker = std::task::Waker::noop();
+        let now = || first.machine.time.now();
+        let write_in_place = Request { kind: RequestKind::Write { durable: false }, offset: 0, length: 512 };
+        let mut hanging = Operation::new(write_in_place);
+        let Next::Submit([Segment { action: Action::Write { to_byte, .. }, .. }]) =
+            hanging.next(here.path(), now(), waker)
+        else {
+            panic!("it writes in place");
+        };
+        let lands_at = Lba(to_byte / BLOCK as u64);
+        let snapshot =
+            async || first.host.snapshot_disk(&named("a"), &named("s"), first.soon()).await.map(drop);
+        let began = now();
+        let unanswered = |under_way, quarantined| Err(DiskError::Unanswered { under_way, quarantined });
+        assert_eq!(snapshot().await, unanswered(1, 0));
+        let took = now().since(began);
+        assert!(took < first.host.timing().lease * 2, "{took:?}");
+        write(first, &here, &mut image, (100, 3), 2).await;
+        hanging.give_up(here.path());
+        assert_eq!(hanging.next(here.path(), now(), waker), Next::Done(Err(PathError::Io)));
+        let began = now();
+        assert_eq!(snapshot().await, unanswered(0, 1));
+        assert_eq!(here.detach().await, unanswered(0, 1));
+        assert!(now().since(began) < Duration::from_secs(1), "there is nothing to wait for");
+        here.path().unpause();
+        write(first, &here, &mut image, (200, 3), 3).await;
+        // At last it lands, and whoever sent it hears that it has ended.
+        let data = apply(&mut image.now, &write_in_place, 4);
+        first.device.write(lands_at, &data).await.unwrap();
+        here.path().close(hanging.quarantine().unwrap());
+        snapshot().await.unwrap();
+        assert_eq!(first.contents(&here).await, image.now);
+        here.detach().await.unwrap();
+        assert_eq!(second.look("a", Some("s")).await.unwrap(), image.now);
+    });
+    assert_eq!((survey.left_over(), survey.leaked()), (vec![], 0));
 }
 
 #[test]

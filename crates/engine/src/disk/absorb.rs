@@ -80,7 +80,7 @@ async fn take_over(here: &DisksHere, worked: &Worked, parent: &Opened) -> Result
     take_root_over(worked, parent).await?;
     let mut adoption = Adoption::new(worked.opened.layer(), parent.layer()).await?;
     loop {
-        let _quiet = worked.quiet().await;
+        let _quiet = worked.quiet().await?;
         if adoption.step().await? == Adopted::All {
             break;
         }
@@ -96,7 +96,7 @@ async fn take_over(here: &DisksHere, worked: &Worked, parent: &Opened) -> Result
 
 /// Where both begin at the same node, it becomes the child's with everything below it.
 async fn take_root_over(worked: &Worked, parent: &Opened) -> Result<(), DiskError> {
-    let _quiet = worked.quiet().await;
+    let _quiet = worked.quiet().await?;
     let child = worked.opened.layer();
     let _growing = child.keep_from_growing().await;
     let (root, above) = (parent.layer().root(), child.root());

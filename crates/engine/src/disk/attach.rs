@@ -94,7 +94,7 @@ async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskErr
         return Ok(());
     }
     attached.disk.detach().await.map_err(|error| match error {
-        DetachError::Quarantined { quarantines } => DiskError::Unanswered { commands: quarantines.len() },
+        DetachError::Quarantined { .. } => attached.disk.unquiet().into(),
         DetachError::Space(error) => error.into(),
         DetachError::Changed => DiskError::Changed { descriptor: attached.opened.number() },
     })?;

@@ -61,7 +61,7 @@ pub(super) async fn put_below(
 }
 
 async fn step_up(here: &DisksHere, worked: &Worked, made: &Made) -> Result<(), DiskError> {
-    let _quiet = worked.quiet().await;
+    let _quiet = worked.quiet().await?;
     let layer = worked.opened.layer();
     let _growing = layer.keep_from_growing().await;
     here.source.journal().checkpoint().await.map_err(SpaceError::from)?;

@@ -4,6 +4,7 @@ use oarlock_block::ByteCount;
 use oarlock_format::{DescriptorNumber, GroupNumber, LayerName};
 
 use crate::allocate::SpaceError;
+use crate::attached::Unquiet;
 use crate::core::Ended;
 use crate::lock::LockError;
 use crate::store::ReadFault;
@@ -99,10 +100,14 @@ pub enum DiskError {
         descriptor: DescriptorNumber,
     },
     /// Commands of unknown outcome may still land: nobody else may have what they touch (R21, R33).
-    #[error("{commands} commands of the disk have no answer, and may still land")]
+    #[error(
+        "the device does not answer: {under_way} requests of the disk's guests are under way, and {quarantined} failed whose writes may still land"
+    )]
     Unanswered {
-        /// How many.
-        commands: usize,
+        /// Requests that began and have not ended.
+        under_way: usize,
+        /// Requests that failed, and whose writes have no answer.
+        quarantined: usize,
     },
     /// Its map could not be read or changed, or there is no room.
     #[error(transparent)]
@@ -165,4 +170,10 @@ pub enum DiskError {
     /// The host came to its end first.
     #[error(transparent)]
     Ended(#[from] Ended),
+}
+
+impl From<Unquiet> for DiskError {
+    fn from(Unquiet { under_way, quarantined }: Unquiet) -> DiskError {
+        DiskError::Unanswered { under_way, quarantined }
+    }
 }

@@ -33,7 +33,7 @@ async fn copy_all(here: &DisksHere, name: &LayerName, worked: &Worked) -> Result
     let mut flattening = Flattening::new(worked.opened.layer());
     loop {
         // Guests wait for one step at a time.
-        let _quiet = worked.quiet().await;
+        let _quiet = worked.quiet().await?;
         if flattening.step().await? == Flattened::All {
             break;
         }

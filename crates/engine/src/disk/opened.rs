@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use oarlock_block::LocalFuture;
@@ -89,6 +90,11 @@ impl Opened {
 
     pub(super) fn layer(&self) -> &Rc<Layer> {
         &self.layer
+    }
+
+    /// The lease of this host.
+    pub(super) fn lease(&self) -> Duration {
+        self.layer.source().journal().core().store.timing.lease
     }
 
     fn hold(&self) -> Result<Rc<Hold<DescriptorNumber>>, DiskError> {

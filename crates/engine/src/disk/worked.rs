@@ -117,13 +117,19 @@ impl Worked {
         self.attached.is_some()
     }
 
-    /// Keeps the guests' operations back, once those that began have ended.
-    pub(super) async fn quiet(&self) -> Quiet<'_> {
+    /// Keeps the guests' operations back, once those that began have ended. They are waited for by a lease at most: others wait
+    /// behind them meanwhile, who have done nothing to a device that does not answer.
+    ///
+    /// # Errors
+    /// [`DiskError::Unanswered`] where they do not end, or have ended without an answer to what they wrote.
+    pub(super) async fn quiet(&self) -> Result<Quiet<'_>, DiskError> {
+        // However this ends, they go on.
         let quiet = Quiet(self.attached.as_deref());
         if let Some(attached) = &self.attached {
-            attached.disk.pause().await;
+            let limit = self.opened.lease();
+            attached.disk.quiet_within(limit).await?;
         }
-        quiet
+        Ok(quiet)
     }
 
     /// What a guest sees from now on.

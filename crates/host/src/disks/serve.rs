@@ -152,7 +152,10 @@ impl Keeper {
         let limit = self.clock.sleep_until(self.clock.now().plus(DETACH_LIMIT));
         match select(Box::pin(attachment.detach()), limit).await {
             Either::Left((detached, _)) => detached,
-            Either::Right(_) => Err(DiskError::Unanswered { commands: attachment.path().operations() }),
+            Either::Right(_) => Err(DiskError::Unanswered {
+                under_way: attachment.path().operations(),
+                quarantined: attachment.path().quarantines().len(),
+            }),
         }
     }
 

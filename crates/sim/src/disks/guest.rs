@@ -286,7 +286,7 @@ impl Guest {
             return Next::Stop;
         }
         match error {
-            DiskError::Unanswered { .. } => self.end_process(),
+            DiskError::Unanswered { quarantined: 1.., .. } => self.end_process(),
             DiskError::Map(SpaceError::Journal(JournalError::StillOut { .. })) => self.end_process(),
             DiskError::NoDisks
             | DiskError::Size { .. }
