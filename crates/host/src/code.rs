@@ -269,8 +269,8 @@ codes! {
         "Other hosts, or other verbs on this one, work on the same disk or name.",
         "Try again.";
     DiskUnanswered = "OAR-0290", "commands of the disk have no answer",
-        "The device did not answer commands of the disk, and they may still land: no other host may have it before they have.",
-        "Look at the device and at the kernel's log; detach it again. Where the device stays silent the host stops by itself when its hold is over, and is cut off.";
+        "The device does not answer commands of the disk, and they may still land: no other host may have it before they have, and no snapshot may freeze what they write. The message says how many requests of guests are under way, and how many failed after the hold time without an answer.",
+        "Look at the device and at the kernel's log, and ask again once it answers. Where it never does, end the host (SIGTERM, then SIGKILL): what it sent is waited for by whoever takes the disk over.";
     DiskMap = "OAR-0291", "the map of the disk",
         "A block of the disk's map could not be read, written or trusted; which and why is in the message.",
         "Look at the device and at the kernel's log; `oarlock check DEVICE` says what is damaged.";
