@@ -62,6 +62,8 @@ pub(super) async fn put_below(
 
 async fn step_up(here: &DisksHere, worked: &Worked, made: &Made) -> Result<(), DiskError> {
     let _quiet = worked.quiet().await;
+    // What is below shows for ever what it shows now: nothing may land in it any more (R21).
+    worked.all_is_answered()?;
     let layer = worked.opened.layer();
     let _growing = layer.keep_from_growing().await;
     here.source.journal().checkpoint().await.map_err(SpaceError::from)?;

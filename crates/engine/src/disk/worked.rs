@@ -126,6 +126,15 @@ impl Worked {
         quiet
     }
 
+    /// Whether no command of the disk's guests may still land. Where one may, it is the disk's alone to be written to.
+    ///
+    /// # Errors
+    /// [`DiskError::Unanswered`].
+    pub(super) fn all_is_answered(&self) -> Result<(), DiskError> {
+        let commands = self.attached.as_ref().map_or(0, |attached| attached.disk.path().quarantines().len());
+        if commands == 0 { Ok(()) } else { Err(DiskError::Unanswered { commands }) }
+    }
+
     /// What a guest sees from now on.
     pub(super) fn show_size(&self, size: u64) {
         if let Some(attached) = &self.attached {
