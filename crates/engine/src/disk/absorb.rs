@@ -19,6 +19,7 @@ use super::DiskError;
 use super::conclude::end;
 use super::here::DisksHere;
 use super::opened::{Opened, with_root};
+use super::settle::is_on_its_way_out;
 use super::tend::{children_of, empty, free, take_unneeded};
 use super::worked::Worked;
 use crate::allocate::SpaceError;
@@ -34,7 +35,8 @@ pub(super) async fn absorb(
     let Some(worked) = work_on_child(here, child, deadline).await? else { return Ok(false) };
     worked
         .then(async |worked| {
-            if worked.facts().await?.parent != Some(parent) {
+            let facts = worked.facts().await?;
+            if facts.parent != Some(parent) || is_on_its_way_out(&facts) {
                 return Ok(false);
             }
             let Some(opened) = take_unneeded(here, parent, deadline).await? else { return Ok(false) };

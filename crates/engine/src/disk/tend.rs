@@ -11,7 +11,7 @@ use super::absorb::absorb;
 use super::conclude::{end, is_under_way, mend, with_layer};
 use super::here::DisksHere;
 use super::opened::Opened;
-use super::settle::{read_layer, settle_root};
+use super::settle::{is_on_its_way_out, read_layer, settle_root};
 use crate::allocate::SpaceError;
 use crate::core::Core;
 use crate::descriptor::{each_descriptor, read, take};
@@ -92,7 +92,7 @@ fn patience(here: &DisksHere) -> Instant {
 /// Takes the layer down, or lets its one child absorb it, if nobody needs it; then the layers below it.
 pub(super) async fn tend(here: &Rc<DisksHere>, first: LayerId) -> Result<(), DiskError> {
     let mut next = Some(first);
-    // Each turn but the last leaves one layer less.
+    // Each turn but the last leaves one layer less, or goes on with one further up.
     while let Some(id) = next {
         next = tend_one(here, id).await?;
     }
@@ -114,6 +114,10 @@ async fn tend_one(here: &Rc<DisksHere>, id: LayerId) -> Result<Option<LayerId>, 
             return Ok(Some(id));
         }
         [(child, _)] => {
+            if read_layer(core, child).await?.is_some_and(|layer| is_on_its_way_out(&layer)) {
+                // First that one goes: then the layer above it stands directly above this one.
+                return Ok(Some(child));
+            }
             if let Some(slot) = user_of(core, child).await? {
                 // Only who has it may absorb anything into it: he is told, and finds out why when he looks.
                 mailbox::ring(core, slot, core.store.layout.descriptor(child.descriptor)).await;
