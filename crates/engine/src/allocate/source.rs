@@ -1,7 +1,7 @@
 //! Where clusters come from: the stock, further groups, what this host's disks do not need, and other hosts, in this order;
 //! and only then nowhere (R37).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
@@ -48,6 +48,8 @@ pub struct Source {
     /// Clusters whose bits are to be cleared, by group.
     pub(super) unused: RefCell<BTreeMap<GroupNumber, Vec<ClusterNumber>>>,
     pub(super) clearing: Mutex<()>,
+    /// Steps on their way behind which clusters come free.
+    pub(super) about_to_free: Cell<usize>,
 }
 
 #[derive(Default)]
@@ -76,6 +78,7 @@ impl Source {
             disks: RefCell::default(),
             unused: RefCell::default(),
             clearing: Mutex::default(),
+            about_to_free: Cell::default(),
         })
     }
 

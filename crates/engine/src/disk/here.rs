@@ -11,7 +11,7 @@ use super::attach::Attached;
 use super::tend::tend_parent_soon;
 use crate::allocate::Source;
 use crate::core::Core;
-use crate::group_locks::HeldGroups;
+use crate::group_locks::{BEATS_TO_GIVE_UP, HeldGroups};
 use crate::journal::HostJournal;
 use crate::path::RESERVOIR_MAX;
 
@@ -102,6 +102,16 @@ pub(crate) async fn clear_later(here: Rc<DisksHere>) {
             let _ = here.source.free(Vec::new()).await;
         }
     }
+}
+
+/// The host leaves and holds nothing any more: bits that wait in groups of others are cleared, once those give them up. Half of the time
+/// that is left is kept for what is to be done behind it.
+pub(crate) async fn clear_before_the_end(here: &DisksHere, deadline: Instant) {
+    let core = &here.core;
+    let now = core.store.now();
+    let patience = (core.store.timing.beat * BEATS_TO_GIVE_UP).min(deadline.since(now) / 2);
+    here.source.free_before_the_end(now.plus(patience)).await;
+    core.changed.announce();
 }
 
 /// Gives up groups that other hosts ring for, and all of them when the host leaves; until it has ended.

@@ -216,10 +216,15 @@ pub(super) async fn empty(here: &DisksHere, opened: &Opened) -> Result<bool, Dis
 /// Frees the descriptor of a layer that is empty, and behind it the root: while the descriptor names it, it is nobody else's.
 pub(super) async fn free(here: &DisksHere, opened: &Opened) -> Result<(), DiskError> {
     let root = opened.layer().root();
+    let owned = root.cluster.filter(|_| root.owned);
+    // Behind the descriptor nobody else knows of the root any more: this host has its group by then, and does not leave.
+    let _about_to_free = here.source.about_to_free();
+    if let Some(cluster) = owned {
+        here.source.own(cluster.place().0).await?;
+    }
     // A replay would write the root's pages over whatever stands there then.
     here.source.journal().checkpoint().await.map_err(SpaceError::from)?;
     opened.close(&|record| DescriptorRecord { layer: None, ..record.clone() }).await?;
-    let owned = root.cluster.filter(|_| root.owned);
     here.source.free(owned.into_iter().collect()).await?;
     Ok(())
 }

@@ -124,7 +124,7 @@ impl Layer {
         }
         // A write without an answer may land later: its cluster stays in hand until the end of this life (R33).
         if let Err(error) = &done
-            && !matches!(error, SpaceError::Journal(_))
+            && !error.may_still_land()
         {
             self.source.give_back([cluster]);
         }

@@ -254,7 +254,7 @@ impl Layer {
         let written = self.write(cluster, original, level).await;
         // A write without an answer may land later: its cluster stays in hand until the end of this life (R33).
         if let Err(error) = &written
-            && !matches!(error, SpaceError::Journal(_))
+            && !error.may_still_land()
         {
             self.source.give_back([cluster]);
         }

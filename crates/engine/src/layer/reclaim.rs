@@ -141,8 +141,9 @@ impl Reclaim {
         owned: &[(u16, ClusterNumber)],
     ) -> Result<(), SpaceError> {
         let source = &self.layer.source;
-        let bitmap = self.layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
         let mut transaction = source.begin(2).await?;
+        // Only now: while room was waited for, the group may have been given up.
+        let bitmap = self.layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
         for (index, cluster) in owned {
             let left = without(page.read(|content| content.map().leaf(*index)), *cluster);
             transaction.set(page, *index, left);
@@ -163,8 +164,9 @@ impl Reclaim {
             let (group, first) = node.place();
             layer.source.own(group).await?;
             let page = layer.page(parent, &step).await?;
-            let bitmap = layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
             let mut transaction = layer.source.begin(2).await?;
+            // Only now: while room was waited for, the group may have been given up.
+            let bitmap = layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
             transaction.set(&page, step.entry, None::<NodePointer>);
             transaction.mark(&bitmap, ClusterRun { first, count: 1 }, false);
             drop(transaction);
