@@ -3,13 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 mod company;
-mod driver;
 mod estate;
 mod ledger;
 mod machine;
-mod naive;
 mod power;
-mod survey;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -21,8 +18,8 @@ use machine::{BLOCK, Machine};
 use oarlock_block::{ByteCount, Clock, Device};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Ended};
+use oarlock_sim::disks::Survey;
 use power::mixed;
-use survey::Survey;
 
 /// Runs a story beside both hosts, lets both leave, and surveys what they left.
 fn beside_two(cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
@@ -59,7 +56,7 @@ fn beside_two_on(bytes: u64, cluster: u64, story: impl AsyncFnOnce(&Worker, &Wor
             }
         }
     });
-    let survey = Survey::of(&machine).unwrap();
+    let survey = ledger::survey(&machine).unwrap();
     assert_eq!(survey.held, 0, "every lock was given up");
     survey
 }
@@ -162,6 +159,40 @@ fn a_snapshot_that_another_host_deletes_is_absorbed_by_who_has_the_disk() {
         assert_eq!(second.look("a", None).await.unwrap(), image.now);
     });
     assert_eq!((survey.layers.len(), survey.leaked()), (1, 0));
+}
+
+/// A host trims what stands in another's group, and is told to leave before that is free: it asks for the group once more, for nobody else
+/// knows of those clusters any more.
+#[test]
+fn a_host_that_leaves_frees_what_it_gave_up_in_the_group_of_another() {
+    let machine = Machine::new(160 << 20);
+    machine.format_clusters(CLUSTER);
+    let worker = |name| Worker {
+        machine: machine.clone(),
+        device: Rc::clone(&machine.disk) as Rc<dyn Device>,
+        host: company::join(&machine, machine.process().0, name),
+    };
+    let (owner, leaver) = (worker("a"), worker("b"));
+    machine.time.run(async {
+        let story = async {
+            let mut image = Image { now: zeros(SECTORS), ..Image::default() };
+            owner.create("d", SECTORS).await.unwrap();
+            let here = owner.attach("d").await.unwrap();
+            write(&owner, &here, &mut image, (0, SECTORS), 1).await;
+            here.detach().await.unwrap();
+            let there = leaver.attach("d").await.unwrap();
+            let length = SECTORS * BLOCK as u64;
+            let trim = Request { kind: RequestKind::Trim { durable: false }, offset: 0, length };
+            leaver.run(&there, trim, Vec::new()).await;
+            let ends = future::join(leaver.host.leave(leaver.soon()), there.detach());
+            assert_eq!(ends.await, (Ended::Left, Ok(())));
+            assert_eq!(leaver.host.uncleared(), 0);
+            assert_eq!(owner.host.leave(owner.soon()).await, Ended::Left);
+        };
+        future::join3(owner.host.run(), leaver.host.run(), story).await
+    });
+    let survey = ledger::survey(&machine).unwrap();
+    assert_eq!((survey.layers.len(), survey.held, survey.leaked()), (1, 0, 0));
 }
 
 #[test]
