@@ -21,7 +21,7 @@ use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Ended};
 use oarlock_format::{
     BitmapPage, ClusterIndex, ClusterRun, DescriptorNumber, DescriptorRecord, Epoch, GroupNumber, HostName,
-    JournalSequence, Layer, LayerState, Place,
+    JournalSequence, Layer, LayerId, LayerState, Place,
 };
 use oarlock_sim::disks::{SECRET, tagged};
 use power::{Mishap, MishapOf, Power, mixed};
@@ -365,6 +365,69 @@ fn what_an_absorbing_layer_names_no_more_is_durably_so_before_it_is_given_out() 
             }
         }
     }
+}
+
+/// A disk of two levels is taken down while a guest waits for space. Had he been given a node's cluster before that was unlinked for good, the
+/// node would be gone after a loss of power, and its disk be there for ever: nobody could go on with it (found by a seed of the simulator).
+#[test]
+fn a_node_comes_free_only_once_no_pointer_leads_to_it_for_good() {
+    let (cluster, sectors) = (4 << 10, (4 << 10) / SECTOR);
+    let machine = prepared(cluster);
+    let two_levels = ledger::superblock(&machine).map_shape().entries_per_node() + 1;
+    // Root, leaf and one cluster of data of the one, the root of the other.
+    leave_free(&machine, 4);
+    let power = Power::new(Rc::clone(&machine.disk));
+    let device = Rc::clone(&power) as Rc<dyn Device>;
+    let host = company::join(&machine, machine.process_on(Rc::clone(&device)).0, "a");
+    let worker = Worker { machine: machine.clone(), device, host };
+    let write = |first: u64| Request {
+        kind: RequestKind::Write { durable: false },
+        offset: first * cluster,
+        length: cluster,
+    };
+    beside(&worker, async {
+        worker.create("e", two_levels * sectors).await.unwrap();
+        let attached = worker.attach("e").await.unwrap();
+        worker.run(&attached, write(0), apply(&mut zeros(sectors), &write(0), 1)).await;
+        attached.detach().await.unwrap();
+        worker.create("d", 4 * sectors).await.unwrap();
+        let attached = worker.attach("d").await.unwrap();
+        power.begin();
+        power.slow_down(&machine.time, Duration::from_millis(5));
+        let deleting = async {
+            worker.host.delete_disk(&named("e"), worker.soon()).await.unwrap();
+            worker.host.tend_layers().await.unwrap();
+        };
+        let waiting = async {
+            for first in 0..3 {
+                let (request, data) = (write(first), apply(&mut zeros(4 * sectors), &write(first), 2));
+                while worker.try_run(&attached, request, data.clone()).await.0 == Err(PathError::NoSpace) {
+                    worker.pause(Duration::from_millis(1)).await;
+                }
+            }
+        };
+        future::join(deleting, waiting).await;
+    });
+    for cut in 0..=power.commands() {
+        for disk in power.disks_lost(cut, 2) {
+            let left = tended(disk);
+            assert_eq!(left, Ok(Vec::new()), "cut {cut} of {}", power.commands());
+        }
+    }
+}
+
+/// Another host takes over and tends to all layers: those that are left over.
+fn tended(disk: Disk) -> Result<Vec<LayerId>, String> {
+    let machine = Machine::with_disk(disk);
+    let device = Rc::clone(&machine.disk) as Rc<dyn Device>;
+    let host = company::join(&machine, machine.process().0, "b");
+    let worker = Worker { machine: machine.clone(), device, host };
+    let tended = beside(&worker, async {
+        let _ = worker.host.evict(&HostName::new("a").unwrap(), false, worker.soon()).await;
+        worker.host.tend_layers().await
+    });
+    tended.map_err(|error| error.to_string())?;
+    ledger::survey(&machine).map(|survey| survey.left_over())
 }
 
 /// A guest's write has no answer. Were a snapshot made then, the write could land in it at any later time, and the snapshot would show

@@ -36,13 +36,14 @@ pub(super) async fn absorb(
     worked
         .then(async |worked| {
             let facts = worked.facts().await?;
-            if facts.parent != Some(parent) || is_on_its_way_out(&facts) {
+            if facts.parent != Some(parent) {
                 return Ok(false);
             }
             let Some(opened) = take_unneeded(here, parent, deadline).await? else { return Ok(false) };
             let only = children_of(&here.core, parent).await?;
             let only = only.len() == 1 && only.iter().all(|(layer, _)| *layer == child);
-            if !only || !take_over(here, worked, &opened).await? {
+            let would_lose = opened.layer().root().cluster.is_some() && is_on_its_way_out(&facts);
+            if !only || would_lose || !take_over(here, worked, &opened).await? {
                 opened.close(&DescriptorRecord::clone).await?;
                 return Ok(false);
             }

@@ -34,8 +34,8 @@ pub(super) async fn settle_parent(
     Ok(())
 }
 
-/// Whether the layer has given its root to the one above it, or is about to. What that one names of layers further below it names by
-/// its own pages, and this one names nothing any more: so it must be gone before a layer below it is absorbed or taken down.
+/// Whether the layer has given its root to the one above it, or never had one. What that one names of layers further below it names by
+/// its own pages, and this one names nothing any more: so it must be gone before a layer below it that owns anything is absorbed.
 pub(super) fn is_on_its_way_out(layer: &Layer) -> bool {
     layer.state == LayerState::Doomed && layer.root.is_none()
 }

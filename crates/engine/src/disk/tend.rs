@@ -114,7 +114,8 @@ async fn tend_one(here: &Rc<DisksHere>, id: LayerId) -> Result<Option<LayerId>, 
             return Ok(Some(id));
         }
         [(child, _)] => {
-            if read_layer(core, child).await?.is_some_and(|layer| is_on_its_way_out(&layer)) {
+            let above = read_layer(core, child).await?;
+            if layer.root.is_some() && above.is_some_and(|layer| is_on_its_way_out(&layer)) {
                 // First that one goes: then the layer above it stands directly above this one.
                 return Ok(Some(child));
             }

@@ -3,7 +3,7 @@
 //! ```text
 //!   for each level, the leaves first:   entries and their bits cleared, together   (leaves)
 //!                                       checkpoint: the nodes are empty at home, and the journal says nothing of them
-//!                                       pointers to them and their bits cleared, together
+//!                                       pointers to them and their bits cleared, together; commit; then they come free
 //! ```
 //! Where it stops, whoever goes on begins again and finds what is left. A node's bit is cleared only once the journal holds no
 //! record of its pages: a replay would write them over whatever stands there then.
@@ -156,10 +156,21 @@ impl Reclaim {
         Ok(())
     }
 
-    /// Clears the pointers to empty nodes.
+    /// Clears the pointers to empty nodes. That is durable before anything else is written where they stood: whoever goes on after
+    /// a crash, and finds such a pointer still, must find a node.
     async fn unlink(&mut self) -> Result<Reclaimed, SpaceError> {
+        self.layer.journal.checkpoint().await?;
+        let mut unlinked = Vec::new();
+        let done = self.clear_pointers(&mut unlinked).await;
+        if !unlinked.is_empty() {
+            self.layer.journal.commit().await?;
+            self.layer.source.give_back(unlinked);
+        }
+        done.map(|()| Reclaimed::More)
+    }
+
+    async fn clear_pointers(&mut self, unlinked: &mut Vec<ClusterNumber>) -> Result<(), SpaceError> {
         let layer = &self.layer;
-        layer.journal.checkpoint().await?;
         while let Some(Emptied { node, parent, step }) = self.emptied.pop() {
             let (group, first) = node.place();
             layer.source.own(group).await?;
@@ -173,9 +184,9 @@ impl Reclaim {
             let pages = 0..layer.tree.ground.shape.pages_per_node();
             let keys: Vec<_> = pages.map(|page| layer.tree.key(node, page)).collect();
             let _ = layer.tree.pages.retire(&keys);
-            layer.source.give_back([node]);
+            unlinked.push(node);
         }
-        Ok(Reclaimed::More)
+        Ok(())
     }
 }
 
