@@ -369,13 +369,16 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
     }
 
     /// Sets the interest bit, once, and rings those that keep the lock without using it. A ring is only a hint and may
-    /// get lost, so whoever still waits after a lease rings again.
+    /// get lost, so whoever still waits after a lease rings again, or once half of his time is over: who waits for a group waits
+    /// for less than a lease, and the next who does finds the bit set.
     async fn show_interest(&mut self, cell: &mut Cell<W::Record>, present: &[SlotIndex]) {
         if cell.record.lock().mode == LockMode::Free {
             return;
         }
         let now = self.core.store.now();
-        let mut rings = now.since(*self.rang.get_or_insert(now)) >= self.core.store.timing.lease;
+        let (timing, rang) = (self.core.store.timing, *self.rang.get_or_insert(now));
+        let again = timing.lease.min(self.deadline.since(rang) / 2).max(timing.beat);
+        let mut rings = now.since(rang) >= again;
         if !cell.record.lock().interest {
             let mut record = cell.record.clone();
             record.lock_mut().interest = true;

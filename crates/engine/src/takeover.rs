@@ -59,6 +59,9 @@ struct Pursuit<'a> {
     busy: (Version, u32),
     /// The image that is known to be durable: no step is taken from another (R12).
     durable: Option<Version>,
+    /// The image under which the journal went home: under it nothing is brought home again. The ATS that says so may have no
+    /// answer and land at any time, and what was replayed is others' from then on (R11).
+    home: Option<Version>,
 }
 
 impl<'a> Pursuit<'a> {
@@ -86,6 +89,7 @@ impl<'a> Pursuit<'a> {
                         dead_since: None,
                         busy: (first, 0),
                         durable: None,
+                        home: None,
                     });
                 }
                 Err(fault) => distrust(core, &fault),
@@ -259,8 +263,14 @@ impl<'a> Pursuit<'a> {
 
     /// What the dead host's journal holds goes home; only then the slot says Replayed (R11).
     async fn replay(&mut self) {
-        match replay::for_takeover(self.core, self.suspect.slot, &self.cell.record).await {
+        let under = self.cell.version();
+        let replayed = match self.home == Some(under) {
+            true => Ok(()),
+            false => replay::for_takeover(self.core, self.suspect.slot, &self.cell.record).await,
+        };
+        match replayed {
             Ok(()) => {
+                self.home = Some(under);
                 self.after_cut_off(|by, reason, from, proof| SlotState::Replayed { by, reason, from, proof })
                     .await;
                 for (lba, bytes) in take_replayed() {

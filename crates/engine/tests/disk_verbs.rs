@@ -3,13 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 mod company;
-mod driver;
 mod estate;
 mod ledger;
 mod machine;
-mod naive;
 mod power;
-mod survey;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -21,8 +18,8 @@ use machine::{BLOCK, Machine};
 use oarlock_block::{ByteCount, Clock, Device, Lba};
 use oarlock_engine::path::{Action, Next, Operation, PathError, Request, RequestKind, Segment};
 use oarlock_engine::{Attachment, DiskError, Ended};
+use oarlock_sim::disks::Survey;
 use power::mixed;
-use survey::Survey;
 
 /// Runs a story beside both hosts, lets both leave, and surveys what they left.
 fn beside_two(cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
@@ -59,7 +56,7 @@ fn beside_two_on(bytes: u64, cluster: u64, story: impl AsyncFnOnce(&Worker, &Wor
             }
         }
     });
-    let survey = Survey::of(&machine).unwrap();
+    let survey = ledger::survey(&machine).unwrap();
     assert_eq!(survey.held, 0, "every lock was given up");
     survey
 }
@@ -244,7 +241,7 @@ fn a_host_that_leaves_frees_what_it_gave_up_in_the_group_of_another() {
         };
         future::join3(owner.host.run(), leaver.host.run(), story).await
     });
-    let survey = Survey::of(&machine).unwrap();
+    let survey = ledger::survey(&machine).unwrap();
     assert_eq!((survey.layers.len(), survey.held, survey.leaked()), (1, 0, 0));
 }
 

@@ -220,9 +220,12 @@ impl Source {
         if disks.iter().any(|disk| disk.waiting_to_be_free() > 0) {
             self.journal.commit().await?;
         }
-        let mut in_hand = Vec::new();
         for disk in &disks {
             self.collect(disk).await?;
+        }
+        // From here on nothing is awaited, and nothing fails: what is in nobody's hand keeps its group for ever.
+        let mut in_hand = Vec::new();
+        for disk in &disks {
             disk.recall(None, &mut in_hand);
         }
         self.stock.give_back(in_hand);

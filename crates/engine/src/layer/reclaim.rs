@@ -3,8 +3,7 @@
 //! ```text
 //!   for each level, the leaves first:   entries and their bits cleared, together   (leaves)
 //!                                       checkpoint: the nodes are empty at home, and the journal says nothing of them
-//!                                       pointers to them and their bits cleared, together
-//!                                       commit: only then may anything else be written there
+//!                                       pointers to them and their bits cleared, together; commit; then they come free
 //! ```
 //! Where it stops, whoever goes on begins again and finds what is left: so what a pointer leads to must be a node for as long as a
 //! crash may bring the pointer back. A node's bit is cleared only once the journal holds no record of its pages: a replay would
@@ -158,11 +157,21 @@ impl Reclaim {
         Ok(())
     }
 
-    /// Clears the pointers to empty nodes.
+    /// Clears the pointers to empty nodes. That is durable before anything else is written where they stood: whoever goes on after
+    /// a crash, and finds such a pointer still, must find a node.
     async fn unlink(&mut self) -> Result<Reclaimed, SpaceError> {
-        let layer = &self.layer;
-        layer.journal.checkpoint().await?;
+        self.layer.journal.checkpoint().await?;
         let mut unlinked = Vec::new();
+        let done = self.clear_pointers(&mut unlinked).await;
+        if !unlinked.is_empty() {
+            self.layer.journal.commit().await?;
+            self.layer.source.give_back(unlinked);
+        }
+        done.map(|()| Reclaimed::More)
+    }
+
+    async fn clear_pointers(&mut self, unlinked: &mut Vec<ClusterNumber>) -> Result<(), SpaceError> {
+        let layer = &self.layer;
         while let Some(Emptied { node, parent, step }) = self.emptied.pop() {
             let (group, first) = node.place();
             layer.source.own(group).await?;
@@ -178,9 +187,7 @@ impl Reclaim {
             let _ = layer.tree.pages.retire(&keys);
             unlinked.push(node);
         }
-        layer.journal.commit().await?;
-        layer.source.give_back(unlinked);
-        Ok(Reclaimed::More)
+        Ok(())
     }
 }
 

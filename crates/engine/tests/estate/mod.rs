@@ -11,10 +11,9 @@ use oarlock_block::{ByteCount, Clock, Device, Instant};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Host};
 use oarlock_format::{DiskTarget, LayerName};
+use oarlock_sim::disks::{Driver, tag_of, tagged};
 
-use crate::driver::Driver;
 use crate::machine::{BLOCK, Machine};
-use crate::naive::{tag_of, tagged};
 
 /// What each sector shows: a tag, 0 for zeros.
 pub type Contents = Vec<u64>;
@@ -103,10 +102,11 @@ impl Worker {
         data: Vec<u8>,
     ) -> (Result<(), PathError>, Vec<u8>) {
         let driver = Driver {
-            machine: &self.machine,
+            clock: &*self.machine.time,
             device: &*self.device,
             path: attachment.path(),
             pause: &|| None,
+            patience: None,
         };
         driver.run(request, data).await
     }
@@ -120,7 +120,7 @@ impl Worker {
             let length = step.min(size - offset);
             let request = Request { kind: RequestKind::Read, offset, length };
             let data = self.run(attachment, request, vec![0xEE; usize::try_from(length).unwrap()]).await;
-            contents.extend(data.chunks(BLOCK).map(tag_of));
+            contents.extend(data.chunks(BLOCK).map(|sector| tag_of(sector).unwrap()));
             offset += length;
         }
         contents
