@@ -8,6 +8,7 @@ use crate::error::DoctorError;
 use crate::fact::{Kind, Queue};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
+use crate::rule::is_local;
 use crate::stamp::Stamp;
 use crate::text::{has, holds};
 
@@ -37,6 +38,7 @@ enum Counter {
     Kernel,
     Queue,
     Guest,
+    Commands,
     Active,
     Queued,
     Length,
@@ -142,7 +144,9 @@ impl Esxtop {
 
     /// Reads a row; the answer is whether any of its numbers could be read.
     fn row(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> bool {
-        let Some(form) = self.form else { return false };
+        let Some(form) = &mut self.form else { return false };
+        form.learn(record.line);
+        let form = *form;
         let mut samples: BTreeMap<usize, Queue> = BTreeMap::new();
         let mut when = None;
         let mut read = 0_usize;
@@ -156,6 +160,7 @@ impl Esxtop {
                 let Some(value) = form.number(cell) else { continue };
                 read += 1;
                 let elapsed = elapsed_seconds(self.before_when, when);
+                samples.entry(device).or_default().seconds = Some(elapsed);
                 let value = match counter {
                     Counter::AtsSoFar | Counter::AtsFailedSoFar => {
                         grown(self.before.insert(column, value), value, elapsed)
@@ -172,7 +177,9 @@ impl Esxtop {
         }
         self.before_when = when;
         for (device, queue) in samples {
-            if !is_idle(&queue) {
+            let of_a_lone_disk =
+                || self.devices.get(device).is_some_and(|name| is_of_one_host(name)) && does_little(&queue);
+            if !is_idle(&queue) && !of_a_lone_disk() {
                 self.note(record, when, device, queue, ledger);
             }
         }
@@ -208,6 +215,7 @@ fn figures(queue: &Queue) -> String {
         ("KAVG", queue.kernel_ms),
         ("QAVG", queue.queue_ms),
         ("GAVG", queue.guest_ms),
+        ("CMDS/s", queue.commands),
         ("ACTV", queue.active),
         ("QUED", queue.queued),
         ("LQLEN", queue.length),
@@ -234,6 +242,19 @@ fn is_idle(queue: &Queue) -> bool {
         || over(queue.conflicts, 20.0))
 }
 
+/// A disk that no other host uses, or that has no identity of its own, as USB sticks and optical drives have none.
+fn is_of_one_host(device: &str) -> bool {
+    device.starts_with("mpx.") || is_local(device)
+}
+
+/// A sample of a device to which next to nothing was sent: the average of one command in some seconds is that command's, and a disk that
+/// sleeps, or a USB stick, takes its time.
+fn does_little(queue: &Queue) -> bool {
+    queue.commands.is_some_and(|commands| commands < 1.0)
+        && queue.active.is_none_or(|active| active <= 2.0)
+        && queue.queued.is_none_or(|queued| queued < 1.0)
+}
+
 /// `Physical Disk SCSI Device(naa.6)`; paths and partitions are parts of it.
 fn device_of(object: &str) -> Option<&str> {
     let name = object
@@ -249,6 +270,7 @@ fn counter_of(name: &str) -> Option<Counter> {
         "Average Kernel MilliSec/Command" => Counter::Kernel,
         "Average Queue MilliSec/Command" => Counter::Queue,
         "Average Guest MilliSec/Command" => Counter::Guest,
+        "Commands/sec" => Counter::Commands,
         "Active Commands" => Counter::Active,
         "Queued Commands" => Counter::Queued,
         "Device Q Depth" | "LUN Queue Depth" | "Lun Queue Depth" | "Queue Depth" => Counter::Length,
@@ -281,6 +303,7 @@ fn set(queue: &mut Queue, counter: Counter, value: f64) {
         Counter::Kernel => &mut queue.kernel_ms,
         Counter::Queue => &mut queue.queue_ms,
         Counter::Guest => &mut queue.guest_ms,
+        Counter::Commands => &mut queue.commands,
         Counter::Active => &mut queue.active,
         Counter::Queued => &mut queue.queued,
         Counter::Length => &mut queue.length,

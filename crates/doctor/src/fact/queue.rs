@@ -13,6 +13,10 @@ pub struct Queue {
     pub guest_ms: Option<f64>,
     /// Commands that the device works on (ACTV).
     pub active: Option<f64>,
+    /// Commands a second (CMDS/s): an average over less than one says little.
+    pub commands: Option<f64>,
+    /// How long the sample lasted, in seconds.
+    pub seconds: Option<f64>,
     /// Commands that wait in the host (QUED).
     pub queued: Option<f64>,
     /// How many the host sends at once (LQLEN).
