@@ -50,9 +50,9 @@ const PHRASES: &[Phrase] = &[
     phrase("ache data was lost", Means::Target(CacheLost)),
     // FreeBSD's CAM, on both sides of a disk (cam/scsi/scsi_all.c)
     phrase("SCSI sense: MISCOMPARE asc:1d,0", Means::FalseAnswer),
-    // An array's own event log, as 3PAR's and its heirs' print sense data.
-    beside("asc/q:0x27/07", &["Skey:0x07"], Means::Space(Full)),
-    beside("asc/q:0x38/07", &["Skey:0x06"], Means::Space(Warning)),
+    // An array's own event log, as 3PAR's and its heirs' print sense data. A key word holds no `0x`: web pages spell it with another sign.
+    beside("asc/q:", &["asc/q:0x27/07", "Skey:0x07"], Means::Space(Full)),
+    beside("asc/q:", &["asc/q:0x38/07", "Skey:0x06"], Means::Space(Warning)),
     phrase("neither local nor remote data", Means::Notice(NoGoodCopy)),
     // SPDK; the first is its initiator's (lib/nvme/nvme_qpair.c)
     phrase("COMPARE FAILURE (02/85)", Means::FalseAnswer),

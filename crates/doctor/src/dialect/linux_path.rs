@@ -33,7 +33,7 @@ const PHRASES: &[Phrase] = &[
     // ALUA's question for the states of ports failed (multipath-tools, libmultipath/propsel.c; the kernel's scsi_dh_alua.c).
     phrase("emergency fallback - alua failed", Means::Notice(PathStates)),
     phrase("alua: rtpg failed", Means::Notice(PathStates)),
-    beside("log_info(0x", &["originator("], Means::Notice(SasLog)),
+    beside("log_info(", &["originator("], Means::Notice(SasLog)),
     phrase("detected conn error", Means::Path(SessionLost)),
     phrase("reported iSCSI connection", Means::Path(SessionLost)),
     phrase("is operational after recovery", Means::Path(Restored)),
