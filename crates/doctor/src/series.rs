@@ -494,6 +494,8 @@ mod tests {
         let queue = Queue { device_ms: Some(1.5), ats: Some(0.0), aborts: Some(0.2), ..Queue::default() };
         let found: Vec<_> = sample(&queue).into_iter().flatten().collect();
         assert_eq!(found, [(Channel::DeviceLatency, 1_500), (Channel::Abort, 1)]);
+        let five_seconds = Queue { aborts: Some(3.2), seconds: Some(5.0), ..Queue::default() };
+        assert_eq!(sample(&five_seconds).into_iter().flatten().collect::<Vec<_>>(), [(Channel::Abort, 16)]);
         for nonsense in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
             assert_eq!(thousandfold(nonsense), None);
         }

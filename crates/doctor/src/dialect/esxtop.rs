@@ -177,8 +177,10 @@ impl Esxtop {
         }
         self.before_when = when;
         for (device, queue) in samples {
-            let of_a_lone_disk =
-                || self.devices.get(device).is_some_and(|name| is_of_one_host(name)) && does_little(&queue);
+            let of_a_lone_disk = || {
+                queue.is_of_an_idle_device()
+                    && self.devices.get(device).is_some_and(|name| is_of_one_host(name))
+            };
             if !is_idle(&queue) && !of_a_lone_disk() {
                 self.note(record, when, device, queue, ledger);
             }
@@ -245,14 +247,6 @@ fn is_idle(queue: &Queue) -> bool {
 /// A disk that no other host uses, or that has no identity of its own, as USB sticks and optical drives have none.
 fn is_of_one_host(device: &str) -> bool {
     device.starts_with("mpx.") || is_local(device)
-}
-
-/// A sample of a device to which next to nothing was sent: the average of one command in some seconds is that command's, and a disk that
-/// sleeps, or a USB stick, takes its time.
-fn does_little(queue: &Queue) -> bool {
-    queue.commands.is_some_and(|commands| commands < 1.0)
-        && queue.active.is_none_or(|active| active <= 2.0)
-        && queue.queued.is_none_or(|queued| queued < 1.0)
 }
 
 /// `Physical Disk SCSI Device(naa.6)`; paths and partitions are parts of it.
@@ -394,6 +388,32 @@ mod tests {
 
     fn quoted(cell: &str) -> String {
         format!("\"{cell}\"")
+    }
+
+    /// One command in five seconds, each of which took an eighth of a second.
+    fn idle(device: &str, active: &str) -> String {
+        let counters = ["Average Driver MilliSec/Command", "Commands/sec", "Active Commands"];
+        let names =
+            counters.map(|name| format!("\"\\\\h1\\Physical Disk SCSI Device({device})\\{name}\"")).join(",");
+        let rows = (0..20).map(|number| {
+            format!("\"11/20/2026 10:00:{:02}\",\"125.00\",\"0.2\",\"{active}\"\n", number * 2)
+        });
+        format!("\"(PDH-CSV 4.0) (UTC)(0)\",{names}\n{}", rows.collect::<String>())
+    }
+
+    #[test]
+    fn the_average_of_next_to_no_commands_says_next_to_nothing() {
+        assert!(
+            judge(&idle("mpx.vmhba33:C0:T0:L0", "1")).incidents.is_empty(),
+            "a stick that is read now and then"
+        );
+        let told = |log: &str| judge(log).incidents.first().map(|finding| finding.confidence.clone());
+        assert_eq!(told(&idle("naa.60aa01", "1")).as_deref(), Some("possible"));
+        assert_eq!(
+            told(&idle("naa.60aa01", "20")).as_deref(),
+            Some("likely"),
+            "commands wait, and do not end"
+        );
     }
 
     const DAVG: &[&str] = &["Average Driver MilliSec/Command", "Resets/sec", "Conflicts/sec", "ATS/sec"];

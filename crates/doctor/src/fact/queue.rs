@@ -32,3 +32,14 @@ pub struct Queue {
     /// Reservation conflicts a second (CONS).
     pub conflicts: Option<f64>,
 }
+
+impl Queue {
+    /// Whether next to nothing was sent to the device: the average of one command in some seconds is that command's, and a disk that sleeps, or a
+    /// USB stick, takes its time. Commands that wait and do not end are another matter.
+    #[must_use]
+    pub fn is_of_an_idle_device(&self) -> bool {
+        self.commands.is_some_and(|commands| commands < 1.0)
+            && self.active.is_none_or(|active| active <= 2.0)
+            && self.queued.is_none_or(|queued| queued < 1.0)
+    }
+}

@@ -58,7 +58,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     );
     if total(&slow) >= SAMPLES_MIN {
         // One command in some seconds is no load, and its time no average.
-        let idle = slow.iter().all(|fact| matches!(&fact.kind, Kind::Queue(queue) if queue.commands.is_some_and(|commands| commands < 1.0)));
+        let idle =
+            slow.iter().all(|fact| matches!(&fact.kind, Kind::Queue(queue) if queue.is_of_an_idle_device()));
         let (confidence, because) = if idle {
             (
                 Confidence::Possible,
