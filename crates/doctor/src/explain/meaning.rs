@@ -1,8 +1,8 @@
 //! What a fact means to a person: in words, and what to look at next. Where public sources disagree, both readings.
 
 use crate::fact::{
-    ClusterStep, FabricEvent, GatewayStep, HeartbeatStep, Kind, LockStep, PathEvent, SpaceEvent, Support,
-    TargetStep, TaskKind, TaskOutcome, VolumeEvent,
+    ClusterStep, FabricEvent, GatewayStep, HeartbeatStep, Kind, LockStep, Notice, PathEvent, SpaceEvent,
+    Support, TargetStep, TaskKind, TaskOutcome, VolumeEvent,
 };
 
 /// What one fact means.
@@ -73,10 +73,7 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
             "the device's identity is not the one in the volume's metadata: it is a copy of another LUN, or the LUN's identity was changed",
             "`esxcli storage vmfs snapshot list`; mount or resignature nothing before it is known which one is the original.",
         ),
-        Kind::Notice(notice) => {
-            let words = crate::rule::notices::words(*notice);
-            meaning("notice", words.what, words.remedy.first().map_or(BEFORE, |remedy| remedy.text))
-        }
+        Kind::Notice(notice) => of_a_notice(*notice),
         Kind::Volume(event) => meaning("volume", volume_says(*event), BEFORE),
         Kind::Medium => meaning(
             "medium",
@@ -122,6 +119,11 @@ pub(super) const USUAL: Meaning = meaning(
     "known here, and usual: by itself it says nothing about a false or late test and set",
     "If something is wrong, other lines say so: give the whole log.",
 );
+
+fn of_a_notice(notice: Notice) -> Meaning {
+    let words = crate::rule::notices::words(notice);
+    meaning("notice", words.what, words.remedy.first().map_or(BEFORE, |remedy| remedy.text))
+}
 
 fn volume_says(event: VolumeEvent) -> &'static str {
     match event {

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use oarlock_causes::Cause;
+
 use super::Sort;
+use crate::text::after;
 
 /// Fields of an event that tell what happened and nothing of whom it happened to.
 const PLAIN: [&str; 6] = ["time", "kind", "cause", "layer", "action", "mode"];
@@ -18,10 +21,37 @@ pub(super) enum Part {
     Words(Range<usize>),
 }
 
-/// Whether a line is an event of Oarlock.
+/// Whether a line is an event of Oarlock: it names a cause of the catalogue, and nothing stands outside its quotes but numbers and signs. Any
+/// other program's JSON may have fields of these names, with anybody's names in them.
 pub(super) fn is_event(text: &str) -> bool {
-    let text = text.trim_start();
-    text.starts_with('{') && text.contains("\"kind\"") && text.contains("\"cause\"")
+    let text = text.trim();
+    if !text.starts_with('{') || !text.contains("\"kind\"") {
+        return false;
+    }
+    let cause = after(text, "\"cause\"").and_then(|rest| rest.trim_start().strip_prefix(':'));
+    let cause =
+        cause.and_then(|rest| rest.trim_start().strip_prefix('"')).and_then(|rest| rest.split_once('"'));
+    let is_known = cause.is_some_and(|(cause, _)| Cause::from_name(cause).is_some());
+    is_known && is_bare(text)
+}
+
+/// Whether nothing that could name somebody stands outside the quotes.
+fn is_bare(text: &str) -> bool {
+    let mut done = 0;
+    let bare = |between: &str| {
+        let words = between.split(|letter: char| letter.is_ascii_whitespace() || "{}[]:,\"".contains(letter));
+        words.into_iter().all(|word| {
+            matches!(word, "" | "null" | "true" | "false") || word.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    for part in parts(text) {
+        let (Part::Plain(range) | Part::Name(range, _) | Part::Words(range)) = part;
+        if !bare(&text[done..range.start]) {
+            return false;
+        }
+        done = range.end;
+    }
+    bare(&text[done..])
 }
 
 /// What stands in quotes, in its order. A quote that was cut ends where the text does.
@@ -41,7 +71,7 @@ pub(super) fn parts(text: &str) -> Vec<Part> {
             continue;
         }
         parts.push(match field {
-            field if PLAIN.contains(&field) => Part::Plain(open..end),
+            field if PLAIN.contains(&field) && is_plain(inside) => Part::Plain(open..end),
             "path" | "device" => Part::Name(open..end, Sort::Device),
             "host" => Part::Name(open..end, Sort::Host),
             "record" => Part::Words(open..end),
@@ -49,6 +79,14 @@ pub(super) fn parts(text: &str) -> Vec<Part> {
         });
     }
     parts
+}
+
+/// Whether a text is a time or one of a program's own words.
+fn is_plain(text: &str) -> bool {
+    text.len() <= 40
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_:.+TZ".contains(&byte))
 }
 
 /// Where the quote that is open at `from` ends: a sign of its own may stand behind a backslash.
@@ -83,5 +121,14 @@ mod tests {
         assert_eq!(names, ["/dev/x\\\"y", "otter", "Odd"]);
         assert!(shown.contains(&('w', "lock pay")) && shown.contains(&('p', "ad")), "{shown:?}");
         assert!(is_event(r#"{"kind":"path","cause":"path-fault"}"#) && !is_event("{}"));
+        for others in [
+            r#"{"kind":"Pod","cause":"otter timed out"}"#,
+            r#"{"kind":"path","cause":"path-fault"} on otter"#,
+            r#"{"kind":"path","cause":"path-fault","by":otter}"#,
+            r#"{"kind":"path","cause":"path-fault","lba":0x5f"#,
+        ] {
+            assert!(!is_event(others), "{others}");
+        }
+        assert!(!is_plain("Otter Bank"));
     }
 }

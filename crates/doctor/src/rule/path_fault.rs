@@ -80,15 +80,25 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let told = strong.clone();
         return Judgement::Met(by_its_way(Proof::new(confidence, because, strong), &told));
     }
-    // A link went down, and the host took the device out of use right behind it: whether it lay on that link, no line says.
-    let taken_out = case.followed_by(&strong, &device_gone, JUST_BEFORE_US);
-    if stakes.is_empty() && !taken_out.is_empty() {
-        let because = "A link, a port or a session was lost, and within a minute the host took a device out of use. If the device is reached over that, this is why; no \
-                       line names its way.";
-        let lines = taken_out.into_iter().take(4).chain(device_gone.into_iter().take(4)).collect();
-        return Judgement::Met(by_its_way(Proof::new(Confidence::Possible, because, lines), &strong));
+    let aside = "A path was lost, but only after the first trouble, or long before it.";
+    let taken_out = if stakes.is_empty() { taken_out_behind(case, &strong, &device_gone) } else { None };
+    taken_out.unwrap_or_else(|| Judgement::Aside(aside.to_owned()))
+}
+
+/// A link went down, and the host took the device out of use right behind it: whether it lay on that link, no line says.
+fn taken_out_behind<'a>(
+    case: &Case<'a>,
+    lost: &[&'a Fact],
+    device_gone: &[&'a Fact],
+) -> Option<Judgement<'a>> {
+    let taken_out = case.followed_by(lost, device_gone, JUST_BEFORE_US);
+    if taken_out.is_empty() {
+        return None;
     }
-    Judgement::Aside("A path was lost, but only after the first trouble, or long before it.".to_owned())
+    let because = "A link, a port or a session was lost, and within a minute the host took a device out of use. If the device is reached over that, this is why; no \
+                   line names its way.";
+    let lines = taken_out.into_iter().take(4).chain(device_gone.iter().copied().take(4)).collect();
+    Some(Judgement::Met(by_its_way(Proof::new(Confidence::Possible, because, lines), lost)))
 }
 
 /// The proof with the words and next steps of its transport: a network has no optics of Fibre Channel, and its other end may have hung up.
