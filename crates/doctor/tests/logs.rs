@@ -337,6 +337,9 @@ fn remedies_fit_the_transport_and_what_refused_the_test() {
     assert!(remedies.contains("target's log") && !remedies.contains("optic"), "{remedies}");
     let (finding, _) = told("queue-depth-test-refused");
     assert_eq!(finding.also, ["slow-storage"]);
+    // One that was refused is sent again: the answers that come late stand for themselves.
+    let once = text("queue-depth-test-refused.log").lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert_eq!(first_cause(&judge("once", once.as_bytes())), "slow-storage");
 }
 
 /// A file is held by whoever has it open: the report names the card of that host.
