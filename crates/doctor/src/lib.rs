@@ -53,6 +53,7 @@ mod text;
 mod ties;
 mod timeline;
 
+mod volumes;
 mod zoneless;
 
 pub use clock::{ClockOffset, ClockQuestion};
