@@ -161,9 +161,9 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     let left_out = keep_the_gravest(&mut clusters);
     let (mut found, _) = crate::attach::attach(clusters, ambient);
     let excerpt = scene.lines <= EXCERPT_LINES_MAX;
-    let one_supports = scene.facts.iter().any(|fact| fact.kind == Kind::Support(Support::Yes));
+    let supported = scene.knowledge.one_supports();
     let hard = |incident: &Incident<'_>| {
-        incident.facts.iter().any(|fact| is_hard(fact) && !(one_supports && is_denied(fact)))
+        incident.facts.iter().any(|fact| is_hard(fact) && !(supported && is_denied(fact)))
     };
     // Whoever pastes a few lines about one thing asks about that; of several, none is known to be the one.
     let asked = excerpt && !found.iter().any(Incident::matters) && asks_about_one_thing(&found, scene.lines);

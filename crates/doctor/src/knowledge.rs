@@ -1,9 +1,10 @@
-//! What one line tells for all the others, whenever it was written: which device carries which volume, and by which id a host calls itself.
+//! What one line tells for all the others, whenever it was written: which device carries which volume, by which id a host calls itself,
+//! and whether any device says that it has atomic test and set.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::fact::{Fact, HeartbeatStep, Kind, Uuid, VolumeEvent};
+use crate::fact::{Fact, HeartbeatStep, Kind, Support, Uuid, VolumeEvent};
 use crate::names::Name;
 use crate::stamp::Stamp;
 
@@ -17,6 +18,7 @@ pub struct Knowledge {
     /// Where volumes were made, and when: their labels meant another before.
     made: HashMap<Name, Vec<(Stamp, Name)>>,
     own_ids: HashSet<(Option<Name>, Uuid)>,
+    one_supports: bool,
 }
 
 impl Knowledge {
@@ -43,6 +45,7 @@ impl Knowledge {
             {
                 knowledge.own_ids.insert((fact.host, id));
             }
+            knowledge.one_supports |= fact.kind == Kind::Support(Support::Yes);
         }
         knowledge
     }
@@ -94,5 +97,12 @@ impl Knowledge {
     #[must_use]
     pub fn is_own_id(&self, host: Option<Name>, id: Uuid) -> bool {
         self.own_ids.contains(&(host, id))
+    }
+
+    /// Whether some device says in its own pages that it has atomic test and set. Of several that were asked it is the one that matters: local
+    /// disks have none.
+    #[must_use]
+    pub fn one_supports(&self) -> bool {
+        self.one_supports
     }
 }

@@ -52,7 +52,6 @@ mod suggestion;
 mod text;
 mod ties;
 mod timeline;
-
 mod volumes;
 mod zoneless;
 

@@ -40,9 +40,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let alone = case.all(|fact| weight(fact) > Weight::Context).is_empty();
         let because = "The device itself says that it has no atomic test and set (in its VPD page B0h or its list of commands). Nothing here shows that anybody needs one.";
         let denied = case.all(is_denied);
-        // Where somebody asked several devices and one of them has it, that is the one that matters: local disks have none.
-        let another_has = case.scene.facts.iter().any(|fact| fact.kind == Kind::Support(Support::Yes));
-        return if alone && !denied.is_empty() && !another_has {
+        return if alone && !denied.is_empty() && !case.scene.knowledge.one_supports() {
             Judgement::Met(Proof::new(Confidence::Likely, because, denied).and_collect(NEXT))
         } else {
             Judgement::Silent
