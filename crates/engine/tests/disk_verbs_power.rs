@@ -446,11 +446,11 @@ fn no_layer_is_put_below_a_disk_while_a_write_to_it_may_still_land() {
         worker.run(&attached, request, tagged(1)).await;
         power.strike(MishapOf::Write, &Mishap::Unknown(UnknownCause::TimedOut), 1);
         assert_eq!(worker.try_run(&attached, request, tagged(2)).await.0, Err(PathError::Io));
-        let snapshot = || worker.host.snapshot_disk(&named("d"), &named("s"), worker.soon());
-        let clone = worker.host.clone_disk(&target("d", None), &named("e"), worker.soon());
+        let snapshot = async || worker.host.snapshot_disk(&named("d"), &named("s"), worker.soon()).await;
         let unanswered = DiskError::Unanswered { under_way: 0, quarantined: 1 };
         assert_eq!(snapshot().await, Err(unanswered.clone()));
-        assert_eq!(clone.await, Err(unanswered));
+        let clone = worker.host.clone_disk(&target("d", None), &named("e"), worker.soon()).await;
+        assert_eq!(clone, Err(unanswered));
         assert_eq!(worker.host.snapshots(&named("d")).await, Ok(Vec::new()));
         // Whoever drives its commands says that it has ended.
         attached.path().quarantines().into_iter().for_each(|quarantine| attached.path().close(quarantine));
