@@ -17,7 +17,7 @@ pub async fn use_names(user: User) {
     let clock = user.life.clock();
     loop {
         let resting = user.run.world.now() >= user.run.scenario.settled();
-        let pause = if resting { user.run.between(500, 3_000) } else { user.run.between(0, 200) };
+        let pause = if resting { user.run.between(1_000, 10_000) } else { user.run.between(0, 200) };
         clock.sleep_until(clock.now().plus(pause)).await;
         let result = if resting { list(&user).await } else { act(&user).await };
         if let Err(error) = result {
