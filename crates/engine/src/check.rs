@@ -39,11 +39,14 @@ pub use report::{CheckReport, Finding, Repaired, Spot};
 use crate::check::disks::Disks;
 use crate::check::evidence::Evidence;
 use crate::check::scan::{Look, Snapshot};
-use crate::check::suspicion::Suspicion;
+use crate::check::suspicion::{Remedy, Suspicion};
 use crate::event::{Event, EventSink};
 use crate::host::Host;
 use crate::store::{READS_OF_DAMAGE, Store};
 use crate::world::World;
+
+/// Why a copy of a datastore is not repaired.
+const IS_A_COPY: &str = "this device is a copy of the datastore's own: `oarlock resignature` comes first";
 
 /// What is asked for.
 #[derive(Clone, Default)]
@@ -135,9 +138,7 @@ pub async fn check(
         } else if is_this_device {
             repaired_as = case.repair(options.host.as_ref(), sink(&events)).await?;
         } else {
-            case.refuse_all(
-                "this device is a copy of the datastore's own: `oarlock resignature` comes first",
-            );
+            case.refuse_all(IS_A_COPY);
         }
     }
     // There are many records of disks: what hosts wait for comes first. Under a superblock of another datastore every one would be
@@ -154,7 +155,8 @@ pub async fn check(
                 progress,
                 before: others + disks.blocks(),
             };
-            let surveyed = round.survey(options.repair && is_this_device, by, sink(&events)).await?;
+            let repairs = options.repair.then_some(is_this_device);
+            let surveyed = round.survey(repairs, by, sink(&events)).await?;
             findings.extend(surveyed.findings);
             not_judged = surveyed.not_judged;
             repaired_as = repaired_as.or(surveyed.repaired_as);
@@ -181,9 +183,10 @@ struct Outcome {
 }
 
 impl Round<'_> {
+    /// Surveys, and repairs where that is asked for, and where it may be: on the datastore's own device.
     async fn survey(
         &self,
-        repairs: bool,
+        repairs: Option<bool>,
         host: Option<&Host>,
         events: EventSink,
     ) -> Result<Outcome, CheckError> {
@@ -191,7 +194,12 @@ impl Round<'_> {
         let surveyed = survey::survey(self.store, self.superblock, None, &tell).await?;
         let mut findings = findings_of(&surveyed.suspicions);
         let mut repaired_as = None;
-        if repairs {
+        if repairs == Some(false) {
+            let may_be = surveyed.suspicions.iter().map(|suspicion| suspicion.remedy != Remedy::Nothing);
+            let refused = findings.iter_mut().zip(may_be).filter(|(_, may_be)| *may_be);
+            refused.for_each(|(finding, _)| finding.refused = Some(IS_A_COPY.to_owned()));
+        }
+        if repairs == Some(true) {
             let (store, superblock, suspicions) = (self.store, self.superblock, &surveyed.suspicions[..]);
             let mending = repair::disks::Mending { store, superblock, suspicions, tell: &tell };
             repaired_as = mending.repair(host, events, &mut findings).await?;

@@ -36,6 +36,9 @@ use crate::takeover::distrust;
 use crate::world::World;
 use crate::{answer, mailbox};
 
+/// Of the time for a leave, one part in so many is for clusters that wait to be free.
+const PART_TO_CLEAR: u32 = 4;
+
 /// One host in one datastore. Clones are the same host.
 #[derive(Clone)]
 pub struct Host {
@@ -308,6 +311,7 @@ impl Host {
     /// `deadline` is left to the others, as if this host had died: [`Ended::LeftBehind`] says what.
     pub async fn leave(&self, deadline: Instant) -> Ended {
         let core = &self.core;
+        self.until_all_is_cleared(deadline).await;
         core.leave_begins();
         for place in core.places.every() {
             place.holding().set(match place.holding().get() {
@@ -340,6 +344,21 @@ impl Host {
         let _ = core.store.world.within(left, released).await;
         core.enter(self.how_it_left());
         core.ended().unwrap_or(Ended::Left)
+    }
+
+    /// Clusters that came free in groups of other hosts wait for those groups, and a host that leaves takes no lock any more. Nobody else
+    /// knows of them: they would be nobody's. So they have a part of the time before the leave begins.
+    async fn until_all_is_cleared(&self, deadline: Instant) {
+        let (core, Some(here)) = (&self.core, &self.disks) else { return };
+        let now = core.store.now();
+        let until = now.plus(deadline.since(now) / PART_TO_CLEAR);
+        while here.source.waiting_to_be_cleared() > 0 && core.ended().is_none() {
+            let left = until.since(core.store.now());
+            if left.is_zero() {
+                return;
+            }
+            core.store.world.pause(left.min(core.store.timing.beat / 4)).await;
+        }
     }
 
     /// What the disk says of this host at the end of its leave.

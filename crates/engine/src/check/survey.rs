@@ -208,7 +208,7 @@ impl<'a> Survey<'a> {
             line.clear();
             // The layers of the present line whose clusters are not known.
             let mut unknown: Vec<LayerId> = Vec::new();
-            for (index, step) in family.iter().enumerate() {
+            for step in family {
                 match *step {
                     Step::Enter(id) => {
                         let is_known = unknown.is_empty();
@@ -218,9 +218,7 @@ impl<'a> Survey<'a> {
                     }
                     Step::Leave(id) => {
                         unknown.retain(|other| *other != id);
-                        if family[index..].iter().any(|step| matches!(step, Step::Enter(_))) {
-                            self.leave(id, &mut line).await?;
-                        }
+                        self.leave(id, &mut line).await?;
                     }
                 }
             }
@@ -261,7 +259,7 @@ impl<'a> Survey<'a> {
             }
             false
         };
-        let mut walk = Walk::new(&self.maps, (id, self.store.layout.descriptor(id.descriptor)));
+        let mut walk = Walk::of(&self.maps, self.estate, id);
         let (progress, blocks) = (self.progress, self.superblock.space().cluster_blocks().0);
         walk.all(root, &mut see, &|| {
             progress.expect(blocks);
@@ -281,7 +279,7 @@ impl<'a> Survey<'a> {
     /// What a layer owns goes out of the line.
     async fn leave(&mut self, id: LayerId, line: &mut Clusters) -> Result<(), CheckError> {
         let Some(root) = self.root_of(id).filter(|_| self.is_judged(id)) else { return Ok(()) };
-        let mut walk = Walk::new(&self.maps, (id, self.store.layout.descriptor(id.descriptor)));
+        let mut walk = Walk::of(&self.maps, self.estate, id);
         let mut see = |mention: Mention| {
             if mention.is_owned {
                 line.remove(mention.cluster);

@@ -121,6 +121,17 @@ impl Estate {
         self.layers.get(&id).map(|described| &described.layer)
     }
 
+    /// A layer and all that it stands on.
+    pub(crate) fn line(&self, id: LayerId) -> Vec<LayerId> {
+        let mut line = vec![id];
+        let mut next = self.layer(id).and_then(|layer| layer.parent);
+        while let Some(below) = next.filter(|below| !line.contains(below)) {
+            line.push(below);
+            next = self.layer(below).and_then(|layer| layer.parent);
+        }
+        line
+    }
+
     /// The name that stands beside a layer's descriptor, if it is about this use of it.
     pub(crate) fn name(&self, id: LayerId) -> Option<&LayerName> {
         let named = self.names.get(&id.descriptor).filter(|named| named.uid == id.uid)?;

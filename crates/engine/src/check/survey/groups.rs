@@ -79,7 +79,8 @@ impl Survey<'_> {
             return Ok(None);
         }
         let at = space.bitmap(group);
-        let page = match self.maps.holders.page(at) {
+        let owes = self.maps.holders.owes(&record.record.lock);
+        let page = match self.maps.holders.page(at).filter(|_| owes) {
             Some(page) => BitmapPage::decode(page, &store.place(at)),
             None => BitmapPage::decode(&bytes[bytes.len() - PAGE_LENGTH..], &store.place(at)),
         };
@@ -173,7 +174,10 @@ impl Survey<'_> {
         if self.groups.more > 0 {
             not_judged.push(format!("{} more groups have wrong bits", self.groups.more));
         }
-        // Of what was missing only that is left whose owners stand still: `suspicions` says which groups.
+        suspicions.retain(|suspicion| match suspicion.remedy {
+            Remedy::Bits(group) => kept.contains_key(&group),
+            _ => true,
+        });
         suspicions.extend(self.doubts.into_values());
         Ok(Surveyed { suspicions, not_judged, wrong: kept })
     }

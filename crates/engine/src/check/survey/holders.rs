@@ -113,6 +113,17 @@ impl Holders {
         }
     }
 
+    /// Whether the pages under a lock may stand in the journal of its dead owner. Of one who lost the lock since, what the journal
+    /// says is over.
+    pub(crate) fn owes(&self, lock: &LockState) -> bool {
+        let owes = |owner: Owner| {
+            let record = self.slots.get(&owner.slot);
+            record.is_some_and(|record| record.incarnation == owner.incarnation)
+                && self.read.contains(&owner.slot)
+        };
+        lock.mode == LockMode::Exclusive && lock.owner.is_some_and(owes)
+    }
+
     fn standing_of(&self, owner: Owner) -> Standing {
         let Some(record) = self.slots.get(&owner.slot) else {
             return Standing::Used(format!("slot {}, which does not read", owner.slot));

@@ -16,6 +16,7 @@ use crate::check::suspicion::Suspicion;
 use crate::layer::Root;
 use crate::store::{Lane, READS_OF_DAMAGE, Store};
 
+use super::estate::Estate;
 use super::holders::Holders;
 
 /// By what maps are read.
@@ -54,6 +55,8 @@ struct Open {
 pub(crate) struct Walk<'a> {
     maps: &'a Maps<'a>,
     layer: (LayerId, Lba),
+    /// A dead host had it: what its journal holds is newer than what stands at home.
+    owes: bool,
     open: Vec<Open>,
     /// What is wrong with the map itself.
     pub(crate) doubts: Vec<Suspicion>,
@@ -63,9 +66,12 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// The walk over the map of a layer, whose descriptor stands at this address.
-    pub(crate) fn new(maps: &'a Maps<'a>, layer: (LayerId, Lba)) -> Walk<'a> {
-        Walk { maps, layer, open: Vec::new(), doubts: Vec::new(), is_complete: true, nodes: 0 }
+    /// The walk over the map of a layer.
+    pub(crate) fn of(maps: &'a Maps<'a>, estate: &Estate, id: LayerId) -> Walk<'a> {
+        let lock = estate.layers.get(&id).map(|described| &described.lock);
+        let owes = lock.is_some_and(|lock| maps.holders.owes(lock));
+        let layer = (id, maps.store.layout.descriptor(id.descriptor));
+        Walk { maps, layer, owes, open: Vec::new(), doubts: Vec::new(), is_complete: true, nodes: 0 }
     }
 
     /// Walks from the root. `see` hears of every cluster that is named, and says of an owned node whether to look into it; `read`
@@ -173,7 +179,7 @@ impl<'a> Walk<'a> {
     /// A page of this level: as a dead host's journal makes it, or as it stands here. What does not check out is read again (R3).
     async fn page(&mut self, lba: Lba, bytes: &[u8], level: u8) -> Result<Option<MapPage>, CheckError> {
         let store = self.maps.store;
-        let mut bytes = match self.maps.holders.page(lba) {
+        let mut bytes = match self.maps.holders.page(lba).filter(|_| self.owes) {
             Some(page) => page.to_vec(),
             None => bytes.to_vec(),
         };

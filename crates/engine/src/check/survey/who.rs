@@ -58,7 +58,7 @@ impl Survey<'_> {
                 // What is owned twice by one layer is looked into once.
                 mention.is_owned && seen.insert(mention.cluster)
             };
-            let mut walk = Walk::new(&self.maps, (id, self.store.layout.descriptor(id.descriptor)));
+            let mut walk = Walk::of(&self.maps, self.estate, id);
             walk.all(root, &mut see, &|| {}).await?;
         }
         Ok(mentions)
@@ -104,7 +104,11 @@ impl Survey<'_> {
         let message = |what: &str| format!("read as those of a layer below, and no such layer's: {what}");
         groups
             .into_iter()
-            .map(|(id, clusters)| self.of_clusters(Code::ClusterForeign, &[id], &clusters, &message))
+            .map(|(id, clusters)| {
+                // It stands as long as all of them do: what one gave up another took over, and may not have shown yet.
+                let line = self.estate.line(id);
+                self.of_clusters(Code::ClusterForeign, &line, &clusters, &message)
+            })
             .collect()
     }
 
