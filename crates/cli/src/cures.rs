@@ -75,6 +75,37 @@ pub const fn cure(code: Code) -> &'static str {
         | Code::GroupContradicts
         | Code::BitmapSpoiled
         | Code::BitmapContradicts => NOT_YET,
+        Code::BucketStray | Code::DescriptorUnlisted => REPAIR,
+        Code::DescriptorMisnamed => {
+            "`oarlock inspect DEVICE LBA` shows the descriptor and the name beside it. No host finds the disk; what it holds stays as it is. Of two disks that exchanged their names a backup tells which is which."
+        }
+        Code::DescriptorNamesake => {
+            "Give one of them another name: `oarlock disk rename` takes the one that the directory leads to first."
+        }
+        Code::DescriptorHalfDone | Code::LayerLeftover => {
+            "Nothing: the next host that comes by finishes it. `oarlock check DEVICE --repair` does so now."
+        }
+        Code::SnapshotOrphan => {
+            "No host finds it by a name any more; what it holds stays as it is. A backup may still have its disk."
+        }
+        Code::ParentMissing | Code::ParentRing => {
+            "Export what the disk still shows (`oarlock disk export`), compare it with a backup, and delete the disk."
+        }
+        Code::BitmapLeaks => {
+            "`oarlock check DEVICE --repair` gives them back, once no other host lives: what a living host has in hand nobody else can tell."
+        }
+        Code::BitmapMisses => {
+            "`oarlock check DEVICE --repair` marks them as taken, at once: until then a host may give them to another disk. Then check again: a cluster that has been given away is owned twice."
+        }
+        Code::MapSpoiled | Code::MapContradicts | Code::MapBeyond => {
+            "Export what the disk still shows (`oarlock disk export`), restore the rest from a backup, and delete the disk. `oarlock inspect DEVICE LBA` shows the page."
+        }
+        Code::ClusterTwice => {
+            "Stop the guests of these disks. Export each of them (`oarlock disk export`), compare the places that are named with a backup, delete the disks, import what is good, and run `oarlock check DEVICE --repair`."
+        }
+        Code::ClusterForeign => {
+            "Stop the guests of this disk. Export it (`oarlock disk export`), compare the places that are named with a backup, delete it, and import what is good."
+        }
         Code::GroupUnopened => GROW_AGAIN,
         Code::LockUnlisted => REPAIR,
         Code::LockUnknown => {

@@ -58,6 +58,12 @@ fn beside_two_on(bytes: u64, cluster: u64, story: impl AsyncFnOnce(&Worker, &Wor
     });
     let survey = ledger::survey(&machine).unwrap();
     assert_eq!(survey.held, 0, "every lock was given up");
+    let report = machine.check();
+    assert_eq!(
+        (&report.findings[..], &report.not_judged[..]),
+        (&[][..], &[][..]),
+        "a check finds nothing wrong"
+    );
     survey
 }
 

@@ -200,6 +200,9 @@ fn leave_free(machine: &Machine, count: u16) {
 /// Another host comes, takes over, and looks at everything.
 fn judge(disk: Disk, may_be: &[Estate], tends_first: bool, about: &str) {
     let machine = Machine::with_disk(disk);
+    // What a host died over is half done, and its journal owes the rest: none of it is damage.
+    let report = machine.check();
+    assert!(report.clean && report.not_judged.is_empty(), "{about}: {report:?}");
     let device = Rc::clone(&machine.disk) as Rc<dyn Device>;
     let host = company::join(&machine, machine.process().0, "b");
     let worker = Worker { machine: machine.clone(), device, host };
@@ -238,6 +241,12 @@ fn judge(disk: Disk, may_be: &[Estate], tends_first: bool, about: &str) {
     assert_eq!(survey.left_over(), vec![], "{about}: {:?}", survey.layers);
     // A root that no descriptor names yet, or any more, and a cluster that was given up: bits that `check` frees.
     assert!(survey.leaked() <= 3, "{about}: {} clusters leaked", survey.leaked());
+    let repaired = machine.repair();
+    let is_repaired = repaired.findings.iter().all(|finding| finding.repaired.is_some());
+    assert!(is_repaired && repaired.findings.is_empty() == (survey.leaked() == 0), "{about}: {repaired:?}");
+    let report = machine.check();
+    assert!(report.findings.is_empty() && report.not_judged.is_empty(), "{about}: {report:?}");
+    assert_eq!(Survey::of(&machine).unwrap().leaked(), 0, "{about}");
 }
 
 /// Where an estate is none of those.

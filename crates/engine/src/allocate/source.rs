@@ -233,7 +233,7 @@ impl Source {
     }
 
     /// The door of a group: it is opened or closed by one at a time. To wait for one group keeps nobody from giving up another.
-    fn door(&self, group: GroupNumber) -> Rc<Mutex<()>> {
+    pub(super) fn door(&self, group: GroupNumber) -> Rc<Mutex<()>> {
         let mut doors = self.doors.borrow_mut();
         doors.retain(|_, door| Rc::strong_count(door) > 1);
         Rc::clone(doors.entry(group).or_default())

@@ -16,6 +16,7 @@ mod conclude;
 mod count;
 mod create;
 mod delete;
+mod enter;
 mod error;
 mod find;
 mod flatten;
@@ -45,6 +46,10 @@ use crate::host::Host;
 use crate::places::LockPolicy;
 
 use here::DisksHere;
+
+pub(crate) use conclude::is_under_way;
+pub(crate) use enter::enter;
+pub(crate) use tend::is_unneeded;
 
 pub use attach::Attachment;
 pub use error::DiskError;

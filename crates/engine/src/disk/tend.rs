@@ -50,7 +50,7 @@ pub(super) fn tend_parent_soon(here: &Rc<DisksHere>, opened: &Rc<Opened>) {
 }
 
 /// Whether nobody needs the layer but for the layers above it.
-pub(super) fn is_unneeded(layer: &Layer) -> bool {
+pub(crate) fn is_unneeded(layer: &Layer) -> bool {
     match layer.state {
         LayerState::Doomed => layer.flags.nameless,
         LayerState::Ready => layer.kind == LayerKind::Hidden,
