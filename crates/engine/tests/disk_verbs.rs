@@ -8,61 +8,21 @@ mod estate;
 mod ledger;
 mod machine;
 mod naive;
+mod pair;
 mod power;
 mod survey;
 
 use std::cell::Cell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use estate::{Estate, Image, Worker, apply, named, target, zeros};
-use futures::future::{self, Either, select};
-use machine::{BLOCK, Machine};
-use oarlock_block::{ByteCount, Clock, Device};
+use futures::future;
+use machine::BLOCK;
+use oarlock_block::{ByteCount, Clock};
 use oarlock_engine::path::{PathError, Request, RequestKind};
-use oarlock_engine::{Attachment, DiskError, Ended};
+use oarlock_engine::{Attachment, DiskError};
+use pair::{beside_two, beside_two_on};
 use power::mixed;
-use survey::Survey;
-
-/// Runs a story beside both hosts, lets both leave, and surveys what they left.
-fn beside_two(cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
-    beside_two_on(160 << 20, cluster, story)
-}
-
-fn beside_two_on(bytes: u64, cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
-    let machine = Machine::new(bytes);
-    machine.format_clusters(cluster);
-    let worker = |name| Worker {
-        machine: machine.clone(),
-        device: Rc::clone(&machine.disk) as Rc<dyn Device>,
-        host: company::join(&machine, machine.process().0, name),
-    };
-    let (first, second) = (worker("a"), worker("b"));
-    machine.time.run(async {
-        let runs = future::join(first.host.run(), second.host.run());
-        let story = async {
-            story(&first, &second).await;
-            for worker in [&first, &second, &first] {
-                worker.host.tend_layers().await.unwrap();
-            }
-            // What came free in a group of the other host's is cleared a little later.
-            first.pause(Duration::from_secs(30)).await;
-            let left = future::join(first.host.leave(first.soon()), second.host.leave(second.soon())).await;
-            assert_eq!(left, (Ended::Left, Ended::Left));
-        };
-        futures::pin_mut!(runs, story);
-        match select(story, runs).await {
-            Either::Left(((), _)) => {}
-            Either::Right((ended, story)) => {
-                assert_eq!(ended, (Ended::Left, Ended::Left));
-                story.await;
-            }
-        }
-    });
-    let survey = Survey::of(&machine).unwrap();
-    assert_eq!(survey.held, 0, "every lock was given up");
-    survey
-}
 
 async fn write(worker: &Worker, attachment: &Attachment, image: &mut Image, at: (u64, u64), tag: u64) {
     let (offset, length) = (at.0 * BLOCK as u64, at.1 * BLOCK as u64);

@@ -144,7 +144,12 @@ pub(super) async fn attach(
         }
         let opened = Opened::open(here, hold).await?;
         let facts = opened.facts().await?;
-        let mode = PathMode { read_only: is_read_only, shared: false, thick: facts.flags.thick };
+        let mode = PathMode {
+            read_only: is_read_only,
+            shared: false,
+            thick: facts.flags.thick,
+            full: facts.flags.full,
+        };
         let disk = AttachedDisk::attach(opened.layer(), facts.size.0, mode);
         let id = LayerId { descriptor: number, uid: record.uid };
         let attached = Rc::new(Attached {

@@ -107,6 +107,14 @@ pub enum DiskError {
     /// Its map could not be read or changed, or there is no room.
     #[error(transparent)]
     Map(#[from] SpaceError),
+    /// What is free is less than what is needed, and nothing was begun.
+    #[error("{} bytes are needed, and {} are free", needed.0, free.0)]
+    NoRoom {
+        /// What is needed: data, and the map of it.
+        needed: ByteCount,
+        /// What is free, as far as other hosts told.
+        free: ByteCount,
+    },
     /// Every entry of the name's bucket is in use (R36).
     #[error(
         "there is no room for the name {name}: all {} entries of its bucket are in use",

@@ -126,6 +126,13 @@ impl Worked {
         quiet
     }
 
+    /// It stands on a layer now: what its guests trim may come free. They are kept back meanwhile.
+    pub(super) fn thaw(&self) {
+        if let Some(attached) = &self.attached {
+            attached.disk.path().thaw();
+        }
+    }
+
     /// What a guest sees from now on.
     pub(super) fn show_size(&self, size: u64) {
         if let Some(attached) = &self.attached {
