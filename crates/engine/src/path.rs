@@ -56,6 +56,8 @@ use grace::{Grace, Pin};
 use reservoir::Reservoir;
 use waiters::Waiters;
 
+use crate::planted::{PlantedBug, planted};
+
 /// How a disk is attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PathMode {
@@ -175,7 +177,8 @@ impl DataPath {
 
     /// Whether nothing that is mapped may be unmapped.
     fn is_frozen(&self) -> bool {
-        self.mode.shared || (self.mode.full && !self.is_thawed.load(Ordering::SeqCst))
+        (self.mode.shared && !planted(PlantedBug::UnmapWhileShared))
+            || (self.mode.full && !self.mode.shared && !self.is_thawed.load(Ordering::SeqCst))
     }
 
     /// Whether operations may go on at `now`. A driver that submits later than `next` told it to asks again.

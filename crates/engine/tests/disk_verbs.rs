@@ -15,7 +15,7 @@ mod survey;
 use std::cell::Cell;
 use std::time::Duration;
 
-use estate::{Estate, Image, Worker, apply, named, target, zeros};
+use estate::{Estate, Image, Worker, apply, in_use_by_a, named, target, zeros};
 use futures::future;
 use machine::BLOCK;
 use oarlock_block::{ByteCount, Clock};
@@ -42,7 +42,7 @@ fn what_one_host_wrote_and_detached_another_attaches_and_reads() {
         let here = first.attach("a").await.unwrap();
         write(first, &here, &mut image, (3, 500), 1).await;
         let there = second.host.attach_disk(&target("a", None), false, second.machine.time.now()).await;
-        let in_use = DiskError::InUse { name: named("a"), host: "a".to_owned(), state: "live" };
+        let in_use = in_use_by_a();
         assert_eq!(there.map(|_| ()), Err(in_use));
         here.detach().await.unwrap();
         let there = second.attach("a").await.unwrap();

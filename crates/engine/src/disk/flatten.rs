@@ -40,10 +40,7 @@ async fn fill_again(here: &Rc<DisksHere>, name: &LayerName, worked: &Worked) -> 
     }
     let filled = here.begin_work(name)?;
     fill(here, &worked.opened, (0, clusters_of(here, layer.size)), &filled.work).await?;
-    worked
-        .opened
-        .step(|layer| Layer { flags: LayerFlags { full: true, ..layer.flags }, ..layer })
-        .await
+    worked.opened.step(|layer| Layer { flags: LayerFlags { full: true, ..layer.flags }, ..layer }).await
 }
 
 async fn copy_all(here: &DisksHere, name: &LayerName, worked: &Worked) -> Result<(), DiskError> {

@@ -45,10 +45,11 @@ use crate::home::BringHome;
 use crate::host::Host;
 use crate::places::LockPolicy;
 
+use attach::AttachMode;
 use here::DisksHere;
 
 pub use attach::Attachment;
-pub use error::DiskError;
+pub use error::{DiskError, Holders, InUseBy};
 pub use list::{DiskRow, SnapshotRow};
 pub use thick::Progress;
 
@@ -128,8 +129,22 @@ impl Host {
         read_only: bool,
         deadline: Instant,
     ) -> Result<Attachment, DiskError> {
+        let mode = if read_only { AttachMode::ReadOnly } else { AttachMode::Exclusive };
         let (here, target) = (self.disks_here()?, target.clone());
-        self.see_through(async move { attach::attach(&here, &target, read_only, deadline).await }).await
+        self.see_through(async move { attach::attach(&here, &target, mode, deadline).await }).await
+    }
+
+    /// Attaches a disk that is full, to be written by this host and by others that attach it so, at once (R34). Its map, size and
+    /// name stay what they are as long as anybody has it so. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it is not attached: [`DiskError::NotForMany`] where it is not full; [`DiskError::InUse`] where somebody has it alone,
+    /// or reads it.
+    pub async fn share_disk(&self, disk: &LayerName, deadline: Instant) -> Result<Attachment, DiskError> {
+        let here = self.disks_here()?;
+        let target = DiskTarget { disk: disk.clone(), snapshot: None };
+        let attach = async move { attach::attach(&here, &target, AttachMode::Shared, deadline).await };
+        self.see_through(attach).await
     }
 
     /// Lets a disk grow, which this host may have attached. As for `deadline`, see [`Host::create_disk`].

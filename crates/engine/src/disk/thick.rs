@@ -12,7 +12,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use oarlock_block::{ByteCount, Instant};
-use oarlock_format::{DescriptorRecord, Layer, LayerFlags, LayerId, LayerLevels, LayerName, LayerState, MapShape};
+use oarlock_format::{
+    DescriptorRecord, Layer, LayerFlags, LayerId, LayerLevels, LayerName, LayerState, MapShape,
+};
 
 use super::conclude::{conclude, with_layer};
 use super::count::has_free;
@@ -46,7 +48,12 @@ pub(super) struct Work {
 
 impl Default for Work {
     fn default() -> Work {
-        Work { done: Cell::new(0), total: Cell::new(0), cluster_bytes: Cell::new(0), is_wanted: Cell::new(true) }
+        Work {
+            done: Cell::new(0),
+            total: Cell::new(0),
+            cluster_bytes: Cell::new(0),
+            is_wanted: Cell::new(true),
+        }
     }
 }
 
