@@ -76,8 +76,8 @@ fn a_thick_disk_has_all_of_its_space_from_the_start_and_one_that_has_no_room_is_
 #[test]
 fn one_that_its_maker_died_over_is_undone_by_another_host() {
     let place = datastore();
-    // Each command of the disk's takes a while, so that there is something to die over.
-    let mut a = place.up_with("a", &["--fault", "write,delay=40ms"]);
+    // Zeroing takes a while, so that there is something to die over.
+    let mut a = place.up_with("a", &["--fault", "delay:op=write-zeroes,delay=200ms"]);
     let making = place.command(&["disk", "create", "t", "--size", "128M", "--thick", "--host", "a"]).spawn();
     let mut making = making.unwrap();
     eventually("it is being made", || {

@@ -313,17 +313,27 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         }
         let present = still_present(self.core, &in_the_way).await?;
         if present.is_empty() && !self.yields_to_interest(cell.record.lock()) {
-            return self.take(cell).await;
+            if self.may_have(&cell.record) {
+                return self.take(cell).await;
+            }
+            // What this host remembers of it may be old.
+            cell.refresh(&self.core.store, Lane::Work)
+                .await
+                .inspect_err(|fault| distrust(self.core, fault))?;
+            let refused = LockError::NotForMany { name: self.place.whereabouts.words() };
+            return if self.may_have(&cell.record) { Ok(Tried::Again) } else { Err(refused) };
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
     }
 
+    /// Whether what the lock guards can be had in the way that is wanted.
+    fn may_have(&self, record: &W::Record) -> bool {
+        self.want != Want::MultiWriter || W::may_be_written_by_many(record)
+    }
+
     async fn take(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
         let record = cell.record.clone();
-        if self.want == Want::MultiWriter && !W::may_be_written_by_many(&record) {
-            return Err(LockError::NotForMany { name: self.place.whereabouts.words() });
-        }
         self.swap_in(cell, &record).await
     }
 
@@ -355,7 +365,8 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
     async fn close(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
         let in_place = self.place.whereabouts.is_in(&cell.record);
-        if in_place && blockers(cell.record.lock(), self.core.me, self.want).is_empty() {
+        let is_free = blockers(cell.record.lock(), self.core.me, self.want).is_empty();
+        if in_place && is_free && self.may_have(&cell.record) {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
