@@ -74,14 +74,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn create_thick(api: &Api, name: &str, size: u64) -> Result<(), Failure> {
     let bar = progress_bar("zeroing");
     let (over, is_over) = mpsc::channel::<()>();
+    let shown = bar.clone();
     let made = std::thread::scope(|scope| {
-        scope.spawn(|| {
+        scope.spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = is_over.recv_timeout(LOOK_EVERY) {
                 if let Ok(progress) = api.disk_progress(name)
                     && progress.under_way
                 {
-                    bar.set_length(progress.total);
-                    bar.set_position(progress.done);
+                    shown.set_length(progress.total);
+                    shown.set_position(progress.done);
                 }
             }
         });
