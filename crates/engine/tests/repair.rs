@@ -110,7 +110,7 @@ fn a_live_holder_claims_its_lock_again_and_a_repair_never_does_it_for_it() {
                 assert_eq!(claimed.name, Some(lock_name()), "the holder knows its name");
             }
             Want::Shared | Want::MultiWriter => {
-                assert!(claimed.lock.holders.contains(slot), "who shares keeps its bit")
+                assert!(claimed.lock.holders.contains(slot), "who shares keeps its bit");
             }
         }
     }
