@@ -48,7 +48,7 @@ fn a_disk_is_made_told_attached_written_read_and_deleted() {
     let place = datastore();
     let _a = place.up("a");
     let created = place.run(&["disk", "create", "vm/один", "--size", "64M", "--json"]).json();
-    assert_eq!(created, serde_json::json!({ "name": "vm/один", "size": 64 * MIB }));
+    assert_eq!(created, serde_json::json!({ "name": "vm/один", "size": 64 * MIB, "thick": false }));
     place.run(&["disk", "create", "vm/один", "--size", "1M"]).fails(1, "OAR-0282");
     place.run(&["disk", "create", "odd", "--size", "1000"]).fails(2, "OAR-0284");
     place.run(&["disk", "create", "a@b", "--size", "1M"]).fails(2, "OAR-0271");

@@ -64,11 +64,15 @@ pub enum PlantedBug {
     OwnSharedRoot,
     /// R35: a trim leaves what an ancestor has there.
     TrimKeepsAncestors,
+    /// R34: who writes a disk together with others unmaps what its guest trims.
+    UnmapWhileShared,
+    /// R34: who wants a disk alone overlooks those who write it together.
+    OverlookSharers,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 29] = [
+    pub const ALL: [PlantedBug; 31] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -98,6 +102,8 @@ impl PlantedBug {
         PlantedBug::FlushWithoutCommit,
         PlantedBug::OwnSharedRoot,
         PlantedBug::TrimKeepsAncestors,
+        PlantedBug::UnmapWhileShared,
+        PlantedBug::OverlookSharers,
     ];
 }
 

@@ -4,12 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 mod company;
-mod driver;
 mod estate;
 mod ledger;
 mod machine;
-mod naive;
-mod survey;
 
 use std::rc::Rc;
 
@@ -27,7 +24,6 @@ use oarlock_format::{
     DescriptorNumber, DescriptorRecord, DiskUid, ENTRIES_PER_PAGE, GroupNumber, Layer, LayerFlags, LayerId,
     LayerKind, LayerState, LeafEntry, MapPage, Mapped, NameHash, PieceMask, Place, Writer,
 };
-use survey::Survey;
 
 const SECTORS: u64 = 2 << 11;
 const GROUP: GroupNumber = GroupNumber(0);
@@ -189,7 +185,7 @@ impl Volume {
     fn is_whole(&self) {
         let report = self.found();
         assert_eq!((&report.findings[..], &report.not_judged[..]), (&[][..], &[][..]));
-        let survey = Survey::of(&self.machine).unwrap();
+        let survey = ledger::survey(&self.machine).unwrap();
         assert_eq!((survey.leaked(), survey.left_over()), (0, Vec::new()));
     }
 }

@@ -6,66 +6,21 @@ mod company;
 mod estate;
 mod ledger;
 mod machine;
+mod pair;
 mod power;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use estate::{Estate, Image, Worker, apply, named, target, zeros};
-use futures::future::{self, Either, select};
+use estate::{Estate, Image, Worker, apply, in_use_by_a, named, target, zeros};
+use futures::future;
 use machine::{BLOCK, Machine};
 use oarlock_block::{ByteCount, Clock, Device, Lba};
 use oarlock_engine::path::{Action, Next, Operation, PathError, Request, RequestKind, Segment};
 use oarlock_engine::{Attachment, DiskError, Ended};
-use oarlock_sim::disks::Survey;
+use pair::{beside_two, beside_two_on};
 use power::mixed;
-
-/// Runs a story beside both hosts, lets both leave, and surveys what they left.
-fn beside_two(cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
-    beside_two_on(160 << 20, cluster, story)
-}
-
-fn beside_two_on(bytes: u64, cluster: u64, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
-    let machine = Machine::new(bytes);
-    machine.format_clusters(cluster);
-    let worker = |name| Worker {
-        machine: machine.clone(),
-        device: Rc::clone(&machine.disk) as Rc<dyn Device>,
-        host: company::join(&machine, machine.process().0, name),
-    };
-    let (first, second) = (worker("a"), worker("b"));
-    machine.time.run(async {
-        let runs = future::join(first.host.run(), second.host.run());
-        let story = async {
-            story(&first, &second).await;
-            for worker in [&first, &second, &first] {
-                worker.host.tend_layers().await.unwrap();
-            }
-            // What came free in a group of the other host's is cleared a little later.
-            first.pause(Duration::from_secs(30)).await;
-            let left = future::join(first.host.leave(first.soon()), second.host.leave(second.soon())).await;
-            assert_eq!(left, (Ended::Left, Ended::Left));
-        };
-        futures::pin_mut!(runs, story);
-        match select(story, runs).await {
-            Either::Left(((), _)) => {}
-            Either::Right((ended, story)) => {
-                assert_eq!(ended, (Ended::Left, Ended::Left));
-                story.await;
-            }
-        }
-    });
-    let survey = ledger::survey(&machine).unwrap();
-    assert_eq!(survey.held, 0, "every lock was given up");
-    let report = machine.check();
-    assert_eq!(
-        (&report.findings[..], &report.not_judged[..]),
-        (&[][..], &[][..]),
-        "a check finds nothing wrong"
-    );
-    survey
-}
 
 async fn write(worker: &Worker, attachment: &Attachment, image: &mut Image, at: (u64, u64), tag: u64) {
     let (offset, length) = (at.0 * BLOCK as u64, at.1 * BLOCK as u64);
@@ -85,7 +40,7 @@ fn what_one_host_wrote_and_detached_another_attaches_and_reads() {
         let here = first.attach("a").await.unwrap();
         write(first, &here, &mut image, (3, 500), 1).await;
         let there = second.host.attach_disk(&target("a", None), false, second.machine.time.now()).await;
-        let in_use = DiskError::InUse { name: named("a"), host: "a".to_owned(), state: "live" };
+        let in_use = in_use_by_a();
         assert_eq!(there.map(|_| ()), Err(in_use));
         here.detach().await.unwrap();
         let there = second.attach("a").await.unwrap();

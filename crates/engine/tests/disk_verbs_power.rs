@@ -79,6 +79,13 @@ impl Story<'_> {
         self.history.over(|estate| drop(estate.insert(name.to_owned(), image)));
     }
 
+    async fn create_thick(&self, name: &str, sectors: u64) {
+        let Worker { host, .. } = self.worker;
+        host.create_thick_disk(&named(name), ByteCount(sectors * SECTOR), self.worker.soon()).await.unwrap();
+        let image = Image { now: zeros(sectors), ..Image::default() };
+        self.history.over(|estate| drop(estate.insert(name.to_owned(), image)));
+    }
+
     async fn snapshot(&self, disk: &str, name: &str) {
         let Worker { host, .. } = self.worker;
         host.snapshot_disk(&named(disk), &named(name), self.worker.soon()).await.unwrap();
@@ -300,6 +307,31 @@ async fn life(story: &Story<'_>, cluster: u64) {
     story.flatten("d").await;
     story.delete_snapshot("d", "t").await;
     story.delete("d").await;
+}
+
+/// A thick disk that comes, grows, is branched, made full again, and goes.
+async fn thick_life(story: &Story<'_>, cluster: u64) {
+    let sectors = cluster / SECTOR;
+    story.create_thick("d", sectors * 9 + 3).await;
+    let attached = story.worker.attach("d").await.unwrap();
+    story.write(&attached, "d", (1, sectors * 2), 1).await;
+    story.resize("d", sectors * 12).await;
+    story.write(&attached, "d", (sectors * 11, sectors), 2).await;
+    story.snapshot("d", "s").await;
+    story.write(&attached, "d", (sectors * 3, 5), 3).await;
+    attached.detach().await.unwrap();
+    story.history.over(|_| ());
+    story.flatten("d").await;
+    story.delete_snapshot("d", "s").await;
+    story.create_thick("e", sectors * 2).await;
+    story.delete("d").await;
+}
+
+#[test]
+fn a_thick_disk_is_there_whole_or_not_at_all_whenever_the_power_goes() {
+    for cluster in [64 << 10, 4 << 10] {
+        judged(cluster, Some(60), async |story| thick_life(story, cluster).await);
+    }
 }
 
 #[test]
@@ -530,5 +562,6 @@ fn what_stands_below_a_layer_on_its_way_out_is_not_absorbed_into_it() {
 fn at_every_command() {
     for cluster in [64 << 10, 4 << 10, 16 << 10] {
         judged(cluster, None, async |story| life(story, cluster).await);
+        judged(cluster, None, async |story| thick_life(story, cluster).await);
     }
 }

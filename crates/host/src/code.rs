@@ -286,6 +286,12 @@ codes! {
     DiskTakenAway = "OAR-0295", "the disk was taken away",
         "A descriptor that this host had taken is another's by now.",
         "See by `oarlock events` whether this host was fenced, and try again.";
+    DiskNotForMany = "OAR-0296", "a disk that several hosts cannot write",
+        "Only a disk that is allocated and zeroed whole, and stands on no snapshot, can be written by several hosts at once: nobody could tell the others of a change of its map.",
+        "Make it with `--thick`. A thick disk that has had snapshots, and that nobody has attached, is made whole again by `oarlock disk flatten NAME`; a thin one, too, once it is copied into a thick one.";
+    DiskShared = "OAR-0297", "the disk is written by several hosts",
+        "What was asked for would change the map, the size or the name of a disk that is attached to be written by several hosts.",
+        "Detach it on every host that has it (`oarlock disk show NAME` tells which), and ask again.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
         "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",

@@ -107,7 +107,7 @@ impl Outcome {
     fn add(&mut self, hold: &Hold) -> Result<(), NotLinearizable> {
         self.check_token(hold)?;
         let after = match hold.want {
-            Want::Shared => self.last_alone,
+            Want::Shared | Want::MultiWriter => self.last_alone,
             Want::Exclusive => later(self.last_alone, self.last_shared),
         };
         let earliest = after.map_or(hold.invoked, |(over, _)| over.max(hold.invoked));
@@ -118,7 +118,7 @@ impl Outcome {
         }
         let over = Some((earliest.max(hold.over_from), *hold));
         match hold.want {
-            Want::Shared => self.last_shared = later(self.last_shared, over),
+            Want::Shared | Want::MultiWriter => self.last_shared = later(self.last_shared, over),
             Want::Exclusive => {
                 self.last_alone = later(self.last_alone, over);
                 self.exclusive = Some(*hold);
@@ -130,7 +130,7 @@ impl Outcome {
 
     fn check_token(&self, hold: &Hold) -> Result<(), NotLinearizable> {
         let before = match hold.want {
-            Want::Shared => self.exclusive,
+            Want::Shared | Want::MultiWriter => self.exclusive,
             Want::Exclusive => self.newest,
         };
         let Some(before) = before else { return Ok(()) };

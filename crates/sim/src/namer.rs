@@ -120,6 +120,9 @@ fn not_done(user: &User, error: &DiskError) {
         | DiskError::AttachedHere { .. }
         | DiskError::OpenHere { .. }
         | DiskError::Changed { .. }
+        | DiskError::NotForMany { .. }
+        | DiskError::SharedHere { .. }
+        | DiskError::NoRoom { .. }
         | DiskError::Unanswered { .. }
         | DiskError::Map(_)
         | DiskError::DirectoryFull { .. }

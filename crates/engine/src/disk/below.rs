@@ -38,6 +38,7 @@ pub(super) async fn put_below(
         parent: disk.parent,
         root: disk.root.map(|root| (root, disk.flags.root_owned)),
         disk: Some(worked.id),
+        thick: false,
     };
     let mut round = 0;
     let made = loop {
@@ -85,5 +86,6 @@ async fn step_up(here: &DisksHere, worked: &Worked, made: &Made) -> Result<(), D
         })
         .await?;
     layer.begin_at(above);
+    worked.thaw();
     Ok(())
 }

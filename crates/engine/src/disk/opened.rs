@@ -136,9 +136,14 @@ impl Opened {
         &self,
         last: &dyn Fn(&DescriptorRecord) -> DescriptorRecord,
     ) -> Result<(), DiskError> {
+        end(self.into_hold().await?, last).await
+    }
+
+    /// Brings everything home and closes the layer; its descriptor stays this host's.
+    pub(super) async fn into_hold(&self) -> Result<Hold<DescriptorNumber>, DiskError> {
         self.forget_pages().await?;
         self.shut();
-        end(self.last_hold().await?, last).await
+        self.last_hold().await
     }
 
     /// The hold, once nobody else looks at the record by it.

@@ -73,6 +73,10 @@ pub(super) async fn tend_all(here: &Rc<DisksHere>) -> Result<(), DiskError> {
     });
     read.await.inspect_err(|fault| distrust(&here.core, fault))?;
     for (number, uid) in under_way {
+        if here.is_open(number) {
+            // This host is at it.
+            continue;
+        }
         // A layer in the making whose maker lives is his.
         let _ = mend(&here.core, number, patience(here)).await;
         unneeded.push(LayerId { descriptor: number, uid });

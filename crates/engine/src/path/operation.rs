@@ -532,16 +532,16 @@ fn passes_of(request: &Request, path: &DataPath, passes: &mut Vec<Pass>) -> Resu
     }
     let keep = match request.kind {
         // A frozen map gives nothing up, and a trim is only an offer.
-        RequestKind::Trim { .. } if path.mode.shared => return Ok(()),
+        RequestKind::Trim { .. } if path.is_frozen() => return Ok(()),
         RequestKind::Trim { .. } => false,
-        RequestKind::WriteZeroes { fast: true, .. } if path.mode.shared || inner_start >= inner_end => {
+        RequestKind::WriteZeroes { fast: true, .. } if path.is_frozen() || inner_start >= inner_end => {
             return Err(PathError::NotFast);
         }
         RequestKind::WriteZeroes { keep, .. } => keep,
         _ => return Ok(()),
     };
     let zeros = Work::Write(Content::Zeros);
-    if path.mode.shared || inner_start >= inner_end {
+    if path.is_frozen() || inner_start >= inner_end {
         passes.push(whole(zeros));
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use oarlock_block::{ByteCount, Clock, Device, Instant};
 use oarlock_engine::path::{PathError, Request, RequestKind};
-use oarlock_engine::{Attachment, DiskError, Host};
+use oarlock_engine::{Attachment, DiskError, Holders, Host, InUseBy};
 use oarlock_format::{DiskTarget, LayerName};
 use oarlock_sim::disks::{Driver, tag_of, tagged};
 
@@ -46,6 +46,12 @@ pub fn target(disk: &str, snapshot: Option<&str>) -> DiskTarget {
 /// What a disk of so many sectors shows when it is new.
 pub fn zeros(sectors: u64) -> Contents {
     vec![0; usize::try_from(sectors).unwrap()]
+}
+
+/// What is told of the disk `a` where the host `a` has it.
+pub fn in_use_by_a() -> DiskError {
+    let holder = InUseBy { host: "a".to_owned(), state: "live" };
+    DiskError::InUse { name: named("a"), holders: Holders(vec![holder]) }
 }
 
 fn sectors_of(request: &Request) -> std::ops::Range<usize> {

@@ -18,7 +18,7 @@ use oarlock_format::{DiskTarget, LayerName};
 
 use super::doors::Doors;
 use super::list::{ExportList, Wanted};
-use super::request::HeldDisk;
+use super::request::{HeldDisk, Share};
 use crate::api::{AttachDiskRequest, AttachedDisk};
 use crate::error::HostError;
 use crate::export::{Export, ExportOptions, Place};
@@ -189,7 +189,11 @@ impl Exports {
     }
 
     fn wanted(&self, target: &DiskTarget, request: AttachDiskRequest) -> Result<Wanted, HostError> {
-        let AttachDiskRequest { nbd, read_only, tls } = request;
+        let AttachDiskRequest { nbd, read_only, shared, tls } = request;
+        if read_only && shared {
+            let reason = "a disk is attached to be read, or to be written by several: not both".to_owned();
+            return Err(HostError::BadRequest { reason });
+        }
         let place = match nbd {
             Some(text) => text.parse()?,
             None => Place::Unix(beside(&self.inner.api, tls.is_some())),
@@ -204,7 +208,7 @@ impl Exports {
             let reason = format!("{} is no absolute path", path.display());
             return Err(HostError::BadRequest { reason });
         }
-        Ok(Wanted { name: target.to_string(), layer: None, place: place.to_string(), read_only, tls })
+        Ok(Wanted { name: target.to_string(), layer: None, place: place.to_string(), read_only, shared, tls })
     }
 
     /// Keeps everybody else from the name, until it is exported or taken out again.
@@ -243,7 +247,12 @@ impl Exports {
         // First, for it costs nothing where it fails.
         let door = doors.enter(&place, wanted.tls.as_deref()).await?;
         let exported = async {
-            let disk = self.inner.engine.attach_disk(target.clone(), wanted.read_only).await?;
+            let share = match (wanted.read_only, wanted.shared) {
+                (true, _) => Share::Readers,
+                (false, true) => Share::Writers,
+                (false, false) => Share::Nobody,
+            };
+            let disk = self.inner.engine.attach_disk(target.clone(), share).await?;
             if wanted.layer.is_some_and(|layer| layer != number_of(&disk)) {
                 let _ = disk.detach().await;
                 return Err(DiskError::Unknown { name: target.disk.clone() }.into());

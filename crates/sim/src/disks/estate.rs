@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use oarlock_block::Lba;
-use oarlock_engine::path::{PathError, Request};
+use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, Layer, LayerId, Owner, Place, Standing, decode, stamp_of,
+    DescriptorNumber, DescriptorRecord, Layer, LayerId, LockMode, Owner, Place, Standing, decode, stamp_of,
 };
 
-use super::image::{Image, Session, Turn, Writer};
+use super::image::{Image, Purpose, Session, Turn, Writer};
 use super::{Naive, SECRET};
 use crate::datastore::Template;
 use crate::member::Run;
@@ -26,6 +26,8 @@ pub struct Asked {
     session: Session,
     request: Request,
     number: u64,
+    /// Where it was answered it may have done nothing.
+    may_be_nothing: bool,
 }
 
 /// How layers stood before a swap that a loss of power may take back.
@@ -74,9 +76,9 @@ impl Estate {
     }
 
     /// A host has attached a layer, and shows it with that size.
-    pub fn open(&self, run: &Run, (id, owner): (LayerId, Owner), size: u64, writes: bool) -> Session {
+    pub fn open(&self, run: &Run, (id, owner): (LayerId, Owner), size: u64, purpose: Purpose) -> Session {
         self.sessions.set(self.sessions.get() + 1);
-        let session = Session { number: self.sessions.get(), id, writes };
+        let session = Session { number: self.sessions.get(), id, purpose };
         let mut images = self.images.borrow_mut();
         let Some(image) = images.get_mut(&id) else {
             Estate::wrong(run, id, "it was attached, and does not exist");
@@ -88,10 +90,19 @@ impl Estate {
         if let Some(writer) = &image.writer {
             Estate::wrong(run, id, &format!("it was attached, and {} writes it", writer.owner.slot));
         }
-        if writes {
-            image.writer = Some(Writer { number: session.number, owner, is_closing: false });
-        } else {
-            image.readers.insert(session.number);
+        if let Some(sharer) = image.sharers.values().next().filter(|_| purpose != Purpose::Together) {
+            Estate::wrong(run, id, &format!("it was attached, and {} shares it", sharer.owner.slot));
+        }
+        let writer = Writer { number: session.number, owner, is_closing: false };
+        match purpose {
+            Purpose::Alone => image.writer = Some(writer),
+            Purpose::ToRead => drop(image.readers.insert(session.number)),
+            Purpose::Together => {
+                if image.sharers.values().any(|sharer| sharer.owner != owner && !sharer.is_closing) {
+                    self.did("share with another");
+                }
+                image.sharers.insert(session.number, writer);
+            }
         }
         session
     }
@@ -104,6 +115,9 @@ impl Estate {
         if let Some(writer) = image.writer.as_mut().filter(|writer| writer.number == session.number) {
             writer.is_closing = true;
         }
+        if let Some(sharer) = image.sharers.get_mut(&session.number) {
+            sharer.is_closing = true;
+        }
     }
 
     /// A guest asks; the data of what it writes, or the memory for what it reads.
@@ -114,19 +128,35 @@ impl Estate {
             marks.len() as u64
         };
         let mut images = self.images.borrow_mut();
-        let content = images.get_mut(&session.id).filter(|image| image.has(session));
-        let content = content.and_then(|image| image.content.as_mut());
+        let mut image = images.get_mut(&session.id).filter(|image| image.has(session));
+        let is_full = image.as_ref().is_some_and(|image| image.layer.flags.full);
+        let is_trim = matches!(request.kind, RequestKind::Trim { .. });
+        let (asked_for, may_be_nothing) = match (is_trim && is_full, session.purpose) {
+            // Whoever shares trims nothing.
+            (true, Purpose::Together) => (Request { kind: RequestKind::Cache, ..request }, false),
+            // Nor does who has a disk alone that is full, but a snapshot may make it be so no more before the trim is done.
+            (true, _) => (request, true),
+            (false, _) => (request, false),
+        };
+        let content = image.as_mut().and_then(|image| image.content.as_mut());
         // Of a session that is over nothing can come any more; it will hear so.
         let mut none = Naive::default();
-        let (number, data) = content.unwrap_or(&mut none).begin_as(&request, 0, mark);
-        (Asked { session: *session, request, number }, data)
+        let (number, data) = content.unwrap_or(&mut none).begin_as(&asked_for, 0, mark);
+        if let Some(image) = image.filter(|_| session.purpose == Purpose::Together) {
+            image.asked.insert(number, (session.number, asked_for));
+        }
+        (Asked { session: *session, request: asked_for, number, may_be_nothing }, data)
     }
 
     /// A guest was answered.
     pub fn answer(&self, run: &Run, asked: &Asked, result: Result<(), PathError>, data: &[u8]) {
-        let Asked { session, request, number } = asked;
+        let Asked { session, request, number, may_be_nothing } = asked;
         let mut images = self.images.borrow_mut();
         let image = images.get_mut(&session.id).filter(|image| image.has(session));
+        let image = image.map(|image| {
+            image.asked.remove(number);
+            image
+        });
         let Some(content) = image.and_then(|image| image.content.as_mut()) else {
             if result.is_ok() {
                 Estate::wrong(run, session.id, &format!("{request:?} was answered by who had lost it"));
@@ -134,6 +164,7 @@ impl Estate {
             return;
         };
         match result {
+            Ok(()) if *may_be_nothing => content.fail(request, *number, false),
             Ok(()) => {
                 if let Err(wrong) = content.end(request, *number, data, 0) {
                     let whose = self.whose(data);
@@ -175,7 +206,9 @@ impl Estate {
         let images = self.images.borrow();
         images
             .iter()
-            .find(|(_, image)| image.writer.is_some_and(|writer| lives(writer.owner)))
+            .find(|(_, image)| {
+                image.writer.iter().chain(image.sharers.values()).any(|writer| lives(writer.owner))
+            })
             .map(|(id, _)| *id)
     }
 
@@ -229,6 +262,9 @@ impl Estate {
         }
         if image.layer == layer {
             return;
+        }
+        if before.lock.mode == LockMode::MultiWriter && after.lock.mode == LockMode::MultiWriter {
+            Estate::wrong(run, id, "it changed while it was shared");
         }
         let turn = image.turn(&layer, below.as_ref());
         let whole = image.clone();

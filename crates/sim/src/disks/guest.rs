@@ -10,7 +10,7 @@ use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, JournalError};
 use oarlock_format::{DiskTarget, LayerName};
 
-use super::image::Session;
+use super::image::{Purpose, Session};
 use super::{Driver, SECTOR};
 use crate::member::Run;
 use crate::user::User;
@@ -19,6 +19,8 @@ use crate::{Lane, TrueTime};
 /// Names of disks, and of the snapshots of one: so few that most of them are somebody's.
 const DISKS: u64 = 5;
 const SNAPSHOTS: u64 = 3;
+/// Names of disks that are thick, as a rule.
+const THICK_DISKS: u64 = 2;
 /// Clusters at the beginning of each disk that guests write to; at its end, too, there are some.
 const BUSY_CLUSTERS: u64 = 6;
 
@@ -119,7 +121,11 @@ impl Guest {
     }
 
     fn any_disk(&self) -> LayerName {
-        named(&format!("d{}", self.below(DISKS)))
+        if self.below(8) == 0 { self.any_thick_disk() } else { named(&format!("d{}", self.below(DISKS))) }
+    }
+
+    fn any_thick_disk(&self) -> LayerName {
+        named(&format!("t{}", self.below(THICK_DISKS)))
     }
 
     fn any_snapshot(&self) -> LayerName {
@@ -140,7 +146,8 @@ impl Guest {
     /// Something, with whichever disk.
     async fn act(&self) -> Result<Next, DiskError> {
         let (host, name) = (&self.user.host, self.any_disk());
-        match self.below(20) {
+        match self.below(24) {
+            20.. => return self.share().await,
             0..3 => {
                 host.create_disk(&name, self.any_size(), self.soon()).await?;
                 self.did("create");
@@ -160,10 +167,28 @@ impl Guest {
             }
             10..12 => {
                 let target = DiskTarget { disk: name, snapshot: Some(self.any_snapshot()) };
-                return self.session(&target, true).await;
+                return self.session(&target, Purpose::ToRead).await;
             }
-            12 => return self.session(&DiskTarget { disk: name, snapshot: None }, true).await,
-            _ => return self.session(&DiskTarget { disk: name, snapshot: None }, false).await,
+            12 => return self.session(&DiskTarget { disk: name, snapshot: None }, Purpose::ToRead).await,
+            _ => return self.session(&DiskTarget { disk: name, snapshot: None }, Purpose::Alone).await,
+        }
+        Ok(Next::Again)
+    }
+
+    /// A while with a disk that others may write at the same time; it is made, or made full again, where that is needed.
+    async fn share(&self) -> Result<Next, DiskError> {
+        let (host, name) = (&self.user.host, self.any_thick_disk());
+        match self.session(&DiskTarget { disk: name.clone(), snapshot: None }, Purpose::Together).await {
+            Err(DiskError::Unknown { .. }) => {
+                let size = ByteCount(12 * self.cluster() + self.below(8) * SECTOR as u64);
+                host.create_thick_disk(&name, size, self.soon()).await?;
+                self.did("create thick");
+            }
+            Err(DiskError::NotForMany { .. }) => {
+                host.flatten_disk(&name, self.soon()).await?;
+                self.did("make full again");
+            }
+            other => return other,
         }
         Ok(Next::Again)
     }
@@ -199,14 +224,23 @@ impl Guest {
     }
 
     /// A while with an attached disk or snapshot.
-    async fn session(&self, target: &DiskTarget, read_only: bool) -> Result<Next, DiskError> {
-        let attachment = self.user.host.attach_disk(target, read_only, self.soon()).await?;
+    async fn session(&self, target: &DiskTarget, purpose: Purpose) -> Result<Next, DiskError> {
+        let host = &self.user.host;
+        let attachment = match purpose {
+            Purpose::Together => host.share_disk(&target.disk, self.soon()).await?,
+            Purpose::Alone => host.attach_disk(target, false, self.soon()).await?,
+            Purpose::ToRead => host.attach_disk(target, true, self.soon()).await?,
+        };
         let (estate, size) = (&self.run().estate, attachment.path().size());
         let owner = self.user.host.status().owner;
         let writes = !attachment.is_read_only();
-        let session = estate.open(self.run(), (attachment.id(), owner), size, writes);
+        let session = estate.open(self.run(), (attachment.id(), owner), size, purpose);
         self.note(&format!("{target} attached as {}, session {}", attachment.id(), session.number));
-        self.did(if writes { "attach" } else { "attach to read" });
+        self.did(match purpose {
+            Purpose::Alone => "attach",
+            Purpose::ToRead => "attach to read",
+            Purpose::Together => "share",
+        });
         let used =
             Used { guest: self, attachment: &attachment, session: &session, has_failed: Cell::new(false) };
         let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&used));

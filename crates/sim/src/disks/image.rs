@@ -1,7 +1,8 @@
 //! One layer of the model: what its descriptor says, what it shows, and who has it attached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use oarlock_engine::path::Request;
 use oarlock_format::{Layer, LayerId, LayerKind, LockMode, LockState, Owner};
 
 use super::Naive;
@@ -13,8 +14,19 @@ pub struct Session {
     pub number: u64,
     /// Which layer.
     pub id: LayerId,
-    /// It writes.
-    pub writes: bool,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a layer is attached for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// To be written by one host alone.
+    Alone,
+    /// To be read.
+    ToRead,
+    /// To be written by several hosts (R34).
+    Together,
 }
 
 /// Who has a layer for writing.
@@ -34,6 +46,10 @@ pub(super) struct Image {
     pub(super) content: Option<Naive>,
     pub(super) writer: Option<Writer>,
     pub(super) readers: BTreeSet<u64>,
+    /// Who writes it together, by the numbers of their sessions.
+    pub(super) sharers: BTreeMap<u64, Writer>,
+    /// What sharers asked for and were not answered yet: by the request's number, whose it is.
+    pub(super) asked: BTreeMap<u64, (u64, Request)>,
 }
 
 /// What a swap of a descriptor means for what layers show.
@@ -56,7 +72,14 @@ impl Image {
             }
             LayerKind::Snapshot | LayerKind::Hidden => None,
         };
-        Image { layer, content, writer: None, readers: BTreeSet::new() }
+        Image {
+            layer,
+            content,
+            writer: None,
+            readers: BTreeSet::new(),
+            sharers: BTreeMap::new(),
+            asked: BTreeMap::new(),
+        }
     }
 
     /// What a swap that gives it this next version does; `parent`: the layer that stands below it then.
@@ -80,6 +103,10 @@ impl Image {
         if after.mode == LockMode::Exclusive {
             self.readers.clear();
         }
+        let wrong = self.sharers_left(after, author);
+        if wrong.is_some() {
+            return wrong;
+        }
         let writer = self.writer.filter(|writer| after.owner != Some(writer.owner))?;
         self.writer = None;
         if author != Some(writer.owner) {
@@ -90,9 +117,39 @@ impl Image {
         (!writer.is_closing).then(|| "its lock was given up while a guest had it attached".to_owned())
     }
 
+    /// Sharers whose bit is gone have it no more. Of whom others cleared it nothing can land any more, and what was answered to
+    /// him stays: the map does not change while it is shared, so nothing of it waits for a commit.
+    fn sharers_left(&mut self, after: &LockState, author: Option<Owner>) -> Option<String> {
+        let has_bit =
+            |owner: Owner| after.mode == LockMode::MultiWriter && after.holders.contains(owner.slot);
+        let gone: Vec<(u64, Writer)> = self
+            .sharers
+            .iter()
+            .filter(|(_, sharer)| !has_bit(sharer.owner))
+            .map(|(number, sharer)| (*number, *sharer))
+            .collect();
+        let mut wrong = None;
+        for (session, sharer) in gone {
+            self.sharers.remove(&session);
+            if author == Some(sharer.owner) && !sharer.is_closing {
+                wrong = Some("its bit was cleared while a guest had it attached".to_owned());
+            }
+            let numbers: Vec<u64> =
+                self.asked.iter().filter(|(_, (of, _))| *of == session).map(|(number, _)| *number).collect();
+            for number in numbers {
+                if let (Some((_, request)), Some(content)) = (self.asked.remove(&number), &mut self.content) {
+                    content.fail(&request, number, false);
+                }
+            }
+        }
+        wrong
+    }
+
     /// Whoever had it is gone, and nothing of him can land any more.
     pub(super) fn crash(&mut self) {
         (self.writer, self.readers) = (None, BTreeSet::new());
+        self.sharers.clear();
+        self.asked.clear();
         if let Some(content) = &mut self.content {
             content.crash();
         }
@@ -100,9 +157,10 @@ impl Image {
 
     /// Whether that session still has it.
     pub(super) fn has(&self, session: &Session) -> bool {
-        match session.writes {
-            true => self.writer.is_some_and(|writer| writer.number == session.number),
-            false => self.readers.contains(&session.number),
+        match session.purpose {
+            Purpose::Alone => self.writer.is_some_and(|writer| writer.number == session.number),
+            Purpose::ToRead => self.readers.contains(&session.number),
+            Purpose::Together => self.sharers.contains_key(&session.number),
         }
     }
 }

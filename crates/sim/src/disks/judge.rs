@@ -10,7 +10,7 @@ use oarlock_engine::{Attachment, DiskError, EvictError, Host};
 use oarlock_format::{ClusterIndex, DiskTarget, HostName, LayerId};
 
 use super::guest::{PATIENCE, read_all};
-use super::image::Session;
+use super::image::{Purpose, Session};
 use super::{Driver, Medium, Survey};
 use crate::datastore::{Template, parts};
 use crate::member::{Run, name_of};
@@ -176,7 +176,7 @@ impl Judge {
         let clock = self.life.clock();
         let attached = host.attach_disk(target, true, clock.now().plus(PATIENCE)).await.map_err(about)?;
         let (estate, size) = (&self.run.estate, attached.path().size());
-        let session = estate.open(&self.run, (attached.id(), host.status().owner), size, false);
+        let session = estate.open(&self.run, (attached.id(), host.status().owner), size, Purpose::ToRead);
         let request = async |request| self.request(&attached, &session, request).await;
         if !read_all(&self.run, &session, &attached, request).await {
             return Err(format!("{target} could not be read"));
