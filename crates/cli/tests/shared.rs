@@ -44,7 +44,9 @@ fn qemu_io(place: &Place, host: &str, disk: &str, orders: &[&str]) -> Option<Str
     }
     let mut qemu = Command::new("qemu-io");
     qemu.args(["-f", "raw", &format!("nbd+unix:///{disk}?socket={}", door(place, host).display())]);
-    orders.iter().for_each(|order| drop(qemu.args(["-c", order])));
+    for order in orders {
+        qemu.args(["-c", order]);
+    }
     let output = qemu.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && !said.contains("failed"), "{said}");

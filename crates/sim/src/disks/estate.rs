@@ -152,11 +152,10 @@ impl Estate {
     pub fn answer(&self, run: &Run, asked: &Asked, result: Result<(), PathError>, data: &[u8]) {
         let Asked { session, request, number, may_be_nothing } = asked;
         let mut images = self.images.borrow_mut();
-        let image = images.get_mut(&session.id).filter(|image| image.has(session));
-        let image = image.map(|image| {
+        let mut image = images.get_mut(&session.id).filter(|image| image.has(session));
+        if let Some(image) = &mut image {
             image.asked.remove(number);
-            image
-        });
+        }
         let Some(content) = image.and_then(|image| image.content.as_mut()) else {
             if result.is_ok() {
                 Estate::wrong(run, session.id, &format!("{request:?} was answered by who had lost it"));

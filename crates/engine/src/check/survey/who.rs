@@ -22,6 +22,14 @@ const SHOWN_MAX: usize = 8;
 /// Who names a cluster.
 type Mentions = BTreeMap<ClusterNumber, Vec<(LayerId, Mention)>>;
 
+/// What of a group is in use, and marked as free.
+#[derive(Default)]
+struct Missing {
+    layers: BTreeSet<LayerId>,
+    /// Each cluster, and where it stands.
+    clusters: Vec<(ClusterNumber, String)>,
+}
+
 impl Survey<'_> {
     /// What is wrong with single clusters, with whose they are.
     pub(super) async fn tell_who(&mut self) -> Result<Vec<Suspicion>, CheckError> {
@@ -114,16 +122,15 @@ impl Survey<'_> {
 
     /// In use, and marked as free: a finding for each group.
     fn missing(&self, mentions: &Mentions) -> Vec<Suspicion> {
-        let mut groups: BTreeMap<GroupNumber, (BTreeSet<LayerId>, Vec<(ClusterNumber, String)>)> =
-            BTreeMap::new();
+        let mut groups: BTreeMap<GroupNumber, Missing> = BTreeMap::new();
         for cluster in &self.wrong.missing {
             let owned: Vec<_> = of(mentions, *cluster).filter(|(_, mention)| mention.is_owned).collect();
             let Some((id, mention)) = owned.first() else { continue };
-            let (layers, clusters) = groups.entry(cluster.place().0).or_default();
-            layers.extend(owned.iter().map(|(id, _)| *id));
-            clusters.push((*cluster, self.at(*id, mention)));
+            let missing = groups.entry(cluster.place().0).or_default();
+            missing.layers.extend(owned.iter().map(|(id, _)| *id));
+            missing.clusters.push((*cluster, self.at(*id, mention)));
         }
-        let found = groups.into_iter().map(|(group, (layers, clusters))| {
+        let found = groups.into_iter().map(|(group, Missing { layers, clusters })| {
             let layers: Vec<LayerId> = layers.into_iter().collect();
             let message = |what: &str| format!("in use and marked as free: {what}");
             let suspicion = self.of_clusters(Code::BitmapMisses, &layers, &clusters, &message);
