@@ -64,11 +64,19 @@ pub enum PlantedBug {
     OwnSharedRoot,
     /// R35: a trim leaves what an ancestor has there.
     TrimKeepsAncestors,
+    /// R28: the source of a handoff goes on with its guests when the disk is another host's.
+    ServeAfterHandoff,
+    /// R28: the receiver of a handoff serves once it was called, and not only once it owns the disk.
+    ServeBeforeHandoff,
+    /// R28: a disk is handed over and what the source's journal owes for it is not home.
+    HandOverBeforeHome,
+    /// R28: a handoff without an answer counts as one that failed.
+    GoOnAfterUnknown,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 29] = [
+    pub const ALL: [PlantedBug; 33] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -98,6 +106,10 @@ impl PlantedBug {
         PlantedBug::FlushWithoutCommit,
         PlantedBug::OwnSharedRoot,
         PlantedBug::TrimKeepsAncestors,
+        PlantedBug::ServeAfterHandoff,
+        PlantedBug::ServeBeforeHandoff,
+        PlantedBug::HandOverBeforeHome,
+        PlantedBug::GoOnAfterUnknown,
     ];
 }
 

@@ -286,6 +286,18 @@ codes! {
     DiskTakenAway = "OAR-0295", "the disk was taken away",
         "A descriptor that this host had taken is another's by now.",
         "See by `oarlock events` whether this host was fenced, and try again.";
+    NoHandoff = "OAR-0296", "nobody hands the disk over",
+        "A disk comes by a handoff only from a living host that has it attached. No host has it, or the one that had it detached it, died, or turned to another host.",
+        "`oarlock disk show NAME` tells who has it. One that nobody has is attached without `--incoming`; of one whose host died, detach what waits and attach it.";
+    DiskReceived = "OAR-0297", "another host is to get the disk",
+        "A disk is handed over to one host at a time, and a host stands by for this one already; which one is in the message.",
+        "Hand it over to that host, or detach it there first (`oarlock disk detach NAME --host HOST`).";
+    NoReceiver = "OAR-0298", "the host does not take the disk over",
+        "The host that was to get the disk does not stand by for it, does not answer, or stood by and is gone. The disk is where it was, and its guests go on.",
+        "Attach it there first: `oarlock disk attach NAME --incoming --host HOST`. `oarlock hosts` tells whether that host beats.";
+    NotAtRest = "OAR-0299", "what guests had begun did not end in time",
+        "A disk changes hands when nothing is under way, and requests of guests took too long: the device is slow, or has no room for their writes. The disk is where it was, and its guests go on.",
+        "Try again; look at the device and at the kernel's log.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
         "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",

@@ -332,6 +332,10 @@ impl HostError {
             | Code::DiskInUse
             | Code::DiskAttachedHere
             | Code::DiskBusy
+            | Code::NoHandoff
+            | Code::DiskReceived
+            | Code::NoReceiver
+            | Code::NotAtRest
             | Code::DoorDiffers
             | Code::EvictMyself
             | Code::EvictLives

@@ -128,6 +128,14 @@ fn not_done(user: &User, error: &DiskError) {
         | DiskError::OpenHere { .. }
         | DiskError::Changed { .. }
         | DiskError::Unanswered { .. }
+        | DiskError::NotAttached { .. }
+        | DiskError::NoOwner { .. }
+        | DiskError::Received { .. }
+        | DiskError::NoReceiver { .. }
+        | DiskError::ReceiverSilent { .. }
+        | DiskError::ReceiverGone { .. }
+        | DiskError::NotAtRest { .. }
+        | DiskError::NotHandedOver { .. }
         | DiskError::Map(_)
         | DiskError::DirectoryFull { .. }
         | DiskError::DescriptorsFull { .. }

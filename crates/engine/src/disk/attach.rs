@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::lock::Mutex;
 use oarlock_block::Instant;
-use oarlock_format::{DescriptorRecord, DiskTarget, LayerId};
+use oarlock_format::{DescriptorNumber, DescriptorRecord, DiskTarget, LayerId};
 
 use super::conclude::{conclude, is_under_way};
 use super::find::{find_target, in_use_by, is_ready};
@@ -93,11 +93,8 @@ async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskErr
     if here.attached(attached.opened.number()).is_none_or(|known| !std::ptr::eq(&*known, attached)) {
         return Ok(());
     }
-    attached.disk.detach().await.map_err(|error| match error {
-        DetachError::Quarantined { quarantines } => DiskError::Unanswered { commands: quarantines.len() },
-        DetachError::Space(error) => error.into(),
-        DetachError::Changed => DiskError::Changed { descriptor: attached.opened.number() },
-    })?;
+    let number = attached.opened.number();
+    attached.disk.detach().await.map_err(|error| not_detached(number, error))?;
     let parent = attached.opened.facts().await?.parent;
     here.note_detached(attached.opened.number());
     attached.opened.close(&DescriptorRecord::clone).await?;
@@ -105,6 +102,15 @@ async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskErr
         tend_soon(here, parent);
     }
     Ok(())
+}
+
+/// Why a disk did not come to its end here.
+pub(super) fn not_detached(descriptor: DescriptorNumber, error: DetachError) -> DiskError {
+    match error {
+        DetachError::Quarantined { quarantines } => DiskError::Unanswered { commands: quarantines.len() },
+        DetachError::Space(error) => error.into(),
+        DetachError::Changed => DiskError::Changed { descriptor },
+    }
 }
 
 /// Takes the lock of the disk or snapshot, and serves it from then on. A snapshot is read only.
@@ -147,20 +153,24 @@ pub(super) async fn attach(
         let mode = PathMode { read_only: is_read_only, shared: false, thick: facts.flags.thick };
         let disk = AttachedDisk::attach(opened.layer(), facts.size.0, mode);
         let id = LayerId { descriptor: number, uid: record.uid };
-        let attached = Rc::new(Attached {
-            id,
-            is_read_only,
-            opened,
-            disk,
-            turn: Arc::default(),
-            is_going: Cell::new(false),
-        });
-        here.note_attached(number, &attached);
-        core.jobs.start(serve(Rc::clone(core), Rc::clone(&attached)));
-        // One that was deleted while this disk was in use elsewhere waits to be absorbed.
-        tend_parent_soon(here, &attached.opened);
-        return Ok(Attachment { here: Rc::clone(here), attached, is_detached: Cell::new(false) });
+        return Ok(begin_to_serve(here, (id, is_read_only), opened, disk));
     }
+}
+
+/// Serves a disk from now on that this host holds.
+pub(super) fn begin_to_serve(
+    here: &Rc<DisksHere>,
+    (id, is_read_only): (LayerId, bool),
+    opened: Rc<Opened>,
+    disk: AttachedDisk,
+) -> Attachment {
+    let (turn, is_going) = (Arc::default(), Cell::new(false));
+    let attached = Rc::new(Attached { id, is_read_only, opened, disk, turn, is_going });
+    here.note_attached(id.descriptor, &attached);
+    here.core.jobs.start(serve(Rc::clone(&here.core), Rc::clone(&attached)));
+    // One that was deleted while this disk was in use elsewhere waits to be absorbed.
+    tend_parent_soon(here, &attached.opened);
+    Attachment { here: Rc::clone(here), attached, is_detached: Cell::new(false) }
 }
 
 /// The path of a disk that nobody serves any more is dead: whoever waits on it must hear so.

@@ -91,7 +91,7 @@ impl Opened {
         &self.layer
     }
 
-    fn hold(&self) -> Result<Rc<Hold<DescriptorNumber>>, DiskError> {
+    pub(super) fn hold(&self) -> Result<Rc<Hold<DescriptorNumber>>, DiskError> {
         self.hold.borrow().clone().ok_or(DiskError::TakenAway { descriptor: self.number })
     }
 
@@ -133,6 +133,12 @@ impl Opened {
         self.forget_pages().await?;
         self.shut();
         end(self.last_hold().await?, last).await
+    }
+
+    /// It is another host's, who was handed it over: everything was brought home before, and nothing is released.
+    pub(super) fn give_away(&self) {
+        drop(self.hold.take());
+        self.shut();
     }
 
     /// The hold, once nobody else looks at the record by it.

@@ -7,7 +7,7 @@ use futures::channel::{mpsc, oneshot};
 use oarlock_block::ByteCount;
 use oarlock_device::{BootClock, FileDevice};
 use oarlock_engine::path::DataPath;
-use oarlock_format::{DiskTarget, LayerId, LayerName};
+use oarlock_format::{DiskTarget, HostName, LayerId, LayerName};
 
 use crate::api::{DiskDetails, DiskEntry};
 use crate::error::HostError;
@@ -19,7 +19,12 @@ pub(crate) enum DiskRequest {
     Show { name: LayerName, reply: Reply<DiskDetails> },
     Change { change: Change, reply: Reply<()> },
     Attach { target: DiskTarget, read_only: bool, reply: Reply<HeldDisk> },
+    Receive { name: LayerName, reply: Reply<(HeldDisk, Arrival)> },
+    HandOff { name: LayerName, to: HostName, wait: Duration, reply: Reply<Duration> },
 }
+
+/// What becomes of a disk that is to come from another host: it is there, or will not come. Nothing where it is not waited for any more.
+pub(crate) type Arrival = oneshot::Receiver<Result<(), HostError>>;
 
 /// What is to become of a disk.
 #[derive(Clone, Debug)]
@@ -47,6 +52,11 @@ pub(crate) struct HeldDisk {
 }
 
 impl HeldDisk {
+    /// Whether it is still to come from another host.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.path.lease_end().since_zero().is_zero()
+    }
+
     /// Detaches it; resolves once it is another's to have, or the host has ended.
     ///
     /// # Errors
@@ -80,5 +90,19 @@ impl Engine {
         read_only: bool,
     ) -> Result<HeldDisk, HostError> {
         self.ask(|reply| Request::Disk(DiskRequest::Attach { target, read_only, reply })).await
+    }
+
+    pub(crate) async fn receive_disk(&self, name: LayerName) -> Result<(HeldDisk, Arrival), HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Receive { name, reply })).await
+    }
+
+    /// How long clients could begin nothing.
+    pub(crate) async fn hand_off_disk(
+        &self,
+        name: LayerName,
+        to: HostName,
+        wait: Duration,
+    ) -> Result<Duration, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::HandOff { name, to, wait, reply })).await
     }
 }

@@ -187,7 +187,7 @@ impl Service {
             self.path.die();
         }
         // Where the disk is lost, nobody waits for a device that does not answer.
-        if self.path.passage(now) == Passage::Dead {
+        if matches!(self.path.passage(now), Passage::Dead | Passage::Moved) {
             for place in 0..self.tasks.len() {
                 self.drive(place)?;
             }

@@ -129,7 +129,8 @@ impl Task {
                         }
                     }
                     Passage::Open | Passage::Held => return Ok(Progress::Wants),
-                    Passage::Dead => self.unsent.clear(),
+                    // Of a disk that was handed over nothing is under way.
+                    Passage::Dead | Passage::Moved => self.unsent.clear(),
                 }
             }
             match self.operation.next(path, now(), self.woken.waker()) {

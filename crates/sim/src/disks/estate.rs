@@ -11,7 +11,8 @@ use std::rc::Rc;
 use oarlock_block::Lba;
 use oarlock_engine::path::{PathError, Request};
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, Layer, LayerId, Owner, Place, Standing, decode, stamp_of,
+    DescriptorNumber, DescriptorRecord, HostName, Layer, LayerId, LayerName, Owner, Place, Standing, decode,
+    stamp_of,
 };
 
 use super::image::{Image, Session, Turn, Writer};
@@ -53,6 +54,8 @@ pub struct Estate {
     /// Which layer a mark was written to.
     marks: RefCell<Vec<LayerId>>,
     sessions: Cell<u64>,
+    /// Hosts that are asked to receive a disk.
+    invitations: RefCell<Vec<(LayerName, HostName)>>,
     /// What was done, and how often.
     deeds: RefCell<BTreeMap<&'static str, u64>>,
 }
@@ -67,6 +70,24 @@ impl Estate {
     #[must_use]
     pub fn deeds(&self) -> BTreeMap<&'static str, u64> {
         self.deeds.borrow().clone()
+    }
+
+    /// Somebody asks a host to receive a disk.
+    pub fn invite(&self, disk: &LayerName, host: &HostName) {
+        self.invitations.borrow_mut().push((disk.clone(), host.clone()));
+    }
+
+    /// A disk that this host is asked to receive.
+    #[must_use]
+    pub fn invitation(&self, host: &HostName) -> Option<LayerName> {
+        let mut invitations = self.invitations.borrow_mut();
+        let index = invitations.iter().position(|(_, invited)| invited == host)?;
+        Some(invitations.swap_remove(index).0)
+    }
+
+    /// Whoever was asked to receive the disk, and has not begun, is asked no longer.
+    pub fn disinvite(&self, disk: &LayerName) {
+        self.invitations.borrow_mut().retain(|(invited, _)| invited != disk);
     }
 
     fn wrong(run: &Run, id: LayerId, message: &str) {
@@ -96,11 +117,45 @@ impl Estate {
         session
     }
 
+    /// A host waits to be handed a layer over, and its guests ask already.
+    pub fn open_incoming(&self, run: &Run, (id, owner): (LayerId, Owner)) -> Session {
+        self.sessions.set(self.sessions.get() + 1);
+        let session = Session { number: self.sessions.get(), id, writes: true };
+        let mut images = self.images.borrow_mut();
+        let Some(image) = images.get_mut(&id) else {
+            Estate::wrong(run, id, "it was to be received, and does not exist");
+            return session;
+        };
+        image.forget_incoming();
+        let incoming = Writer { number: session.number, owner, is_closing: false };
+        // It may have been handed over before its host got this far.
+        match image.writer {
+            None if run.owner_of(id) == Some(owner) => image.writer = Some(incoming),
+            _ => image.incoming = Some(incoming),
+        }
+        session
+    }
+
+    /// A host has a layer that it waited for, and shows it with that size.
+    pub fn arrived(&self, run: &Run, session: &Session, size: u64) {
+        let images = self.images.borrow();
+        let Some(image) = images.get(&session.id).filter(|image| image.has(session)) else {
+            Estate::wrong(run, session.id, "it was taken up by who does not own it");
+            return;
+        };
+        if image.layer.size.0 != size {
+            Estate::wrong(run, session.id, &format!("it has {} bytes, and shows {size}", image.layer.size.0));
+        }
+    }
+
     /// A session is about to end.
     pub fn close(&self, session: &Session) {
         let mut images = self.images.borrow_mut();
         let Some(image) = images.get_mut(&session.id) else { return };
         image.readers.remove(&session.number);
+        if image.incoming.is_some_and(|incoming| incoming.number == session.number) {
+            image.forget_incoming();
+        }
         if let Some(writer) = image.writer.as_mut().filter(|writer| writer.number == session.number) {
             writer.is_closing = true;
         }
@@ -114,11 +169,15 @@ impl Estate {
             marks.len() as u64
         };
         let mut images = self.images.borrow_mut();
-        let content = images.get_mut(&session.id).filter(|image| image.has(session));
-        let content = content.and_then(|image| image.content.as_mut());
+        let image = images.get_mut(&session.id).filter(|image| image.may_ask(session));
+        let (asked, content) = match image {
+            Some(Image { asked, content: Some(content), .. }) => (Some(asked), Some(content)),
+            _ => (None, None),
+        };
         // Of a session that is over nothing can come any more; it will hear so.
         let mut none = Naive::default();
         let (number, data) = content.unwrap_or(&mut none).begin_as(&request, 0, mark);
+        asked.and_then(|asked| asked.insert(number, session.number));
         (Asked { session: *session, request, number }, data)
     }
 
@@ -127,9 +186,13 @@ impl Estate {
         let Asked { session, request, number } = asked;
         let mut images = self.images.borrow_mut();
         let image = images.get_mut(&session.id).filter(|image| image.has(session));
+        let image = image.map(|image| {
+            image.asked.remove(number);
+            image
+        });
         let Some(content) = image.and_then(|image| image.content.as_mut()) else {
             if result.is_ok() {
-                Estate::wrong(run, session.id, &format!("{request:?} was answered by who had lost it"));
+                Estate::wrong(run, session.id, &format!("{request:?} was answered by who does not have it"));
             }
             return;
         };
@@ -224,7 +287,7 @@ impl Estate {
             images.insert(id, Image::begun(layer, below.as_ref()));
             return;
         };
-        if let Some(wrong) = image.lock_changed(&after.lock, author) {
+        if let Some(wrong) = image.lock_changed(&before.lock, &after.lock, author) {
             Estate::wrong(run, id, &wrong);
         }
         if image.layer == layer {

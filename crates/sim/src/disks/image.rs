@@ -1,6 +1,6 @@
 //! One layer of the model: what its descriptor says, what it shows, and who has it attached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oarlock_format::{Layer, LayerId, LayerKind, LockMode, LockState, Owner};
 
@@ -33,7 +33,11 @@ pub(super) struct Image {
     /// What it shows; none where it is in the making below a disk.
     pub(super) content: Option<Naive>,
     pub(super) writer: Option<Writer>,
+    /// Who waits to be handed it over, with guests who ask already.
+    pub(super) incoming: Option<Writer>,
     pub(super) readers: BTreeSet<u64>,
+    /// Requests under way, with the session of each.
+    pub(super) asked: BTreeMap<u64, u64>,
 }
 
 /// What a swap of a descriptor means for what layers show.
@@ -56,7 +60,14 @@ impl Image {
             }
             LayerKind::Snapshot | LayerKind::Hidden => None,
         };
-        Image { layer, content, writer: None, readers: BTreeSet::new() }
+        Image {
+            layer,
+            content,
+            writer: None,
+            incoming: None,
+            readers: BTreeSet::new(),
+            asked: BTreeMap::new(),
+        }
     }
 
     /// What a swap that gives it this next version does; `parent`: the layer that stands below it then.
@@ -75,8 +86,20 @@ impl Image {
         }
     }
 
-    /// The lock of its descriptor was swapped to `after`, by `author`; what is wrong with that, if anything is.
-    pub(super) fn lock_changed(&mut self, after: &LockState, author: Option<Owner>) -> Option<String> {
+    /// The lock of its descriptor was swapped by `author`; what is wrong with that, if anything is.
+    pub(super) fn lock_changed(
+        &mut self,
+        before: &LockState,
+        after: &LockState,
+        author: Option<Owner>,
+    ) -> Option<String> {
+        if after.owner.is_some() && after.owner == before.next && author == before.owner {
+            self.handed_over(after.owner);
+            return None;
+        }
+        if after.next != before.next && after.next.is_some() && after.next != author {
+            return Some(format!("{author:?} made {:?} its next owner", after.next));
+        }
         if after.mode == LockMode::Exclusive {
             self.readers.clear();
         }
@@ -90,12 +113,44 @@ impl Image {
         (!writer.is_closing).then(|| "its lock was given up while a guest had it attached".to_owned())
     }
 
+    /// Its owner gave it to whom it was promised. What had not begun by then never does, and who waited has it.
+    fn handed_over(&mut self, to: Option<Owner>) {
+        if let Some(writer) = self.writer.take() {
+            self.void(writer.number);
+        }
+        self.writer = self.incoming.take().filter(|incoming| Some(incoming.owner) == to);
+    }
+
+    /// Who waited to be handed it over waits no longer.
+    pub(super) fn forget_incoming(&mut self) {
+        if let Some(incoming) = self.incoming.take() {
+            self.void(incoming.number);
+        }
+    }
+
+    /// What that session has asked for, and was not answered, never began.
+    fn void(&mut self, session: u64) {
+        let of_session = self.asked.extract_if(.., |_, asker| *asker == session);
+        for (number, _) in of_session {
+            if let Some(content) = &mut self.content {
+                content.void(number);
+            }
+        }
+    }
+
     /// Whoever had it is gone, and nothing of him can land any more.
     pub(super) fn crash(&mut self) {
+        self.forget_incoming();
         (self.writer, self.readers) = (None, BTreeSet::new());
+        self.asked.clear();
         if let Some(content) = &mut self.content {
             content.crash();
         }
+    }
+
+    /// Whether that session may ask for something: it has it, or waits for it.
+    pub(super) fn may_ask(&self, session: &Session) -> bool {
+        self.has(session) || self.incoming.is_some_and(|incoming| incoming.number == session.number)
     }
 
     /// Whether that session still has it.

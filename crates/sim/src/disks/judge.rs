@@ -139,7 +139,7 @@ impl Judge {
         let (estate, size) = (&self.run.estate, attached.path().size());
         let session = estate.open(&self.run, (attached.id(), host.status().owner), size, false);
         let request = async |request| self.request(&attached, &session, request).await;
-        if !read_all(&self.run, &session, &attached, request).await {
+        if !read_all(&self.run, &session, attached.path(), request).await {
             return Err(format!("{target} could not be read"));
         }
         estate.close(&session);

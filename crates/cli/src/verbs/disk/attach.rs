@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Let nobody write; several hosts may do so at once
     #[arg(long)]
     read_only: bool,
+    /// Stand by for a disk that another host has, until that one hands it over (`oarlock disk handoff`): clients may connect, and wait
+    #[arg(long, conflicts_with = "read_only")]
+    incoming: bool,
     /// Let in only who takes TLS: the folder with server-cert.pem, server-key.pem and ca-cert.pem
     #[arg(long, value_name = "FOLDER")]
     tls: Option<PathBuf>,
@@ -57,6 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         nbd: place.map(|place| place.to_string()),
         read_only: arguments.read_only,
         tls: arguments.tls.as_deref().map(absolute).transpose()?.map(|path| path.display().to_string()),
+        incoming: arguments.incoming,
     };
     let api = arguments.choice.find(Purpose::OneHost)?;
     let attached = api.attach_disk(&arguments.name.to_string(), &request)?;

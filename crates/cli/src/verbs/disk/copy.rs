@@ -44,7 +44,8 @@ impl From<FormatName> for Format {
 /// Why it is not attached; it is not, then.
 pub(super) fn attach(api: &Api, name: &str, read_only: bool) -> Result<Address, Failure> {
     let socket: PathBuf = absolute(api.path())?.with_extension(ENDING);
-    let request = AttachDiskRequest { nbd: Some(format!("unix:{}", socket.display())), read_only, tls: None };
+    let nbd = Some(format!("unix:{}", socket.display()));
+    let request = AttachDiskRequest { nbd, read_only, ..AttachDiskRequest::default() };
     let attached = api.attach_disk(name, &request).map_err(|error| refusal(error, name, read_only))?;
     let address = Address::of_uri(&attached.uri);
     address.map_err(|error| {
