@@ -352,7 +352,7 @@ fn under_guests(seed: u64, datastore: &Template) -> FaultPlan {
     plan.work_queue = Latency::ZERO;
     plan.set(FaultKind::TornRead, Fault::NONE);
     // A handoff is over in a moment: some of the commands that make it are still on their way when their sender waits no more.
-    let late = plan.fault(FaultKind::LateCommand).clone().lasting(Span::milliseconds(100, 3_000));
+    let late = plan.fault(FaultKind::LateCommand).clone().lasting(Span::milliseconds(150, 1_200));
     plan.set(FaultKind::LateCommand, late);
     plan.steps = Some(Steps {
         format_id: Template::FORMAT_ID,
@@ -361,7 +361,7 @@ fn under_guests(seed: u64, datastore: &Template) -> FaultPlan {
         pause_displacing: PerMillion::NEVER,
         descriptors: range(descriptors.start, descriptors.blocks),
         crash_handing_over: PerMillion(10_000),
-        late_handing_over: PerMillion(200_000),
+        late_handing_over: PerMillion(300_000),
     });
     let round = seed / 20;
     if round % 4 != 3 {

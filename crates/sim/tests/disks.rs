@@ -23,13 +23,17 @@ fn guests_do_whatever_can_be_done_with_disks_and_space_runs_out() {
         ("failed", 1),
         ("flatten", 5),
         ("flush", 50),
+        ("hand off", 10),
         ("no space", 10),
         ("read", 500),
+        ("receive", 20),
         ("resize", 2),
         ("revert", 2),
         ("snapshot", 20),
+        ("take up", 10),
         ("tend", 20),
         ("trim", 300),
+        ("turned away", 10),
         ("write", 500),
     ];
     for (deed, least) in least {

@@ -238,8 +238,13 @@ impl Guest {
         self.note(&format!("{disk} is to go to {to}"));
         used.is_leaving.set(true);
         let handed = self.user.host.hand_off_disk(disk, &to, self.soon()).await;
-        used.is_leaving.set(false);
         run.estate.disinvite(disk);
+        if handed.is_err() {
+            // Guests go on here. What was sent may still land.
+            let clock = self.user.life.clock();
+            clock.sleep_until(clock.now().plus(run.between(0, 1_000))).await;
+        }
+        used.is_leaving.set(false);
         handed?;
         self.note(&format!("{disk} went to {to}"));
         self.did("hand off");
@@ -293,8 +298,8 @@ impl Guest {
             let guests = join_all((0..guests).map(|_| used.requests()));
             let verb = async {
                 match self.below(6) {
-                    0..3 => Ok(()),
-                    3 | 4 => self.verb(&target.disk).await,
+                    0..2 => Ok(()),
+                    2 | 3 => self.verb(&target.disk).await,
                     _ => self.hand_off(used, &target.disk).await,
                 }
             };
