@@ -209,7 +209,7 @@ impl Handoff<'_> {
         let mut guarded = self.place.cell.lock().await;
         let Some(cell) = guarded.as_mut() else { return Ok(None) };
         let record = cell.record.clone();
-        let is_mine = swap_once(self.core, cell, record, &mut FIRST_PAUSE.clone()).await?;
+        let is_mine = swap_once(self.core, cell, record, &mut { FIRST_PAUSE }).await?;
         Ok(is_mine.then(|| cell.generation()))
     }
 
@@ -272,7 +272,7 @@ impl Handoff<'_> {
             };
             if planted(PlantedBug::GoOnAfterUnknown) {
                 let Some(record) = given(&cell.record) else { return Ok(true) };
-                let given = swap_once(core, cell, record, &mut FIRST_PAUSE.clone()).await?;
+                let given = swap_once(core, cell, record, &mut { FIRST_PAUSE }).await?;
                 self.place.holding.set(Holding::Exclusive);
                 return Ok(given);
             }

@@ -160,7 +160,7 @@ impl Incoming {
         }
         // Whoever wrote the record has not seen whether this host still waits: another image of the same says so.
         let record = cell.record.clone();
-        let _ = swap_once(core, cell, record, &mut FIRST_PAUSE.clone()).await?;
+        let _ = swap_once(core, cell, record, &mut { FIRST_PAUSE }).await?;
         Ok(Looked::Called)
     }
 }
