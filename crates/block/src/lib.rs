@@ -17,6 +17,7 @@ mod random;
 mod recorded;
 #[cfg(test)]
 mod testing;
+mod zeros;
 
 pub use address::{BlockCount, BlockSize, ByteCount, Lba};
 pub use answer::{Answer, Attempted, Refusal, UnknownCause};
@@ -31,6 +32,7 @@ pub use histogram::Histogram;
 pub use metered::{Meter, Metered};
 pub use random::Random;
 pub use recorded::{Command, Recorded};
+pub use zeros::{all_zero, first_not_zero};
 
 /// A future of the engine's own thread: boxed, and free to borrow.
 pub type LocalFuture<'a, T> = futures::future::LocalBoxFuture<'a, T>;

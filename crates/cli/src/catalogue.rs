@@ -136,7 +136,7 @@ mod tests {
         ("OAR-03", "The running host"),
         ("OAR-04", "Reaching a host"),
         ("OAR-05", "The program"),
-        ("CHK-0", "What a check finds"),
+        ("CHK-", "What a check finds"),
     ];
 
     fn all() -> Vec<[&'static str; 4]> {

@@ -78,6 +78,22 @@ pub enum ValueError {
         /// What was given.
         text: String,
     },
+    /// Not a theme of the simulator's.
+    #[error("`{text}` is no theme: one of {themes}")]
+    Theme {
+        /// What was given.
+        text: String,
+        /// What there is.
+        themes: String,
+    },
+    /// Seeds of a theme that are none.
+    #[error("no seed of {text} is about {theme}: of 20 seeds in a row one is at least")]
+    NoSeedOfTheme {
+        /// The range.
+        text: String,
+        /// The theme.
+        theme: &'static str,
+    },
     /// A device that no backend of this program reaches.
     #[error(
         "`{text}` is reached by {backend}, which this version does not have: it takes plain files and local block devices"

@@ -48,7 +48,7 @@ fn a_disk_is_made_told_attached_written_read_and_deleted() {
     let place = datastore();
     let _a = place.up("a");
     let created = place.run(&["disk", "create", "vm/один", "--size", "64M", "--json"]).json();
-    assert_eq!(created, serde_json::json!({ "name": "vm/один", "size": 64 * MIB }));
+    assert_eq!(created, serde_json::json!({ "name": "vm/один", "size": 64 * MIB, "thick": false }));
     place.run(&["disk", "create", "vm/один", "--size", "1M"]).fails(1, "OAR-0282");
     place.run(&["disk", "create", "odd", "--size", "1000"]).fails(2, "OAR-0284");
     place.run(&["disk", "create", "a@b", "--size", "1M"]).fails(2, "OAR-0271");
@@ -466,4 +466,67 @@ fn a_host_that_only_looks_lists_disks_and_changes_none() {
     for verb in [&["disk", "attach", "one"][..], &["disk", "delete", "one"], &["disk", "snapshot", "one@s"]] {
         place.run(verb).fails(1, "OAR-0308");
     }
+}
+
+/// What `inspect` says of a record, by the name of the line.
+fn summed_up(place: &Place, record: &[&str]) -> (Value, BTreeMap<String, String>) {
+    let inspected = place.run(&[&["inspect", "pool", "--json"], record].concat()).json();
+    assert_eq!(inspected["verdict"], "sound", "{record:?}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let lines = inspected["summary"].as_array().unwrap().iter();
+    let summary = lines.map(|line| (text(&line["name"]), text(&line["value"]))).collect();
+    (inspected, summary)
+}
+
+#[test]
+fn check_and_inspect_tell_of_disks_beside_a_living_host_and_behind_a_killed_one() {
+    let place = datastore();
+    let mut host = place.up("a");
+    place.run(&["disk", "create", "vm/one", "--size", "64M"]).succeeds();
+    let mut guest = attach(&place, "a", "vm/one");
+    guest.write(8 * MIB, &pattern(1, 1)).unwrap();
+    guest.flush().unwrap();
+    place.run(&["disk", "snapshot", "vm/one@s"]).succeeds();
+    guest.write(0, &pattern(2, 2)).unwrap();
+    guest.flush().unwrap();
+
+    let check = |more: &[&str]| place.run(&[&["check", "pool", "--json"], more].concat());
+    let beside = check(&[]).json();
+    assert_eq!((&beside["clean"], &beside["findings"]), (&true.into(), &serde_json::json!([])));
+    let told = beside["not_judged"].to_string();
+    assert!(told.contains("disk `vm/one`") && told.contains("host a has it"), "{told}");
+    assert!(place.run(&["check", "pool"]).succeeds().stdout.contains("Not judged"));
+
+    let (disk, summary) = summed_up(&place, &["disk", "vm/one"]);
+    assert_eq!((summary["use"].as_str(), summary["name"].as_str()), ("disk, ready", "vm/one"));
+    assert!(summary["entry"].starts_with("stands in directory bucket "), "{summary:?}");
+    assert!(summary["map"].ends_with("its own") && summary["held by"].starts_with("slot "), "{summary:?}");
+    let related: Vec<&str> =
+        disk["related"].as_array().unwrap().iter().map(|other| other["standing"].as_str().unwrap()).collect();
+    assert!(related.len() == 4 && related[0].starts_with("name of descriptor"), "{related:?}");
+    let (_, snapshot) = summed_up(&place, &["disk", "vm/one@s"]);
+    assert!(snapshot["use"].starts_with("snapshot of descriptor") && snapshot["name"] == "s", "{snapshot:?}");
+    let slot = summary["held by"].trim_start_matches("slot ").split(',').next().unwrap().to_owned();
+    let (_, journal) = summed_up(&place, &["journal", &slot]);
+    assert!(
+        journal["commits that wait"] != "0" && journal["under the locks of"].contains("descriptor"),
+        "{journal:?}"
+    );
+    place.run(&["inspect", "pool", "disk", "none"]).fails(1, "OAR-0506");
+    place.run(&["inspect", "pool", "group", "9999"]).fails(1, "OAR-0506").says("there is no group 9999");
+    place.run(&["inspect", "pool", "bucket", "x"]).fails(2, "OAR-0501");
+
+    host.signal(Signal::KILL);
+    host.wait();
+    let behind = check(&[]).json();
+    assert_eq!(
+        (&behind["findings"], &behind["not_judged"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
+    let repaired = check(&["--repair"]).json();
+    assert_eq!((&repaired["clean"], &repaired["repaired_as"]), (&true.into(), &Value::Null));
+    let (_, group) = summed_up(&place, &["group", "0"]);
+    assert!(group["taken"].parse::<u32>().unwrap() > 0 && group.contains_key("free"), "{group:?}");
+    let text = place.run(&["inspect", "pool", "disk", "vm/one"]);
+    assert!(text.succeeds().stdout.contains("\nname: vm/one\nheld by: slot "), "{}", text.stdout);
 }

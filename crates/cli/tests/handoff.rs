@@ -149,29 +149,29 @@ fn a_handoff_to_a_host_that_is_gone_or_stands_still_is_handed_back() {
     let place = datastore();
     let (_a, mut b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "disk", "--size", "64M"]).succeeds();
-    place.run(&["disk", "attach", "disk", "--incoming", "--host", "b"]).fails(1, "OAR-0296");
+    place.run(&["disk", "attach", "disk", "--incoming", "--host", "b"]).fails(1, "OAR-0275");
     place.run(&["disk", "attach", "disk", "--host", "a"]).succeeds();
     let mut writer = guest(&place, "a");
     writer.write(0, &block(1, 1)).unwrap();
     let handoff =
         |wait: &str| place.run(&["disk", "handoff", "disk", "--to", "b", "--host", "a", "--wait", wait]);
-    handoff("100ms").fails(1, "OAR-0298");
+    handoff("100ms").fails(1, "OAR-0277");
     place.run(&["disk", "handoff", "disk", "--to", "a", "--host", "a"]).fails(1, "OAR-0288");
     place.run(&["disk", "handoff", "disk", "--to", "a", "--host", "b"]).fails(1, "OAR-0323");
     // It stands by, and gives that up.
     place.run(&["disk", "attach", "disk", "--incoming", "--host", "b"]).succeeds();
     place.run(&["disk", "attach", "disk", "--host", "b"]).fails(1, "OAR-0288");
     place.run(&["disk", "detach", "disk", "--host", "b"]).succeeds();
-    handoff("100ms").fails(1, "OAR-0298");
+    handoff("100ms").fails(1, "OAR-0277");
     // It stands by, and is stopped in the middle of it.
     place.run(&["disk", "attach", "disk", "--incoming", "--host", "b"]).succeeds();
     b.signal(Signal::STOP);
-    handoff("1s").fails(1, "OAR-0298");
+    handoff("1s").fails(1, "OAR-0277");
     writer.write(STRIDE, &block(1, 2)).unwrap();
     b.signal(Signal::CONT);
     b.signal(Signal::KILL);
     b.wait();
-    handoff("1s").fails(1, "OAR-0298");
+    handoff("1s").fails(1, "OAR-0277");
     writer.write(2 * STRIDE, &block(1, 3)).unwrap();
     writer.flush().unwrap();
     // Its next life did not ask for the disk.

@@ -213,6 +213,11 @@ fn the_simulator_runs_a_range_of_seeds_and_replays_one_with_its_trace() {
     assert!(ran["host_seconds"].as_u64().unwrap() > 0 && ran["operations"].as_u64().unwrap() > 0);
     let again = place.run(&["sim", "--seeds", "1..2", "--hosts", "2", "--trace"]);
     assert!(again.succeeds().stderr.lines().count() > 10, "{}", again.stderr);
+    let ran = place.run(&["sim", "--seeds", "0..25", "--theme", "stale-reads", "--json"]).json();
+    assert_eq!((ran["seeds"].as_u64(), &ran["violations"]), (Some(1), &serde_json::json!([])));
+    let ran = place.run(&["sim", "--seeds", "0..9", "--theme", "stale-reads"]);
+    ran.fails(2, "OAR-0502").says("no seed of 0..9 is about stale-reads");
+    place.run(&["sim", "--seeds", "0..9", "--theme", "new"]).fails(2, "OAR-0502").says("ordinary, stalls");
     let ran = place.run(&["sim", "--seeds", "5"]);
     ran.fails(2, "OAR-0502").says("as in 0..1000");
     assert!(!ran.stderr.contains("Sizes"), "the cure is not another value's: {}", ran.stderr);

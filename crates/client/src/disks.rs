@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use oarlock_host::api::{
-    AttachDiskRequest, AttachedDisk, CreateDiskRequest, DiskDetails, DiskDone, DiskEntry, HandedOffDisk,
-    HandoffRequest, NewNameRequest, ResizeDiskRequest,
+    AttachDiskRequest, AttachedDisk, CreateDiskRequest, DiskDetails, DiskDone, DiskEntry, DiskProgress,
+    HandedOffDisk, HandoffRequest, NewNameRequest, ResizeDiskRequest,
 };
 
 use crate::error::Error;
 use crate::http;
 use crate::remote::{ANSWER_LIMIT, Api, milliseconds};
 
-/// A disk is flattened for so long at most before whoever asked goes away; the host goes on with it.
-const FLATTEN_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A disk is flattened or filled for so long at most before whoever asked goes away.
+const WORK_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The path of a disk, or of one of its verbs.
 fn of(name: &str, verb: &str) -> String {
@@ -42,8 +42,26 @@ impl Api {
     /// # Errors
     /// Why there is none, or why there is no answer.
     pub fn create_disk(&self, name: &str, size: u64) -> Result<(), Error> {
-        let request = CreateDiskRequest { name: name.to_owned(), size };
+        let request = CreateDiskRequest { name: name.to_owned(), size, thick: false };
         self.told("/v1/disks", &request, ANSWER_LIMIT)
+    }
+
+    /// Makes a disk of `size` bytes, all of which is allocated and zeroed: returns once that is so, which may take hours. Where
+    /// this process ends before, the host undoes it.
+    ///
+    /// # Errors
+    /// Why there is none, or why there is no answer.
+    pub fn create_thick_disk(&self, name: &str, size: u64) -> Result<(), Error> {
+        let request = CreateDiskRequest { name: name.to_owned(), size, thick: true };
+        self.told("/v1/disks", &request, WORK_LIMIT)
+    }
+
+    /// How far a thick disk that this host makes, or lets grow, has come.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn disk_progress(&self, name: &str) -> Result<DiskProgress, Error> {
+        self.get(&of(name, "progress"), ANSWER_LIMIT)
     }
 
     /// Gives a disk another name.
@@ -54,12 +72,12 @@ impl Api {
         self.told(&of(name, "rename"), &NewNameRequest { to: to.to_owned() }, ANSWER_LIMIT)
     }
 
-    /// Lets a disk grow to `size` bytes.
+    /// Lets a disk grow to `size` bytes; one that is full is filled for it, which may take hours.
     ///
     /// # Errors
     /// Why it has the size that it had, or why there is no answer.
     pub fn resize_disk(&self, name: &str, size: u64) -> Result<(), Error> {
-        self.told(&of(name, "resize"), &ResizeDiskRequest { size }, ANSWER_LIMIT)
+        self.told(&of(name, "resize"), &ResizeDiskRequest { size }, WORK_LIMIT)
     }
 
     /// Deletes a disk, or a snapshot: `NAME@SNAP`.
@@ -91,7 +109,7 @@ impl Api {
     /// Hands a disk that this host serves over to another one, which stands by for it; `wait` bounds the waiting for that.
     ///
     /// # Errors
-    /// [`Error::Remote`] with `OAR-0298` where the other host does not take it; else why it is this host's still, or why there is no
+    /// [`Error::Remote`] with `OAR-0277` where the other host does not take it; else why it is this host's still, or why there is no
     /// answer.
     pub fn hand_off_disk(&self, name: &str, to: &str, wait: Duration) -> Result<HandedOffDisk, Error> {
         let request = HandoffRequest { to: to.to_owned(), wait_ms: Some(milliseconds(wait)) };
@@ -128,7 +146,7 @@ impl Api {
     /// # Errors
     /// Why it still stands above others, or why there is no answer.
     pub fn flatten_disk(&self, name: &str) -> Result<(), Error> {
-        self.verb(name, "flatten", FLATTEN_LIMIT)
+        self.verb(name, "flatten", WORK_LIMIT)
     }
 
     fn verb(&self, name: &str, verb: &str, limit: Duration) -> Result<(), Error> {

@@ -21,13 +21,14 @@ struct Place {
 
 impl Place {
     fn new() -> Place {
+        Place::with_beat(Duration::from_millis(200))
+    }
+
+    /// A lease has five beats.
+    fn with_beat(beat: Duration) -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap() };
-        let options = FormatOptions {
-            size: Some(256 << 20),
-            beat: Duration::from_millis(200),
-            lease: Duration::from_secs(1),
-            ..FormatOptions::new("store")
-        };
+        let options =
+            FormatOptions { size: Some(256 << 20), beat, lease: 5 * beat, ..FormatOptions::new("store") };
         Datastore::format(place.device(), &options).unwrap();
         place
     }
@@ -137,7 +138,8 @@ fn what_is_not_the_apis_is_refused_with_a_code_and_a_fitting_status() {
 
 #[test]
 fn a_lock_is_waited_for_and_not_got_in_time_is_a_conflict() {
-    let place = Place::new();
+    // A guard that is lost gives its lock up. On a busy machine a lease of a second ran out in the middle of this.
+    let place = Place::with_beat(Duration::from_secs(2));
     let (_a, a) = place.daemon("a");
     let (_b, b) = place.daemon("b");
     let guard = a.lock("x", LockMode::Exclusive, SOON).unwrap();

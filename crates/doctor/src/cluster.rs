@@ -1,5 +1,6 @@
 //! Clusters: facts about one device or volume, near in time. Every fact is looked up, none is compared with all clusters.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::fact::{Fact, Kind, PathEvent};
@@ -117,8 +118,10 @@ impl<'a> Clusters<'a> {
 
     /// The cluster of the device that carries the fact's volume, or of the volume that lies on its device, as some line says.
     fn tied_home(&self, fact: &Fact) -> Option<usize> {
-        let devices = fact.volume.and_then(|volume| self.knowledge.carriers(volume)).into_iter().flatten();
-        let volumes = fact.device.and_then(|device| self.knowledge.carried(device)).into_iter().flatten();
+        let devices = fact.volume.and_then(|volume| self.knowledge.carriers(volume, fact.when));
+        let volumes = fact.device.and_then(|device| self.knowledge.carried(device, fact.when));
+        let devices = devices.iter().flat_map(|devices| devices.iter());
+        let volumes = volumes.iter().flat_map(|volumes| volumes.iter());
         let by_device = devices.filter_map(|&device| self.of_device.get(&self.place(fact, device)));
         let by_volume = volumes.filter_map(|&volume| self.of_volume.get(&self.place(fact, volume)));
         by_device.chain(by_volume).copied().find(|&index| self.is_open(index, fact))
@@ -127,16 +130,21 @@ impl<'a> Clusters<'a> {
     /// Whether no line says that the fact's volume lies elsewhere than on a cluster's devices, or its device carries others.
     fn may_be_of(&self, index: usize, fact: &Fact) -> bool {
         let Some(cluster) = self.grown.get(index) else { return false };
-        let fits = |known: Option<&BTreeSet<Name>>, names: &[Name]| {
+        let fits = |known: Option<Cow<'_, BTreeSet<Name>>>, names: &[Name]| {
             names.is_empty() || known.is_none_or(|known| names.iter().any(|name| known.contains(name)))
         };
-        let own = fact.device.is_none_or(|device| fits(self.knowledge.carried(device), &cluster.volumes))
-            && fact.volume.is_none_or(|volume| fits(self.knowledge.carriers(volume), &cluster.devices));
-        let theirs = fact.volume.is_none_or(|volume| {
-            cluster.devices.iter().all(|&device| fits(self.knowledge.carried(device), &[volume]))
-        }) && fact.device.is_none_or(|device| {
-            cluster.volumes.iter().all(|&volume| fits(self.knowledge.carriers(volume), &[device]))
-        });
+        let (carried, carriers) = (
+            |device: Name| self.knowledge.carried(device, fact.when),
+            |volume: Name| self.knowledge.carriers(volume, fact.when),
+        );
+        let own = fact.device.is_none_or(|device| fits(carried(device), &cluster.volumes))
+            && fact.volume.is_none_or(|volume| fits(carriers(volume), &cluster.devices));
+        let theirs = fact
+            .volume
+            .is_none_or(|volume| cluster.devices.iter().all(|&device| fits(carried(device), &[volume])))
+            && fact
+                .device
+                .is_none_or(|device| cluster.volumes.iter().all(|&volume| fits(carriers(volume), &[device])));
         own && theirs
     }
 

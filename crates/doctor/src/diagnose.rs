@@ -1,5 +1,7 @@
 //! The diagnosis: every incident before every rule, and the earliest link that the evidence proves.
 
+use std::collections::BTreeMap;
+
 use oarlock_causes::Cause;
 
 use crate::advisory::Advisories;
@@ -7,12 +9,12 @@ use crate::bounds::{EVIDENCE_MAX, FINDINGS_MAX};
 use crate::clock::{ClockOffset, ClockQuestion};
 use crate::fact::{Fact, Kind};
 use crate::finding::{Evidence, Finding, PutAside, Remedy, Report, Stranger};
-use crate::gravity::harm;
+use crate::gravity::{Harm, harm};
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
 use crate::offset::{Offset, Question};
-use crate::rule::{Case, Confidence, Judgement, Proof, RULES, unsolved, untied};
+use crate::rule::{Case, Confidence, Judgement, Proof, RULES, Words, notices, unsolved, untied};
 use crate::scene::Scene;
 use crate::series::Chronicle;
 use crate::suggestion;
@@ -146,7 +148,10 @@ fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
     let chosen = sure.or(if told.is_some() { None } else { fits });
     let (cause, proof) = match chosen {
         Some(index) => met.remove(index),
-        None => (Cause::CannotTell, told.unwrap_or_else(|| unsolved::proof(case))),
+        None => {
+            let proof = told.or_else(|| notices::proof(case)).unwrap_or_else(|| unsolved::proof(case));
+            (Cause::CannotTell, proof)
+        }
     };
     Verdict { cause, proof, met, considered }
 }
@@ -204,11 +209,11 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         first: first.map(|when| when.to_string()),
         last: last.map(|when| when.to_string()),
         span: first.zip(last),
-        harm: incident.facts.iter().map(|fact| harm(fact)).max().unwrap_or_default(),
+        harm: harm_of(case),
         events,
-        evidence: proof.lines.iter().take(EVIDENCE_MAX).map(|fact| quote(case, fact, inputs)).collect(),
+        evidence: quoted(case, &proof.lines).into_iter().map(|fact| quote(case, fact, inputs)).collect(),
         explanation: words.map_or(entry.what, |words| words.what).to_owned(),
-        because: proof.because,
+        because: with_notices(case, proof.because, words),
         considered: Vec::new(),
         remedy: remedies
             .iter()
@@ -220,6 +225,61 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
             .collect(),
         collect_next: proof.collect,
     }
+}
+
+/// What the lines show, with what was noticed beside it: it may be why, and no cause of the catalogue speaks of it.
+fn with_notices(case: &Case<'_>, because: String, words: Option<&Words>) -> String {
+    let noticed = notices::beside(case, words);
+    if noticed.is_empty() {
+        return because;
+    }
+    format!("{because} Noticed in the same minutes, which may have to do with it: {}.", noticed.join("; "))
+}
+
+/// The worst that happened. A test that was false in a race for a lock wrote nothing, and whoever sent it knows why.
+fn harm_of(case: &Case<'_>) -> Harm {
+    let worst = case.facts().map(harm).max().unwrap_or_default();
+    if worst == Harm::False && case.is_a_plain_race() { Harm::Refused } else { worst }
+}
+
+/// The lines of a proof that are quoted. Of samples the worst of each device on each host, for they are many and say the same; and where a
+/// proof is samples alone, what went wrong meanwhile stands behind them.
+fn quoted<'a>(case: &Case<'a>, lines: &[&'a Fact]) -> Vec<&'a Fact> {
+    const SAMPLES_MAX: usize = 3;
+    const STAKES_MAX: usize = 4;
+    let worst = |fact: &Fact| match &fact.kind {
+        Kind::Queue(queue) => queue
+            .device_ms
+            .unwrap_or(0.0)
+            .max(queue.kernel_ms.unwrap_or(0.0))
+            .max(queue.guest_ms.unwrap_or(0.0)),
+        _ => 0.0,
+    };
+    let is_sample = |fact: &&&Fact| matches!(fact.kind, Kind::Queue(_));
+    let mut samples: Vec<&Fact> = lines.iter().filter(is_sample).copied().collect();
+    if samples.len() <= SAMPLES_MAX {
+        return lines.iter().copied().take(EVIDENCE_MAX).collect();
+    }
+    samples.sort_by(|one, other| worst(other).total_cmp(&worst(one)));
+    let mut told: BTreeMap<(Option<Name>, Option<Name>), usize> = BTreeMap::new();
+    samples.retain(|fact| {
+        let series = told.entry((fact.host, fact.device)).or_default();
+        *series += 1;
+        *series <= SAMPLES_MAX
+    });
+    let mut quoted: Vec<&Fact> = lines.iter().filter(|fact| !is_sample(fact)).copied().collect();
+    let mut kinds: Vec<(std::mem::Discriminant<Kind>, Option<Name>)> = Vec::new();
+    if quoted.is_empty() {
+        let stakes = case.stakes().into_iter().filter(|fact| {
+            let kind = (std::mem::discriminant(&fact.kind), fact.host);
+            let new = !kinds.contains(&kind);
+            kinds.push(kind);
+            new
+        });
+        quoted.extend(stakes.take(STAKES_MAX));
+    }
+    let room = EVIDENCE_MAX.saturating_sub(quoted.len().min(EVIDENCE_MAX / 2));
+    samples.into_iter().take(room).chain(quoted).take(EVIDENCE_MAX).collect()
 }
 
 fn also_called(scene: &Scene<'_>, devices: &[Name]) -> Vec<String> {

@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use oarlock_causes::Cause;
 
 use crate::fact::{
-    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, Kind, Lock, LockStep, Outcome, PathEvent,
+    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, Kind, Lock, LockStep, Notice, Outcome, PathEvent,
     SpaceEvent, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::finding::Finding;
@@ -66,6 +66,7 @@ pub fn harm(fact: &Fact) -> Harm {
             outcome: TaskOutcome::AlreadyComplete | TaskOutcome::Pending,
         } => Harm::Doubt,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
+        Kind::Notice(Notice::VolumeFull | Notice::NoGoodCopy | Notice::MirrorLost) => Harm::Refused,
         Kind::Space(SpaceEvent::Full) | Kind::ReservationConflicts | Kind::Medium => Harm::Refused,
         _ => Harm::Notice,
     }
@@ -100,11 +101,15 @@ fn of_lock(lock: &Lock) -> Harm {
 /// The risk for data. A cause that is only possible alarms nobody: the answer is that it is not known.
 #[must_use]
 pub fn risk_of(finding: &Finding) -> Risk {
-    // Nor does it calm anybody: another cause may be at work.
-    if finding.confidence == Confidence::Possible.name() {
-        return Risk::Unknown;
+    if finding.harm < Harm::Doubt && finding.own_title.is_some_and(crate::rule::is_harmless) {
+        return Risk::Low;
     }
     let of = |name: &str| Cause::from_name(name).map_or(Risk::Unknown, risk);
+    // Nor does it calm anybody, for another cause may be at work; but what was refused alone was not executed, and its senders know it.
+    if finding.confidence == Confidence::Possible.name() {
+        let refused = finding.harm == Harm::Refused && of(&finding.cause) == Risk::Low;
+        return if refused { Risk::Low } else { Risk::Unknown };
+    }
     // A record that was damaged by a failing disk is damaged all the same.
     let damaged = finding.also.iter().any(|also| also == Cause::CorruptBlock.name());
     let own = if damaged { Risk::High } else { of(&finding.cause) };

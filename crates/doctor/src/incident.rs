@@ -80,16 +80,26 @@ pub fn weight(fact: &Fact) -> Weight {
         | Kind::StaleImage
         | Kind::AdapterFault
         | Kind::Oarlock(_) => Weight::Trigger,
+        Kind::Notice(notice) => {
+            if notice.is_grave() {
+                Weight::Trigger
+            } else {
+                Weight::Context
+            }
+        }
         Kind::Medium => Weight::Trouble,
         Kind::Cluster(
             ClusterStep::Healthy | ClusterStep::Busy | ClusterStep::Paused | ClusterStep::HeldElsewhere,
         ) => Weight::Context,
         Kind::Cluster(_) => Weight::Trigger,
         Kind::Queue(_) => Weight::Trouble,
-        Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No) => Weight::Context,
-        Kind::Path(_) | Kind::Version(_) | Kind::Latency { .. } | Kind::Restart | Kind::Setting(_) => {
-            Weight::Context
-        }
+        Kind::Slot(_) | Kind::LockDump(_) | Kind::Support(Support::No | Support::Yes) => Weight::Context,
+        Kind::Path(_)
+        | Kind::Version(_)
+        | Kind::Latency { .. }
+        | Kind::Restart
+        | Kind::Setting(_)
+        | Kind::Volume(_) => Weight::Context,
     }
 }
 
@@ -151,7 +161,10 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     let left_out = keep_the_gravest(&mut clusters);
     let (mut found, _) = crate::attach::attach(clusters, ambient);
     let excerpt = scene.lines <= EXCERPT_LINES_MAX;
-    let hard = |incident: &Incident<'_>| incident.facts.iter().any(|fact| is_hard(fact));
+    let supported = scene.knowledge.one_supports();
+    let hard = |incident: &Incident<'_>| {
+        incident.facts.iter().any(|fact| is_hard(fact) && !(supported && is_denied(fact)))
+    };
     // Whoever pastes a few lines about one thing asks about that; of several, none is known to be the one.
     let asked = excerpt && !found.iter().any(Incident::matters) && asks_about_one_thing(&found, scene.lines);
     found.retain(|incident| if asked { hard(incident) } else { incident.matters() });
@@ -245,7 +258,9 @@ pub fn is_hard(fact: &Fact) -> bool {
         Kind::Support(Support::No) => is_denied(fact),
         Kind::Slot(image) => image.found_at.is_none(),
         Kind::Path(event) => event.is_loss(),
-        Kind::Task { .. } | Kind::Medium | Kind::Cluster(ClusterStep::HeldElsewhere) => true,
+        Kind::Task { .. } | Kind::Medium | Kind::Notice(_) | Kind::Cluster(ClusterStep::HeldElsewhere) => {
+            true
+        }
         Kind::Target(step) => {
             matches!(step, TargetStep::SessionLost | TargetStep::InitiatorSilent | TargetStep::BackendError)
         }

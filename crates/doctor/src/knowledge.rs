@@ -1,16 +1,24 @@
-//! What one line tells for all the others, whenever it was written: which device carries which volume, and by which id a host calls itself.
+//! What one line tells for all the others, whenever it was written: which device carries which volume, by which id a host calls itself,
+//! and whether any device says that it has atomic test and set.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::fact::{Fact, HeartbeatStep, Kind, Uuid};
+use crate::fact::{Fact, HeartbeatStep, Kind, Support, Uuid, VolumeEvent};
 use crate::names::Name;
+use crate::stamp::Stamp;
 
 /// What lines of any time tell. Made once: every incident asks.
 #[derive(Debug, Default)]
 pub struct Knowledge {
     carriers: HashMap<Name, BTreeSet<Name>>,
     carried: HashMap<Name, BTreeSet<Name>>,
+    /// The first and the last time that a line tied a volume to a device.
+    tied: HashMap<(Name, Name), (Stamp, Stamp)>,
+    /// Where volumes were made, and when: their labels meant another before.
+    made: HashMap<Name, Vec<(Stamp, Name)>>,
     own_ids: HashSet<(Option<Name>, Uuid)>,
+    one_supports: bool,
 }
 
 impl Knowledge {
@@ -22,6 +30,13 @@ impl Knowledge {
             if let (Some(device), Some(volume)) = (fact.device, fact.volume) {
                 knowledge.carriers.entry(volume).or_default().insert(device);
                 knowledge.carried.entry(device).or_default().insert(volume);
+                if let Some(when) = fact.when {
+                    let tied = knowledge.tied.entry((volume, device)).or_insert((when, when));
+                    tied.1 = when;
+                    if fact.kind == Kind::Volume(VolumeEvent::Made) {
+                        knowledge.made.entry(volume).or_default().push((when, device));
+                    }
+                }
             }
             // A host waits for, and reclaims, its own slot; whoever cleans up prints a dead one's.
             if let Kind::Heartbeat(heartbeat) = &fact.kind
@@ -30,32 +45,64 @@ impl Knowledge {
             {
                 knowledge.own_ids.insert((fact.host, id));
             }
+            knowledge.one_supports |= fact.kind == Kind::Support(Support::Yes);
         }
         knowledge
     }
 
-    /// The devices that a volume lies on; `None` where no line says.
+    /// The devices that a volume lies on at a time; `None` where no line says.
     #[must_use]
-    pub fn carriers(&self, volume: Name) -> Option<&BTreeSet<Name>> {
-        self.carriers.get(&volume)
+    pub fn carriers(&self, volume: Name, when: Option<Stamp>) -> Option<Cow<'_, BTreeSet<Name>>> {
+        let known = self.carriers.get(&volume)?;
+        let holds = |device: &Name| self.holds(volume, *device, when);
+        if known.iter().all(holds) {
+            return Some(Cow::Borrowed(known));
+        }
+        let holding: BTreeSet<Name> = known.iter().copied().filter(holds).collect();
+        (!holding.is_empty()).then_some(Cow::Owned(holding))
     }
 
-    /// The volumes that a device carries; `None` where no line says.
+    /// The volumes that a device carries at a time; `None` where no line says.
     #[must_use]
-    pub fn carried(&self, device: Name) -> Option<&BTreeSet<Name>> {
-        self.carried.get(&device)
+    pub fn carried(&self, device: Name, when: Option<Stamp>) -> Option<Cow<'_, BTreeSet<Name>>> {
+        let known = self.carried.get(&device)?;
+        let holds = |volume: &Name| self.holds(*volume, device, when);
+        if known.iter().all(holds) {
+            return Some(Cow::Borrowed(known));
+        }
+        // It carried something, and does so no longer: then a label that moved away is not its own.
+        Some(Cow::Owned(known.iter().copied().filter(holds).collect()))
     }
 
-    /// Whether any line ties one of these volumes to one of these devices.
+    /// Whether a tie still holds at a time, or held already: no volume of that label was made on another device in between.
+    fn holds(&self, volume: Name, device: Name, when: Option<Stamp>) -> bool {
+        let (Some(made), Some(when)) = (self.made.get(&volume), when) else { return true };
+        let Some(&(first, last)) = self.tied.get(&(volume, device)) else { return true };
+        [first, last].into_iter().any(|tied| {
+            let (from, to) = if tied.micros <= when.micros { (tied, when) } else { (when, tied) };
+            !made.iter().any(|&(at, on)| {
+                on != device && at.axis == when.axis && from.micros < at.micros && at.micros <= to.micros
+            })
+        })
+    }
+
+    /// Whether any line ties one of these volumes to one of these devices at a time.
     #[must_use]
-    pub fn ties(&self, volumes: &[Name], devices: &[Name]) -> bool {
-        let on = |carriers: &BTreeSet<Name>| devices.iter().any(|device| carriers.contains(device));
-        volumes.iter().filter_map(|volume| self.carriers(*volume)).any(on)
+    pub fn ties(&self, volumes: &[Name], devices: &[Name], when: Option<Stamp>) -> bool {
+        let on = |carriers: Cow<'_, BTreeSet<Name>>| devices.iter().any(|device| carriers.contains(device));
+        volumes.iter().filter_map(|volume| self.carriers(*volume, when)).any(on)
     }
 
     /// Whether a host names itself so in its own heartbeats.
     #[must_use]
     pub fn is_own_id(&self, host: Option<Name>, id: Uuid) -> bool {
         self.own_ids.contains(&(host, id))
+    }
+
+    /// Whether some device says in its own pages that it has atomic test and set. Of several that were asked it is the one that matters: local
+    /// disks have none.
+    #[must_use]
+    pub fn one_supports(&self) -> bool {
+        self.one_supports
     }
 }

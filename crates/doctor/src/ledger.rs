@@ -60,6 +60,8 @@ pub struct Input {
     pub name: String,
     /// The host that its place tells.
     pub host: Option<Name>,
+    /// The same, as it is written there.
+    pub host_text: Option<String>,
 }
 
 /// Something that could not be read.
@@ -122,9 +124,10 @@ pub struct Ledger {
 impl Ledger {
     /// Begins an input; the facts that follow are its.
     pub fn begin(&mut self, name: &str, host: Option<&str>) -> InputId {
+        let host_text = host.map(str::to_owned);
         let host = host.map(|host| self.host(host));
         let id = InputId(u32::try_from(self.inputs.len()).unwrap_or(u32::MAX));
-        self.inputs.push(Input { name: name.to_owned(), host });
+        self.inputs.push(Input { name: name.to_owned(), host, host_text });
         self.last_when = None;
         id
     }
@@ -138,6 +141,15 @@ impl Ledger {
             return self.names.name(&format!("localhost of {input}"));
         }
         self.hosts.host(&mut self.names, text)
+    }
+
+    /// Parts hosts that one name stood for, once all was read.
+    pub(crate) fn part_hosts(&mut self) {
+        let inputs = &self.inputs;
+        let input_host = |fact: &Fact| {
+            inputs.get(fact.place.input.0 as usize).and_then(|input| input.host_text.as_deref())
+        };
+        self.hosts.settle(&mut self.names, &mut self.facts, input_host);
     }
 
     /// Notes something that could not be read: what else there is, is read nevertheless.
@@ -317,6 +329,8 @@ fn key(fact: &Fact) -> Option<u64> {
         Kind::Target(step) => step.hash(&mut hasher),
         Kind::Support(support) => support.hash(&mut hasher),
         Kind::Space(event) => event.hash(&mut hasher),
+        Kind::Volume(event) => event.hash(&mut hasher),
+        Kind::Notice(notice) => notice.hash(&mut hasher),
         Kind::Cluster(step) => step.hash(&mut hasher),
         Kind::Version(component) => component.hash(&mut hasher),
         Kind::Heartbeat(heartbeat) => {

@@ -52,7 +52,7 @@ mod suggestion;
 mod text;
 mod ties;
 mod timeline;
-
+mod volumes;
 mod zoneless;
 
 pub use clock::{ClockOffset, ClockQuestion};

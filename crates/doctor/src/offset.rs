@@ -3,8 +3,10 @@
 //!
 //! Hosts whose lines stand in one file by turns, in the order of time, have one clock. Of what repeats within a minute only the first counts: a burst over a hundred devices is one moment, not a hundred. Differences between all
 //! pairs of such events of two hosts are laid together; the true offset makes a peak. It must rest on several moments, for hosts that are
-//! taken down one after another look as if their clocks differed. Without a clear peak nothing is shifted: a wrong offset is worse than none.
-//! What two hosts saw once, whole quarter hours apart as a clock set to the local time makes it, or twice at one difference, is worth a question.
+//! taken down one after another look as if their clocks differed; and no schedule may explain it, for a job that takes a LUN from one host and
+//! half an hour later from the next does so every week. Without a clear peak nothing is shifted: a wrong offset is worse than none.
+//! What two hosts saw once, whole quarter hours apart as a clock set to the local time makes it, twice at one difference, or as a schedule has
+//! it, is worth a question.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -27,6 +29,10 @@ const MOMENT_US: i64 = 60_000_000;
 const MOMENTS_MIN: usize = 3;
 /// Smaller offsets change no diagnosis.
 const OFFSET_MIN_US: i64 = 4_000_000;
+/// Jobs begin on whole minutes, and rollouts wait for whole ones: this near to one counts as one.
+const PLANNED_US: i64 = 2_000_000;
+/// What is planned begins on multiples of this.
+const SCHEDULE_US: i64 = 300_000_000;
 /// Time zones differ by multiples of this.
 const QUARTER_HOUR_US: i64 = 900_000_000;
 /// Hosts that saw more moments meet a whole quarter hour by chance.
@@ -49,6 +55,8 @@ pub struct Offset {
     pub ahead_us: i64,
     /// The moments that both hosts saw.
     pub moments: usize,
+    /// Whether work that was planned may have made them as well: then it is a question.
+    planned: bool,
 }
 
 /// Two hosts that saw the same happen to the same devices, at one difference of time.
@@ -93,9 +101,10 @@ pub fn find(facts: &[Fact]) -> Clocks {
         seen.iter().max_by_key(|(host, events)| (zoned.contains(host), events.len(), Reverse(**host)));
     let Some((&busiest, told)) = busiest else { return Clocks::default() };
     let others = seen.iter().filter(|(host, _)| **host != busiest).take(HOSTS_MAX);
-    let known = others.filter_map(|(&host, own)| offset(told, own).map(|offset| (host, offset))).collect();
+    let found = others.filter_map(|(&host, own)| offset(told, own).map(|offset| (host, offset)));
+    let (planned, known): (BTreeMap<_, _>, BTreeMap<_, _>) = found.partition(|(_, offset)| offset.planned);
     let (reference, mut offsets) = from_the_middle(busiest, known, &zoned);
-    let questions = questions(&seen, &offsets);
+    let questions = questions(&seen, &offsets, of_planned_work(busiest, &planned));
     for (&host, clock) in &shared {
         if let Some(&offset) = offsets.get(clock) {
             offsets.insert(host, offset);
@@ -158,7 +167,7 @@ fn from_the_middle(
     zoned: &BTreeSet<Name>,
 ) -> (Name, BTreeMap<Name, Offset>) {
     let most = known.values().map(|offset| offset.moments).max().unwrap_or(0);
-    known.insert(busiest, Offset { ahead_us: 0, moments: most });
+    known.insert(busiest, Offset { ahead_us: 0, moments: most, planned: false });
     let of = |(&host, offset): (&Name, &Offset)| (offset.ahead_us, host);
     let fit = known.iter().filter(|(host, _)| zoned.contains(*host) || !zoned.contains(&busiest));
     let mut order: Vec<(i64, Name)> = fit.map(of).collect();
@@ -197,21 +206,30 @@ fn seen(facts: &[Fact], clock: impl Fn(Name) -> Name) -> BTreeMap<Name, Seen> {
     seen
 }
 
+/// Two times of one happening, and what it was.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    then: i64,
+    at: i64,
+    what: Common,
+}
+
 /// How far `own` is ahead of `told`.
 fn offset(told: &[(Common, i64)], own: &[(Common, i64)]) -> Option<Offset> {
-    let mut bins: HashMap<i64, Vec<(i64, i64)>> = HashMap::new();
-    for (kind, at) in own {
-        for (_, then) in told.iter().filter(|(other, _)| other == kind) {
+    let mut bins: HashMap<i64, Vec<Pair>> = HashMap::new();
+    for &(what, at) in own {
+        for &(_, then) in told.iter().filter(|(other, _)| *other == what) {
             let apart = at - then;
             if apart.abs() <= OFFSET_MAX_US {
-                bins.entry(apart.div_euclid(BIN_US)).or_default().push((*then, *at));
+                bins.entry(apart.div_euclid(BIN_US)).or_default().push(Pair { then, at, what });
             }
         }
     }
     // A peak may lie on the border of two bins.
-    let peak = |bin: i64| [bin, bin + 1].into_iter().filter_map(|bin| bins.get(&bin)).flatten().copied();
-    let heights: Vec<(i64, usize)> =
-        bins.keys().map(|&bin| (bin, height(&peak(bin).collect::<Vec<_>>()))).collect();
+    let peak = |bin: i64| -> Vec<Pair> {
+        [bin, bin + 1].into_iter().filter_map(|bin| bins.get(&bin)).flatten().copied().collect()
+    };
+    let heights: Vec<(i64, usize)> = bins.keys().map(|&bin| (bin, height(&peak(bin)))).collect();
     let (best, moments) = heights.iter().copied().max_by_key(|&(bin, height)| (height, -bin.abs()))?;
     let rival = heights
         .iter()
@@ -222,28 +240,65 @@ fn offset(told: &[(Common, i64)], own: &[(Common, i64)]) -> Option<Offset> {
     if moments < MOMENTS_MIN || moments < 2 * rival {
         return None;
     }
-    let mut apart: Vec<i64> = peak(best).map(|(then, at)| at - then).collect();
+    let peak = peak(best);
+    let mut apart: Vec<i64> = peak.iter().map(|pair| pair.at - pair.then).collect();
     apart.sort_unstable();
     let ahead_us = apart.get(apart.len() / 2).copied()?;
-    Some(Offset { ahead_us, moments })
+    Some(Offset { ahead_us, moments, planned: is_planned(&peak, ahead_us) })
+}
+
+/// Whether a schedule explains these moments as well as clocks that differ: both hosts saw them by the clock, whole multiples of five minutes
+/// apart; or nothing but losses of devices was seen, which anybody can plan, and the hosts are whole minutes apart. Resets and changes of the
+/// fabric strike all hosts at once.
+fn is_planned(pairs: &[Pair], ahead_us: i64) -> bool {
+    if ahead_us.abs() < OFFSET_MIN_US {
+        return false;
+    }
+    let is_near = |apart: i64, step: i64| {
+        let rest = apart.rem_euclid(step);
+        rest.min(step - rest) <= PLANNED_US
+    };
+    let by_the_clock =
+        |times: Vec<i64>| moments_of(times).windows(2).all(|pair| is_near(pair[1] - pair[0], SCHEDULE_US));
+    let lost_alone = pairs.iter().all(|pair| matches!(pair.what, Common::Loss(_)));
+    lost_alone && is_near(ahead_us, MOMENT_US)
+        || by_the_clock(pairs.iter().map(|pair| pair.then).collect())
+            && by_the_clock(pairs.iter().map(|pair| pair.at).collect())
+}
+
+/// The times at which something began after a minute without it.
+fn moments_of(mut times: Vec<i64>) -> Vec<i64> {
+    times.sort_unstable();
+    let mut before = None;
+    times.retain(|&at| before.replace(at).is_none_or(|before| at - before >= MOMENT_US));
+    times
+}
+
+/// What a schedule explains as well is asked about.
+fn of_planned_work(busiest: Name, planned: &BTreeMap<Name, Offset>) -> Vec<Question> {
+    let question = |(&host, offset): (&Name, &Offset)| {
+        let (early, late) = if offset.ahead_us > 0 { (busiest, host) } else { (host, busiest) };
+        Question { early, late, apart_us: offset.ahead_us.abs() }
+    };
+    planned.iter().map(question).take(QUESTIONS_MAX).collect()
 }
 
 /// On how many moments such pairs of times rest: both hosts must have seen them apart.
-fn height(pairs: &[(i64, i64)]) -> usize {
-    let moments = |mut times: Vec<i64>| {
-        times.sort_unstable();
-        1 + times.windows(2).filter(|pair| pair[1] - pair[0] >= MOMENT_US).count()
-    };
-    let told = pairs.iter().map(|pair| pair.0).collect();
-    let own = pairs.iter().map(|pair| pair.1).collect();
-    if pairs.is_empty() { 0 } else { moments(told).min(moments(own)) }
+fn height(pairs: &[Pair]) -> usize {
+    let told = moments_of(pairs.iter().map(|pair| pair.then).collect()).len();
+    let own = moments_of(pairs.iter().map(|pair| pair.at).collect()).len();
+    told.min(own)
 }
 
 /// A moment of one host: when it began, and what was seen.
 type Moment = (i64, BTreeSet<Common>);
 
-/// Pairs of hosts, on clocks that are right as far as they are known, that may have seen the same.
-fn questions(seen: &BTreeMap<Name, Seen>, offsets: &BTreeMap<Name, Offset>) -> Vec<Question> {
+/// Pairs of hosts, on clocks that are right as far as they are known, that may have seen the same; behind the questions that there are already.
+fn questions(
+    seen: &BTreeMap<Name, Seen>,
+    offsets: &BTreeMap<Name, Offset>,
+    mut questions: Vec<Question>,
+) -> Vec<Question> {
     let hosts: Vec<(Name, Vec<Moment>)> = seen
         .iter()
         .take(HOSTS_MAX)
@@ -252,18 +307,18 @@ fn questions(seen: &BTreeMap<Name, Seen>, offsets: &BTreeMap<Name, Offset>) -> V
         })
         .filter(|(_, moments)| moments.len() <= ASKED_MOMENTS_MAX)
         .collect();
-    let mut asked: BTreeSet<Name> = BTreeSet::new();
-    let mut questions = Vec::new();
+    let mut asked: BTreeSet<Name> =
+        questions.iter().flat_map(|question| [question.early, question.late]).collect();
     for (index, (host, own)) in hosts.iter().enumerate() {
         for (other, told) in hosts.iter().skip(index + 1) {
             let both_asked = asked.contains(host) && asked.contains(other);
             let Some(apart_us) = apart(own, told).filter(|_| !both_asked) else { continue };
             asked.extend([*host, *other]);
             let (early, late) = if apart_us > 0 { (*host, *other) } else { (*other, *host) };
-            questions.push(Question { early, late, apart_us: apart_us.abs() });
             if questions.len() >= QUESTIONS_MAX {
                 return questions;
             }
+            questions.push(Question { early, late, apart_us: apart_us.abs() });
         }
     }
     questions
@@ -357,7 +412,39 @@ mod tests {
         let device = Names::default().name("naa.1");
         let told = series(device, &[10, 75, 300, 1_000, 1_900], 0);
         let own = series(device, &[10, 75, 300, 1_000, 5_000], 3_600_000_000);
-        assert_eq!(offset(&told, &own), Some(Offset { ahead_us: 3_600_000_000, moments: 4 }));
+        assert_eq!(offset(&told, &own), Some(Offset { ahead_us: 3_600_000_000, moments: 4, planned: false }));
+    }
+
+    /// Jobs took a LUN from one host, and half an hour later from the next, week by week.
+    #[test]
+    fn what_a_schedule_explains_is_asked_about_and_shifts_nothing() {
+        let device = Names::default().name("naa.1");
+        let lost = |starts: &[i64]| -> Seen {
+            starts.iter().map(|at| (Common::Loss(Some(device)), at * 1_000_000)).collect()
+        };
+        let is_planned = |told: &Seen, own: &Seen| offset(told, own).map(|offset| offset.planned);
+        let week = 7 * 86_400;
+        let cases: [(&[i64], i64, bool); 4] = [
+            (&[3_600, 3_600 + week, 3_601 + 2 * week], 1_800, true),
+            (&[3_600, 18_001, 39_600], 1_201, true),
+            // By hand, and a script that waits ten minutes before it goes to the next host.
+            (&[3_611, 18_377, 39_602], 600, true),
+            (&[3_611, 18_377, 39_602], 617, false),
+        ];
+        for (starts, apart, planned) in cases {
+            let later: Vec<i64> = starts.iter().map(|at| at + apart).collect();
+            assert_eq!(
+                is_planned(&lost(starts), &lost(&later)),
+                Some(planned),
+                "{starts:?} and {apart} s later"
+            );
+        }
+        let resets = series(device, &[3_611, 18_377, 39_602], 0);
+        let later = series(device, &[3_611, 18_377, 39_602], 600_000_000);
+        assert_eq!(is_planned(&resets, &later), Some(false), "a reset strikes all hosts at once");
+        let report = outages(&[("h1", &[3_600, 18_000, 39_600]), ("h2", &[4_800, 19_200, 40_800])]);
+        assert_eq!((report.clock_offsets.len(), report.incidents.len()), (0, 6));
+        assert_eq!(report.clock_questions[0].ahead_s, 1_200);
     }
 
     #[test]
@@ -489,21 +576,21 @@ mod tests {
     #[test]
     fn of_three_clocks_the_middle_one_is_everybodys() {
         let [early, right, late] =
-            [-180, 0, 3_600].map(|ahead| [10_000, 11_000, 14_000].map(|at| at + ahead));
+            [-187, 0, 3_617].map(|ahead| [10_000, 11_000, 14_000].map(|at| at + ahead));
         let report = outages(&[("h1", &early), ("h2", &right), ("h3", &late)]);
         let offsets: Vec<_> =
             report.clock_offsets.iter().map(|offset| (offset.host.as_str(), offset.ahead_s)).collect();
-        assert_eq!(offsets, [("h1", -180), ("h3", 3_600)]);
+        assert_eq!(offsets, [("h1", -187), ("h3", 3_617)]);
         assert_eq!(report.incidents.len(), 3, "each is seen by three hosts");
     }
 
     #[test]
     fn an_offset_names_the_clock_that_the_times_are_of() {
-        let report = outages(&[("h1", &[3_600, 9_000, 20_000, 30_000]), ("h2", &[5_000, 10_400, 21_400])]);
+        let report = outages(&[("h1", &[3_600, 9_000, 20_000, 30_000]), ("h2", &[5_013, 10_413, 21_413])]);
         let offset = &report.clock_offsets[0];
         assert_eq!(
             (offset.host.as_str(), offset.ahead_s, offset.than.as_str(), offset.moments),
-            ("h2", 1_400, "h1", 3)
+            ("h2", 1_413, "h1", 3)
         );
         assert!(offset.sentence().contains("which of the two is right"), "{}", offset.sentence());
     }

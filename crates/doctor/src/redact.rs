@@ -6,6 +6,7 @@
 //! an id or a path in a quoted line, too (`pattern`, `word`); and of the rest of a quoted line every word that is not everybody's
 //! (`vocabulary`). A comment is not quoted. Statuses, sense data, operation codes, versions and times stay: they are the proof.
 
+mod event;
 mod pattern;
 mod place;
 mod spelling;
@@ -241,6 +242,9 @@ impl Redactor {
 
     /// A text with every name in it replaced.
     fn text(&mut self, text: &str, author: Author) -> String {
+        if author == Author::Log && event::is_event(text) {
+            return self.event(text);
+        }
         if author == Author::Log && is_comment(text) {
             return COMMENT.to_owned();
         }
@@ -264,6 +268,24 @@ impl Redactor {
             done = range.end;
         }
         self.rest(text.get(done..).unwrap_or_default(), author, &mut replaced);
+        replaced
+    }
+
+    /// An event of Oarlock's own.
+    fn event(&mut self, text: &str) -> String {
+        let mut replaced = String::with_capacity(text.len());
+        let mut done = 0;
+        for part in event::parts(text) {
+            let (range, told) = match part {
+                event::Part::Plain(range) => (range.clone(), text[range].to_owned()),
+                event::Part::Name(range, sort) => (range.clone(), self.whole(&text[range], sort)),
+                event::Part::Words(range) => (range.clone(), self.text(&text[range], Author::Log)),
+            };
+            replaced.push_str(&text[done..range.start]);
+            replaced.push_str(&told);
+            done = range.end;
+        }
+        replaced.push_str(&text[done..]);
         replaced
     }
 
@@ -335,6 +357,17 @@ fn is_comment(text: &str) -> bool {
 /// Adds the names that a line gives away, so that they are hidden in every other line too, and in the doctor's own sentences: by their
 /// place whatever they are called, by their look where they are nobody's everyday words.
 fn learn(text: &str, versions: &HashSet<String>, sorts: &mut HashMap<String, Sort>) {
+    if event::is_event(text) {
+        for part in event::parts(text) {
+            if let event::Part::Name(range, sort) = part
+                && range.len() >= LEARNED_MIN
+                && sorts.len() < NAMES_MAX
+            {
+                sorts.entry(text[range].to_ascii_lowercase()).or_insert(sort);
+            }
+        }
+        return;
+    }
     if is_comment(text) {
         return;
     }

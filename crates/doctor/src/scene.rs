@@ -36,9 +36,11 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// The scene of what was read: puts the facts into the order of time.
     pub fn set(ledger: &'a mut Ledger, advisories: &'a Advisories) -> Scene<'a> {
+        ledger.part_hosts();
         crate::ties::settle(ledger);
         crate::timeline::settle(ledger);
         ledger.facts_mut().sort_by(order);
+        crate::volumes::settle(ledger.facts_mut());
         ledger.knowledge = Knowledge::of(ledger.facts());
         Scene {
             facts: ledger.facts(),

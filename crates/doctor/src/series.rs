@@ -338,12 +338,14 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         | Kind::AdapterFault
         | Kind::Space(_)
         | Kind::ReservationConflicts
+        | Kind::Notice(_)
         | Kind::Snapshot => one(Channel::Failure),
         Kind::Slot(_)
         | Kind::LockDump(_)
         | Kind::Support(_)
         | Kind::Version(_)
         | Kind::Restart
+        | Kind::Volume(_)
         | Kind::Setting(_) => None,
     };
     found
@@ -378,7 +380,9 @@ fn of_heartbeat(heartbeat: &Heartbeat) -> Channel {
 /// Counters: milliseconds become microseconds, events a second become events in 1,000 seconds.
 fn sample(queue: &Queue) -> [Option<(Channel, u64)>; 6] {
     let thousands = |channel, figure: Option<f64>| Some((channel, thousandfold(figure?)?));
-    let whole = |channel, figure: Option<f64>| Some((channel, thousandfold(figure?)?.div_ceil(1_000)));
+    // A rate of events over the time of the sample is a number of events.
+    let seconds = queue.seconds.unwrap_or(1.0);
+    let whole = |channel, rate: Option<f64>| Some((channel, thousandfold(rate? * seconds)?.div_ceil(1_000)));
     [
         thousands(Channel::DeviceLatency, queue.device_ms),
         thousands(Channel::HostLatency, queue.kernel_ms),
@@ -490,6 +494,8 @@ mod tests {
         let queue = Queue { device_ms: Some(1.5), ats: Some(0.0), aborts: Some(0.2), ..Queue::default() };
         let found: Vec<_> = sample(&queue).into_iter().flatten().collect();
         assert_eq!(found, [(Channel::DeviceLatency, 1_500), (Channel::Abort, 1)]);
+        let five_seconds = Queue { aborts: Some(3.2), seconds: Some(5.0), ..Queue::default() };
+        assert_eq!(sample(&five_seconds).into_iter().flatten().collect::<Vec<_>>(), [(Channel::Abort, 16)]);
         for nonsense in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
             assert_eq!(thousandfold(nonsense), None);
         }

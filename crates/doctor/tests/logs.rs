@@ -96,6 +96,9 @@ fn what_may_have_another_reason_is_only_possible() {
         "path-fault-all-down-handler",
         "path-fault-nvme-keep-alive",
         "path-fault-units-changed",
+        "path-fault-dropped-frames",
+        "path-fault-loop-down-then-offline",
+        "hba-fault-retries-on-one-path",
     ];
     for name in careful {
         let report = judge(name, text(&format!("{name}.log")).as_bytes());
@@ -106,6 +109,28 @@ fn what_may_have_another_reason_is_only_possible() {
     assert_eq!(strange.incidents[0].confidence, "likely", "an unknown number may be a wrong offset");
     let under = judge("u", text("corrupt-block-sanlock-under-a-host.log").as_bytes());
     assert_eq!(under.incidents[0].confidence, "certain", "nobody may write there between two renewals");
+}
+
+/// What no cause of the catalogue speaks of is told in words of its own, with a next step: it is never passed over.
+#[test]
+fn what_has_no_cause_is_named_in_plain_words() {
+    let noticed: Vec<String> =
+        cases().into_iter().map(|(name, _)| name).filter(|name| name.starts_with("noticed-")).collect();
+    assert!(noticed.len() >= 13, "{noticed:?}");
+    for name in noticed {
+        let report = judge(&name, text(&format!("{name}.log")).as_bytes());
+        let finding = &report.incidents[0];
+        assert!(!finding.because.contains("nothing near them says why"), "{name}: {}", finding.because);
+        assert!(!finding.collect_next.is_empty() && !finding.remedy.is_empty(), "{name}");
+    }
+    let late = "2026-07-20T04:36:10.000Z cpu5:8496)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x17 from world 2097 to dev \"naa.60aa01\" failed H:0x5 D:0x0 P:0x0\n";
+    let beside = text("noticed-vmfs-heap.log") + late;
+    let report = judge("beside", beside.as_bytes());
+    assert!(
+        report.incidents.iter().any(|finding| finding.because.contains("Noticed in the same minutes")),
+        "{:?}",
+        report.incidents
+    );
 }
 
 /// On Linux a conflict is often the own cluster's reservation, and the path one that was not registered: the headline accuses nobody.
@@ -312,6 +337,9 @@ fn remedies_fit_the_transport_and_what_refused_the_test() {
     assert!(remedies.contains("target's log") && !remedies.contains("optic"), "{remedies}");
     let (finding, _) = told("queue-depth-test-refused");
     assert_eq!(finding.also, ["slow-storage"]);
+    // One that was refused is sent again: the answers that come late stand for themselves.
+    let once = text("queue-depth-test-refused.log").lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert_eq!(first_cause(&judge("once", once.as_bytes())), "slow-storage");
 }
 
 /// A file is held by whoever has it open: the report names the card of that host.

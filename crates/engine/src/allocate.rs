@@ -11,6 +11,7 @@ mod error;
 mod freeing;
 mod group;
 mod locks;
+mod mending;
 mod source;
 mod stock;
 

@@ -222,7 +222,7 @@ fn answer<W: Whereabouts>(
             (place?.whereabouts.restore(record), claimed)
         }
         // Whoever shares keeps its bit: new ones wait until the last of the old has gone or disclaimed.
-        (Holding::None, LockMode::Unknown | LockMode::Shared) => {
+        (Holding::None, LockMode::Unknown | LockMode::Shared | LockMode::MultiWriter) => {
             let wall_ms = core.store.world.clock.wall().milliseconds;
             (record.clone(), released(lock, core.me, wall_ms)?)
         }

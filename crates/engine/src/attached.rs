@@ -17,6 +17,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::allocate::SpaceError;
 use crate::layer::Layer;
@@ -34,6 +35,15 @@ pub struct AttachedDisk {
     layer: Rc<Layer>,
     path: Arc<DataPath>,
     queue: Arc<Queue>,
+}
+
+/// Operations of a disk are under way, or what they wrote may still land: it is not quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unquiet {
+    /// Operations that began and have not ended.
+    pub(crate) under_way: usize,
+    /// Operations that failed, and whose writes have no answer.
+    pub(crate) quarantined: usize,
 }
 
 /// Why a disk was not detached: it is attached still, and its path is paused.
@@ -86,6 +96,21 @@ impl AttachedDisk {
         self.path.pause();
         poll_fn(|context| if self.path.is_quiet(context.waker()) { Poll::Ready(()) } else { Poll::Pending })
             .await;
+    }
+
+    /// As [`pause`](Self::pause), within that time, and only where nothing that an operation has written may still land: a late
+    /// write would change a layer that is frozen from now on, or land on what was given to another (R21, R33). Whatever comes
+    /// of it, the path is paused.
+    pub(crate) async fn quiet_within(&self, limit: Duration) -> Result<(), Unquiet> {
+        let world = &self.layer.source().journal().core().store.world;
+        let _ = world.within(limit, self.pause()).await;
+        let unquiet = self.unquiet();
+        if unquiet == (Unquiet { under_way: 0, quarantined: 0 }) { Ok(()) } else { Err(unquiet) }
+    }
+
+    /// What is under way, and what may still land.
+    pub(crate) fn unquiet(&self) -> Unquiet {
+        Unquiet { under_way: self.path.operations(), quarantined: self.path.quarantines().len() }
     }
 
     /// Ends it: pauses, gives back what it has in hand, and brings everything home. Afterwards the descriptor's lock may be given

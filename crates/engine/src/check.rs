@@ -23,6 +23,7 @@ pub(crate) mod rollcall;
 mod scan;
 mod slots;
 pub(crate) mod superblocks;
+mod survey;
 mod suspicion;
 
 use std::cell::RefCell;
@@ -30,7 +31,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use oarlock_block::{IoError, Lba};
-use oarlock_format::{DecodeError, NoSuperblock, SuperblockState};
+use oarlock_format::{DecodeError, NoSuperblock, Superblock, SuperblockState};
 
 pub use code::{Code, Severity};
 pub use report::{CheckReport, Finding, Repaired, Spot};
@@ -38,11 +39,14 @@ pub use report::{CheckReport, Finding, Repaired, Spot};
 use crate::check::disks::Disks;
 use crate::check::evidence::Evidence;
 use crate::check::scan::{Look, Snapshot};
-use crate::check::suspicion::Suspicion;
+use crate::check::suspicion::{Remedy, Suspicion};
 use crate::event::{Event, EventSink};
 use crate::host::Host;
 use crate::store::{READS_OF_DAMAGE, Store};
 use crate::world::World;
+
+/// Why a copy of a datastore is not repaired.
+const IS_A_COPY: &str = "this device is a copy of the datastore's own: `oarlock resignature` comes first";
 
 /// What is asked for.
 #[derive(Clone, Default)]
@@ -134,19 +138,74 @@ pub async fn check(
         } else if is_this_device {
             repaired_as = case.repair(options.host.as_ref(), sink(&events)).await?;
         } else {
-            case.refuse_all(
-                "this device is a copy of the datastore's own: `oarlock resignature` comes first",
-            );
+            case.refuse_all(IS_A_COPY);
         }
     }
-    // There are many records of disks, and none of them is repaired: what hosts wait for comes first. Under a superblock of
-    // another datastore every one would be another's, too.
+    // There are many records of disks: what hosts wait for comes first. Under a superblock of another datastore every one would be
+    // another's, too.
+    let mut not_judged = Vec::new();
     if not_ours_to_repair(&snapshot).is_none() {
-        let progress = |done| progress(others + done, others + disks.blocks());
-        findings.extend(findings_of(&disks.look(&progress).await?));
+        let records = |done| progress(others + done, others + disks.blocks());
+        findings.extend(findings_of(&disks.look(&records).await?));
+        if disks.are_there() {
+            let by = options.host.as_ref().filter(|_| options.repair && is_this_device);
+            let round = Round {
+                store: &store,
+                superblock: &superblock.record,
+                progress,
+                before: others + disks.blocks(),
+            };
+            let repairs = options.repair.then_some(is_this_device);
+            let surveyed = round.survey(repairs, by, sink(&events)).await?;
+            findings.extend(surveyed.findings);
+            not_judged = surveyed.not_judged;
+            repaired_as = repaired_as.or(surveyed.repaired_as);
+        }
     }
     let events = events.take();
-    Ok(CheckReport { events, repaired_as, ..CheckReport::new(label, findings) })
+    Ok(CheckReport { events, repaired_as, not_judged, ..CheckReport::new(label, findings) })
+}
+
+/// The survey of what is whose, and its repair.
+struct Round<'a> {
+    store: &'a Store,
+    superblock: &'a Superblock,
+    progress: &'a dyn Fn(u64, u64),
+    /// Blocks that were read before.
+    before: u64,
+}
+
+/// What the survey, and its repair, came to.
+struct Outcome {
+    findings: Vec<Finding>,
+    not_judged: Vec<String>,
+    repaired_as: Option<String>,
+}
+
+impl Round<'_> {
+    /// Surveys, and repairs where that is asked for, and where it may be: on the datastore's own device.
+    async fn survey(
+        &self,
+        repairs: Option<bool>,
+        host: Option<&Host>,
+        events: EventSink,
+    ) -> Result<Outcome, CheckError> {
+        let tell = |done, total| (self.progress)(self.before + done, self.before + total);
+        let surveyed = survey::survey(self.store, self.superblock, None, &tell).await?;
+        let mut findings = findings_of(&surveyed.suspicions);
+        let mut repaired_as = None;
+        if repairs == Some(false) {
+            let may_be = surveyed.suspicions.iter().map(|suspicion| suspicion.remedy != Remedy::Nothing);
+            let refused = findings.iter_mut().zip(may_be).filter(|(_, may_be)| *may_be);
+            refused.for_each(|(finding, _)| finding.refused = Some(IS_A_COPY.to_owned()));
+        }
+        if repairs == Some(true) {
+            let (store, superblock, suspicions) = (self.store, self.superblock, &surveyed.suspicions[..]);
+            let mending = repair::disks::Mending { store, superblock, suspicions, tell: &tell };
+            repaired_as = mending.repair(host, events, &mut findings).await?;
+        }
+        Ok(Outcome { findings, not_judged: surveyed.not_judged, repaired_as })
+    }
 }
 
 /// Where most slots belong to another datastore, the first superblock was laid over that one. What the superblock would

@@ -251,8 +251,9 @@ impl Core {
 
     /// An ATS on the host's own slot came to this. What says nothing new leaves standing what was known.
     pub(crate) fn note_hindrance(&self, swap: &Swap) {
-        if let Some(hindrance) = Hindrance::of(swap) {
-            self.hindrance.replace(Some(hindrance));
+        let mut known = self.hindrance.borrow_mut();
+        if let Some(hindrance) = Hindrance::of(swap).filter(|found| found.says_more_than(known.as_ref())) {
+            *known = Some(hindrance);
         }
     }
 

@@ -13,6 +13,25 @@ pub enum Want {
     Exclusive,
     /// Together with others who share.
     Shared,
+    /// Together with others who write as well (R34); of a disk that is full alone.
+    MultiWriter,
+}
+
+impl Want {
+    /// The mode of a lock that was given so.
+    #[must_use]
+    pub const fn mode(self) -> LockMode {
+        match self {
+            Want::Exclusive => LockMode::Exclusive,
+            Want::Shared => LockMode::Shared,
+            Want::MultiWriter => LockMode::MultiWriter,
+        }
+    }
+
+    /// Whether whoever has it so is one of several, in a lock of that mode.
+    const fn joins(self, mode: LockMode) -> bool {
+        matches!((self, mode), (Want::Shared, LockMode::Shared) | (Want::MultiWriter, LockMode::MultiWriter))
+    }
 }
 
 /// Somebody whose part in a lock stands in the way.
@@ -65,13 +84,15 @@ pub fn life(blocker: &Blocker, slot: &SlotRecord) -> Life {
 /// live there.
 #[must_use]
 pub fn blockers(lock: &LockState, me: Owner, want: Want) -> Vec<Blocker> {
-    match (lock.mode, want) {
-        (LockMode::Free, _) | (LockMode::Shared, Want::Shared) => Vec::new(),
-        (LockMode::Exclusive, _) => match lock.owner {
+    match lock.mode {
+        LockMode::Free => Vec::new(),
+        LockMode::Exclusive => match lock.owner {
             Some(owner) if owner.slot != me.slot => vec![Blocker::Owner(owner)],
             _ => Vec::new(),
         },
-        (LockMode::Shared, Want::Exclusive) | (LockMode::MultiWriter | LockMode::Unknown, _) => {
+        mode if want.joins(mode) => Vec::new(),
+        LockMode::MultiWriter if planted(PlantedBug::OverlookSharers) => Vec::new(),
+        LockMode::Shared | LockMode::MultiWriter | LockMode::Unknown => {
             lock.holders.iter().filter(|slot| *slot != me.slot).map(Blocker::Bit).collect()
         }
     }
@@ -80,13 +101,13 @@ pub fn blockers(lock: &LockState, me: Owner, want: Want) -> Vec<Blocker> {
 /// The lock once it was given to `me`; every blocker is gone.
 #[must_use]
 pub fn taken(lock: &LockState, me: Owner, want: Want, sticky: bool, wall_ms: u64) -> LockState {
-    let joins = lock.mode == LockMode::Shared && want == Want::Shared;
+    let joins = want.joins(lock.mode);
     let mut holders = if joins { lock.holders } else { SlotSet::default() };
-    if want == Want::Shared {
+    if want != Want::Exclusive {
         holders.insert(me.slot);
     }
     LockState {
-        mode: if want == Want::Exclusive { LockMode::Exclusive } else { LockMode::Shared },
+        mode: want.mode(),
         owner: (want == Want::Exclusive).then_some(me),
         next: None,
         holders,
@@ -135,7 +156,7 @@ pub fn released(lock: &LockState, me: Owner, wall_ms: u64) -> Option<LockState> 
 pub fn has(lock: &LockState, me: Owner, want: Want) -> bool {
     match want {
         Want::Exclusive => lock.mode == LockMode::Exclusive && lock.owner == Some(me),
-        Want::Shared => lock.mode == LockMode::Shared && lock.holders.contains(me.slot),
+        Want::Shared | Want::MultiWriter => lock.mode == want.mode() && lock.holders.contains(me.slot),
     }
 }
 
@@ -205,7 +226,7 @@ mod tests {
     #[test]
     fn taking_and_releasing_is_a_round_trip_that_only_grows_the_epoch() {
         let me = owner(3, 1);
-        for want in [Want::Exclusive, Want::Shared] {
+        for want in [Want::Exclusive, Want::Shared, Want::MultiWriter] {
             let held = taken(&LockState::NEVER_HELD, me, want, false, 9);
             assert!(has(&held, me, want));
             assert!(held.epoch > LockState::NEVER_HELD.epoch);
@@ -230,6 +251,23 @@ mod tests {
         let one_left = released(&second, owner(1, 1), 0).unwrap();
         assert_eq!(one_left.mode, LockMode::Shared);
         assert!(!one_left.holders.contains(SlotIndex(1)));
+    }
+
+    #[test]
+    fn who_writes_together_keeps_out_all_who_do_not() {
+        let first = taken(&LockState::NEVER_HELD, owner(1, 1), Want::MultiWriter, false, 0);
+        assert!(blockers(&first, owner(2, 1), Want::MultiWriter).is_empty());
+        let second = taken(&first, owner(2, 1), Want::MultiWriter, false, 0);
+        assert_eq!((second.mode, second.holders.len(), second.owner), (LockMode::MultiWriter, 2, None));
+        for want in [Want::Exclusive, Want::Shared] {
+            let in_the_way = blockers(&second, owner(2, 1), want);
+            assert_eq!(in_the_way, vec![Blocker::Bit(SlotIndex(1))]);
+            let other = taken(&LockState::NEVER_HELD, owner(3, 1), want, false, 0);
+            assert_eq!(blockers(&other, owner(1, 1), Want::MultiWriter).len(), 1);
+        }
+        let left = released(&second, owner(1, 1), 0).unwrap();
+        assert_eq!((left.mode, left.holders.len()), (LockMode::MultiWriter, 1));
+        assert_eq!(released(&left, owner(2, 1), 0).unwrap().mode, LockMode::Free);
     }
 
     #[test]

@@ -13,8 +13,8 @@
 //! ```
 
 use oarlock_format::{
-    BucketEntry, BucketRecord, DescriptorName, DescriptorNumber, DescriptorRecord, FormatId, Layer, LayerId,
-    LayerKind, LayerName, LayerState, NameHash,
+    BucketEntry, BucketNumber, BucketRecord, DescriptorName, DescriptorNumber, DescriptorRecord, FormatId,
+    Layer, LayerId, LayerKind, LayerName, LayerState, NameHash,
 };
 
 use crate::bring::{bring_to, make_durable, swap_once};
@@ -24,6 +24,9 @@ use crate::descriptor::{read, read_both};
 use crate::disk::DiskError;
 use crate::lock::FIRST_PAUSE;
 use crate::planted::{PlantedBug, planted};
+
+/// A bucket that others change meanwhile is swept so often.
+const SWEEPS_MAX: usize = 16;
 
 /// A name that somebody looks for or wants, with its hash.
 #[derive(Clone, Debug)]
@@ -126,6 +129,29 @@ pub(crate) async fn give_back(core: &Core, hash: NameHash, layer: LayerId) -> Re
     let mut bucket = read_bucket(core, hash).await?;
     bring_to(core, &mut bucket, &|record| Some(record.without(own))).await?;
     Ok(make_durable(core).await?)
+}
+
+/// Takes out of a bucket what is nobody's; whether nothing of that is left. What was judged by an image of the bucket is good as long
+/// as that image stands.
+pub(crate) async fn sweep(core: &Core, number: BucketNumber) -> Result<bool, DiskError> {
+    let lba = core.store.layout.bucket(number);
+    let mut bucket = Cell::<BucketRecord>::new(lba, read(core, lba).await?);
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..SWEEPS_MAX {
+        core.until_it_may_act().await?;
+        let mut rest = bucket.record.clone();
+        for entry in &bucket.record.entries {
+            if worth(core, entry, None).await? == Worth::Nobody {
+                rest = rest.without(*entry);
+            }
+        }
+        if rest == bucket.record && !bucket.has_open_attempts() {
+            make_durable(core).await?;
+            return Ok(true);
+        }
+        let _ = swap_once(core, &mut bucket, rest, &mut pause).await?;
+    }
+    Ok(false)
 }
 
 async fn read_bucket(core: &Core, hash: NameHash) -> Result<Cell<BucketRecord>, DiskError> {

@@ -12,7 +12,7 @@ use oarlock_format::{GroupNumber, GroupRecord, Owner, SlotRecord};
 use crate::allocate::{GroupLocks, OwnedLock, SpaceError, Wish};
 use crate::core::Core;
 use crate::decide::Want;
-use crate::hold::{Hold, hold};
+use crate::hold::{Asker, Hold, hold_for};
 use crate::lock::LockError;
 use crate::places::LockPolicy;
 use crate::store::{Lane, ReadFault};
@@ -20,7 +20,7 @@ use crate::verdict::Version;
 
 /// Beats in which an owner that lives gives a group up, or shows by keeping it that it needs it: its mailbox is read once in
 /// each, then its bitmap goes home.
-const BEATS_TO_GIVE_UP: u32 = 4;
+pub(crate) const BEATS_TO_GIVE_UP: u32 = 4;
 
 /// The groups that this host holds.
 pub(crate) struct HeldGroups {
@@ -56,18 +56,23 @@ impl HeldGroups {
             return Ok(None);
         }
         let (now, timing) = (self.core.store.now(), self.core.store.timing);
+        if let Wish::BeforeTheEnd { until } = wish {
+            return self.take_until(group, until, Asker::LeavingHost).await;
+        }
         let Some(owner) = record.lock.owner.filter(|owner| *owner != self.core.me) else {
-            return self.take_until(group, now.plus(timing.beat)).await;
+            return self.take_until(group, now.plus(timing.beat), Asker::Anybody).await;
         };
         let before = self.version_of(&owner).await?;
-        if let Some(lock) = self.take_until(group, now.plus(timing.beat * BEATS_TO_GIVE_UP)).await? {
+        let given_up = now.plus(timing.beat * BEATS_TO_GIVE_UP);
+        if let Some(lock) = self.take_until(group, given_up, Asker::Anybody).await? {
             return Ok(Some(lock));
         }
         if self.version_of(&owner).await? != before {
             return Ok(None);
         }
         // It stands still: it is watched, and taken over if it goes on doing so.
-        self.take_until(group, self.core.store.now().plus((timing.watch + timing.lease) * 2)).await
+        let taken_over = self.core.store.now().plus((timing.watch + timing.lease) * 2);
+        self.take_until(group, taken_over, Asker::Anybody).await
     }
 
     /// How the slot of an owner stands.
@@ -80,10 +85,11 @@ impl HeldGroups {
         &self,
         group: GroupNumber,
         deadline: Instant,
+        asker: Asker,
     ) -> Result<Option<OwnedLock>, LockError> {
         let place = self.core.places.groups.of(&group);
         place.policy.set(LockPolicy { sticky: true });
-        let taken = match hold(&self.core, place, Want::Exclusive, deadline).await {
+        let taken = match hold_for(&self.core, place, (Want::Exclusive, asker), deadline).await {
             Ok(taken) => taken,
             Err(LockError::TimedOut { .. }) => return Ok(None),
             Err(error) => return Err(error),

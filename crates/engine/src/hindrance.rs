@@ -51,6 +51,17 @@ impl Hindrance {
         }
     }
 
+    /// Whether this is to be told instead of `known`, which an earlier beat met. A beat without an answer says nothing about
+    /// a slot that was seen damaged: nothing but a repair mends that, and until then it is what stands in the way.
+    pub(crate) fn says_more_than(&self, known: Option<&Hindrance>) -> bool {
+        let is_silence = match self {
+            Hindrance::Unanswered(_) => true,
+            Hindrance::Slot(fault) => fault.is_passing(),
+            Hindrance::Refused(_) | Hindrance::FalseThoughEqual => false,
+        };
+        !(is_silence && known.is_some_and(Hindrance::is_damage))
+    }
+
     /// Whether the host's own slot does not hold a sound record: what a repair mends, and no waiting does.
     #[must_use]
     pub fn is_damage(&self) -> bool {
@@ -109,6 +120,8 @@ pub(crate) fn cause_of_fault(fault: &ReadFault) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use oarlock_block::Lba;
+    use oarlock_format::DecodeError;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -120,6 +133,26 @@ mod tests {
         assert_eq!(refused(Refusal::Full), Cause::ArrayFull);
         assert_eq!(Hindrance::Unanswered(UnknownCause::DeviceError).cause(), Cause::DeviceFault);
         assert_eq!(Hindrance::Unanswered(UnknownCause::TimedOut).cause(), Cause::SlowStorage);
+    }
+
+    /// A test on a busy machine found it: a host with a rotten slot ended as one whose storage was slow, for its last beat
+    /// of many had no answer.
+    #[test]
+    fn a_beat_without_an_answer_hides_no_damage_and_every_other_news_does() {
+        let lba = Lba(7);
+        let damage = Hindrance::Slot(ReadFault::Unsound {
+            lba,
+            error: DecodeError::Checksum { stored: 1, computed: 2 },
+        });
+        let silences = [
+            Hindrance::Unanswered(UnknownCause::TimedOut),
+            Hindrance::Slot(ReadFault::TimedOut { lba, limit: MS }),
+        ];
+        for silence in silences {
+            assert!(!silence.says_more_than(Some(&damage)));
+            assert!(silence.says_more_than(None) && damage.says_more_than(Some(&silence)));
+        }
+        assert!(Hindrance::Refused(Refusal::Gone).says_more_than(Some(&damage)));
     }
 
     #[test]

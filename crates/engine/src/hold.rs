@@ -50,12 +50,31 @@ impl<W: Whereabouts> Hold<W> {
     }
 }
 
+/// Who takes a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Whoever it is: once the host leaves he gets nothing any more, for its slot may be free in the next instant.
+    Anybody,
+    /// The leaving of the host itself, which goes on only when it has the answer.
+    LeavingHost,
+}
+
 /// Takes the lock of that place, waiting until `deadline` at most. Dropping the future gives the lock up, whatever was on
 /// its way.
 pub(crate) async fn hold<W: Whereabouts>(
     core: &Rc<Core>,
     place: Rc<LockPlace<W>>,
     want: Want,
+    deadline: Instant,
+) -> Result<Hold<W>, LockError> {
+    hold_for(core, place, (want, Asker::Anybody), deadline).await
+}
+
+/// As [`hold`], for that asker.
+pub(crate) async fn hold_for<W: Whereabouts>(
+    core: &Rc<Core>,
+    place: Rc<LockPlace<W>>,
+    want: (Want, Asker),
     deadline: Instant,
 ) -> Result<Hold<W>, LockError> {
     let name = place.whereabouts.words();
@@ -85,14 +104,14 @@ pub(crate) async fn hold<W: Whereabouts>(
 async fn acquire_for<W: Whereabouts>(
     core: Rc<Core>,
     place: Rc<LockPlace<W>>,
-    want: Want,
+    (want, asker): (Want, Asker),
     deadline: Instant,
     sender: oneshot::Sender<Result<Hold<W>, LockError>>,
 ) {
     let gone = StdCell::new(false);
     let still_wanted = || {
         gone.set(sender.is_canceled());
-        !gone.get() && !core.is_leaving()
+        !gone.get() && (asker == Asker::LeavingHost || !core.is_leaving())
     };
     let result = lock::acquire(&core, &place, want, deadline, &still_wanted).await;
     let result = result.map(|token| Hold::new(&core, &place, token));

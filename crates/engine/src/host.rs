@@ -36,6 +36,9 @@ use crate::takeover::distrust;
 use crate::world::World;
 use crate::{answer, mailbox};
 
+/// How often a host that leaves asks for the groups of others in which it has something to free.
+const CLEARINGS_MAX: u32 = 2;
+
 /// One host in one datastore. Clones are the same host.
 #[derive(Clone)]
 pub struct Host {
@@ -317,12 +320,8 @@ impl Host {
             core.jobs.start(settle_for_leave(Rc::clone(core), place));
         }
         let released = async {
-            while !self.nothing_is_held().await {
-                let seen = core.changed.seen();
-                core.change_within(seen, core.store.timing.beat / 8).await;
-                if core.ended().is_some() {
-                    return;
-                }
+            if !self.lets_go(deadline).await {
+                return;
             }
             if planted(PlantedBug::ExitBeforeFree) {
                 core.store.world.cut_off.exit(core.me.slot).await;
@@ -340,6 +339,36 @@ impl Host {
         let _ = core.store.world.within(left, released).await;
         core.enter(self.how_it_left());
         core.ended().unwrap_or(Ended::Left)
+    }
+
+    /// Waits until no lock is held any more and no cluster is left to be freed, as far as others give up what that takes;
+    /// `false` where the host has ended meanwhile.
+    async fn lets_go(&self, deadline: Instant) -> bool {
+        let core = &self.core;
+        let mut clearings = CLEARINGS_MAX;
+        loop {
+            let is_about_to_free = self.disks.as_ref().is_some_and(|disks| disks.source.is_about_to_free());
+            if is_about_to_free || !self.nothing_is_held().await {
+                let seen = core.changed.seen();
+                core.change_within(seen, core.store.timing.beat / 8).await;
+                if core.ended().is_some() {
+                    return false;
+                }
+                continue;
+            }
+            let Some(disks) = self.disks.as_ref().filter(|_| self.uncleared() > 0 && clearings > 0) else {
+                return true;
+            };
+            clearings -= 1;
+            here::clear_before_the_end(disks, deadline).await;
+        }
+    }
+
+    /// Clusters that came free and are marked as taken still: their groups are other hosts', who have not given them up. A host
+    /// that leaves waits for them, but not for ever: what it leaves so is nobody's.
+    #[must_use]
+    pub fn uncleared(&self) -> usize {
+        self.disks.as_ref().map_or(0, |disks| disks.source.waiting_to_be_cleared())
     }
 
     /// What the disk says of this host at the end of its leave.

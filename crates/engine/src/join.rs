@@ -255,7 +255,7 @@ impl Joiner<'_> {
         };
         self.store.world.pause(grace).await;
         let me = self.next_life(index, &cell.record);
-        let mut durable = None;
+        let (mut durable, mut home) = (None, None);
         for _ in 0..SWAPS_MAX {
             let Some(evidence) = self.evidence(index, &cell.record).await? else { return Ok(None) };
             let burial = !matches!(cell.record.state, SlotState::Free | SlotState::Live);
@@ -265,8 +265,12 @@ impl Joiner<'_> {
                 durable = Some(cell.version());
             }
             let step = next_step(&cell.record.state, me, evidence);
-            if step == Step::Replay && !self.replayed(index, &cell.record).await? {
-                return Ok(None);
+            // Once, whatever becomes of the ATS behind it: where that has no answer it may land, and the pages be others' (R11).
+            if step == Step::Replay && home != Some(cell.version()) {
+                if !self.replayed(index, &cell.record).await? {
+                    return Ok(None);
+                }
+                home = Some(cell.version());
             }
             let record = self.after(step, me, &cell.record);
             let unclean = cell.record.unclean;

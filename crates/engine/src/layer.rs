@@ -12,6 +12,7 @@
 mod adopt;
 mod count;
 mod fetch;
+mod fill;
 mod flatten;
 mod grow;
 mod node;
@@ -22,6 +23,7 @@ mod tree;
 pub use adopt::{Adopted, Adoption};
 pub(crate) use count::Counting;
 pub(crate) use fetch::read_page;
+pub use fill::{Filled, Filling};
 pub use flatten::{Flattened, Flattening};
 pub use grow::{Layer, RootKeeper};
 pub use reclaim::{Reclaim, Reclaimed};

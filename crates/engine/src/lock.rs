@@ -54,6 +54,12 @@ pub enum LockError {
         /// The lock.
         name: String,
     },
+    /// What the lock guards cannot be written by several hosts (R34).
+    #[error("the lock {name} cannot be had by several who write")]
+    NotForMany {
+        /// The lock.
+        name: String,
+    },
     /// A growth has not opened the allocation group yet: some host's beats do not show the present superblock, and nothing
     /// of the group may be given out before they do.
     #[error("the lock {name} cannot be taken: a growth has not opened the group yet")]
@@ -248,11 +254,11 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         left
     }
 
-    /// An acquire that guards journaled objects is durable before the first commit under it (R12), and so before it is given
-    /// out. One that was kept was durable then. Where the flush fails the lock is taken anew by the next try.
+    /// An acquire that guards journaled objects is durable before the first commit, or the first write, under it (R12), and so before
+    /// it is given out. One that was kept was durable then. Where the flush fails the lock is taken anew by the next try.
     async fn is_durable(&self) -> bool {
         let kept = matches!(self.place.holding.get(), Holding::Kept(_));
-        let commits = self.want == Want::Exclusive && self.place.whereabouts.journaled().is_some();
+        let commits = self.want != Want::Shared && self.place.whereabouts.journaled().is_some();
         kept || !commits || self.core.store.flush().await.is_ok()
     }
 
@@ -307,10 +313,23 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
         }
         let present = still_present(self.core, &in_the_way).await?;
         if present.is_empty() && !self.yields_to_interest(cell.record.lock()) {
-            return self.take(cell).await;
+            if self.may_have(&cell.record) {
+                return self.take(cell).await;
+            }
+            // What this host remembers of it may be old.
+            cell.refresh(&self.core.store, Lane::Work)
+                .await
+                .inspect_err(|fault| distrust(self.core, fault))?;
+            let refused = LockError::NotForMany { name: self.place.whereabouts.words() };
+            return if self.may_have(&cell.record) { Ok(Tried::Again) } else { Err(refused) };
         }
         self.show_interest(cell, &present).await;
         Ok(Tried::Blocked(present))
+    }
+
+    /// Whether what the lock guards can be had in the way that is wanted.
+    fn may_have(&self, record: &W::Record) -> bool {
+        self.want != Want::MultiWriter || W::may_be_written_by_many(record)
     }
 
     async fn take(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
@@ -346,7 +365,8 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
     /// An earlier attempt is open: it is closed by a swap of one's own, which may as well be the take.
     async fn close(&mut self, cell: &mut Cell<W::Record>) -> Result<Tried, LockError> {
         let in_place = self.place.whereabouts.is_in(&cell.record);
-        if in_place && blockers(cell.record.lock(), self.core.me, self.want).is_empty() {
+        let is_free = blockers(cell.record.lock(), self.core.me, self.want).is_empty();
+        if in_place && is_free && self.may_have(&cell.record) {
             return self.take(cell).await;
         }
         let record = cell.record.clone();
@@ -360,7 +380,8 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
 
     /// Who would share waits for a beat where somebody waits for the sharers.
     fn yields_to_interest(&mut self, lock: &LockState) -> bool {
-        if !(self.want == Want::Shared && lock.mode == LockMode::Shared && lock.interest) {
+        let joins = self.want != Want::Exclusive && lock.mode == self.want.mode();
+        if !(joins && lock.interest) {
             return false;
         }
         let now = self.core.store.now();
@@ -369,13 +390,16 @@ impl<'a, W: Whereabouts> Waiter<'a, W> {
     }
 
     /// Sets the interest bit, once, and rings those that keep the lock without using it. A ring is only a hint and may
-    /// get lost, so whoever still waits after a lease rings again.
+    /// get lost, so whoever still waits after a lease rings again, or once half of his time is over: who waits for a group waits
+    /// for less than a lease, and the next who does finds the bit set.
     async fn show_interest(&mut self, cell: &mut Cell<W::Record>, present: &[SlotIndex]) {
         if cell.record.lock().mode == LockMode::Free {
             return;
         }
         let now = self.core.store.now();
-        let mut rings = now.since(*self.rang.get_or_insert(now)) >= self.core.store.timing.lease;
+        let (timing, rang) = (self.core.store.timing, *self.rang.get_or_insert(now));
+        let again = timing.lease.min(self.deadline.since(rang) / 2).max(timing.beat);
+        let mut rings = now.since(rang) >= again;
         if !cell.record.lock().interest {
             let mut record = cell.record.clone();
             record.lock_mut().interest = true;

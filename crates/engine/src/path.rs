@@ -56,6 +56,8 @@ use grace::{Grace, Pin};
 use reservoir::Reservoir;
 use waiters::Waiters;
 
+use crate::planted::{PlantedBug, planted};
+
 /// How a disk is attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PathMode {
@@ -65,12 +67,16 @@ pub struct PathMode {
     pub shared: bool,
     /// What was given to the disk stays with it: a trim keeps its cluster.
     pub thick: bool,
+    /// Every piece of the disk is written, and that is to stay so until [`DataPath::thaw`]: a trim does nothing, and zeroes are
+    /// written as data.
+    pub full: bool,
 }
 
 /// The data path of one attached disk, for any number of threads.
 pub struct DataPath {
     ground: Ground,
     mode: PathMode,
+    is_thawed: AtomicBool,
     size: AtomicU64,
     map: Arc<dyn DiskMap>,
     supplier: Arc<dyn Supplier>,
@@ -129,6 +135,7 @@ impl DataPath {
         DataPath {
             ground,
             mode,
+            is_thawed: AtomicBool::new(false),
             size: AtomicU64::new(size),
             map,
             supplier,
@@ -161,6 +168,17 @@ impl DataPath {
     /// The disk was resized. Requests that began before are not cut short.
     pub fn resize(&self, size: u64) {
         self.size.store(size, Ordering::SeqCst);
+    }
+
+    /// The disk need not stay full. Of use while it is paused.
+    pub fn thaw(&self) {
+        self.is_thawed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nothing that is mapped may be unmapped.
+    fn is_frozen(&self) -> bool {
+        (self.mode.shared && !planted(PlantedBug::UnmapWhileShared))
+            || (self.mode.full && !self.mode.shared && !self.is_thawed.load(Ordering::SeqCst))
     }
 
     /// Whether operations may go on at `now`. A driver that submits later than `next` told it to asks again.
@@ -305,7 +323,7 @@ impl DataPath {
         self.claims.release(&hand.claim);
     }
 
-    fn quarantine(&self, mut claims: Vec<Hand>, pin: Pin) {
+    fn quarantine(&self, mut claims: Vec<Hand>, pin: Pin) -> Quarantine {
         claims.iter_mut().for_each(|hand| self.claims.harden(&mut hand.claim));
         let quarantine = {
             let mut quarantines = lock(&self.quarantines);
@@ -315,6 +333,7 @@ impl DataPath {
             quarantine
         };
         self.supplier.quarantined(quarantine);
+        quarantine
     }
 
     /// Asks the engine for something on behalf of an operation.

@@ -36,6 +36,8 @@ pub(crate) enum Holding {
     Exclusive,
     /// So many.
     Shared(usize),
+    /// One, which writes as others on other hosts do.
+    MultiWriter,
     /// Nobody, but the lock is kept on the disk.
     Kept(Want),
     /// Nobody, and the disk is being told.
@@ -79,8 +81,8 @@ impl<W: Whereabouts> LockPlace<W> {
     pub(crate) fn conflicts(&self, want: Want) -> bool {
         match self.holding.get() {
             Holding::None | Holding::Kept(_) => false,
-            Holding::Exclusive | Holding::Releasing | Holding::Handover => true,
-            Holding::Shared(_) => want == Want::Exclusive,
+            Holding::Exclusive | Holding::MultiWriter | Holding::Releasing | Holding::Handover => true,
+            Holding::Shared(_) => want != Want::Shared,
         }
     }
 
@@ -88,6 +90,7 @@ impl<W: Whereabouts> LockPlace<W> {
     pub(crate) fn hold(&self, want: Want) {
         let next = match (want, self.holding.get()) {
             (Want::Exclusive, _) => Holding::Exclusive,
+            (Want::MultiWriter, _) => Holding::MultiWriter,
             (Want::Shared, Holding::Shared(users)) => Holding::Shared(users + 1),
             (Want::Shared, _) => Holding::Shared(1),
         };

@@ -64,6 +64,10 @@ pub enum PlantedBug {
     OwnSharedRoot,
     /// R35: a trim leaves what an ancestor has there.
     TrimKeepsAncestors,
+    /// R34: who writes a disk together with others unmaps what its guest trims.
+    UnmapWhileShared,
+    /// R34: who wants a disk alone overlooks those who write it together.
+    OverlookSharers,
     /// R28: the source of a handoff goes on with its guests when the disk is another host's.
     ServeAfterHandoff,
     /// R28: the receiver of a handoff serves once it was called, and not only once it owns the disk.
@@ -76,7 +80,7 @@ pub enum PlantedBug {
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 33] = [
+    pub const ALL: [PlantedBug; 35] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -106,6 +110,8 @@ impl PlantedBug {
         PlantedBug::FlushWithoutCommit,
         PlantedBug::OwnSharedRoot,
         PlantedBug::TrimKeepsAncestors,
+        PlantedBug::UnmapWhileShared,
+        PlantedBug::OverlookSharers,
         PlantedBug::ServeAfterHandoff,
         PlantedBug::ServeBeforeHandoff,
         PlantedBug::HandOverBeforeHome,

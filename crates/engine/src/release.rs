@@ -22,6 +22,7 @@ pub(crate) async fn release<W: Whereabouts>(core: Rc<Core>, place: Rc<LockPlace<
     }
     let want = match place.holding.get() {
         Holding::Exclusive => Want::Exclusive,
+        Holding::MultiWriter => Want::MultiWriter,
         _ => Want::Shared,
     };
     if place.policy.get().sticky && !place.wanted.get() && !core.is_leaving() && core.ended().is_none() {

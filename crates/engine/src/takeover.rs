@@ -31,6 +31,9 @@ use crate::watch::{Look, Watch};
 /// A proof of death is asked for this often while somebody waits: what a killed host's takeover waits for at most.
 const DEATH_ASKED_EVERY: Duration = Duration::from_millis(200);
 
+/// A slot that is watched is read this often in a beat at least, however short the beat is.
+const LOOKS_A_BEAT: u32 = 4;
+
 /// Watches and takes over one slot, as long as somebody is interested.
 pub(crate) async fn pursue(core: Rc<Core>, suspect: Rc<Suspect>) {
     let pursuit = Pursuit::begin(&core, &suspect).await;
@@ -56,6 +59,9 @@ struct Pursuit<'a> {
     busy: (Version, u32),
     /// The image that is known to be durable: no step is taken from another (R12).
     durable: Option<Version>,
+    /// The image under which the journal went home: under it nothing is brought home again. The ATS that says so may have no
+    /// answer and land at any time, and what was replayed is others' from then on (R11).
+    home: Option<Version>,
 }
 
 impl<'a> Pursuit<'a> {
@@ -83,6 +89,7 @@ impl<'a> Pursuit<'a> {
                         dead_since: None,
                         busy: (first, 0),
                         durable: None,
+                        home: None,
                     });
                 }
                 Err(fault) => distrust(core, &fault),
@@ -170,8 +177,7 @@ impl<'a> Pursuit<'a> {
         };
         Evidence {
             death_proved,
-            watched: self.watch.complete(self.core.store.now(), self.core.disturbances())
-                == Some(self.cell.version().nonce),
+            watched: self.watched(),
             evicted: self.suspect.forced.get() == Some(self.cell.record.incarnation),
             replayer_cut_off,
             buried_by_itself: own_burial && !dead,
@@ -200,29 +206,36 @@ impl<'a> Pursuit<'a> {
         }
     }
 
-    /// Waits for the next look, asking for a proof of death meanwhile; then reads the slot.
+    /// Looks at the slot for half a beat, or until there is something to do, asking for a proof of death meanwhile.
     async fn look_again(&mut self) {
-        let world = &self.core.store.world;
-        let half = self.core.store.timing.beat / 2;
-        let grace_left =
-            |since: Instant| since.plus(grace_of(self.core.store.timing.lease)).since(self.core.store.now());
-        let tick = self.dead_since.map_or(DEATH_ASKED_EVERY, grace_left).min(DEATH_ASKED_EVERY).min(half);
-        let until = self.core.store.now().plus(half);
+        let known = self.cell.version();
+        let until = self.core.store.now().plus(self.core.store.timing.beat / 2);
         while self.core.store.now() < until {
-            world.pause(tick).await;
-            let victim = victim(self.suspect.slot, &self.cell.record);
-            let forced = self.suspect.forced.get() == Some(self.cell.record.incarnation);
-            if forced {
-                break;
-            }
-            if world.cut_off.death_proved(victim).await.is_some() {
-                self.dead_since.get_or_insert(self.core.store.now());
-                break;
-            }
+            self.core.store.world.pause(self.until_next_look()).await;
             if self.suspect.interested.get() == 0 {
                 return;
             }
+            self.look().await;
+            let record = &self.cell.record;
+            let forced = self.suspect.forced.get() == Some(record.incarnation);
+            let watched = record.state == SlotState::Live && self.watched();
+            if forced || watched || self.cell.version() != known || self.is_dead().await {
+                return;
+            }
         }
+    }
+
+    /// The pause before the next look at a slot. A watch breaks where two replies are more than a beat apart (R6), and on a
+    /// busy machine each pause and each reply is late: so most of the beat is left to them.
+    fn until_next_look(&self) -> Duration {
+        let timing = &self.core.store.timing;
+        let tick = DEATH_ASKED_EVERY.min(timing.beat / LOOKS_A_BEAT);
+        let grace_left = |since: Instant| since.plus(grace_of(timing.lease)).since(self.core.store.now());
+        self.dead_since.map_or(tick, grace_left).min(tick)
+    }
+
+    /// Reads the slot, for the watch.
+    async fn look(&mut self) {
         match self.cell.refresh(&self.core.store, Lane::Work).await {
             Ok(seen) => self.watch.look(look_of(self.core, &seen)),
             Err(fault) => {
@@ -232,10 +245,32 @@ impl<'a> Pursuit<'a> {
         }
     }
 
+    /// Whether the host is proved dead now; since when is kept for its users' moment (R9).
+    async fn is_dead(&mut self) -> bool {
+        let victim = victim(self.suspect.slot, &self.cell.record);
+        let dead = self.core.store.world.cut_off.death_proved(victim).await.is_some();
+        if dead {
+            self.dead_since.get_or_insert(self.core.store.now());
+        }
+        dead
+    }
+
+    /// Whether the slot stood still for a whole watch, as the image that is known.
+    fn watched(&self) -> bool {
+        self.watch.complete(self.core.store.now(), self.core.disturbances())
+            == Some(self.cell.version().nonce)
+    }
+
     /// What the dead host's journal holds goes home; only then the slot says Replayed (R11).
     async fn replay(&mut self) {
-        match replay::for_takeover(self.core, self.suspect.slot, &self.cell.record).await {
+        let under = self.cell.version();
+        let replayed = match self.home == Some(under) {
+            true => Ok(()),
+            false => replay::for_takeover(self.core, self.suspect.slot, &self.cell.record).await,
+        };
+        match replayed {
             Ok(()) => {
+                self.home = Some(under);
                 self.after_cut_off(|by, reason, from, proof| SlotState::Replayed { by, reason, from, proof })
                     .await;
                 for (lba, bytes) in take_replayed() {

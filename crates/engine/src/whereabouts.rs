@@ -6,8 +6,8 @@
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    DecodeError, DescriptorNumber, DescriptorRecord, GroupNumber, GroupRecord, JournalObject, Kind, LockName,
-    LockRecord, Locked,
+    DecodeError, DescriptorNumber, DescriptorRecord, GroupNumber, GroupRecord, JournalObject, Kind, Layer,
+    LayerKind, LayerState, LockName, LockRecord, Locked,
 };
 
 use crate::cell::Cell;
@@ -49,6 +49,11 @@ pub(crate) trait Whereabouts: Clone + Ord + 'static {
 
     /// Whether a repair left the record's lock so that nobody can tell whose it is (R39).
     fn is_lost_in(record: &Self::Record) -> bool;
+
+    /// Whether several hosts may write what the record guards (R34).
+    fn may_be_written_by_many(_record: &Self::Record) -> bool {
+        false
+    }
 
     /// The record as its holder knows it, where a repair lost what it is called (R39).
     fn restore(&self, record: &Self::Record) -> Self::Record;
@@ -117,6 +122,13 @@ impl Whereabouts for DescriptorNumber {
 
     fn is_lost_in(_record: &DescriptorRecord) -> bool {
         false
+    }
+
+    fn may_be_written_by_many(record: &DescriptorRecord) -> bool {
+        let is_full = |layer: &Layer| {
+            layer.kind == LayerKind::Disk && layer.flags.full && layer.state == LayerState::Ready
+        };
+        record.layer.as_ref().is_some_and(is_full)
     }
 
     fn restore(&self, record: &DescriptorRecord) -> DescriptorRecord {

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 mod company;
-mod driver;
 mod guest;
 mod ledger;
 mod machine;

@@ -4,11 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 mod company;
-mod driver;
 mod guest;
 mod ledger;
 mod machine;
-mod naive;
 mod power;
 
 use std::cell::RefCell;
@@ -20,11 +18,11 @@ use futures::future::join_all;
 use guest::{Bench, Found, root_of, serving};
 use ledger::{superblock, taken_over_by};
 use machine::{BLOCK, Disk, Machine};
-use naive::{Naive, SECRET, tag_of, tagged};
 use oarlock_block::{Device, Lba};
 use oarlock_engine::layer::Root;
 use oarlock_engine::path::{Request, RequestKind};
 use oarlock_format::GroupNumber;
+use oarlock_sim::disks::{Naive, SECRET, tag_of, tagged};
 use power::{Power, mixed};
 
 /// One kind of run.
@@ -114,7 +112,8 @@ impl Run {
         let (number, data) = self.naive.borrow_mut().begin(&request, commands);
         let (result, data) = bench.run(request, data).await;
         assert_eq!(result, Ok(()), "seed {}: {request:?}", self.seed);
-        self.naive.borrow_mut().end(&request, number, &data, self.power.commands());
+        let ended = self.naive.borrow_mut().end(&request, number, &data, self.power.commands());
+        ended.unwrap_or_else(|error| panic!("{error}"));
     }
 
     async fn guest(&self, bench: &Bench, requests: usize) {
@@ -136,7 +135,7 @@ impl Run {
         let found = Found::read(&machine).unwrap_or_else(|error| panic!("{about}: {error}"));
         let naive = self.naive.borrow();
         for sector in 0..self.kind.sectors() {
-            let tag = tag_of(&found.sector(&machine, sector));
+            let tag = tag_of(&found.sector(&machine, sector)).unwrap();
             naive.check_after(sector, tag, cut).unwrap_or_else(|error| panic!("{about}: {error}"));
         }
         // A cluster that was given up may keep its bit (`check` frees it); nothing else may.
@@ -148,7 +147,7 @@ impl Run {
 fn run(seed: u64, kind: Kind, requests: usize, cuts: u64) -> Run {
     let machine = prepared(kind);
     let power = Power::new(Rc::clone(&machine.disk));
-    let naive = RefCell::new(Naive::new(kind.sectors()));
+    let naive = RefCell::new(Naive::default());
     let run = Run { kind, seed, power: Rc::clone(&power), naive };
     on_disk(&machine, &power, ("a", kind.size(), None), async |bench| {
         bench.seed(seed);
@@ -202,8 +201,7 @@ fn the_making_of_a_first_root_survives_the_loss_of_power_at_any_command() {
     let kind = Kind { clusters: 3, ..BIG };
     let machine = prepared(kind);
     let power = Power::new(Rc::clone(&machine.disk));
-    let run =
-        Run { kind, seed: 0, power: Rc::clone(&power), naive: RefCell::new(Naive::new(kind.sectors())) };
+    let run = Run { kind, seed: 0, power: Rc::clone(&power), naive: RefCell::new(Naive::default()) };
     on_disk(&machine, &power, ("a", kind.size(), None), async |bench| {
         power.begin();
         run.request(bench, Request { kind: RequestKind::Write { durable: true }, offset: 0, length: 4096 })
@@ -220,7 +218,7 @@ fn the_making_of_a_first_root_survives_the_loss_of_power_at_any_command() {
                 leaked == 0 || root_of(&machine).cluster.is_none(),
                 "cut {cut}: only a root that was never named"
             );
-            let tag = tag_of(&found.sector(&machine, 0));
+            let tag = tag_of(&found.sector(&machine, 0)).unwrap();
             run.naive.borrow().check_after(0, tag, cut).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
         }
     }
@@ -237,7 +235,7 @@ fn another_host_goes_on_where_the_power_went_and_so_does_the_next() {
         );
         taken_over_by(&machine, "b", "a").unwrap();
         let found = Found::read(&machine).unwrap();
-        let tags = (0..kind.sectors()).map(|sector| tag_of(&found.sector(&machine, sector))).collect();
+        let tags = (0..kind.sectors()).map(|sector| tag_of(&found.sector(&machine, sector)).unwrap());
         let power = Power::new(Rc::clone(&machine.disk));
         let second = Run {
             kind: Kind { trims: true, ..kind },

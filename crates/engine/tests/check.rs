@@ -12,7 +12,7 @@ use oarlock_engine::check::{CheckError, CheckOptions, check};
 use oarlock_format::{LockPosition, SlotIndex};
 
 #[test]
-fn a_fresh_datastore_is_clean_and_read_once() {
+fn a_fresh_datastore_is_clean_and_read_once_and_its_disks_once_more_for_what_is_whose() {
     let machine = Machine::new(SMALL);
     machine.format();
     let (world, recorded) = machine.recorded();
@@ -24,7 +24,9 @@ fn a_fresh_datastore_is_clean_and_read_once() {
     let copies = [Lba(0), layout.shadow.start, layout.locks.start, layout.slots.start];
     let names = [layout.directory.start, layout.descriptors.start];
     let journals = (0..4).map(|slot| layout.journal(SlotIndex(slot), BlockSize::B512).header);
-    let lbas = copies.into_iter().chain(names).chain(journals).chain([layout.groups.start]);
+    let groups = [layout.groups.start];
+    let survey = [layout.slots.start].into_iter().chain(names).chain(groups);
+    let lbas = copies.into_iter().chain(names).chain(journals).chain(groups).chain(survey);
     assert_eq!(commands, lbas.map(read).collect::<Vec<_>>());
 }
 
@@ -40,7 +42,8 @@ fn the_largest_table_of_locks_is_read_a_megabyte_at_a_time() {
     assert!(read.iter().all(|command| command.blocks.0 <= 2_048));
     let locks = 2 + 8 + 1;
     let disks = 1 + 1 + 4 + 4;
-    assert_eq!(read.len(), locks + disks, "8 MiB of locks are 8 reads, and each group is one");
+    let survey = 1 + 1 + 1 + 4;
+    assert_eq!(read.len(), locks + disks + survey, "8 MiB of locks are 8 reads, and each group is one");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use company::{beside, format_id, join, put, read};
 use machine::Machine;
 use oarlock_block::{ByteCount, Clock, Instant};
-use oarlock_engine::{DiskError, Host};
+use oarlock_engine::{DiskError, Holders, Host, InUseBy};
 use oarlock_format::{
     BUCKET_ENTRIES_MAX, BucketEntry, BucketRecord, DescriptorName, DescriptorNumber, DescriptorRecord,
     DiskUid, Generation, Layer, LayerFlags, LayerId, LayerKind, LayerLevels, LayerName, LayerState,
@@ -331,7 +331,8 @@ fn a_disk_that_another_host_uses_is_neither_renamed_nor_deleted_and_says_who_has
             let id = first.create_disk(&named("a"), ByteCount(4096), soon()).await.unwrap();
             let guard = first.hold_layer(id.descriptor, oarlock_engine::Want::Shared, soon()).await.unwrap();
             let refused = second.delete_disk(&named("a"), soon()).await;
-            let in_use = DiskError::InUse { name: named("a"), host: "a".to_owned(), state: "live" };
+            let holder = InUseBy { host: "a".to_owned(), state: "live" };
+            let in_use = DiskError::InUse { name: named("a"), holders: Holders(vec![holder]) };
             assert_eq!(refused, Err(in_use.clone()));
             let refused = second.rename_disk(&named("a"), &named("b"), soon()).await;
             assert_eq!(refused, Err(in_use));

@@ -3,63 +3,27 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 mod company;
-mod driver;
 mod estate;
 mod ledger;
 mod machine;
-mod naive;
+mod pair;
 mod power;
-mod survey;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use estate::{Image, Worker, apply, named, zeros};
+use estate::{Image, Worker, apply, named, target, zeros};
 use futures::future::{self, Either, join, select};
-use machine::{BLOCK, Machine};
-use oarlock_block::{Clock, CommandKind, Device, Recorded};
+use machine::BLOCK;
+use oarlock_block::{ByteCount, Clock, CommandKind, Device, Recorded};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Ended, Incoming};
 use oarlock_format::HostName;
-use survey::Survey;
+use oarlock_sim::disks::Driver;
+use pair::beside_two;
 
 const CLUSTER: u64 = 64 << 10;
 const SECTORS: u64 = 2 << 11;
-
-/// Runs a story beside hosts `a` and `b`, lets both leave, and surveys what they left.
-fn beside_two(story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
-    let machine = Machine::new(160 << 20);
-    machine.format_clusters(CLUSTER);
-    let clock = Rc::clone(&machine.time) as Rc<dyn Clock>;
-    let worker = |name| {
-        let recorded = Recorded::new(Rc::clone(&machine.disk) as Rc<dyn Device>, Rc::clone(&clock));
-        let device = Rc::new(recorded) as Rc<dyn Device>;
-        let host = company::join(&machine, machine.process_on(Rc::clone(&device)).0, name);
-        Worker { machine: machine.clone(), device, host }
-    };
-    let (first, second) = (worker("a"), worker("b"));
-    machine.time.run(async {
-        let runs = future::join(first.host.run(), second.host.run());
-        let story = async {
-            story(&first, &second).await;
-            // What came free in a group of the other host's is cleared a little later.
-            first.pause(Duration::from_secs(30)).await;
-            let left = join(first.host.leave(first.soon()), second.host.leave(second.soon())).await;
-            assert_eq!(left, (Ended::Left, Ended::Left));
-        };
-        futures::pin_mut!(runs, story);
-        match select(story, runs).await {
-            Either::Left(((), _)) => {}
-            Either::Right((ended, story)) => {
-                assert_eq!(ended, (Ended::Left, Ended::Left));
-                story.await;
-            }
-        }
-    });
-    let survey = Survey::of(&machine).unwrap();
-    assert_eq!(survey.held, 0, "every lock was given up");
-    survey
-}
 
 fn host(name: &str) -> HostName {
     HostName::new(name).unwrap()
@@ -97,7 +61,7 @@ async fn move_disk(from: &Worker, to: (&Worker, &str), name: &str) -> Attachment
 
 #[test]
 fn a_disk_goes_to_and_fro_and_shows_every_write() {
-    let survey = beside_two(async |first, second| {
+    let survey = beside_two(CLUSTER, async |first, second| {
         let mut image = Image { now: zeros(SECTORS), ..Image::default() };
         first.create("d", SECTORS).await.unwrap();
         let mut here = first.attach("d").await.unwrap();
@@ -122,7 +86,7 @@ fn a_disk_goes_to_and_fro_and_shows_every_write() {
 
 #[test]
 fn what_has_not_begun_at_the_source_is_turned_away_and_what_was_asked_of_the_receiver_is_done_then() {
-    beside_two(async |first, second| {
+    beside_two(CLUSTER, async |first, second| {
         let mut image = Image { now: zeros(SECTORS), ..Image::default() };
         first.create("d", SECTORS).await.unwrap();
         let here = first.attach("d").await.unwrap();
@@ -131,11 +95,12 @@ fn what_has_not_begun_at_the_source_is_turned_away_and_what_was_asked_of_the_rec
         let early = write_request((100, 8));
         let mut after = image.now.clone();
         let data = apply(&mut after, &early, 2);
-        let asked = driver::Driver {
-            machine: &second.machine,
+        let asked = Driver {
+            clock: &*second.machine.time,
             device: &*second.device,
             path: incoming.path(),
             pause: &|| None,
+            patience: None,
         };
         let (asked, handed, taken) =
             future::join3(asked.run(early, data), first.hand_off("d", "b"), incoming.take_up()).await;
@@ -153,7 +118,7 @@ fn what_has_not_begun_at_the_source_is_turned_away_and_what_was_asked_of_the_rec
 
 #[test]
 fn a_handoff_that_nobody_waits_for_leaves_the_disk_where_it_is() {
-    beside_two(async |first, second| {
+    beside_two(CLUSTER, async |first, second| {
         let mut image = Image { now: zeros(SECTORS), ..Image::default() };
         let nobody = second.receive("d").await.map(drop);
         assert_eq!(nobody, Err(DiskError::Unknown { name: named("d") }));
@@ -181,7 +146,7 @@ fn a_handoff_that_nobody_waits_for_leaves_the_disk_where_it_is() {
 
 #[test]
 fn a_receiver_that_does_not_answer_gets_nothing_and_guests_go_on() {
-    beside_two(async |first, second| {
+    beside_two(CLUSTER, async |first, second| {
         let mut image = Image { now: zeros(SECTORS), ..Image::default() };
         first.create("d", SECTORS).await.unwrap();
         let here = first.attach("d").await.unwrap();
@@ -202,7 +167,7 @@ fn a_receiver_that_does_not_answer_gets_nothing_and_guests_go_on() {
 
 #[test]
 fn a_disk_that_is_detached_instead_is_not_waited_for_any_longer() {
-    beside_two(async |first, second| {
+    beside_two(CLUSTER, async |first, second| {
         first.create("d", SECTORS).await.unwrap();
         let here = first.attach("d").await.unwrap();
         let incoming = second.receive("d").await.unwrap();
@@ -216,8 +181,54 @@ fn a_disk_that_is_detached_instead_is_not_waited_for_any_longer() {
 }
 
 #[test]
+fn only_a_disk_that_one_host_writes_alone_is_handed_over() {
+    beside_two(CLUSTER, async |first, second| {
+        let size = ByteCount(SECTORS * BLOCK as u64);
+        first.host.create_thick_disk(&named("d"), size, first.soon()).await.unwrap();
+        let not_alone = |how| DiskError::NotAlone { name: named("d"), how };
+        let shared = first.host.share_disk(&named("d"), first.soon()).await.unwrap();
+        let refused = not_alone("to be written by several hosts");
+        assert_eq!(second.receive("d").await.map(drop), Err(refused.clone()));
+        assert_eq!(first.hand_off("d", "b").await, Err(refused));
+        shared.detach().await.unwrap();
+        let read = first.host.attach_disk(&target("d", None), true, first.soon()).await.unwrap();
+        assert_eq!(second.receive("d").await.map(drop), Err(not_alone("to be read")));
+        assert_eq!(first.hand_off("d", "b").await, Err(not_alone("to be read")));
+        read.detach().await.unwrap();
+    });
+}
+
+/// ```text
+///   B stands by: the disk is full         A: a snapshot: it is full no more         handed over: what B's guests trim is zeros
+/// ```
+/// Whether a trim may unmap is said by the record that comes with the disk, and not by the one that its receiver first saw.
+#[test]
+fn a_thick_disk_comes_as_full_as_it_is_by_then() {
+    beside_two(CLUSTER, async |first, second| {
+        let mut image = Image { now: zeros(SECTORS), ..Image::default() };
+        let size = ByteCount(SECTORS * BLOCK as u64);
+        first.host.create_thick_disk(&named("d"), size, first.soon()).await.unwrap();
+        let here = first.attach("d").await.unwrap();
+        write(first, &here, &mut image, (0, 900), 1).await;
+        let there = move_disk(first, (second, "b"), "d").await;
+        let trim = Request { kind: RequestKind::Trim { durable: false }, offset: 0, length: CLUSTER };
+        second.run(&there, trim, Vec::new()).await;
+        assert_eq!(second.contents(&there).await, image.now, "a full disk keeps what it has");
+        let incoming = first.receive("d").await.unwrap();
+        second.host.snapshot_disk(&named("d"), &named("s"), second.soon()).await.unwrap();
+        let (handed, taken) = join(second.hand_off("d", "a"), incoming.take_up()).await;
+        handed.unwrap();
+        let here = taken.unwrap();
+        let trimmed = apply(&mut image.now, &trim, 2);
+        first.run(&here, trim, trimmed).await;
+        assert_eq!(first.contents(&here).await, image.now);
+        here.detach().await.unwrap();
+    });
+}
+
+#[test]
 fn guests_wait_for_one_commit_the_way_home_and_one_swap() {
-    beside_two(async |first, second| {
+    beside_two(CLUSTER, async |first, second| {
         let mut image = Image { now: zeros(SECTORS), ..Image::default() };
         first.create("d", SECTORS).await.unwrap();
         let here = first.attach("d").await.unwrap();

@@ -1,5 +1,7 @@
 //! The bitmap of a group: which of its clusters are taken. Bit n is bit n % 8 of byte n / 8; 1 is taken.
 
+use oarlock_block::first_not_zero;
+
 use crate::error::DecodeError;
 use crate::ids::Epoch;
 use crate::numbers::{ClusterIndex, JournalSequence};
@@ -53,7 +55,7 @@ impl BitmapPage {
         if header.level != 0 {
             return Err(page::at::LEVEL.error("a level, of a bitmap"));
         }
-        if let Some(offset) = bytes[BITS.end..].iter().position(|byte| *byte != 0) {
+        if let Some(offset) = first_not_zero(&bytes[BITS.end..]) {
             return Err(DecodeError::ReservedNotZero { offset: BITS.end + offset });
         }
         Ok(BitmapPage { header, bytes })

@@ -8,7 +8,7 @@
 //! ```
 //! Each arrow is one ATS, and any host finishes or undoes what a dead one began (R35, R36).
 
-use oarlock_block::ByteCount;
+use oarlock_block::{ByteCount, all_zero};
 
 use crate::error::DecodeError;
 use crate::ids::Generation;
@@ -227,7 +227,7 @@ fn decode_layer(view: &View<'_>) -> Result<Option<Layer>, DecodeError> {
             at::CREATED,
             at::ALLOCATED,
         ];
-        let used = used.into_iter().find(|field| view.bytes(*field).iter().any(|byte| *byte != 0));
+        let used = used.into_iter().find(|field| !all_zero(view.bytes(*field)));
         let used = used.or(parent.map(|_| at::PARENT)).or(disk.map(|_| at::DISK));
         return used.map_or(Ok(None), |field| Err(field.error("something, in a descriptor that is free")));
     }

@@ -1,6 +1,6 @@
 //! A block of a journal: 4,096 bytes, of which 80 say whose it is and what it follows.
 
-use oarlock_block::{Lba, SlotIndex};
+use oarlock_block::{Lba, SlotIndex, first_not_zero};
 
 use crate::error::DecodeError;
 use crate::ids::{FormatId, Incarnation};
@@ -94,7 +94,7 @@ impl JournalBlock {
         let Some((payload, rest)) = bytes[JOURNAL_HEADER_LENGTH..].split_at_checked(used) else {
             return Err(at::USED.error("a payload beyond the block"));
         };
-        if let Some(offset) = rest.iter().position(|byte| *byte != 0) {
+        if let Some(offset) = first_not_zero(rest) {
             return Err(DecodeError::ReservedNotZero { offset: JOURNAL_HEADER_LENGTH + used + offset });
         }
         let block = JournalBlock {

@@ -1,6 +1,6 @@
 //! The mailbox record: hints to a host, which locks others wait for. A lost hint costs time, never safety.
 
-use oarlock_block::Lba;
+use oarlock_block::{Lba, all_zero};
 
 use crate::error::DecodeError;
 use crate::record::Record;
@@ -80,7 +80,7 @@ impl Record for MailboxRecord {
             return Err(at::COUNT.error("more entries than there is room for"));
         }
         let (used, unused) = view.bytes(at::ENTRIES).split_at(count * ENTRY_LENGTH);
-        if unused.iter().any(|byte| *byte != 0) {
+        if !all_zero(unused) {
             return Err(at::ENTRIES.error("an entry beyond the count"));
         }
         let (entries, _) = used.as_chunks::<ENTRY_LENGTH>();

@@ -129,6 +129,12 @@ impl MapPage {
         copy
     }
 
+    /// The same page in the hands of another layer: under whose lock it is changed from now on.
+    #[must_use]
+    pub fn taken_over_by(self, object: DescriptorNumber) -> MapPage {
+        MapPage { header: PageHeader { object: object.0, ..self.header }, ..self }
+    }
+
     /// The bytes to write: under this epoch, after this commit.
     pub fn seal(&mut self, epoch: Epoch, sequence: JournalSequence) -> &PageBytes {
         self.header = PageHeader { epoch, sequence, ..self.header };

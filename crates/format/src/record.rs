@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use oarlock_block::{BlockSize, Lba, crc32c};
+use oarlock_block::{BlockSize, Lba, all_zero, crc32c};
 
 use crate::error::DecodeError;
 use crate::ids::FormatId;
@@ -221,7 +221,7 @@ pub(crate) fn check_whole(bytes: &[u8]) -> Result<View<'_>, DecodeError> {
     let Some(view) = View::new(bytes).filter(|_| known) else {
         return Err(DecodeError::Length { found: bytes.len() });
     };
-    if bytes.iter().all(|byte| *byte == 0) {
+    if all_zero(bytes) {
         return Err(DecodeError::Blank);
     }
     let stored = view.u32(stamp::at::CHECKSUM);

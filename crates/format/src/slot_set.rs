@@ -1,6 +1,6 @@
 //! A set of slots: one bit for each slot that a datastore can have.
 
-use oarlock_block::SlotIndex;
+use oarlock_block::{SlotIndex, all_zero};
 
 use crate::SLOTS_MAX;
 
@@ -47,19 +47,23 @@ impl SlotSet {
 
     /// The slots, in order.
     pub fn iter(&self) -> impl Iterator<Item = SlotIndex> + '_ {
-        (0..SLOTS_MAX).map(SlotIndex).filter(|slot| self.contains(*slot))
+        // Of the 128 bytes few have a slot in them: the others are passed over whole.
+        let bytes = (0_u16..).zip(&self.bytes).filter(|(_, byte)| **byte != 0);
+        bytes.flat_map(|(place, byte)| {
+            (0..8_u16).filter(move |bit| byte >> bit & 1 != 0).map(move |bit| SlotIndex(place * 8 + bit))
+        })
     }
 
     /// Whether none is in.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes.iter().all(|byte| *byte == 0)
+        all_zero(&self.bytes)
     }
 
     /// How many are in.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.iter().count()
+        self.bytes.iter().map(|byte| byte.count_ones() as usize).sum()
     }
 
     pub(crate) const fn as_bytes(&self) -> &[u8; SLOT_SET_LENGTH] {

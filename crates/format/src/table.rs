@@ -1,5 +1,7 @@
 //! Where each field stands: one table per record, from which encoder, decoder, `describe` and the document's test read.
 
+use oarlock_block::{all_zero, first_not_zero};
+
 use crate::error::DecodeError;
 
 /// Each record fills this many bytes; where blocks are larger, the rest is zero.
@@ -208,7 +210,7 @@ impl<'a> View<'a> {
         let Some((text, rest)) = self.bytes(field).split_at_checked(count) else {
             return Err(length.error("a length beyond its field"));
         };
-        if rest.iter().any(|byte| *byte != 0) {
+        if !all_zero(rest) {
             return Err(field.error("bytes beyond the text's length"));
         }
         let text = str::from_utf8(text).map_err(|_| field.error("a text that is not UTF-8"))?;
@@ -228,7 +230,7 @@ impl<'a> View<'a> {
     /// Checks that each reserved byte of a table is zero.
     pub(crate) fn check_reserved(&self, table: &[FieldSpec]) -> Result<(), DecodeError> {
         for field in table.iter().filter(|field| field.shape == Shape::Reserved) {
-            if let Some(index) = self.bytes(*field).iter().position(|byte| *byte != 0) {
+            if let Some(index) = first_not_zero(self.bytes(*field)) {
                 return Err(DecodeError::ReservedNotZero { offset: field.offset + index });
             }
         }
@@ -237,7 +239,7 @@ impl<'a> View<'a> {
 
     /// Checks that the block is zero behind the record.
     pub(crate) fn check_rest(&self) -> Result<(), DecodeError> {
-        match self.rest.iter().position(|byte| *byte != 0) {
+        match first_not_zero(self.rest) {
             Some(index) => Err(DecodeError::ReservedNotZero { offset: RECORD_LENGTH + index }),
             None => Ok(()),
         }

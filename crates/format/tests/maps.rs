@@ -226,7 +226,8 @@ fn entries_that_no_map_has_are_refused_where_they_stand() {
     assert_eq!(refused(0, 1 << 40, 0), "a flag or a mask without a cluster");
     assert_eq!(refused(0, 1 << 48, 0), "a flag or a mask without a cluster");
     assert_eq!(refused(0, 7 | 1 << 41, 0), "reserved bits");
-    assert_eq!(refused(0, 7, 8 | 1 << 40 | 1 << 48), "reserved bits");
+    assert_eq!(refused(0, 7, 8 | 1 << 41 | 1 << 48), "reserved bits");
+    assert_eq!(refused(0, 7, 8 | 1 << 40 | 1 << 48), "what is below is owned, and what is above it is not");
     assert_eq!(refused(0, 7 | 1 << 52, 0), "pieces that no cluster has", "a cluster of 16 KiB has four");
     assert_eq!(refused(0, 7, 8), "a cluster below of which nothing is read");
     assert_eq!(refused(0, 7, 7 | 1 << 48), "one cluster twice");

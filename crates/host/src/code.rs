@@ -241,6 +241,18 @@ codes! {
         "Names are UTF-8, with no control character, no `@`, and no empty, `.` or `..` part; locks have 1 to 255 bytes, hosts and datastores 1 to 64 and no `/`.",
         "Choose another name; the message says what is wrong with this one.";
 
+    NoHandoff = "OAR-0275", "nobody hands the disk over",
+        "A disk comes by a handoff only from a living host that has it attached to write it alone. No host has it so, or the one that had it detached it, died, or turned to another host.",
+        "`oarlock disk show NAME` tells who has it. One that nobody has is attached without `--incoming`, and so is one that others have to read it or share it, each host in the same way; of one whose host died, detach what waits and attach it.";
+    DiskReceived = "OAR-0276", "another host is to get the disk",
+        "A disk is handed over to one host at a time, and a host stands by for this one already; which one is in the message.",
+        "Hand it over to that host, or detach it there first (`oarlock disk detach NAME --host HOST`).";
+    NoReceiver = "OAR-0277", "the host does not take the disk over",
+        "The host that was to get the disk does not stand by for it, does not answer, or stood by and is gone. The disk is where it was, and its guests go on.",
+        "Attach it there first: `oarlock disk attach NAME --incoming --host HOST`. `oarlock hosts` tells whether that host beats.";
+    NotAtRest = "OAR-0278", "what guests had begun did not end in time",
+        "A disk changes hands when nothing is under way, and requests of guests took too long: the device is slow, or has no room for their writes. The disk is where it was, and its guests go on.",
+        "Try again; look at the device and at the kernel's log.";
     NoDisks = "OAR-0281", "a datastore without disks",
         "The datastore was formatted without disks: it has locks alone.",
         "Make a datastore with this version, which has both.";
@@ -269,8 +281,8 @@ codes! {
         "Other hosts, or other verbs on this one, work on the same disk or name.",
         "Try again.";
     DiskUnanswered = "OAR-0290", "commands of the disk have no answer",
-        "The device did not answer commands of the disk, and they may still land: no other host may have it before they have.",
-        "Look at the device and at the kernel's log; detach it again. Where the device stays silent the host stops by itself when its hold is over, and is cut off.";
+        "The device does not answer commands of the disk, and they may still land: no other host may have it before they have, and no snapshot may freeze what they write. The message says how many requests of guests are under way, and how many failed after the hold time without an answer.",
+        "Look at the device and at the kernel's log, and ask again once it answers. Where it never does, end the host (SIGTERM, then SIGKILL): what it sent is waited for by whoever takes the disk over.";
     DiskMap = "OAR-0291", "the map of the disk",
         "A block of the disk's map could not be read, written or trusted; which and why is in the message.",
         "Look at the device and at the kernel's log; `oarlock check DEVICE` says what is damaged.";
@@ -286,18 +298,12 @@ codes! {
     DiskTakenAway = "OAR-0295", "the disk was taken away",
         "A descriptor that this host had taken is another's by now.",
         "See by `oarlock events` whether this host was fenced, and try again.";
-    NoHandoff = "OAR-0296", "nobody hands the disk over",
-        "A disk comes by a handoff only from a living host that has it attached. No host has it, or the one that had it detached it, died, or turned to another host.",
-        "`oarlock disk show NAME` tells who has it. One that nobody has is attached without `--incoming`; of one whose host died, detach what waits and attach it.";
-    DiskReceived = "OAR-0297", "another host is to get the disk",
-        "A disk is handed over to one host at a time, and a host stands by for this one already; which one is in the message.",
-        "Hand it over to that host, or detach it there first (`oarlock disk detach NAME --host HOST`).";
-    NoReceiver = "OAR-0298", "the host does not take the disk over",
-        "The host that was to get the disk does not stand by for it, does not answer, or stood by and is gone. The disk is where it was, and its guests go on.",
-        "Attach it there first: `oarlock disk attach NAME --incoming --host HOST`. `oarlock hosts` tells whether that host beats.";
-    NotAtRest = "OAR-0299", "what guests had begun did not end in time",
-        "A disk changes hands when nothing is under way, and requests of guests took too long: the device is slow, or has no room for their writes. The disk is where it was, and its guests go on.",
-        "Try again; look at the device and at the kernel's log.";
+    DiskNotForMany = "OAR-0296", "a disk that several hosts cannot write",
+        "Only a disk that is allocated and zeroed whole, and stands on no snapshot, can be written by several hosts at once: nobody could tell the others of a change of its map.",
+        "Make it with `--thick`. A thick disk that has had snapshots, and that nobody has attached, is made whole again by `oarlock disk flatten NAME`; a thin one, too, once it is copied into a thick one.";
+    DiskShared = "OAR-0297", "the disk is written by several hosts",
+        "What was asked for would change the map, the size or the name of a disk that is attached to be written by several hosts.",
+        "Detach it on every host that has it (`oarlock disk show NAME` tells which), and ask again.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
         "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",

@@ -1,10 +1,12 @@
 //! Which code each error of device, engine and format has: one exhaustive match per enum, so that a new variant cannot
 //! come without one.
 
+use oarlock_block::{IoError, Refusal};
 use oarlock_device::{IdentityError, OpenError as DeviceError};
 use oarlock_engine::allocate::SpaceError;
 use oarlock_engine::{
-    CreateError, DiskError, Ended, EvictError, JoinError, LockError, OpenError, ReadFault, StopReason,
+    CreateError, DiskError, Ended, EvictError, JoinError, JournalError, LockError, OpenError, ReadFault,
+    StopReason,
 };
 use oarlock_format::{LayoutError, NoSuperblock};
 
@@ -87,6 +89,7 @@ pub fn lock(error: &LockError) -> Code {
         LockError::TimedOut { .. } => Code::LockTimedOut,
         LockError::Ended(error) => ended(error),
         LockError::TableFull { .. } => Code::LockTableFull,
+        LockError::NotForMany { .. } => Code::DiskNotForMany,
         LockError::Unopened { .. } => Code::GroupUnopened,
         LockError::Record(error) => read(error),
     }
@@ -117,16 +120,24 @@ pub fn disk(error: &DiskError) -> Code {
         DiskError::Shrink { .. } => Code::DiskShrink,
         DiskError::InUse { .. } => Code::DiskInUse,
         DiskError::AttachedHere { .. } => Code::DiskAttachedHere,
+        DiskError::NotForMany { .. } => Code::DiskNotForMany,
+        DiskError::SharedHere { .. } => Code::DiskShared,
         DiskError::OpenHere { .. } | DiskError::Changed { .. } | DiskError::Busy { .. } => Code::DiskBusy,
         DiskError::Unanswered { .. } => Code::DiskUnanswered,
-        DiskError::Map(SpaceError::NoSpace) => Code::NoSpace,
+        DiskError::Map(SpaceError::NoSpace) | DiskError::NoRoom { .. } => Code::NoSpace,
+        DiskError::Map(SpaceError::Journal(JournalError::Write {
+            error: IoError::Refused(Refusal::Full),
+            ..
+        })) => Code::NoSpace,
         DiskError::Map(_) => Code::DiskMap,
         DiskError::DirectoryFull { .. } | DiskError::DescriptorsFull { .. } => Code::NoRoomForDisk,
         DiskError::NoDescriptor { .. } | DiskError::NoGroup { .. } | DiskError::Contradiction { .. } => {
             Code::DiskDamaged
         }
         DiskError::NotAttached { .. } => Code::NotAttached,
-        DiskError::NoOwner { .. } | DiskError::NotHandedOver { .. } => Code::NoHandoff,
+        DiskError::NoOwner { .. } | DiskError::NotHandedOver { .. } | DiskError::NotAlone { .. } => {
+            Code::NoHandoff
+        }
         DiskError::Received { .. } => Code::DiskReceived,
         DiskError::NoReceiver { .. } | DiskError::ReceiverSilent { .. } | DiskError::ReceiverGone { .. } => {
             Code::NoReceiver

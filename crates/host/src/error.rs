@@ -331,6 +331,8 @@ impl HostError {
             | Code::DiskHasSnapshots
             | Code::DiskInUse
             | Code::DiskAttachedHere
+            | Code::DiskNotForMany
+            | Code::DiskShared
             | Code::DiskBusy
             | Code::NoHandoff
             | Code::DiskReceived

@@ -1,11 +1,6 @@
 //! Zeros among data.
 
-/// Whether there is nothing but zeros.
-pub fn all_zero(bytes: &[u8]) -> bool {
-    // Sixteen at once, which the compiler turns into vector instructions.
-    let (words, rest) = bytes.as_chunks::<16>();
-    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
-}
+use oarlock_block::all_zero;
 
 /// The pieces of `bytes`, cut at multiples of `grain` from `offset` on, of which neighbours of one kind are joined: where each begins in
 /// `bytes`, how long it is, and whether it is zeros.
@@ -37,18 +32,5 @@ mod tests {
         // Pieces of 8 from byte 4 of the disk on: 4, 8, 8, 8, 8, 4 bytes.
         assert_eq!(runs(4, &bytes, 8), [(0, 4, true), (4, 8, false), (12, 28, true)]);
         assert_eq!(runs(0, &[], 8), []);
-    }
-
-    #[test]
-    fn one_byte_anywhere_is_not_zero() {
-        for length in [1, 15, 16, 17, 100] {
-            let mut bytes = vec![0; length];
-            assert!(all_zero(&bytes));
-            for at in 0..length {
-                bytes[at] = 1;
-                assert!(!all_zero(&bytes), "byte {at} of {length}");
-                bytes[at] = 0;
-            }
-        }
     }
 }

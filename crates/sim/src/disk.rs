@@ -121,13 +121,24 @@ impl Disk {
     }
 
     /// The power fails: each block that is not flushed keeps what it held after any one of its writes since, or before
-    /// them all. Returns the number of blocks that lost something.
+    /// them all. A cache that writes home in the order of addresses has written those up to one, or from one on, and no others.
+    /// Returns the number of blocks that lost something.
     pub(crate) fn lose_power(&mut self, choices: &Choices) -> usize {
+        let kind = ChoiceKind::Fault(FaultKind::PowerLoss);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.sort_unstable();
+        // The default, 0, keeps the newest everywhere.
+        let order = choices.choose(kind, 4);
+        let middle = if order < 2 { 0 } else { choices.choose(kind, dirty.len() + 1) };
         let mut lost = 0;
-        for lba in self.dirty.drain(..) {
+        for (place, lba) in dirty.into_iter().enumerate() {
             let Some(block) = self.blocks.get_mut(&lba) else { continue };
-            let kept = choices.choose(ChoiceKind::Fault(FaultKind::PowerLoss), block.cached.len() + 1);
-            // The default, 0, keeps the newest.
+            let kept = match order {
+                2 if place < middle => 0,
+                3 if place >= middle => 0,
+                2 | 3 => block.cached.len(),
+                _ => choices.choose(kind, block.cached.len() + 1),
+            };
             if kept > 0 {
                 block.current = Rc::clone(&block.cached[block.cached.len() - kept]);
                 lost += 1;
@@ -234,7 +245,7 @@ mod tests {
         let mut plan = FaultPlan::calm();
         plan.volatile_cache = true;
         let mut kept = [0_u32; 4];
-        for seed in 0..300 {
+        for seed in 0..600 {
             let mut disk = disk(&plan);
             disk.put(Lba(0), image(1), second(1));
             disk.put(Lba(1), image(9), second(1));

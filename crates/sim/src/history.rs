@@ -103,11 +103,11 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// The same with the hold that comes next by its token.
-    fn then(mut self, hold: &Hold) -> Result<Outcome, NotLinearizable> {
+    /// Adds the hold that comes next by its token. What does not fit is not added.
+    fn add(&mut self, hold: &Hold) -> Result<(), NotLinearizable> {
         self.check_token(hold)?;
         let after = match hold.want {
-            Want::Shared => self.last_alone,
+            Want::Shared | Want::MultiWriter => self.last_alone,
             Want::Exclusive => later(self.last_alone, self.last_shared),
         };
         let earliest = after.map_or(hold.invoked, |(over, _)| over.max(hold.invoked));
@@ -118,19 +118,19 @@ impl Outcome {
         }
         let over = Some((earliest.max(hold.over_from), *hold));
         match hold.want {
-            Want::Shared => self.last_shared = later(self.last_shared, over),
+            Want::Shared | Want::MultiWriter => self.last_shared = later(self.last_shared, over),
             Want::Exclusive => {
                 self.last_alone = later(self.last_alone, over);
                 self.exclusive = Some(*hold);
             }
         }
         self.newest = Some(*hold);
-        Ok(self)
+        Ok(())
     }
 
     fn check_token(&self, hold: &Hold) -> Result<(), NotLinearizable> {
         let before = match hold.want {
-            Want::Shared => self.exclusive,
+            Want::Shared | Want::MultiWriter => self.exclusive,
             Want::Exclusive => self.newest,
         };
         let Some(before) = before else { return Ok(()) };
@@ -196,7 +196,8 @@ impl History {
     /// # Errors
     /// What cannot.
     pub fn check(&self) -> Result<(), NotLinearizable> {
-        self.holds.iter().try_fold(self.settled, |outcome, (_, hold)| outcome.then(hold)).map(|_| ())
+        let mut outcome = self.settled;
+        self.holds.iter().try_for_each(|(_, hold)| outcome.add(hold))
     }
 
     /// Settles the older half of very many, as far as it is over. What comes with an older token then does not fit any more,
@@ -208,9 +209,8 @@ impl History {
         let half = &self.holds[..HOLDS_MAX / 2];
         let over = half.iter().take_while(|(_, hold)| hold.over_from != TrueTime::NEVER).count();
         for (_, hold) in self.holds.drain(..over) {
-            if let Ok(outcome) = self.settled.then(&hold) {
-                self.settled = outcome;
-            }
+            // One that does not fit was told of when it came.
+            let _ = self.settled.add(&hold);
         }
     }
 }

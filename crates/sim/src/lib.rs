@@ -74,6 +74,7 @@ mod seed_run;
 mod slab;
 mod state;
 mod steps;
+mod themes;
 mod time;
 mod timer;
 mod trace;

@@ -39,7 +39,7 @@ pub struct Run {
     pub estate: Estate,
     /// Processes that are about to leave.
     pub leaving: RefCell<BTreeSet<LifeKey>>,
-    /// Processes that ended otherwise than by leaving.
+    /// Processes that ended otherwise than by leaving, and with all that they had to free.
     pub crashes: Cell<u64>,
 }
 
@@ -136,7 +136,7 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
         Either::Right(((), running)) => running.await,
     };
     run.world.note(Some(life.host()), &format!("ended: {ended}"));
-    if ended == Ended::Left {
+    if ended == Ended::Left && host.uncleared() == 0 {
         run.crashes.set(run.crashes.get() - 1);
     }
     run.census.ended(key, run.world.now());

@@ -4,8 +4,6 @@ use oarlock_block::{ByteCount, Clock, Random};
 use oarlock_engine::{DiskError, HostState};
 use oarlock_format::LayerName;
 
-use crate::TrueTime;
-use crate::member::Run;
 use crate::user::User;
 
 /// Names that everybody uses: so few that most of them are somebody's, and are wanted back.
@@ -14,17 +12,12 @@ const NAMES: u64 = 3;
 /// The size of every disk.
 const SIZE: ByteCount = ByteCount(1 << 20);
 
-/// When namers stop: from then on they only list, and what was left half done must come to its end.
-fn rest(run: &Run) -> TrueTime {
-    run.scenario.faults_end().plus(run.scenario.timing.watch * 2)
-}
-
-/// Works with names of disks until the process ends.
+/// Works with names of disks until the process ends; once all is settled, it only lists them.
 pub async fn use_names(user: User) {
     let clock = user.life.clock();
     loop {
-        let resting = user.run.world.now() >= rest(&user.run);
-        let pause = if resting { user.run.between(500, 3_000) } else { user.run.between(0, 200) };
+        let resting = user.run.world.now() >= user.run.scenario.settled();
+        let pause = if resting { user.run.between(1_000, 10_000) } else { user.run.between(0, 200) };
         clock.sleep_until(clock.now().plus(pause)).await;
         let result = if resting { list(&user).await } else { act(&user).await };
         if let Err(error) = result {
@@ -127,8 +120,12 @@ fn not_done(user: &User, error: &DiskError) {
         | DiskError::AttachedHere { .. }
         | DiskError::OpenHere { .. }
         | DiskError::Changed { .. }
+        | DiskError::NotForMany { .. }
+        | DiskError::SharedHere { .. }
+        | DiskError::NoRoom { .. }
         | DiskError::Unanswered { .. }
         | DiskError::NotAttached { .. }
+        | DiskError::NotAlone { .. }
         | DiskError::NoOwner { .. }
         | DiskError::Received { .. }
         | DiskError::NoReceiver { .. }

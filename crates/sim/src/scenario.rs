@@ -173,15 +173,20 @@ impl Scenario {
                 _ => Power::Steady,
             },
             ground: if theme == Theme::Disks { ground_of(round) } else { Ground::of(hosts) },
-            faults_for: if theme == Theme::Disks {
-                Duration::from_secs(15)
-            } else if fast {
-                Duration::from_secs(40)
-            } else {
-                Duration::from_secs(120)
-            },
+            faults_for: Duration::from_secs(match theme {
+                // Their users rest least: a second is dear, and tells more.
+                Theme::Disks => 15,
+                Theme::Names => 20,
+                _ if fast => 34,
+                _ => 120,
+            }),
             // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
-            calm_for: timing.watch * 5 + Duration::from_secs(if theme == Theme::Disks { 15 } else { 30 }),
+            calm_for: timing.watch * 5
+                + Duration::from_secs(match theme {
+                    Theme::Disks => 15,
+                    _ if fast => 20,
+                    _ => 30,
+                }),
         }
     }
 
@@ -201,6 +206,12 @@ impl Scenario {
     #[must_use]
     pub fn faults_end(&self) -> TrueTime {
         TrueTime::from_start(self.faults_for)
+    }
+
+    /// From when on what faults left half done has had time to come to its end.
+    #[must_use]
+    pub fn settled(&self) -> TrueTime {
+        self.faults_end().plus(self.timing.watch * 2)
     }
 
     /// When the run ends.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use oarlock_block::Lba;
 use oarlock_engine::HostState;
-use oarlock_format::SlotRecord;
+use oarlock_format::{GroupRecord, SlotRecord, Stamped};
 
 use crate::census::Census;
 use crate::checkers::Names;
@@ -251,8 +251,25 @@ fn describe(run: &Run, lba: Lba, bytes: &[u8]) -> String {
         },
         Standing::Directory(_) | Standing::Descriptor(_) => describe_name(&place, bytes),
         Standing::Scratch(_) => format!("counter {}", crate::user::counter(bytes)),
+        Standing::Group => decode::<GroupRecord>(bytes, &place)
+            .map_or_else(|_| String::new(), |group| describe_group(&group)),
         _ => String::new(),
     }
+}
+
+/// A group's record in a few words.
+fn describe_group(group: &Stamped<GroupRecord>) -> String {
+    let lock = &group.record.lock;
+    let owner =
+        lock.owner.map_or_else(|| "-".to_owned(), |owner| format!("s{}i{}", owner.slot, owner.incarnation));
+    format!(
+        "group {} of {} owner {owner}{} g{} by {}",
+        group.record.free,
+        group.record.clusters,
+        if lock.interest { " interest" } else { "" },
+        group.stamp.generation,
+        writer(&group.stamp)
+    )
 }
 
 /// A record of directory or descriptors in a few words.

@@ -1,7 +1,7 @@
 //! Two deaths: a host that is killed, whose death is proved, and one that is stopped, which must be watched and cut off.
 
 use std::os::unix::process::ExitStatusExt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
@@ -9,10 +9,6 @@ use super::cast::Actor;
 use super::plot::Plot;
 use super::stage::{LIMIT, Stage, Trouble, ensure, milliseconds};
 
-/// The goal is a second; only a machine that is very busy takes so long.
-const KILLED_LIMIT: Duration = Duration::from_secs(5);
-/// A watch, half a beat, the cut-off, and much patience.
-const STOPPED_LIMIT: Duration = Duration::from_secs(60);
 /// `lock run` ends so where the lock was lost.
 const EXIT_LOST: i32 = 76;
 
@@ -25,7 +21,7 @@ const TAKE: &str = "kill -0 $(cat held.$OARLOCK_LOCK) 2> /dev/null && : > late.$
 
 /// `host` takes a lock and keeps it.
 fn hold(stage: &mut Stage, host: &str, lock: &str) -> Result<Actor, Trouble> {
-    let actor = stage.run_under(host, lock, &[], HOLD)?;
+    let actor = stage.run_under(host, lock, HOLD)?;
     stage.await_file(&format!("held.{lock}"), actor, LIMIT)?;
     stage.tell(&format!("{host}: holds `{lock}`, and works under it"));
     Ok(actor)
@@ -33,7 +29,7 @@ fn hold(stage: &mut Stage, host: &str, lock: &str) -> Result<Actor, Trouble> {
 
 /// `host` waits for locks that another holds; returns once its host says that somebody waits for each.
 fn want(stage: &mut Stage, host: &str, locks: &[&str]) -> Result<Vec<Actor>, Trouble> {
-    let waiting = locks.iter().map(|lock| stage.run_under(host, lock, &["--wait", "60s"], TAKE));
+    let waiting = locks.iter().map(|lock| stage.run_under(host, lock, TAKE));
     let waiting = waiting.collect::<Result<Vec<Actor>, Trouble>>()?;
     stage.wait(&format!("{host} waits for {}", locks.join(", ")), LIMIT, |stage| {
         let held = stage.ask_json(&["locks", "--host", host, "--json"])?;
@@ -55,10 +51,9 @@ fn taken(
     locks: &[&str],
     by: &[Actor],
     begin: Instant,
-    limit: Duration,
 ) -> Result<u64, Trouble> {
     for (lock, actor) in locks.iter().zip(by) {
-        stage.await_file(&format!("taken.{lock}"), *actor, limit)?;
+        stage.await_file(&format!("taken.{lock}"), *actor, LIMIT)?;
     }
     let ms = milliseconds(begin.elapsed());
     stage.tell(&format!("{host}: has {} ({ms} ms)", locks.join(" and ")));
@@ -99,7 +94,7 @@ pub fn killed(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let begin = Instant::now();
     stage.cast.signal(host, Signal::KILL);
     stage.tell("c: SIGKILL");
-    let ms = taken(stage, "a", &locks, &takers, begin, LIMIT)?;
+    let ms = taken(stage, "a", &locks, &takers, begin)?;
     reported(stage, before, "its death was proved")?;
     lost(stage, &victims)?;
     stage.tell("c: its two commands were killed at once, exit code 76");
@@ -112,9 +107,6 @@ pub fn killed(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let next = incarnation(stage)?;
     stage.tell(&format!("c: is back under its name after {back_ms} ms, in another life"));
     ensure(next > life, || format!("c came back as incarnation {next} after {life}"))?;
-    ensure(u128::from(ms) < KILLED_LIMIT.as_millis(), || {
-        format!("a had the locks only {ms} ms after the kill")
-    })?;
     Ok(format!(
         "death proved, a had both locks {ms} ms after the kill (the goal: 1,000); c is back after {back_ms} ms"
     ))
@@ -136,10 +128,10 @@ pub fn stopped(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let begin = Instant::now();
     stage.cast.signal(host, Signal::STOP);
     stage.tell("b: SIGSTOP; it is silent, and might wake at any time. a: watches its slot");
-    let status = stage.finish(victim, STOPPED_LIMIT)?;
+    let status = stage.finish(victim, LIMIT)?;
     ensure(status.code() == Some(EXIT_LOST), || format!("b's `lock run` ended with {status}"))?;
     stage.tell("b: its command was killed by the clock before its lease ends, exit code 76");
-    let ms = taken(stage, "a", &["vm-1"], &takers, begin, STOPPED_LIMIT)?;
+    let ms = taken(stage, "a", &["vm-1"], &takers, begin)?;
     ensure(!stage.has("late.vm-1"), || "b's command still ran when a had its lock".to_owned())?;
     reported(stage, before, "its slot stood still for a whole watch")?;
     let status = stage.finish(host, LIMIT)?;
@@ -147,6 +139,5 @@ pub fn stopped(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     ensure(killed, || format!("the stopped process ended with {status} instead of being killed"))?;
     plot.gone("b");
     stage.tell("b: its stopped process was killed by the cut-off: nothing of it lands any more");
-    ensure(u128::from(ms) < STOPPED_LIMIT.as_millis(), || format!("a had the lock only after {ms} ms"))?;
     Ok(format!("watched, fenced, cut off, taken over: the lock was a's {ms} ms after the stop"))
 }

@@ -7,18 +7,20 @@ use super::news::News;
 use super::plot::Plot;
 use super::stage::{LIMIT, Stage, Trouble, ensure};
 
-/// The fifth beat is written at once and answered after three seconds, when its host has long given it up: the answer
-/// is *unknown*. Two beats later one is written 60 ms after it was given up: by then the host has read its old image
-/// back, sends its beat again, and is told *false*.
-const FAULTS: [&str; 2] = [
-    "late-reply:op=ats,record=slot,delay=3s,after=4,count=1",
-    "late-execution:op=ats,record=slot,delay=1060ms,after=7,count=1",
-];
-/// The first has struck within this time.
-const STRIKE_LIMIT: Duration = Duration::from_secs(30);
-/// The second strikes so long after the first at most. On a machine that stands still in the wrong tenth of a second it
+/// The fifth beat is written at once and answered after three times its interval, when its host has long given it up: the
+/// answer is *unknown*. Two beats later one is written a moment after it was given up: by then the host has read its old
+/// image back, sends its beat again, and is told *false*.
+fn faults(beat: Duration) -> [String; 2] {
+    let beat_ms = beat.as_millis();
+    [
+        format!("late-reply:op=ats,record=slot,delay={}ms,after=4,count=1", 3 * beat_ms),
+        format!("late-execution:op=ats,record=slot,delay={}ms,after=7,count=1", beat_ms * 106 / 100),
+    ]
+}
+
+/// The second strikes so many beats after the first at most. On a machine that stands still in the wrong instant it
 /// is answered after all, or comes after the next beat and fails: then d meets itself but once.
-const SECOND_LIMIT: Duration = Duration::from_secs(10);
+const SECOND_BEATS: u32 = 10;
 
 /// Stays until it is told to go.
 const WORK: &str = ": > working; until [ -e done ]; do sleep 0.05; done";
@@ -26,16 +28,17 @@ const WORK: &str = ": > working; until [ -e done ]; do sleep 0.05; done";
 /// Host d joins with a faulty device, and works under a lock through all of it.
 pub fn delayed(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
     let before = stage.news.len();
-    let host = stage.up("d", &["--fault", FAULTS[0], "--fault", FAULTS[1]])?;
+    let faults = faults(stage.pace.beat);
+    let host = stage.up("d", &["--fault", &faults[0], "--fault", &faults[1]])?;
     stage.ready("d", host)?;
     plot.hosts.push(("d", host));
     stage.tell("d: joins; its device will misbehave on two of its beats:");
-    FAULTS.iter().for_each(|fault| stage.tell(&format!("--fault {fault}")));
-    let work = stage.run_under("d", "report", &[], WORK)?;
+    faults.iter().for_each(|fault| stage.tell(&format!("--fault {fault}")));
+    let work = stage.run_under("d", "report", WORK)?;
     stage.await_file("working", work, LIMIT)?;
     stage.tell("d: works under the lock `report` meanwhile");
     let mut first = None;
-    let met = stage.wait("d meets its own image", STRIKE_LIMIT + SECOND_LIMIT, |stage| {
+    let met = stage.wait("d meets its own image", LIMIT, |stage| {
         if let Some(status) = stage.cast.status(host) {
             return Err(stage.gone_wrong(host, status));
         }
@@ -44,7 +47,7 @@ pub fn delayed(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
             return Ok(None);
         }
         let since = first.get_or_insert_with(Instant::now).elapsed();
-        Ok((met >= FAULTS.len() || since > SECOND_LIMIT).then_some(met))
+        Ok((met >= faults.len() || since > stage.pace.beat * SECOND_BEATS).then_some(met))
     })?;
     let status = stage.ask_json(&["status", "--host", "d", "--json"])?;
     let live = status["host"]["state"] == "live" && status["host"]["lease_ms_left"].as_u64() > Some(0);

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use oarlock_image::Address;
 use rustix::process::Signal;
@@ -27,8 +27,6 @@ const WRITES_A_FLUSH: usize = 16;
 const FLUSHES_MIN: usize = 40;
 /// A guest whose host is never killed ends after so many rounds.
 const ROUNDS_MAX: u32 = 100_000;
-/// A goal of a second, and patience with a busy machine.
-const SERVED_LIMIT: Duration = Duration::from_secs(10);
 
 /// The bytes of a place in one of the guest's rounds; round 0 is the image's.
 fn content(round: u32, place: usize) -> Vec<u8> {
@@ -164,7 +162,6 @@ pub fn killed(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
         "the snapshot of the image shows something else".to_owned()
     })?;
     stage.ask(&["disk", "detach", "vm", "--host", "a"])?;
-    ensure(u128::from(ms) < SERVED_LIMIT.as_millis(), || format!("a served the disk only after {ms} ms"))?;
     Ok(format!(
         "a served every flushed byte {ms} ms after the kill; the snapshot still shows the image as it went in"
     ))

@@ -10,6 +10,7 @@ mod folder;
 mod guest;
 mod news;
 mod opening;
+mod pace;
 mod plot;
 mod sharing;
 mod stage;

@@ -1,11 +1,9 @@
 //! The opening: a datastore is made, and three hosts join it at once.
 
+use super::pace::Pace;
 use super::plot::Plot;
 use super::stage::{LIMIT, STORE, Stage, Trouble, ensure};
 
-/// Half of the default times: a host that is stopped is taken over within 7 s instead of 14, so that the whole fits into
-/// a minute; and still long enough that a busy machine makes no lease run out.
-const TIMES: [&str; 4] = ["--beat", "1s", "--lease", "5s"];
 /// Eight slots: the record of each is a block of its own.
 const SIZE: [&str; 4] = ["--size", "64M", "--slots", "8"];
 /// The hosts of the beginning.
@@ -13,13 +11,17 @@ const FIRST: [&str; 3] = ["a", "b", "c"];
 
 /// `oarlock format`.
 pub fn format(stage: &mut Stage, _: &mut Plot) -> Result<String, Trouble> {
-    let arguments = [&["format", "pool", "--name", STORE, "--json"], &SIZE[..], &TIMES[..]].concat();
+    stage.pace = Pace::measured(stage)?;
+    let (beat, lease) = (stage.pace.beat.as_secs(), stage.pace.lease().as_secs());
+    let times = [format!("{beat}s"), format!("{lease}s")];
+    let times = ["--beat", &times[0], "--lease", &times[1]];
+    let arguments = [&["format", "pool", "--name", STORE, "--json"], &SIZE[..], &times[..]].concat();
     let made = stage.ask_json(&arguments)?;
     stage.tell(&format!("oarlock {}", arguments.join(" ").replace(" --json", "")));
     ensure(made["name"] == STORE && made["slots"] == 8, || format!("it made another: {made}"))?;
     ensure(stage.has("pool"), || "there is no file".to_owned())?;
-    Ok("a beat each second, a lease of 5 s, a watch of 5.5 s: half of the defaults, to be done in a minute"
-        .to_owned())
+    let watch = (stage.pace.lease() * 11 / 10).as_secs_f64();
+    Ok(format!("a beat of {beat} s, a lease of {lease} s, a watch of {watch} s: {}", stage.pace.words()))
 }
 
 /// Three times `oarlock up`, all at once.

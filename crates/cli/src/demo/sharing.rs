@@ -1,19 +1,16 @@
 //! Living hosts and their locks: a counter under an exclusive lock, and a lock that two share.
 
 use std::fs;
-use std::time::Duration;
 
 use super::cast::Actor;
 use super::news::News;
 use super::plot::Plot;
-use super::stage::{LIMIT, Stage, Trouble, ensure};
+use super::stage::{LIMIT, LIMIT_TEXT, Stage, Trouble, ensure};
 
 /// Increments by each host in one round.
 const ROUND: u32 = 8;
 /// Rounds: each goes on until one host was seen to lose an ATS to another, which the first round all but always shows.
 const ROUNDS_MAX: u32 = 20;
-/// A round is done within this time.
-const ROUND_LIMIT: Duration = Duration::from_secs(30);
 
 /// Reads a number, adds one, writes it back, and notes number, token and host: nothing of it is atomic by itself.
 const COUNT: &str = "n=$(cat count); n=$((n + 1)); echo $n > count; echo $n $OARLOCK_LOCK_TOKEN $0 >> tally";
@@ -46,7 +43,7 @@ pub fn counter(stage: &mut Stage, plot: &mut Plot) -> Result<String, Trouble> {
 /// Each host counts so many times, one after the other.
 fn round(stage: &mut Stage, hosts: &[&str]) -> Result<(), Trouble> {
     let mut lanes: Vec<(&str, u32, Option<Actor>)> = hosts.iter().map(|host| (*host, ROUND, None)).collect();
-    stage.wait("every host has counted", ROUND_LIMIT, |stage| {
+    stage.wait("every host has counted", LIMIT, |stage| {
         for (host, left, running) in &mut lanes {
             if let Some(actor) = *running {
                 match stage.cast.status(actor) {
@@ -58,7 +55,8 @@ fn round(stage: &mut Stage, hosts: &[&str]) -> Result<(), Trouble> {
             if *left > 0 {
                 *left -= 1;
                 let arguments = [
-                    "lock", "run", "counter", "--host", host, "--wait", "20s", "--", "sh", "-c", COUNT, host,
+                    "lock", "run", "counter", "--host", host, "--wait", LIMIT_TEXT, "--", "sh", "-c", COUNT,
+                    host,
                 ];
                 *running = Some(stage.cast.start(&arguments)?);
             }
@@ -94,7 +92,8 @@ const STAY: &str = ": > $OARLOCK_LOCK-$0; until [ -e go ]; do sleep 0.02; done";
 pub fn shared(stage: &mut Stage, _: &mut Plot) -> Result<String, Trouble> {
     let mut sharing = Vec::new();
     for host in ["a", "b"] {
-        let arguments = ["lock", "run", "report", "--shared", "--host", host, "--", "sh", "-c", STAY, host];
+        let run = ["lock", "run", "report", "--shared", "--host", host, "--wait", LIMIT_TEXT];
+        let arguments = [&run[..], &["--", "sh", "-c", STAY, host]].concat();
         sharing.push((host, stage.cast.start(&arguments)?));
     }
     for (host, actor) in &sharing {
@@ -102,11 +101,12 @@ pub fn shared(stage: &mut Stage, _: &mut Plot) -> Result<String, Trouble> {
         stage.await_file(&format!("report-{host}"), *actor, LIMIT)?;
         stage.tell(&format!("{host}: holds `report` shared"));
     }
-    let early = stage.run_under("c", "report", &["--wait", "300ms"], "true")?;
+    let early = ["lock", "run", "report", "--host", "c", "--wait", "300ms", "--", "true"];
+    let early = stage.cast.start(&early)?;
     let status = stage.finish(early, LIMIT)?;
     ensure(status.code() == Some(75), || format!("c got it alone meanwhile, or failed: {status}"))?;
     stage.tell("c: wants it alone, waits 300 ms, exit code 75: try again");
-    let late = stage.run_under("c", "report", &[], "true")?;
+    let late = stage.run_under("c", "report", "true")?;
     fs::write(stage.path("go"), "")?;
     for (_, actor) in sharing {
         stage.succeed(actor, LIMIT)?;

@@ -8,13 +8,14 @@
 //! ```
 //!
 //! Nothing is changed and nothing is needed but what the caller may read. Whatever is asked is asked on a thread of its own
-//! with a limit: a driver or a daemon that hangs is told as that, and the rest is judged without it.
+//! with a limit, and so is each file: a driver or a daemon that hangs is told as that, and the rest is judged without it.
 
 mod command;
 mod disks;
 #[cfg(feature = "datastore")]
 mod hosts;
 mod kernel_log;
+mod limited;
 mod load;
 mod multipath;
 mod ports;
@@ -68,21 +69,30 @@ const SOURCES: [Source; 4] = [
 /// Gives the doctor all that the machine below `root` tells. Programs and running hosts are asked only where that is the
 /// machine that this runs on.
 pub fn read(doctor: &mut Doctor, root: &Path) {
-    let view = View::of(root);
     // All at once: the load takes its two seconds, and what hangs hangs only once.
-    let asked: Vec<_> = SOURCES.into_iter().map(|(name, ask)| (name, ask_for(view.clone(), ask))).collect();
+    let asked: Vec<_> = SOURCES.into_iter().map(|(name, ask)| (name, ask_for(View::of(root), ask))).collect();
     let until = Instant::now() + SOURCE_LIMIT;
     for (name, answer) in asked {
         give(doctor, name, before(until, &answer));
     }
     #[cfg(feature = "datastore")]
-    if view.is_here() {
-        give(doctor, "events", before(Instant::now() + SOURCE_LIMIT, &ask_for(view, hosts::gather)));
+    {
+        let view = View::of(root);
+        if view.is_here() {
+            give(doctor, "events", before(Instant::now() + SOURCE_LIMIT, &ask_for(view, hosts::gather)));
+        }
     }
 }
 
 fn ask_for(view: View, ask: fn(View) -> Gathered) -> mpsc::Receiver<Gathered> {
     let (sender, answer) = mpsc::sync_channel(1);
+    let ask = move |view: View| {
+        let mut gathered = ask(view.clone());
+        for (file, why) in view.hung() {
+            gathered.unread(file, why);
+        }
+        gathered
+    };
     // Without a thread the sender is gone, and the answer says so. Nobody listens any more once the limit is over.
     let _ = thread::Builder::new().name("oarlock-live".to_owned()).spawn(move || sender.send(ask(view)));
     answer

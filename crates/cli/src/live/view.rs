@@ -4,24 +4,28 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::limited::Limited;
 
 /// Bytes of one value: an attribute of sysfs is a page at most.
 const VALUE_BYTES_MAX: u64 = 4 << 10;
 /// Entries of one folder: a host may have some thousand LUNs, each on several paths.
 const ENTRIES_MAX: usize = 20_000;
 
-/// A machine, seen from a folder.
+/// A machine, seen from a folder. Its clones share what they know of files that hang.
 #[derive(Clone, Debug)]
 pub struct View {
     root: PathBuf,
+    reader: Arc<Mutex<Limited>>,
 }
 
 impl View {
     /// The machine whose /sys, /proc and /dev lie below `root`.
     #[must_use]
     pub fn of(root: &Path) -> View {
-        View { root: root.to_owned() }
+        View { root: root.to_owned(), reader: Arc::new(Mutex::new(Limited::by(small_file))) }
     }
 
     /// Whether it is the machine that this runs on.
@@ -57,14 +61,18 @@ impl View {
     /// # Errors
     /// Why it cannot be read.
     pub fn bytes(&self, path: &str) -> io::Result<Vec<u8>> {
-        let mut value = Vec::new();
         let path = self.path(path)?;
-        // Whoever opens a pipe waits for its writer, and there may be none.
-        if !path.metadata()?.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        File::open(path)?.take(VALUE_BYTES_MAX).read_to_end(&mut value)?;
-        Ok(value)
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).bytes(&path)
+    }
+
+    /// The files that gave no answer in their time, and what is to be said of that.
+    #[must_use]
+    pub fn hung(&self) -> Vec<(String, &'static str)> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        reader
+            .hung()
+            .map(|path| (path.display().to_string(), "it gave no answer, as files of a driver that hangs"))
+            .collect()
     }
 
     /// A number that the kernel prints in decimal, or in hex behind `0x`.
@@ -99,6 +107,17 @@ impl View {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
+}
+
+/// The bytes of a small file.
+fn small_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut value = Vec::new();
+    // Whoever opens a pipe waits for its writer, and there may be none.
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    File::open(path)?.take(VALUE_BYTES_MAX).read_to_end(&mut value)?;
+    Ok(value)
 }
 
 #[cfg(test)]

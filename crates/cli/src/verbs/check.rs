@@ -20,7 +20,8 @@ use crate::{report, values};
 #[derive(Args, Debug)]
 #[command(
     after_help = "Without --repair the device is opened for reading only. Hosts may run meanwhile: what is in flux is \
-    read again before it counts. A repair never gives a lock back to an owner: the hosts that may hold it are asked.\n\n\
+    read again before it counts, and what a living host has of disks is not judged, and said so. A repair never gives a lock \
+    back to an owner: the hosts that may hold it are asked. What it changes of disks it changes as a host, under their locks.\n\n\
     Exit codes: 0 clean; 3 damage was found and all of it repaired; 4 damage is left; 1 it could not be checked. Warnings \
     and notes are no damage."
 )]
@@ -31,7 +32,7 @@ pub struct Arguments {
     /// Put right what can be put right
     #[arg(long)]
     repair: bool,
-    /// Print JSON: `{clean, findings:[{code, severity, where, message, repaired, refused}]}`
+    /// Print JSON: `{clean, findings:[{code, severity, where, message, repaired, refused}], not_judged:[text]}`
     #[arg(long)]
     json: bool,
 }
@@ -41,6 +42,8 @@ pub struct Arguments {
 struct Checked<'a> {
     clean: bool,
     findings: Vec<FindingLine<'a>>,
+    /// What could not be judged, and why, in words: what living hosts have, most of all.
+    not_judged: &'a [String],
     /// The datastore's name, where a superblock could be read.
     store: Option<&'a str>,
     /// The host as which a repair wrote; null for none, or for a tool without a slot.
@@ -110,6 +113,7 @@ fn document(found: &CheckReport) -> Checked<'_> {
     Checked {
         clean: found.clean,
         findings: findings.collect(),
+        not_judged: &found.not_judged,
         store: found.label.as_ref().map(|label| label.as_str()),
         repaired_as: found.repaired_as.as_deref(),
     }
@@ -138,7 +142,19 @@ fn text(device: &str, found: &CheckReport, look: Look) -> String {
         }
         text.push('\n');
     }
-    text + &verdict(device, found)
+    text + &not_judged(found, look) + &verdict(device, found)
+}
+
+/// What is neither sound nor damaged, for nobody but its host can tell.
+fn not_judged(found: &CheckReport, look: Look) -> String {
+    if found.not_judged.is_empty() {
+        return String::new();
+    }
+    let mut text = look.bold(&format!("Not judged ({})", found.not_judged.len())) + "\n";
+    for told in &found.not_judged {
+        text += &(look.wrapped(told, "  ") + "\n");
+    }
+    text + "\n"
 }
 
 /// One finding: its code and place; then what it is, and what became of it or what to do.

@@ -10,7 +10,7 @@ use futures::channel::mpsc::{Sender, channel};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
 use oarlock_format::SLOTS_MAX;
-use oarlock_sim::{SeedReport, TRACE_ENTRIES, TRACE_WHOLE, run_seed};
+use oarlock_sim::{SeedReport, TRACE_ENTRIES, TRACE_WHOLE, Theme, run_seed};
 use serde::Serialize;
 
 use crate::catalogue::EXIT_FAILED;
@@ -33,6 +33,9 @@ pub struct Arguments {
     /// The seeds A to B, without B
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Range<u64>,
+    /// Only those of them that are about this, as `disks` or `stale-reads`: docs/TESTING.md has them all
+    #[arg(long, value_name = "THEME", value_parser = theme)]
+    theme: Option<Theme>,
     /// How many hosts; without it, what each seed says
     #[arg(long, value_name = "N", value_parser = hosts)]
     hosts: Option<u16>,
@@ -53,6 +56,26 @@ fn seeds(text: &str) -> Result<Range<u64>, ValueError> {
     let number = |text: &str| text.parse::<u64>().ok();
     let range = text.split_once("..").and_then(|(first, end)| Some(number(first)?..number(end)?));
     range.filter(|range| !range.is_empty()).ok_or_else(|| ValueError::Seeds { text: text.to_owned() })
+}
+
+fn theme(text: &str) -> Result<Theme, ValueError> {
+    let themes = || Theme::ALL.map(Theme::name).join(", ");
+    Theme::named(text).ok_or_else(|| ValueError::Theme { text: text.to_owned(), themes: themes() })
+}
+
+impl Arguments {
+    /// How many seeds are to be run.
+    ///
+    /// # Errors
+    /// That there are none.
+    fn count(&self) -> Result<u64, ValueError> {
+        let Range { start, end } = self.seeds;
+        let Some(theme) = self.theme else { return Ok(end - start) };
+        match theme.seeds_in(start..end) {
+            0 => Err(ValueError::NoSeedOfTheme { text: format!("{start}..{end}"), theme: theme.name() }),
+            count => Ok(count),
+        }
+    }
 }
 
 /// What all seeds came to.
@@ -83,12 +106,13 @@ struct Violation {
 /// Where a thread cannot be had, standard output cannot be written, or a signal came: what the seeds until then found is
 /// told.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let count = arguments.count()?;
     let mut stop = Stop::catch()?;
     let began = Instant::now();
     let bar = progress_bar("simulating");
-    bar.set_length(arguments.seeds.end - arguments.seeds.start);
+    bar.set_length(count);
     let mut reports = Vec::new();
-    let ended = futures::executor::block_on(collect(&arguments, &mut stop, |report| {
+    let ended = futures::executor::block_on(collect(&arguments, count, &mut stop, |report| {
         bar.inc(1);
         reports.push(report);
     }));
@@ -115,6 +139,7 @@ struct Work {
     /// The next seed.
     next: AtomicU64,
     end: u64,
+    theme: Option<Theme>,
     hosts: Option<u16>,
     entries: usize,
 }
@@ -123,6 +148,7 @@ struct Work {
 /// if any. The threads end with the program then: a seed with many hosts takes its time.
 async fn collect(
     arguments: &Arguments,
+    count: u64,
     stop: &mut Stop,
     mut each: impl FnMut(SeedReport),
 ) -> Result<Option<&'static str>, Failure> {
@@ -130,15 +156,16 @@ async fn collect(
     let work = Arc::new(Work {
         next: AtomicU64::new(arguments.seeds.start),
         end: arguments.seeds.end,
+        theme: arguments.theme,
         hosts: arguments.hosts,
-        entries: match (arguments.trace, arguments.seeds.end - arguments.seeds.start) {
+        entries: match (arguments.trace, count) {
             (false, _) => 0,
             (true, 1) => TRACE_WHOLE,
             (true, _) => TRACE_ENTRIES,
         },
     });
     let mut threads = Vec::new();
-    for _ in 0..threads_for(&arguments.seeds) {
+    for _ in 0..threads_for(count) {
         let (work, sender) = (Arc::clone(&work), sender.clone());
         let thread = std::thread::Builder::new().spawn(move || work.run(sender));
         threads.push(thread.map_err(|error| Failure::system("a thread cannot be had", &error))?);
@@ -159,9 +186,9 @@ async fn collect(
     Ok(None)
 }
 
-fn threads_for(seeds: &Range<u64>) -> usize {
+fn threads_for(seeds: u64) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    usize::try_from(seeds.end - seeds.start).map_or(processors, |count| count.min(processors))
+    usize::try_from(seeds).map_or(processors, |count| count.min(processors))
 }
 
 impl Work {
@@ -171,6 +198,9 @@ impl Work {
             let seed = self.next.fetch_add(1, Ordering::Relaxed);
             if seed >= self.end {
                 return;
+            }
+            if self.theme.is_some_and(|theme| Theme::of(seed) != theme) {
+                continue;
             }
             let report = run_seed(seed, self.hosts, self.entries);
             if futures::executor::block_on(results.send(report)).is_err() {

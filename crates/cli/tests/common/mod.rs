@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 
 /// The block size of a new file on the file systems that tests run on.
@@ -186,8 +187,13 @@ impl Place {
 }
 
 impl Up {
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    /// Sends a signal. Where that stops it, each of its threads has stopped behind this.
+    pub fn signal(&self, signal: Signal) {
         send(&self.child, signal);
+        if signal == Signal::STOP {
+            let child = WaitId::Pid(Pid::from_child(&self.child));
+            waitid(child, WaitIdOptions::STOPPED).unwrap();
+        }
     }
 
     /// Waits for its end, and gives its exit code: -1 where a signal ended it.
@@ -204,8 +210,8 @@ impl Drop for Up {
 }
 
 /// Sends a signal to a child.
-pub fn send(child: &std::process::Child, signal: rustix::process::Signal) {
-    rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+pub fn send(child: &std::process::Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
 }
 
 /// Waits for `what`, and fails the test where it does not come within 20 seconds.

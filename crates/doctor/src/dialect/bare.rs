@@ -46,6 +46,9 @@ impl Dialect for Bare {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
+        if record.prefix.is_foreign {
+            return Reading::Stranger;
+        }
         let Some(kind) = kind(body) else { return wrapped(record, ledger) };
         note(record, ledger, record.line, kind);
         Reading::UNDERSTOOD

@@ -5,6 +5,7 @@ use crate::fact::ClusterStep::{
     BadRecord, Busy, Healthy, HeldElsewhere, LeaseLost, MemberLost, OtherOwner, OtherRecord, Paused,
     RenewalFailed, RenewalLate, StrangeRecord, Watchdog,
 };
+use crate::fact::Notice::NoLockspace;
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
 
@@ -71,6 +72,8 @@ const PHRASES: &[Phrase] = &[
     // lvmlockd
     beside("lvmlockd", &["sanlock", "renewal"], Means::Cluster(RenewalLate)),
     beside("lvmlockd", &["lockspace", "lost"], Means::Cluster(LeaseLost)),
+    // ENOLS, 210: no such lock space (lvm2, lib/locking/lvmlockd.h).
+    phrase("lock failed: error -210", Means::Notice(NoLockspace)),
     // LVM's commands, by lvmlockd's answers (lib/locking/lvmlockd.c)
     beside("for sanlock leases", &["lock"], Means::Cluster(RenewalFailed)),
     beside("lock failed: ", &["held by other host"], Means::Cluster(HeldElsewhere)),
@@ -116,6 +119,18 @@ const PHRASES: &[Phrase] = &[
     phrase("was fenced (", Means::Fence),
     phrase("was fenced by", Means::Fence),
     beside("was terminated (", &[" by "], Means::Fence),
+    // CloudStack's agent writes a heartbeat into a file of each storage pool, and restarts the host where it cannot (kvmheartbeat.sh).
+    beside("KVMHAMonitor", &["eboot the host"], Means::Cluster(Watchdog)),
+    beside("KVMHAMonitor", &["rite heartbeat", "ailed", "imeout"], Means::Cluster(RenewalLate)),
+    beside("KVMHAMonitor", &["rite heartbeat", "ailed"], Means::Cluster(RenewalFailed)),
+    beside("kvmheartbeat.sh", &["unable to write the heartbeat"], Means::Cluster(Watchdog)),
+    beside("kvmheartbeat.sh", &["encountered the error"], Means::Cluster(RenewalFailed)),
+    // Proxmox's manager of high availability: its watchdog, its local manager, its cluster's.
+    beside("client watchdog expired", &["watchdog-mux"], Means::Cluster(Watchdog)),
+    beside("loop take too long", &["pve-ha-"], Means::Nothing),
+    beside("lost lock '", &["pve-ha-lrm"], Means::Cluster(LeaseLost)),
+    beside("=> 'fence'", &["pve-ha-crm"], Means::FencePlanned),
+    beside("fencing: acknowledged", &["pve-ha-crm"], Means::Fence),
     // Servants of a cluster and of its resource manager watch no disk.
     beside("sbd", &["Servant cluster", "outdated"], Means::Cluster(MemberLost)),
     beside("sbd", &["Servant pcmk", "outdated"], Means::Cluster(MemberLost)),

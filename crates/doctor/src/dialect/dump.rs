@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::dump_row::{self, ROW_BYTES, Row};
+use super::dump_row::{self, Row};
 use super::{Dialect, Reading};
 use crate::fact::{Kind, LockKind, LockRecord, Place, SlotImage, SlotState, Uuid};
 use crate::image_words;
@@ -33,6 +33,8 @@ pub struct Dump {
     last: Option<(u64, Line)>,
     repeats: bool,
     slots: Vec<RawSlot>,
+    /// Bytes that `xxd -p` printed so far: it prints no addresses.
+    plain: u64,
 }
 
 /// A row with its place.
@@ -66,8 +68,17 @@ impl Dialect for Dump {
         dump_row::WORDS.to_vec()
     }
 
+    /// Bytes without addresses: the first line need not hold any of the words.
+    fn begins(&self, first: &str) -> bool {
+        dump_row::plain(dump_row::unquoted(first), true).is_some()
+    }
+
     /// In a few lines that somebody pasted, a row may hold none of the words.
     fn is_last_resort(&self) -> bool {
+        true
+    }
+
+    fn reads_prompts(&self) -> bool {
         true
     }
 
@@ -81,6 +92,13 @@ impl Dialect for Dump {
         if let Some(row) = dump_row::row(line) {
             let after_repeats = std::mem::take(&mut self.repeats);
             self.wait(Line { row, text: line.to_owned(), place: record.place, after_repeats });
+            return Reading::More;
+        }
+        if let Some(bytes) = dump_row::plain(line, self.plain == 0).filter(|_| !open) {
+            let row = Row { address: String::new(), bytes };
+            let taken = Line { row, text: line.to_owned(), place: record.place, after_repeats: false };
+            self.take(self.plain, &taken, false);
+            self.plain += taken.row.bytes.len() as u64;
             return Reading::More;
         }
         let ends = open && dump_row::is_address(line);
@@ -105,7 +123,7 @@ impl Dump {
     fn wait(&mut self, line: Line) {
         if self.base.is_none() {
             let before = self.waiting.last().filter(|_| !line.after_repeats);
-            self.base = before.and_then(|before| dump_row::base(&before.row.address, &line.row.address));
+            self.base = before.and_then(|before| dump_row::base(&before.row, &line.row.address));
         }
         self.waiting.push(line);
         if self.base.is_some() || self.waiting.len() >= WAITING_MAX {
@@ -129,16 +147,30 @@ impl Dump {
     /// Rows that `*` stands for.
     fn fill(&mut self, until: u64) {
         let Some((address, line)) = self.last.take() else { return };
-        let mut at = address.saturating_add(ROW_BYTES);
+        let width = (line.row.bytes.len() as u64).max(1);
+        let mut at = address.saturating_add(width);
         while at < until && self.slots.len() < SLOTS_MAX {
             self.take(at, &line, true);
-            at += ROW_BYTES;
+            at += width;
         }
         self.last = Some((address, line));
     }
 
+    /// Takes the bytes of a row; one that `xxd -p` printed may end one slot and begin the next.
     fn take(&mut self, address: u64, line: &Line, hidden: bool) {
-        let start = address / SLOT_BYTES * SLOT_BYTES;
+        let (mut address, mut bytes) = (address, line.row.bytes.as_slice());
+        while !bytes.is_empty() {
+            let start = address / SLOT_BYTES * SLOT_BYTES;
+            let room = usize::try_from(start + SLOT_BYTES - address).unwrap_or(bytes.len());
+            let (own, rest) = bytes.split_at(room.min(bytes.len()));
+            self.put(start, address, own, line, hidden);
+            address = address.saturating_add(own.len() as u64);
+            bytes = rest;
+        }
+    }
+
+    /// Puts bytes into the slot that begins at `start`.
+    fn put(&mut self, start: u64, address: u64, bytes: &[u8], line: &Line, hidden: bool) {
         if self.slots.last().is_none_or(|slot| slot.address != start) {
             if self.slots.len() >= SLOTS_MAX || address != start {
                 return;
@@ -154,10 +186,9 @@ impl Dump {
         }
         if let Some(slot) = self.slots.last_mut() {
             let at = usize::try_from(address - start).unwrap_or(KEPT);
-            if let Some(room) = slot.bytes.get_mut(at..at + 16) {
-                room.copy_from_slice(&line.row.bytes);
-            }
-            slot.zero &= line.row.bytes.iter().all(|byte| *byte == 0);
+            let kept = slot.bytes.iter_mut().skip(at).zip(bytes);
+            kept.for_each(|(room, byte)| *room = *byte);
+            slot.zero &= bytes.iter().all(|byte| *byte == 0);
         }
     }
 
@@ -169,12 +200,21 @@ impl Dump {
         let lone = slots.len() == 1;
         let start = start_of_volume(&slots).filter(|_| !lone);
         let of_region = |slot: &RawSlot| start.map(|start| slot.address.wrapping_sub(start));
+        let stride = stride(&slots);
+        let between_slots = |at: u64| {
+            let phase =
+                slots.iter().map(decode).find(|image| image.state.is_sound()).map(|image| image.offset);
+            phase.is_some_and(|phase| at.abs_diff(phase) % stride != 0)
+        };
         let first = slots.iter().position(|slot| decode(slot).state.is_sound());
         let last = slots.iter().rposition(|slot| decode(slot).state.is_sound());
         for (index, slot) in slots.iter().enumerate() {
             let image = SlotImage { found_at: of_region(slot), ..decode(slot) };
             let amid = first.is_some_and(|first| first < index) && last.is_some_and(|last| index < last);
             let beyond = slot.zero && !amid && image.found_at.and_then(image_words::slot_number).is_none();
+            if image.found_at.is_some_and(between_slots) {
+                continue;
+            }
             let is_slot = start.is_some() && !beyond || lone && is_like_a_slot(&image);
             let (kind, words) = if is_slot {
                 (Kind::Slot(image), image_words::slot(&image))
@@ -195,6 +235,17 @@ impl Dump {
 fn is_like_a_slot(image: &SlotImage) -> bool {
     let torn = image.state == SlotState::Damaged(0) && image.offset.is_multiple_of(SLOT_BYTES);
     image.state.is_sound() || torn && image_words::slot_number(image.offset).is_some()
+}
+
+/// The distance of two slots: a sector, or a block of 4 KiB where all sound slots of a dump lie on such.
+fn stride(slots: &[RawSlot]) -> u64 {
+    const BLOCK_BYTES: u64 = 4_096;
+    let mut offsets =
+        slots.iter().map(decode).filter(|image| image.state.is_sound()).map(|image| image.offset);
+    let Some(first) = offsets.next() else { return SLOT_BYTES };
+    let mut others = offsets.filter(|offset| *offset != first).peekable();
+    let on_blocks = others.peek().is_some() && others.all(|offset| offset.abs_diff(first) % BLOCK_BYTES == 0);
+    if on_blocks { BLOCK_BYTES } else { SLOT_BYTES }
 }
 
 /// Where the volume begins in the dump, by what most of the slots say of their own offsets: one of them may be wrong.
@@ -299,15 +350,49 @@ mod tests {
         row.chunks_exact(BYTES).map(|word| format!(" {}", number(word))).collect()
     }
 
-    const FORMS: [(&str, Form); 7] = [
+    fn octal(row: &[u8]) -> String {
+        row.chunks_exact(2)
+            .map(|word| format!(" {:06o}", u16::from(word[1]) << 8 | u16::from(word[0])))
+            .collect()
+    }
+
+    const FORMS: [(&str, Form); 8] = [
         ("hexdump -C", |at, row| format!("{at:08x} {} |x|", words::<1>(row))),
         ("quoted in a mail", |at, row| format!("> {at:08x} {} |x|", words::<1>(row))),
         ("hexdump", |at, row| format!("{at:07x}{}", words::<2>(row))),
         ("od -x", |at, row| format!("{at:07o}{}", words::<2>(row))),
+        ("od", |at, row| format!("{at:07o}{}", octal(row))),
         ("od -A d -t x4", |at, row| format!("{at:07}{}", words::<4>(row))),
         ("od -t x8", |at, row| format!("{at:07o}{}", words::<8>(row))),
         ("xxd -u -g1", |at, row| format!("{at:08x}:{}  x", words::<1>(row).to_uppercase())),
     ];
+
+    #[test]
+    fn bytes_without_addresses_and_narrow_rows_are_read() {
+        let zero = region(&[0; 512]);
+        let plain: String = zero
+            .chunks(30)
+            .map(|row| row.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n")
+            .collect();
+        let narrow: String = zero
+            .chunks_exact(8)
+            .enumerate()
+            .map(|(number, row)| {
+                let words: Vec<String> = row
+                    .chunks_exact(4)
+                    .map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect())
+                    .collect();
+                format!("{:08x}: {}  ........\n", number * 8, words.join(" "))
+            })
+            .collect();
+        for (name, text) in [("xxd -p", plain), ("xxd -c 8 -g 4", narrow)] {
+            let report = judge(&text);
+            let finding = report.incidents.first().unwrap_or_else(|| panic!("{name}: nothing was found"));
+            assert_eq!((finding.cause.as_str(), finding.events), ("corrupt-block", 1), "{name}");
+            assert!(finding.because.contains("0x300400"), "{name}: {}", finding.because);
+            assert_eq!(report.strange, 0, "{name}");
+        }
+    }
 
     /// A dump as those programs print it: rows like the one before are hidden by one `*`.
     fn dump(bytes: &[u8], start: u64, form: Form) -> String {
@@ -370,6 +455,21 @@ mod tests {
         bytes.resize(4_096, 0);
         let text = dump(&bytes, 0x3f_fc00, FORMS[0].1) + &format!("{:08x}\n", 0x3f_fc00 + 4_096);
         assert!(judge(&text).incidents.is_empty(), "{:?}", judge(&text).incidents);
+    }
+
+    #[test]
+    fn what_lies_between_slots_of_four_kibibytes_is_no_slot() {
+        let spread = |slots: &[Vec<u8>]| -> Vec<u8> {
+            slots.iter().flat_map(|slot| [slot.clone(), vec![0; 4_096 - 512]].concat()).collect()
+        };
+        let sound = |number: u64| slot(0xabcd_ef02, 0x30_0000 + number * 4_096, 9);
+        let whole = spread(&[sound(0), sound(1), sound(2), sound(3)]);
+        assert!(judge(&dump(&whole, 0x140_0000, FORMS[0].1)).incidents.is_empty());
+        let holed = spread(&[sound(0), sound(1), vec![0; 512], sound(3)]);
+        let report = judge(&dump(&holed, 0x140_0000, FORMS[0].1));
+        assert_eq!(report.incidents[0].cause, "corrupt-block");
+        assert!(report.incidents[0].because.contains("0x302000"), "{}", report.incidents[0].because);
+        assert_eq!(report.incidents[0].events, 1);
     }
 
     #[test]

@@ -18,6 +18,10 @@ const PHRASES: &[Phrase] = &[
     beside("FPIN", &["CONGESTION"], Means::Fabric(Congestion)),
     beside("FPIN", &["CREDIT"], Means::Fabric(CreditStall)),
     phrase("FCPIO_DATA_CNT_MISMATCH", Means::Fabric(Dropped)),
+    // ESXi counts them for each adapter (KB434602); the driver tells each.
+    phrase("FRAME DROP event", Means::Fabric(Dropped)),
+    phrase("Dropped frame(s) detected", Means::Fabric(Dropped)),
+    beside("FCP command status: ", &["qlnativefcStatusEntry"], Means::Nothing),
     phrase("fnic_fw_reset_handler", Means::Nothing),
     phrase("redit stall", Means::Fabric(CreditStall)),
     phrase("write-quiesced", Means::Adapter),

@@ -2,11 +2,16 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::TaskKind::{Abort, DeviceReset, VirtualReset, WiderReset};
-use crate::fact::TaskOutcome::{AlreadyComplete, Done, Failed, Issued, Pending};
+use crate::fact::TaskOutcome::{AlreadyComplete, Done, Failed, Issued, Ordered, Pending};
 
 pub const BOOK: PhraseBook = PhraseBook { name: "VMware: aborts and resets", phrases: PHRASES };
 
 const PHRASES: &[Phrase] = &[
+    // Typed in a shell, or by a script: `vmkfstools -L lunreset /vmfs/devices/disks/naa...`, `sg_reset --device /dev/sdc`.
+    beside("lunreset", &["vmkfstools", "-L"], Means::Task(DeviceReset, Ordered)),
+    beside("targetreset", &["vmkfstools", "-L"], Means::Task(WiderReset, Ordered)),
+    beside("busreset", &["vmkfstools", "-L"], Means::Task(WiderReset, Ordered)),
+    beside("sg_reset ", &["/dev/"], Means::Task(DeviceReset, Ordered)),
     phrase("VMK Task: VIRT_RESET", Means::Task(VirtualReset, Issued)),
     phrase("VIRT_RESET", Means::Task(VirtualReset, Issued)),
     phrase("VMK Task: ABORT", Means::Task(Abort, Issued)),

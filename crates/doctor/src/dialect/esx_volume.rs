@@ -3,8 +3,12 @@
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::HeartbeatStep::{CleanedUp, Corrupt, LostAccess, Restored, TimedOut};
 use crate::fact::LockStep;
+use crate::fact::Notice::{
+    Checksum, CopyFilter, HeapExhausted, MirrorLost, ProcessorStuck, RingFull, VolumeFull,
+};
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::Support::{MixedModes, NeededByVolume, No};
+use crate::fact::VolumeEvent::{Made, Resignatured};
 
 pub const BOOK: PhraseBook = PhraseBook { name: "VMware: volumes", phrases: PHRASES };
 
@@ -41,6 +45,26 @@ const PHRASES: &[Phrase] = &[
     beside("is a snapshot:", &["Device "], Means::Snapshot),
     phrase("is detected as being in volume", Means::Nothing),
     phrase("may be snapshot: disabling access", Means::Snapshot),
+    beside("esignatured", &["LV"], Means::Volume(Resignatured)),
+    phrase("esignatureUnresolvedVmfsVolume", Means::Volume(Resignatured)),
+    phrase("Formatted new VMFS", Means::Volume(Made)),
+    // The heap of VMFS (KB344097).
+    beside("already at its maximum size", &["Heap vmfs3"], Means::Notice(HeapExhausted)),
+    beside("Maximum allowed growth", &["Heap vmfs3", "too small"], Means::Notice(HeapExhausted)),
+    beside("Heap_Align(vmfs3", &["failed"], Means::Notice(HeapExhausted)),
+    beside("Failed to reserve space for journal", &["Out of memory"], Means::Notice(HeapExhausted)),
+    // The volume's own space; a RAM disk's is another.
+    beside("No space left on device", &["Fil6:"], Means::Notice(VolumeFull)),
+    beside("No space left on device", &["Fil3:"], Means::Notice(VolumeFull)),
+    beside("No space left on device", &["FSS: "], Means::Notice(VolumeFull)),
+    phrase("There is no more space for virtual disk", Means::Notice(VolumeFull)),
+    beside("SVM: ", &["IO failed", "No connection"], Means::Notice(MirrorLost)),
+    beside("LWD: ", &["Failed to write extent"], Means::Notice(CopyFilter)),
+    beside("LWD: ", &["Failure"], Means::Notice(CopyFilter)),
+    beside("LWD: ", &["did not complete in the stipulated time"], Means::Notice(CopyFilter)),
+    beside("hecksum error", &["LSOM"], Means::Notice(Checksum)),
+    beside("Ran out of IOCBs", &["qlnativefc"], Means::Notice(RingFull)),
+    beside("no heartbeat (", &["PCPU "], Means::Notice(ProcessorStuck)),
     phrase("too many reservation conflicts", Means::Reservation),
     phrase("Sync CR at", Means::Reservation),
     phrase("Reservation error", Means::Reservation),

@@ -8,6 +8,7 @@ use crate::error::DoctorError;
 use crate::fact::{Kind, Queue};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
+use crate::rule::is_local;
 use crate::stamp::Stamp;
 use crate::text::{has, holds};
 
@@ -37,6 +38,7 @@ enum Counter {
     Kernel,
     Queue,
     Guest,
+    Commands,
     Active,
     Queued,
     Length,
@@ -142,7 +144,9 @@ impl Esxtop {
 
     /// Reads a row; the answer is whether any of its numbers could be read.
     fn row(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> bool {
-        let Some(form) = self.form else { return false };
+        let Some(form) = &mut self.form else { return false };
+        form.learn(record.line);
+        let form = *form;
         let mut samples: BTreeMap<usize, Queue> = BTreeMap::new();
         let mut when = None;
         let mut read = 0_usize;
@@ -156,6 +160,7 @@ impl Esxtop {
                 let Some(value) = form.number(cell) else { continue };
                 read += 1;
                 let elapsed = elapsed_seconds(self.before_when, when);
+                samples.entry(device).or_default().seconds = Some(elapsed);
                 let value = match counter {
                     Counter::AtsSoFar | Counter::AtsFailedSoFar => {
                         grown(self.before.insert(column, value), value, elapsed)
@@ -172,7 +177,11 @@ impl Esxtop {
         }
         self.before_when = when;
         for (device, queue) in samples {
-            if !is_idle(&queue) {
+            let of_a_lone_disk = || {
+                queue.is_of_an_idle_device()
+                    && self.devices.get(device).is_some_and(|name| is_of_one_host(name))
+            };
+            if !is_idle(&queue) && !of_a_lone_disk() {
                 self.note(record, when, device, queue, ledger);
             }
         }
@@ -208,6 +217,7 @@ fn figures(queue: &Queue) -> String {
         ("KAVG", queue.kernel_ms),
         ("QAVG", queue.queue_ms),
         ("GAVG", queue.guest_ms),
+        ("CMDS/s", queue.commands),
         ("ACTV", queue.active),
         ("QUED", queue.queued),
         ("LQLEN", queue.length),
@@ -234,6 +244,11 @@ fn is_idle(queue: &Queue) -> bool {
         || over(queue.conflicts, 20.0))
 }
 
+/// A disk that no other host uses, or that has no identity of its own, as USB sticks and optical drives have none.
+fn is_of_one_host(device: &str) -> bool {
+    device.starts_with("mpx.") || is_local(device)
+}
+
 /// `Physical Disk SCSI Device(naa.6)`; paths and partitions are parts of it.
 fn device_of(object: &str) -> Option<&str> {
     let name = object
@@ -249,6 +264,7 @@ fn counter_of(name: &str) -> Option<Counter> {
         "Average Kernel MilliSec/Command" => Counter::Kernel,
         "Average Queue MilliSec/Command" => Counter::Queue,
         "Average Guest MilliSec/Command" => Counter::Guest,
+        "Commands/sec" => Counter::Commands,
         "Active Commands" => Counter::Active,
         "Queued Commands" => Counter::Queued,
         "Device Q Depth" | "LUN Queue Depth" | "Lun Queue Depth" | "Queue Depth" => Counter::Length,
@@ -281,6 +297,7 @@ fn set(queue: &mut Queue, counter: Counter, value: f64) {
         Counter::Kernel => &mut queue.kernel_ms,
         Counter::Queue => &mut queue.queue_ms,
         Counter::Guest => &mut queue.guest_ms,
+        Counter::Commands => &mut queue.commands,
         Counter::Active => &mut queue.active,
         Counter::Queued => &mut queue.queued,
         Counter::Length => &mut queue.length,
@@ -371,6 +388,32 @@ mod tests {
 
     fn quoted(cell: &str) -> String {
         format!("\"{cell}\"")
+    }
+
+    /// One command in five seconds, each of which took an eighth of a second.
+    fn idle(device: &str, active: &str) -> String {
+        let counters = ["Average Driver MilliSec/Command", "Commands/sec", "Active Commands"];
+        let names =
+            counters.map(|name| format!("\"\\\\h1\\Physical Disk SCSI Device({device})\\{name}\"")).join(",");
+        let rows = (0..20).map(|number| {
+            format!("\"11/20/2026 10:00:{:02}\",\"125.00\",\"0.2\",\"{active}\"\n", number * 2)
+        });
+        format!("\"(PDH-CSV 4.0) (UTC)(0)\",{names}\n{}", rows.collect::<String>())
+    }
+
+    #[test]
+    fn the_average_of_next_to_no_commands_says_next_to_nothing() {
+        assert!(
+            judge(&idle("mpx.vmhba33:C0:T0:L0", "1")).incidents.is_empty(),
+            "a stick that is read now and then"
+        );
+        let told = |log: &str| judge(log).incidents.first().map(|finding| finding.confidence.clone());
+        assert_eq!(told(&idle("naa.60aa01", "1")).as_deref(), Some("possible"));
+        assert_eq!(
+            told(&idle("naa.60aa01", "20")).as_deref(),
+            Some("likely"),
+            "commands wait, and do not end"
+        );
     }
 
     const DAVG: &[&str] = &["Average Driver MilliSec/Command", "Resets/sec", "Conflicts/sec", "ATS/sec"];

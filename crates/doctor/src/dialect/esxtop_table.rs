@@ -18,6 +18,8 @@ pub struct Form {
     separator: char,
     /// How many separators its header has.
     separators: usize,
+    /// What parts the whole from the decimals, once a number showed it.
+    decimal: Option<char>,
     /// Minutes east of UTC of its times.
     zone_minutes: Option<i16>,
 }
@@ -32,7 +34,7 @@ impl Form {
         let separator =
             before.trim_end_matches('"').chars().next_back().filter(|sign| ",;\t ".contains(*sign));
         let separator = separator.unwrap_or(',');
-        let form = Form { separator, separators: 0, zone_minutes: zone_minutes(before) };
+        let form = Form { separator, separators: 0, decimal: None, zone_minutes: zone_minutes(before) };
         Some(Form { separators: form.separators_of(line), ..form })
     }
 
@@ -66,15 +68,42 @@ impl Form {
         }
     }
 
-    /// The number in a cell. A comma in it is a decimal one, unless it parts the cells.
+    /// The number in a cell, as its country writes it: `1250.00`, `1,250.00`, `1.250,00`, `1 250,00`. A sign that stands once before three digits
+    /// may be either; then the other numbers of the table tell, and else it parts the decimals.
     #[must_use]
     pub fn number(&self, cell: &str) -> Option<f64> {
         let cell = cell.trim();
-        let number = cell.parse::<f64>().ok().or_else(|| {
-            let comma = cell.matches(',').count() == 1 && !cell.contains('.');
-            comma.then(|| cell.replace(',', ".").parse::<f64>().ok())?
-        });
-        number.filter(|number| number.is_finite())
+        // As esxtop writes them, nearly all are.
+        if self.decimal != Some(',')
+            && let Ok(number) = cell.parse::<f64>()
+        {
+            return Some(number).filter(|number| number.is_finite());
+        }
+        let decimal =
+            decimal_sign(cell).or(self.decimal).or_else(|| cell.chars().find(|sign| ".,".contains(*sign)));
+        let grouped = |sign: char| sign != decimal.unwrap_or('.') && GROUPING.contains(&sign);
+        if !cell.contains(grouped) && decimal != Some(',') {
+            return cell.parse::<f64>().ok().filter(|number| number.is_finite());
+        }
+        let (whole, rest) = match decimal.and_then(|sign| cell.split_once(sign)) {
+            Some((whole, rest)) => (whole, Some(rest)),
+            None => (cell, None),
+        };
+        let mut groups = whole.split(grouped);
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let first = groups.next()?;
+        let sound = is_digits(first.trim_start_matches('-'))
+            && groups.all(|group| is_digits(group) && group.len() == 3);
+        let plain: String = whole.chars().filter(|sign| !grouped(*sign)).collect();
+        let plain = rest.map_or(plain.clone(), |rest| format!("{plain}.{rest}"));
+        sound.then(|| plain.parse::<f64>().ok())?.filter(|number| number.is_finite())
+    }
+
+    /// Learns from a row how this table writes its numbers, as long as that is not known.
+    pub fn learn(&mut self, line: &str) {
+        if self.decimal.is_none() {
+            self.decimal = self.cells(line).skip(1).find_map(decimal_sign);
+        }
     }
 
     /// The time in a cell, in UTC: `11/20/2026 01:02:03`, with `PM` behind it, `20.11.2026 1:02:03`, `2026-11-20 01:02:03`.
@@ -103,6 +132,21 @@ impl Form {
             ..stamp
         })
     }
+}
+
+/// What parts groups of three digits.
+const GROUPING: [char; 6] = [',', '.', ' ', '\'', '\u{a0}', '\u{202f}'];
+
+/// What parts the decimals of a number, where it shows: the last of two different signs, or one before another number of digits than three.
+fn decimal_sign(cell: &str) -> Option<char> {
+    let cell = cell.trim();
+    let last = cell.rfind(['.', ','])?;
+    let sign = cell[last..].chars().next()?;
+    let other = if sign == '.' { ',' } else { '.' };
+    let digits = cell.len() - last - 1;
+    let all = cell.bytes().all(|byte| byte.is_ascii_digit() || b".,- '".contains(&byte));
+    let once = cell.matches(sign).count() == 1;
+    (all && once && (cell[..last].contains(other) || digits != 3 && digits > 0)).then_some(sign)
 }
 
 /// `(Pacific Standard Time)(480)`: the bias is what must be added to a local time to have UTC, in minutes.
@@ -135,7 +179,7 @@ pub fn is_headless(line: &str) -> bool {
         return false;
     }
     [',', ';', '\t'].into_iter().any(|separator| {
-        let form = Form { separator, separators: 0, zone_minutes: None };
+        let form = Form { separator, separators: 0, decimal: None, zone_minutes: None };
         let mut cells = form.cells(line);
         let dated = cells.next().is_some_and(|cell| form.time(cell).is_some());
         dated
@@ -208,7 +252,7 @@ mod tests {
 
     #[test]
     fn times_of_every_country_are_read() {
-        let form = Form { separator: ',', separators: 0, zone_minutes: Some(60) };
+        let form = Form { separator: ',', separators: 0, decimal: None, zone_minutes: Some(60) };
         let cases = [
             ("11/20/2026 10:00:50", "2026-11-20T09:00:50Z"),
             ("11/20/2026 10:00:50 PM", "2026-11-20T21:00:50Z"),
@@ -235,7 +279,34 @@ mod tests {
         assert_eq!(form.cells("1,5;;x").collect::<Vec<_>>(), ["1,5", "", "x"]);
         assert_eq!(
             (form.number("1,5"), form.number("1.5"), form.number("1.000,5"), form.number("inf")),
-            (Some(1.5), Some(1.5), None, None)
+            (Some(1.5), Some(1.5), Some(1_000.5), None)
         );
+    }
+
+    #[test]
+    fn numbers_of_every_country_are_read() {
+        let form = Form { separator: ';', separators: 0, decimal: None, zone_minutes: None };
+        let cases = [
+            ("1250.00", 1250.0),
+            ("1,250.00", 1250.0),
+            ("1.250,00", 1250.0),
+            ("1 250,00", 1250.0),
+            ("1'250.5", 1250.5),
+            ("1,234,567.25", 1_234_567.25),
+            ("0,01", 0.01),
+            ("1.2E3", 1200.0),
+            ("-3,5", -3.5),
+            ("33", 33.0),
+            ("1,250", 1.25),
+        ];
+        for (cell, number) in cases {
+            assert_eq!(form.number(cell), Some(number), "{cell}");
+        }
+        for cell in ["1,25,000.00", "1.2.3", "", ",", "a,b", "inf"] {
+            assert_eq!(form.number(cell), None, "{cell}");
+        }
+        let mut learned = form;
+        learned.learn("20.11.2026 10:00:00;33;1,024;0.01");
+        assert_eq!(learned.number("1,250"), Some(1250.0), "the table parts its decimals by a point");
     }
 }

@@ -2,7 +2,9 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::GatewayStep::{Blocklisted, LockAcquired, LockLost, Shutdown};
+use crate::fact::Notice::{GatewayLock, Hung, NoGoodCopy, TargetHung};
 use crate::fact::PathEvent;
+use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::TargetStep::{BackendError, CacheLost, FusedSplit, Miscompare, SessionLost, SlowBackend};
 use crate::fact::TaskKind::{Abort, DeviceReset};
 use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued};
@@ -34,6 +36,12 @@ const PHRASES: &[Phrase] = &[
     beside("blocked for more than", &["task iscsi_t"], Means::Target(SlowBackend)),
     beside("blocked for more than", &["task tcmu"], Means::Target(SlowBackend)),
     beside("blocked for more than", &["task nvmet"], Means::Target(SlowBackend)),
+    phrase("target_tmr_work", Means::Notice(TargetHung)),
+    beside("core_tmr_", &["[target_core_mod]"], Means::Notice(TargetHung)),
+    beside("iscsi_target_do_login_rx", &["Workqueue"], Means::Notice(TargetHung)),
+    beside("blocked for more than", &["INFO: task"], Means::Notice(Hung)),
+    beside("state:D ", &["task:"], Means::Notice(Hung)),
+    beside("ould not break lock", &["tcmu_rbd"], Means::Notice(GatewayLock)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
     beside("slow ops", &["osd"], Means::Target(SlowBackend)),
     // Controllers with a cache of their own
@@ -42,6 +50,10 @@ const PHRASES: &[Phrase] = &[
     phrase("ache data was lost", Means::Target(CacheLost)),
     // FreeBSD's CAM, on both sides of a disk (cam/scsi/scsi_all.c)
     phrase("SCSI sense: MISCOMPARE asc:1d,0", Means::FalseAnswer),
+    // An array's own event log, as 3PAR's and its heirs' print sense data. A key word holds no `0x`: web pages spell it with another sign.
+    beside("asc/q:", &["asc/q:0x27/07", "Skey:0x07"], Means::Space(Full)),
+    beside("asc/q:", &["asc/q:0x38/07", "Skey:0x06"], Means::Space(Warning)),
+    phrase("neither local nor remote data", Means::Notice(NoGoodCopy)),
     // SPDK; the first is its initiator's (lib/nvme/nvme_qpair.c)
     phrase("COMPARE FAILURE (02/85)", Means::FalseAnswer),
     phrase("failing first of fused commands", Means::Target(FusedSplit)),

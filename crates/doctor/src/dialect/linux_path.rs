@@ -1,6 +1,7 @@
 //! Linux: paths, ports and sessions (multipathd, iscsid, qla2xxx, lpfc, nvme), aborts and resets.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
+use crate::fact::Notice::{PathStates, SasLog};
 use crate::fact::PathEvent::{
     AllDown, Failed, GivenUp, InDoubt, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
 };
@@ -29,6 +30,10 @@ const PHRASES: &[Phrase] = &[
     phrase("tur checker", Means::Nothing),
     beside("login rejected:", &["uthorization"], Means::Path(SessionLost)),
     beside("login rejected:", &["uthentication"], Means::Path(SessionLost)),
+    // ALUA's question for the states of ports failed (multipath-tools, libmultipath/propsel.c; the kernel's scsi_dh_alua.c).
+    phrase("emergency fallback - alua failed", Means::Notice(PathStates)),
+    phrase("alua: rtpg failed", Means::Notice(PathStates)),
+    beside("log_info(", &["originator("], Means::Notice(SasLog)),
     phrase("detected conn error", Means::Path(SessionLost)),
     phrase("reported iSCSI connection", Means::Path(SessionLost)),
     phrase("is operational after recovery", Means::Path(Restored)),

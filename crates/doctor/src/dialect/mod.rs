@@ -35,7 +35,7 @@ mod vmkfstools;
 
 use crate::ledger::Ledger;
 use crate::record::Record;
-use crate::text::has;
+use crate::text::{after, decimal, has, holds};
 
 /// What a dialect made of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,11 @@ pub trait Dialect {
     fn told_by(&self, record: &Record<'_>) -> Vec<&'static str> {
         let words = self.words().into_iter().filter(|word| has(record.line, word));
         words.max_by_key(|word| word.len()).into_iter().collect()
+    }
+
+    /// Whether it reads lines that begin with `#`: to a shell's session that is root's prompt, to everybody else a comment.
+    fn reads_prompts(&self) -> bool {
+        false
     }
 
     /// Whether its lines may be far longer than those of a log.
@@ -139,11 +144,13 @@ impl Dialects {
     pub fn read(&mut self, mask: u64, record: &Record<'_>, ledger: &mut Ledger) -> (usize, Reading) {
         ledger.begin_record();
         let mut best = (0, Reading::Stranger);
-        if is_said_about_logs(record.line) {
+        if is_said_about_logs(record) {
             return best;
         }
+        let is_comment = !record.prefix.begins && record.body().starts_with('#');
         for (index, dialect) in self.0.iter_mut().enumerate() {
-            if mask & (1 << index) == 0 || best.1 != Reading::Stranger && dialect.is_last_resort() {
+            let unasked = mask & (1 << index) == 0 || is_comment && !dialect.reads_prompts();
+            if unasked || best.1 != Reading::Stranger && dialect.is_last_resort() {
                 continue;
             }
             match (dialect.read(record, ledger), best.1) {
@@ -189,13 +196,65 @@ impl Dialects {
     }
 }
 
-/// Whether a line is no log's but a message as an article prints it, with places to be filled in.
-fn is_said_about_logs(line: &str) -> bool {
-    ["<uuid>", "<volume name>", "<volume uuid>"].iter().any(|place| has(line, place))
+/// Whether a line is no log's but a message as an article prints it, with places to be filled in; or prose that quotes one, to say that it was
+/// not seen or what an article says of it.
+fn is_said_about_logs(record: &Record<'_>) -> bool {
+    let line = record.line;
+    if ["<uuid>", "<volume name>", "<volume uuid>"].iter().any(|place| has(line, place)) {
+        return true;
+    }
+    // Prose has no time before it, and quotes what it speaks of.
+    if record.prefix.begins || record.prefix.process.is_some() || !line.contains(['"', '\u{201c}']) {
+        return false;
+    }
+    let denies = ["not see", "n't see", "none of the", "no such message", "not our case", "never seen"];
+    let cites = after(line, "KB ").or_else(|| after(line, "KB")).is_some_and(|rest| decimal(rest).is_some())
+        && [" XXX", " YYY", "which says", "that says", "describes"].iter().any(|mark| has(line, mark));
+    cites || denies.iter().any(|words| holds(line, words))
 }
 
 impl std::fmt::Debug for Dialects {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_list().entries(self.0.iter().map(|dialect| dialect.name())).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Doctor;
+
+    fn incidents(log: &str) -> usize {
+        let mut doctor = Doctor::new();
+        doctor.read("ticket", &mut log.as_bytes(), &mut |_| {});
+        doctor.judge().incidents.len()
+    }
+
+    #[test]
+    fn what_a_mail_or_a_comment_says_about_messages_is_no_message() {
+        let quoted = "hosts can log \"ATS Miscompare detected between test and set HB images at offset XXX on vol YYY\"";
+        assert_eq!(incidents(&format!("I read KB 2113956, which says that {quoted} and\n")), 0);
+        assert_eq!(
+            incidents(
+                "\"Atomic test and set of disk block returned false for equality\". We do NOT see any of these.\n"
+            ),
+            0
+        );
+        assert_eq!(incidents("# example vob: nospace.problem and \"out of physical space\"\n"), 0);
+        // Masked by whoever published it, or told by whoever saw it, it is one.
+        assert_eq!(
+            incidents(
+                "HBX: ATS Miscompare detected between test and set HB images at offset XXX on vol YYY\n"
+            ),
+            1
+        );
+        assert_eq!(
+            incidents(
+                "we see \"Atomic test and set of disk block returned false for equality\" on all hosts\n"
+            ),
+            1
+        );
+        let known =
+            "Jun  1 10:00:03 db1 kubelet[101]: Lost access to volume pvc-1234 mounted at /var/lib/kubelet\n";
+        assert_eq!(incidents(known), 0, "another program's volume");
     }
 }

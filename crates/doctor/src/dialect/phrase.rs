@@ -4,7 +4,8 @@
 use super::{Dialect, Reading};
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
-    LockStep, Opcode, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+    LockStep, Notice, Opcode, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+    VolumeEvent,
 };
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
@@ -50,6 +51,8 @@ pub enum Means {
     QueueFull,
     /// A copy.
     Snapshot,
+    /// What is done to a volume on purpose.
+    Volume(VolumeEvent),
     /// A target or a driver says of a test and set that the block was not equal.
     FalseAnswer,
     /// A target does not know the test and set.
@@ -60,6 +63,8 @@ pub enum Means {
     Adapter,
     /// The host started, stopped or crashed.
     Restart,
+    /// What is plainly wrong, and no cause of the catalogue.
+    Notice(Notice),
     /// Nothing: known, and of no consequence.
     Nothing,
 }
@@ -89,6 +94,7 @@ impl Means {
                 Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
             }
             Means::Snapshot => Kind::Snapshot,
+            Means::Volume(event) => Kind::Volume(event),
             Means::FalseAnswer => {
                 Kind::Command(Command { sense: Some(Sense::MISCOMPARE), ..Command::default() })
             }
@@ -101,6 +107,7 @@ impl Means {
             Means::Medium => Kind::Medium,
             Means::Adapter => Kind::AdapterFault,
             Means::Restart => Kind::Restart,
+            Means::Notice(notice) => Kind::Notice(notice),
             Means::Nothing => return None,
         })
     }
@@ -197,7 +204,7 @@ impl Phrase {
 /// The host that a cluster's line about a fence names: `targeting ha-2 using ipmi`, `Operation off of ha-2 by`, `Node ha-2 will be fenced`,
 /// `for host 'ha-2' with`.
 fn fenced_host(body: &str) -> Option<&str> {
-    const MARKS: [&str; 13] = [
+    const MARKS: [&str; 14] = [
         "targeting node ",
         "targeting ",
         "to fence (reboot) ",
@@ -211,6 +218,7 @@ fn fenced_host(body: &str) -> Option<&str> {
         "Scheduling node ",
         "Scheduling Node ",
         "Peer ",
+        "node '",
     ];
     let named = MARKS.iter().find_map(|mark| after(body, mark));
     let named = named.or_else(|| after(body, "ode ").filter(|_| has(body, "will be fenced")));

@@ -100,6 +100,10 @@ impl Dialect for SgUtils {
         ]
     }
 
+    fn reads_prompts(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
         if has(body, "iflag=direct") {
@@ -187,9 +191,19 @@ impl SgUtils {
         }
         if let Some(length) = after(body, "ompare and write length:") {
             // Zero is how a device says that it has no such command (SBC-4, 6.6.4).
-            if decimal(length.trim_start()) == Some(0) {
-                ledger.note(record, Draft { device, ..Draft::of(Kind::Support(Support::No)) });
+            let support = match decimal(length.trim_start()) {
+                Some(0) => Some(Support::No),
+                length => length.map(|_| Support::Yes),
+            };
+            if let Some(support) = support {
+                ledger.note(record, Draft { device, ..Draft::of(Kind::Support(support)) });
             }
+            return true;
+        }
+        if holds(body, "scsi status: reservation conflict") {
+            let status = Some(DeviceStatus::RESERVATION_CONFLICT);
+            let command = Command { opcode: self.opcode(body), device: status, ..Command::default() };
+            ledger.note(record, Draft { device, ..Draft::of(Kind::Command(command)) });
             return true;
         }
         // Linux's name for a reservation conflict (EBADE).
@@ -213,9 +227,11 @@ impl SgUtils {
             return true;
         }
         let device = asked.device.as_deref();
-        if has(body, "Command is not supported") {
+        let denied = has(body, "Command is not supported");
+        if denied || has(body, "Command supported") {
+            let support = if denied { Support::No } else { Support::Yes };
             if asked.opcode.is_some_and(Opcode::is_ats) {
-                ledger.note(record, Draft { device, ..Draft::of(Kind::Support(Support::No)) });
+                ledger.note(record, Draft { device, ..Draft::of(Kind::Support(support)) });
             }
             return true;
         }
@@ -324,6 +340,7 @@ fn is_prompt(body: &str) -> bool {
 fn is_known(line: &str) -> bool {
     QUIET.iter().any(|part| has(line, part))
         || holds(line, "sense key: ")
+        || holds(line, "SCSI status: ")
         || has(line, "Miscompare at byte offset")
         || has(line, "Error 14 occurred")
 }
@@ -381,6 +398,8 @@ mod tests {
             "one block is all that a lock needs"
         );
         assert!(judge(&listed.replace("0x89", "0x93")).incidents.is_empty(), "another command");
+        let lun = page.replace("sdq", "sdr").replace(": 0 blocks [command not supported]", ": 1 blocks");
+        assert!(judge(&format!("{page}{lun}")).incidents.is_empty(), "of two that were asked the LUN has it");
         // A support bundle lists every local disk so: no excerpt, no incident.
         assert!(judge(&page.repeat(30)).incidents.is_empty());
     }
@@ -404,6 +423,10 @@ mod tests {
             "# sg_persist -k /dev/sdq\n  PR generation=0x7, 1 registered reservation key follows:\n    0xabc123\n# dd if=/dev/zero of=/dev/sdq count=1\ndd: error writing '/dev/sdq': Invalid exchange\n",
         );
         assert_eq!((refused.cause.as_str(), refused.confidence.as_str()), ("reservation", "likely"));
+        let conflict = only(
+            "# sg_compare_and_write --in=a.bin --lba=4711 --num=1 -v /dev/sdq\nCompare and write: SCSI status: Reservation Conflict\nsg_compare_and_write: SCSI COMPARE AND WRITE failed\n",
+        );
+        assert_eq!((conflict.cause.as_str(), conflict.confidence.as_str()), ("reservation", "likely"));
         let inquiry = judge(
             "# sg_inq /dev/sdq\nstandard INQUIRY:\n  PQual=0  Device_type=0\n Vendor identification: ACME\n Product identification: BOX\n Product revision level: 0001\n",
         );

@@ -37,6 +37,10 @@ impl Dialect for Vmkfstools {
         vec!["Lock [type 10c", "vmkfstools -D", "RO Owner["]
     }
 
+    fn reads_prompts(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         // In a log such a record stands behind a time, and is the host's own.
         if record.prefix.begins {

@@ -3,7 +3,7 @@
 
 use super::Field;
 use super::words::field;
-use crate::fact::{Command, NvmeStatus, Opcode, Sense};
+use crate::fact::{Command, DeviceStatus, HostStatus, NvmeStatus, Opcode, Sense};
 use crate::scsi_line::CommandLine;
 use crate::sense_bytes::{self, SenseBytes};
 use crate::text::{after, has, hex, holds, number};
@@ -23,6 +23,10 @@ pub(super) fn complete(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec
             found.printed_sense = None;
         }
     }
+    if *found == CommandLine::default() {
+        oldest(line, found, fields);
+        two_numbers(line, found, fields);
+    }
     if found.command.nvme.is_none()
         && let Some(status) = nvme(line)
     {
@@ -32,6 +36,61 @@ pub(super) fn complete(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec
             fields.push(field("status field", &format!("{status:#x}"), &marks));
         }
     }
+}
+
+/// `status 24/0`, `status = 2/0 0x5 0x24 0x0`: ESX 3 wrote the device's status first and the host's behind it, in decimal.
+fn oldest(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
+    const OF_DEVICES: [u64; 9] = [0, 2, 4, 8, 16, 24, 40, 48, 64];
+    const HOSTS_MAX: u64 = 0xf;
+    let Some(rest) = after(line, "status").map(|rest| rest.trim_start_matches([' ', '=', ':'])) else {
+        return;
+    };
+    let pair = rest.split(' ').next().unwrap_or("").trim_end_matches([',', '.', ';']);
+    let Some((device, host)) = pair.split_once('/') else { return };
+    let whole = |text: &str| text.parse::<u64>().ok().filter(|_| text.len() <= 2);
+    let (Some(device), Some(host)) = (whole(device), whole(host)) else { return };
+    if !OF_DEVICES.contains(&device) || host > HOSTS_MAX {
+        return;
+    }
+    found.command.device = u8::try_from(device).ok().map(DeviceStatus);
+    found.command.host = u16::try_from(host).ok().map(HostStatus);
+    let mut sense = rest.split(' ').skip(1).map_while(number);
+    if let (Some(key), Some(code), Some(qualifier)) = (sense.next(), sense.next(), sense.next()) {
+        found.printed_sense = Some([key, code, qualifier]);
+        found.command.sense = Sense::of(key, code, qualifier).filter(|_| device == 2);
+    }
+    let says = "as ESX 3 wrote it: the device's status, then the host's, in decimal; later releases print H before D, in hex";
+    fields.push(field("status", pair, says));
+}
+
+/// `0x89 0x1d`, `0xe 0x1d`, and nothing else: what somebody remembers of a line. Which numbers they are is not said, so each possible reading is.
+fn two_numbers(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
+    let mut words = line.split([' ', ',', '/']).filter(|word| !word.is_empty());
+    let marked = |word: &str| number(word).filter(|_| word.starts_with("0x") || word.starts_with("0X"));
+    let (Some(first), Some(second), None) =
+        (words.next().and_then(marked), words.next().and_then(marked), words.next())
+    else {
+        return;
+    };
+    if let Some(sense) = Sense::of(first, second, 0).filter(|sense| sense.code_name().is_some()) {
+        found.command.sense = Some(sense);
+        let says = "the sense data's qualifier is not there: 0 is taken for it";
+        fields.push(field("qualifier", "missing", says));
+        return;
+    }
+    let Ok(code) = u8::try_from(first) else { return };
+    let known = Opcode(code).name();
+    // Any key that goes with a code tells its name.
+    let name = (1..=0xf).find_map(|key| Sense::of(key, second, 0).and_then(Sense::code_name));
+    let Some(name) = name.filter(|_| Opcode(code).is_ats() || !known.contains("without a name")) else {
+        return;
+    };
+    found.command.opcode = Some(Opcode(code));
+    let says = format!(
+        "as an additional sense code: {name}. The sense key before it and the qualifier behind it are not there; of an atomic test and set that was false \
+         they are 0xe and 0x0"
+    );
+    fields.push(field("code", &format!("{second:#04x}"), &says));
 }
 
 fn format_of(bytes: &SenseBytes, fields: &mut Vec<Field>) {

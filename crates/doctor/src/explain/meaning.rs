@@ -1,8 +1,8 @@
 //! What a fact means to a person: in words, and what to look at next. Where public sources disagree, both readings.
 
 use crate::fact::{
-    ClusterStep, FabricEvent, GatewayStep, HeartbeatStep, Kind, LockStep, PathEvent, SpaceEvent, Support,
-    TargetStep, TaskKind, TaskOutcome,
+    ClusterStep, FabricEvent, GatewayStep, HeartbeatStep, Kind, LockStep, Notice, PathEvent, SpaceEvent,
+    Support, TargetStep, TaskKind, TaskOutcome, VolumeEvent,
 };
 
 /// What one fact means.
@@ -73,6 +73,8 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
             "the device's identity is not the one in the volume's metadata: it is a copy of another LUN, or the LUN's identity was changed",
             "`esxcli storage vmfs snapshot list`; mount or resignature nothing before it is known which one is the original.",
         ),
+        Kind::Notice(notice) => of_a_notice(*notice),
+        Kind::Volume(event) => meaning("volume", volume_says(*event), BEFORE),
         Kind::Medium => meaning(
             "medium",
             "the medium or the device's own hardware failed",
@@ -118,9 +120,29 @@ pub(super) const USUAL: Meaning = meaning(
     "If something is wrong, other lines say so: give the whole log.",
 );
 
+fn of_a_notice(notice: Notice) -> Meaning {
+    let words = crate::rule::notices::words(notice);
+    meaning("notice", words.what, words.remedy.first().map_or(BEFORE, |remedy| remedy.text))
+}
+
+fn volume_says(event: VolumeEvent) -> &'static str {
+    match event {
+        VolumeEvent::Made => "a volume was made: what bore its label before is another",
+        VolumeEvent::Resignatured => {
+            "a copy of a volume was given an identity and a label of its own, as was ordered"
+        }
+        VolumeEvent::WantedCopy => {
+            "a copy of a volume was found, and given an identity of its own soon after"
+        }
+    }
+}
+
 fn task_says(task: TaskKind, outcome: TaskOutcome) -> &'static str {
     use TaskKind::{Abort, DeviceReset, VirtualReset, WiderReset};
     match (task, outcome) {
+        (_, TaskOutcome::Ordered) => {
+            "a person or a script ordered a reset: every command that is out to the device is lost, whoever sent it, and its outcome is not known"
+        }
         (Abort, TaskOutcome::Issued) => {
             "an abort of one command was asked for: whoever sent the command waited too long. Whether the command was executed is not said"
         }
@@ -318,6 +340,7 @@ fn space_says(event: SpaceEvent) -> &'static str {
 
 fn support_says(support: Support) -> &'static str {
     match support {
+        Support::Yes => "the device says in its own pages that it supports atomic test and set",
         Support::No => "the device does not support atomic test and set, or it is switched off",
         Support::NeededByVolume => {
             "the volume locks by atomic test and set only, and the device does not do it (now)"

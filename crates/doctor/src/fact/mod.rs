@@ -3,6 +3,7 @@
 mod command;
 mod heartbeat;
 mod lock;
+mod notice;
 mod opcode;
 mod queue;
 mod sense;
@@ -14,6 +15,7 @@ mod version;
 pub use command::{Command, Outcome};
 pub use heartbeat::{Heartbeat, HeartbeatStep, SlotImage, SlotState, Uuid};
 pub use lock::{Lock, LockKind, LockRecord, LockStep};
+pub use notice::Notice;
 pub use opcode::Opcode;
 pub use queue::Queue;
 pub use sense::Sense;
@@ -21,6 +23,7 @@ pub use setting::{Part, Setting};
 pub use status::{DeviceStatus, HostStatus, NvmeStatus, PluginStatus};
 pub use trouble::{
     ClusterStep, FabricEvent, GatewayStep, PathEvent, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+    VolumeEvent,
 };
 pub use version::Component;
 
@@ -122,6 +125,8 @@ pub enum Kind {
     ReservationConflicts,
     /// The device is a copy of another.
     Snapshot,
+    /// What was done to a volume on purpose.
+    Volume(VolumeEvent),
     /// A driver, firmware, product or operating system and its version.
     Version(Component),
     /// The medium or the device's own hardware fails.
@@ -138,6 +143,8 @@ pub enum Kind {
     Oarlock(oarlock_causes::Cause),
     /// The host started, stopped or crashed.
     Restart,
+    /// What is plainly wrong, and no cause of the catalogue.
+    Notice(Notice),
     /// What a machine says of one of its parts while it runs.
     Setting(Box<Setting>),
 }

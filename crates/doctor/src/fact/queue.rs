@@ -13,6 +13,10 @@ pub struct Queue {
     pub guest_ms: Option<f64>,
     /// Commands that the device works on (ACTV).
     pub active: Option<f64>,
+    /// Commands a second (CMDS/s): an average over less than one says little.
+    pub commands: Option<f64>,
+    /// How long the sample lasted, in seconds.
+    pub seconds: Option<f64>,
     /// Commands that wait in the host (QUED).
     pub queued: Option<f64>,
     /// How many the host sends at once (LQLEN).
@@ -27,4 +31,15 @@ pub struct Queue {
     pub resets: Option<f64>,
     /// Reservation conflicts a second (CONS).
     pub conflicts: Option<f64>,
+}
+
+impl Queue {
+    /// Whether next to nothing was sent to the device: the average of one command in some seconds is that command's, and a disk that sleeps, or a
+    /// USB stick, takes its time. Commands that wait and do not end are another matter.
+    #[must_use]
+    pub fn is_of_an_idle_device(&self) -> bool {
+        self.commands.is_some_and(|commands| commands < 1.0)
+            && self.active.is_none_or(|active| active <= 2.0)
+            && self.queued.is_none_or(|queued| queued < 1.0)
+    }
 }

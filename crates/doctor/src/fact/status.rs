@@ -15,6 +15,8 @@ impl HostStatus {
     pub const RESET: HostStatus = HostStatus(8);
     /// Sources disagree: see [`HostStatus::reading`].
     pub const SOFT_ERROR: HostStatus = HostStatus(0xb);
+    /// The same, by other sources.
+    pub const SOFT_RETRY: HostStatus = HostStatus(0xc);
 
     /// Whether the command may have been executed although the host has no answer.
     #[must_use]

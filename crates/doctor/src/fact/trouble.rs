@@ -18,6 +18,8 @@ pub enum TaskKind {
 pub enum TaskOutcome {
     /// It was asked for.
     Issued,
+    /// A person or a script ordered it.
+    Ordered,
     /// It was done.
     Done,
     /// It was refused or failed.
@@ -106,6 +108,8 @@ pub enum SpaceEvent {
 pub enum Support {
     /// The device does not support it.
     No,
+    /// The device supports it, by its own pages.
+    Yes,
     /// A volume that locks by ATS only cannot be used without it.
     NeededByVolume,
     /// Hosts lock one volume in different modes.
@@ -181,4 +185,15 @@ pub enum ClusterStep {
     OtherRecord,
     /// The stack's own process did not run for a while: a matter of processor or memory, not of storage.
     Paused,
+}
+
+/// What is done to a volume on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VolumeEvent {
+    /// It was made, under a label that another may have had.
+    Made,
+    /// A copy was given an identity of its own.
+    Resignatured,
+    /// A copy was found that was then given an identity of its own.
+    WantedCopy,
 }

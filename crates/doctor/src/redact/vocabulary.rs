@@ -10,7 +10,7 @@ use crate::dialect::Dialects;
 /// Ordinary words, in lower case: of logs, of the standards, of English. None of them tells whose log it is.
 const ORDINARY: &str = include_str!("../../data/words.txt");
 /// What a number may stand behind, as in `cpu3`, `vmhba2`, `C0`: one letter too.
-const NUMBERED: [&str; 68] = [
+const NUMBERED: [&str; 70] = [
     "cpu",
     "vmhba",
     "vmnic",
@@ -79,6 +79,8 @@ const NUMBERED: [&str; 68] = [
     "lpe",
     "mpath",
     "lpfc",
+    "vscsi",
+    "kworker",
 ];
 /// What stands behind a number: units.
 const UNITS: [&str; 24] = [

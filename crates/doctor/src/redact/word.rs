@@ -152,7 +152,13 @@ pub(super) fn names(word: Word<'_>, versions: &HashSet<String>) -> Vec<(Range<us
     {
         return vec![(whole, found)];
     }
-    let starts = STORAGE.iter().filter_map(|start| lower.find(start)).filter(|&at| at + 5 < word.text.len());
+    // `iscsi-scst` is a driver, and no device of `scsi-`.
+    let stands = |at: &usize| !lower[..*at].ends_with(|letter: char| letter.is_ascii_alphanumeric());
+    let starts = STORAGE
+        .iter()
+        .filter_map(|start| lower.find(start))
+        .filter(stands)
+        .filter(|&at| at + 5 < word.text.len());
     if let Some(at) = starts.min() {
         // Before it may stand the address of its portal: `ip-10.1.2.3:3260-iscsi-iqn...`.
         let front = Word { text: &word.text[..at], ..word };

@@ -3,6 +3,7 @@
 use oarlock_causes::{Cause, Layer};
 
 use super::advice::{not_now, nothing_found};
+use super::alike::{alike, times_and_places, titled};
 use super::some::some_of;
 use crate::bounds::FINDINGS_MAX;
 use crate::explain::Explanation;
@@ -266,44 +267,13 @@ fn kinds_of_notes(report: &Report) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// Findings that the first screen would tell in the same words, each group with the number of its first.
-fn alike(findings: &[Finding]) -> Vec<(usize, Vec<&Finding>)> {
-    let mut groups: Vec<(usize, Vec<&Finding>)> = Vec::new();
-    for (index, finding) in findings.iter().enumerate() {
-        let same = |(_, known): &&mut (usize, Vec<&Finding>)| {
-            known.first().is_some_and(|known| titled(known) == titled(finding))
-        };
-        match groups.iter_mut().find(same) {
-            Some((_, known)) => known.push(finding),
-            None => groups.push((index + 1, vec![finding])),
-        }
-    }
-    groups
-}
-
 /// The headline of one finding, or of several that differ in place and time alone.
 fn headline_of_all(findings: &[&Finding]) -> String {
-    let [first, _, ..] = findings else {
-        return findings.first().map_or_else(String::new, |one| headline(one));
-    };
-    let mut places: Vec<String> = Vec::new();
-    for place in findings.iter().filter_map(|finding| finding.volume.as_ref().or(finding.device.as_ref())) {
-        if !places.contains(place) {
-            places.push(place.clone());
-        }
+    match findings {
+        [first, _, ..] => format!("{}{}", titled(first), times_and_places(findings)),
+        [one] => headline(one),
+        [] => String::new(),
     }
-    let places = if places.is_empty() { String::new() } else { format!(", on {}", some_of(&places)) };
-    format!("{}, {} times{places}", titled(first), findings.len())
-}
-
-/// What it is, and how sure that is.
-fn titled(finding: &Finding) -> String {
-    let sure = if finding.cause == Cause::CannotTell.name() {
-        String::new()
-    } else {
-        format!(", {}", finding.confidence)
-    };
-    format!("{} ({}{sure})", finding.title().unwrap_or(""), finding.cause)
 }
 
 fn headline(finding: &Finding) -> String {

@@ -40,7 +40,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let alone = case.all(|fact| weight(fact) > Weight::Context).is_empty();
         let because = "The device itself says that it has no atomic test and set (in its VPD page B0h or its list of commands). Nothing here shows that anybody needs one.";
         let denied = case.all(is_denied);
-        return if alone && !denied.is_empty() {
+        return if alone && !denied.is_empty() && !case.scene.knowledge.one_supports() {
             Judgement::Met(Proof::new(Confidence::Likely, because, denied).and_collect(NEXT))
         } else {
             Judgement::Silent

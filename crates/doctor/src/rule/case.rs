@@ -6,6 +6,7 @@ use crate::fact::{
 use crate::incident::Incident;
 use crate::names::Name;
 use crate::scene::{Scene, before, near, same_host};
+use crate::stamp::Stamp;
 
 /// What lies just before: a heartbeat is given up after 8 seconds, and reclaimed or lost within 16 (KB320840); a path
 /// takes up to a minute to be called dead.
@@ -46,6 +47,12 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// When the incident began, where its first line tells.
+    #[must_use]
+    pub fn when(&self) -> Option<Stamp> {
+        self.incident.facts.first().and_then(|fact| fact.when)
+    }
+
     /// The facts of the incident, in the order of time.
     pub fn facts(&self) -> impl DoubleEndedIterator<Item = &'a Fact> + use<'a> {
         self.incident.facts.iter().copied()

@@ -91,8 +91,11 @@ pub fn below_a_damaged_record<'a>(case: &Case<'a>) -> Judgement<'a> {
         return Judgement::Silent;
     }
     let told = case.scene.knowledge;
-    let devices: BTreeSet<_> =
-        volumes.iter().filter_map(|volume| told.carriers(*volume)).flatten().copied().collect();
+    let devices: BTreeSet<_> = volumes
+        .iter()
+        .filter_map(|volume| told.carriers(*volume, case.when()))
+        .flat_map(std::borrow::Cow::into_owned)
+        .collect();
     let fails = |fact: &&'a Fact| {
         let of_it = fact.device.is_some_and(|device| devices.contains(&device));
         let failed = command(fact).is_some_and(|command| {
@@ -166,7 +169,8 @@ fn is_behind_a_fabric(case: &Case<'_>, device: &str) -> bool {
 }
 
 /// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.
-pub(super) fn is_local(device: &str) -> bool {
+#[must_use]
+pub fn is_local(device: &str) -> bool {
     // `mpx.` is a device without an identity of its own, named by its path; adapters from vmhba32 on are USB or iSCSI.
     let of_adapter = device.strip_prefix("mpx.vmhba").and_then(decimal);
     of_adapter.is_some_and(|adapter| adapter < FIRST_SOFTWARE_ADAPTER)

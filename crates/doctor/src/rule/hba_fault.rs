@@ -24,18 +24,25 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         matches!(fact.kind, Kind::Path(event) if event != PathEvent::InDoubt && (event.is_loss() || event.is_of_the_device()))
             || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_nexus_loss))
     });
-    let storm = case.commands(|command| command.host == Some(HostStatus::SOFT_ERROR));
+    let storm = case.commands(|command| {
+        command.host.is_some_and(|status| matches!(status, HostStatus::SOFT_ERROR | HostStatus::SOFT_RETRY))
+    });
+    // Of 0xc, sources disagree more than of 0xb: a fabric or a target that asks for patience may be behind it.
+    let retried = storm
+        .iter()
+        .any(|fact| command(fact).is_some_and(|command| command.host == Some(HostStatus::SOFT_RETRY)));
     let adapters: BTreeSet<_> = storm.iter().filter_map(|fact| adapter(case, fact)).collect();
     if total(&storm) >= STORM_MIN && adapters.len() <= 1 {
         if !moved.is_empty() {
             return Judgement::Aside(
-                "Commands were requeued (H:0xb) on one adapter, but a path was lost too: the requeues may follow from that.".to_owned(),
+                "Commands were requeued (H:0xb, H:0xc) on one adapter, but a path was lost too: the requeues may follow from that.".to_owned(),
             );
         }
         let stakes = case.stakes();
-        let confidence = if stakes.is_empty() { Confidence::Possible } else { Confidence::Likely };
+        let confidence = if stakes.is_empty() || retried { Confidence::Possible } else { Confidence::Likely };
+        let status = if retried { "H:0xc" } else { "H:0xb" };
         let because = format!(
-            "{} commands came back with H:0xb, all through one adapter, and no path was called failed: the driver asks for a retry again \
+            "{} commands came back with {status}, all through one adapter, and no path was called failed: the driver asks for a retry again \
              and again, nobody moves to another path, and heartbeats run out of time.",
             total(&storm)
         );

@@ -20,6 +20,7 @@ mod gateway_fault;
 mod hba_fault;
 mod known_advisory;
 mod lock_mode_mixed;
+pub mod notices;
 mod path_fault;
 mod paths_disagree;
 mod queue_depth;
@@ -35,7 +36,8 @@ mod way;
 mod words;
 
 pub use case::Case;
-pub use words::Words;
+pub use device_fault::is_local;
+pub use words::{Words, is_harmless};
 
 use oarlock_causes::Cause;
 

@@ -70,11 +70,35 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         // That no path works says nothing of why: an array that stopped looks the same as a fabric that did.
         let why = all_gone && device_gone.is_empty() && !of_the_way(strong.clone()).is_empty();
         let confidence = if why { Confidence::Likely } else { Confidence::Possible };
-        let because = "Paths were lost, and commands with them. No atomic test and set is among these lines.";
+        let of_frames = strong.iter().all(|fact| matches!(fact.kind, Kind::Fabric(_)));
+        let because = if of_frames {
+            "Frames were lost or damaged on the way, by the adapter's or the fabric's own account; each takes a command with it, which is sent again after its time-out. No \
+             atomic test and set is among these lines."
+        } else {
+            "Paths were lost, and commands with them. No atomic test and set is among these lines."
+        };
         let told = strong.clone();
         return Judgement::Met(by_its_way(Proof::new(confidence, because, strong), &told));
     }
-    Judgement::Aside("A path was lost, but only after the first trouble, or long before it.".to_owned())
+    let aside = "A path was lost, but only after the first trouble, or long before it.";
+    let taken_out = if stakes.is_empty() { taken_out_behind(case, &strong, &device_gone) } else { None };
+    taken_out.unwrap_or_else(|| Judgement::Aside(aside.to_owned()))
+}
+
+/// A link went down, and the host took the device out of use right behind it: whether it lay on that link, no line says.
+fn taken_out_behind<'a>(
+    case: &Case<'a>,
+    lost: &[&'a Fact],
+    device_gone: &[&'a Fact],
+) -> Option<Judgement<'a>> {
+    let taken_out = case.followed_by(lost, device_gone, JUST_BEFORE_US);
+    if taken_out.is_empty() {
+        return None;
+    }
+    let because = "A link, a port or a session was lost, and within a minute the host took a device out of use. If the device is reached over that, this is why; no \
+                   line names its way.";
+    let lines = taken_out.into_iter().take(4).chain(device_gone.iter().copied().take(4)).collect();
+    Some(Judgement::Met(by_its_way(Proof::new(Confidence::Possible, because, lines), lost)))
 }
 
 /// The proof with the words and next steps of its transport: a network has no optics of Fibre Channel, and its other end may have hung up.

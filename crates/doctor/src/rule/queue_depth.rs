@@ -14,6 +14,8 @@ const DWARFS: f64 = 2.0;
 const SAMPLES_MIN: u64 = 3;
 /// TASK SET FULL a few times is what it is for.
 const FULL_MIN: u64 = 10;
+/// An atomic test and set that met it once is sent again.
+const TESTS_MIN: u64 = 3;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let samples = case.all(|fact| matches!(fact.kind, Kind::Queue(_)));
@@ -33,9 +35,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
              than its queue takes; how slow the storage itself is, is another question.",
             total(&tests)
         );
+        let often = total(&tests) >= TESTS_MIN || total(&full) >= FULL_MIN;
+        // A queue that overflows again while the device's answers come later and later is no passing peak: it is why they come late.
+        let grows =
+            total(&full) > 1 && !case.all(|fact| matches!(fact.kind, Kind::Latency { .. })).is_empty();
+        let harmed = grows || !case.heartbeats(|_| true).is_empty();
+        let confidence = if often || harmed { Confidence::Likely } else { Confidence::Possible };
         let lines = tests.into_iter().take(6).chain(full.into_iter().take(4)).collect();
         return Judgement::Met(
-            Proof::new(Confidence::Likely, because, lines).and_collect(NEXT).in_words(&words::QUEUE_FULL),
+            Proof::new(confidence, because, lines).and_collect(NEXT).in_words(&words::QUEUE_FULL),
         );
     }
     if total(&full) >= FULL_MIN {

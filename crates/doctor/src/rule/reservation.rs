@@ -91,15 +91,24 @@ fn is_of_a_guest(fact: &Fact) -> bool {
     of_windows || serial.is_some_and(|serial| serial >= FIRST_OF_GUESTS) || unsaid
 }
 
+/// sg3_utils' word for a status.
+const BY_HAND: &str = "SCSI status: Reservation Conflict";
+
 /// Linux's kernel names neither the command nor VMware's statuses beside a conflict, and calls it EBADE to programs.
 fn is_of_linux(fact: &Fact) -> bool {
     command(fact).is_some_and(|command| {
         command.host.is_none()
             && command.plugin.is_none()
-            && (command.opcode.is_none() || command.nvme.is_some())
-    }) && ["reservation conflict", "critical nexus error", "eservation Conflict (sct", ": Invalid exchange"]
-        .iter()
-        .any(|mark| fact.text.contains(mark))
+            && (command.opcode.is_none() || command.nvme.is_some() || fact.text.contains(BY_HAND))
+    }) && [
+        "reservation conflict",
+        "critical nexus error",
+        "eservation Conflict (sct",
+        ": Invalid exchange",
+        BY_HAND,
+    ]
+    .iter()
+    .any(|mark| fact.text.contains(mark))
 }
 
 /// A change of metadata that a host gave up because of reservations.

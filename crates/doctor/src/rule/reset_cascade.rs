@@ -2,7 +2,7 @@
 
 use super::case::{Case, FIRST, command, total, was_reset};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Fact, Kind, TaskKind};
+use crate::fact::{Fact, Kind, TaskKind, TaskOutcome};
 use crate::scene::{before, near, same_host};
 
 /// The storm comes about a second after its trigger; heartbeats wait up to eight.
@@ -38,6 +38,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 .to_owned(),
         );
     }
+    let ordered = case.all(|fact| is_anothers_reset(trigger, fact));
+    if let Some(reset) =
+        ordered.iter().find(|reset| victims.first().is_none_or(|victim| !before(victim, reset)))
+    {
+        let by = case.text(reset.host).map_or_else(String::new, |host| format!(" on {host}"));
+        return Judgement::Aside(format!(
+            "A reset of the device was ordered{by} between the atomic test and set and the commands that were lost: it stands nearer to them."
+        ));
+    }
     let count = total(&victims);
     if count < VICTIMS_MIN {
         return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
@@ -57,6 +66,17 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         Proof::new(Confidence::Likely, because, lines)
             .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters."),
     )
+}
+
+/// A reset that this host's own error handling did not make: somebody ordered it, or another host sent it, after the trigger.
+fn is_anothers_reset(trigger: &Fact, fact: &Fact) -> bool {
+    let Kind::Task { task: TaskKind::DeviceReset | TaskKind::WiderReset, outcome } = fact.kind else {
+        return false;
+    };
+    let elsewhere = fact.host.is_some() && trigger.host.is_some() && fact.host != trigger.host;
+    (elsewhere || outcome == TaskOutcome::Ordered)
+        && !before(fact, trigger)
+        && near(trigger, fact, STORM_WITHIN_US)
 }
 
 /// A guest asked for a reset of its disk, which the host carries out as aborts of that guest's commands.

@@ -57,8 +57,21 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         |fact| matches!(&fact.kind, Kind::Queue(queue) if queue.device_ms.is_some_and(|ms| ms > DEVICE_MS)),
     );
     if total(&slow) >= SAMPLES_MIN {
-        let because = "The host's samples show a time in the device (DAVG) far over normal, again and again.";
-        return Judgement::Met(Proof::new(Confidence::Likely, because, slow).and_collect(NEXT));
+        // One command in some seconds is no load, and its time no average.
+        let idle =
+            slow.iter().all(|fact| matches!(&fact.kind, Kind::Queue(queue) if queue.is_of_an_idle_device()));
+        let (confidence, because) = if idle {
+            (
+                Confidence::Possible,
+                "The host's samples show a time in the device (DAVG) far over normal; but less than one command a second was sent, and so few are no average.",
+            )
+        } else {
+            (
+                Confidence::Likely,
+                "The host's samples show a time in the device (DAVG) far over normal, again and again.",
+            )
+        };
+        return Judgement::Met(Proof::new(confidence, because, slow).and_collect(NEXT));
     }
     at_the_target(case).or_else(|| as_guests_see_it(case)).unwrap_or_else(|| renewals(case))
 }

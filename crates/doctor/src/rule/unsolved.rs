@@ -2,7 +2,7 @@
 
 use super::case::{self, Case, Record};
 use super::{Confidence, Proof, fenced, path_fault, words};
-use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep};
+use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep, TaskOutcome};
 use crate::image_words;
 use crate::incident::{Weight, is_hard, weight};
 
@@ -30,7 +30,7 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
             "The fence device's own answer: its log, and a try by hand (`fence_... -o status`); and whether that host is off.",
         ));
     }
-    if let Some(proof) = short_of_space(case) {
+    if let Some(proof) = short_of_space(case).or_else(|| ordered_reset(case)) {
         return Some(proof);
     }
     // Where a link, a port or a session was lost, the disk went after it, and a controller takes over from one that is not reached.
@@ -56,6 +56,9 @@ pub fn told<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     offline_disk(case, way_lost).or_else(|| pasted_record(case))
 }
 
+/// Commands that are lost to a reset end within this.
+const RESET_US: i64 = 15_000_000;
+
 /// Of several records, so many are told; all are quoted.
 const RECORDS_TOLD_MAX: usize = 4;
 
@@ -80,6 +83,24 @@ fn pasted_record<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
         "The log of the host that complained (vmkernel.log, from a minute before), and a second dump of the same place some seconds later: the stamp of a living \
          host's heartbeat slot moves.",
     ))
+}
+
+/// Somebody reset the device, and commands were lost to that.
+fn ordered_reset<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
+    let ordered = case.all(|fact| matches!(fact.kind, Kind::Task { outcome: TaskOutcome::Ordered, .. }));
+    let victims = case.commands(case::was_reset);
+    let followed = case.followed_by(&ordered, &victims, RESET_US);
+    if followed.is_empty() {
+        return None;
+    }
+    let because = format!(
+        "A person or a script ordered a reset of the device, and {} command(s) ended with H:0x8 right behind it: they were lost to that reset, on whatever host. \
+         Whether each of them had been executed cannot be known from here.",
+        case::total(&victims)
+    );
+    let lines = followed.into_iter().take(3).chain(victims.into_iter().take(4)).collect();
+    let proof = Proof::new(Confidence::Possible, because, lines).in_words(&words::ORDERED_RESET);
+    Some(proof.and_collect("Who ordered the reset and why (shell.log, .bash_history, the job's log), and what the device suffered before it."))
 }
 
 /// Nothing but a warning that space below the device runs short.

@@ -34,7 +34,7 @@ fn untied(case: &Case<'_>, lines: &[&Fact]) -> Option<(Name, Name)> {
     let devices: Vec<Name> =
         lines().filter(|fact| fact.volume.is_none()).filter_map(|fact| fact.device).collect();
     let (volume, device) = (*volumes.first()?, *devices.first()?);
-    (!case.scene.knowledge.ties(&volumes, &devices)).then_some((volume, device))
+    (!case.scene.knowledge.ties(&volumes, &devices, case.when())).then_some((volume, device))
 }
 
 /// What a host says of its own parts, of its own space and of services that run on it, without a device, is no proof about a device
@@ -76,7 +76,7 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
 pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]> {
     let incident = case.incident;
     let (devices, volumes) = (&incident.devices, &incident.volumes);
-    if devices.is_empty() || volumes.is_empty() || case.scene.knowledge.ties(volumes, devices) {
+    if devices.is_empty() || volumes.is_empty() || case.scene.knowledge.ties(volumes, devices, case.when()) {
         return None;
     }
     let by_device = lines.iter().any(|fact| fact.device.is_some());

@@ -27,8 +27,10 @@ pub fn is_of_a_software_adapter(text: &str) -> bool {
 /// volumes.
 fn ways<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
     let (devices, volumes) = (&case.incident.devices, &case.incident.volumes);
-    let carriers = volumes.iter().filter_map(|volume| case.scene.knowledge.carriers(*volume)).flatten();
-    let devices: BTreeSet<Name> = devices.iter().chain(carriers).copied().collect();
+    let mut devices: BTreeSet<Name> = devices.iter().copied().collect();
+    for carriers in volumes.iter().filter_map(|&volume| case.scene.knowledge.carriers(volume, case.when())) {
+        devices.extend(carriers.iter());
+    }
     let of_these = |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device));
     case.scene.facts.iter().filter(of_these).filter_map(|fact| adapter(case, fact)).collect()
 }

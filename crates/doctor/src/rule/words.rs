@@ -2,6 +2,8 @@
 
 use oarlock_causes::{Layer, Remedy, Risk, Source};
 
+use super::notices::{HEAP_EXHAUSTED, NO_LOCKSPACE, VOLUME_FULL};
+
 /// What a report says instead of the catalogue's page.
 #[derive(Debug)]
 pub struct Words {
@@ -513,3 +515,38 @@ pub static PASTED_RECORD: Words = Words {
         },
     ],
 };
+
+/// A reset that somebody ordered.
+pub static ORDERED_RESET: Words = Words {
+    title: "Somebody reset the device, and commands of all its hosts were lost to that",
+    layer: Layer::HostQueue,
+    what: "A reset of a logical unit ends every command that is out to it, whoever sent it. Somebody ordered one, by hand or by a script. What ended with it is a victim; \
+           an atomic test and set among it may have been executed, and meets its own image when it is tried again.",
+    consequence: "Commands of all hosts have no answer; heartbeats among them may come late or be false once.",
+    remedy: &[
+        Remedy {
+            text: "Ask who ordered the reset, and what for. A LUN reset clears no lock of VMFS, and a reservation only where one was left behind.",
+            risk: Risk::Looks,
+            source: Source::CommonPractice,
+        },
+        Remedy {
+            text: "Where a script does it, stop that.",
+            risk: Risk::Changes,
+            source: Source::CommonPractice,
+        },
+    ],
+};
+
+/// Whether these words are about what does no harm: then nobody is alarmed by an answer that is missing elsewhere.
+pub fn is_harmless(title: &str) -> bool {
+    let harmless = [
+        &PASTED_RECORD,
+        &HELD_FILE,
+        &LOCAL_WITHOUT_ATS,
+        &CLUSTERED_DISK,
+        &HEAP_EXHAUSTED,
+        &VOLUME_FULL,
+        &NO_LOCKSPACE,
+    ];
+    harmless.iter().any(|words| words.title == title)
+}

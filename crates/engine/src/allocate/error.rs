@@ -66,6 +66,11 @@ impl From<Failed> for SpaceError {
 }
 
 impl SpaceError {
+    /// Whether a write may still land: what it writes to is given to nobody in this life (R33).
+    pub(crate) const fn may_still_land(&self) -> bool {
+        matches!(self, SpaceError::Journal(JournalError::StillOut { .. } | JournalError::Ended(_)))
+    }
+
     /// What a guest is told.
     #[must_use]
     pub const fn for_guest(&self) -> PathError {

@@ -3,6 +3,9 @@
 //! A crash between the unmapping and the clearing leaves a bit that nobody owns; `check` finds it. A delete takes no
 //! cluster: it changes entries and bits in place. So it needs no reserve.
 
+use std::rc::Rc;
+
+use oarlock_block::Instant;
 use oarlock_format::{ClusterIndex, ClusterNumber, ClusterRun, GroupNumber};
 
 use super::error::SpaceError;
@@ -15,6 +18,15 @@ use crate::path::DataPath;
 
 /// Runs of bits that are cleared in one transaction.
 const RUNS_AT_ONCE: usize = 256;
+
+/// A step behind which clusters come free.
+pub(crate) struct AboutToFree(Rc<Source>);
+
+impl Drop for AboutToFree {
+    fn drop(&mut self) {
+        self.0.about_to_free.set(self.0.about_to_free.get() - 1);
+    }
+}
 
 impl Source {
     /// Takes over what a disk has given up and nobody can touch any more, and clears its bits.
@@ -55,6 +67,30 @@ impl Source {
             }
         }
         Ok(())
+    }
+
+    /// As [`free`](Self::free), for a host that leaves: clears what waits, as far as its groups can be had until then.
+    pub(crate) async fn free_before_the_end(&self, until: Instant) {
+        let groups: Vec<GroupNumber> = self.unused.borrow().keys().copied().collect();
+        for group in groups {
+            let is_own = self.stock.has(group)
+                || matches!(self.open(group, Wish::BeforeTheEnd { until }).await, Ok(true));
+            if is_own {
+                // What is not cleared stays on the list, and is told.
+                let _ = self.clear_bits_of(group).await;
+            }
+        }
+    }
+
+    /// Clusters are about to come free by a step that is on its way: as long as this is held, the host does not leave.
+    pub(crate) fn about_to_free(self: &Rc<Self>) -> AboutToFree {
+        self.about_to_free.set(self.about_to_free.get() + 1);
+        AboutToFree(Rc::clone(self))
+    }
+
+    /// Whether a step is on its way behind which clusters come free.
+    pub(crate) fn is_about_to_free(&self) -> bool {
+        self.about_to_free.get() > 0
     }
 
     /// Clusters that wait for their bits to be cleared.

@@ -1,6 +1,6 @@
 //! The locks of groups, as the allocator needs them: whoever has the records implements it.
 
-use oarlock_block::LocalFuture;
+use oarlock_block::{Instant, LocalFuture};
 use oarlock_format::{Epoch, GroupNumber};
 
 use super::error::SpaceError;
@@ -13,6 +13,11 @@ pub enum Wish {
     /// Its owner is asked for it (R26), and has some time to give it up or to show that he needs it (R37). It is taken even
     /// if it is said to be empty: there may be something to free in it.
     Pressing,
+    /// As pressing, until then at most, by a host that leaves and has something to free in it. Nobody else asks while it leaves.
+    BeforeTheEnd {
+        /// Whoever owns it keeps it, if he has it then.
+        until: Instant,
+    },
 }
 
 /// A group's lock that this host has now.

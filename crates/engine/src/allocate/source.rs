@@ -1,7 +1,7 @@
 //! Where clusters come from: the stock, further groups, what this host's disks do not need, and other hosts, in this order;
 //! and only then nowhere (R37).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
@@ -48,6 +48,8 @@ pub struct Source {
     /// Clusters whose bits are to be cleared, by group.
     pub(super) unused: RefCell<BTreeMap<GroupNumber, Vec<ClusterNumber>>>,
     pub(super) clearing: Mutex<()>,
+    /// Steps on their way behind which clusters come free.
+    pub(super) about_to_free: Cell<usize>,
 }
 
 #[derive(Default)]
@@ -76,6 +78,7 @@ impl Source {
             disks: RefCell::default(),
             unused: RefCell::default(),
             clearing: Mutex::default(),
+            about_to_free: Cell::default(),
         })
     }
 
@@ -217,9 +220,12 @@ impl Source {
         if disks.iter().any(|disk| disk.waiting_to_be_free() > 0) {
             self.journal.commit().await?;
         }
-        let mut in_hand = Vec::new();
         for disk in &disks {
             self.collect(disk).await?;
+        }
+        // From here on nothing is awaited, and nothing fails: what is in nobody's hand keeps its group for ever.
+        let mut in_hand = Vec::new();
+        for disk in &disks {
             disk.recall(None, &mut in_hand);
         }
         self.stock.give_back(in_hand);
@@ -227,7 +233,7 @@ impl Source {
     }
 
     /// The door of a group: it is opened or closed by one at a time. To wait for one group keeps nobody from giving up another.
-    fn door(&self, group: GroupNumber) -> Rc<Mutex<()>> {
+    pub(super) fn door(&self, group: GroupNumber) -> Rc<Mutex<()>> {
         let mut doors = self.doors.borrow_mut();
         doors.retain(|_, door| Rc::strong_count(door) > 1);
         Rc::clone(doors.entry(group).or_default())

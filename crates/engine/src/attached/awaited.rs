@@ -34,8 +34,9 @@ impl DiskMap for LateMap {
 }
 
 impl AwaitedDisk {
-    /// The path of a disk that shows `size` bytes at this moment.
-    pub(crate) fn new(at: &Ground, size: u64, mode: PathMode) -> AwaitedDisk {
+    /// The path of a disk that shows `size` bytes at this moment. Whether it is full is not known before it has come.
+    pub(crate) fn new(at: &Ground, size: u64, thick: bool) -> AwaitedDisk {
+        let mode = PathMode { read_only: false, shared: false, thick, full: true };
         let (map, queue) = (Arc::<LateMap>::default(), Arc::<Queue>::default());
         let path = DataPath::new(ground(at), mode, size, Arc::clone(&map) as _, Arc::clone(&queue) as _);
         AwaitedDisk { map, path: Arc::new(path), queue }
@@ -51,11 +52,14 @@ impl AwaitedDisk {
     ///
     /// # Panics
     /// When the layer's map does not reach to `size`, or the disk has come before.
-    pub(crate) fn begin(self, layer: &Rc<Layer>, size: u64) -> AttachedDisk {
+    pub(crate) fn begin(self, layer: &Rc<Layer>, (size, is_full): (u64, bool)) -> AttachedDisk {
         let tree = layer.tree();
         assert!(size <= tree.ground.shape.reach(layer.root().levels).0, "a disk larger than its map");
         assert!(self.map.0.set(Arc::clone(tree)).is_ok(), "a disk that comes twice");
         self.path.resize(size);
+        if !is_full {
+            self.path.thaw();
+        }
         layer.source().serve(&self.path);
         AttachedDisk { layer: Rc::clone(layer), path: self.path, queue: self.queue }
     }

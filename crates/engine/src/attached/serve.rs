@@ -1,6 +1,6 @@
 //! The engine's side of an attached disk: every demand answered, each once; the lease told; clusters taken back.
 
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use oarlock_block::LocalFuture;
 
@@ -21,14 +21,13 @@ enum Done {
 }
 
 impl AttachedDisk {
-    /// Serves the disk until it is detached, or this host has come to its end: then its path is dead.
+    /// Serves the disk until it is detached and all that was begun for it is at its end, or this host has come to its own: then its
+    /// path is dead.
     pub async fn serve(&self) {
-        let demands = self.serve_demands();
+        let served = join(self.serve_demands(), self.take_back());
         let lease = self.follow_lease();
-        let freed = self.take_back();
-        futures::pin_mut!(demands, lease, freed);
-        // The taking back never ends by itself.
-        match select(demands, select(lease, freed)).await {
+        futures::pin_mut!(served, lease);
+        match select(served, lease).await {
             Either::Left(_) | Either::Right(_) => {}
         }
         // Whoever waits for an answer gets none any more, and looks again.
@@ -42,7 +41,7 @@ impl AttachedDisk {
         loop {
             let seen = self.queue.bell.seen();
             if self.queue.is_closed() {
-                return;
+                break;
             }
             for (ticket, demand) in self.queue.take() {
                 match demand {
@@ -69,6 +68,8 @@ impl AttachedDisk {
                 is_committing = false;
             }
         }
+        // Whoever is opening a group must not be stopped in the middle of it: nobody would have it, and nobody give it up.
+        while running.next().await.is_some() {}
     }
 
     async fn answer(&self, ticket: Ticket, demand: Demand) -> Done {
@@ -94,13 +95,13 @@ impl AttachedDisk {
 
     /// Hands over clusters.
     async fn refill(&self, wanted: usize) -> Result<(), SpaceError> {
-        // From the taking to the giving back nothing is awaited: a serving that ends here loses none.
         let clusters = match self.layer.source().clusters(wanted.max(1), None).await {
             // Another demand has filled the reservoir meanwhile, with what this one looked for in vain.
             Err(SpaceError::NoSpace) if self.path.wanted() < RESERVOIR_MAX => return Ok(()),
             clusters => clusters?,
         };
-        let accepted = self.path.refill(&clusters);
+        // From here on nothing is awaited: a disk that is detached meanwhile has taken back all that it had in hand.
+        let accepted = if self.queue.is_closed() { 0 } else { self.path.refill(&clusters) };
         self.layer.source().give_back(clusters[accepted..].iter().copied());
         Ok(())
     }
@@ -124,16 +125,29 @@ impl AttachedDisk {
         }
     }
 
-    /// Clears the bits of what the disk gave up, whenever more of that became durable.
+    /// Clears the bits of what the disk gave up, whenever more of that became durable; ends once it is detached.
     async fn take_back(&self) {
         let source = self.layer.source();
-        loop {
+        while !self.queue.is_closed() {
             let seen = source.journal().pages().settled();
             if self.path.waiting_to_be_free() > 0 {
                 // What could not be cleared waits for the next time.
                 let _ = source.collect(&self.path).await;
             }
-            source.journal().pages().settled_beyond(seen).await;
+            let (settled, closed) = (source.journal().pages().settled_beyond(seen), self.until_closed());
+            futures::pin_mut!(settled, closed);
+            select(settled, closed).await;
+        }
+    }
+
+    /// Waits until the disk is detached.
+    async fn until_closed(&self) {
+        loop {
+            let seen = self.queue.bell.seen();
+            if self.queue.is_closed() {
+                return;
+            }
+            self.queue.bell.beyond(seen).await;
         }
     }
 }

@@ -96,8 +96,17 @@ codes! {
     LockUnknown = "CHK-0409", Note, "After a repair, a lock waits until its possible holders have said whether they hold it.";
     BucketSpoiled = "CHK-0501", Damage, "A bucket of the directory does not hold a sound record.";
     BucketAstray = "CHK-0502", Damage, "A bucket holds an entry that is looked for in another one.";
+    BucketStray = "CHK-0503", Warning, "A bucket holds an entry of a name that its disk or snapshot does not have.";
     DescriptorSpoiled = "CHK-0601", Damage, "A descriptor does not hold a sound record.";
     DescriptorNameSpoiled = "CHK-0602", Damage, "The name of a descriptor does not stand in a sound record.";
+    DescriptorUnlisted = "CHK-0603", Damage, "A disk or a snapshot has no entry in the directory: nobody finds it by its name.";
+    DescriptorMisnamed = "CHK-0604", Damage, "The name beside a descriptor is not that of its disk or snapshot.";
+    DescriptorNamesake = "CHK-0605", Damage, "Two disks, or two snapshots of one disk, have one name.";
+    DescriptorHalfDone = "CHK-0606", Note, "Something was begun with a disk and not finished; whoever comes by finishes or undoes it.";
+    LayerLeftover = "CHK-0607", Note, "A layer that nobody needs any more is not taken down yet; whoever comes by takes it down.";
+    SnapshotOrphan = "CHK-0608", Damage, "A snapshot's disk is gone.";
+    ParentMissing = "CHK-0609", Damage, "The layer below a disk or a snapshot is gone, or its descriptor is in another use.";
+    ParentRing = "CHK-0610", Damage, "A layer stands on itself, by way of the layers below it.";
     JournalSpoiled = "CHK-0701", Damage, "A journal's header is no sound record.";
     JournalOtherRing = "CHK-0702", Damage, "A journal's header is about a ring of another length.";
     JournalRefused = "CHK-0703", Damage, "The journal of a dead host cannot be replayed: its takeover is refused, and its disks stand still.";
@@ -106,7 +115,14 @@ codes! {
     GroupUnopened = "CHK-0803", Warning, "A growth was not finished: an allocation group has fewer clusters than there are.";
     BitmapSpoiled = "CHK-0804", Damage, "The bitmap of an allocation group is not sound.";
     BitmapContradicts = "CHK-0805", Damage, "The bitmap of an allocation group is another one's, or marks clusters that no bitmap can.";
+    BitmapLeaks = "CHK-0806", Warning, "Clusters are marked as taken, and nobody owns them: their space is lost.";
+    BitmapMisses = "CHK-0807", Damage, "Clusters are in use, and marked as free: they could be given to another disk.";
     DisksNewer = "CHK-0901", Warning, "A newer program wrote a record of disks.";
+    MapSpoiled = "CHK-1001", Damage, "A page of a disk's map is not sound: what it maps cannot be read.";
+    MapContradicts = "CHK-1002", Damage, "A page of a disk's map is another one's: of another level, or written under a lock that there was not.";
+    MapBeyond = "CHK-1003", Damage, "A map leads to a cluster that the datastore does not have.";
+    ClusterTwice = "CHK-1004", Damage, "A cluster is owned more than once: what is written in one place shows in another.";
+    ClusterForeign = "CHK-1005", Damage, "A layer reads a cluster as that of a layer below it, and it is none's of them.";
 }
 
 #[cfg(test)]

@@ -69,6 +69,11 @@ impl<'a> Disks<'a> {
         Disks { store, space: superblock.space(), there: superblock.has_disks() && reaches }
     }
 
+    /// Whether there are such records, on a device that reaches as far as they do.
+    pub(crate) fn are_there(&self) -> bool {
+        self.there
+    }
+
     /// How many blocks a look reads.
     pub(crate) fn blocks(&self) -> u64 {
         if !self.there {

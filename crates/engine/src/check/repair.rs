@@ -5,6 +5,7 @@
 //!   (nothing can join before these two)            (as a host, where one can be joined)
 //! ```
 
+pub(crate) mod disks;
 mod lock;
 mod slot;
 mod superblock;

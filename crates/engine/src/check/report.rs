@@ -84,6 +84,8 @@ pub struct CheckReport {
     pub clean: bool,
     /// What was found, by address.
     pub findings: Vec<Finding>,
+    /// What could not be judged, and why: what living hosts have, most of all. It is neither sound nor damaged for that.
+    pub not_judged: Vec<String>,
     /// What the repair did, and the false and unknown answers that it met.
     pub events: Vec<Event>,
     /// As what the repair wrote: the name of the host, or `None` for a tool without a slot. Only where it wrote.
@@ -102,7 +104,7 @@ impl CheckReport {
     pub(crate) fn new(label: Option<Label>, mut findings: Vec<Finding>) -> CheckReport {
         findings.sort_by_key(|finding| (finding.place.lba, finding.code));
         let clean = !findings.iter().any(|finding| finding.severity() == Severity::Damage);
-        CheckReport { label, clean, findings, events: Vec::new(), repaired_as: None }
+        CheckReport { label, clean, findings, not_judged: Vec::new(), events: Vec::new(), repaired_as: None }
     }
 
     /// The exit code of `oarlock check`. A check that could not be made has no report, and exits with 1.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use oarlock_block::Lba;
 use oarlock_format::{
-    HostId, HostName, Incarnation, MailboxRecord, SlotIndex, SlotRecord, SlotState, Stamped, Standing, Writer,
+    DescriptorNumber, HostId, HostName, Incarnation, MailboxRecord, SlotIndex, SlotRecord, SlotState,
+    Stamped, Standing, Writer,
 };
 
 use crate::check::code::Code;
@@ -161,8 +163,16 @@ pub(crate) fn mailboxes(store: &Store, snapshot: &Snapshot) -> Vec<Suspicion> {
 }
 
 fn wrong_hint(store: &Store, record: &MailboxRecord) -> Option<String> {
-    let wrong =
-        record.entries.iter().find(|lba| !matches!(store.layout.kind_at(**lba), Standing::Lock(_)))?;
+    let layout = &store.layout;
+    // Descriptors and groups have locks, too.
+    let has_lock = |lba: Lba| match layout.kind_at(lba) {
+        Standing::Lock(_) | Standing::Group => true,
+        Standing::Descriptor(number) => {
+            u32::try_from(number).is_ok_and(|number| layout.descriptor(DescriptorNumber(number)) == lba)
+        }
+        _ => false,
+    };
+    let wrong = record.entries.iter().find(|lba| !has_lock(**lba))?;
     Some(format!("it holds a hint about block {wrong}, where no lock stands"))
 }
 

@@ -1,7 +1,7 @@
 //! A suspicion: what one look at the datastore shows to be wrong. It becomes a finding if further looks show it too.
 
 use oarlock_block::Lba;
-use oarlock_format::{Kind, LockPosition, SlotIndex};
+use oarlock_format::{BucketNumber, GroupNumber, Kind, LayerId, LockPosition, SlotIndex};
 
 use crate::check::code::Code;
 use crate::check::report::{Finding, Spot};
@@ -35,6 +35,14 @@ pub(crate) enum Remedy {
     },
     /// Ask the holders of an unknown lock again.
     Ask(LockPosition),
+    /// Let a host bring to its end what was begun with layers, and take down those that nobody needs.
+    Tend,
+    /// Take the entries out of a bucket that are nobody's.
+    Sweep(BucketNumber),
+    /// Put the entry of a layer's name into the directory.
+    Enter(LayerId),
+    /// Put the bits of a group right.
+    Bits(GroupNumber),
 }
 
 /// What one look shows to be wrong.

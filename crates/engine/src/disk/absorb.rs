@@ -8,7 +8,8 @@
 //!       --> the child's parent is the parent's parent --> the parent's descriptor is free
 //! ```
 //! At each instant every cluster is in one layer's hands, or, a root on its way, in none's that anybody would take down: so it
-//! may stop anywhere. A parent without a root, below a child whose root is not its own, tells of a root on its way.
+//! may stop anywhere: but only from above, for a child that is itself being absorbed has given up pages that still name the
+//! parent's clusters ([`is_shared`]). A parent without a root, below a child whose root is not its own, tells of a root on its way.
 
 use std::rc::Rc;
 
@@ -19,7 +20,7 @@ use super::DiskError;
 use super::conclude::end;
 use super::here::DisksHere;
 use super::opened::{Opened, with_root};
-use super::tend::{children_of, empty, free, take_unneeded};
+use super::tend::{children_of, empty, free, is_shared, is_unneeded, take_unneeded};
 use super::worked::Worked;
 use crate::allocate::SpaceError;
 use crate::descriptor::take;
@@ -34,7 +35,9 @@ pub(super) async fn absorb(
     let Some(worked) = work_on_child(here, child, deadline).await? else { return Ok(false) };
     worked
         .then(async |worked| {
-            if worked.facts().await?.parent != Some(parent) {
+            let above = worked.facts().await?;
+            let may_dissolve = is_unneeded(&above) && !is_shared(&here.core, child).await?;
+            if above.parent != Some(parent) || may_dissolve {
                 return Ok(false);
             }
             let Some(opened) = take_unneeded(here, parent, deadline).await? else { return Ok(false) };
@@ -77,7 +80,7 @@ async fn take_over(here: &DisksHere, worked: &Worked, parent: &Opened) -> Result
     take_root_over(worked, parent).await?;
     let mut adoption = Adoption::new(worked.opened.layer(), parent.layer()).await?;
     loop {
-        let _quiet = worked.quiet().await;
+        let _quiet = worked.quiet().await?;
         if adoption.step().await? == Adopted::All {
             break;
         }
@@ -93,7 +96,7 @@ async fn take_over(here: &DisksHere, worked: &Worked, parent: &Opened) -> Result
 
 /// Where both begin at the same node, it becomes the child's with everything below it.
 async fn take_root_over(worked: &Worked, parent: &Opened) -> Result<(), DiskError> {
-    let _quiet = worked.quiet().await;
+    let _quiet = worked.quiet().await?;
     let child = worked.opened.layer();
     let _growing = child.keep_from_growing().await;
     let (root, above) = (parent.layer().root(), child.root());

@@ -18,13 +18,36 @@ use super::{DiskError, has_disks, next_round};
 use crate::attached::{AttachedDisk, DetachError};
 use crate::core::Core;
 use crate::decide::Want;
+use crate::descriptor::read;
 use crate::hold::hold;
+use crate::lock::LockError;
 use crate::path::{DataPath, PathMode};
+
+/// How a disk is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AttachMode {
+    /// To be written by this host alone.
+    Exclusive,
+    /// To be read, by any number of hosts.
+    ReadOnly,
+    /// To be written by this host and others (R34).
+    Shared,
+}
+
+impl AttachMode {
+    pub(super) const fn want(self) -> Want {
+        match self {
+            AttachMode::Exclusive => Want::Exclusive,
+            AttachMode::ReadOnly => Want::Shared,
+            AttachMode::Shared => Want::MultiWriter,
+        }
+    }
+}
 
 /// A disk or snapshot that this host has attached.
 pub(super) struct Attached {
     pub(super) id: LayerId,
-    pub(super) is_read_only: bool,
+    pub(super) mode: AttachMode,
     pub(super) opened: Rc<Opened>,
     pub(super) disk: AttachedDisk,
     /// One verb at a time works on it.
@@ -50,7 +73,7 @@ impl Attachment {
     /// Whether nothing can be written to it.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.attached.is_read_only
+        self.attached.mode == AttachMode::ReadOnly
     }
 
     /// What operations are driven against, by any thread.
@@ -93,8 +116,7 @@ async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskErr
     if here.attached(attached.opened.number()).is_none_or(|known| !std::ptr::eq(&*known, attached)) {
         return Ok(());
     }
-    let number = attached.opened.number();
-    attached.disk.detach().await.map_err(|error| not_detached(number, error))?;
+    attached.disk.detach().await.map_err(|error| not_detached(attached, error))?;
     let parent = attached.opened.facts().await?.parent;
     here.note_detached(attached.opened.number());
     attached.opened.close(&DescriptorRecord::clone).await?;
@@ -105,11 +127,11 @@ async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskErr
 }
 
 /// Why a disk did not come to its end here.
-pub(super) fn not_detached(descriptor: DescriptorNumber, error: DetachError) -> DiskError {
+pub(super) fn not_detached(attached: &Attached, error: DetachError) -> DiskError {
     match error {
-        DetachError::Quarantined { quarantines } => DiskError::Unanswered { commands: quarantines.len() },
+        DetachError::Quarantined { .. } => attached.disk.unquiet().into(),
         DetachError::Space(error) => error.into(),
-        DetachError::Changed => DiskError::Changed { descriptor },
+        DetachError::Changed => DiskError::Changed { descriptor: attached.opened.number() },
     }
 }
 
@@ -117,13 +139,12 @@ pub(super) fn not_detached(descriptor: DescriptorNumber, error: DetachError) -> 
 pub(super) async fn attach(
     here: &Rc<DisksHere>,
     target: &DiskTarget,
-    read_only: bool,
+    mode: AttachMode,
     deadline: Instant,
 ) -> Result<Attachment, DiskError> {
     let core = &here.core;
     has_disks(core)?;
-    let is_read_only = read_only || target.snapshot.is_some();
-    let want = if is_read_only { Want::Shared } else { Want::Exclusive };
+    let mode = if target.snapshot.is_some() { AttachMode::ReadOnly } else { mode };
     let mut round = 0;
     loop {
         next_round(core, &mut round, &target.disk, deadline)?;
@@ -132,40 +153,60 @@ pub(super) async fn attach(
             return Err(DiskError::AttachedHere { name: target.disk.clone() });
         }
         let place = core.places.descriptors.of(&number);
-        let hold = match hold(core, place, want, deadline).await {
+        let hold = match hold(core, place, mode.want(), deadline).await {
             Ok(hold) => hold,
+            Err(LockError::NotForMany { .. }) if is_as_found(core, number, &found).await? => {
+                let why = "it is not allocated in full, or stands on a snapshot";
+                return Err(DiskError::NotForMany { name: target.to_string(), why });
+            }
+            Err(LockError::NotForMany { .. }) => continue,
             Err(error) => return Err(in_use_by(core, &target.disk, number, error).await),
         };
         let record = hold.record().await?;
         if !is_ready(&record, &found) {
             // Another was faster; what he left under way is brought to its end by the way.
-            if want == Want::Exclusive && record.layer.as_ref().is_some_and(is_under_way) {
+            if mode == AttachMode::Exclusive && record.layer.as_ref().is_some_and(is_under_way) {
                 conclude(hold).await?;
             }
             continue;
         }
-        if !is_read_only {
+        if mode == AttachMode::Exclusive {
             settle_parent(core, &record, deadline).await?;
             settle_root(core, &hold).await?;
         }
         let opened = Opened::open(here, hold).await?;
         let facts = opened.facts().await?;
-        let mode = PathMode { read_only: is_read_only, shared: false, thick: facts.flags.thick };
-        let disk = AttachedDisk::attach(opened.layer(), facts.size.0, mode);
+        let path_mode = PathMode {
+            read_only: mode == AttachMode::ReadOnly,
+            shared: mode == AttachMode::Shared,
+            thick: facts.flags.thick,
+            full: facts.flags.full,
+        };
+        let disk = AttachedDisk::attach(opened.layer(), facts.size.0, path_mode);
         let id = LayerId { descriptor: number, uid: record.uid };
-        return Ok(begin_to_serve(here, (id, is_read_only), opened, disk));
+        return Ok(begin_to_serve(here, (id, mode), opened, disk));
     }
+}
+
+/// Whether it is still the layer that was found, under that name, with nothing under way.
+async fn is_as_found(
+    core: &Core,
+    number: DescriptorNumber,
+    found: &DescriptorRecord,
+) -> Result<bool, DiskError> {
+    let seen = read::<DescriptorRecord>(core, core.store.layout.descriptor(number)).await?;
+    Ok(is_ready(&seen.stamped.record, found))
 }
 
 /// Serves a disk from now on that this host holds.
 pub(super) fn begin_to_serve(
     here: &Rc<DisksHere>,
-    (id, is_read_only): (LayerId, bool),
+    (id, mode): (LayerId, AttachMode),
     opened: Rc<Opened>,
     disk: AttachedDisk,
 ) -> Attachment {
     let (turn, is_going) = (Arc::default(), Cell::new(false));
-    let attached = Rc::new(Attached { id, is_read_only, opened, disk, turn, is_going });
+    let attached = Rc::new(Attached { id, mode, opened, disk, turn, is_going });
     here.note_attached(id.descriptor, &attached);
     here.core.jobs.start(serve(Rc::clone(&here.core), Rc::clone(&attached)));
     // One that was deleted while this disk was in use elsewhere waits to be absorbed.

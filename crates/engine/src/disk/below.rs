@@ -38,6 +38,7 @@ pub(super) async fn put_below(
         parent: disk.parent,
         root: disk.root.map(|root| (root, disk.flags.root_owned)),
         disk: Some(worked.id),
+        thick: false,
     };
     let mut round = 0;
     let made = loop {
@@ -61,7 +62,7 @@ pub(super) async fn put_below(
 }
 
 async fn step_up(here: &DisksHere, worked: &Worked, made: &Made) -> Result<(), DiskError> {
-    let _quiet = worked.quiet().await;
+    let _quiet = worked.quiet().await?;
     let layer = worked.opened.layer();
     let _growing = layer.keep_from_growing().await;
     here.source.journal().checkpoint().await.map_err(SpaceError::from)?;
@@ -85,5 +86,6 @@ async fn step_up(here: &DisksHere, worked: &Worked, made: &Made) -> Result<(), D
         })
         .await?;
     layer.begin_at(above);
+    worked.thaw();
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::disk::settle::read_layer;
 use crate::hold::Hold;
 
 /// Whether something was begun with the layer that is not at its end.
-pub(super) fn is_under_way(layer: &Layer) -> bool {
+pub(crate) fn is_under_way(layer: &Layer) -> bool {
     match layer.state {
         LayerState::Ready => layer.other_hash.is_some(),
         LayerState::Creating | LayerState::Importing | LayerState::Renaming => true,

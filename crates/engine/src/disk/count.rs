@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use oarlock_block::ByteCount;
+use futures::future::join_all;
+use oarlock_block::{ByteCount, Lba};
 use oarlock_format::{DiskTarget, GroupNumber, GroupRecord, JournalObject, LayerId, LayerKind, LayerName};
 
 use super::DiskError;
@@ -18,6 +19,9 @@ use crate::store::Lane;
 /// So many groups are looked at for what is free; of more, these tell for all: a look must not take longer than people wait.
 const GROUPS_LOOKED_AT_MAX: u32 = 1_024;
 
+/// Groups that are read at once.
+const GROUPS_AT_ONCE: usize = 64;
+
 /// The bytes of the clusters that nobody owns: in groups of this host as they are, in others' as when they were last released.
 pub(super) async fn free(here: &DisksHere) -> Result<ByteCount, DiskError> {
     let core = &here.core;
@@ -32,16 +36,42 @@ pub(super) async fn free(here: &DisksHere) -> Result<ByteCount, DiskError> {
         if stock.has(group) {
             continue;
         }
-        match core.store.read::<GroupRecord>(Lane::Work, space.record(group)).await {
-            Ok(seen) => others += u64::from(seen.stamped.record.free),
-            // What of it is free nobody can have either.
-            Err(fault) if is_of_one_block(&fault) => {}
-            Err(fault) => return Err(fault.into()),
-        }
+        others += free_in(here, space.record(group)).await?;
     }
     let others = others * u64::from(groups) / u64::from(looked_at.max(1));
     let clusters = others + stock.free() + here.in_hand();
     Ok(ByteCount(clusters.saturating_mul(superblock.record.cluster_size.0)))
+}
+
+/// Whether so many clusters are free: one group after the other is asked until there are enough; of other hosts' groups it
+/// counts what was free when they took them. Where there are not: how many there are.
+pub(super) async fn has_free(here: &DisksHere, needed: u64) -> Result<Result<(), u64>, DiskError> {
+    let superblock = here.core.superblock();
+    let space = superblock.record.space();
+    let stock = here.source.stock();
+    let mut free = stock.free() + here.in_hand();
+    let all: Vec<GroupNumber> =
+        (0..space.groups()).map(GroupNumber).filter(|group| !stock.has(*group)).collect();
+    for some in all.chunks(GROUPS_AT_ONCE) {
+        if free >= needed {
+            return Ok(Ok(()));
+        }
+        let reads = some.iter().map(|group| free_in(here, space.record(*group)));
+        for read in join_all(reads).await {
+            free += read?;
+        }
+    }
+    Ok(if free >= needed { Ok(()) } else { Err(free) })
+}
+
+/// The clusters of another host's group that were free when it was last released.
+async fn free_in(here: &DisksHere, record: Lba) -> Result<u64, DiskError> {
+    match here.core.store.read::<GroupRecord>(Lane::Work, record).await {
+        Ok(seen) => Ok(u64::from(seen.stamped.record.free)),
+        // What of it is free nobody can have either.
+        Err(fault) if is_of_one_block(&fault) => Ok(0),
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 /// The bytes of the clusters that a disk owns, by a walk over its map.

@@ -25,14 +25,7 @@ pub(super) async fn create(
     has_disks(core)?;
     check_size(core, size)?;
     let wanted = Wanted::disk(core, name);
-    let facts = Facts {
-        kind: LayerKind::Disk,
-        size,
-        levels: levels_for(core, size),
-        parent: None,
-        root: None,
-        disk: None,
-    };
+    let facts = Facts::of_new_disk(core, size);
     let mut round = 0;
     loop {
         next_round(core, &mut round, name, deadline)?;
@@ -58,13 +51,30 @@ pub(super) struct Facts {
     pub(super) root: Option<(ClusterNumber, bool)>,
     /// The disk that a snapshot belongs to; a disk belongs to itself.
     pub(super) disk: Option<LayerId>,
+    /// It was asked for thick.
+    pub(super) thick: bool,
+}
+
+impl Facts {
+    /// A disk that shows nothing.
+    pub(super) fn of_new_disk(core: &Core, size: ByteCount) -> Facts {
+        Facts {
+            kind: LayerKind::Disk,
+            size,
+            levels: levels_for(core, size),
+            parent: None,
+            root: None,
+            disk: None,
+            thick: false,
+        }
+    }
 }
 
 /// A layer in the making, with a name if it shall have one, in this host's hands.
 pub(super) struct Made {
     pub(super) hold: Hold<DescriptorNumber>,
     pub(super) id: LayerId,
-    name_generation: Generation,
+    pub(super) name_generation: Generation,
 }
 
 impl Made {
@@ -149,7 +159,7 @@ async fn take_free(
     let making = |uid| Layer {
         state: LayerState::Creating,
         kind: facts.kind,
-        flags: LayerFlags { root_owned, ..LayerFlags::default() },
+        flags: LayerFlags { root_owned, thick: facts.thick, ..LayerFlags::default() },
         levels: facts.levels,
         parent: facts.parent,
         size: facts.size,

@@ -1,12 +1,46 @@
 //! Why something could not be done with a disk.
 
+use std::fmt;
+
 use oarlock_block::ByteCount;
-use oarlock_format::{DescriptorNumber, GroupNumber, LayerName};
+use oarlock_format::{DescriptorNumber, GroupNumber, LayerName, LockMode};
 
 use crate::allocate::SpaceError;
+use crate::attached::Unquiet;
 use crate::core::Ended;
 use crate::lock::LockError;
 use crate::store::ReadFault;
+
+/// Hosts that are told at most.
+const HOLDERS_TOLD: usize = 8;
+
+/// A host that has a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InUseBy {
+    /// The host.
+    pub host: String,
+    /// What that host is: `live`, `fenced`, `free`, `gone`, `silent`.
+    pub state: &'static str,
+}
+
+/// The hosts that have a disk: one, or several that share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holders(pub Vec<InUseBy>);
+
+impl fmt::Display for Holders {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [InUseBy { host, state }] = &self.0[..] {
+            return write!(formatter, "host {host}, which is {state}");
+        }
+        let told =
+            self.0.iter().take(HOLDERS_TOLD).map(|InUseBy { host, state }| format!("{host} ({state})"));
+        write!(formatter, "hosts {}", told.collect::<Vec<_>>().join(", "))?;
+        match self.0.len().saturating_sub(HOLDERS_TOLD) {
+            0 => Ok(()),
+            more => write!(formatter, " and {more} more"),
+        }
+    }
+}
 
 /// Why something could not be done with a disk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,15 +104,29 @@ pub enum DiskError {
         /// The least size that it can have: its own.
         least: ByteCount,
     },
-    /// Another host uses it.
-    #[error("{name} is in use by host {host}, which is {state}")]
+    /// Other hosts use it.
+    #[error("{name} is in use by {holders}")]
     InUse {
         /// The disk.
         name: LayerName,
-        /// The host.
-        host: String,
-        /// What that host is: `live`, `fenced`, `free`, `gone`, `silent`.
-        state: &'static str,
+        /// Who.
+        holders: Holders,
+    },
+    /// Several hosts cannot write it at once (R34).
+    #[error("{name} cannot be written by several hosts: {why}")]
+    NotForMany {
+        /// The disk or snapshot.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// It is attached to this host to be written by several: its map and its size stay what they are.
+    #[error(
+        "{name} is attached to this host as one of several that write it, and stays what it is meanwhile"
+    )]
+    SharedHere {
+        /// The disk.
+        name: LayerName,
     },
     /// This host has it attached, and what was asked for takes a disk that is not.
     #[error("{name} is attached to this host")]
@@ -91,6 +139,14 @@ pub enum DiskError {
     NotAttached {
         /// The disk.
         name: LayerName,
+    },
+    /// Several hosts have it, or may: only a disk that one host writes alone is handed over (R28).
+    #[error("{name} is attached {how}: only a disk that one host writes alone is handed over")]
+    NotAlone {
+        /// The disk.
+        name: LayerName,
+        /// What for.
+        how: &'static str,
     },
     /// No living host has it, so that nobody could hand it over.
     #[error("no living host has {name}, so none can hand it over")]
@@ -157,14 +213,26 @@ pub enum DiskError {
         descriptor: DescriptorNumber,
     },
     /// Commands of unknown outcome may still land: nobody else may have what they touch (R21, R33).
-    #[error("{commands} commands of the disk have no answer, and may still land")]
+    #[error(
+        "the device does not answer: {under_way} requests of the disk's guests are under way, and {quarantined} failed whose writes may still land"
+    )]
     Unanswered {
-        /// How many.
-        commands: usize,
+        /// Requests that began and have not ended.
+        under_way: usize,
+        /// Requests that failed, and whose writes have no answer.
+        quarantined: usize,
     },
     /// Its map could not be read or changed, or there is no room.
     #[error(transparent)]
     Map(#[from] SpaceError),
+    /// What is free is less than what is needed, and nothing was begun.
+    #[error("{} bytes are needed, and {} are free", needed.0, free.0)]
+    NoRoom {
+        /// What is needed: data, and the map of it.
+        needed: ByteCount,
+        /// What is free, as far as other hosts told.
+        free: ByteCount,
+    },
     /// Every entry of the name's bucket is in use (R36).
     #[error(
         "there is no room for the name {name}: all {} entries of its bucket are in use",
@@ -223,4 +291,37 @@ pub enum DiskError {
     /// The host came to its end first.
     #[error(transparent)]
     Ended(#[from] Ended),
+}
+
+impl DiskError {
+    /// Why a disk is not handed over whose lock is in that mode.
+    pub(super) fn not_alone(name: &LayerName, mode: LockMode) -> DiskError {
+        let how = match mode {
+            LockMode::MultiWriter => "to be written by several hosts",
+            _ => "to be read",
+        };
+        DiskError::NotAlone { name: name.clone(), how }
+    }
+}
+
+impl From<Unquiet> for DiskError {
+    fn from(Unquiet { under_way, quarantined }: Unquiet) -> DiskError {
+        DiskError::Unanswered { under_way, quarantined }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_a_disk_is_told_by_name_and_not_a_thousand_of_them() {
+        let holders = |count: usize| {
+            Holders((0..count).map(|number| InUseBy { host: format!("h{number}"), state: "live" }).collect())
+        };
+        assert_eq!(holders(1).to_string(), "host h0, which is live");
+        assert_eq!(holders(2).to_string(), "hosts h0 (live), h1 (live)");
+        let many = holders(HOLDERS_TOLD + 3).to_string();
+        assert!(many.ends_with("h7 (live) and 3 more"), "{many}");
+    }
 }

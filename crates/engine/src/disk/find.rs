@@ -7,8 +7,8 @@ use oarlock_format::{
     DescriptorNumber, DescriptorRecord, DiskTarget, Layer, LayerId, LayerName, LayerState, NameHash,
 };
 
-use super::DiskError;
 use super::conclude::mend;
+use super::error::{DiskError, Holders, InUseBy};
 use super::rename::find_named;
 use crate::core::Core;
 use crate::descriptor::read;
@@ -64,8 +64,11 @@ pub(super) async fn in_use_by(
     }
     let record = read::<DescriptorRecord>(core, core.store.layout.descriptor(number)).await;
     let (Ok(seen), Ok(slots)) = (record, read_slots(&core.store).await) else { return error.into() };
-    match owners(&seen.stamped.record.lock, &slots.sound).into_iter().next() {
-        Some(owner) => DiskError::InUse { name: name.clone(), host: owner.host, state: owner.state },
-        None => error.into(),
+    let owners = owners(&seen.stamped.record.lock, &slots.sound).into_iter();
+    let holders: Vec<InUseBy> =
+        owners.map(|owner| InUseBy { host: owner.host, state: owner.state }).collect();
+    if holders.is_empty() {
+        return error.into();
     }
+    DiskError::InUse { name: name.clone(), holders: Holders(holders) }
 }

@@ -18,7 +18,7 @@ use oarlock_format::{
     Owner, SlotRecord, SlotState, Writer,
 };
 
-use super::attach::{Attached, not_detached};
+use super::attach::{AttachMode, Attached, not_detached};
 use super::find::find_target;
 use super::here::DisksHere;
 use super::settle::settle_parent;
@@ -84,8 +84,12 @@ async fn attached_for_writing(
         next_round(&here.core, &mut round, name, deadline)?;
         let Some((number, found)) = find_target(&here.core, &target, deadline).await? else { continue };
         let attached = here.attached_to_stay(number, deadline).await;
-        let is_it = |attached: &Rc<Attached>| !attached.is_read_only && attached.id.uid == found.uid;
-        return attached.filter(is_it).ok_or(DiskError::NotAttached { name: name.clone() });
+        let attached = attached.filter(|attached| attached.id.uid == found.uid);
+        let attached = attached.ok_or_else(|| DiskError::NotAttached { name: name.clone() })?;
+        return match attached.mode {
+            AttachMode::Exclusive => Ok(attached),
+            mode => Err(DiskError::not_alone(name, mode.want().mode())),
+        };
     }
 }
 
@@ -224,7 +228,7 @@ impl Handoff<'_> {
         let (began, rest) = (core.store.now(), Rest::default());
         let limit = core.store.timing.lease / REST_PARTS;
         let at_rest = match core.store.world.within(limit, disk.come_to_rest(&rest)).await {
-            Some(at_rest) => at_rest.map_err(|error| not_detached(number, error)),
+            Some(at_rest) => at_rest.map_err(|error| not_detached(attached, error)),
             None => Err(DiskError::NotAtRest { name: self.name.clone(), limit }),
         };
         if let Err(error) = at_rest {

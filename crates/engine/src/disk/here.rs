@@ -5,15 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use oarlock_block::Instant;
-use oarlock_format::DescriptorNumber;
+use oarlock_format::{DescriptorNumber, LayerName};
 
+use super::DiskError;
 use super::attach::Attached;
 use super::tend::tend_parent_soon;
+use super::thick::Work;
 use crate::allocate::Source;
 use crate::core::Core;
-use crate::group_locks::HeldGroups;
+use crate::group_locks::{BEATS_TO_GIVE_UP, HeldGroups};
 use crate::journal::HostJournal;
 use crate::path::RESERVOIR_MAX;
+
+/// Disks that one host fills at once, at most: each has a buffer of zeros.
+const WORKS_MAX: usize = 64;
 
 /// Everything of disks that one host has in memory.
 pub(crate) struct DisksHere {
@@ -22,6 +27,21 @@ pub(crate) struct DisksHere {
     groups: Rc<HeldGroups>,
     open: RefCell<BTreeSet<DescriptorNumber>>,
     attached: RefCell<BTreeMap<DescriptorNumber, Rc<Attached>>>,
+    /// Disks that are being filled.
+    works: RefCell<BTreeMap<LayerName, Rc<Work>>>,
+}
+
+/// A disk that this host fills, until this is dropped.
+pub(super) struct Filled {
+    here: Rc<DisksHere>,
+    name: LayerName,
+    pub(super) work: Rc<Work>,
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        self.here.works.borrow_mut().remove(&self.name);
+    }
 }
 
 impl DisksHere {
@@ -36,6 +56,7 @@ impl DisksHere {
             groups,
             open: RefCell::default(),
             attached: RefCell::default(),
+            works: RefCell::default(),
         }))
     }
 
@@ -46,6 +67,29 @@ impl DisksHere {
 
     pub(super) fn note_closed(&self, number: DescriptorNumber) {
         self.open.borrow_mut().remove(&number);
+    }
+
+    /// Whether the layer is open here.
+    pub(super) fn is_open(&self, number: DescriptorNumber) -> bool {
+        self.open.borrow().contains(&number)
+    }
+
+    /// A disk of that name is about to be filled.
+    ///
+    /// # Errors
+    /// [`DiskError::Busy`] where one is already, or as many are as there may be.
+    pub(super) fn begin_work(self: &Rc<Self>, name: &LayerName) -> Result<Filled, DiskError> {
+        let mut works = self.works.borrow_mut();
+        if works.contains_key(name) || works.len() >= WORKS_MAX {
+            return Err(DiskError::Busy { name: name.clone() });
+        }
+        let work = Rc::new(Work::default());
+        works.insert(name.clone(), Rc::clone(&work));
+        Ok(Filled { here: Rc::clone(self), name: name.clone(), work })
+    }
+
+    pub(super) fn work_on(&self, name: &LayerName) -> Option<Rc<Work>> {
+        self.works.borrow().get(name).cloned()
     }
 
     pub(super) fn attached(&self, number: DescriptorNumber) -> Option<Rc<Attached>> {
@@ -102,6 +146,16 @@ pub(crate) async fn clear_later(here: Rc<DisksHere>) {
             let _ = here.source.free(Vec::new()).await;
         }
     }
+}
+
+/// The host leaves and holds nothing any more: bits that wait in groups of others are cleared, once those give them up. Half of the time
+/// that is left is kept for what is to be done behind it.
+pub(crate) async fn clear_before_the_end(here: &DisksHere, deadline: Instant) {
+    let core = &here.core;
+    let now = core.store.now();
+    let patience = (core.store.timing.beat * BEATS_TO_GIVE_UP).min(deadline.since(now) / 2);
+    here.source.free_before_the_end(now.plus(patience)).await;
+    core.changed.announce();
 }
 
 /// Gives up groups that other hosts ring for, and all of them when the host leaves; until it has ended.

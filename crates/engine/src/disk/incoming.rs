@@ -20,7 +20,7 @@ use oarlock_format::{
     DescriptorNumber, DescriptorRecord, DiskTarget, LayerId, LayerName, LockMode, LockState, Owner, Writer,
 };
 
-use super::attach::{Attachment, begin_to_serve};
+use super::attach::{AttachMode, Attachment, begin_to_serve};
 use super::find::{find_target, is_ready};
 use super::handoff::name_of_living;
 use super::here::DisksHere;
@@ -34,7 +34,7 @@ use crate::core::{Core, Ended};
 use crate::hold::Hold;
 use crate::layer::Ground;
 use crate::lock::FIRST_PAUSE;
-use crate::path::{DataPath, PathMode};
+use crate::path::DataPath;
 use crate::places::{Holding, LockPlace};
 use crate::planted::{PlantedBug, planted};
 use crate::release::settle;
@@ -99,11 +99,11 @@ impl Incoming {
         settle_parent(core, &record, deadline).await?;
         settle_root(core, &hold).await?;
         let opened = Opened::open(here, hold).await?;
-        let size = opened.facts().await?.size.0;
+        let facts = opened.facts().await?;
         let awaited = self.awaited.borrow_mut().take();
         let awaited = awaited.ok_or(DiskError::NotHandedOver { name: self.name.clone() })?;
-        let disk = awaited.begin(opened.layer(), size);
-        Ok(begin_to_serve(here, (self.id(), false), opened, disk))
+        let disk = awaited.begin(opened.layer(), (facts.size.0, facts.flags.full));
+        Ok(begin_to_serve(here, (self.id(), AttachMode::Exclusive), opened, disk))
     }
 
     /// Looks at the record until it says that this host owns the disk.
@@ -280,6 +280,9 @@ impl Candidacy {
 
     /// Whether the disk has an owner who can hand it over, and nobody else is to receive it.
     async fn look_at_others(&self, name: &LayerName, lock: &LockState) -> Result<(), DiskError> {
+        if matches!(lock.mode, LockMode::Shared | LockMode::MultiWriter) {
+            return Err(DiskError::not_alone(name, lock.mode));
+        }
         let owner = lock.owner.filter(|owner| owner.slot != self.core.me.slot);
         let owner = owner.ok_or_else(|| DiskError::NoOwner { name: name.clone() })?;
         if name_of_living(&self.core, owner).await?.is_none() {
@@ -329,8 +332,7 @@ pub(super) async fn receive(
             continue;
         };
         let Some(facts) = &record.layer else { continue };
-        let mode = PathMode { read_only: false, shared: false, thick: facts.flags.thick };
-        let awaited = AwaitedDisk::new(&Ground::of(&core.superblock()), facts.size.0, mode);
+        let awaited = AwaitedDisk::new(&Ground::of(&core.superblock()), facts.size.0, facts.flags.thick);
         return Ok(Incoming {
             here: Rc::clone(here),
             candidacy,

@@ -33,6 +33,8 @@ pub struct DiskRow {
     pub state: &'static str,
     /// Whether its clusters were all allocated when it was made.
     pub thick: bool,
+    /// Whether every piece of it is written, so that several hosts may write it (R34).
+    pub full: bool,
     /// The layer below it, if there is one.
     pub parent: Option<LayerId>,
     /// Milliseconds since 1970 when it was made, by its maker's clock.
@@ -172,6 +174,7 @@ fn row(number: DescriptorNumber, record: &DescriptorRecord, named: &DescriptorNa
         allocated_clusters: layer.allocated,
         state: layer.state.name(),
         thick: layer.flags.thick,
+        full: layer.flags.full,
         parent: layer.parent,
         created_wall_ms: layer.created_wall_ms,
         mode: record.lock.mode.name(),

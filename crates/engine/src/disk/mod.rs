@@ -4,7 +4,7 @@
 //! or undoes them, once its lock is broken: see `conclude`.
 //!
 //! ```text
-//!   create   descriptor: creating --> name --> entry --> descriptor: ready, released
+//!   create   descriptor: creating --> name --> entry --> (thick: map, zeros) --> descriptor: ready, released
 //!   rename   descriptor: renaming --> new entry --> new name --> descriptor: ready --> old entry out --> released
 //!   delete   descriptor: doomed --> entry out --> released --> what it owns comes free --> descriptor: free
 //! ```
@@ -16,6 +16,7 @@ mod conclude;
 mod count;
 mod create;
 mod delete;
+mod enter;
 mod error;
 mod find;
 mod flatten;
@@ -29,6 +30,7 @@ mod resize;
 mod settle;
 mod snapshot;
 mod tend;
+mod thick;
 mod worked;
 
 use std::rc::Rc;
@@ -46,13 +48,19 @@ use crate::home::BringHome;
 use crate::host::Host;
 use crate::places::LockPolicy;
 
+use attach::AttachMode;
 use here::DisksHere;
 
+pub(crate) use conclude::is_under_way;
+pub(crate) use enter::enter;
+pub(crate) use tend::is_unneeded;
+
 pub use attach::Attachment;
-pub use error::DiskError;
+pub use error::{DiskError, Holders, InUseBy};
 pub use handoff::HandedOver;
 pub use incoming::Incoming;
 pub use list::{DiskRow, SnapshotRow};
+pub use thick::Progress;
 
 impl Host {
     /// Makes an empty disk: all of it reads as zeros. Once it is answered, the disk survives a power cut. `deadline` bounds
@@ -68,6 +76,32 @@ impl Host {
     ) -> Result<LayerId, DiskError> {
         let (core, name) = (Rc::clone(&self.core), name.clone());
         self.see_through(async move { create::create(&core, &name, size, deadline).await }).await
+    }
+
+    /// Makes a thick disk: all of its clusters are allocated, and zeroed. Until it is answered there is no such disk: where it
+    /// stops half way, and where the future is dropped, what was made is undone, by this host or another. As for `deadline`,
+    /// see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why there is no new disk of that name; [`DiskError::NoRoom`] before anything is made.
+    pub async fn create_thick_disk(
+        &self,
+        name: &LayerName,
+        size: ByteCount,
+        deadline: Instant,
+    ) -> Result<LayerId, DiskError> {
+        let (here, name) = (self.disks_here()?, name.clone());
+        let filled = here.begin_work(&name)?;
+        // Dropped with this future, whose caller has gone away.
+        let _wanted = filled.work.wanted();
+        let create = async move { thick::create(&here, (&name, size), &filled.work, deadline).await };
+        self.see_through(create).await
+    }
+
+    /// How far the making of a thick disk of that name has come, or the growing of one, on this host.
+    #[must_use]
+    pub fn disk_progress(&self, name: &LayerName) -> Option<Progress> {
+        self.disks.as_ref().and_then(|here| here.work_on(name)).map(|work| work.progress())
     }
 
     /// Gives a disk that nobody uses another name. As for `deadline`, see [`Host::create_disk`].
@@ -104,8 +138,22 @@ impl Host {
         read_only: bool,
         deadline: Instant,
     ) -> Result<Attachment, DiskError> {
+        let mode = if read_only { AttachMode::ReadOnly } else { AttachMode::Exclusive };
         let (here, target) = (self.disks_here()?, target.clone());
-        self.see_through(async move { attach::attach(&here, &target, read_only, deadline).await }).await
+        self.see_through(async move { attach::attach(&here, &target, mode, deadline).await }).await
+    }
+
+    /// Attaches a disk that is full, to be written by this host and by others that attach it so, at once (R34). Its map, size and
+    /// name stay what they are as long as anybody has it so. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why it is not attached: [`DiskError::NotForMany`] where it is not full; [`DiskError::InUse`] where somebody has it alone,
+    /// or reads it.
+    pub async fn share_disk(&self, disk: &LayerName, deadline: Instant) -> Result<Attachment, DiskError> {
+        let here = self.disks_here()?;
+        let target = DiskTarget { disk: disk.clone(), snapshot: None };
+        let attach = async move { attach::attach(&here, &target, AttachMode::Shared, deadline).await };
+        self.see_through(attach).await
     }
 
     /// Stands beside the host that has a disk attached, to be handed it over (R28): the data path is there, and holds what is asked of

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use oarlock_block::LocalFuture;
@@ -91,6 +92,11 @@ impl Opened {
         &self.layer
     }
 
+    /// The lease of this host.
+    pub(super) fn lease(&self) -> Duration {
+        self.layer.source().journal().core().store.timing.lease
+    }
+
     pub(super) fn hold(&self) -> Result<Rc<Hold<DescriptorNumber>>, DiskError> {
         self.hold.borrow().clone().ok_or(DiskError::TakenAway { descriptor: self.number })
     }
@@ -130,9 +136,14 @@ impl Opened {
         &self,
         last: &dyn Fn(&DescriptorRecord) -> DescriptorRecord,
     ) -> Result<(), DiskError> {
+        end(self.close_and_keep().await?, last).await
+    }
+
+    /// Brings everything home and closes the layer; its descriptor stays this host's.
+    pub(super) async fn close_and_keep(&self) -> Result<Hold<DescriptorNumber>, DiskError> {
         self.forget_pages().await?;
         self.shut();
-        end(self.last_hold().await?, last).await
+        self.last_hold().await
     }
 
     /// It is another host's, who was handed it over: everything was brought home before, and nothing is released.

@@ -34,6 +34,12 @@ pub(super) async fn settle_parent(
     Ok(())
 }
 
+/// Whether the layer has given its root to the one above it, or never had one. What that one names of layers further below it names by
+/// its own pages, and this one names nothing any more: so it must be gone before a layer below it that owns anything is absorbed.
+pub(super) fn is_on_its_way_out(layer: &Layer) -> bool {
+    layer.state == LayerState::Doomed && layer.root.is_none()
+}
+
 /// The caller holds the layer alone. A parent that was being absorbed into it may have forgotten the root that both began at, and this
 /// layer not have taken it over yet: then it does, before it is changed. Once it had copied that root, nobody would be left who
 /// owned what stands below it.
@@ -42,8 +48,7 @@ pub(super) async fn settle_root(core: &Core, hold: &Hold<DescriptorNumber>) -> R
     let Some(parent) = layer.parent.filter(|_| layer.root.is_some() && !layer.flags.root_owned) else {
         return Ok(());
     };
-    let is_on_its_way = |parent: Layer| parent.state == LayerState::Doomed && parent.root.is_none();
-    if !read_layer(core, parent).await?.is_some_and(is_on_its_way) {
+    if !read_layer(core, parent).await?.is_some_and(|parent| is_on_its_way_out(&parent)) {
         return Ok(());
     }
     let owning = |layer: Layer| Layer { flags: LayerFlags { root_owned: true, ..layer.flags }, ..layer };

@@ -109,6 +109,7 @@ async fn clone_of(
         parent: Some(parent),
         root: layer.root.map(|root| (root, planted(PlantedBug::OwnSharedRoot))),
         disk: None,
+        thick: false,
     };
     let mut round = 0;
     loop {

@@ -50,7 +50,7 @@ pub(super) fn tend_parent_soon(here: &Rc<DisksHere>, opened: &Rc<Opened>) {
 }
 
 /// Whether nobody needs the layer but for the layers above it.
-pub(super) fn is_unneeded(layer: &Layer) -> bool {
+pub(crate) fn is_unneeded(layer: &Layer) -> bool {
     match layer.state {
         LayerState::Doomed => layer.flags.nameless,
         LayerState::Ready => layer.kind == LayerKind::Hidden,
@@ -73,6 +73,10 @@ pub(super) async fn tend_all(here: &Rc<DisksHere>) -> Result<(), DiskError> {
     });
     read.await.inspect_err(|fault| distrust(&here.core, fault))?;
     for (number, uid) in under_way {
+        if here.is_open(number) {
+            // This host is at it.
+            continue;
+        }
         // A layer in the making whose maker lives is his.
         let _ = mend(&here.core, number, patience(here)).await;
         unneeded.push(LayerId { descriptor: number, uid });
@@ -92,7 +96,7 @@ fn patience(here: &DisksHere) -> Instant {
 /// Takes the layer down, or lets its one child absorb it, if nobody needs it; then the layers below it.
 pub(super) async fn tend(here: &Rc<DisksHere>, first: LayerId) -> Result<(), DiskError> {
     let mut next = Some(first);
-    // Each turn but the last leaves one layer less.
+    // Each turn but the last goes one layer up, or leaves one less.
     while let Some(id) = next {
         next = tend_one(here, id).await?;
     }
@@ -114,6 +118,11 @@ async fn tend_one(here: &Rc<DisksHere>, id: LayerId) -> Result<Option<LayerId>, 
             return Ok(Some(id));
         }
         [(child, _)] => {
+            if read_layer(core, child).await?.is_some_and(|layer| is_unneeded(&layer))
+                && !is_shared(core, child).await?
+            {
+                return Ok(Some(child));
+            }
             if let Some(slot) = user_of(core, child).await? {
                 // Only who has it may absorb anything into it: he is told, and finds out why when he looks.
                 mailbox::ring(core, slot, core.store.layout.descriptor(child.descriptor)).await;
@@ -136,6 +145,22 @@ async fn user_of(core: &Core, id: LayerId) -> Result<Option<SlotIndex>, DiskErro
     let slots = read_slots(&core.store).await.inspect_err(|fault| distrust(core, fault))?;
     let lives = owners(&lock, &slots.sound).iter().any(|owner| owner.state == "live");
     Ok(Some(slot).filter(|slot| lives && *slot != core.me.slot))
+}
+
+/// Whether two layers or more stand on this one for good, so that none of them absorbs it.
+///
+/// What one layer absorbs gives its pages away one by one, and what they name of layers below is named by that one from then on. So
+/// nothing may be absorbed into a layer that is itself on its way into another: it would be freed as what nobody names. A layer
+/// on its way has one child, and gets no other: one that is put between takes the child's place.
+pub(super) async fn is_shared(core: &Core, id: LayerId) -> Result<bool, DiskError> {
+    let mut settled = 0;
+    for (child, _) in children_of(core, id).await? {
+        // Read again: between two records a layer may have been put below one of them, which the scan then saw twice.
+        let layer = read_layer(core, child).await?.filter(|layer| layer.parent == Some(id));
+        let is_settled = |layer: Layer| !matches!(layer.state, LayerState::Creating | LayerState::Importing);
+        settled += u32::from(layer.is_some_and(is_settled));
+    }
+    Ok(settled >= 2)
 }
 
 /// The layers that stand directly above this one.
@@ -212,10 +237,15 @@ pub(super) async fn empty(here: &DisksHere, opened: &Opened) -> Result<bool, Dis
 /// Frees the descriptor of a layer that is empty, and behind it the root: while the descriptor names it, it is nobody else's.
 pub(super) async fn free(here: &DisksHere, opened: &Opened) -> Result<(), DiskError> {
     let root = opened.layer().root();
+    let owned = root.cluster.filter(|_| root.owned);
+    // Behind the descriptor nobody else knows of the root any more: this host has its group by then, and does not leave.
+    let _about_to_free = here.source.about_to_free();
+    if let Some(cluster) = owned {
+        here.source.own(cluster.place().0).await?;
+    }
     // A replay would write the root's pages over whatever stands there then.
     here.source.journal().checkpoint().await.map_err(SpaceError::from)?;
     opened.close(&|record| DescriptorRecord { layer: None, ..record.clone() }).await?;
-    let owned = root.cluster.filter(|_| root.owned);
     here.source.free(owned.into_iter().collect()).await?;
     Ok(())
 }

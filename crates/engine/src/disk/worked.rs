@@ -6,7 +6,7 @@ use futures::lock::OwnedMutexGuard;
 use oarlock_block::Instant;
 use oarlock_format::{DescriptorRecord, DiskTarget, Layer, LayerId, LayerName};
 
-use super::attach::Attached;
+use super::attach::{AttachMode, Attached};
 use super::conclude::{conclude, is_under_way};
 use super::find::{find_target, in_use_by, is_ready};
 use super::here::DisksHere;
@@ -86,8 +86,10 @@ async fn of_attached(
     if !is_still || attached.id != id {
         return Ok(None);
     }
-    if attached.is_read_only {
-        return Err(DiskError::AttachedHere { name: name.clone() });
+    match attached.mode {
+        AttachMode::Exclusive => {}
+        AttachMode::ReadOnly => return Err(DiskError::AttachedHere { name: name.clone() }),
+        AttachMode::Shared => return Err(DiskError::SharedHere { name: name.clone() }),
     }
     let opened = Rc::clone(&attached.opened);
     Ok(Some(Worked { id, opened, attached: Some(attached), _turn: Some(turn) }))
@@ -101,7 +103,8 @@ impl Worked {
 
     /// The attachment of that layer, for one verb; none where this host has not attached it for writing.
     pub(super) async fn attached_here(here: &DisksHere, id: LayerId) -> Option<Worked> {
-        let attached = here.attached(id.descriptor).filter(|attached| !attached.is_read_only)?;
+        let attached =
+            here.attached(id.descriptor).filter(|attached| attached.mode == AttachMode::Exclusive)?;
         let turn = attached.turn.clone().lock_owned().await;
         let is_still = here.attached(id.descriptor).is_some_and(|known| Rc::ptr_eq(&known, &attached));
         let opened = Rc::clone(&attached.opened);
@@ -117,13 +120,26 @@ impl Worked {
         self.attached.is_some()
     }
 
-    /// Keeps the guests' operations back, once those that began have ended.
-    pub(super) async fn quiet(&self) -> Quiet<'_> {
+    /// Keeps the guests' operations back, once those that began have ended. They are waited for by a lease at most: others wait
+    /// behind them meanwhile, who have done nothing to a device that does not answer.
+    ///
+    /// # Errors
+    /// [`DiskError::Unanswered`] where they do not end, or have ended without an answer to what they wrote.
+    pub(super) async fn quiet(&self) -> Result<Quiet<'_>, DiskError> {
+        // However this ends, they go on.
         let quiet = Quiet(self.attached.as_deref());
         if let Some(attached) = &self.attached {
-            attached.disk.pause().await;
+            let limit = self.opened.lease();
+            attached.disk.quiet_within(limit).await?;
         }
-        quiet
+        Ok(quiet)
+    }
+
+    /// It stands on a layer now: what its guests trim may come free. They are kept back meanwhile.
+    pub(super) fn thaw(&self) {
+        if let Some(attached) = &self.attached {
+            attached.disk.path().thaw();
+        }
     }
 
     /// What a guest sees from now on.

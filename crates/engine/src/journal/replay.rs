@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use oarlock_block::{IoError, Lba, UnknownCause};
 use oarlock_format::{
     Commit, DecodeError, DescriptorRecord, Epoch, GroupRecord, HostId, Incarnation, JournalEnd,
-    JournalHeader, JournalObject, JournalRing, LockMode, LockState, Locked, Owner, Record, SlotIndex,
-    SlotRecord, Superblock,
+    JournalHeader, JournalObject, JournalRing, LockMode, LockState, Locked, Owner, PageBytes, Record,
+    SlotIndex, SlotRecord, Superblock,
 };
 
 use crate::core::{Core, StopReason};
@@ -231,6 +231,19 @@ pub(crate) async fn examine(store: &Store, superblock: &Superblock, owner: Owner
     match dead.header().await? {
         Some(header) => dead.examine(&header).await.map(|_| ()),
         None => Ok(()),
+    }
+}
+
+/// The pages that a replay of the journal of a life would write home, as things stand; nothing is written.
+pub(crate) async fn pages_of(
+    store: &Store,
+    superblock: &Superblock,
+    owner: Owner,
+) -> Result<Vec<(Lba, Box<PageBytes>)>, ReplayError> {
+    let Some(dead) = Dead::new(store, superblock, owner) else { return Ok(Vec::new()) };
+    match dead.header().await? {
+        Some(header) => Ok(dead.examine(&header).await?.sealed()),
+        None => Ok(Vec::new()),
     }
 }
 

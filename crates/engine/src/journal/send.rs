@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use oarlock_block::{Instant, IoError, Lba, Refusal, UnknownCause};
+use oarlock_block::{BlockCount, Instant, IoError, Lba, Refusal, UnknownCause};
 
 use crate::core::Core;
 use crate::store::Lane;
@@ -72,6 +72,35 @@ pub(crate) async fn write(core: &Core, lba: Lba, bytes: &[u8]) -> Result<(), Jou
         match after_write(&error) {
             Course::StillOut => return Err(JournalError::StillOut { lba }),
             Course::Again if pause(core, &mut first_refused).await => {}
+            Course::Again | Course::Fail => return Err(JournalError::Write { lba, error }),
+        }
+    }
+}
+
+/// Makes blocks read as zeros, of which `zeros` has as many, and keeps their place: by the device's own command, or by writing
+/// them where it has none. As [`write`], but that there is no space below is told at once.
+pub(crate) async fn zero(core: &Core, lba: Lba, zeros: &[u8]) -> Result<(), JournalError> {
+    let blocks = BlockCount(zeros.len() as u64 / u64::from(core.store.block_size.bytes()));
+    let (mut first_refused, mut has_command) = (None, true);
+    loop {
+        until_it_may_send(core).await?;
+        let device = core.store.device(Lane::Work);
+        let sent = async {
+            if has_command { device.write_zeroes(lba, blocks).await } else { device.write(lba, zeros).await }
+        };
+        let error = match core.store.world.within(core.store.timing.hold, sent).await {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(IoError::Refused(Refusal::Unsupported))) if has_command => {
+                has_command = false;
+                continue;
+            }
+            Some(Err(error)) => error,
+            None => IoError::Unknown(UnknownCause::TimedOut),
+        };
+        let is_full = error == IoError::Refused(Refusal::Full);
+        match after_write(&error) {
+            Course::StillOut => return Err(JournalError::StillOut { lba }),
+            Course::Again if !is_full && pause(core, &mut first_refused).await => {}
             Course::Again | Course::Fail => return Err(JournalError::Write { lba, error }),
         }
     }

@@ -107,7 +107,7 @@ impl Flattening {
 
 impl Layer {
     /// Copies what an entry reads from ancestors to a cluster of the layer's own.
-    async fn own_data(&self, at: (&Arc<Page>, u16), entry: &LeafEntry) -> Result<(), SpaceError> {
+    pub(super) async fn own_data(&self, at: (&Arc<Page>, u16), entry: &LeafEntry) -> Result<(), SpaceError> {
         if let Some(own) = entry.own.filter(|_| entry.owned) {
             let missing = entry.below.map_or(PieceMask::NONE, |below| below.mask.without(own.mask));
             self.copy_pieces(entry, missing, own.cluster).await?;
@@ -124,7 +124,7 @@ impl Layer {
         }
         // A write without an answer may land later: its cluster stays in hand until the end of this life (R33).
         if let Err(error) = &done
-            && !matches!(error, SpaceError::Journal(_))
+            && !error.may_still_land()
         {
             self.source.give_back([cluster]);
         }
@@ -146,7 +146,7 @@ impl Layer {
         Ok(())
     }
 
-    fn piece(&self, cluster: ClusterNumber, piece: u32) -> Lba {
+    pub(super) fn piece(&self, cluster: ClusterNumber, piece: u32) -> Lba {
         let ground = &self.tree.ground;
         let within = u64::from(piece) * (ground.shape.piece_size().0 / u64::from(ground.block.bytes()));
         Lba(ground.page(cluster, 0).0.saturating_add(within))

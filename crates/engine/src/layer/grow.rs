@@ -139,6 +139,11 @@ impl Layer {
     /// # Errors
     /// Why it is not.
     pub async fn own(&self, index: u64) -> Result<(), SpaceError> {
+        self.own_leaf(index).await.map(drop)
+    }
+
+    /// As [`own`](Self::own); the page of the cluster's entry, and which one of it that is.
+    pub(super) async fn own_leaf(&self, index: u64) -> Result<(Arc<Page>, u16), SpaceError> {
         let _growing = self.growing.lock().await;
         let root = self.tree.root();
         let beyond = SpaceError::Beyond { index };
@@ -148,7 +153,7 @@ impl Layer {
             node = self.own_below(node, step, below.level).await?;
         }
         let leaf = steps.last().ok_or(beyond)?;
-        self.page(node, leaf).await.map(drop)
+        Ok((self.page(node, leaf).await?, leaf.entry))
     }
 
     /// No node is made, and the root stays what it is, as long as this is held.
@@ -263,7 +268,7 @@ impl Layer {
         let written = self.write(cluster, original, level).await;
         // A write without an answer may land later: its cluster stays in hand until the end of this life (R33).
         if let Err(error) = &written
-            && !matches!(error, SpaceError::Journal(_))
+            && !error.may_still_land()
         {
             self.source.give_back([cluster]);
         }

@@ -3,10 +3,11 @@
 //! ```text
 //!   for each level, the leaves first:   entries and their bits cleared, together   (leaves)
 //!                                       checkpoint: the nodes are empty at home, and the journal says nothing of them
-//!                                       pointers to them and their bits cleared, together
+//!                                       pointers to them and their bits cleared, together; commit; then they come free
 //! ```
-//! Where it stops, whoever goes on begins again and finds what is left. A node's bit is cleared only once the journal holds no
-//! record of its pages: a replay would write them over whatever stands there then.
+//! Where it stops, whoever goes on begins again and finds what is left: so what a pointer leads to must be a node for as long as a
+//! crash may bring the pointer back. A node's bit is cleared only once the journal holds no record of its pages: a replay would
+//! write them over whatever stands there then.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -141,8 +142,9 @@ impl Reclaim {
         owned: &[(u16, ClusterNumber)],
     ) -> Result<(), SpaceError> {
         let source = &self.layer.source;
-        let bitmap = self.layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
         let mut transaction = source.begin(2).await?;
+        // Only now: while room was waited for, the group may have been given up.
+        let bitmap = self.layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
         for (index, cluster) in owned {
             let left = without(page.read(|content| content.map().leaf(*index)), *cluster);
             transaction.set(page, *index, left);
@@ -155,25 +157,37 @@ impl Reclaim {
         Ok(())
     }
 
-    /// Clears the pointers to empty nodes.
+    /// Clears the pointers to empty nodes. That is durable before anything else is written where they stood: whoever goes on after
+    /// a crash, and finds such a pointer still, must find a node.
     async fn unlink(&mut self) -> Result<Reclaimed, SpaceError> {
+        self.layer.journal.checkpoint().await?;
+        let mut unlinked = Vec::new();
+        let done = self.clear_pointers(&mut unlinked).await;
+        if !unlinked.is_empty() {
+            self.layer.journal.commit().await?;
+            self.layer.source.give_back(unlinked);
+        }
+        done.map(|()| Reclaimed::More)
+    }
+
+    async fn clear_pointers(&mut self, unlinked: &mut Vec<ClusterNumber>) -> Result<(), SpaceError> {
         let layer = &self.layer;
-        layer.journal.checkpoint().await?;
         while let Some(Emptied { node, parent, step }) = self.emptied.pop() {
             let (group, first) = node.place();
             layer.source.own(group).await?;
             let page = layer.page(parent, &step).await?;
-            let bitmap = layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
             let mut transaction = layer.source.begin(2).await?;
+            // Only now: while room was waited for, the group may have been given up.
+            let bitmap = layer.tree.stock.bitmap(group).ok_or(SpaceError::NoSpace)?;
             transaction.set(&page, step.entry, None::<NodePointer>);
             transaction.mark(&bitmap, ClusterRun { first, count: 1 }, false);
             drop(transaction);
             let pages = 0..layer.tree.ground.shape.pages_per_node();
             let keys: Vec<_> = pages.map(|page| layer.tree.key(node, page)).collect();
             let _ = layer.tree.pages.retire(&keys);
-            layer.source.give_back([node]);
+            unlinked.push(node);
         }
-        Ok(Reclaimed::More)
+        Ok(())
     }
 }
 

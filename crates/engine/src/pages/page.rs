@@ -28,7 +28,8 @@ pub enum PageContent {
 }
 
 impl PageContent {
-    /// The page of that object in bytes that were read at `place`.
+    /// The page of that object in bytes that were read at `place`. A layer has pages that another wrote before it: as soon as it
+    /// changes one, the page says whose lock it was changed under.
     ///
     /// # Errors
     /// The first doubt that the page does not stand.
@@ -39,7 +40,10 @@ impl PageContent {
         shape: &MapShape,
     ) -> Result<PageContent, DecodeError> {
         match object {
-            JournalObject::Descriptor(_) => MapPage::decode(bytes, place, shape).map(PageContent::Map),
+            JournalObject::Descriptor(number) => {
+                let page = MapPage::decode(bytes, place, shape)?;
+                Ok(PageContent::Map(page.taken_over_by(number)))
+            }
             JournalObject::Group(_) => BitmapPage::decode(bytes, place).map(PageContent::Bitmap),
         }
     }

@@ -26,7 +26,7 @@ use super::limits::{BUSY_TRIES_MAX, OPERATIONS_MAX};
 use super::plan::{Content, Plan, Status};
 use super::request::{PathError, Request, RequestKind};
 use super::segment::{Segment, SegmentIndex};
-use super::supply::{Demand, Ticket};
+use super::supply::{Demand, Quarantine, Ticket};
 use super::{DataPath, Entrance};
 use crate::planted::{PlantedBug, planted};
 use writing::Part;
@@ -142,6 +142,8 @@ pub struct Operation {
     is_cut_off: bool,
     failed: Option<PathError>,
     unknown: bool,
+    /// Where its writes are that may still land.
+    quarantine: Option<Quarantine>,
     extents: Vec<Extent>,
 }
 
@@ -183,6 +185,7 @@ impl Operation {
             is_cut_off: false,
             failed: None,
             unknown: false,
+            quarantine: None,
             extents: Vec::new(),
         }
     }
@@ -201,7 +204,7 @@ impl Operation {
         self.extents.clear();
         (self.busy_tries, self.tries) = (0, 0);
         (self.is_ready, self.met_full) = (false, false);
-        (self.failed, self.unknown) = (None, false);
+        (self.failed, self.unknown, self.quarantine) = (None, false, None);
         self.begin_round();
     }
 
@@ -464,12 +467,25 @@ impl Operation {
         self.end(path, Err(error))
     }
 
-    /// The disk is lost to this host. What is still out may land: nobody may have its place.
-    fn die(&mut self, path: &DataPath) {
+    /// Ends it although it still waits, for a device that does not answer or for others who do: it fails, which acknowledges
+    /// nothing (R7). What it wrote and has no answer may still land: that goes into [quarantine](Self::quarantine). One that
+    /// has ended is left as it is.
+    pub fn give_up(&mut self, path: &DataPath) {
         if !matches!(self.stage, Stage::Ended(_)) {
             self.unknown |= self.out > 0 && self.segments.iter().any(Segment::is_write);
             self.end(path, Err(PathError::Io));
         }
+    }
+
+    /// Where its writes of unknown outcome are kept. Whoever sees that all of them have ended [closes](DataPath::close) it.
+    #[must_use]
+    pub const fn quarantine(&self) -> Option<Quarantine> {
+        self.quarantine
+    }
+
+    /// The disk is lost to this host. What is still out may land: nobody may have its place.
+    fn die(&mut self, path: &DataPath) {
+        self.give_up(path);
         self.stage = Stage::Ended(Err(PathError::Io));
     }
 
@@ -494,7 +510,7 @@ impl Operation {
         }
         let hands = self.parts.drain(..).skip(std::mem::take(&mut self.published)).map(|part| part.hand);
         match self.pin.take() {
-            Some(pin) if self.unknown => path.quarantine(hands.collect(), pin),
+            Some(pin) if self.unknown => self.quarantine = Some(path.quarantine(hands.collect(), pin)),
             pin => {
                 hands.for_each(|hand| path.put_down(&hand));
                 pin.into_iter().for_each(|pin| path.grace.end(pin));
@@ -526,16 +542,16 @@ fn passes_of(request: &Request, path: &DataPath, passes: &mut Vec<Pass>) -> Resu
     }
     let keep = match request.kind {
         // A frozen map gives nothing up, and a trim is only an offer.
-        RequestKind::Trim { .. } if path.mode.shared => return Ok(()),
+        RequestKind::Trim { .. } if path.is_frozen() => return Ok(()),
         RequestKind::Trim { .. } => false,
-        RequestKind::WriteZeroes { fast: true, .. } if path.mode.shared || inner_start >= inner_end => {
+        RequestKind::WriteZeroes { fast: true, .. } if path.is_frozen() || inner_start >= inner_end => {
             return Err(PathError::NotFast);
         }
         RequestKind::WriteZeroes { keep, .. } => keep,
         _ => return Ok(()),
     };
     let zeros = Work::Write(Content::Zeros);
-    if path.mode.shared || inner_start >= inner_end {
+    if path.is_frozen() || inner_start >= inner_end {
         passes.push(whole(zeros));
         return Ok(());
     }

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use oarlock_block::{ByteCount, Clock, Device, Instant};
 use oarlock_engine::path::{PathError, Request, RequestKind};
-use oarlock_engine::{Attachment, DiskError, Host};
+use oarlock_engine::{Attachment, DiskError, Holders, Host, InUseBy};
 use oarlock_format::{DiskTarget, LayerName};
+use oarlock_sim::disks::{Driver, tag_of, tagged};
 
-use crate::driver::Driver;
 use crate::machine::{BLOCK, Machine};
-use crate::naive::{tag_of, tagged};
 
 /// What each sector shows: a tag, 0 for zeros.
 pub type Contents = Vec<u64>;
@@ -47,6 +46,12 @@ pub fn target(disk: &str, snapshot: Option<&str>) -> DiskTarget {
 /// What a disk of so many sectors shows when it is new.
 pub fn zeros(sectors: u64) -> Contents {
     vec![0; usize::try_from(sectors).unwrap()]
+}
+
+/// What is told of the disk `a` where the host `a` has it.
+pub fn in_use_by_a() -> DiskError {
+    let holder = InUseBy { host: "a".to_owned(), state: "live" };
+    DiskError::InUse { name: named("a"), holders: Holders(vec![holder]) }
 }
 
 fn sectors_of(request: &Request) -> std::ops::Range<usize> {
@@ -103,10 +108,11 @@ impl Worker {
         data: Vec<u8>,
     ) -> (Result<(), PathError>, Vec<u8>) {
         let driver = Driver {
-            machine: &self.machine,
+            clock: &*self.machine.time,
             device: &*self.device,
             path: attachment.path(),
             pause: &|| None,
+            patience: None,
         };
         driver.run(request, data).await
     }
@@ -120,7 +126,7 @@ impl Worker {
             let length = step.min(size - offset);
             let request = Request { kind: RequestKind::Read, offset, length };
             let data = self.run(attachment, request, vec![0xEE; usize::try_from(length).unwrap()]).await;
-            contents.extend(data.chunks(BLOCK).map(tag_of));
+            contents.extend(data.chunks(BLOCK).map(|sector| tag_of(sector).unwrap()));
             offset += length;
         }
         contents

@@ -20,9 +20,9 @@ use oarlock_format::{
     GroupRecord, LayerFlags, LayerId, LayerKind, LayerLevels, LayerState, LeafEntry, LockMode, LockState,
     MapPage, NameHash, Owner, PAGE_LENGTH, Place, Writer,
 };
+use oarlock_sim::disks::Driver;
 
 use crate::company::{format_id, put_by, read};
-use crate::driver::Driver;
 use crate::ledger::{page_bytes, superblock};
 use crate::machine::{BLOCK, Machine, Time};
 
@@ -203,8 +203,13 @@ impl Bench {
             let slow = self.slow.get()?;
             Some(Duration::from_micros(self.below(u64::try_from(slow.as_micros()).unwrap())))
         };
-        let driver =
-            Driver { machine: &self.machine, device: &*self.device, path: self.disk.path(), pause: &pause };
+        let driver = Driver {
+            clock: &*self.machine.time,
+            device: &*self.device,
+            path: self.disk.path(),
+            pause: &pause,
+            patience: None,
+        };
         driver.run(request, data).await
     }
 

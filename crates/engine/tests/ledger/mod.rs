@@ -17,6 +17,8 @@ use oarlock_format::{
     MapPage, Mapped, Owner, PAGE_LENGTH, PageHeader, PieceMask, Place, Superblock, decode_superblock,
 };
 
+use oarlock_sim::disks::{Medium, Survey};
+
 use crate::company::{format_id, put_by, read};
 use crate::machine::Machine;
 
@@ -36,6 +38,13 @@ pub struct Ledger {
 /// The datastore's facts that a test needs.
 pub fn superblock(machine: &Machine) -> Superblock {
     decode_superblock(&machine.disk.block(Lba(0)), Lba(0)).unwrap().record
+}
+
+/// What stands on a datastore that nobody works on: every layer, and whose each cluster is; what is wrong with it, if anything.
+pub fn survey(machine: &Machine) -> Result<Survey, String> {
+    let (superblock, format_id) = (superblock(machine), format_id(machine));
+    let block = |lba| machine.disk.block(lba);
+    Survey::of(&Medium { superblock: &superblock, format_id, block: &block })
 }
 
 /// The address of a page of the node.

@@ -45,6 +45,12 @@ pub struct DiskDetails {
     pub parent: Option<String>,
     /// The hosts that have it, and where it is served.
     pub attached: Vec<AttachedEntry>,
+    /// It was made thick.
+    #[serde(default)]
+    pub thick: bool,
+    /// All of it is allocated and zeroed, and it stands on no snapshot: several hosts may write it at once.
+    #[serde(default)]
+    pub full: bool,
     /// When it was made, by its maker's wall clock; RFC 3339 in UTC.
     pub time: String,
 }
@@ -77,6 +83,22 @@ pub struct CreateDiskRequest {
     pub name: String,
     /// What a guest is to see, in bytes.
     pub size: u64,
+    /// All of it is to be allocated and zeroed before there is a disk; without it, what was never written takes no space.
+    #[serde(default)]
+    pub thick: bool,
+}
+
+/// The answer of `GET /v1/disks/{name}/progress`: how far a thick disk in the making, or one that grows, has come on the host that is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DiskProgress {
+    /// The disk.
+    pub name: String,
+    /// Whether this host fills a disk of that name now; where not, both numbers are 0.
+    pub under_way: bool,
+    /// Bytes that are allocated and zeroed.
+    pub done: u64,
+    /// Bytes that shall be.
+    pub total: u64,
 }
 
 /// The body of `POST /v1/disks/{name}/resize`.
@@ -105,6 +127,9 @@ pub struct AttachDiskRequest {
     /// Nothing is to be written; a snapshot never is.
     #[serde(default)]
     pub read_only: bool,
+    /// Other hosts may attach the disk so, too, and write it at the same time; only a disk that is `full`, and not together with `read_only`.
+    #[serde(default)]
+    pub shared: bool,
     /// The folder with the certificates: clients must take TLS.
     #[serde(default)]
     pub tls: Option<String>,

@@ -20,7 +20,7 @@ use oarlock_format::{DiskTarget, LayerName};
 use super::doors::Doors;
 use super::handoff::may_come;
 use super::list::{ExportList, Wanted};
-use super::request::HeldDisk;
+use super::request::{HeldDisk, Share};
 use crate::api::{AttachDiskRequest, AttachedDisk};
 use crate::error::HostError;
 use crate::export::{Export, ExportOptions, Place};
@@ -123,7 +123,7 @@ impl Exports {
         let is_incoming = request.incoming;
         let wanted = self.wanted(&target, request)?;
         if is_incoming {
-            may_come(&target, wanted.read_only)?;
+            may_come(&target, &wanted)?;
         }
         let this = self.clone();
         see_through(async move {
@@ -195,7 +195,11 @@ impl Exports {
     }
 
     fn wanted(&self, target: &DiskTarget, request: AttachDiskRequest) -> Result<Wanted, HostError> {
-        let AttachDiskRequest { nbd, read_only, tls, incoming: _ } = request;
+        let AttachDiskRequest { nbd, read_only, shared, tls, incoming: _ } = request;
+        if read_only && shared {
+            let reason = "a disk is attached to be read, or to be written by several: not both".to_owned();
+            return Err(HostError::BadRequest { reason });
+        }
         let place = match nbd {
             Some(text) => text.parse()?,
             None => Place::Unix(beside(&self.inner.api, tls.is_some())),
@@ -210,7 +214,7 @@ impl Exports {
             let reason = format!("{} is no absolute path", path.display());
             return Err(HostError::BadRequest { reason });
         }
-        Ok(Wanted { name: target.to_string(), layer: None, place: place.to_string(), read_only, tls })
+        Ok(Wanted { name: target.to_string(), layer: None, place: place.to_string(), read_only, shared, tls })
     }
 
     /// Keeps everybody else from the name, until it is exported or taken out again.
@@ -251,7 +255,7 @@ impl Exports {
         let exported = async {
             let engine = &self.inner.engine;
             let (disk, arrival) = match is_incoming {
-                false => (engine.attach_disk(target.clone(), wanted.read_only).await?, None),
+                false => (engine.attach_disk(target.clone(), share_of(&wanted)).await?, None),
                 true => {
                     let (disk, arrival) = engine.receive_disk(target.disk.clone()).await?;
                     (disk, Some(arrival))
@@ -412,6 +416,15 @@ fn beside(api: &Path, is_secured: bool) -> PathBuf {
             path.push(ending);
             path.into()
         }
+    }
+}
+
+/// Who else may have the disk.
+fn share_of(wanted: &Wanted) -> Share {
+    match (wanted.read_only, wanted.shared) {
+        (true, _) => Share::Readers,
+        (false, true) => Share::Writers,
+        (false, false) => Share::Nobody,
     }
 }
 

@@ -163,12 +163,11 @@ impl Exports {
     }
 }
 
-/// What was asked for is in nobody's way: an export that is to come is of a disk, and is to be written.
-pub(super) fn may_come(target: &DiskTarget, read_only: bool) -> Result<(), HostError> {
-    if target.snapshot.is_none() && !read_only {
+/// An export that is to come is of a disk, and is to be written by this host alone: what several hosts have, each attaches by itself.
+pub(super) fn may_come(target: &DiskTarget, wanted: &Wanted) -> Result<(), HostError> {
+    if target.snapshot.is_none() && !wanted.read_only && !wanted.shared {
         return Ok(());
     }
-    let reason =
-        "a disk that comes from another host is attached to be written, and snapshots need no handoff";
+    let reason = "a disk that comes from another host is attached to be written by this one alone; what is read or shared needs no handoff";
     Err(HostError::BadRequest { reason: reason.to_owned() })
 }

@@ -25,6 +25,9 @@ pub(crate) struct Wanted {
     pub(crate) place: String,
     #[serde(default)]
     pub(crate) read_only: bool,
+    /// Other hosts may write it at the same time.
+    #[serde(default)]
+    pub(crate) shared: bool,
     /// The folder for TLS.
     #[serde(default)]
     pub(crate) tls: Option<PathBuf>,
@@ -96,7 +99,8 @@ mod tests {
     fn wanted(name: &str) -> Wanted {
         let tls = Some(PathBuf::from("/etc/oarlock/tls"));
         let layer = Some((253, 1));
-        Wanted { name: name.to_owned(), layer, place: "tcp:127.0.0.1:10809".to_owned(), read_only: true, tls }
+        let place = "tcp:127.0.0.1:10809".to_owned();
+        Wanted { name: name.to_owned(), layer, place, read_only: true, shared: false, tls }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::channel::{mpsc, oneshot};
 use oarlock_block::ByteCount;
 use oarlock_device::{BootClock, FileDevice};
+use oarlock_engine::Progress;
 use oarlock_engine::path::DataPath;
 use oarlock_format::{DiskTarget, HostName, LayerId, LayerName};
 
@@ -17,10 +18,22 @@ use crate::request::{Engine, Reply, Request};
 pub(crate) enum DiskRequest {
     List(Reply<Vec<DiskEntry>>),
     Show { name: LayerName, reply: Reply<DiskDetails> },
+    Progress { name: LayerName, reply: Reply<Option<Progress>> },
     Change { change: Change, reply: Reply<()> },
-    Attach { target: DiskTarget, read_only: bool, reply: Reply<HeldDisk> },
+    Attach { target: DiskTarget, share: Share, reply: Reply<HeldDisk> },
     Receive { name: LayerName, reply: Reply<(HeldDisk, Arrival)> },
     HandOff { name: LayerName, to: HostName, wait: Duration, reply: Reply<Duration> },
+}
+
+/// Who else may have a disk while it is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Nobody: it is written.
+    Nobody,
+    /// Others who read.
+    Readers,
+    /// Others who write as well.
+    Writers,
 }
 
 /// What becomes of a disk that is to come from another host: it is there, or will not come. Nothing where it is not waited for any more.
@@ -29,7 +42,7 @@ pub(crate) type Arrival = oneshot::Receiver<Result<(), HostError>>;
 /// What is to become of a disk.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    Create { name: LayerName, size: ByteCount },
+    Create { name: LayerName, size: ByteCount, thick: bool },
     Rename { name: LayerName, to: LayerName },
     Resize { name: LayerName, size: ByteCount },
     Delete(DiskTarget),
@@ -80,16 +93,16 @@ impl Engine {
         self.ask(|reply| Request::Disk(DiskRequest::Show { name, reply })).await
     }
 
+    pub(crate) async fn disk_progress(&self, name: LayerName) -> Result<Option<Progress>, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Progress { name, reply })).await
+    }
+
     pub(crate) async fn change_disk(&self, change: Change) -> Result<(), HostError> {
         self.ask(|reply| Request::Disk(DiskRequest::Change { change, reply })).await
     }
 
-    pub(crate) async fn attach_disk(
-        &self,
-        target: DiskTarget,
-        read_only: bool,
-    ) -> Result<HeldDisk, HostError> {
-        self.ask(|reply| Request::Disk(DiskRequest::Attach { target, read_only, reply })).await
+    pub(crate) async fn attach_disk(&self, target: DiskTarget, share: Share) -> Result<HeldDisk, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Attach { target, share, reply })).await
     }
 
     pub(crate) async fn receive_disk(&self, name: LayerName) -> Result<(HeldDisk, Arrival), HostError> {

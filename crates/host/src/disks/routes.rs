@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 use super::request::Change;
 use crate::api::{
     AttachDiskRequest, AttachedDisk, AttachedEntry, CreateDiskRequest, DiskDetails, DiskDone, DiskEntry,
-    ErrorBody, HandedOffDisk, HandoffRequest, NewNameRequest, ResizeDiskRequest,
+    DiskProgress, ErrorBody, HandedOffDisk, HandoffRequest, NewNameRequest, ResizeDiskRequest,
 };
 use crate::error::HostError;
 use crate::routes::{Desk, Outcome, bad, json, parse, wait};
@@ -26,7 +26,8 @@ const HANDOFF_WAIT: Duration = Duration::from_secs(30);
 /// What the document says of disks.
 #[derive(OpenApi)]
 #[openapi(paths(
-    list, create, show, delete, rename, resize, attach, detach, handoff, snapshot, revert, clone, flatten
+    list, create, show, progress, delete, rename, resize, attach, detach, handoff, snapshot, revert, clone,
+    flatten
 ))]
 struct Document;
 
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<Desk> {
     Router::new()
         .route("/v1/disks", get(list).post(create))
         .route("/v1/disks/{name}", get(show).delete(delete))
+        .route("/v1/disks/{name}/progress", get(progress))
         .route("/v1/disks/{name}/rename", post(rename))
         .route("/v1/disks/{name}/resize", post(resize))
         .route("/v1/disks/{name}/attach", post(attach))
@@ -65,16 +67,17 @@ async fn list(State(desk): State<Desk>) -> Outcome {
     Ok(json(&disks))
 }
 
-/// Makes an empty disk: all of it reads as zeros.
+/// Makes an empty disk: all of it reads as zeros. A thick one is answered once all of it is allocated and zeroed; whoever closes the
+/// connection before has it undone.
 #[utoipa::path(post, path = "/v1/disks", request_body = CreateDiskRequest, responses(
     (status = 200, body = DiskDone),
     (status = 409, description = "There is a disk of that name.", body = ErrorBody),
     (status = "default", body = ErrorBody)
 ))]
 async fn create(State(desk): State<Desk>, body: Body) -> Outcome {
-    let CreateDiskRequest { name, size } = parse(body)?;
+    let CreateDiskRequest { name, size, thick } = parse(body)?;
     let new = layer(&name)?;
-    change(&desk, Change::Create { name: new, size: ByteCount(size) }, name).await
+    change(&desk, Change::Create { name: new, size: ByteCount(size), thick }, name).await
 }
 
 /// One disk, with its snapshots. Walks the disk's map.
@@ -87,6 +90,18 @@ async fn show(State(desk): State<Desk>, name: Named) -> Outcome {
     let disk = desk.engine.disk(layer(&text(name)?)?).await?;
     let attached = served(&desk, &disk.name, disk.attached, &uris);
     Ok(json(&DiskDetails { attached, ..disk }))
+}
+
+/// How far a thick disk in the making has come.
+#[utoipa::path(get, path = "/v1/disks/{name}/progress",
+    params(("name" = String, Path, description = "The disk.")),
+    responses((status = 200, body = DiskProgress), (status = "default", body = ErrorBody))
+)]
+async fn progress(State(desk): State<Desk>, name: Named) -> Outcome {
+    let name = text(name)?;
+    let progress = desk.engine.disk_progress(layer(&name)?).await?;
+    let (done, total) = progress.map_or((0, 0), |progress| (progress.done.0, progress.total.0));
+    Ok(json(&DiskProgress { name, under_way: progress.is_some(), done, total }))
 }
 
 /// Deletes a disk that nobody uses and that has no snapshots, or a snapshot. What it held comes free in the background.

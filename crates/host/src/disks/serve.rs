@@ -9,10 +9,10 @@ use futures::stream::StreamExt;
 use oarlock_block::{ByteCount, Instant, WallTime};
 use oarlock_causes::Action;
 use oarlock_engine::path::DataPath;
-use oarlock_engine::{Attachment, DiskError, DiskRow, SnapshotRow};
+use oarlock_engine::{Attachment, DiskError, DiskRow, Holders, SnapshotRow};
 use oarlock_format::{DiskTarget, LayerId, LayerName};
 
-use super::request::{Change, DiskRequest, HeldDisk};
+use super::request::{Change, DiskRequest, HeldDisk, Share};
 use crate::api::{AttachedEntry, DiskDetails, DiskEntry, SnapshotEntry};
 use crate::error::HostError;
 use crate::request::Reply;
@@ -33,8 +33,12 @@ impl Keeper {
         match request {
             DiskRequest::List(reply) => answer(reply, self.disk_entries()).await,
             DiskRequest::Show { name, reply } => answer(reply, self.disk_details(&name)).await,
+            DiskRequest::Progress { name, reply } => {
+                // Where nobody listens any more, nobody needs to know.
+                let _ = reply.send(Ok(self.host.disk_progress(&name)));
+            }
             DiskRequest::Change { change, reply } => answer(reply, self.change_disk(&change)).await,
-            DiskRequest::Attach { target, read_only, reply } => self.attach(&target, read_only, reply).await,
+            DiskRequest::Attach { target, share, reply } => self.attach(&target, share, reply).await,
             DiskRequest::Receive { name, reply } => self.receive(&name, reply).await,
             DiskRequest::HandOff { name, to, wait, reply } => {
                 answer(reply, self.hand_off(&name, &to, wait)).await;
@@ -68,6 +72,8 @@ impl Keeper {
             snapshots: snapshots.iter().map(snapshot_entry).collect(),
             parent: parent.map(|parent| parent.to_string()),
             attached,
+            thick: row.thick,
+            full: row.full,
             time: time_text(WallTime { milliseconds: row.created_wall_ms }),
         })
     }
@@ -84,7 +90,12 @@ impl Keeper {
     async fn change_by(&self, change: &Change, deadline: Instant) -> Result<(), DiskError> {
         let host = &self.host;
         match change {
-            Change::Create { name, size } => host.create_disk(name, *size, deadline).await.map(drop),
+            Change::Create { name, size, thick: false } => {
+                host.create_disk(name, *size, deadline).await.map(drop)
+            }
+            Change::Create { name, size, thick: true } => {
+                host.create_thick_disk(name, *size, deadline).await.map(drop)
+            }
             Change::Rename { name, to } => host.rename_disk(name, to, deadline).await,
             Change::Resize { name, size } => host.resize_disk(name, *size, deadline).await,
             Change::Delete(DiskTarget { disk, snapshot: None }) => host.delete_disk(disk, deadline).await,
@@ -101,12 +112,9 @@ impl Keeper {
     }
 
     /// Attaches a disk, and holds it until it is to be detached.
-    async fn attach(&self, target: &DiskTarget, read_only: bool, reply: Reply<HeldDisk>) {
+    async fn attach(&self, target: &DiskTarget, share: Share, reply: Reply<HeldDisk>) {
         let attached = match self.may_change() {
-            Ok(()) => {
-                let attach = async |deadline| self.host.attach_disk(target, read_only, deadline).await;
-                self.patiently(attach).await
-            }
+            Ok(()) => self.patiently(async |deadline| self.attach_as(target, share, deadline).await).await,
             Err(refusal) => Err(refusal),
         };
         let attachment = match attached {
@@ -118,6 +126,22 @@ impl Keeper {
         // Where nobody listens any more, the orders end with the answer, and the disk is detached.
         drop(reply.send(Ok(held)));
         self.hold_disk(attachment, orders).await;
+    }
+
+    async fn attach_as(
+        &self,
+        target: &DiskTarget,
+        share: Share,
+        deadline: Instant,
+    ) -> Result<Attachment, DiskError> {
+        match (share, &target.snapshot) {
+            (Share::Writers, None) => self.host.share_disk(&target.disk, deadline).await,
+            (Share::Writers, Some(_)) => {
+                Err(DiskError::NotForMany { name: target.to_string(), why: "a snapshot is only read" })
+            }
+            (Share::Nobody, _) => self.host.attach_disk(target, false, deadline).await,
+            (Share::Readers, _) => self.host.attach_disk(target, true, deadline).await,
+        }
     }
 
     /// What others need of a disk that this thread holds.
@@ -170,7 +194,10 @@ impl Keeper {
         let limit = self.clock.sleep_until(self.clock.now().plus(DETACH_LIMIT));
         match select(Box::pin(attachment.detach()), limit).await {
             Either::Left((detached, _)) => detached,
-            Either::Right(_) => Err(DiskError::Unanswered { commands: attachment.path().operations() }),
+            Either::Right(_) => Err(DiskError::Unanswered {
+                under_way: attachment.path().operations(),
+                quarantined: attachment.path().quarantines().len(),
+            }),
         }
     }
 
@@ -203,7 +230,7 @@ impl Keeper {
         let timing = self.host.timing();
         let by = |patience| self.clock.now().plus(patience);
         let error = match verb(by(timing.beat * BEATS_TO_LOOK)).await {
-            Err(DiskError::InUse { host, .. }) if !self.is_seen_alive(&host).await => None,
+            Err(DiskError::InUse { holders, .. }) if !self.are_seen_alive(&holders).await => None,
             Err(DiskError::Lock(oarlock_engine::LockError::TimedOut { .. }) | DiskError::Busy { .. }) => None,
             Err(error) => Some(error),
             Ok(done) => return Ok(done),
@@ -214,10 +241,12 @@ impl Keeper {
         }
     }
 
-    /// Whether that host was seen to beat just now.
-    async fn is_seen_alive(&self, name: &str) -> bool {
+    /// Whether all of these hosts were seen to beat just now.
+    async fn are_seen_alive(&self, holders: &Holders) -> bool {
         let rows = self.host.hosts().await.unwrap_or_default();
-        rows.iter().any(|row| row.name == name && ["live", "held"].contains(&row.state))
+        let lives =
+            |name: &str| rows.iter().any(|row| row.name == name && ["live", "held"].contains(&row.state));
+        holders.0.iter().all(|holder| lives(&holder.host))
     }
 
     pub(super) fn may_change(&self) -> Result<(), HostError> {

@@ -10,6 +10,9 @@
 //! A request whose client is gone goes on to its end: the disk may not be left half changed. A client that connects while
 //! such requests are under way is not served before they ended, or what its predecessor sent could land on what it writes:
 //! so a client that lost its connection may send again what was not answered.
+//!
+//! A request that the device keeps waiting for the hold time fails (R7). Its writes may land at any time after that, so the disk
+//! keeps their place from everybody until the ring says that they have ended; for that the thread stays, told to stop or not.
 
 mod clients;
 mod requests;
@@ -115,7 +118,15 @@ impl Service {
     }
 
     fn is_over(&self) -> bool {
-        self.stop_by.is_some() && self.active == 0 && self.connections.iter().all(Option::is_none)
+        self.stop_by.is_some()
+            && self.active == 0
+            && self.connections.iter().all(Option::is_none)
+            && !self.keeps_quarantines()
+    }
+
+    /// Whether writes are out whose end only this thread can see. Of a disk that is lost nobody wants to know.
+    fn keeps_quarantines(&self) -> bool {
+        self.tasks.iter().any(Task::is_quarantined) && self.path.passage(self.clock.now()) != Passage::Dead
     }
 
     fn turn(&mut self) -> Result<(), DataRingError> {
@@ -186,9 +197,16 @@ impl Service {
         if self.is_hold_over(now) {
             self.path.die();
         }
-        // Where the disk is lost, nobody waits for a device that does not answer.
-        if matches!(self.path.passage(now), Passage::Dead | Passage::Moved) {
-            for place in 0..self.tasks.len() {
+        let passage = self.path.passage(now);
+        let is_over = matches!(passage, Passage::Dead | Passage::Moved);
+        let is_open = passage == Passage::Open && !self.path.is_full();
+        for place in 0..self.tasks.len() {
+            let stands_still = self.tasks[place].stands_still(self.now, is_open);
+            if stands_still >= self.hold && is_open {
+                self.tasks[place].give_up(&self.path);
+            }
+            // Where the disk is lost, or another host's, nobody waits for a device that does not answer.
+            if is_over || stands_still >= self.hold {
                 self.drive(place)?;
             }
         }

@@ -1,10 +1,13 @@
 //! One request of a client on its way: its operation, its memory, and the segments that are still to be sent.
 
 use std::collections::VecDeque;
+use std::time;
 
 use oarlock_block::{Instant, IoError};
 use oarlock_device::{DataBuffer, DataRingError};
-use oarlock_engine::path::{Action, DataPath, Next, Operation, Passage, PathError, Segment, SegmentIndex};
+use oarlock_engine::path::{
+    Action, DataPath, Next, Operation, Passage, PathError, Segment, SegmentIndex, Waiting,
+};
 use oarlock_nbd::{Command, CommandFlags, Request};
 
 use super::bell::Woken;
@@ -35,6 +38,13 @@ pub(crate) struct Task {
     parts: Vec<Rest>,
     in_flight: usize,
     may_have_holes: bool,
+    /// It waits for the device, or for requests that do; not for the engine, nor for the gate to open.
+    waits_for_device: bool,
+    /// Something of it was sent or answered since it was last looked at, and when that was.
+    has_moved: bool,
+    still_since: Option<time::Instant>,
+    /// Some command of it was answered, and that says nothing of what became of it.
+    is_unclear: bool,
 }
 
 /// What a place is used for.
@@ -44,7 +54,7 @@ pub(crate) enum State {
     Free,
     /// A request.
     Active,
-    /// Commands of a request that ended before they did: the disk is lost.
+    /// Commands of a request that ended before they did: it was given up, or the disk is lost.
     Leaving,
 }
 
@@ -82,6 +92,10 @@ impl Task {
             parts: Vec::new(),
             in_flight: 0,
             may_have_holes: false,
+            waits_for_device: false,
+            has_moved: false,
+            still_since: None,
+            is_unclear: false,
         }
     }
 
@@ -104,6 +118,30 @@ impl Task {
         self.state = State::Active;
         self.is_hole = false;
         self.room = Room { data, scratch: None };
+        (self.waits_for_device, self.has_moved) = (false, true);
+        (self.still_since, self.is_unclear) = (None, false);
+    }
+
+    /// For how long it has waited for a device that answers nothing of it, as of now; asked once a tick. Where `is_open` is false the
+    /// device is not what it waits for.
+    pub(crate) fn stands_still(&mut self, now: time::Instant, is_open: bool) -> time::Duration {
+        let waits = self.state == State::Active && self.waits_for_device && is_open;
+        if std::mem::take(&mut self.has_moved) || !waits {
+            self.still_since = None;
+        }
+        let since = *self.still_since.get_or_insert(now);
+        now.duration_since(since)
+    }
+
+    /// The device, or who waits for it, kept it waiting for too long: it fails, and what is out is nobody's but the kernel's (R7, R21).
+    pub(crate) fn give_up(&mut self, path: &DataPath) {
+        self.unsent.clear();
+        self.operation.give_up(path);
+    }
+
+    /// Whether commands of it are out that keep its place on the disk from everybody.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.state == State::Leaving && self.operation.quarantine().is_some()
     }
 
     /// Whether calling [`drive`](Self::drive) can be of use.
@@ -128,7 +166,10 @@ impl Task {
                             return Ok(Progress::Waits);
                         }
                     }
-                    Passage::Open | Passage::Held => return Ok(Progress::Wants),
+                    Passage::Open | Passage::Held => {
+                        self.waits_for_device = true;
+                        return Ok(Progress::Wants);
+                    }
                     // Of a disk that was handed over nothing is under way.
                     Passage::Dead | Passage::Moved => self.unsent.clear(),
                 }
@@ -142,6 +183,7 @@ impl Task {
                         self.unsent.clear();
                         continue;
                     }
+                    (self.waits_for_device, self.has_moved) = (true, true);
                     if !self.send(place, carrier)? {
                         return Ok(Progress::Wants);
                     }
@@ -149,7 +191,8 @@ impl Task {
                         return Ok(Progress::Waits);
                     }
                 }
-                Next::Wait(_) | Next::Hold => {
+                next @ (Next::Wait(_) | Next::Hold) => {
+                    self.waits_for_device = matches!(next, Next::Wait(Waiting::Segments | Waiting::Others));
                     // Who waits for others must not have what they wait for.
                     if self.operation.scratch_length() == 0 {
                         carrier.take_scratch(&mut self.room);
@@ -213,6 +256,14 @@ impl Task {
         true
     }
 
+    /// The place was left by the last command of a request that was given up: what its writes may have touched can be used again,
+    /// unless one of them said that it does not know what became of it.
+    pub(crate) fn close(&self, path: &DataPath) {
+        if let Some(quarantine) = self.operation.quarantine().filter(|_| !self.is_unclear) {
+            path.close(quarantine);
+        }
+    }
+
     /// A command of it was answered. `true` where it should be driven.
     pub(crate) fn answered(
         &mut self,
@@ -221,8 +272,10 @@ impl Task {
         carrier: &mut Carrier,
     ) -> bool {
         self.in_flight -= 1;
+        self.has_moved = true;
         let part = self.parts.iter().position(|part| part.segment() == segment);
         let rest = part.and_then(|part| carrier.rest(&self.parts.swap_remove(part), &outcome));
+        self.is_unclear |= matches!(outcome, Err(IoError::Unknown(_)));
         if self.state == State::Leaving {
             if self.in_flight == 0 {
                 self.state = State::Free;

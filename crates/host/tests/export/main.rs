@@ -4,6 +4,7 @@
 
 mod client;
 mod ends;
+mod hang;
 mod hostile;
 mod lapse;
 mod memory;

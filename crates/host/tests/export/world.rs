@@ -36,6 +36,14 @@ impl World {
         World::around(folder, disk, |disk| export_of(disk, read_only), tls)
     }
 
+    /// An empty disk on that file system, whose export fails what the device keeps waiting for `hold`.
+    pub fn on(file_system: &Path, size: u64, hold: Duration) -> World {
+        let folder = tempfile::tempdir_in(file_system).unwrap();
+        let file = folder.path().join("disk.img");
+        let disk = MemoryDisk::open(&file, size, Beginning::Empty, size / CLUSTER + 64);
+        World::around(folder, disk, |disk| export_with_hold(disk, false, hold), None)
+    }
+
     /// As [`empty`](Self::empty), held until its path is told of a lease, and lost when the lapse has lasted for `hold`.
     pub fn without_lease(size: u64, hold: Duration) -> World {
         let folder = tempfile::tempdir().unwrap();

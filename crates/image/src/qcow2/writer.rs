@@ -11,9 +11,10 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use oarlock_block::all_zero;
+
 use super::header::MAGIC;
 use crate::limits::QCOW2_L1_LENGTH_MAX;
-use crate::zeros::all_zero;
 
 const CLUSTER_BITS: u32 = 16;
 const CLUSTER: usize = 1 << CLUSTER_BITS;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use oarlock_image::{Address, Onlooker, Progress};
+use rustix::process::Signal;
 
 pub const KIB: u64 = 1 << 10;
 pub const MIB: u64 = 1 << 20;
@@ -82,10 +83,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // By its end its image is closed: whoever looks at the image next finds it whole.
+        // By its end its image is closed: whoever looks at the image next finds it whole. It takes no notice of a signal that comes
+        // between its socket and its main loop, so that one may not be enough.
         let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = self.child.wait();
+        let deadline = Instant::now() + LIMIT;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            let signal = if Instant::now() < deadline { Signal::TERM } else { Signal::KILL };
+            let _ = rustix::process::kill_process(pid, signal);
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

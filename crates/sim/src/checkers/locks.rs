@@ -114,11 +114,12 @@ impl Locks {
             }
         }
         for slot in last.lock.holders.iter().filter(|slot| !after.lock.holders.contains(*slot)) {
-            // A host that joined for the repair into a slot whose last life had a part in the lock has none itself.
-            let life = self.shares.borrow().get(&(lba, slot)).copied();
-            let life = life.max(self.on_the_roll.borrow().get(&(lba, slot)).copied());
+            // A host that joined for the repair into a slot whose last life had a part in the lock has none itself. Another's roll may
+            // have it: it says for itself that it holds nothing.
+            let shared = self.shares.borrow().get(&(lba, slot)).copied();
             let newcomer =
-                writer.is_some_and(|writer| writer.slot == slot && life != Some(writer.incarnation));
+                writer.is_some_and(|writer| writer.slot == slot && shared != Some(writer.incarnation));
+            let life = shared.max(self.on_the_roll.borrow().get(&(lba, slot)).copied());
             // So has whoever joined there after the repair had proved the slot free: only a swap of the lock gives a part in it.
             let gone = self.slot_now(slot).is_some_and(|record| {
                 record.state == SlotState::Free || life.is_some_and(|life| record.incarnation > life)

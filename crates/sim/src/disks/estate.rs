@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use oarlock_block::Lba;
-use oarlock_engine::path::{PathError, Request};
+use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, HostName, Layer, LayerId, LayerName, Owner, Place, Standing, decode,
-    stamp_of,
+    DescriptorNumber, DescriptorRecord, HostName, Layer, LayerId, LayerName, LockMode, Owner, Place,
+    Standing, decode, stamp_of,
 };
 
-use super::image::{Image, Session, Turn, Writer};
+use super::image::{Image, Purpose, Session, Turn, Writer};
 use super::{Naive, SECRET};
 use crate::datastore::Template;
 use crate::member::Run;
@@ -27,6 +27,8 @@ pub struct Asked {
     session: Session,
     request: Request,
     number: u64,
+    /// Where it was answered it may have done nothing.
+    may_be_nothing: bool,
 }
 
 /// How layers stood before a swap that a loss of power may take back.
@@ -43,7 +45,7 @@ enum Before {
     /// Its descriptor said so. What it shows did not change.
     Facts(Layer),
     /// All of it.
-    Whole(Image),
+    Whole(Box<Image>),
 }
 
 /// All layers.
@@ -95,9 +97,9 @@ impl Estate {
     }
 
     /// A host has attached a layer, and shows it with that size.
-    pub fn open(&self, run: &Run, (id, owner): (LayerId, Owner), size: u64, writes: bool) -> Session {
+    pub fn open(&self, run: &Run, (id, owner): (LayerId, Owner), size: u64, purpose: Purpose) -> Session {
         self.sessions.set(self.sessions.get() + 1);
-        let session = Session { number: self.sessions.get(), id, writes };
+        let session = Session { number: self.sessions.get(), id, purpose };
         let mut images = self.images.borrow_mut();
         let Some(image) = images.get_mut(&id) else {
             Estate::wrong(run, id, "it was attached, and does not exist");
@@ -109,10 +111,19 @@ impl Estate {
         if let Some(writer) = &image.writer {
             Estate::wrong(run, id, &format!("it was attached, and {} writes it", writer.owner.slot));
         }
-        if writes {
-            image.writer = Some(Writer { number: session.number, owner, is_closing: false });
-        } else {
-            image.readers.insert(session.number);
+        if let Some(sharer) = image.sharers.values().next().filter(|_| purpose != Purpose::Together) {
+            Estate::wrong(run, id, &format!("it was attached, and {} shares it", sharer.owner.slot));
+        }
+        let writer = Writer { number: session.number, owner, is_closing: false };
+        match purpose {
+            Purpose::Alone => image.writer = Some(writer),
+            Purpose::ToRead => drop(image.readers.insert(session.number)),
+            Purpose::Together => {
+                if image.sharers.values().any(|sharer| sharer.owner != owner && !sharer.is_closing) {
+                    self.did("share with another");
+                }
+                image.sharers.insert(session.number, writer);
+            }
         }
         session
     }
@@ -120,7 +131,7 @@ impl Estate {
     /// A host waits to be handed a layer over, and its guests ask already.
     pub fn open_incoming(&self, run: &Run, (id, owner): (LayerId, Owner)) -> Session {
         self.sessions.set(self.sessions.get() + 1);
-        let session = Session { number: self.sessions.get(), id, writes: true };
+        let session = Session { number: self.sessions.get(), id, purpose: Purpose::Alone };
         let mut images = self.images.borrow_mut();
         let Some(image) = images.get_mut(&id) else {
             Estate::wrong(run, id, "it was to be received, and does not exist");
@@ -159,6 +170,9 @@ impl Estate {
         if let Some(writer) = image.writer.as_mut().filter(|writer| writer.number == session.number) {
             writer.is_closing = true;
         }
+        if let Some(sharer) = image.sharers.get_mut(&session.number) {
+            sharer.is_closing = true;
+        }
     }
 
     /// A guest asks; the data of what it writes, or the memory for what it reads.
@@ -169,27 +183,34 @@ impl Estate {
             marks.len() as u64
         };
         let mut images = self.images.borrow_mut();
-        let image = images.get_mut(&session.id).filter(|image| image.may_ask(session));
-        let (asked, content) = match image {
-            Some(Image { asked, content: Some(content), .. }) => (Some(asked), Some(content)),
-            _ => (None, None),
+        let mut image = images.get_mut(&session.id).filter(|image| image.may_ask(session));
+        let is_full = image.as_ref().is_some_and(|image| image.layer.flags.full);
+        let is_trim = matches!(request.kind, RequestKind::Trim { .. });
+        let (asked_for, may_be_nothing) = match (is_trim && is_full, session.purpose) {
+            // Whoever shares trims nothing.
+            (true, Purpose::Together) => (Request { kind: RequestKind::Cache, ..request }, false),
+            // Nor does who has a disk alone that is full, but a snapshot may make it be so no more before the trim is done.
+            (true, _) => (request, true),
+            (false, _) => (request, false),
         };
+        let content = image.as_mut().and_then(|image| image.content.as_mut());
         // Of a session that is over nothing can come any more; it will hear so.
         let mut none = Naive::default();
-        let (number, data) = content.unwrap_or(&mut none).begin_as(&request, 0, mark);
-        asked.and_then(|asked| asked.insert(number, session.number));
-        (Asked { session: *session, request, number }, data)
+        let (number, data) = content.unwrap_or(&mut none).begin_as(&asked_for, 0, mark);
+        if let Some(image) = image.filter(|image| image.content.is_some()) {
+            image.asked.insert(number, (session.number, asked_for));
+        }
+        (Asked { session: *session, request: asked_for, number, may_be_nothing }, data)
     }
 
     /// A guest was answered.
     pub fn answer(&self, run: &Run, asked: &Asked, result: Result<(), PathError>, data: &[u8]) {
-        let Asked { session, request, number } = asked;
+        let Asked { session, request, number, may_be_nothing } = asked;
         let mut images = self.images.borrow_mut();
-        let image = images.get_mut(&session.id).filter(|image| image.has(session));
-        let image = image.map(|image| {
+        let mut image = images.get_mut(&session.id).filter(|image| image.has(session));
+        if let Some(image) = &mut image {
             image.asked.remove(number);
-            image
-        });
+        }
         let Some(content) = image.and_then(|image| image.content.as_mut()) else {
             if result.is_ok() {
                 Estate::wrong(run, session.id, &format!("{request:?} was answered by who does not have it"));
@@ -197,6 +218,7 @@ impl Estate {
             return;
         };
         match result {
+            Ok(()) if *may_be_nothing => content.fail(request, *number, false),
             Ok(()) => {
                 if let Err(wrong) = content.end(request, *number, data, 0) {
                     let whose = self.whose(data);
@@ -238,7 +260,9 @@ impl Estate {
         let images = self.images.borrow();
         images
             .iter()
-            .find(|(_, image)| image.writer.is_some_and(|writer| lives(writer.owner)))
+            .find(|(_, image)| {
+                image.writer.iter().chain(image.sharers.values()).any(|writer| lives(writer.owner))
+            })
             .map(|(id, _)| *id)
     }
 
@@ -278,7 +302,7 @@ impl Estate {
         if let Some(id) = old.filter(|id| Some(*id) != new)
             && let Some(image) = images.remove(&id)
         {
-            self.remember(run, execution, vec![(id, Before::Whole(image))]);
+            self.remember(run, execution, vec![(id, Before::Whole(Box::new(image)))]);
         }
         let (Some(id), Some(layer)) = (new, after.layer) else { return };
         let below = parent.and_then(|parent| images.get(&parent).cloned());
@@ -293,8 +317,11 @@ impl Estate {
         if image.layer == layer {
             return;
         }
+        if before.lock.mode == LockMode::MultiWriter && after.lock.mode == LockMode::MultiWriter {
+            Estate::wrong(run, id, "it changed while it was shared");
+        }
         let turn = image.turn(&layer, below.as_ref());
-        let whole = image.clone();
+        let whole = Box::new(image.clone());
         let facts = Before::Facts(std::mem::replace(&mut image.layer, layer));
         match turn {
             Turn::None => self.remember(run, execution, vec![(id, facts)]),
@@ -308,7 +335,7 @@ impl Estate {
                     content.make_durable();
                     content.copy()
                 });
-                let below = below.map_or(Before::None, Before::Whole);
+                let below = below.map_or(Before::None, |below| Before::Whole(Box::new(below)));
                 self.remember(run, execution, vec![(id, facts), (number, below)]);
                 if let Some(below) = images.get_mut(&number) {
                     below.content = shown;
@@ -327,7 +354,7 @@ impl Estate {
             for (id, before) in undo.before {
                 match before {
                     Before::None => drop(images.remove(&id)),
-                    Before::Whole(image) => drop(images.insert(id, image)),
+                    Before::Whole(image) => drop(images.insert(id, *image)),
                     Before::Facts(facts) => {
                         if let Some(image) = images.get_mut(&id) {
                             image.layer = facts;

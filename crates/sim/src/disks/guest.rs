@@ -11,7 +11,7 @@ use oarlock_engine::path::{DataPath, PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Incoming, JournalError};
 use oarlock_format::{DiskTarget, LayerName};
 
-use super::image::Session;
+use super::image::{Purpose, Session};
 use super::{Driver, SECTOR};
 use crate::member::{Run, name_of};
 use crate::user::User;
@@ -20,8 +20,14 @@ use crate::{Lane, TrueTime};
 /// Names of disks, and of the snapshots of one: so few that most of them are somebody's.
 const DISKS: u64 = 5;
 const SNAPSHOTS: u64 = 3;
+/// Names of disks that are thick, as a rule.
+const THICK_DISKS: u64 = 2;
 /// Clusters at the beginning of each disk that guests write to; at its end, too, there are some.
 const BUSY_CLUSTERS: u64 = 6;
+
+/// Clusters that a slow reader reads, and times that others give them up, and those behind them, meanwhile.
+const READ_CLUSTERS: u64 = 4;
+const TURNS: u64 = 12;
 
 /// How often a guest looks whether its disk is whole.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -58,6 +64,17 @@ struct Guest {
     user: User,
 }
 
+/// How long the commands of a request wait before they are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// As the queue has it.
+    Any,
+    /// Each of them long.
+    Slow,
+    /// Not at all.
+    Quick,
+}
+
 fn named(name: &str) -> LayerName {
     match LayerName::new(name) {
         Ok(name) => name,
@@ -82,10 +99,16 @@ impl Guest {
         self.run().estate.did(deed);
     }
 
-    /// How long a command of a guest's waits in a deep queue before it is sent, where there is one.
-    fn any_pause(&self) -> Option<Duration> {
+    /// How long a command of a guest's waits before it is sent.
+    fn pause(&self, pace: Pace) -> Option<Duration> {
         let run = self.run();
-        (run.scenario.has_deep_queues() && self.below(5) == 0).then(|| run.between(100, 3_000))
+        match pace {
+            Pace::Any => {
+                (run.scenario.has_deep_queues() && self.below(5) == 0).then(|| run.between(100, 3_000))
+            }
+            Pace::Slow => Some(run.between(500, 3_000)),
+            Pace::Quick => None,
+        }
     }
 
     /// Whether it is about to stop: nothing is begun any more.
@@ -99,7 +122,11 @@ impl Guest {
     }
 
     fn any_disk(&self) -> LayerName {
-        named(&format!("d{}", self.below(DISKS)))
+        if self.below(8) == 0 { self.any_thick_disk() } else { named(&format!("d{}", self.below(DISKS))) }
+    }
+
+    fn any_thick_disk(&self) -> LayerName {
+        named(&format!("t{}", self.below(THICK_DISKS)))
     }
 
     fn any_snapshot(&self) -> LayerName {
@@ -123,7 +150,8 @@ impl Guest {
         if let Some(invited) = self.run().estate.invitation(&host.status().name) {
             return self.receive(&invited).await;
         }
-        match self.below(20) {
+        match self.below(24) {
+            20.. => return self.share().await,
             0..3 => {
                 host.create_disk(&name, self.any_size(), self.soon()).await?;
                 self.did("create");
@@ -143,10 +171,28 @@ impl Guest {
             }
             10..12 => {
                 let target = DiskTarget { disk: name, snapshot: Some(self.any_snapshot()) };
-                return self.session(&target, true).await;
+                return self.session(&target, Purpose::ToRead).await;
             }
-            12 => return self.session(&DiskTarget { disk: name, snapshot: None }, true).await,
-            _ => return self.session(&DiskTarget { disk: name, snapshot: None }, false).await,
+            12 => return self.session(&DiskTarget { disk: name, snapshot: None }, Purpose::ToRead).await,
+            _ => return self.session(&DiskTarget { disk: name, snapshot: None }, Purpose::Alone).await,
+        }
+        Ok(Next::Again)
+    }
+
+    /// A while with a disk that others may write at the same time; it is made, or made full again, where that is needed.
+    async fn share(&self) -> Result<Next, DiskError> {
+        let (host, name) = (&self.user.host, self.any_thick_disk());
+        match self.session(&DiskTarget { disk: name.clone(), snapshot: None }, Purpose::Together).await {
+            Err(DiskError::Unknown { .. }) => {
+                let size = ByteCount(12 * self.cluster() + self.below(8) * SECTOR as u64);
+                host.create_thick_disk(&name, size, self.soon()).await?;
+                self.did("create thick");
+            }
+            Err(DiskError::NotForMany { .. }) => {
+                host.flatten_disk(&name, self.soon()).await?;
+                self.did("make full again");
+            }
+            other => return other,
         }
         Ok(Next::Again)
     }
@@ -182,14 +228,22 @@ impl Guest {
     }
 
     /// A while with an attached disk or snapshot.
-    async fn session(&self, target: &DiskTarget, read_only: bool) -> Result<Next, DiskError> {
-        let attachment = self.user.host.attach_disk(target, read_only, self.soon()).await?;
+    async fn session(&self, target: &DiskTarget, purpose: Purpose) -> Result<Next, DiskError> {
+        let host = &self.user.host;
+        let attachment = match purpose {
+            Purpose::Together => host.share_disk(&target.disk, self.soon()).await?,
+            Purpose::Alone => host.attach_disk(target, false, self.soon()).await?,
+            Purpose::ToRead => host.attach_disk(target, true, self.soon()).await?,
+        };
         let (estate, size) = (&self.run().estate, attachment.path().size());
         let owner = self.user.host.status().owner;
-        let writes = !attachment.is_read_only();
-        let session = estate.open(self.run(), (attachment.id(), owner), size, writes);
+        let session = estate.open(self.run(), (attachment.id(), owner), size, purpose);
         self.note(&format!("{target} attached as {}, session {}", attachment.id(), session.number));
-        self.did(if writes { "attach" } else { "attach to read" });
+        self.did(match purpose {
+            Purpose::Alone => "attach",
+            Purpose::ToRead => "attach to read",
+            Purpose::Together => "share",
+        });
         self.work(target, &attachment, &session).await
     }
 
@@ -261,7 +315,8 @@ impl Guest {
     ) -> Result<Next, DiskError> {
         let estate = &self.run().estate;
         let used = Used::new(self, attachment.path(), session);
-        let (working, broken) = (self.rounds(&used, target, session.writes), self.until_broken(&used));
+        let writes = session.purpose != Purpose::ToRead;
+        let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&used));
         futures::pin_mut!(working, broken);
         let next = match select(working, broken).await {
             Either::Left((next, _)) => next,
@@ -293,6 +348,10 @@ impl Guest {
         for _ in 0..rounds {
             if used.is_over.get() || self.is_to_end() || self.user.host.status().state.is_final() {
                 break;
+            }
+            if self.run().scenario.has_deep_queues() && self.below(5) == 0 {
+                used.change_under_a_reader().await;
+                continue;
             }
             let guests = 1 + self.below(3);
             let guests = join_all((0..guests).map(|_| used.requests()));
@@ -335,7 +394,7 @@ impl Guest {
             return Next::Stop;
         }
         match error {
-            DiskError::Unanswered { .. } => self.end_process(),
+            DiskError::Unanswered { quarantined: 1.., .. } => self.end_process(),
             DiskError::Map(SpaceError::Journal(JournalError::StillOut { .. })) => self.end_process(),
             DiskError::NoDisks
             | DiskError::Size { .. }
@@ -375,13 +434,13 @@ impl<'a> Used<'a> {
     /// Some requests, one after the other.
     async fn requests(&self) {
         // Where some commands wait for long, much else is done meanwhile.
-        let most = if self.guest.run().scenario.has_deep_queues() { 24 } else { 6 };
+        let most = if self.guest.run().scenario.has_deep_queues() { 18 } else { 6 };
         let mut left = 1 + self.guest.below(most);
         // A handoff is tried under load, to its end.
         while left > 0 || self.is_leaving.get() {
             left = left.saturating_sub(1);
             let request = self.any_request();
-            let result = self.request(request).await;
+            let result = self.request(request, Pace::Any).await;
             // Each write that finds no space costs a look at all other hosts' groups.
             let ends = matches!(result, Err(PathError::Io | PathError::NoSpace | PathError::Moved));
             if ends || self.guest.is_to_end() {
@@ -415,7 +474,40 @@ impl<'a> Used<'a> {
         Request { kind, offset: first * SECTOR as u64, length: count * SECTOR as u64 }
     }
 
-    async fn request(&self, request: Request) -> Result<(), PathError> {
+    /// Clusters go from hand to hand as fast as they can, while somebody who knows the first of them reads slowly: whatever is
+    /// given up is nobody's before he is done (R33).
+    async fn change_under_a_reader(&self) {
+        let cluster = self.guest.cluster();
+        let clusters = (self.path.size() / cluster).min(BUSY_CLUSTERS * 2);
+        let read = READ_CLUSTERS.min(clusters);
+        let of =
+            |kind, first: u64, count: u64| Request { kind, offset: first * cluster, length: count * cluster };
+        let write = |first, count| of(RequestKind::Write { durable: false }, first, count);
+        if self.request(write(0, read), Pace::Quick).await.is_err() {
+            return;
+        }
+        let is_read = Cell::new(false);
+        let reader = async {
+            let _ = self.request(of(RequestKind::Read, 0, read), Pace::Slow).await;
+            is_read.set(true);
+        };
+        let changers = async {
+            for turn in 0..TURNS {
+                let trim = if turn == 0 { (0, clusters) } else { (read, clusters - read) };
+                let trim = of(RequestKind::Trim { durable: true }, trim.0, trim.1);
+                let mut result = self.request(trim, Pace::Quick).await;
+                if result.is_ok() {
+                    result = self.request(write(read, clusters - read), Pace::Quick).await;
+                }
+                if result.is_err() || is_read.get() || self.guest.is_to_end() {
+                    return;
+                }
+            }
+        };
+        join(reader, changers).await;
+    }
+
+    async fn request(&self, request: Request, pace: Pace) -> Result<(), PathError> {
         let (run, life) = (self.guest.run(), &self.guest.user.life);
         let (device, clock) = (life.device(Lane::Work), life.clock());
         let (asked, data) = run.estate.ask(self.session, request);
@@ -423,7 +515,7 @@ impl<'a> Used<'a> {
             clock: &clock,
             device: &device,
             path: self.path,
-            pause: &|| self.guest.any_pause(),
+            pause: &|| self.guest.pause(pace),
             patience: Some(run.scenario.timing.lease * 4),
         };
         let (result, data) = driver.run(request, data).await;
@@ -443,8 +535,10 @@ impl<'a> Used<'a> {
 
     /// Reads whatever may show something, and what lies beside it.
     async fn read_all(&self) {
-        read_all(self.guest.run(), self.session, self.path, async |request| self.request(request).await)
-            .await;
+        read_all(self.guest.run(), self.session, self.path, async |request| {
+            self.request(request, Pace::Any).await
+        })
+        .await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use oarlock_engine::path::Request;
 use oarlock_format::{Layer, LayerId, LayerKind, LockMode, LockState, Owner};
 
 use super::Naive;
@@ -13,8 +14,19 @@ pub struct Session {
     pub number: u64,
     /// Which layer.
     pub id: LayerId,
-    /// It writes.
-    pub writes: bool,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a layer is attached for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// To be written by one host alone.
+    Alone,
+    /// To be read.
+    ToRead,
+    /// To be written by several hosts (R34).
+    Together,
 }
 
 /// Who has a layer for writing.
@@ -36,8 +48,10 @@ pub(super) struct Image {
     /// Who waits to be handed it over, with guests who ask already.
     pub(super) incoming: Option<Writer>,
     pub(super) readers: BTreeSet<u64>,
-    /// Requests under way, with the session of each.
-    pub(super) asked: BTreeMap<u64, u64>,
+    /// Who writes it together, by the numbers of their sessions.
+    pub(super) sharers: BTreeMap<u64, Writer>,
+    /// What was asked for and not answered yet: by the request's number, whose it is.
+    pub(super) asked: BTreeMap<u64, (u64, Request)>,
 }
 
 /// What a swap of a descriptor means for what layers show.
@@ -66,6 +80,7 @@ impl Image {
             writer: None,
             incoming: None,
             readers: BTreeSet::new(),
+            sharers: BTreeMap::new(),
             asked: BTreeMap::new(),
         }
     }
@@ -103,6 +118,10 @@ impl Image {
         if after.mode == LockMode::Exclusive {
             self.readers.clear();
         }
+        let wrong = self.sharers_left(after, author);
+        if wrong.is_some() {
+            return wrong;
+        }
         let writer = self.writer.filter(|writer| after.owner != Some(writer.owner))?;
         self.writer = None;
         if author != Some(writer.owner) {
@@ -130,18 +149,50 @@ impl Image {
 
     /// What that session has asked for, and was not answered, never began.
     fn void(&mut self, session: u64) {
-        let of_session = self.asked.extract_if(.., |_, asker| *asker == session);
-        for (number, _) in of_session {
+        for (number, _) in self.take_asked(session) {
             if let Some(content) = &mut self.content {
                 content.void(number);
             }
         }
     }
 
+    /// What that session has asked for, and was not answered; it is asked no more.
+    fn take_asked(&mut self, session: u64) -> Vec<(u64, Request)> {
+        let of_session = self.asked.extract_if(.., |_, (asker, _)| *asker == session);
+        of_session.map(|(number, (_, request))| (number, request)).collect()
+    }
+
+    /// Sharers whose bit is gone have it no more. Of whom others cleared it nothing can land any more, and what was answered to
+    /// him stays: the map does not change while it is shared, so nothing of it waits for a commit.
+    fn sharers_left(&mut self, after: &LockState, author: Option<Owner>) -> Option<String> {
+        let has_bit =
+            |owner: Owner| after.mode == LockMode::MultiWriter && after.holders.contains(owner.slot);
+        let gone: Vec<(u64, Writer)> = self
+            .sharers
+            .iter()
+            .filter(|(_, sharer)| !has_bit(sharer.owner))
+            .map(|(number, sharer)| (*number, *sharer))
+            .collect();
+        let mut wrong = None;
+        for (session, sharer) in gone {
+            self.sharers.remove(&session);
+            if author == Some(sharer.owner) && !sharer.is_closing {
+                wrong = Some("its bit was cleared while a guest had it attached".to_owned());
+            }
+            for (number, request) in self.take_asked(session) {
+                if let Some(content) = &mut self.content {
+                    content.fail(&request, number, false);
+                }
+            }
+        }
+        wrong
+    }
+
     /// Whoever had it is gone, and nothing of him can land any more.
     pub(super) fn crash(&mut self) {
         self.forget_incoming();
         (self.writer, self.readers) = (None, BTreeSet::new());
+        self.sharers.clear();
         self.asked.clear();
         if let Some(content) = &mut self.content {
             content.crash();
@@ -155,9 +206,10 @@ impl Image {
 
     /// Whether that session still has it.
     pub(super) fn has(&self, session: &Session) -> bool {
-        match session.writes {
-            true => self.writer.is_some_and(|writer| writer.number == session.number),
-            false => self.readers.contains(&session.number),
+        match session.purpose {
+            Purpose::Alone => self.writer.is_some_and(|writer| writer.number == session.number),
+            Purpose::ToRead => self.readers.contains(&session.number),
+            Purpose::Together => self.sharers.contains_key(&session.number),
         }
     }
 }

@@ -4,12 +4,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oarlock_block::{Clock, Lba};
+use oarlock_engine::check::{CheckOptions, Code, Finding, Severity, check};
 use oarlock_engine::path::Request;
 use oarlock_engine::{Attachment, DiskError, EvictError, Host};
 use oarlock_format::{ClusterIndex, DiskTarget, HostName, LayerId};
 
 use super::guest::{PATIENCE, read_all};
-use super::image::Session;
+use super::image::{Purpose, Session};
 use super::{Driver, Medium, Survey};
 use crate::datastore::{Template, parts};
 use crate::member::{Run, name_of};
@@ -25,10 +26,13 @@ pub fn look(world: &World, run: &Rc<Run>) -> Result<(), String> {
     if let Some(id) = run.estate.in_use(run) {
         return Err(format!("{id} is in use long after the faults"));
     }
+    // Beside hosts that live, and then beside hosts that are dead and not taken over, a check finds no damage.
+    checked(world, run, false, &|finding| finding.severity() != Severity::Damage)?;
     let crashes = run.crashes.get();
     let lives = (0..=run.scenario.hosts).filter(|number| world.present_life(HostIndex(*number)).is_some());
     let crashed = crashes > lives.filter(|number| *number > 0).count() as u64;
     (0..=run.scenario.hosts).for_each(|number| world.stop_life(HostIndex(number)));
+    checked(world, run, false, &|finding| finding.severity() != Severity::Damage)?;
     let life = world.start_life(world.add_host(HostSetup::OVERSEER));
     let judge = Judge { run: Rc::clone(run), life: life.clone() };
     let (judged, ended) =
@@ -37,7 +41,42 @@ pub fn look(world: &World, run: &Rc<Run>) -> Result<(), String> {
         return Err(violation.what);
     }
     judged.ok_or(format!("the judge came to no end: {ended:?}"))??;
-    survey(run, crashed)
+    survey(run, crashed)?;
+    // What hosts died over is freed, and behind that nothing is wrong.
+    let is_leak = |finding: &Finding| crashed && finding.code == Code::BitmapLeaks;
+    if checked(world, run, false, &is_leak)? > 0 {
+        checked(world, run, true, &|finding| is_leak(finding) && finding.repaired.is_some())?;
+    }
+    checked(world, run, false, &|_| false).map(drop)
+}
+
+/// A check of the whole datastore; how much it finds about disks, all of which must be as `may_be` says.
+fn checked(
+    world: &World,
+    run: &Rc<Run>,
+    repair: bool,
+    may_be: &dyn Fn(&Finding) -> bool,
+) -> Result<usize, String> {
+    let life = world.start_life(world.add_host(HostSetup::OVERSEER));
+    let tool = parts(&life);
+    let options = CheckOptions { repair, host: None };
+    let checking = async move { check(&tool, &options, &|_, _| {}).await };
+    let (report, ended) = world.run_to_end(&life, world.now().plus(LIMIT), checking);
+    if let Some(violation) = world.violation() {
+        return Err(violation.what);
+    }
+    let report =
+        report.ok_or(format!("a check came to no end: {ended:?}"))?.map_err(|error| error.to_string())?;
+    let layout = &run.layout;
+    let is_of_disks = |finding: &&Finding| {
+        let others = [layout.slots, layout.scratch, layout.locks, layout.shadow];
+        !others.iter().any(|region| region.contains(finding.place.lba))
+    };
+    let found: Vec<&Finding> = report.findings.iter().filter(is_of_disks).collect();
+    match found.iter().find(|finding| !may_be(finding)) {
+        Some(wrong) => Err(format!("a check finds {wrong:?}")),
+        None => Ok(found.len()),
+    }
 }
 
 /// Each cluster is owned once, and what is owned is taken; what is taken and nobody's was left by a host that died.
@@ -137,7 +176,7 @@ impl Judge {
         let clock = self.life.clock();
         let attached = host.attach_disk(target, true, clock.now().plus(PATIENCE)).await.map_err(about)?;
         let (estate, size) = (&self.run.estate, attached.path().size());
-        let session = estate.open(&self.run, (attached.id(), host.status().owner), size, false);
+        let session = estate.open(&self.run, (attached.id(), host.status().owner), size, Purpose::ToRead);
         let request = async |request| self.request(&attached, &session, request).await;
         if !read_all(&self.run, &session, attached.path(), request).await {
             return Err(format!("{target} could not be read"));

@@ -18,7 +18,8 @@ use crate::report;
 #[derive(Args, Debug)]
 #[command(
     after_help = "The host serves the disk until it is detached, and again after each of its starts. Several disks may be served at one \
-    place: clients ask for one by its name, which the URI has. Of several hosts on this machine, say which with --host."
+    place: clients ask for one by its name, which the URI has. Of several hosts on this machine, say which with --host. With --shared the guests \
+    must agree among themselves on who writes what: a file system that several of them mount must be made for that."
 )]
 pub struct Arguments {
     /// The disk; or NAME@SNAP, a snapshot, to be read
@@ -30,8 +31,11 @@ pub struct Arguments {
     /// Let nobody write; several hosts may do so at once
     #[arg(long)]
     read_only: bool,
-    /// Stand by for a disk that another host has, until that one hands it over (`oarlock disk handoff`): clients may connect, and wait
+    /// Let other hosts that attach it so write it at the same time; only a thick disk without snapshots
     #[arg(long, conflicts_with = "read_only")]
+    shared: bool,
+    /// Stand by for a disk that another host has, until that one hands it over (`oarlock disk handoff`): clients may connect, and wait
+    #[arg(long, conflicts_with_all = ["read_only", "shared"])]
     incoming: bool,
     /// Let in only who takes TLS: the folder with server-cert.pem, server-key.pem and ca-cert.pem
     #[arg(long, value_name = "FOLDER")]
@@ -59,6 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request = AttachDiskRequest {
         nbd: place.map(|place| place.to_string()),
         read_only: arguments.read_only,
+        shared: arguments.shared,
         tls: arguments.tls.as_deref().map(absolute).transpose()?.map(|path| path.display().to_string()),
         incoming: arguments.incoming,
     };

@@ -1,7 +1,11 @@
-//! `oarlock disk create`: makes an empty disk. What was never written takes no space, and reads as zeros.
+//! `oarlock disk create`: makes an empty disk. What was never written takes no space, and reads as zeros; a thick disk has all of its
+//! space from the start.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use clap::Args;
-use oarlock::Purpose;
+use oarlock::{Api, Purpose};
 use oarlock_block::ByteCount;
 use oarlock_format::LayerName;
 use serde::Serialize;
@@ -9,10 +13,19 @@ use serde::Serialize;
 use super::disk_name;
 use crate::failure::Failure;
 use crate::host_choice::HostChoice;
+use crate::terminal::progress_bar;
 use crate::{report, values};
+
+/// How often the host is asked how far it is.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What `oarlock disk create` takes.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "A thick disk takes as long as writing zeros to all of it does, or no longer than a command where the device zeroes by itself. \
+    It is told beforehand where the datastore has no room for it. There is no such disk before it is whole: where this program is interrupted, \
+    the host undoes it; where the host ends, another does."
+)]
 pub struct Arguments {
     /// The new disk: 1 to 255 bytes, `/` between folders, no `@`
     #[arg(value_parser = disk_name)]
@@ -20,9 +33,12 @@ pub struct Arguments {
     /// What a guest is to see: a multiple of 512, 64T at most
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     size: ByteCount,
+    /// Allocate and zero all of it now; what several hosts are to write at once must be thick
+    #[arg(long)]
+    thick: bool,
     #[command(flatten)]
     choice: HostChoice,
-    /// Print JSON: `{name, size}`
+    /// Print JSON: `{name, size, thick}`
     #[arg(long)]
     json: bool,
 }
@@ -31,6 +47,7 @@ pub struct Arguments {
 struct Created<'a> {
     name: &'a str,
     size: u64,
+    thick: bool,
 }
 
 /// Makes it.
@@ -39,10 +56,40 @@ struct Created<'a> {
 /// Why there is none.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (name, size) = (arguments.name.as_str(), arguments.size.0);
-    arguments.choice.find(Purpose::AnyHost)?.create_disk(name, size)?;
-    if arguments.json {
-        report::print_json(&Created { name, size })
+    let api = arguments.choice.find(Purpose::AnyHost)?;
+    if arguments.thick {
+        create_thick(&api, name, size)?;
     } else {
-        report::print(&format!("{name} has {} bytes, all of them zero\n", size))
+        api.create_disk(name, size)?;
     }
+    if arguments.json {
+        report::print_json(&Created { name, size, thick: arguments.thick })
+    } else {
+        let place = if arguments.thick { ", and has room for all of them" } else { "" };
+        report::print(&format!("{name} has {size} bytes, all of them zero{place}\n"))
+    }
+}
+
+/// Makes a thick disk, and shows meanwhile how far it is.
+fn create_thick(api: &Api, name: &str, size: u64) -> Result<(), Failure> {
+    let bar = progress_bar("zeroing");
+    let (over, is_over) = mpsc::channel::<()>();
+    let shown = bar.clone();
+    let made = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = is_over.recv_timeout(LOOK_EVERY) {
+                if let Ok(progress) = api.disk_progress(name)
+                    && progress.under_way
+                {
+                    shown.set_length(progress.total);
+                    shown.set_position(progress.done);
+                }
+            }
+        });
+        let made = api.create_thick_disk(name, size);
+        drop(over);
+        made
+    });
+    bar.finish_and_clear();
+    Ok(made?)
 }

@@ -39,12 +39,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json { report::print_json(&disk) } else { report::print(&text(&disk, Look::of_output())) }
 }
 
+fn thickness(disk: &DiskDetails) -> &'static str {
+    match (disk.thick, disk.full) {
+        (_, true) => ", thick",
+        (true, false) => ", thick but for what snapshots hold",
+        (false, false) => "",
+    }
+}
+
 fn text(disk: &DiskDetails, look: Look) -> String {
     let allocated = disk.allocated.map_or("not known".to_owned(), |bytes| BinaryBytes(bytes).to_string());
     let size = BinaryBytes(disk.size);
     let mut lines = vec![
         ("disk", disk.name.clone()),
-        ("size", format!("{size} ({} bytes), {allocated} allocated", disk.size)),
+        ("size", format!("{size} ({} bytes), {allocated} allocated{}", disk.size, thickness(disk))),
         ("clusters", BinaryBytes(disk.cluster_size).to_string()),
         ("made", disk.time.clone()),
         ("state", format!("{}, {}", disk.state, disk.mode)),

@@ -16,6 +16,7 @@ use self::markup::Markup;
 use self::timeline::Whole;
 use self::words::{counted, grouped, headline};
 use super::advice::{self, Risk, not_now};
+use super::alike::{alike, times_and_places};
 use crate::finding::{Coverage, Finding, Report};
 use crate::gravity::risk_of;
 
@@ -127,13 +128,20 @@ fn first_screen(report: &Report, page: &mut Markup) {
     let causes: Vec<Cause> =
         report.incidents.iter().filter_map(|finding| Cause::from_name(&finding.cause)).collect();
     page.raw("<div class=\"first\"><section class=\"card\"><h2>What happened</h2><ol>");
-    for (index, finding) in report.incidents.iter().take(FIRST_SCREEN_MAX).enumerate() {
-        page.raw("<li><a href=\"#finding-").words(format_args!("{}", index + 1)).raw("\">");
-        page.text(&headline(finding)).raw("</a> ").raw("<span class=\"note\">");
-        page.text(&circumstances(finding)).raw("</span></li>");
+    let groups = alike(&report.incidents);
+    for (number, findings) in groups.iter().take(FIRST_SCREEN_MAX) {
+        let Some(first) = findings.first() else { continue };
+        // A finding without an article of its own is a row of the table behind them.
+        let anchor = (*number <= ARTICLES_MAX).then(|| format!("finding-{number}"));
+        page.raw("<li><a href=\"#").text(anchor.as_deref().unwrap_or("findings")).raw("\">");
+        match findings.as_slice() {
+            [one] => page.text(&headline(one)),
+            _ => page.text(first.title().unwrap_or(&first.cause)).text(&times_and_places(findings)),
+        };
+        page.raw("</a> ").raw("<span class=\"note\">").text(&circumstances(first)).raw("</span></li>");
     }
     page.raw("</ol>");
-    let more = report.incidents.len().saturating_sub(FIRST_SCREEN_MAX);
+    let more: usize = groups.iter().skip(FIRST_SCREEN_MAX).map(|(_, findings)| findings.len()).sum();
     if more > 0 {
         page.raw("<p><a href=\"#findings\">")
             .words(format_args!("… and {}", counted(more as u64, "more finding")));

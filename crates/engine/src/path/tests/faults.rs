@@ -162,6 +162,45 @@ fn nothing_overlapping_is_sent_before_a_write_of_unknown_outcome_is_closed() {
     world.check_at_rest();
 }
 
+/// A device that never answers: the guest hears of an error, and what may still land keeps its place from everybody.
+#[test]
+fn a_write_that_is_given_up_fails_and_nothing_overlapping_is_sent_before_it_has_ended() {
+    let mut world = world(11);
+    world.run(request(WRITE, 0, 64 * KIB)).unwrap();
+    world.begin(0, request(WRITE, 0, 4 * KIB));
+    assert_eq!(world.clients[0].operation.segments_out(), 1);
+    world.give_up(0);
+    assert_eq!(world.clients[0].result, Some(Err(PathError::Io)), "it is not acknowledged");
+    assert_eq!((world.path.operations(), world.path.quarantines().len()), (0, 1));
+    assert_eq!(world.clients[0].operation.quarantine(), world.path.quarantines().first().copied());
+    let submitted = world.submitted.len();
+    world.begin(0, request(WRITE, 2 * KIB, 512));
+    assert_eq!((world.submitted.len(), world.clients[0].result), (submitted, None), "nothing overlapping");
+    // Who waits behind it has sent nothing: there is nothing to keep.
+    world.give_up(0);
+    assert_eq!(world.clients[0].result, Some(Err(PathError::Io)));
+    assert_eq!((world.path.operations(), world.path.quarantines().len()), (0, 1));
+    world.begin(1, request(WRITE, 8 * KIB, 512));
+    while world.clients[1].result.is_none() {
+        world.fly();
+    }
+    assert_eq!(world.clients[1].result, Some(Ok(())), "other pieces are written as ever");
+    world.drain();
+    world.run(request(WRITE, 2 * KIB, 512)).unwrap();
+    world.check_at_rest();
+}
+
+#[test]
+fn a_read_that_is_given_up_keeps_nothing_from_anybody() {
+    let mut world = world(12);
+    world.run(request(WRITE, 0, 64 * KIB)).unwrap();
+    world.begin(0, request(RequestKind::Read, 0, 4 * KIB));
+    world.give_up(0);
+    assert_eq!((world.clients[0].result, world.path.quarantines()), (Some(Err(PathError::Io)), vec![]));
+    world.run(request(WRITE, 0, 4 * KIB)).unwrap();
+    world.check_at_rest();
+}
+
 #[test]
 fn a_host_that_was_cut_off_is_dead() {
     let mut world = world(6);

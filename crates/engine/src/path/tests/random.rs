@@ -102,6 +102,7 @@ fn failures_of_all_kinds_at_any_point_show_no_secret_and_lose_no_cluster() {
         snapshot: 16,
         evict: 16,
         no_space: 6,
+        give_up: 30,
     };
     runs(500, 3, odds);
     runs(600, 2, Odds { full: 0, lapse: 0, ..odds });
@@ -119,6 +120,7 @@ fn many_seeds() {
         snapshot: 20,
         evict: 16,
         no_space: 20,
+        give_up: 40,
     };
     let first = std::env::var("OARLOCK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_000_000);
     for seed in first..first + 150 {

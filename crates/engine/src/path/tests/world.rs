@@ -80,6 +80,7 @@ pub(super) struct Odds {
     pub(super) snapshot: usize,
     pub(super) evict: usize,
     pub(super) no_space: usize,
+    pub(super) give_up: usize,
 }
 
 pub(super) struct World {
@@ -518,8 +519,25 @@ impl World {
         }
     }
 
+    /// The device has not answered a client's request for too long: it is given up, and its writes land when they like.
+    pub(super) fn give_up(&mut self, client: usize) {
+        if self.clients[client].result.is_some() {
+            return;
+        }
+        let (out, others): (Vec<_>, Vec<_>) =
+            self.flights.drain(..).partition(|flight| flight.client == client);
+        self.flights = others;
+        self.late.extend(out.into_iter().filter(|flight| flight.segment.is_write()));
+        self.clients[client].operation.give_up(&self.path);
+        self.drive(client);
+    }
+
     fn weather(&mut self) {
-        let Odds { lapse, snapshot, evict, .. } = self.odds;
+        let Odds { lapse, snapshot, evict, give_up, .. } = self.odds;
+        if self.random.one_in(give_up) {
+            let client = self.random.below(self.clients.len());
+            self.give_up(client);
+        }
         self.path.retry_full();
         if lapse > 0 && self.random.one_in(2) {
             let ahead = self.random.below(lapse) as u64;
@@ -535,14 +553,13 @@ impl World {
         }
     }
 
+    /// Nothing is under way. Where what failed may still land nothing is frozen: it would change afterwards.
     fn snapshot(&mut self) {
         self.is_pausing = false;
-        let frozen = self.map.state().disown();
-        self.stable.clone_from(&self.device);
         if self.path.quarantines().is_empty() {
+            let frozen = self.map.state().disown();
+            self.stable.clone_from(&self.device);
             self.snapshots.push((frozen.clone(), self.content(&frozen, &self.device)));
-        } else {
-            self.snapshots.push((frozen, Vec::new()));
         }
         self.path.unpause();
         self.drive_woken();
@@ -616,7 +633,7 @@ impl World {
         self.check_at_rest_contents();
         for (entries, content) in std::mem::take(&mut self.snapshots) {
             let now = self.content(&entries, &self.device);
-            assert!(content.is_empty() || content == now, "a snapshot changed");
+            assert!(content == now, "a snapshot changed");
             self.snapshots.push((entries, content));
         }
         self.commit();

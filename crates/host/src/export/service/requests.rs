@@ -73,6 +73,7 @@ impl Service {
             return self.drive(place);
         }
         if was_leaving && self.tasks[place].state == State::Free {
+            self.tasks[place].close(&self.path);
             self.free_place(place);
         }
         Ok(())

@@ -1,0 +1,42 @@
+//! What lines say plainly although it is no cause of the catalogue: it is told in its own words, never passed over.
+
+/// Something that went wrong near the storage, and is none of the catalogue's causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Notice {
+    /// The memory that ESXi sets aside for VMFS is used up.
+    HeapExhausted,
+    /// A VMFS volume has no free space of its own.
+    VolumeFull,
+    /// A target's worker for aborts or logins stands still.
+    TargetHung,
+    /// A gateway could not take an image's lock from the one that had it.
+    GatewayLock,
+    /// The array did not answer the question for the states of its paths.
+    PathStates,
+    /// A filter that copies a machine's writes could not write.
+    CopyFilter,
+    /// The connection that mirrors a machine's writes was gone.
+    MirrorLost,
+    /// vSAN read data that do not fit their checksum.
+    Checksum,
+    /// A replicated disk has no good copy left.
+    NoGoodCopy,
+    /// A lock manager has no such lock space.
+    NoLockspace,
+    /// An adapter's driver had no room for a further command.
+    RingFull,
+    /// A processor of the host answered nothing any more.
+    ProcessorStuck,
+    /// A task waited for minutes without being able to be interrupted.
+    Hung,
+    /// The firmware of a SAS controller says something about a disk or its link.
+    SasLog,
+}
+
+impl Notice {
+    /// Whether it is worth a report by itself. What a controller logs is everyday by itself, and explained where somebody pasted it.
+    #[must_use]
+    pub fn is_grave(self) -> bool {
+        self != Notice::SasLog
+    }
+}
