@@ -61,6 +61,24 @@ host() {
     return 1
 }
 
+# datastore FILE SIZE: makes one, and the host `bench` of it.
+datastore() {
+    "$oarlock" format "$1" --name bench --size "$2" >"$work/format.out"
+    host "$1" bench
+}
+
+# disk NAME SIZE SOCKET: makes an empty disk, and serves it there.
+disk() {
+    "$oarlock" disk create "$1" --size "$2" --host bench >>"$work/verbs.out"
+    "$oarlock" disk attach "$1" --nbd "unix:$3" --host bench >>"$work/verbs.out"
+}
+
+# fill SOCKET NAME: writes the whole of what is exported so, once, in order, and flushes it.
+fill() {
+    fio --output="$work/fill.out" --name=fill --ioengine=nbd --uri="nbd+unix:///$2?socket=$1" --rw=write --bs=1m --iodepth=4 \
+        --end_fsync=1 --refill_buffers
+}
+
 # median: of the numbers on standard input, one a line: "median (min to max, of so many)".
 median() {
     sort -g | awk '{ n[NR] = $1 } END {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Exports over NBD beside qemu-nbd and nbdkit on the same written file, by turns within a round, and fio on the file itself as the floor:
-# benches/exports.sh [FOLDER [ROUNDS [SECONDS [MEBIBYTES [CASE...]]]]]. Wants fio with its nbd engine, qemu-nbd, nbdkit
-# (Debian: `fio qemu-utils nbdkit`). A CASE is VERB:BLOCK:QUEUE:CONNECTIONS. Ours and qemu-nbd read and write past the page cache;
+# A disk of a datastore, written, over NBD beside qemu-nbd and nbdkit on a written file as large, by turns within a round, and fio on that
+# file itself as the floor: benches/exports.sh [FOLDER [ROUNDS [SECONDS [MEBIBYTES [CASE...]]]]]. Wants fio with its nbd engine, qemu-nbd,
+# nbdkit (Debian: `fio qemu-utils nbdkit`). A CASE is VERB:BLOCK:QUEUE:CONNECTIONS. Ours and qemu-nbd read and write past the page cache;
 # nbdkit's file plugin cannot, so it drops what it wrote from the cache (`cache=none`), and reads what is left in it.
 # OTHERS_MAX=10 counts only rounds in which other processes took at most 10 % of the processors, and waits up to WAIT seconds (0) for
-# each load until they do.
+# each load until they do. OURS=map serves the same file by the same export, behind a map in memory and without a host: what the datastore costs.
 source "$(dirname "$0")/common.sh"
-(cd "$here" && cargo build --release --quiet -p oarlock-host --example export)
+(cd "$here" && cargo build --release --quiet -p oarlock-host --example export -p oarlock-cli --bin oarlock)
 room "${1:-.}"
 rounds=${2:-5} seconds=${3:-3} size=${4:-1024}
 others_max=${OTHERS_MAX:-100} wait=${WAIT:-0}
@@ -41,10 +41,17 @@ serve() {
     listening "$(socket "$name")" "$started_pid"
 }
 
-# A host's export ends with its standard input.
-mkfifo "$work/stay"
-exec 9<>"$work/stay"
-serve ours bash -c 'exec "$0" "$1" "$2" "unix:$3" full <"$4"' "$built/examples/export" "$file" "$((size << 20))" "$(socket ours)" "$work/stay"
+if [[ ${OURS:-disk} == map ]]; then
+    # It ends with its standard input.
+    mkfifo "$work/stay"
+    exec 9<>"$work/stay"
+    serve ours bash -c 'exec "$0" "$1" "$2" "unix:$3" full <"$4"' "$built/examples/export" "$file" "$((size << 20))" "$(socket ours)" "$work/stay"
+else
+    datastore "$work/store" "$((size + size / 8 + 256))M"
+    disk disk "${size}M" "$(socket ours)"
+    pid[ours]=$host_pid
+    fill "$(socket ours)" disk
+fi
 serve qemu-io_uring qemu-nbd -f raw --cache=none --aio=io_uring --persistent --shared=8 -x disk -k "$(socket qemu-io_uring)" "$file"
 serve qemu-native qemu-nbd -f raw --cache=none --aio=native --persistent --shared=8 -x disk -k "$(socket qemu-native)" "$file"
 serve nbdkit nbdkit -f -e disk -U "$(socket nbdkit)" file "$file" cache=none

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oarlock_block::Lba;
 use oarlock_engine::check::{CheckOptions, check};
 use oarlock_format::{LockPosition, SlotIndex, Timing, home};
-use oarlock_sim::{HostSetup, Template, TrueTime, World, WorldOptions, parts};
+use oarlock_sim::{Ground, HostSetup, Template, TrueTime, World, WorldOptions, parts};
 
 /// Bytes of the fuzzer's that say where one change goes.
 const HEADER: usize = 4;
@@ -16,7 +16,7 @@ const CHANGES_MAX: usize = 8;
 /// makes is sound.
 pub fn check_damaged(data: &[u8]) {
     let mut options = WorldOptions::calm(1);
-    options.geometry = Template::geometry(1);
+    options.geometry = Ground::of(1).geometry();
     options.trace_entries = 0;
     let world = World::seeded(options);
     let template = Template::of(1, Timing::DEFAULT);

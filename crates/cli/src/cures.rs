@@ -9,29 +9,10 @@ const NOT_YET: &str = "No repair of it comes with this version. What the record 
 const GROW_AGAIN: &str =
     "Run `oarlock grow DEVICE` once more, when every live host beats: it gives the group its clusters.";
 const BY_ITSELF: &str = "Nothing: the hosts take care of it by themselves.";
-const OVERWRITTEN: &str = "Find out who wrote there. If the device is the datastore's still, `oarlock check DEVICE --repair` restores the superblock from its shadow.";
-const FREE_SLOT: &str = "`oarlock check DEVICE --repair` frees the slot once it is proved that nobody lives there. A host that does live there holds its I/O meanwhile: stop it, or let it run into its hold time, and repair again.";
-const LOCK_SPOILED: &str = "`oarlock check DEVICE --repair` makes the lock unknown, and asks the hosts that may hold it. Until then nobody can take it.";
-const ASK_HOLDERS: &str =
-    "`oarlock check DEVICE --repair` makes the lock unknown, and asks the hosts that may hold it.";
-const LOCK_TWICE: &str = "`oarlock check DEVICE --repair` keeps the one that is held. Find out whether two users had the lock at once: what it guards may need a look.";
-const LOCK_UNKNOWN: &str = "Nothing, while its possible holders live: they answer within a few beats. `oarlock check DEVICE --repair` asks them again.";
-const MISNAMED: &str = "`oarlock inspect DEVICE LBA` shows the descriptor and the name beside it. No host finds the disk; what it holds stays as it is. Of two disks that exchanged their names a backup tells which is which.";
-const NAMESAKE: &str =
-    "Give one of them another name: `oarlock disk rename` takes the one that the directory leads to first.";
-const HALF_DONE: &str =
-    "Nothing: the next host that comes by finishes it. `oarlock check DEVICE --repair` does so now.";
-const ORPHAN: &str =
-    "No host finds it by a name any more; what it holds stays as it is. A backup may still have its disk.";
-const NO_PARENT: &str = "Export what the disk still shows (`oarlock disk export`), compare it with a backup, and delete the disk.";
-const LEAKS: &str = "`oarlock check DEVICE --repair` gives them back, once no other host lives: what a living host has in hand nobody else can tell.";
-const MISSES: &str = "`oarlock check DEVICE --repair` marks them as taken, at once: until then a host may give them to another disk. Then check again: a cluster that has been given away is owned twice.";
-const MAP: &str = "Export what the disk still shows (`oarlock disk export`), restore the rest from a backup, and delete the disk. `oarlock inspect DEVICE LBA` shows the page.";
-const TWICE: &str = "Stop the guests of these disks. Export each of them (`oarlock disk export`), compare the places that are named with a backup, delete the disks, import what is good, and run `oarlock check DEVICE --repair`.";
-const FOREIGN: &str = "Stop the guests of this disk. Export it (`oarlock disk export`), compare the places that are named with a backup, delete it, and import what is good.";
 
 /// What to do about a finding of this code.
 #[must_use]
+#[allow(clippy::too_many_lines)] // A table: an entry for each code, and the compiler sees that none lacks.
 pub const fn cure(code: Code) -> &'static str {
     match code {
         Code::Unreadable => {
@@ -46,7 +27,9 @@ pub const fn cure(code: Code) -> &'static str {
         Code::ShadowNewer | Code::SlotNewer | Code::MailboxNewer | Code::LockNewer | Code::DisksNewer => {
             NEWER
         }
-        Code::Overwritten => OVERWRITTEN,
+        Code::Overwritten => {
+            "Find out who wrote there. If the device is the datastore's still, `oarlock check DEVICE --repair` restores the superblock from its shadow."
+        }
         Code::BothSpoiled => {
             "Restore the device from a backup. No program can tell any more where its records stand."
         }
@@ -58,7 +41,9 @@ pub const fn cure(code: Code) -> &'static str {
             "Give the device its length back: a plain file with `truncate -s SIZE`, a volume by its administrator. Then check again."
         }
         Code::Longer => "Nothing, or `oarlock grow DEVICE`: it takes the new space into use.",
-        Code::SlotSpoiled | Code::SlotContradicts | Code::SlotOlder | Code::SlotFencer => FREE_SLOT,
+        Code::SlotSpoiled | Code::SlotContradicts | Code::SlotOlder | Code::SlotFencer => {
+            "`oarlock check DEVICE --repair` frees the slot once it is proved that nobody lives there. A host that does live there holds its I/O meanwhile: stop it, or let it run into its hold time, and repair again."
+        }
         Code::SlotNamesake => {
             "Nothing, if it passes: of two, the one in the higher slot leaves. Else give one of the two hosts another name."
         }
@@ -71,9 +56,15 @@ pub const fn cure(code: Code) -> &'static str {
             "`oarlock check DEVICE --repair` empties it. It holds hints only; nothing is lost."
         }
         Code::MailboxHint => "Nothing: the host ignores the hint and empties the mailbox when it reads it.",
-        Code::LockSpoiled => LOCK_SPOILED,
-        Code::LockNoSuchSlot | Code::LockAstray => ASK_HOLDERS,
-        Code::LockTwice => LOCK_TWICE,
+        Code::LockSpoiled => {
+            "`oarlock check DEVICE --repair` makes the lock unknown, and asks the hosts that may hold it. Until then nobody can take it."
+        }
+        Code::LockNoSuchSlot | Code::LockAstray => {
+            "`oarlock check DEVICE --repair` makes the lock unknown, and asks the hosts that may hold it."
+        }
+        Code::LockTwice => {
+            "`oarlock check DEVICE --repair` keeps the one that is held. Find out whether two users had the lock at once: what it guards may need a look."
+        }
         Code::BucketSpoiled
         | Code::BucketAstray
         | Code::DescriptorSpoiled
@@ -86,18 +77,40 @@ pub const fn cure(code: Code) -> &'static str {
         | Code::BitmapSpoiled
         | Code::BitmapContradicts => NOT_YET,
         Code::BucketStray | Code::DescriptorUnlisted => REPAIR,
-        Code::DescriptorMisnamed => MISNAMED,
-        Code::DescriptorNamesake => NAMESAKE,
-        Code::DescriptorHalfDone | Code::LayerLeftover => HALF_DONE,
-        Code::SnapshotOrphan => ORPHAN,
-        Code::ParentMissing | Code::ParentRing => NO_PARENT,
-        Code::BitmapLeaks => LEAKS,
-        Code::BitmapMisses => MISSES,
-        Code::MapSpoiled | Code::MapContradicts | Code::MapBeyond => MAP,
-        Code::ClusterTwice => TWICE,
-        Code::ClusterForeign => FOREIGN,
+        Code::DescriptorMisnamed => {
+            "`oarlock inspect DEVICE LBA` shows the descriptor and the name beside it. No host finds the disk; what it holds stays as it is. Of two disks that exchanged their names a backup tells which is which."
+        }
+        Code::DescriptorNamesake => {
+            "Give one of them another name: `oarlock disk rename` takes the one that the directory leads to first."
+        }
+        Code::DescriptorHalfDone | Code::LayerLeftover => {
+            "Nothing: the next host that comes by finishes it. `oarlock check DEVICE --repair` does so now."
+        }
+        Code::SnapshotOrphan => {
+            "No host finds it by a name any more; what it holds stays as it is. A backup may still have its disk."
+        }
+        Code::ParentMissing | Code::ParentRing => {
+            "Export what the disk still shows (`oarlock disk export`), compare it with a backup, and delete the disk."
+        }
+        Code::BitmapLeaks => {
+            "`oarlock check DEVICE --repair` gives them back, once no other host lives: what a living host has in hand nobody else can tell."
+        }
+        Code::BitmapMisses => {
+            "`oarlock check DEVICE --repair` marks them as taken, at once: until then a host may give them to another disk. Then check again: a cluster that has been given away is owned twice."
+        }
+        Code::MapSpoiled | Code::MapContradicts | Code::MapBeyond => {
+            "Export what the disk still shows (`oarlock disk export`), restore the rest from a backup, and delete the disk. `oarlock inspect DEVICE LBA` shows the page."
+        }
+        Code::ClusterTwice => {
+            "Stop the guests of these disks. Export each of them (`oarlock disk export`), compare the places that are named with a backup, delete the disks, import what is good, and run `oarlock check DEVICE --repair`."
+        }
+        Code::ClusterForeign => {
+            "Stop the guests of this disk. Export it (`oarlock disk export`), compare the places that are named with a backup, delete it, and import what is good."
+        }
         Code::GroupUnopened => GROW_AGAIN,
         Code::LockUnlisted => REPAIR,
-        Code::LockUnknown => LOCK_UNKNOWN,
+        Code::LockUnknown => {
+            "Nothing, while its possible holders live: they answer within a few beats. `oarlock check DEVICE --repair` asks them again."
+        }
     }
 }

@@ -253,7 +253,7 @@ fn judge(disk: Disk, may_be: &[Estate], tends_first: bool, about: &str) {
     assert!(is_repaired && repaired.findings.is_empty() == (survey.leaked() == 0), "{about}: {repaired:?}");
     let report = machine.check();
     assert!(report.findings.is_empty() && report.not_judged.is_empty(), "{about}: {report:?}");
-    assert_eq!(Survey::of(&machine).unwrap().leaked(), 0, "{about}");
+    assert_eq!(ledger::survey(&machine).unwrap().leaked(), 0, "{about}");
 }
 
 /// Where an estate is none of those.

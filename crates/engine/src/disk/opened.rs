@@ -136,11 +136,11 @@ impl Opened {
         &self,
         last: &dyn Fn(&DescriptorRecord) -> DescriptorRecord,
     ) -> Result<(), DiskError> {
-        end(self.close_and_keep().await?, last).await
+        end(self.keep_hold_alone().await?, last).await
     }
 
     /// Brings everything home and closes the layer; its descriptor stays this host's.
-    pub(super) async fn close_and_keep(&self) -> Result<Hold<DescriptorNumber>, DiskError> {
+    pub(super) async fn keep_hold_alone(&self) -> Result<Hold<DescriptorNumber>, DiskError> {
         self.forget_pages().await?;
         self.shut();
         self.last_hold().await

@@ -117,7 +117,7 @@ pub(super) async fn create(
 
 /// What was made of a disk is nobody's any more, and comes free in the background.
 async fn undo(here: &Rc<DisksHere>, opened: &Opened, id: LayerId) -> Result<(), DiskError> {
-    conclude(opened.close_and_keep().await?).await?;
+    conclude(opened.keep_hold_alone().await?).await?;
     tend_soon(here, id);
     Ok(())
 }

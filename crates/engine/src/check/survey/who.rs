@@ -19,11 +19,16 @@ const MENTIONS_MAX: usize = 8;
 /// Clusters that one finding shows.
 const SHOWN_MAX: usize = 8;
 
-/// Clusters of one group that are in use and marked as free, each with where it is; and whose they are.
-type Missing = (BTreeSet<LayerId>, Vec<(ClusterNumber, String)>);
-
 /// Who names a cluster.
 type Mentions = BTreeMap<ClusterNumber, Vec<(LayerId, Mention)>>;
+
+/// What of a group is in use, and marked as free.
+#[derive(Default)]
+struct Missing {
+    layers: BTreeSet<LayerId>,
+    /// Each cluster, and where it stands.
+    clusters: Vec<(ClusterNumber, String)>,
+}
 
 impl Survey<'_> {
     /// What is wrong with single clusters, with whose they are.
@@ -121,11 +126,11 @@ impl Survey<'_> {
         for cluster in &self.wrong.missing {
             let owned: Vec<_> = of(mentions, *cluster).filter(|(_, mention)| mention.is_owned).collect();
             let Some((id, mention)) = owned.first() else { continue };
-            let (layers, clusters) = groups.entry(cluster.place().0).or_default();
-            layers.extend(owned.iter().map(|(id, _)| *id));
-            clusters.push((*cluster, self.at(*id, mention)));
+            let missing = groups.entry(cluster.place().0).or_default();
+            missing.layers.extend(owned.iter().map(|(id, _)| *id));
+            missing.clusters.push((*cluster, self.at(*id, mention)));
         }
-        let found = groups.into_iter().map(|(group, (layers, clusters))| {
+        let found = groups.into_iter().map(|(group, Missing { layers, clusters })| {
             let layers: Vec<LayerId> = layers.into_iter().collect();
             let message = |what: &str| format!("in use and marked as free: {what}");
             let suspicion = self.of_clusters(Code::BitmapMisses, &layers, &clusters, &message);
