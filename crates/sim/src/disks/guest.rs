@@ -356,9 +356,9 @@ impl Guest {
             let guests = 1 + self.below(3);
             let guests = join_all((0..guests).map(|_| used.requests()));
             let verb = async {
-                match self.below(6) {
+                match self.below(10) {
                     0..2 => Ok(()),
-                    2 | 3 => self.verb(&target.disk).await,
+                    2..6 => self.verb(&target.disk).await,
                     _ => self.hand_off(used, &target.disk).await,
                 }
             };
