@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use oarlock_host::api::{
     AttachDiskRequest, AttachedDisk, CreateDiskRequest, DiskDetails, DiskDone, DiskEntry, DiskProgress,
-    NewNameRequest, ResizeDiskRequest,
+    HandedOffDisk, HandoffRequest, NewNameRequest, ResizeDiskRequest,
 };
 
 use crate::error::Error;
 use crate::http;
-use crate::remote::{ANSWER_LIMIT, Api};
+use crate::remote::{ANSWER_LIMIT, Api, milliseconds};
 
 /// A disk is flattened or filled for so long at most before whoever asked goes away.
 const WORK_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -104,6 +104,17 @@ impl Api {
     /// Why it is attached still, or why there is no answer.
     pub fn detach_disk(&self, name: &str) -> Result<(), Error> {
         self.verb(name, "detach", ANSWER_LIMIT)
+    }
+
+    /// Hands a disk that this host serves over to another one, which stands by for it; `wait` bounds the waiting for that.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with `OAR-0277` where the other host does not take it; else why it is this host's still, or why there is no
+    /// answer.
+    pub fn hand_off_disk(&self, name: &str, to: &str, wait: Duration) -> Result<HandedOffDisk, Error> {
+        let request = HandoffRequest { to: to.to_owned(), wait_ms: Some(milliseconds(wait)) };
+        let answer = self.post(&of(name, "handoff"), &request, wait.saturating_add(ANSWER_LIMIT))?;
+        self.parse(&answer.whole()?)
     }
 
     /// Makes a snapshot: `NAME@SNAP`.

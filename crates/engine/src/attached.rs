@@ -8,6 +8,8 @@
 //! [`AttachedDisk::serve`] must be driven for as long as the disk is attached: it answers what operations wait for, tells the
 //! gate until when the lease runs, and gives back what the disk does not need any more.
 
+mod awaited;
+mod handover;
 mod queue;
 mod serve;
 
@@ -21,6 +23,8 @@ use crate::allocate::SpaceError;
 use crate::layer::Layer;
 use crate::path::{DataPath, Ground, PathMode, Quarantine};
 
+pub use awaited::AwaitedDisk;
+pub use handover::Rest;
 use queue::Queue;
 
 /// How often a disk that is to be detached is looked at again, because clusters of it were still to come free.
@@ -67,12 +71,10 @@ impl AttachedDisk {
     #[must_use]
     pub fn attach(layer: &Rc<Layer>, size: u64, mode: PathMode) -> AttachedDisk {
         let tree = layer.tree();
-        let shape = tree.ground.shape;
-        assert!(size <= shape.reach(layer.root().levels).0, "a disk larger than its map");
-        let ground = Ground::at(tree.ground.start.byte_offset(tree.ground.block), tree.ground.block, shape);
+        assert!(size <= tree.ground.shape.reach(layer.root().levels).0, "a disk larger than its map");
         let queue = Arc::new(Queue::default());
-        let path =
-            Arc::new(DataPath::new(ground, mode, size, Arc::clone(tree) as _, Arc::clone(&queue) as _));
+        let map = Arc::clone(tree) as _;
+        let path = Arc::new(DataPath::new(ground(&tree.ground), mode, size, map, Arc::clone(&queue) as _));
         layer.source().serve(&path);
         AttachedDisk { layer: Rc::clone(layer), path, queue }
     }
@@ -117,19 +119,28 @@ impl AttachedDisk {
     /// # Errors
     /// Why it is attached still. It may be tried again.
     pub async fn detach(&self) -> Result<(), DetachError> {
+        self.be_quiet().await?;
+        self.give_back_all().await?;
+        self.close().await?;
+        self.layer.source().forget(&self.path);
+        self.path.die();
+        self.queue.close();
+        // A refill that was on its way may have come in since, and none comes any more.
+        self.recall();
+        Ok(())
+    }
+
+    /// Pauses; nothing that was sent may land any more.
+    async fn be_quiet(&self) -> Result<(), DetachError> {
         self.pause().await;
         let quarantines = self.path.quarantines();
-        if !quarantines.is_empty() {
-            return Err(DetachError::Quarantined { quarantines });
-        }
-        self.give_back_all().await?;
+        if quarantines.is_empty() { Ok(()) } else { Err(DetachError::Quarantined { quarantines }) }
+    }
+
+    /// Everything of the map is home, and none of it in memory.
+    async fn close(&self) -> Result<(), DetachError> {
         for _ in 0..ROUNDS_MAX {
             if self.layer.close().await? {
-                self.layer.source().forget(&self.path);
-                self.path.die();
-                self.queue.close();
-                // A refill that was on its way may have come in since, and none comes any more.
-                self.recall();
                 return Ok(());
             }
         }
@@ -153,4 +164,9 @@ impl AttachedDisk {
         }
         Ok(())
     }
+}
+
+/// Where the clusters of a datastore stand, for its data paths.
+fn ground(ground: &crate::layer::Ground) -> Ground {
+    Ground::at(ground.start.byte_offset(ground.block), ground.block, ground.shape)
 }

@@ -119,12 +119,25 @@ pub fn taken(lock: &LockState, me: Owner, want: Want, sticky: bool, wall_ms: u64
     }
 }
 
-/// The lock without this host's part in it, or `None` where it has none.
+/// The lock once its owner handed it over to whom it was promised (R28).
+#[must_use]
+pub fn handed_over(lock: &LockState, to: Owner, wall_ms: u64) -> LockState {
+    LockState {
+        mode: LockMode::Exclusive,
+        owner: Some(to),
+        epoch: lock.epoch.next(),
+        since_wall_ms: wall_ms,
+        ..LockState::NEVER_HELD
+    }
+}
+
+/// The lock without this host's part in it, or `None` where it has none. Who is to be given it next has a part in it.
 #[must_use]
 pub fn released(lock: &LockState, me: Owner, wall_ms: u64) -> Option<LockState> {
     let free = LockState { epoch: lock.epoch, since_wall_ms: wall_ms, ..LockState::NEVER_HELD };
     match lock.mode {
         LockMode::Exclusive if lock.owner == Some(me) => Some(free),
+        LockMode::Exclusive if lock.next == Some(me) => Some(LockState { next: None, ..*lock }),
         LockMode::Shared | LockMode::MultiWriter | LockMode::Unknown if lock.holders.contains(me.slot) => {
             let mut holders = lock.holders;
             holders.remove(me.slot);
@@ -178,6 +191,22 @@ mod tests {
         assert_eq!(life(&blocker, &slot(SlotState::Free, 5)), Life::Gone);
         assert_eq!(life(&blocker, &slot(SlotState::Live, 6)), Life::Gone);
         assert_eq!(life(&blocker, &slot(SlotState::Live, 4)), Life::Impossible);
+    }
+
+    #[test]
+    fn a_lock_is_handed_over_in_a_new_epoch_and_a_receiver_who_gives_up_changes_nothing_else() {
+        let (source, receiver) = (owner(1, 1), owner(2, 4));
+        let held = taken(&LockState::NEVER_HELD, source, Want::Exclusive, false, 9);
+        let promised = LockState { next: Some(receiver), interest: true, ..held };
+        let handed = handed_over(&promised, receiver, 10);
+        assert!(has(&handed, receiver, Want::Exclusive) && !has(&handed, source, Want::Exclusive));
+        assert_eq!((handed.epoch, handed.next, handed.interest), (held.epoch.next(), None, false));
+        assert_eq!(released(&promised, receiver, 10), Some(LockState { next: None, ..promised }));
+        assert_eq!(
+            released(&promised, owner(2, 5), 10),
+            None,
+            "another life of the receiver has no part in it"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A guard: one local user's hold on a lock, with its token and its end.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::core::Core;
@@ -10,7 +11,7 @@ pub struct Guard {
     core: Rc<Core>,
     place: Rc<dyn AnyPlace>,
     token: u64,
-    end: End,
+    end: Cell<End>,
 }
 
 /// How far the end of a guard has come.
@@ -26,7 +27,7 @@ enum End {
 
 impl Guard {
     pub(crate) fn new(core: Rc<Core>, place: Rc<dyn AnyPlace>, token: u64) -> Guard {
-        Guard { core, place, token, end: End::Open }
+        Guard { core, place, token, end: Cell::new(End::Open) }
     }
 
     /// A number that only grows from owner to owner: the generation of the image that took the lock. What is guarded
@@ -62,17 +63,22 @@ impl Guard {
     }
 
     /// Releases the lock as `release` does it; see [`Guard::release`].
-    pub(crate) async fn release_as(mut self, release: impl Future<Output = ()>) {
-        self.end = End::Begun;
+    pub(crate) async fn release_as(self, release: impl Future<Output = ()>) {
+        self.end.set(End::Begun);
         release.await;
-        self.end = End::Done;
+        self.end.set(End::Done);
+    }
+
+    /// The lock is another host's, who was given it (R28): nothing is left to release.
+    pub(crate) fn forget(&self) {
+        self.end.set(End::Done);
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         let (core, place) = (Rc::clone(&self.core), Rc::clone(&self.place));
-        match self.end {
+        match self.end.get() {
             End::Open => self.core.jobs.start(place.release(Rc::clone(&core))),
             // Not the release again: the lock may be another local user's by now, and only what is open is closed.
             End::Begun => self.core.jobs.start(place.settle(Rc::clone(&core))),

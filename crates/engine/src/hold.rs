@@ -29,9 +29,14 @@ impl<W: Whereabouts> Hold<W> {
         Hold { core: Rc::clone(core), place: Rc::clone(place), guard }
     }
 
-    /// The record as this host knows it: as its owner it knows all of it but a bit of interest.
+    /// The record as this host knows it: as its owner it knows all of it but a bit of interest and whom it shall hand it to.
     pub(crate) async fn known(&self) -> Option<W::Record> {
         self.place.cell.lock().await.as_ref().map(|cell| cell.record.clone())
+    }
+
+    /// The lock was handed over to another host: nothing is left to release.
+    pub(crate) fn forget(&self) {
+        self.guard.forget();
     }
 
     /// The hold as users of the engine have it.

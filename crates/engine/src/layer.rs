@@ -28,4 +28,4 @@ pub use flatten::{Flattened, Flattening};
 pub use grow::{Layer, RootKeeper};
 pub use reclaim::{Reclaim, Reclaimed};
 pub use root::Root;
-pub(crate) use tree::Ground;
+pub(crate) use tree::{Ground, Tree};

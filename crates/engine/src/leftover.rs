@@ -31,8 +31,12 @@ pub struct Leftover {
 
 impl Leftover {
     pub(crate) fn of(core: &Core) -> Leftover {
-        let in_use =
-            |holding| matches!(holding, Holding::Exclusive | Holding::Shared(_) | Holding::MultiWriter);
+        let in_use = |holding| {
+            matches!(
+                holding,
+                Holding::Exclusive | Holding::Shared(_) | Holding::MultiWriter | Holding::Handover
+            )
+        };
         let used: Vec<_> =
             core.places.every().into_iter().filter(|place| in_use(place.holding().get())).collect();
         Leftover {

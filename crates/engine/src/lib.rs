@@ -66,7 +66,9 @@ mod world;
 pub use crate::core::{Ended, HostState, StopReason};
 pub use create::{CreateError, CreateRequest, create, create_over};
 pub use decide::Want;
-pub use disk::{Attachment, DiskError, DiskRow, Holders, InUseBy, Progress, SnapshotRow};
+pub use disk::{
+    Attachment, DiskError, DiskRow, HandedOver, Holders, InUseBy, Incoming, Progress, SnapshotRow,
+};
 pub use event::{Event, EventSink, Window};
 pub use grow::{GrowError, Grown, TOOL_SLOT, grow};
 pub use guard::Guard;

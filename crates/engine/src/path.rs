@@ -216,6 +216,13 @@ impl DataPath {
         self.waiters.wake_all();
     }
 
+    /// Another host has the disk from now on (R28): nothing begins any more, for good; what has ended is given out. The path is paused
+    /// and quiet.
+    pub fn hand_over(&self) {
+        self.gate.hand_over();
+        self.waiters.wake_all();
+    }
+
     /// Whether the device below said that it has no space. Writes are held until [`retry_full`](Self::retry_full).
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -260,7 +267,7 @@ impl DataPath {
     /// Hands over clusters that are taken, in memory, out of a group that this host owns; their bits are clear. How many of
     /// them were accepted, from the first on; a path that is dead accepts none.
     pub fn refill(&self, clusters: &[ClusterNumber]) -> usize {
-        if self.gate.is_dead() { 0 } else { self.reservoir.refill(clusters) }
+        if self.gate.is_over() { 0 } else { self.reservoir.refill(clusters) }
     }
 
     /// How many clusters there is room for.
@@ -334,7 +341,7 @@ impl DataPath {
         let ticket = self.waiters.wait(waker);
         self.supplier.ask(ticket, demand);
         // Whoever lets the disk die in between finds the ticket, or is seen here.
-        if self.gate.is_dead() {
+        if self.gate.is_over() {
             waker.wake_by_ref();
         }
         ticket

@@ -42,6 +42,8 @@ pub(crate) enum Holding {
     Kept(Want),
     /// Nobody, and the disk is being told.
     Releasing,
+    /// It is on its way to another host, or from one (R28): nobody else here gets it, and who is asked for it does not know.
+    Handover,
 }
 
 /// One lock as this host knows it.
@@ -79,7 +81,7 @@ impl<W: Whereabouts> LockPlace<W> {
     pub(crate) fn conflicts(&self, want: Want) -> bool {
         match self.holding.get() {
             Holding::None | Holding::Kept(_) => false,
-            Holding::Exclusive | Holding::MultiWriter | Holding::Releasing => true,
+            Holding::Exclusive | Holding::MultiWriter | Holding::Releasing | Holding::Handover => true,
             Holding::Shared(_) => want != Want::Shared,
         }
     }

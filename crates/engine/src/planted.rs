@@ -68,11 +68,19 @@ pub enum PlantedBug {
     UnmapWhileShared,
     /// R34: who wants a disk alone overlooks those who write it together.
     OverlookSharers,
+    /// R28: the source of a handoff goes on with its guests when the disk is another host's.
+    ServeAfterHandoff,
+    /// R28: the receiver of a handoff serves once it was called, and not only once it owns the disk.
+    ServeBeforeHandoff,
+    /// R28: a disk is handed over and what the source's journal owes for it is not home.
+    HandOverBeforeHome,
+    /// R28: a handoff without an answer counts as one that failed.
+    GoOnAfterUnknown,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 31] = [
+    pub const ALL: [PlantedBug; 35] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -104,6 +112,10 @@ impl PlantedBug {
         PlantedBug::TrimKeepsAncestors,
         PlantedBug::UnmapWhileShared,
         PlantedBug::OverlookSharers,
+        PlantedBug::ServeAfterHandoff,
+        PlantedBug::ServeBeforeHandoff,
+        PlantedBug::HandOverBeforeHome,
+        PlantedBug::GoOnAfterUnknown,
     ];
 }
 

@@ -266,6 +266,41 @@ fn what_a_repair_can_put_right_is_found_put_right_and_gone() {
     }
 }
 
+/// The snapshot `s` is one of a disk that is gone.
+fn lose_the_disk_of_a_snapshot(volume: &Volume) {
+    let disk = LayerId { descriptor: DescriptorNumber(77), uid: DiskUid(1) };
+    let snapshot = volume.number("s");
+    let hash = NameHash::of_snapshot(&format_id(&volume.machine), disk, &named("s"));
+    let old = volume.bucket("s");
+    let entry =
+        BucketEntry { hash: volume.descriptor("s").layer.unwrap().hash.unwrap(), layer: volume.id("s") };
+    volume.put(old.0, &old.1.without(entry));
+    volume.set_layer("s", |layer| Layer { disk, hash: Some(hash), ..layer });
+    let (lba, bucket) = volume.bucket("s");
+    let layer = LayerId { descriptor: snapshot, uid: DiskUid(1) };
+    volume.put(lba, &bucket.with(BucketEntry { hash, layer }).unwrap());
+}
+
+/// Another disk has the name of `c`, and stands in the same bucket.
+fn name_another_disk_the_same(volume: &Volume) {
+    let (lba, bucket) = volume.bucket("c");
+    let record = volume.descriptor("c");
+    let number = DescriptorNumber(200);
+    let uid = DiskUid(1);
+    let id = LayerId { descriptor: number, uid };
+    let layer = record.layer.map(|layer| Layer {
+        disk: id,
+        root: None,
+        flags: LayerFlags { root_owned: false, ..layer.flags },
+        ..layer
+    });
+    let hash = layer.as_ref().unwrap().hash.unwrap();
+    volume.put(volume.machine.layout().descriptor(number), &DescriptorRecord { layer, uid, ..record });
+    let name = DescriptorName { name: Some(named("c")), uid };
+    volume.put(volume.machine.layout().descriptor_name(number), &name);
+    volume.put(lba, &bucket.with(BucketEntry { hash, layer: id }).unwrap());
+}
+
 #[test]
 fn what_no_repair_may_touch_is_found_with_whose_it_is_and_left_as_it_is() {
     type Case = (&'static str, &'static str, fn(&Volume));
@@ -298,21 +333,7 @@ fn what_no_repair_may_touch_is_found_with_whose_it_is_and_left_as_it_is() {
             let record = DescriptorName { name: Some(named("c")), uid: DiskUid(7) };
             volume.put(volume.machine.layout().descriptor_name(number), &record);
         }),
-        ("CHK-0608", "is one of 77/1, which is gone", |volume| {
-            let disk = LayerId { descriptor: DescriptorNumber(77), uid: DiskUid(1) };
-            let snapshot = volume.number("s");
-            let hash = NameHash::of_snapshot(&format_id(&volume.machine), disk, &named("s"));
-            let old = volume.bucket("s");
-            let entry = BucketEntry {
-                hash: volume.descriptor("s").layer.unwrap().hash.unwrap(),
-                layer: volume.id("s"),
-            };
-            volume.put(old.0, &old.1.without(entry));
-            volume.set_layer("s", |layer| Layer { disk, hash: Some(hash), ..layer });
-            let (lba, bucket) = volume.bucket("s");
-            let layer = LayerId { descriptor: snapshot, uid: DiskUid(1) };
-            volume.put(lba, &bucket.with(BucketEntry { hash, layer }).unwrap());
-        }),
+        ("CHK-0608", "is one of 77/1, which is gone", lose_the_disk_of_a_snapshot),
         ("CHK-0609", "stands on 40/1, which is gone", |volume| {
             let parent = Some(LayerId { descriptor: DescriptorNumber(40), uid: DiskUid(1) });
             volume.set_layer("c", |layer| Layer { parent, ..layer });
@@ -321,25 +342,7 @@ fn what_no_repair_may_touch_is_found_with_whose_it_is_and_left_as_it_is() {
             let parent = Some(volume.id("c"));
             volume.set_layer("c", |layer| Layer { parent, ..layer });
         }),
-        ("CHK-0605", "has the name of disk `c`", |volume| {
-            let (lba, bucket) = volume.bucket("c");
-            let record = volume.descriptor("c");
-            let number = DescriptorNumber(200);
-            let uid = DiskUid(1);
-            let id = LayerId { descriptor: number, uid };
-            let layer = record.layer.map(|layer| Layer {
-                disk: id,
-                root: None,
-                flags: LayerFlags { root_owned: false, ..layer.flags },
-                ..layer
-            });
-            let hash = layer.as_ref().unwrap().hash.unwrap();
-            volume
-                .put(volume.machine.layout().descriptor(number), &DescriptorRecord { layer, uid, ..record });
-            let name = DescriptorName { name: Some(named("c")), uid };
-            volume.put(volume.machine.layout().descriptor_name(number), &name);
-            volume.put(lba, &bucket.with(BucketEntry { hash, layer: id }).unwrap());
-        }),
+        ("CHK-0605", "has the name of disk `c`", name_another_disk_the_same),
     ];
     for (code, words, plant) in cases {
         let volume = volume();

@@ -130,7 +130,7 @@ fn whatever_would_change_a_shared_disk_is_refused_on_every_host() {
             ];
             assert!(refused.iter().all(Result::is_err), "{refused:?}");
             if std::ptr::eq(worker, first) {
-                assert_eq!(refused[..4], [const { () }; 4].map(|()| Err(shared.clone())));
+                assert_eq!(refused[..4], [(); 4].map(|()| Err(shared.clone())));
             }
         }
         let after = descriptor(&first.machine, &here);

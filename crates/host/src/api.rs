@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 pub use disks::{
     AttachDiskRequest, AttachedDisk, AttachedEntry, CreateDiskRequest, DiskDetails, DiskDone, DiskEntry,
-    DiskProgress, NewNameRequest, ResizeDiskRequest, SnapshotEntry,
+    DiskProgress, HandedOffDisk, HandoffRequest, NewNameRequest, ResizeDiskRequest, SnapshotEntry,
 };
 
 /// The longest wait for a lock or an eviction, in milliseconds: a week.

@@ -241,6 +241,18 @@ codes! {
         "Names are UTF-8, with no control character, no `@`, and no empty, `.` or `..` part; locks have 1 to 255 bytes, hosts and datastores 1 to 64 and no `/`.",
         "Choose another name; the message says what is wrong with this one.";
 
+    NoHandoff = "OAR-0275", "nobody hands the disk over",
+        "A disk comes by a handoff only from a living host that has it attached to write it alone. No host has it so, or the one that had it detached it, died, or turned to another host.",
+        "`oarlock disk show NAME` tells who has it. One that nobody has is attached without `--incoming`, and so is one that others have to read it or share it, each host in the same way; of one whose host died, detach what waits and attach it.";
+    DiskReceived = "OAR-0276", "another host is to get the disk",
+        "A disk is handed over to one host at a time, and a host stands by for this one already; which one is in the message.",
+        "Hand it over to that host, or detach it there first (`oarlock disk detach NAME --host HOST`).";
+    NoReceiver = "OAR-0277", "the host does not take the disk over",
+        "The host that was to get the disk does not stand by for it, does not answer, or stood by and is gone. The disk is where it was, and its guests go on.",
+        "Attach it there first: `oarlock disk attach NAME --incoming --host HOST`. `oarlock hosts` tells whether that host beats.";
+    NotAtRest = "OAR-0278", "what guests had begun did not end in time",
+        "A disk changes hands when nothing is under way, and requests of guests took too long: the device is slow, or has no room for their writes. The disk is where it was, and its guests go on.",
+        "Try again; look at the device and at the kernel's log.";
     NoDisks = "OAR-0281", "a datastore without disks",
         "The datastore was formatted without disks: it has locks alone.",
         "Make a datastore with this version, which has both.";

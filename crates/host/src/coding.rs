@@ -134,6 +134,15 @@ pub fn disk(error: &DiskError) -> Code {
         DiskError::NoDescriptor { .. } | DiskError::NoGroup { .. } | DiskError::Contradiction { .. } => {
             Code::DiskDamaged
         }
+        DiskError::NotAttached { .. } => Code::NotAttached,
+        DiskError::NoOwner { .. } | DiskError::NotHandedOver { .. } | DiskError::NotAlone { .. } => {
+            Code::NoHandoff
+        }
+        DiskError::Received { .. } => Code::DiskReceived,
+        DiskError::NoReceiver { .. } | DiskError::ReceiverSilent { .. } | DiskError::ReceiverGone { .. } => {
+            Code::NoReceiver
+        }
+        DiskError::NotAtRest { .. } => Code::NotAtRest,
         DiskError::TakenAway { .. } => Code::DiskTakenAway,
         DiskError::Lock(error) => lock(error),
         DiskError::Record(error) => read(error),

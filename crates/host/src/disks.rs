@@ -15,6 +15,7 @@ mod comeback;
 mod counted;
 mod doors;
 mod exports;
+mod handoff;
 mod list;
 mod request;
 mod routes;

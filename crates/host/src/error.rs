@@ -334,6 +334,10 @@ impl HostError {
             | Code::DiskNotForMany
             | Code::DiskShared
             | Code::DiskBusy
+            | Code::NoHandoff
+            | Code::DiskReceived
+            | Code::NoReceiver
+            | Code::NotAtRest
             | Code::DoorDiffers
             | Code::EvictMyself
             | Code::EvictLives

@@ -215,7 +215,7 @@ pub(crate) fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) ->
     serde_json::from_slice(body).map_err(|error| bad(&error))
 }
 
-fn wait(wait_ms: u64) -> Result<Duration, HostError> {
+pub(crate) fn wait(wait_ms: u64) -> Result<Duration, HostError> {
     if wait_ms > WAIT_MS_MAX {
         return Err(HostError::BadRequest { reason: format!("wait_ms is {WAIT_MS_MAX} (a week) at most") });
     }

@@ -16,7 +16,8 @@ use oarlock_engine::{Ended, Event, EventSink, Guard, Host, HostState, HostStatus
 use oarlock_format::{LockName, Superblock};
 
 use crate::api::{
-    DatastoreStatus, EventsStatus, FaultStatus, HostEntry, LockEntry, OwnStatus, OwnerEntry, Status,
+    DatastoreStatus, EventEntry, EventsStatus, FaultStatus, HostEntry, LockEntry, OwnStatus, OwnerEntry,
+    Status,
 };
 use crate::disks::{Counted, Tending, TendingSoon};
 use crate::error::HostError;
@@ -225,8 +226,12 @@ impl Keeper {
 
     /// Records an event about disks that no command to the device brought about.
     pub(crate) fn note(&self, action: Action, detail: String) {
+        self.tell(own_event("disk", action, detail));
+    }
+
+    pub(crate) fn tell(&self, event: EventEntry) {
         if let Some(recorder) = self.recorder.upgrade() {
-            recorder.record(own_event("disk", action, detail));
+            recorder.record(event);
         }
     }
 

@@ -205,7 +205,7 @@ impl State {
             command.queued_for = queue;
         }
         let usual = self.now.plus(queue).plus(self.latency(self.plan.latency));
-        let at = match self.strikes(FaultKind::LateCommand, identity) {
+        let at = match self.strikes_sent(FaultKind::LateCommand, identity, key) {
             true => usual.max(self.until(self.length_of(FaultKind::LateCommand))),
             false => usual,
         };

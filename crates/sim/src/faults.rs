@@ -266,7 +266,7 @@ pub struct FaultPlan {
     /// Whether the power that the device loses is its hosts' too, as on one machine: every process ends with it, and nothing
     /// that was on its way arrives any more.
     pub power_takes_hosts: bool,
-    /// Steps of the directory at whose submission a host is struck more often than elsewhere.
+    /// Steps of the directory and of handoffs at whose submission a host is struck more often than elsewhere.
     pub steps: Option<Steps>,
     /// Where bits rot, each range as likely as another: its first block, and the first beyond.
     pub rot_ranges: Vec<(Lba, Lba)>,

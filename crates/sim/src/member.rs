@@ -9,11 +9,11 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Random};
 use oarlock_engine::{Ended, Host};
-use oarlock_format::{HostName, Superblock};
+use oarlock_format::{DescriptorRecord, HostName, LayerId, Owner, Place, Superblock, decode};
 
 use crate::census::{Census, LifeKey, Member};
 use crate::checkers::Names;
-use crate::datastore::parts;
+use crate::datastore::{Template, parts};
 use crate::disks::estate::Estate;
 use crate::disks::guest::use_disks;
 use crate::namer::use_names;
@@ -54,6 +54,15 @@ impl Run {
     #[must_use]
     pub fn one_in(&self, n: usize) -> bool {
         self.world.choices().choose(ChoiceKind::Schedule, n) == 0
+    }
+
+    /// Who owns a layer, as its descriptor says at this moment.
+    #[must_use]
+    pub fn owner_of(&self, id: LayerId) -> Option<Owner> {
+        let lba = self.layout.descriptor(id.descriptor);
+        let place = Place { format_id: Template::FORMAT_ID, lba };
+        let record = decode::<DescriptorRecord>(&self.world.content(lba), &place).ok()?.record;
+        record.lock.owner.filter(|_| record.uid == id.uid)
     }
 
     /// Says that something is wrong, by the invariant that it breaks.

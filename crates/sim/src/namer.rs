@@ -124,6 +124,15 @@ fn not_done(user: &User, error: &DiskError) {
         | DiskError::SharedHere { .. }
         | DiskError::NoRoom { .. }
         | DiskError::Unanswered { .. }
+        | DiskError::NotAttached { .. }
+        | DiskError::NotAlone { .. }
+        | DiskError::NoOwner { .. }
+        | DiskError::Received { .. }
+        | DiskError::NoReceiver { .. }
+        | DiskError::ReceiverSilent { .. }
+        | DiskError::ReceiverGone { .. }
+        | DiskError::NotAtRest { .. }
+        | DiskError::NotHandedOver { .. }
         | DiskError::Map(_)
         | DiskError::DirectoryFull { .. }
         | DiskError::DescriptorsFull { .. }

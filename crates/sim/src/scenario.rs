@@ -267,7 +267,7 @@ impl Scenario {
                 plan
             }
             Theme::Names => broken_off(seed, &Template::of(self.hosts, self.timing)),
-            Theme::Disks => under_guests(seed),
+            Theme::Disks => under_guests(seed, &Template::on(self.ground, self.hosts, self.timing)),
             Theme::Queued => {
                 let mut plan = stalling_paths(seed);
                 plan.work_queue = DEEP_QUEUE;
@@ -347,17 +347,33 @@ fn broken_off(seed: u64, datastore: &Template) -> FaultPlan {
         directory: range(directory.start, directory.blocks),
         crash_giving_up: PerMillion(300_000),
         pause_displacing: PerMillion(600_000),
+        descriptors: (Lba(0), Lba(0)),
+        crash_handing_over: PerMillion::NEVER,
+        late_handing_over: PerMillion::NEVER,
     });
     plan
 }
 
 /// What befalls hosts with disks: what befalls those with names, a third of it at a time, and stalls that outlast a lease. No read
 /// shows half a sector: no guest's disk is promised that where its own writes are under way.
-fn under_guests(seed: u64) -> FaultPlan {
+fn under_guests(seed: u64, datastore: &Template) -> FaultPlan {
+    let descriptors = datastore.layout().descriptors;
     let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY);
     plan.latency = QUICK;
     plan.work_queue = Latency::ZERO;
     plan.set(FaultKind::TornRead, Fault::NONE);
+    // A handoff is over in a moment: some of the commands that make it are still on their way when their sender waits no more.
+    let late = plan.fault(FaultKind::LateCommand).clone().lasting(Span::milliseconds(150, 1_200));
+    plan.set(FaultKind::LateCommand, late);
+    plan.steps = Some(Steps {
+        format_id: Template::FORMAT_ID,
+        directory: (Lba(0), Lba(0)),
+        crash_giving_up: PerMillion::NEVER,
+        pause_displacing: PerMillion::NEVER,
+        descriptors: range(descriptors.start, descriptors.blocks),
+        crash_handing_over: PerMillion(10_000),
+        late_handing_over: PerMillion(300_000),
+    });
     let round = seed / 20;
     if round % 4 != 3 {
         plan.set(FaultKind::Crash, Fault::NONE.at(400).every(Span::milliseconds(2_000, 20_000)));

@@ -25,7 +25,16 @@ impl State {
     /// Whether a fault of this kind befalls this command: then it is counted and in the trace. None befalls the commands
     /// of hosts that are not mortal.
     pub(crate) fn strikes(&mut self, kind: FaultKind, command: CommandIdentity) -> bool {
-        let struck = self.draws(kind, command.host, self.plan.fault(kind).per_million);
+        self.strikes_by(kind, command, self.plan.fault(kind).per_million)
+    }
+
+    /// As [`strikes`](Self::strikes), of a command that is about to be sent: some steps have chances of their own.
+    pub(crate) fn strikes_sent(&mut self, kind: FaultKind, command: CommandIdentity, key: Key) -> bool {
+        self.strikes_by(kind, command, self.chance_of(kind, Some(key)))
+    }
+
+    fn strikes_by(&mut self, kind: FaultKind, command: CommandIdentity, chance: PerMillion) -> bool {
+        let struck = self.draws(kind, command.host, chance);
         if struck {
             self.count_fault(kind, Some(command.host), Some(command));
         }

@@ -8,6 +8,7 @@ mod delete;
 mod detach;
 mod export;
 mod flatten;
+mod handoff;
 mod import;
 mod list;
 mod rename;
@@ -72,6 +73,8 @@ verbs! {
     Attach => attach;
     /// End the serving of a disk or a snapshot
     Detach => detach;
+    /// Give a disk to another living host while guests use it: live migration
+    Handoff => handoff;
     /// Make a snapshot of a disk as it is now
     Snapshot => snapshot;
     /// Let a disk show again what its snapshot shows
@@ -126,7 +129,8 @@ fn at_its_host<T>(
         Ok(done) => return Ok(done),
         Err(error) => error,
     };
-    if error.code() == HostCode::DiskInUse.text()
+    let is_elsewhere = [HostCode::DiskInUse, HostCode::NotAttached].map(HostCode::text);
+    if is_elsewhere.contains(&error.code())
         && choice.is_open()
         && let Some(owner) = owner_of(&api, disk)
         && let Ok(its) = choice.at(&owner)

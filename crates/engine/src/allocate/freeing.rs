@@ -39,18 +39,27 @@ impl Source {
         self.free(free).await
     }
 
+    /// Takes over what a disk has given up and nobody can touch any more; its bits are cleared later. Waits for nothing.
+    pub(crate) fn take_over(&self, disk: &DataPath) {
+        let mut free = Vec::new();
+        disk.take_free(&mut free);
+        self.keep_for_later(free);
+    }
+
+    fn keep_for_later(&self, clusters: Vec<ClusterNumber>) {
+        let mut unused = self.unused.borrow_mut();
+        for cluster in clusters {
+            unused.entry(cluster.place().0).or_default().push(cluster);
+        }
+    }
+
     /// Clears the bits of clusters that no entry names any more, durably, and that nobody can touch. The groups among them that
     /// this host does not own are taken for it; where that is refused, they wait for the next time.
     ///
     /// # Errors
     /// Why it is not done; it is kept for the next time.
     pub async fn free(&self, clusters: Vec<ClusterNumber>) -> Result<(), SpaceError> {
-        {
-            let mut unused = self.unused.borrow_mut();
-            for cluster in clusters {
-                unused.entry(cluster.place().0).or_default().push(cluster);
-            }
-        }
+        self.keep_for_later(clusters);
         let groups: Vec<GroupNumber> = self.unused.borrow().keys().copied().collect();
         for group in groups {
             if self.stock.has(group) || self.open(group, Wish::Pressing).await? {

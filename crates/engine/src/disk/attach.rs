@@ -35,7 +35,7 @@ pub(super) enum AttachMode {
 }
 
 impl AttachMode {
-    const fn want(self) -> Want {
+    pub(super) const fn want(self) -> Want {
         match self {
             AttachMode::Exclusive => Want::Exclusive,
             AttachMode::ReadOnly => Want::Shared,
@@ -116,11 +116,7 @@ async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskErr
     if here.attached(attached.opened.number()).is_none_or(|known| !std::ptr::eq(&*known, attached)) {
         return Ok(());
     }
-    attached.disk.detach().await.map_err(|error| match error {
-        DetachError::Quarantined { .. } => attached.disk.unquiet().into(),
-        DetachError::Space(error) => error.into(),
-        DetachError::Changed => DiskError::Changed { descriptor: attached.opened.number() },
-    })?;
+    attached.disk.detach().await.map_err(|error| not_detached(attached, error))?;
     let parent = attached.opened.facts().await?.parent;
     here.note_detached(attached.opened.number());
     attached.opened.close(&DescriptorRecord::clone).await?;
@@ -128,6 +124,15 @@ async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskErr
         tend_soon(here, parent);
     }
     Ok(())
+}
+
+/// Why a disk did not come to its end here.
+pub(super) fn not_detached(attached: &Attached, error: DetachError) -> DiskError {
+    match error {
+        DetachError::Quarantined { .. } => attached.disk.unquiet().into(),
+        DetachError::Space(error) => error.into(),
+        DetachError::Changed => DiskError::Changed { descriptor: attached.opened.number() },
+    }
 }
 
 /// Takes the lock of the disk or snapshot, and serves it from then on. A snapshot is read only.
@@ -179,13 +184,7 @@ pub(super) async fn attach(
         };
         let disk = AttachedDisk::attach(opened.layer(), facts.size.0, path_mode);
         let id = LayerId { descriptor: number, uid: record.uid };
-        let attached =
-            Rc::new(Attached { id, mode, opened, disk, turn: Arc::default(), is_going: Cell::new(false) });
-        here.note_attached(number, &attached);
-        core.jobs.start(serve(Rc::clone(core), Rc::clone(&attached)));
-        // One that was deleted while this disk was in use elsewhere waits to be absorbed.
-        tend_parent_soon(here, &attached.opened);
-        return Ok(Attachment { here: Rc::clone(here), attached, is_detached: Cell::new(false) });
+        return Ok(begin_to_serve(here, (id, mode), opened, disk));
     }
 }
 
@@ -197,6 +196,22 @@ async fn is_as_found(
 ) -> Result<bool, DiskError> {
     let seen = read::<DescriptorRecord>(core, core.store.layout.descriptor(number)).await?;
     Ok(is_ready(&seen.stamped.record, found))
+}
+
+/// Serves a disk from now on that this host holds.
+pub(super) fn begin_to_serve(
+    here: &Rc<DisksHere>,
+    (id, mode): (LayerId, AttachMode),
+    opened: Rc<Opened>,
+    disk: AttachedDisk,
+) -> Attachment {
+    let (turn, is_going) = (Arc::default(), Cell::new(false));
+    let attached = Rc::new(Attached { id, mode, opened, disk, turn, is_going });
+    here.note_attached(id.descriptor, &attached);
+    here.core.jobs.start(serve(Rc::clone(&here.core), Rc::clone(&attached)));
+    // One that was deleted while this disk was in use elsewhere waits to be absorbed.
+    tend_parent_soon(here, &attached.opened);
+    Attachment { here: Rc::clone(here), attached, is_detached: Cell::new(false) }
 }
 
 /// The path of a disk that nobody serves any more is dead: whoever waits on it must hear so.

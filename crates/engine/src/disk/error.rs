@@ -3,7 +3,7 @@
 use std::fmt;
 
 use oarlock_block::ByteCount;
-use oarlock_format::{DescriptorNumber, GroupNumber, LayerName};
+use oarlock_format::{DescriptorNumber, GroupNumber, LayerName, LockMode};
 
 use crate::allocate::SpaceError;
 use crate::attached::Unquiet;
@@ -134,6 +134,72 @@ pub enum DiskError {
         /// The disk.
         name: LayerName,
     },
+    /// This host does not have it attached for writing.
+    #[error("{name} is not attached to this host for writing")]
+    NotAttached {
+        /// The disk.
+        name: LayerName,
+    },
+    /// Several hosts have it, or may: only a disk that one host writes alone is handed over (R28).
+    #[error("{name} is attached {how}: only a disk that one host writes alone is handed over")]
+    NotAlone {
+        /// The disk.
+        name: LayerName,
+        /// What for.
+        how: &'static str,
+    },
+    /// No living host has it, so that nobody could hand it over.
+    #[error("no living host has {name}, so none can hand it over")]
+    NoOwner {
+        /// The disk.
+        name: LayerName,
+    },
+    /// Another host is to be handed it over.
+    #[error("{name} is to be handed over to host {host}")]
+    Received {
+        /// The disk.
+        name: LayerName,
+        /// The host.
+        host: String,
+    },
+    /// The host that was to get it never stood up for it.
+    #[error("host {host} does not wait for {name}")]
+    NoReceiver {
+        /// The disk.
+        name: LayerName,
+        /// The host.
+        host: String,
+    },
+    /// The host that was to get it did not answer when it was called.
+    #[error("host {host} waits for {name}, and does not answer")]
+    ReceiverSilent {
+        /// The disk.
+        name: LayerName,
+        /// The host.
+        host: String,
+    },
+    /// The host that was to get it waits no longer: it gave up, or died.
+    #[error("host {host} does not wait for {name} any more")]
+    ReceiverGone {
+        /// The disk.
+        name: LayerName,
+        /// The host.
+        host: String,
+    },
+    /// What guests had begun did not end in time.
+    #[error("{name} was not at rest within {} ms, and its guests go on here", limit.as_millis())]
+    NotAtRest {
+        /// The disk.
+        name: LayerName,
+        /// How long guests were kept waiting.
+        limit: std::time::Duration,
+    },
+    /// The owner gave the disk up otherwise, or turned to another host.
+    #[error("{name} is not handed over to this host any more")]
+    NotHandedOver {
+        /// The disk.
+        name: LayerName,
+    },
     /// This host works on the layer already.
     #[error("descriptor {descriptor} is in use on this host")]
     OpenHere {
@@ -225,6 +291,17 @@ pub enum DiskError {
     /// The host came to its end first.
     #[error(transparent)]
     Ended(#[from] Ended),
+}
+
+impl DiskError {
+    /// Why a disk is not handed over whose lock is in that mode.
+    pub(super) fn not_alone(name: &LayerName, mode: LockMode) -> DiskError {
+        let how = match mode {
+            LockMode::MultiWriter => "to be written by several hosts",
+            _ => "to be read",
+        };
+        DiskError::NotAlone { name: name.clone(), how }
+    }
 }
 
 impl From<Unquiet> for DiskError {

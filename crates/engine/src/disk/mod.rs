@@ -20,7 +20,9 @@ mod enter;
 mod error;
 mod find;
 mod flatten;
+mod handoff;
 pub(crate) mod here;
+mod incoming;
 mod list;
 mod opened;
 mod rename;
@@ -36,7 +38,7 @@ use std::rc::Rc;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use oarlock_block::{ByteCount, Instant};
-use oarlock_format::{DescriptorNumber, DiskTarget, GroupNumber, LayerId, LayerName};
+use oarlock_format::{DescriptorNumber, DiskTarget, GroupNumber, HostName, LayerId, LayerName};
 
 use crate::core::Core;
 use crate::decide::Want;
@@ -55,6 +57,8 @@ pub(crate) use tend::is_unneeded;
 
 pub use attach::Attachment;
 pub use error::{DiskError, Holders, InUseBy};
+pub use handoff::HandedOver;
+pub use incoming::Incoming;
 pub use list::{DiskRow, SnapshotRow};
 pub use thick::Progress;
 
@@ -150,6 +154,33 @@ impl Host {
         let target = DiskTarget { disk: disk.clone(), snapshot: None };
         let attach = async move { attach::attach(&here, &target, AttachMode::Shared, deadline).await };
         self.see_through(attach).await
+    }
+
+    /// Stands beside the host that has a disk attached, to be handed it over (R28): the data path is there, and holds what is asked of
+    /// it until [`Incoming::take_up`]. As for `deadline`, see [`Host::create_disk`].
+    ///
+    /// # Errors
+    /// Why nobody will hand it over: [`DiskError::NoOwner`] where no living host has it, [`DiskError::Received`] where another host is
+    /// to get it.
+    pub async fn receive_disk(&self, name: &LayerName, deadline: Instant) -> Result<Incoming, DiskError> {
+        let (here, name) = (self.disks_here()?, name.clone());
+        self.see_through(async move { incoming::receive(&here, &name, deadline).await }).await
+    }
+
+    /// Hands a disk that this host has attached over to a host that [waits for it](Host::receive_disk), while guests use it: their
+    /// requests wait for a moment; those that have not begun by then are turned away, and are the other host's to do. Where it fails
+    /// this host goes on with it. As for `deadline`, see [`Host::create_disk`]; what was sent at last is waited for beyond it.
+    ///
+    /// # Errors
+    /// Why this host has it still.
+    pub async fn hand_off_disk(
+        &self,
+        name: &LayerName,
+        to: &HostName,
+        deadline: Instant,
+    ) -> Result<HandedOver, DiskError> {
+        let (here, name, to) = (self.disks_here()?, name.clone(), to.clone());
+        self.see_through(async move { handoff::hand_off(&here, &name, &to, deadline).await }).await
     }
 
     /// Lets a disk grow, which this host may have attached. As for `deadline`, see [`Host::create_disk`].

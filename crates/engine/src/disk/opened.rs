@@ -97,7 +97,7 @@ impl Opened {
         self.layer.source().journal().core().store.timing.lease
     }
 
-    fn hold(&self) -> Result<Rc<Hold<DescriptorNumber>>, DiskError> {
+    pub(super) fn hold(&self) -> Result<Rc<Hold<DescriptorNumber>>, DiskError> {
         self.hold.borrow().clone().ok_or(DiskError::TakenAway { descriptor: self.number })
     }
 
@@ -144,6 +144,12 @@ impl Opened {
         self.forget_pages().await?;
         self.shut();
         self.last_hold().await
+    }
+
+    /// It is another host's, who was handed it over: everything was brought home before, and nothing is released.
+    pub(super) fn give_away(&self) {
+        drop(self.hold.take());
+        self.shut();
     }
 
     /// The hold, once nobody else looks at the record by it.

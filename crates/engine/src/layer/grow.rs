@@ -110,6 +110,15 @@ impl Layer {
         Ok(self.journal.pages().close(self.tree.object()))
     }
 
+    /// What was [closed](Self::close) is changed here again: its lock was kept after all.
+    pub(crate) fn reopen(&self) {
+        self.journal.pages().open(self.tree.object(), self.tree.epoch);
+    }
+
+    pub(crate) fn object(&self) -> JournalObject {
+        self.tree.object()
+    }
+
     /// Brings the way to a cluster's entry into memory, as far as there is one.
     ///
     /// # Errors

@@ -7,6 +7,8 @@
 //!       |    a later beat is confirmed,    |
 //!       |    and resume()                  |
 //!       +--------> dead <------------------+      fenced, cut off, or held for too long: for good
+//!       |                                  |
+//!       +--------> moved <-----------------+      handed over, with nothing under way: for good
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -17,6 +19,7 @@ use oarlock_block::Instant;
 const OPEN: u8 = 0;
 const HELD: u8 = 1;
 const DEAD: u8 = 2;
+const MOVED: u8 = 3;
 
 /// Whether operations may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub enum Passage {
     Held,
     /// They fail, for good.
     Dead,
+    /// Another host has the disk: what ended before that is given out, and nothing begins any more.
+    Moved,
 }
 
 /// The gate. It is asked without any lock, before each submission and before each result is given out.
@@ -50,6 +55,7 @@ impl Gate {
     pub(crate) fn passage(&self, now: Instant) -> Passage {
         match self.state.load(Ordering::SeqCst) {
             DEAD => Passage::Dead,
+            MOVED => Passage::Moved,
             OPEN if now < self.lease_end() => Passage::Open,
             _ => Passage::Held,
         }
@@ -75,11 +81,19 @@ impl Gate {
     }
 
     pub(crate) fn die(&self) {
-        self.state.store(DEAD, Ordering::SeqCst);
+        // What ended before a handoff was promised, and stays so whatever becomes of this host.
+        let die = |state| (state != MOVED).then_some(DEAD);
+        let _ = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, die);
     }
 
-    pub(crate) fn is_dead(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == DEAD
+    /// Another host has the disk. Nothing is under way.
+    pub(crate) fn hand_over(&self) {
+        let hand_over = |state| (state != DEAD).then_some(MOVED);
+        let _ = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, hand_over);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state.load(Ordering::SeqCst), DEAD | MOVED)
     }
 
     /// Whether the device below has no space: writes wait, reads go on (R24).
@@ -110,6 +124,19 @@ mod tests {
         gate.extend(at(20));
         gate.extend(at(15));
         assert_eq!(gate.passage(at(19)), Passage::Open, "an older beat shortens nothing");
+    }
+
+    #[test]
+    fn a_gate_that_was_handed_over_stays_so_and_a_dead_one_is_not_handed_over() {
+        let (gate, dead) = (Gate::new(), Gate::new());
+        gate.extend(at(10));
+        gate.hand_over();
+        gate.die();
+        gate.resume();
+        assert_eq!(gate.passage(at(1)), Passage::Moved);
+        dead.die();
+        dead.hand_over();
+        assert_eq!(dead.passage(at(1)), Passage::Dead);
     }
 
     #[test]

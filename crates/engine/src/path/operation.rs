@@ -267,11 +267,12 @@ impl Operation {
             Passage::Open => {}
             Passage::Held => return self.held(path, now, waker),
             Passage::Dead => self.die(path),
+            Passage::Moved => self.turn_away(path),
         }
         loop {
             if let Stage::Ended(result) = self.stage {
                 return match path.gate.passage(now) {
-                    Passage::Open => Next::Done(result),
+                    Passage::Open | Passage::Moved => Next::Done(result),
                     Passage::Held => self.held(path, now, waker),
                     Passage::Dead => Next::Done(Err(PathError::Io)),
                 };
@@ -486,6 +487,15 @@ impl Operation {
     fn die(&mut self, path: &DataPath) {
         self.give_up(path);
         self.stage = Stage::Ended(Err(PathError::Io));
+    }
+
+    /// The disk was handed over: what has not begun never does; what ended before is as it was answered.
+    fn turn_away(&mut self, path: &DataPath) {
+        match self.stage {
+            Stage::Start => self.stage = Stage::Ended(Err(PathError::Moved)),
+            Stage::Ended(_) => {}
+            _ => self.die(path),
+        }
     }
 
     /// Gives everything back, or into quarantine.

@@ -57,6 +57,9 @@ pub enum PathError {
     /// The datastore is full: no cluster could be had for this write.
     #[error("the datastore has no space left")]
     NoSpace,
+    /// The disk was handed over to another host before this began: nothing of it was done.
+    #[error("the disk was handed over to another host, and nothing was done")]
+    Moved,
     /// The disk is attached for reading only.
     #[error("the disk is attached for reading only")]
     ReadOnly,

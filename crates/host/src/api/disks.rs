@@ -133,6 +133,31 @@ pub struct AttachDiskRequest {
     /// The folder with the certificates: clients must take TLS.
     #[serde(default)]
     pub tls: Option<String>,
+    /// Another host has the disk, and is to hand it over: clients may connect, and wait until then.
+    #[serde(default)]
+    pub incoming: bool,
+}
+
+/// The body of `POST /v1/disks/{name}/handoff`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandoffRequest {
+    /// The host that is to get the disk, and stands by for it.
+    pub to: String,
+    /// How long to wait for that host to stand by at most, in milliseconds; without it, thirty seconds.
+    #[serde(default)]
+    pub wait_ms: Option<u64>,
+}
+
+/// The answer of `POST /v1/disks/{name}/handoff`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandedOffDisk {
+    /// The disk.
+    pub name: String,
+    /// The host that has it now.
+    pub to: String,
+    /// How long no request of a client could begin before the disk was the other host's, in microseconds.
+    pub pause_us: u64,
 }
 
 /// The answer of `POST /v1/disks/{name}/attach`.

@@ -38,7 +38,7 @@ impl Exports {
             let Ok(target) = DiskTarget::new(&wanted.name) else {
                 return self.forget(&wanted.name, "it is no name of a disk").await;
             };
-            let error = match self.bring_up(&target, wanted.clone(), Claim::Returning).await {
+            let error = match self.bring_up(&target, wanted.clone(), (Claim::Returning, false)).await {
                 Ok(_) => return,
                 Err(HostError::Ended(_) | HostError::EngineGone) => return,
                 Err(error) => error,

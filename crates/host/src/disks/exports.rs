@@ -3,6 +3,7 @@
 //! ```text
 //!   attach:   Changing --> door, engine's attach, export, offer --> Exported --> list
 //!   detach:   list --> Changing --> withdrawn, drained, engine's detach --> gone     (or Stranded: the engine has it still)
+//!   handoff:  see handoff.rs
 //!   restart:  Awaited --> Returning --> Exported        again and again, unless the disk is gone or another host's
 //! ```
 
@@ -17,6 +18,7 @@ use oarlock_engine::DiskError;
 use oarlock_format::{DiskTarget, LayerName};
 
 use super::doors::Doors;
+use super::handoff::may_come;
 use super::list::{ExportList, Wanted};
 use super::request::{HeldDisk, Share};
 use crate::api::{AttachDiskRequest, AttachedDisk};
@@ -43,7 +45,7 @@ pub(super) struct Inner {
     pub(super) list: ExportList,
     /// One writes the list at a time.
     writing: tokio::sync::Mutex<()>,
-    doors: Doors,
+    pub(super) doors: Doors,
     state: Mutex<State>,
 }
 
@@ -74,9 +76,9 @@ pub(super) enum Standing {
 
 /// An export, and what it stands on.
 pub(super) struct Exported {
-    export: Export,
-    disk: HeldDisk,
-    door: String,
+    pub(super) export: Export,
+    pub(super) disk: HeldDisk,
+    pub(super) door: String,
     uri: String,
 }
 
@@ -118,12 +120,16 @@ impl Exports {
         target: DiskTarget,
         request: AttachDiskRequest,
     ) -> Result<AttachedDisk, HostError> {
+        let is_incoming = request.incoming;
         let wanted = self.wanted(&target, request)?;
+        if is_incoming {
+            may_come(&target, &wanted)?;
+        }
         let this = self.clone();
         see_through(async move {
             this.reserve(&wanted.name)?;
             let name = wanted.name.clone();
-            let attached = this.bring_up(&target, wanted, Claim::Asked).await;
+            let attached = this.bring_up(&target, wanted, (Claim::Asked, is_incoming)).await;
             if attached.is_err() {
                 this.state().disks.remove(&name);
             }
@@ -189,7 +195,7 @@ impl Exports {
     }
 
     fn wanted(&self, target: &DiskTarget, request: AttachDiskRequest) -> Result<Wanted, HostError> {
-        let AttachDiskRequest { nbd, read_only, shared, tls } = request;
+        let AttachDiskRequest { nbd, read_only, shared, tls, incoming: _ } = request;
         if read_only && shared {
             let reason = "a disk is attached to be read, or to be written by several: not both".to_owned();
             return Err(HostError::BadRequest { reason });
@@ -240,32 +246,34 @@ impl Exports {
         &self,
         target: &DiskTarget,
         wanted: Wanted,
-        claim: Claim,
+        (claim, is_incoming): (Claim, bool),
     ) -> Result<AttachedDisk, HostError> {
         let doors = &self.inner.doors;
         let place: Place = wanted.place.parse()?;
         // First, for it costs nothing where it fails.
         let door = doors.enter(&place, wanted.tls.as_deref()).await?;
         let exported = async {
-            let share = match (wanted.read_only, wanted.shared) {
-                (true, _) => Share::Readers,
-                (false, true) => Share::Writers,
-                (false, false) => Share::Nobody,
+            let engine = &self.inner.engine;
+            let (disk, arrival) = match is_incoming {
+                false => (engine.attach_disk(target.clone(), share_of(&wanted)).await?, None),
+                true => {
+                    let (disk, arrival) = engine.receive_disk(target.disk.clone()).await?;
+                    (disk, Some(arrival))
+                }
             };
-            let disk = self.inner.engine.attach_disk(target.clone(), share).await?;
             if wanted.layer.is_some_and(|layer| layer != number_of(&disk)) {
                 let _ = disk.detach().await;
                 return Err(DiskError::Unknown { name: target.disk.clone() }.into());
             }
             match self.export(&wanted.name, &door, &disk).await {
-                Ok((export, uri)) => Ok((export, disk, uri)),
+                Ok((export, uri)) => Ok((export, disk, uri, arrival)),
                 Err(error) => {
                     let _ = disk.detach().await;
                     Err(error)
                 }
             }
         };
-        let (export, disk, uri) = match exported.await {
+        let (export, disk, uri, arrival) = match exported.await {
             Ok(exported) => exported,
             Err(error) => {
                 doors.leave(&door).await;
@@ -276,8 +284,15 @@ impl Exports {
         let wanted = Wanted { place: door.clone(), layer: Some(number_of(&disk)), ..wanted };
         let attached = AttachedDisk { name: wanted.name.clone(), uri: uri.clone() };
         let exported = Exported { export, disk, door, uri };
-        match self.stand(wanted, exported, claim) {
-            Ok(()) => Ok(attached),
+        // One that is to come is on the list once it is there.
+        let listed = arrival.is_none().then(|| wanted.clone());
+        match self.stand((&wanted.name, listed), exported, claim) {
+            Ok(()) => {
+                if let Some(arrival) = arrival {
+                    tokio::spawn(self.clone().await_arrival(target.clone(), wanted, arrival));
+                }
+                Ok(attached)
+            }
             Err(exported) => {
                 let Exported { export, disk, door, .. } = *exported;
                 doors.withdraw(&door, export.name()).await;
@@ -305,13 +320,18 @@ impl Exports {
     }
 
     /// It is exported from now on; given back where the host is leaving, or nobody wants it any more.
-    fn stand(&self, wanted: Wanted, exported: Exported, claim: Claim) -> Result<(), Box<Exported>> {
+    fn stand(
+        &self,
+        (name, wanted): (&str, Option<Wanted>),
+        exported: Exported,
+        claim: Claim,
+    ) -> Result<(), Box<Exported>> {
         let mut state = self.state();
         let is_over = state.is_over;
-        let disk = state.disks.get_mut(&wanted.name);
+        let disk = state.disks.get_mut(name);
         match disk.filter(|disk| !is_over && claim.is_on(&disk.standing)) {
             Some(disk) => {
-                *disk = Disk { wanted: Some(wanted), standing: Standing::Exported(exported) };
+                *disk = Disk { wanted, standing: Standing::Exported(exported) };
                 Ok(())
             }
             None => Err(Box::new(exported)),
@@ -329,6 +349,10 @@ impl Exports {
         let disk = match standing {
             Standing::Exported(Exported { export, disk, door, .. }) => {
                 self.inner.doors.withdraw(&door, &name).await;
+                if disk.is_awaited() {
+                    // What its clients asked waits for the disk, which does not come.
+                    let _ = disk.detach().await;
+                }
                 let _ = aside(move || export.stop(DRAIN_LIMIT)).await;
                 self.inner.doors.leave(&door).await;
                 disk
@@ -395,8 +419,17 @@ fn beside(api: &Path, is_secured: bool) -> PathBuf {
     }
 }
 
+/// Who else may have the disk.
+fn share_of(wanted: &Wanted) -> Share {
+    match (wanted.read_only, wanted.shared) {
+        (true, _) => Share::Readers,
+        (false, true) => Share::Writers,
+        (false, false) => Share::Nobody,
+    }
+}
+
 /// Which disk it is, as the list has it.
-fn number_of(disk: &HeldDisk) -> (u32, u64) {
+pub(super) fn number_of(disk: &HeldDisk) -> (u32, u64) {
     (disk.id.descriptor.0, disk.id.uid.0)
 }
 
@@ -407,7 +440,7 @@ fn layer_name(name: &str) -> Result<LayerName, HostError> {
 }
 
 /// Works on although whoever asked goes away.
-async fn see_through<T: Send + 'static>(
+pub(super) async fn see_through<T: Send + 'static>(
     work: impl Future<Output = Result<T, HostError>> + Send + 'static,
 ) -> Result<T, HostError> {
     tokio::spawn(work).await.unwrap_or(Err(HostError::EngineGone))

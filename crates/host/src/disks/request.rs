@@ -8,7 +8,7 @@ use oarlock_block::ByteCount;
 use oarlock_device::{BootClock, FileDevice};
 use oarlock_engine::Progress;
 use oarlock_engine::path::DataPath;
-use oarlock_format::{DiskTarget, LayerId, LayerName};
+use oarlock_format::{DiskTarget, HostName, LayerId, LayerName};
 
 use crate::api::{DiskDetails, DiskEntry};
 use crate::error::HostError;
@@ -21,6 +21,8 @@ pub(crate) enum DiskRequest {
     Progress { name: LayerName, reply: Reply<Option<Progress>> },
     Change { change: Change, reply: Reply<()> },
     Attach { target: DiskTarget, share: Share, reply: Reply<HeldDisk> },
+    Receive { name: LayerName, reply: Reply<(HeldDisk, Arrival)> },
+    HandOff { name: LayerName, to: HostName, wait: Duration, reply: Reply<Duration> },
 }
 
 /// Who else may have a disk while it is attached.
@@ -33,6 +35,9 @@ pub(crate) enum Share {
     /// Others who write as well.
     Writers,
 }
+
+/// What becomes of a disk that is to come from another host: it is there, or will not come. Nothing where it is not waited for any more.
+pub(crate) type Arrival = oneshot::Receiver<Result<(), HostError>>;
 
 /// What is to become of a disk.
 #[derive(Clone, Debug)]
@@ -60,6 +65,11 @@ pub(crate) struct HeldDisk {
 }
 
 impl HeldDisk {
+    /// Whether it is still to come from another host.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.path.lease_end().since_zero().is_zero()
+    }
+
     /// Detaches it; resolves once it is another's to have, or the host has ended.
     ///
     /// # Errors
@@ -93,5 +103,19 @@ impl Engine {
 
     pub(crate) async fn attach_disk(&self, target: DiskTarget, share: Share) -> Result<HeldDisk, HostError> {
         self.ask(|reply| Request::Disk(DiskRequest::Attach { target, share, reply })).await
+    }
+
+    pub(crate) async fn receive_disk(&self, name: LayerName) -> Result<(HeldDisk, Arrival), HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Receive { name, reply })).await
+    }
+
+    /// How long clients could begin nothing.
+    pub(crate) async fn hand_off_disk(
+        &self,
+        name: LayerName,
+        to: HostName,
+        wait: Duration,
+    ) -> Result<Duration, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::HandOff { name, to, wait, reply })).await
     }
 }

@@ -1,5 +1,7 @@
 //! The paths of the API that concern disks. A name is one part of a path: its `/` and `@` are percent-encoded.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -7,21 +9,25 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use oarlock_block::ByteCount;
-use oarlock_format::{DiskTarget, LayerName, NameError};
+use oarlock_format::{DiskTarget, HostName, LayerName, NameError};
 use utoipa::OpenApi;
 
 use super::request::Change;
 use crate::api::{
     AttachDiskRequest, AttachedDisk, AttachedEntry, CreateDiskRequest, DiskDetails, DiskDone, DiskEntry,
-    DiskProgress, ErrorBody, NewNameRequest, ResizeDiskRequest,
+    DiskProgress, ErrorBody, HandedOffDisk, HandoffRequest, NewNameRequest, ResizeDiskRequest,
 };
 use crate::error::HostError;
-use crate::routes::{Desk, Outcome, bad, json, parse};
+use crate::routes::{Desk, Outcome, bad, json, parse, wait};
+
+/// A host that is to get a disk is waited for so long, where nobody says how long.
+const HANDOFF_WAIT: Duration = Duration::from_secs(30);
 
 /// What the document says of disks.
 #[derive(OpenApi)]
 #[openapi(paths(
-    list, create, show, progress, delete, rename, resize, attach, detach, snapshot, revert, clone, flatten
+    list, create, show, progress, delete, rename, resize, attach, detach, handoff, snapshot, revert, clone,
+    flatten
 ))]
 struct Document;
 
@@ -40,6 +46,7 @@ pub(crate) fn routes() -> Router<Desk> {
         .route("/v1/disks/{name}/resize", post(resize))
         .route("/v1/disks/{name}/attach", post(attach))
         .route("/v1/disks/{name}/detach", post(detach))
+        .route("/v1/disks/{name}/handoff", post(handoff))
         .route("/v1/disks/{name}/snapshot", post(snapshot))
         .route("/v1/disks/{name}/revert", post(revert))
         .route("/v1/disks/{name}/clone", post(clone))
@@ -153,6 +160,23 @@ async fn detach(State(desk): State<Desk>, name: Named) -> Outcome {
     let name = target.to_string();
     desk.exports.detach(target).await?;
     done(name)
+}
+
+/// Hands a disk that the host exports over to another living host, which stands by for it (`incoming`), while clients use it. What they
+/// had begun is answered first; what they had not is refused with ESHUTDOWN, and nothing of it was done: it is asked of the other host.
+#[utoipa::path(post, path = "/v1/disks/{name}/handoff", request_body = HandoffRequest,
+    params(("name" = String, Path, description = "The disk.")),
+    responses(
+        (status = 200, body = HandedOffDisk),
+        (status = 409, description = "It is this host's still; the message says why.", body = ErrorBody),
+        (status = "default", body = ErrorBody)
+    )
+)]
+async fn handoff(State(desk): State<Desk>, name: Named, body: Body) -> Outcome {
+    let (name, HandoffRequest { to, wait_ms }) = (layer(&text(name)?)?, parse(body)?);
+    let wait = wait_ms.map(wait).transpose()?.unwrap_or(HANDOFF_WAIT);
+    let host = HostName::new(&to).map_err(|reason| HostError::Name { text: to.clone(), reason })?;
+    Ok(json(&desk.exports.hand_off(name, host, wait).await?))
 }
 
 /// Makes a snapshot of a disk, which the host that is asked may have attached: of what its clients were answered by now.

@@ -10,7 +10,7 @@ use oarlock_block::{ByteCount, Instant, WallTime};
 use oarlock_causes::Action;
 use oarlock_engine::path::DataPath;
 use oarlock_engine::{Attachment, DiskError, DiskRow, Holders, SnapshotRow};
-use oarlock_format::{DiskTarget, LayerName};
+use oarlock_format::{DiskTarget, LayerId, LayerName};
 
 use super::request::{Change, DiskRequest, HeldDisk, Share};
 use crate::api::{AttachedEntry, DiskDetails, DiskEntry, SnapshotEntry};
@@ -39,6 +39,10 @@ impl Keeper {
             }
             DiskRequest::Change { change, reply } => answer(reply, self.change_disk(&change)).await,
             DiskRequest::Attach { target, share, reply } => self.attach(&target, share, reply).await,
+            DiskRequest::Receive { name, reply } => self.receive(&name, reply).await,
+            DiskRequest::HandOff { name, to, wait, reply } => {
+                answer(reply, self.hand_off(&name, &to, wait)).await;
+            }
         }
     }
 
@@ -118,15 +122,7 @@ impl Keeper {
             Err(error) => return drop(reply.send(Err(error))),
         };
         let (detach, orders) = mpsc::unbounded();
-        let held = HeldDisk {
-            id: attachment.id(),
-            path: Arc::clone(attachment.path()),
-            is_read_only: attachment.is_read_only(),
-            device: self.file.clone(),
-            clock: self.boot_clock.clone(),
-            hold: self.host.timing().hold,
-            detach,
-        };
+        let held = self.held((attachment.id(), attachment.is_read_only()), attachment.path(), detach);
         // Where nobody listens any more, the orders end with the answer, and the disk is detached.
         drop(reply.send(Ok(held)));
         self.hold_disk(attachment, orders).await;
@@ -148,8 +144,30 @@ impl Keeper {
         }
     }
 
+    /// What others need of a disk that this thread holds.
+    pub(super) fn held(
+        &self,
+        (id, is_read_only): (LayerId, bool),
+        path: &Arc<DataPath>,
+        detach: mpsc::UnboundedSender<Reply<()>>,
+    ) -> HeldDisk {
+        HeldDisk {
+            id,
+            path: Arc::clone(path),
+            is_read_only,
+            device: self.file.clone(),
+            clock: self.boot_clock.clone(),
+            hold: self.host.timing().hold,
+            detach,
+        }
+    }
+
     /// Holds the disk until it is detached, nobody has its handle any more, or the host has ended: then the engine lets its path die.
-    async fn hold_disk(&self, attachment: Attachment, mut orders: mpsc::UnboundedReceiver<Reply<()>>) {
+    pub(super) async fn hold_disk(
+        &self,
+        attachment: Attachment,
+        mut orders: mpsc::UnboundedReceiver<Reply<()>>,
+    ) {
         let ended = self.host.ended();
         let room = self.retry_where_full(attachment.path());
         futures::pin_mut!(ended, room);
@@ -205,7 +223,7 @@ impl Keeper {
 
     /// Tries with little patience first: a lock that a living host has is told at once. One that a silent host has is waited for until
     /// that host can have been taken over.
-    async fn patiently<T>(
+    pub(super) async fn patiently<T>(
         &self,
         verb: impl AsyncFn(Instant) -> Result<T, DiskError>,
     ) -> Result<T, HostError> {
@@ -231,7 +249,7 @@ impl Keeper {
         holders.0.iter().all(|holder| lives(&holder.host))
     }
 
-    fn may_change(&self) -> Result<(), HostError> {
+    pub(super) fn may_change(&self) -> Result<(), HostError> {
         if self.read_only {
             return Err(HostError::ReadOnlyHost);
         }

@@ -198,14 +198,15 @@ impl Service {
             self.path.die();
         }
         let passage = self.path.passage(now);
+        let is_over = matches!(passage, Passage::Dead | Passage::Moved);
         let is_open = passage == Passage::Open && !self.path.is_full();
         for place in 0..self.tasks.len() {
             let stands_still = self.tasks[place].stands_still(self.now, is_open);
             if stands_still >= self.hold && is_open {
                 self.tasks[place].give_up(&self.path);
             }
-            // Where the disk is lost, nobody waits for a device that does not answer.
-            if passage == Passage::Dead || stands_still >= self.hold {
+            // Where the disk is lost, or another host's, nobody waits for a device that does not answer.
+            if is_over || stands_still >= self.hold {
                 self.drive(place)?;
             }
         }

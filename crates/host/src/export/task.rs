@@ -170,7 +170,8 @@ impl Task {
                         self.waits_for_device = true;
                         return Ok(Progress::Wants);
                     }
-                    Passage::Dead => self.unsent.clear(),
+                    // Of a disk that was handed over nothing is under way.
+                    Passage::Dead | Passage::Moved => self.unsent.clear(),
                 }
             }
             match self.operation.next(path, now(), self.woken.waker()) {

@@ -27,6 +27,8 @@ pub(crate) fn errno(error: PathError) -> Errno {
     match error {
         PathError::Io | PathError::NotFull { .. } | PathError::Busy { .. } => Errno::EIO,
         PathError::NoSpace => Errno::ENOSPC,
+        // Whoever is told so asks the host that has the disk now.
+        PathError::Moved => Errno::ESHUTDOWN,
         PathError::ReadOnly => Errno::EPERM,
         PathError::Unaligned { .. } | PathError::OutOfRange { .. } | PathError::TooLong { .. } => {
             Errno::EINVAL
@@ -75,5 +77,6 @@ mod tests {
         assert_eq!(errno(PathError::NoSpace), Errno::ENOSPC);
         assert_eq!(errno(PathError::NotFast), Errno::ENOTSUP);
         assert_eq!(errno(PathError::Io), Errno::EIO);
+        assert_eq!(errno(PathError::Moved), Errno::ESHUTDOWN);
     }
 }

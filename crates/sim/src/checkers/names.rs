@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use oarlock_engine::DiskRow;
 use oarlock_format::{
-    BucketEntry, BucketNumber, BucketRecord, DescriptorName, DescriptorNumber, DescriptorRecord, LayerId,
-    LayerKind, LayerName, LayerState, LockMode, NameHash, Place, Record, Standing, decode, stamp_of,
+    BucketEntry, BucketNumber, BucketRecord, DescriptorName, DescriptorNumber, DescriptorRecord, Layer,
+    LayerId, LayerKind, LayerName, LayerState, LockMode, NameHash, Place, Record, Standing, decode, stamp_of,
 };
 
 use super::{says_gone, slot_now};
@@ -243,6 +243,11 @@ impl Checker {
         let fits = match (from, to) {
             (None, Some(Creating)) => after.uid > before.uid,
             (from, to) if from == to => after.uid == before.uid,
+            // A thick disk that is undone half way has clusters to give up.
+            (Some(Creating), Some(Doomed)) => {
+                let is_filled = |layer: &Layer| layer.flags.thick && layer.flags.root_owned;
+                after.uid == before.uid && before.layer.as_ref().is_some_and(is_filled)
+            }
             (Some(Creating | Doomed), None)
             | (Some(Creating | Renaming), Some(Ready))
             | (Some(Ready), Some(Renaming | Doomed)) => after.uid == before.uid,

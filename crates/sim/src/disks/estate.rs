@@ -11,7 +11,8 @@ use std::rc::Rc;
 use oarlock_block::Lba;
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, Layer, LayerId, LockMode, Owner, Place, Standing, decode, stamp_of,
+    DescriptorNumber, DescriptorRecord, HostName, Layer, LayerId, LayerName, LockMode, Owner, Place,
+    Standing, decode, stamp_of,
 };
 
 use super::image::{Image, Purpose, Session, Turn, Writer};
@@ -44,7 +45,7 @@ enum Before {
     /// Its descriptor said so. What it shows did not change.
     Facts(Layer),
     /// All of it.
-    Whole(Image),
+    Whole(Box<Image>),
 }
 
 /// All layers.
@@ -55,6 +56,8 @@ pub struct Estate {
     /// Which layer a mark was written to.
     marks: RefCell<Vec<LayerId>>,
     sessions: Cell<u64>,
+    /// Hosts that are asked to receive a disk.
+    invitations: RefCell<Vec<(LayerName, HostName)>>,
     /// What was done, and how often.
     deeds: RefCell<BTreeMap<&'static str, u64>>,
 }
@@ -69,6 +72,24 @@ impl Estate {
     #[must_use]
     pub fn deeds(&self) -> BTreeMap<&'static str, u64> {
         self.deeds.borrow().clone()
+    }
+
+    /// Somebody asks a host to receive a disk.
+    pub fn invite(&self, disk: &LayerName, host: &HostName) {
+        self.invitations.borrow_mut().push((disk.clone(), host.clone()));
+    }
+
+    /// A disk that this host is asked to receive.
+    #[must_use]
+    pub fn invitation(&self, host: &HostName) -> Option<LayerName> {
+        let mut invitations = self.invitations.borrow_mut();
+        let index = invitations.iter().position(|(_, invited)| invited == host)?;
+        Some(invitations.swap_remove(index).0)
+    }
+
+    /// Whoever was asked to receive the disk, and has not begun, is asked no longer.
+    pub fn disinvite(&self, disk: &LayerName) {
+        self.invitations.borrow_mut().retain(|(invited, _)| invited != disk);
     }
 
     fn wrong(run: &Run, id: LayerId, message: &str) {
@@ -107,11 +128,45 @@ impl Estate {
         session
     }
 
+    /// A host waits to be handed a layer over, and its guests ask already.
+    pub fn open_incoming(&self, run: &Run, (id, owner): (LayerId, Owner)) -> Session {
+        self.sessions.set(self.sessions.get() + 1);
+        let session = Session { number: self.sessions.get(), id, purpose: Purpose::Alone };
+        let mut images = self.images.borrow_mut();
+        let Some(image) = images.get_mut(&id) else {
+            Estate::wrong(run, id, "it was to be received, and does not exist");
+            return session;
+        };
+        image.forget_incoming();
+        let incoming = Writer { number: session.number, owner, is_closing: false };
+        // It may have been handed over before its host got this far.
+        match image.writer {
+            None if run.owner_of(id) == Some(owner) => image.writer = Some(incoming),
+            _ => image.incoming = Some(incoming),
+        }
+        session
+    }
+
+    /// A host has a layer that it waited for, and shows it with that size.
+    pub fn arrived(&self, run: &Run, session: &Session, size: u64) {
+        let images = self.images.borrow();
+        let Some(image) = images.get(&session.id).filter(|image| image.has(session)) else {
+            Estate::wrong(run, session.id, "it was taken up by who does not own it");
+            return;
+        };
+        if image.layer.size.0 != size {
+            Estate::wrong(run, session.id, &format!("it has {} bytes, and shows {size}", image.layer.size.0));
+        }
+    }
+
     /// A session is about to end.
     pub fn close(&self, session: &Session) {
         let mut images = self.images.borrow_mut();
         let Some(image) = images.get_mut(&session.id) else { return };
         image.readers.remove(&session.number);
+        if image.incoming.is_some_and(|incoming| incoming.number == session.number) {
+            image.forget_incoming();
+        }
         if let Some(writer) = image.writer.as_mut().filter(|writer| writer.number == session.number) {
             writer.is_closing = true;
         }
@@ -128,7 +183,7 @@ impl Estate {
             marks.len() as u64
         };
         let mut images = self.images.borrow_mut();
-        let mut image = images.get_mut(&session.id).filter(|image| image.has(session));
+        let mut image = images.get_mut(&session.id).filter(|image| image.may_ask(session));
         let is_full = image.as_ref().is_some_and(|image| image.layer.flags.full);
         let is_trim = matches!(request.kind, RequestKind::Trim { .. });
         let (asked_for, may_be_nothing) = match (is_trim && is_full, session.purpose) {
@@ -142,7 +197,7 @@ impl Estate {
         // Of a session that is over nothing can come any more; it will hear so.
         let mut none = Naive::default();
         let (number, data) = content.unwrap_or(&mut none).begin_as(&asked_for, 0, mark);
-        if let Some(image) = image.filter(|_| session.purpose == Purpose::Together) {
+        if let Some(image) = image.filter(|image| image.content.is_some()) {
             image.asked.insert(number, (session.number, asked_for));
         }
         (Asked { session: *session, request: asked_for, number, may_be_nothing }, data)
@@ -158,7 +213,7 @@ impl Estate {
         }
         let Some(content) = image.and_then(|image| image.content.as_mut()) else {
             if result.is_ok() {
-                Estate::wrong(run, session.id, &format!("{request:?} was answered by who had lost it"));
+                Estate::wrong(run, session.id, &format!("{request:?} was answered by who does not have it"));
             }
             return;
         };
@@ -247,7 +302,7 @@ impl Estate {
         if let Some(id) = old.filter(|id| Some(*id) != new)
             && let Some(image) = images.remove(&id)
         {
-            self.remember(run, execution, vec![(id, Before::Whole(image))]);
+            self.remember(run, execution, vec![(id, Before::Whole(Box::new(image)))]);
         }
         let (Some(id), Some(layer)) = (new, after.layer) else { return };
         let below = parent.and_then(|parent| images.get(&parent).cloned());
@@ -256,7 +311,7 @@ impl Estate {
             images.insert(id, Image::begun(layer, below.as_ref()));
             return;
         };
-        if let Some(wrong) = image.lock_changed(&after.lock, author) {
+        if let Some(wrong) = image.lock_changed(&before.lock, &after.lock, author) {
             Estate::wrong(run, id, &wrong);
         }
         if image.layer == layer {
@@ -266,7 +321,7 @@ impl Estate {
             Estate::wrong(run, id, "it changed while it was shared");
         }
         let turn = image.turn(&layer, below.as_ref());
-        let whole = image.clone();
+        let whole = Box::new(image.clone());
         let facts = Before::Facts(std::mem::replace(&mut image.layer, layer));
         match turn {
             Turn::None => self.remember(run, execution, vec![(id, facts)]),
@@ -280,7 +335,7 @@ impl Estate {
                     content.make_durable();
                     content.copy()
                 });
-                let below = below.map_or(Before::None, Before::Whole);
+                let below = below.map_or(Before::None, |below| Before::Whole(Box::new(below)));
                 self.remember(run, execution, vec![(id, facts), (number, below)]);
                 if let Some(below) = images.get_mut(&number) {
                     below.content = shown;
@@ -299,7 +354,7 @@ impl Estate {
             for (id, before) in undo.before {
                 match before {
                     Before::None => drop(images.remove(&id)),
-                    Before::Whole(image) => drop(images.insert(id, image)),
+                    Before::Whole(image) => drop(images.insert(id, *image)),
                     Before::Facts(facts) => {
                         if let Some(image) = images.get_mut(&id) {
                             image.layer = facts;

@@ -1,18 +1,19 @@
 //! Guests: who works with disks on each host: attaches them, reads and writes, branches and deletes them.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, join, join_all, select};
 use oarlock_block::{ByteCount, Clock, Instant, Random};
 use oarlock_engine::allocate::SpaceError;
-use oarlock_engine::path::{PathError, Request, RequestKind};
-use oarlock_engine::{Attachment, DiskError, JournalError};
+use oarlock_engine::path::{DataPath, PathError, Request, RequestKind};
+use oarlock_engine::{Attachment, DiskError, Incoming, JournalError};
 use oarlock_format::{DiskTarget, LayerName};
 
 use super::image::{Purpose, Session};
 use super::{Driver, SECTOR};
-use crate::member::Run;
+use crate::member::{Run, name_of};
 use crate::user::User;
 use crate::{Lane, TrueTime};
 
@@ -146,6 +147,9 @@ impl Guest {
     /// Something, with whichever disk.
     async fn act(&self) -> Result<Next, DiskError> {
         let (host, name) = (&self.user.host, self.any_disk());
+        if let Some(invited) = self.run().estate.invitation(&host.status().name) {
+            return self.receive(&invited).await;
+        }
         match self.below(24) {
             20.. => return self.share().await,
             0..3 => {
@@ -233,7 +237,6 @@ impl Guest {
         };
         let (estate, size) = (&self.run().estate, attachment.path().size());
         let owner = self.user.host.status().owner;
-        let writes = !attachment.is_read_only();
         let session = estate.open(self.run(), (attachment.id(), owner), size, purpose);
         self.note(&format!("{target} attached as {}, session {}", attachment.id(), session.number));
         self.did(match purpose {
@@ -241,8 +244,78 @@ impl Guest {
             Purpose::ToRead => "attach to read",
             Purpose::Together => "share",
         });
-        let used =
-            Used { guest: self, attachment: &attachment, session: &session, has_failed: Cell::new(false) };
+        self.work(target, &attachment, &session).await
+    }
+
+    /// A while with a disk that another host is asked to hand over, with guests who ask for something before it is there.
+    async fn receive(&self, name: &LayerName) -> Result<Next, DiskError> {
+        let incoming = self.user.host.receive_disk(name, self.soon()).await?;
+        let (estate, owner) = (&self.run().estate, self.user.host.status().owner);
+        let session = estate.open_incoming(self.run(), (incoming.id(), owner));
+        self.note(&format!("{name} is awaited as {}, session {}", incoming.id(), session.number));
+        self.did("receive");
+        let path = Arc::clone(incoming.path());
+        let used = Used::new(self, &path, &session);
+        let early = join_all((0..self.below(3)).map(|_| used.requests()));
+        let (taken, _) = join(self.take_up(incoming, &session), early).await;
+        let attachment = taken?;
+        estate.arrived(self.run(), &session, attachment.path().size());
+        self.note(&format!("{name} has come, session {}", session.number));
+        self.did("take up");
+        if used.has_failed.get() {
+            return Ok(self.end_process());
+        }
+        self.work(&DiskTarget { disk: name.clone(), snapshot: None }, &attachment, &session).await
+    }
+
+    /// Waits for a disk, with some patience.
+    async fn take_up(&self, incoming: Incoming, session: &Session) -> Result<Attachment, DiskError> {
+        let clock = self.user.life.clock();
+        let patience = clock.sleep_until(clock.now().plus(self.run().between(100, 8_000)));
+        let taken = match select(Box::pin(incoming.take_up()), patience).await {
+            Either::Left((taken, _)) => Some(taken),
+            Either::Right(_) => None,
+        };
+        if let Some(Ok(attachment)) = taken {
+            return Ok(attachment);
+        }
+        self.run().estate.close(session);
+        incoming.withdraw().await;
+        taken.unwrap_or(Err(DiskError::NotHandedOver { name: self.any_disk() }))
+    }
+
+    /// Hands a disk over to some host, which is asked to receive it.
+    async fn hand_off(&self, used: &Used<'_>, disk: &LayerName) -> Result<(), DiskError> {
+        let run = self.run();
+        let to = name_of(run, u16::try_from(self.below(u64::from(run.scenario.hosts))).unwrap_or(0));
+        run.estate.invite(disk, &to);
+        self.note(&format!("{disk} is to go to {to}"));
+        used.is_leaving.set(true);
+        let handed = self.user.host.hand_off_disk(disk, &to, self.soon()).await;
+        run.estate.disinvite(disk);
+        if handed.is_err() {
+            // Guests go on here. What was sent may still land.
+            let clock = self.user.life.clock();
+            clock.sleep_until(clock.now().plus(run.between(0, 1_000))).await;
+        }
+        used.is_leaving.set(false);
+        handed?;
+        self.note(&format!("{disk} went to {to}"));
+        self.did("hand off");
+        used.is_over.set(true);
+        Ok(())
+    }
+
+    /// A while with an attached disk or snapshot.
+    async fn work(
+        &self,
+        target: &DiskTarget,
+        attachment: &Attachment,
+        session: &Session,
+    ) -> Result<Next, DiskError> {
+        let estate = &self.run().estate;
+        let used = Used::new(self, attachment.path(), session);
+        let writes = session.purpose != Purpose::ToRead;
         let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&used));
         futures::pin_mut!(working, broken);
         let next = match select(working, broken).await {
@@ -255,7 +328,7 @@ impl Guest {
         if used.has_failed.get() {
             return Ok(self.end_process());
         }
-        estate.close(&session);
+        estate.close(session);
         if self.below(4) == 0 {
             // It is detached in the background.
             return Ok(Next::Again);
@@ -273,7 +346,7 @@ impl Guest {
         let most = if self.run().scenario.has_deep_queues() { 2 } else { 5 };
         let rounds = if writes { 1 + self.below(most) } else { 0 };
         for _ in 0..rounds {
-            if self.is_to_end() || self.user.host.status().state.is_final() {
+            if used.is_over.get() || self.is_to_end() || self.user.host.status().state.is_final() {
                 break;
             }
             if self.run().scenario.has_deep_queues() && self.below(5) == 0 {
@@ -283,10 +356,11 @@ impl Guest {
             let guests = 1 + self.below(3);
             let guests = join_all((0..guests).map(|_| used.requests()));
             let verb = async {
-                if self.below(2) == 0 {
-                    return Ok(());
+                match self.below(10) {
+                    0..2 => Ok(()),
+                    2..6 => self.verb(&target.disk).await,
+                    _ => self.hand_off(used, &target.disk).await,
                 }
-                self.verb(&target.disk).await
             };
             if let (_, Err(error)) = join(guests, verb).await
                 && self.not_done(&error) == Next::Stop
@@ -341,22 +415,35 @@ impl Guest {
 /// A disk that a guest uses.
 struct Used<'a> {
     guest: &'a Guest,
-    attachment: &'a Attachment,
+    path: &'a Arc<DataPath>,
     session: &'a Session,
     /// The device failed a request.
     has_failed: Cell<bool>,
+    /// It is being handed over.
+    is_leaving: Cell<bool>,
+    /// It was handed over.
+    is_over: Cell<bool>,
 }
 
-impl Used<'_> {
+impl<'a> Used<'a> {
+    fn new(guest: &'a Guest, path: &'a Arc<DataPath>, session: &'a Session) -> Used<'a> {
+        let cell = || Cell::new(false);
+        Used { guest, path, session, has_failed: cell(), is_leaving: cell(), is_over: cell() }
+    }
+
     /// Some requests, one after the other.
     async fn requests(&self) {
         // Where some commands wait for long, much else is done meanwhile.
         let most = if self.guest.run().scenario.has_deep_queues() { 18 } else { 6 };
-        for _ in 0..1 + self.guest.below(most) {
+        let mut left = 1 + self.guest.below(most);
+        // A handoff is tried under load, to its end.
+        while left > 0 || self.is_leaving.get() {
+            left = left.saturating_sub(1);
             let request = self.any_request();
             let result = self.request(request, Pace::Any).await;
             // Each write that finds no space costs a look at all other hosts' groups.
-            if matches!(result, Err(PathError::Io | PathError::NoSpace)) || self.guest.is_to_end() {
+            let ends = matches!(result, Err(PathError::Io | PathError::NoSpace | PathError::Moved));
+            if ends || self.guest.is_to_end() {
                 return;
             }
         }
@@ -373,8 +460,7 @@ impl Used<'_> {
             8 => return Request::FLUSH,
             _ => RequestKind::Write { durable },
         };
-        let (sectors, cluster) =
-            (self.attachment.path().size() / SECTOR as u64, guest.cluster() / SECTOR as u64);
+        let (sectors, cluster) = (self.path.size() / SECTOR as u64, guest.cluster() / SECTOR as u64);
         let (unit, most) = match guest.below(4) {
             0 => (cluster, 3),
             1 => (8, 8),
@@ -392,7 +478,7 @@ impl Used<'_> {
     /// given up is nobody's before he is done (R33).
     async fn change_under_a_reader(&self) {
         let cluster = self.guest.cluster();
-        let clusters = (self.attachment.path().size() / cluster).min(BUSY_CLUSTERS * 2);
+        let clusters = (self.path.size() / cluster).min(BUSY_CLUSTERS * 2);
         let read = READ_CLUSTERS.min(clusters);
         let of =
             |kind, first: u64, count: u64| Request { kind, offset: first * cluster, length: count * cluster };
@@ -428,7 +514,7 @@ impl Used<'_> {
         let driver = Driver {
             clock: &clock,
             device: &device,
-            path: self.attachment.path(),
+            path: self.path,
             pause: &|| self.guest.pause(pace),
             patience: Some(run.scenario.timing.lease * 4),
         };
@@ -437,6 +523,7 @@ impl Used<'_> {
         self.has_failed.set(self.has_failed.get() || result == Err(PathError::Io));
         self.guest.did(match (result, request.kind) {
             (Err(PathError::NoSpace), _) => "no space",
+            (Err(PathError::Moved), _) => "turned away",
             (Err(_), _) => "failed",
             (Ok(()), RequestKind::Read) => "read",
             (Ok(()), RequestKind::Write { .. }) => "write",
@@ -448,7 +535,7 @@ impl Used<'_> {
 
     /// Reads whatever may show something, and what lies beside it.
     async fn read_all(&self) {
-        read_all(self.guest.run(), self.session, self.attachment, async |request| {
+        read_all(self.guest.run(), self.session, self.path, async |request| {
             self.request(request, Pace::Any).await
         })
         .await;
@@ -459,10 +546,10 @@ impl Used<'_> {
 pub(super) async fn read_all(
     run: &Run,
     session: &Session,
-    attachment: &Attachment,
+    path: &DataPath,
     request: impl AsyncFn(Request) -> Result<(), PathError>,
 ) -> bool {
-    let (sectors, step) = (attachment.path().size() / SECTOR as u64, 64);
+    let (sectors, step) = (path.size() / SECTOR as u64, 64);
     let mut runs: Vec<u64> = run.estate.written(session.id).iter().map(|sector| sector / step).collect();
     runs.extend([0, (sectors - 1) / step]);
     runs.sort_unstable();

@@ -45,10 +45,12 @@ pub(super) struct Image {
     /// What it shows; none where it is in the making below a disk.
     pub(super) content: Option<Naive>,
     pub(super) writer: Option<Writer>,
+    /// Who waits to be handed it over, with guests who ask already.
+    pub(super) incoming: Option<Writer>,
     pub(super) readers: BTreeSet<u64>,
     /// Who writes it together, by the numbers of their sessions.
     pub(super) sharers: BTreeMap<u64, Writer>,
-    /// What sharers asked for and were not answered yet: by the request's number, whose it is.
+    /// What was asked for and not answered yet: by the request's number, whose it is.
     pub(super) asked: BTreeMap<u64, (u64, Request)>,
 }
 
@@ -76,6 +78,7 @@ impl Image {
             layer,
             content,
             writer: None,
+            incoming: None,
             readers: BTreeSet::new(),
             sharers: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -98,8 +101,20 @@ impl Image {
         }
     }
 
-    /// The lock of its descriptor was swapped to `after`, by `author`; what is wrong with that, if anything is.
-    pub(super) fn lock_changed(&mut self, after: &LockState, author: Option<Owner>) -> Option<String> {
+    /// The lock of its descriptor was swapped by `author`; what is wrong with that, if anything is.
+    pub(super) fn lock_changed(
+        &mut self,
+        before: &LockState,
+        after: &LockState,
+        author: Option<Owner>,
+    ) -> Option<String> {
+        if after.owner.is_some() && after.owner == before.next && author == before.owner {
+            self.handed_over(after.owner);
+            return None;
+        }
+        if after.next != before.next && after.next.is_some() && after.next != author {
+            return Some(format!("{author:?} made {:?} its next owner", after.next));
+        }
         if after.mode == LockMode::Exclusive {
             self.readers.clear();
         }
@@ -115,6 +130,36 @@ impl Image {
             return None;
         }
         (!writer.is_closing).then(|| "its lock was given up while a guest had it attached".to_owned())
+    }
+
+    /// Its owner gave it to whom it was promised. What had not begun by then never does, and who waited has it.
+    fn handed_over(&mut self, to: Option<Owner>) {
+        if let Some(writer) = self.writer.take() {
+            self.void(writer.number);
+        }
+        self.writer = self.incoming.take().filter(|incoming| Some(incoming.owner) == to);
+    }
+
+    /// Who waited to be handed it over waits no longer.
+    pub(super) fn forget_incoming(&mut self) {
+        if let Some(incoming) = self.incoming.take() {
+            self.void(incoming.number);
+        }
+    }
+
+    /// What that session has asked for, and was not answered, never began.
+    fn void(&mut self, session: u64) {
+        for (number, _) in self.take_asked(session) {
+            if let Some(content) = &mut self.content {
+                content.void(number);
+            }
+        }
+    }
+
+    /// What that session has asked for, and was not answered; it is asked no more.
+    fn take_asked(&mut self, session: u64) -> Vec<(u64, Request)> {
+        let of_session = self.asked.extract_if(.., |_, (asker, _)| *asker == session);
+        of_session.map(|(number, (_, request))| (number, request)).collect()
     }
 
     /// Sharers whose bit is gone have it no more. Of whom others cleared it nothing can land any more, and what was answered to
@@ -134,10 +179,8 @@ impl Image {
             if author == Some(sharer.owner) && !sharer.is_closing {
                 wrong = Some("its bit was cleared while a guest had it attached".to_owned());
             }
-            let numbers: Vec<u64> =
-                self.asked.iter().filter(|(_, (of, _))| *of == session).map(|(number, _)| *number).collect();
-            for number in numbers {
-                if let (Some((_, request)), Some(content)) = (self.asked.remove(&number), &mut self.content) {
+            for (number, request) in self.take_asked(session) {
+                if let Some(content) = &mut self.content {
                     content.fail(&request, number, false);
                 }
             }
@@ -147,12 +190,18 @@ impl Image {
 
     /// Whoever had it is gone, and nothing of him can land any more.
     pub(super) fn crash(&mut self) {
+        self.forget_incoming();
         (self.writer, self.readers) = (None, BTreeSet::new());
         self.sharers.clear();
         self.asked.clear();
         if let Some(content) = &mut self.content {
             content.crash();
         }
+    }
+
+    /// Whether that session may ask for something: it has it, or waits for it.
+    pub(super) fn may_ask(&self, session: &Session) -> bool {
+        self.has(session) || self.incoming.is_some_and(|incoming| incoming.number == session.number)
     }
 
     /// Whether that session still has it.

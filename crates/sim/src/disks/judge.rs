@@ -42,8 +42,9 @@ pub fn look(world: &World, run: &Rc<Run>) -> Result<(), String> {
     }
     judged.ok_or(format!("the judge came to no end: {ended:?}"))??;
     survey(run, crashed)?;
-    // What hosts died over is freed, and behind that nothing is wrong.
-    let is_leak = |finding: &Finding| crashed && finding.code == Code::BitmapLeaks;
+    // What hosts died over is freed, and what was taken beforehand so that space runs out; behind that nothing is wrong.
+    let is_filled = run.scenario.ground.room.is_some();
+    let is_leak = |finding: &Finding| (crashed || is_filled) && finding.code == Code::BitmapLeaks;
     if checked(world, run, false, &is_leak)? > 0 {
         checked(world, run, true, &|finding| is_leak(finding) && finding.repaired.is_some())?;
     }
@@ -178,7 +179,7 @@ impl Judge {
         let (estate, size) = (&self.run.estate, attached.path().size());
         let session = estate.open(&self.run, (attached.id(), host.status().owner), size, Purpose::ToRead);
         let request = async |request| self.request(&attached, &session, request).await;
-        if !read_all(&self.run, &session, &attached, request).await {
+        if !read_all(&self.run, &session, attached.path(), request).await {
             return Err(format!("{target} could not be read"));
         }
         estate.close(&session);

@@ -181,6 +181,15 @@ impl Naive {
         }
     }
 
+    /// A request that was asked for never began, and never will: nothing of it may ever be seen.
+    pub fn void(&mut self, number: u64) {
+        self.under_way.remove(&number);
+        for writes in self.sectors.values_mut() {
+            writes.retain(|write| write.begun != number);
+        }
+        self.sectors.retain(|_, writes| !writes.is_empty());
+    }
+
     fn own_writes(&mut self, request: &Request, number: u64) -> impl Iterator<Item = &mut Write> {
         let sectors = self.sectors.range_mut(Naive::range(request));
         sectors.flat_map(|(_, writes)| writes).filter(move |write| write.begun == number)
@@ -348,6 +357,17 @@ mod tests {
         let new = write(&mut naive, 102);
         assert!(read(&mut naive, failed).is_err());
         assert_eq!(read(&mut naive, new), Ok(()));
+    }
+
+    #[test]
+    fn a_write_that_never_began_is_never_seen() {
+        let mut naive = Naive::default();
+        let old = write(&mut naive, 100);
+        let (number, data) = naive.begin_as(&request(WRITE, 0, 2), 0, 101);
+        naive.void(number);
+        assert_eq!(read(&mut naive, old), Ok(()));
+        assert!(read(&mut naive, tag_of(&data[..SECTOR]).unwrap()).is_err());
+        assert_eq!(naive.written().collect::<Vec<_>>(), [0]);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Let other hosts that attach it so write it at the same time; only a thick disk without snapshots
     #[arg(long, conflicts_with = "read_only")]
     shared: bool,
+    /// Stand by for a disk that another host has, until that one hands it over (`oarlock disk handoff`): clients may connect, and wait
+    #[arg(long, conflicts_with_all = ["read_only", "shared"])]
+    incoming: bool,
     /// Let in only who takes TLS: the folder with server-cert.pem, server-key.pem and ca-cert.pem
     #[arg(long, value_name = "FOLDER")]
     tls: Option<PathBuf>,
@@ -62,6 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         read_only: arguments.read_only,
         shared: arguments.shared,
         tls: arguments.tls.as_deref().map(absolute).transpose()?.map(|path| path.display().to_string()),
+        incoming: arguments.incoming,
     };
     let api = arguments.choice.find(Purpose::OneHost)?;
     let attached = api.attach_disk(&arguments.name.to_string(), &request)?;
