@@ -1,6 +1,6 @@
 //! Blocks of 4,096 bytes on a file that would do with 512: the file does not say it, and every verb finds it out.
 
-mod common;
+use crate::common;
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;

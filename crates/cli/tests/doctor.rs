@@ -1,6 +1,6 @@
 //! The verb doctor, as a person and as a script use it.
 
-mod common;
+use crate::common;
 
 use std::io::Write;
 use std::process::Stdio;

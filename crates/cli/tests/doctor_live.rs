@@ -1,7 +1,7 @@
 //! `oarlock doctor --live` on a made-up machine: a folder with a /sys, a /proc and a /dev of its own.
 #![allow(clippy::unwrap_used)] // Its functions are called by tests alone.
 
-mod common;
+use crate::common;
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,7 +1,7 @@
 //! `oarlock doctor --html` and `--redact`: the file, and what may be written over; that no form of the report tells names.
 #![allow(clippy::unwrap_used)] // Its functions are called by tests alone.
 
-mod common;
+use crate::common;
 
 use std::fs;
 

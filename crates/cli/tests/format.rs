@@ -1,6 +1,6 @@
 //! `oarlock format` and what reads its result: what is made, what is refused, and that a refusal changes nothing.
 
-mod common;
+use crate::common;
 
 use std::fs;
 use std::process::Stdio;

@@ -1,6 +1,6 @@
 //! `oarlock grow`: a longer file, beside a host that runs, and what cannot grow.
 
-mod common;
+use crate::common;
 
 use std::fs::OpenOptions;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Running hosts: what keeps one from joining, what they tell, how they leave, how a dead one is taken over.
 
-mod common;
+use crate::common;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! A script that asked for JSON gets JSON when the program fails, too.
 
-mod common;
+use crate::common;
 
 use common::Place;
 use serde_json::Value;

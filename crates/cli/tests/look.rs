@@ -1,6 +1,6 @@
 //! The verbs that only look: inspect, causes; and bench, which says where it writes.
 
-mod common;
+use crate::common;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! `oarlock resignature`: a copy is refused, and then has a life of its own.
 
-mod common;
+use crate::common;
 
 use std::fs;
 

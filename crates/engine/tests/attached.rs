@@ -2,11 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod company;
-mod guest;
-mod ledger;
-mod machine;
-mod power;
+use crate::{company, guest, ledger, machine};
 
 use std::rc::Rc;
 

@@ -3,11 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod company;
-mod guest;
-mod ledger;
-mod machine;
-mod power;
+use crate::{company, guest, ledger, machine, power};
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -3,10 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod company;
-mod estate;
-mod ledger;
-mod machine;
+use crate::{company, estate, ledger, machine};
 
 use std::rc::Rc;
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod machine;
+use crate::machine;
 
 use std::time::Duration;
 

@@ -3,11 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod company;
-mod estate;
-mod ledger;
-mod machine;
-mod power;
+use crate::{company, estate, ledger, machine, power};
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

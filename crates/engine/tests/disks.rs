@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod company;
-mod machine;
+use crate::{company, machine};
 
 use std::time::Duration;
 

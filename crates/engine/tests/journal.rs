@@ -3,10 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod company;
-mod ledger;
-mod machine;
-mod power;
+use crate::{company, ledger, machine, power};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
-mod company;
-mod machine;
+use crate::{company, machine};
 
 use std::cell::Cell;
 use std::rc::Rc;

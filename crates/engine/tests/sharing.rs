@@ -2,12 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-mod company;
-mod estate;
-mod ledger;
-mod machine;
-mod pair;
-mod power;
+use crate::{company, estate, machine, pair};
 
 use std::time::Duration;
 

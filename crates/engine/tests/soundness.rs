@@ -1,7 +1,6 @@
 //! Whole records that name what the datastore does not have: bytes from the disk never panic (I12).
 
-mod company;
-mod machine;
+use crate::{company, machine};
 
 use std::time::Duration;
 

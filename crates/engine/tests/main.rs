@@ -1,0 +1,36 @@
+//! The engine on simulated and kept devices: every test in one binary, which is linked once.
+
+mod attached;
+mod attached_power;
+mod bad_moments;
+mod busy_block;
+mod check;
+mod check_disks;
+mod check_survey;
+mod company;
+mod cost;
+mod damage;
+mod disk_cost;
+mod disk_verbs;
+mod disk_verbs_power;
+mod disks;
+mod estate;
+mod fairness;
+mod groups;
+mod grow;
+mod guest;
+mod handoff;
+mod hindrance;
+mod journal;
+mod journal_faults;
+mod ledger;
+mod lifetimes;
+mod machine;
+mod open_attempts;
+mod pair;
+mod power;
+mod repair;
+mod sharing;
+mod soundness;
+mod takeover;
+mod thick;
