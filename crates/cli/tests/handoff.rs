@@ -67,13 +67,16 @@ impl Load {
                 return number - 1;
             }
             let (data, began) = (block(writer, number), Instant::now());
-            while let Err(error) = at.write(offset(writer, number), &data) {
-                // What was refused, or not answered, was not done or may be done again.
-                at = next.take().unwrap_or_else(|| panic!("both hosts refused a write: {error}"));
-                self.moved.fetch_add(1, Ordering::SeqCst);
-            }
+            let mut ask = |request: &dyn Fn(&mut Guest) -> std::io::Result<()>| {
+                while let Err(error) = request(&mut at) {
+                    // What was refused, or not answered, was not done or may be done again.
+                    at = next.take().unwrap_or_else(|| panic!("both hosts refused a request: {error}"));
+                    self.moved.fetch_add(1, Ordering::SeqCst);
+                }
+            };
+            ask(&|guest| guest.write(offset(writer, number), &data));
             if number % 16 == 0 {
-                at.flush().unwrap();
+                ask(&Guest::flush);
             }
             let took = u64::try_from(began.elapsed().as_micros()).unwrap();
             self.longest_us.fetch_max(took, Ordering::SeqCst);

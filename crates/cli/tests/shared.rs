@@ -100,7 +100,10 @@ fn what_one_sharer_writes_the_other_reads_and_who_wants_the_disk_alone_is_told_w
     place.run(&["disk", "create", "t", "--size", "64M", "--thick", "--host", "c"]).succeeds();
     place.run(&["disk", "create", "thin", "--size", "64M", "--host", "c"]).succeeds();
     place.run(&["disk", "attach", "thin", "--shared", "--host", "a"]).fails(1, "OAR-0296").says("in full");
-    place.run(&["disk", "attach", "t", "--shared", "--read-only", "--host", "a"]).fails(2, "--read-only");
+    place
+        .run(&["disk", "attach", "t", "--shared", "--read-only", "--host", "a"])
+        .fails(2, "OAR-0501")
+        .says("--read-only");
     let (mut here, mut there) = (share(&place, "a", "t"), share(&place, "b", "t"));
     here.write(MIB, &[1; 8192]).unwrap();
     assert_eq!(there.read(MIB, 8192).unwrap(), [1; 8192]);
@@ -122,6 +125,10 @@ fn what_one_sharer_writes_the_other_reads_and_who_wants_the_disk_alone_is_told_w
         place.run(&[&["disk"], arguments, &["--host", "a"]].concat()).fails(1, "OAR-0297");
         place.run(&[&["disk"], arguments, &["--host", "c"]].concat()).fails(1, "OAR-0287").says("b (live)");
     }
+    // Whoever wants to have it as well attaches it as well.
+    let alone = "only a disk that one host writes alone is handed over";
+    place.run(&["disk", "handoff", "t", "--to", "c", "--host", "a"]).fails(1, "OAR-0275").says(alone);
+    place.run(&["disk", "attach", "t", "--incoming", "--host", "c"]).fails(1, "OAR-0275").says(alone);
     assert!(began.elapsed() < Duration::from_secs(40), "nobody waits for them: {:?}", began.elapsed());
     let shown = show(&place, "a", "t");
     let hosts: Vec<&Value> =

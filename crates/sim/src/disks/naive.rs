@@ -187,7 +187,7 @@ impl Naive {
         for writes in self.sectors.values_mut() {
             writes.retain(|write| write.begun != number);
         }
-        self.sectors.retain(|_, writes| !writes.is_empty());
+        self.sectors.retain(|_, writes| writes.iter().any(|write| *write != Write::NONE));
     }
 
     fn own_writes(&mut self, request: &Request, number: u64) -> impl Iterator<Item = &mut Write> {
