@@ -1,5 +1,4 @@
 //! What the program's tests share: a folder that a datastore may lie in, the real program, and bytes to spoil.
-#![allow(dead_code)] // Each test file is a crate of its own and uses a part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
 pub mod guarded;

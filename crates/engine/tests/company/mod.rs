@@ -1,6 +1,5 @@
 //! Hosts on the tests' machine, and records that are put under them.
 
-#![allow(dead_code)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 use std::cell::RefCell;

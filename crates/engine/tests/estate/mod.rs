@@ -1,6 +1,5 @@
 //! An estate: what disks and snapshots there are, and what each shows, by a naive model; and the hosts that work on it.
 
-#![allow(dead_code)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 use std::collections::BTreeMap;

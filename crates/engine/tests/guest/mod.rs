@@ -1,6 +1,5 @@
 //! A guest on an attached disk: locks that a test keeps by hand, a driver of operations, and what is on the disk in the end.
 
-#![allow(dead_code)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 use std::cell::{Cell, RefCell};
@@ -24,7 +23,7 @@ use oarlock_sim::disks::Driver;
 
 use crate::company::{format_id, put_by, read};
 use crate::ledger::{page_bytes, superblock};
-use crate::machine::{BLOCK, Machine, Time};
+use crate::machine::{BLOCK, Machine};
 
 pub const NUMBER: DescriptorNumber = DescriptorNumber(0);
 
@@ -351,10 +350,6 @@ pub async fn serving<T>(bench: &Bench, story: impl Future<Output = T>) -> T {
 /// As the name says.
 pub fn levels(machine: &Machine, size: u64) -> LayerLevels {
     superblock(machine).map_shape().levels_for(ByteCount(size))
-}
-
-pub fn time_of(machine: &Machine) -> &Rc<Time> {
-    &machine.time
 }
 
 impl Bench {

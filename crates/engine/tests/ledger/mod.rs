@@ -1,6 +1,5 @@
 //! Pages that a host changes under its own locks, and a ledger of what must be on them after every end of that host.
 
-#![allow(dead_code)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 use std::collections::BTreeMap;

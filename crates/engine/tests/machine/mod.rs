@@ -1,6 +1,5 @@
 //! A machine for tests: a sparse device in memory, slot locks, a clock that jumps to the next sleeper, and processes.
 
-#![allow(dead_code)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 use std::cell::{Cell, RefCell};

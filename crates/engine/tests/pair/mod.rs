@@ -1,6 +1,5 @@
 //! Two hosts at work on one datastore, and what they leave.
 
-#![allow(dead_code)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 use std::rc::Rc;

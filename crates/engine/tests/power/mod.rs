@@ -1,7 +1,6 @@
 //! A device with a volatile cache, and every disk that a loss of power can leave behind: what was flushed, and any subset
 //! of what was not, in sectors of 512 bytes.
 
-#![allow(dead_code)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
 use std::cell::{Cell, RefCell};
