@@ -177,15 +177,15 @@ impl Scenario {
                 // Their users rest least: a second is dear, and tells more.
                 Theme::Disks => 15,
                 Theme::Names => 20,
-                _ if fast => 26,
-                _ => 90,
+                _ if fast => 34,
+                _ => 120,
             }),
             // Long enough for the slowest path: a watch, a cut-off that waits, a user that gave up, and once again.
             calm_for: timing.watch * 5
                 + Duration::from_secs(match theme {
                     Theme::Disks => 15,
-                    _ if fast => 15,
-                    _ => 25,
+                    _ if fast => 20,
+                    _ => 30,
                 }),
         }
     }
