@@ -1,11 +1,9 @@
 //! Blocks of 4,096 bytes on a file that would do with 512: the file does not say it, and every verb finds it out.
 
-use crate::common;
-
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
-use common::{Place, bytes, spoil};
+use crate::common::{Place, bytes, spoil};
 
 /// Where the first copy of the superblock has its checksum's block: any byte of it will do.
 const IN_THE_FIRST_COPY: u64 = 300;

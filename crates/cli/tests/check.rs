@@ -2,13 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::common;
-
 use std::path::Path;
 
-use common::{BLOCK, Place, Ran, bytes, eventually, flip, spoil};
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::common::{self, BLOCK, Place, Ran, bytes, eventually, flip, spoil};
 
 /// The block of the shadow: the last of 64 MiB.
 const SHADOW: u64 = 131_071;

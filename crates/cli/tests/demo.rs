@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::common::{Ran, eventually, send};
 
 const STEPS: [&str; 10] =
     ["format", "join", "counter", "shared", "killed", "stopped", "disk", "delayed", "answers", "leave"];

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,32 +9,19 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::guest::Guest;
-use common::{Place, Up, eventually, skip};
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::common::guest::Guest;
+use crate::common::{Place, Up, eventually, skip};
 
 const BLOCK: usize = 4096;
 const MIB: u64 = 1 << 20;
 
-fn datastore() -> Place {
-    let place = Place::new();
-    place.format_sized("256M", &[]);
-    place
-}
-
-fn door(place: &Place, host: &str) -> PathBuf {
-    place.path(&format!("run/store/{host}.nbd"))
-}
-
 fn attach(place: &Place, host: &str, disk: &str) -> Guest {
     let attached = place.run(&["disk", "attach", disk, "--host", host, "--json"]).json();
     assert_eq!(attached["name"], disk);
-    Guest::at(&door(place, host), disk).unwrap()
-}
-
-fn show(place: &Place, host: &str, disk: &str) -> Value {
-    place.run(&["disk", "show", disk, "--host", host, "--json"]).json()
+    Guest::at(&place.door(host), disk).unwrap()
 }
 
 fn pattern(round: u8, place: u8) -> Vec<u8> {
@@ -45,7 +30,7 @@ fn pattern(round: u8, place: u8) -> Vec<u8> {
 
 #[test]
 fn a_disk_is_made_told_attached_written_read_and_deleted() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let _a = place.up("a");
     let created = place.run(&["disk", "create", "vm/один", "--size", "64M", "--json"]).json();
     assert_eq!(created, serde_json::json!({ "name": "vm/один", "size": 64 * MIB, "thick": false }));
@@ -54,7 +39,7 @@ fn a_disk_is_made_told_attached_written_read_and_deleted() {
     place.run(&["disk", "create", "a@b", "--size", "1M"]).fails(2, "OAR-0271");
     place.run(&["disk", "show", "none"]).fails(1, "OAR-0283");
     place.run(&["disk", "detach", "vm/один"]).fails(1, "OAR-0323");
-    let before = show(&place, "a", "vm/один");
+    let before = place.show("a", "vm/один");
     assert_eq!(
         (&before["allocated"], &before["owner"], &before["mode"]),
         (&0.into(), &Value::Null, &"free".into())
@@ -65,9 +50,9 @@ fn a_disk_is_made_told_attached_written_read_and_deleted() {
     guest.flush().unwrap();
     assert_eq!(guest.read(8 * MIB, BLOCK).unwrap(), pattern(1, 1));
     assert_eq!(guest.read(0, BLOCK).unwrap(), vec![0; BLOCK]);
-    let during = show(&place, "a", "vm/один");
+    let during = place.show("a", "vm/один");
     assert_eq!((&during["allocated"], &during["owner"]), (&65_536.into(), &"a".into()));
-    let uri = format!("nbd+unix:///vm/%D0%BE%D0%B4%D0%B8%D0%BD?socket={}", door(&place, "a").display());
+    let uri = format!("nbd+unix:///vm/%D0%BE%D0%B4%D0%B8%D0%BD?socket={}", place.door("a").display());
     assert_eq!(during["attached"], serde_json::json!([{ "host": "a", "uri": uri }]));
     let listed = place.run(&["disk", "list", "--json"]).json();
     assert_eq!((&listed[0]["name"], &listed[0]["attached"]), (&"vm/один".into(), &during["attached"]));
@@ -77,8 +62,8 @@ fn a_disk_is_made_told_attached_written_read_and_deleted() {
     place.run(&["disk", "attach", "vm/один"]).fails(1, "OAR-0288");
     place.run(&["disk", "detach", "vm/один"]).succeeds();
     assert!(guest.read(0, BLOCK).is_err(), "its clients are cut off");
-    assert!(!door(&place, "a").exists(), "nobody stands behind the door any more");
-    let after = show(&place, "a", "vm/один");
+    assert!(!place.door("a").exists(), "nobody stands behind the door any more");
+    let after = place.show("a", "vm/один");
     assert_eq!((&after["allocated"], &after["mode"]), (&65_536.into(), &"free".into()), "all of it is home");
     place.run(&["disk", "rename", "vm/один", "two"]).succeeds();
     assert_eq!(attach(&place, "a", "two").read(8 * MIB, BLOCK).unwrap(), pattern(1, 1));
@@ -148,7 +133,7 @@ fn killed_in_mid_write(place: &Place, a: &mut Up, signal: Signal) -> Written {
 
 #[test]
 fn every_flushed_byte_is_there_on_another_host_after_the_first_was_killed_in_mid_write() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (mut a, _b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "disk", "--size", "64M", "--host", "a"]).succeeds();
     let written = killed_in_mid_write(&place, &mut a, Signal::KILL);
@@ -164,7 +149,7 @@ fn every_flushed_byte_is_there_on_another_host_after_the_first_was_killed_in_mid
 
 #[test]
 fn a_host_that_is_stopped_loses_its_disk_to_another_which_has_every_flushed_byte() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (mut a, _b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "disk", "--size", "64M", "--host", "a"]).succeeds();
     let written = killed_in_mid_write(&place, &mut a, Signal::STOP);
@@ -178,7 +163,7 @@ fn a_host_that_is_stopped_loses_its_disk_to_another_which_has_every_flushed_byte
 /// R7: a host that could not beat for longer than its lease answers nothing, and goes on where nobody fenced it.
 #[test]
 fn a_guest_is_held_over_a_lapse_and_goes_on_with_the_next_beat() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let a = place.up("a");
     place.run(&["disk", "create", "disk", "--size", "64M"]).succeeds();
     let mut guest = attach(&place, "a", "disk");
@@ -201,7 +186,7 @@ fn a_guest_is_held_over_a_lapse_and_goes_on_with_the_next_beat() {
 /// A host whose record was taken away by another: its guests hear of it, and nothing waits.
 #[test]
 fn a_host_that_is_fenced_serves_nothing_any_more_and_ends() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (mut a, _b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "disk", "--size", "64M", "--host", "a"]).succeeds();
     let mut guest = attach(&place, "a", "disk");
@@ -215,7 +200,7 @@ fn a_host_that_is_fenced_serves_nothing_any_more_and_ends() {
 
 #[test]
 fn a_disk_of_a_living_host_is_refused_at_once_with_its_name_and_served_elsewhere_once_it_left() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (mut a, _b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "disk", "--size", "64M", "--store", "store"]).succeeds();
     place.run(&["disk", "attach", "disk"]).fails(2, "OAR-0402");
@@ -235,7 +220,7 @@ fn a_disk_of_a_living_host_is_refused_at_once_with_its_name_and_served_elsewhere
 
 #[test]
 fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let mut a = place.up("a");
     for disk in ["one", "two"] {
         place.run(&["disk", "create", disk, "--size", "64M"]).succeeds();
@@ -251,8 +236,8 @@ fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
     let at = format!("unix:{}", own.display());
     place.run(&["disk", "attach", "one@first", "--nbd", &at]).succeeds();
     let served = || {
-        let one = show(&place, "a", "one")["attached"].clone();
-        (one, show(&place, "a", "two")["attached"].clone())
+        let one = place.show("a", "one")["attached"].clone();
+        (one, place.show("a", "two")["attached"].clone())
     };
     let before = served();
     let uri = before.1[0]["uri"].as_str().unwrap().to_owned();
@@ -262,7 +247,7 @@ fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
         a.wait();
         a = place.up("a");
         eventually("the same disks at the same places", || served() == before);
-        assert_eq!(Guest::at(&door(&place, "a"), "one").unwrap().read(0, BLOCK).unwrap(), pattern(2, 2));
+        assert_eq!(Guest::at(&place.door("a"), "one").unwrap().read(0, BLOCK).unwrap(), pattern(2, 2));
         assert_eq!(Guest::at_port(port, "two").unwrap().size(), 64 * MIB);
         let mut first = Guest::at(&own, "one@first").unwrap();
         assert_eq!(first.read(0, BLOCK).unwrap(), pattern(1, 1));
@@ -289,7 +274,7 @@ fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
         let events = place.run(&["events", "--host", "b"]).stdout;
         events.contains("three was exported before, and is not any more: there is no disk three")
     });
-    assert_eq!(show(&place, "a", "three")["mode"], "free");
+    assert_eq!(place.show("a", "three")["mode"], "free");
     drop(b);
     // While it is away another host takes the disk: it is that one's then, and no longer awaited.
     a.signal(Signal::KILL);
@@ -301,7 +286,7 @@ fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
         place.run(&["disk", "detach", "one@first", "--host", "a"]).exit == 0
     });
     place.run(&["disk", "detach", "one", "--host", "a"]).succeeds();
-    assert_eq!(show(&place, "b", "one")["owner"], "b");
+    assert_eq!(place.show("b", "one")["owner"], "b");
 }
 
 #[test]
@@ -310,13 +295,13 @@ fn a_guest_of_qemu_that_may_reconnect_goes_on_over_the_death_of_its_host() {
     if !found.is_ok_and(|status| status.success()) {
         return skip("there is no qemu-io");
     }
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let mut a = place.up("a");
     place.run(&["disk", "create", "disk", "--size", "64M"]).succeeds();
     drop(attach(&place, "a", "disk"));
     let image = format!(
         "driver=raw,file.driver=nbd,file.server.type=unix,file.server.path={},file.export=disk,file.reconnect-delay=60",
-        door(&place, "a").display()
+        place.door("a").display()
     );
     let mut qemu = Command::new("qemu-io");
     qemu.args(["--image-opts", &image]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -324,7 +309,7 @@ fn a_guest_of_qemu_that_may_reconnect_goes_on_over_the_death_of_its_host() {
     let mut orders = qemu.stdin.take().unwrap();
     writeln!(orders, "write -P 5 0 1M\nflush").unwrap();
     // What it says comes at its end; what it did shows at once.
-    eventually("the first write", || show(&place, "a", "disk")["allocated"] == MIB);
+    eventually("the first write", || place.show("a", "disk")["allocated"] == MIB);
     a.signal(Signal::KILL);
     a.wait();
     let _a = place.up("a");
@@ -349,7 +334,7 @@ fn a_guest_of_qemu_that_may_reconnect_goes_on_over_the_death_of_its_host() {
 
 #[test]
 fn snapshots_clones_and_reverts_show_what_they_should_and_go_away_without_moving_data() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let _a = place.up("a");
     place.run(&["disk", "create", "base", "--size", "64M"]).succeeds();
     let mut guest = attach(&place, "a", "base");
@@ -363,10 +348,10 @@ fn snapshots_clones_and_reverts_show_what_they_should_and_go_away_without_moving
     place.run(&["disk", "clone", "base", "now"]).succeeds();
     guest.write(0, &pattern(4, 0)).unwrap();
     guest.flush().unwrap();
-    let base = show(&place, "a", "base");
+    let base = place.show("a", "base");
     let names: Vec<_> = base["snapshots"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
     assert_eq!(names, ["1", "2", "3"]);
-    assert_eq!(show(&place, "a", "copy")["parent"], "base@2");
+    assert_eq!(place.show("a", "copy")["parent"], "base@2");
     let mut copy = attach(&place, "a", "copy");
     assert_eq!(copy.read(0, BLOCK).unwrap(), pattern(2, 0));
     assert_eq!(copy.read(3 * MIB, BLOCK).unwrap(), vec![0; BLOCK]);
@@ -381,10 +366,10 @@ fn snapshots_clones_and_reverts_show_what_they_should_and_go_away_without_moving
     place.run(&["disk", "delete", "base@2"]).fails(1, "OAR-0283");
     place.run(&["disk", "flatten", "copy"]).succeeds();
     assert_eq!(copy.read(0, BLOCK).unwrap(), pattern(2, 0));
-    assert_eq!(show(&place, "a", "copy")["parent"], Value::Null);
+    assert_eq!(place.show("a", "copy")["parent"], Value::Null);
     place.run(&["disk", "resize", "copy", "--size", "128M"]).succeeds();
     place.run(&["disk", "resize", "copy", "--size", "64M"]).fails(1, "OAR-0286");
-    assert_eq!(Guest::at(&door(&place, "a"), "copy").unwrap().size(), 128 * MIB);
+    assert_eq!(Guest::at(&place.door("a"), "copy").unwrap().size(), 128 * MIB);
     place.run(&["disk", "detach", "base"]).succeeds();
     place.run(&["disk", "delete", "base"]).fails(1, "OAR-0285");
     for name in ["base@1", "base@3", "base"] {
@@ -430,7 +415,7 @@ fn a_full_datastore_says_so_to_the_guest_and_a_deleted_disk_makes_room() {
 
 #[test]
 fn several_disks_stand_behind_one_port_by_name_and_a_place_that_is_taken_is_named() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let _a = place.up("a");
     for disk in ["one", "two"] {
         place.run(&["disk", "create", disk, "--size", "64M"]).succeeds();
@@ -451,12 +436,12 @@ fn several_disks_stand_behind_one_port_by_name_and_a_place_that_is_taken_is_name
     place.run(&["disk", "attach", "two", "--tls", "nowhere"]).fails(1, "OAR-0320");
     let taken = place.path("run/store/a.sock");
     place.run(&["disk", "attach", "two", "--nbd", &format!("unix:{}", taken.display())]).fails(1, "OAR-0301");
-    assert_eq!(show(&place, "a", "two")["mode"], "free", "an attach that fails leaves nothing attached");
+    assert_eq!(place.show("a", "two")["mode"], "free", "an attach that fails leaves nothing attached");
 }
 
 #[test]
 fn a_host_that_only_looks_lists_disks_and_changes_none() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let mut a = place.up("a");
     place.run(&["disk", "create", "one", "--size", "64M"]).succeeds();
     a.signal(Signal::TERM);
@@ -480,7 +465,7 @@ fn summed_up(place: &Place, record: &[&str]) -> (Value, BTreeMap<String, String>
 
 #[test]
 fn check_and_inspect_tell_of_disks_beside_a_living_host_and_behind_a_killed_one() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let mut host = place.up("a");
     place.run(&["disk", "create", "vm/one", "--size", "64M"]).succeeds();
     let mut guest = attach(&place, "a", "vm/one");

@@ -1,11 +1,9 @@
 //! The verb doctor, as a person and as a script use it.
 
-use crate::common;
-
 use std::io::Write;
 use std::process::Stdio;
 
-use common::{Place, Ran};
+use crate::common::{Place, Ran};
 
 const LATE: &str = "2026-07-07T07:00:00.000Z cpu7:2055)ScsiDeviceIO: 2633: Cmd(0x439d00000001) 0x89, CmdSN 0x31 from world 32807 to dev \
                     \"naa.6000000000000000000000000000e001\" failed H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.\n";

@@ -1,13 +1,11 @@
 //! `oarlock doctor --live` on a made-up machine: a folder with a /sys, a /proc and a /dev of its own.
 #![allow(clippy::unwrap_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use common::{Place, Ran, eventually};
+use crate::common::{Place, Ran, eventually};
 
 /// The places of two paths to one disk, as sysfs lays them out, and of a local disk.
 const SDC: &str = "sys/devices/pci0000:00/host3/rport-3:0-0/target3:0:0/3:0:0:1";

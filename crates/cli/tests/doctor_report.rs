@@ -1,11 +1,9 @@
 //! `oarlock doctor --html` and `--redact`: the file, and what may be written over; that no form of the report tells names.
 #![allow(clippy::unwrap_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::fs;
 
-use common::{Place, Ran};
+use crate::common::{Place, Ran};
 
 const LOG: &str = "\
 2026-05-09T03:10:02.120Z In(182) vmkernel: cpu3:2097152)ScsiDeviceIO: 4124: Cmd(0x45b8c1d2e3f0) 0x89, CmdSN 0x2f1c from world 2097170 to dev \"naa.600a0b8000aa17d7000002a1cafe0001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0

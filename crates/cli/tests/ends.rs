@@ -2,19 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{BLOCK, Place, Ran, bytes, eventually, send, spoil};
 use oarlock::api::LockMode;
 use oarlock::{Api, RemoteGuard};
 use oarlock_block::{CutOff, ProcessIdentity, SlotIndex, Victim};
 use oarlock_device::{FileDevice, OpenOptions};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
+
+use crate::common::{BLOCK, Place, Ran, bytes, eventually, send, spoil};
 
 /// Looks at the byte of a host's slot, as other hosts do.
 struct Byte {

@@ -2,16 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::common;
-
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::{BLOCK, Place, Ran, Up, bytes, eventually, flip, skip, spoil};
 use rustix::process::Signal;
+
+use crate::common::{self, BLOCK, Place, Ran, Up, bytes, eventually, flip, skip, spoil};
 
 /// A small file system in memory, unmounted at the end.
 struct Mount(PathBuf);

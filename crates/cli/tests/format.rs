@@ -1,11 +1,9 @@
 //! `oarlock format` and what reads its result: what is made, what is refused, and that a refusal changes nothing.
 
-use crate::common;
-
 use std::fs;
 use std::process::Stdio;
 
-use common::{Place, Ran, bytes, reseal, spoil};
+use crate::common::{Place, Ran, bytes, reseal, spoil};
 
 #[test]
 fn a_datastore_is_made_of_an_absent_file_and_told_in_json() {

@@ -1,11 +1,9 @@
 //! `oarlock grow`: a longer file, beside a host that runs, and what cannot grow.
 
-use crate::common;
-
 use std::fs::OpenOptions;
 use std::path::Path;
 
-use common::{Place, bytes, spoil};
+use crate::common::{Place, bytes, spoil};
 
 #[allow(clippy::unwrap_used)] // A helper of tests fails as tests do.
 fn lengthen(path: &Path, bytes: u64) {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -11,9 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::guarded::{number, place_with, runs, sleeping, state, watchman_of};
-use common::{Place, Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::common::guarded::{number, place_with, runs, sleeping, state, watchman_of};
+use crate::common::{Place, Ran, eventually, send};
 
 /// ```text
 ///   lock run: starts the command's first step ... SIGKILL             the lock is free

@@ -3,17 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::guest::Guest;
-use common::{Place, eventually};
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::common::guest::Guest;
+use crate::common::{Place, eventually};
 
 const BLOCK: usize = 4096;
 /// Places of each writer, farther apart than a cluster, so that most first writes change the map.
@@ -21,18 +20,8 @@ const PLACES: u64 = 40;
 const STRIDE: u64 = 96 << 10;
 const WRITERS: u64 = 4;
 
-fn datastore() -> Place {
-    let place = Place::new();
-    place.format_sized("256M", &[]);
-    place
-}
-
-fn door(place: &Place, host: &str) -> PathBuf {
-    place.path(&format!("run/store/{host}.nbd"))
-}
-
 fn guest(place: &Place, host: &str) -> Guest {
-    Guest::at(&door(place, host), "disk").unwrap()
+    Guest::at(&place.door(host), "disk").unwrap()
 }
 
 fn owner(place: &Place, host: &str) -> Value {
@@ -103,7 +92,7 @@ fn assert_written(guest: &mut Guest, answered: &[u64]) {
 
 #[test]
 fn a_disk_goes_to_another_host_and_back_under_load_and_no_write_is_lost() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (_a, mut b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "disk", "--size", "128M"]).succeeds();
     place.run(&["disk", "attach", "disk", "--host", "a"]).succeeds();
@@ -142,14 +131,14 @@ fn a_disk_goes_to_another_host_and_back_under_load_and_no_write_is_lost() {
     b.signal(Signal::KILL);
     b.wait();
     let _b = place.up("b");
-    eventually("it is served again", || Guest::at(&door(&place, "b"), "disk").is_ok());
+    eventually("it is served again", || Guest::at(&place.door("b"), "disk").is_ok());
     assert_eq!(guest(&place, "b").read(0, BLOCK).unwrap(), block(9, 9));
-    assert!(Guest::at(&door(&place, "a"), "disk").is_err(), "and by nobody else");
+    assert!(Guest::at(&place.door("a"), "disk").is_err(), "and by nobody else");
 }
 
 #[test]
 fn a_handoff_to_a_host_that_is_gone_or_stands_still_is_handed_back() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (_a, mut b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "disk", "--size", "64M"]).succeeds();
     place.run(&["disk", "attach", "disk", "--incoming", "--host", "b"]).fails(1, "OAR-0275");
@@ -180,7 +169,7 @@ fn a_handoff_to_a_host_that_is_gone_or_stands_still_is_handed_back() {
     // Its next life did not ask for the disk.
     let _b = place.up("b");
     thread::sleep(Duration::from_millis(500));
-    assert!(Guest::at(&door(&place, "b"), "disk").is_err());
+    assert!(Guest::at(&place.door("b"), "disk").is_err());
     assert_eq!(owner(&place, "b"), "a");
     for number in 1..=3 {
         assert_eq!(writer.read((number - 1) * STRIDE, BLOCK).unwrap(), block(1, number));

@@ -1,12 +1,11 @@
 //! Running hosts: what keeps one from joining, what they tell, how they leave, how a dead one is taken over.
 
-use crate::common;
-
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{BLOCK, Place, Ran, bytes, eventually, spoil};
 use rustix::process::Signal;
+
+use crate::common::{self, BLOCK, Place, Ran, bytes, eventually, spoil};
 
 #[test]
 fn a_host_says_ready_tells_its_status_and_leaves_on_sigterm() {

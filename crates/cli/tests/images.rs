@@ -2,25 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::guest::Guest;
-use common::{Place, Ran, bytes, eventually, send, skip};
 use rustix::process::Signal;
 use serde_json::json;
 
-const MIB: u64 = 1 << 20;
+use crate::common::guest::Guest;
+use crate::common::{Place, Ran, bytes, eventually, send, skip};
 
-fn datastore() -> Place {
-    let place = Place::new();
-    place.format_sized("512M", &[]);
-    place
-}
+const MIB: u64 = 1 << 20;
 
 /// Whether QEMU's tools are here; a test without them says that it was skipped.
 fn qemu() -> bool {
@@ -63,7 +56,7 @@ fn an_image_of_qemu_goes_in_and_comes_out_the_same_and_sparse() {
     if !qemu() {
         return;
     }
-    let place = datastore();
+    let place = Place::for_disks("512M");
     let _a = place.up("a");
     sparse(&place, "sample.raw", 300 * MIB, &[0, 7, 150, 299]);
     qemu_img(&place, "convert -f raw -O qcow2 sample.raw sample.qcow2");
@@ -108,7 +101,7 @@ fn an_image_that_ends_within_a_block_becomes_a_disk_that_ends_with_it() {
 
 #[test]
 fn a_snapshot_is_exported_while_its_disk_is_written_here_or_elsewhere_and_the_disk_is_not() {
-    let place = datastore();
+    let place = Place::for_disks("512M");
     let (_a, _b) = (place.up("a"), place.up("b"));
     sparse(&place, "sample.raw", 8 * MIB, &[2]);
     place.run(&["disk", "import", "sample.raw", "disk", "--host", "a"]).succeeds();
@@ -153,7 +146,7 @@ fn import_under_way(place: &Place, disk: &str) -> Child {
 
 #[test]
 fn a_signal_in_mid_import_leaves_no_disk() {
-    let place = datastore();
+    let place = Place::for_disks("512M");
     let _a = place.up("a");
     large(&place);
     for signal in [Signal::INT, Signal::TERM] {
@@ -168,7 +161,7 @@ fn a_signal_in_mid_import_leaves_no_disk() {
 
 #[test]
 fn a_signal_in_mid_export_leaves_no_file_and_no_attachment() {
-    let place = datastore();
+    let place = Place::for_disks("512M");
     let _a = place.up("a");
     large(&place);
     place.run(&["disk", "import", "large.raw", "disk"]).succeeds();
@@ -186,7 +179,7 @@ fn what_cannot_be_imported_is_refused_with_its_reason_and_nothing_is_made() {
     if !qemu() {
         return;
     }
-    let place = datastore();
+    let place = Place::for_disks("512M");
     let _a = place.up("a");
     sparse(&place, "sample.raw", 8 * MIB, &[2]);
     qemu_img(&place, "convert -f raw -O qcow2 sample.raw sample.qcow2");
@@ -225,7 +218,7 @@ fn an_image_for_which_there_is_no_room_leaves_no_disk() {
 
 #[test]
 fn a_file_that_is_there_stays_unless_it_may_go() {
-    let place = datastore();
+    let place = Place::for_disks("512M");
     let _a = place.up("a");
     sparse(&place, "sample.raw", 2 * MIB, &[0]);
     place.run(&["disk", "import", "sample.raw", "disk"]).succeeds();
@@ -242,7 +235,7 @@ fn a_file_that_is_there_stays_unless_it_may_go() {
 /// The one case in which a half-made disk stays, since nobody is left who could take it away.
 #[test]
 fn a_host_that_dies_in_mid_import_leaves_a_disk_and_the_error_says_so() {
-    let place = datastore();
+    let place = Place::for_disks("512M");
     let mut a = place.up("a");
     large(&place);
     let import = import_under_way(&place, "half");

@@ -2,16 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::guarded::{number, place_with, runs, sleeping, state, watchman_of};
-use common::{Place, Ran, eventually, send};
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::common::guarded::{number, place_with, runs, sleeping, state, watchman_of};
+use crate::common::{Place, Ran, eventually, send};
 
 #[test]
 fn a_run_reads_no_slot_and_asks_nothing_but_its_lock() {

@@ -1,12 +1,11 @@
 //! The verbs that only look: inspect, causes; and bench, which says where it writes.
 
-use crate::common;
-
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{BLOCK, Place, Ran, bytes, eventually, send, spoil};
 use rustix::process::Signal;
+
+use crate::common::{BLOCK, Place, Ran, bytes, eventually, send, spoil};
 
 #[test]
 fn inspect_decodes_each_kind_of_record_and_changes_nothing() {

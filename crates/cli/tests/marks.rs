@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::fs::File;
 use std::process::{Command, Stdio};
 
-use common::{Place, bytes, skip};
+use crate::common::{Place, bytes, skip};
 
 const LENGTH: u64 = 64 << 20;
 

@@ -1,10 +1,8 @@
 //! `oarlock resignature`: a copy is refused, and then has a life of its own.
 
-use crate::common;
-
 use std::fs;
 
-use common::{Place, bytes, reseal, spoil};
+use crate::common::{Place, bytes, reseal, spoil};
 
 /// The block of the shadow: the last of 64 MiB.
 const SHADOW: &str = "131071";

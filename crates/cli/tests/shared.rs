@@ -2,37 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
-use crate::common;
-
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::guest::Guest;
-use common::{Place, eventually, skip};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::common::guest::Guest;
+use crate::common::{Place, eventually, skip};
+
 const MIB: u64 = 1 << 20;
-
-fn datastore() -> Place {
-    let place = Place::new();
-    place.format_sized("256M", &[]);
-    place
-}
-
-fn door(place: &Place, host: &str) -> PathBuf {
-    place.path(&format!("run/store/{host}.nbd"))
-}
 
 fn share(place: &Place, host: &str, disk: &str) -> Guest {
     let attached = place.run(&["disk", "attach", disk, "--shared", "--host", host, "--json"]).json();
     assert_eq!(attached["name"], disk);
-    Guest::at(&door(place, host), disk).unwrap()
-}
-
-fn show(place: &Place, host: &str, disk: &str) -> Value {
-    place.run(&["disk", "show", disk, "--host", host, "--json"]).json()
+    Guest::at(&place.door(host), disk).unwrap()
 }
 
 /// What qemu-io says to these orders at the door of a host; none where there is no qemu-io.
@@ -43,7 +28,7 @@ fn qemu_io(place: &Place, host: &str, disk: &str, orders: &[&str]) -> Option<Str
         return None;
     }
     let mut qemu = Command::new("qemu-io");
-    qemu.args(["-f", "raw", &format!("nbd+unix:///{disk}?socket={}", door(place, host).display())]);
+    qemu.args(["-f", "raw", &format!("nbd+unix:///{disk}?socket={}", place.door(host).display())]);
     for order in orders {
         qemu.args(["-c", order]);
     }
@@ -55,13 +40,13 @@ fn qemu_io(place: &Place, host: &str, disk: &str, orders: &[&str]) -> Option<Str
 
 #[test]
 fn a_thick_disk_has_all_of_its_space_from_the_start_and_one_that_has_no_room_is_refused_at_once() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let _a = place.up("a");
     let free = || place.run(&["status", "--json"]).json()["datastore"]["free"].as_u64().unwrap();
     let before = free();
     let created = place.run(&["disk", "create", "t", "--size", "64M", "--thick", "--json"]).json();
     assert_eq!(created, json!({ "name": "t", "size": 64 * MIB, "thick": true }));
-    let shown = show(&place, "a", "t");
+    let shown = place.show("a", "t");
     assert_eq!(
         (&shown["allocated"], &shown["thick"], &shown["full"]),
         (&json!(64 * MIB), &json!(true), &json!(true))
@@ -77,7 +62,7 @@ fn a_thick_disk_has_all_of_its_space_from_the_start_and_one_that_has_no_room_is_
 
 #[test]
 fn one_that_its_maker_died_over_is_undone_by_another_host() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     // Zeroing takes a while, so that there is something to die over.
     let mut a = place.up_with("a", &["--fault", "delay:op=write-zeroes,delay=200ms"]);
     let making = place.command(&["disk", "create", "t", "--size", "128M", "--thick", "--host", "a"]).spawn();
@@ -90,12 +75,12 @@ fn one_that_its_maker_died_over_is_undone_by_another_host() {
     assert_ne!(making.wait().unwrap().code(), Some(0));
     let _b = place.up("b");
     place.run(&["disk", "create", "t", "--size", "64M", "--thick"]).succeeds();
-    assert_eq!(show(&place, "b", "t")["allocated"], json!(64 * MIB));
+    assert_eq!(place.show("b", "t")["allocated"], json!(64 * MIB));
 }
 
 #[test]
 fn what_one_sharer_writes_the_other_reads_and_who_wants_the_disk_alone_is_told_who_has_it() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (_a, _b, _c) = (place.up("a"), place.up("b"), place.up("c"));
     place.run(&["disk", "create", "t", "--size", "64M", "--thick", "--host", "c"]).succeeds();
     place.run(&["disk", "create", "thin", "--size", "64M", "--host", "c"]).succeeds();
@@ -130,7 +115,7 @@ fn what_one_sharer_writes_the_other_reads_and_who_wants_the_disk_alone_is_told_w
     place.run(&["disk", "handoff", "t", "--to", "c", "--host", "a"]).fails(1, "OAR-0275").says(alone);
     place.run(&["disk", "attach", "t", "--incoming", "--host", "c"]).fails(1, "OAR-0275").says(alone);
     assert!(began.elapsed() < Duration::from_secs(40), "nobody waits for them: {:?}", began.elapsed());
-    let shown = show(&place, "a", "t");
+    let shown = place.show("a", "t");
     let hosts: Vec<&Value> =
         shown["attached"].as_array().unwrap().iter().map(|entry| &entry["host"]).collect();
     assert_eq!((&shown["mode"], hosts), (&json!("multi-writer"), vec![&json!("a"), &json!("b")]));
@@ -141,12 +126,12 @@ fn what_one_sharer_writes_the_other_reads_and_who_wants_the_disk_alone_is_told_w
         .says("in use by host b, which is live");
     place.run(&["disk", "detach", "t", "--host", "b"]).succeeds();
     place.run(&["disk", "attach", "t", "--host", "c"]).succeeds();
-    assert_eq!(Guest::at(&door(&place, "c"), "t").unwrap().read(MIB, 4096).unwrap(), [1; 4096]);
+    assert_eq!(Guest::at(&place.door("c"), "t").unwrap().read(MIB, 4096).unwrap(), [1; 4096]);
 }
 
 #[test]
 fn a_sharer_that_died_is_taken_over_and_one_that_comes_back_shares_again() {
-    let place = datastore();
+    let place = Place::for_disks("256M");
     let (mut a, b) = (place.up("a"), place.up("b"));
     place.run(&["disk", "create", "t", "--size", "64M", "--thick", "--host", "a"]).succeeds();
     let (mut here, mut there) = (share(&place, "a", "t"), share(&place, "b", "t"));
@@ -157,15 +142,15 @@ fn a_sharer_that_died_is_taken_over_and_one_that_comes_back_shares_again() {
     there.write(4096, &[2; 4096]).unwrap();
     assert_eq!(there.read(0, 4096).unwrap(), [1; 4096]);
     let mut a = place.up("a");
-    eventually("it shares the disk again", || Guest::at(&door(&place, "a"), "t").is_ok());
-    assert_eq!(Guest::at(&door(&place, "a"), "t").unwrap().read(4096, 4096).unwrap(), [2; 4096]);
+    eventually("it shares the disk again", || Guest::at(&place.door("a"), "t").is_ok());
+    assert_eq!(Guest::at(&place.door("a"), "t").unwrap().read(4096, 4096).unwrap(), [2; 4096]);
     a.signal(Signal::KILL);
     a.wait();
     drop(there);
     place.run(&["disk", "detach", "t", "--host", "b"]).succeeds();
     // Its bit stands still: whoever wants the disk alone takes it over.
     place.run(&["disk", "attach", "t", "--host", "b"]).succeeds();
-    assert_eq!(show(&place, "b", "t")["owner"], "b");
+    assert_eq!(place.show("b", "t")["owner"], "b");
     drop(b);
     let check = place.run(&["check", "pool", "--json"]).json();
     assert_eq!(

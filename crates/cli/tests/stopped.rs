@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
-use crate::common;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::guarded::{place_with, sleeping, state};
-use common::{Place, Ran, Up, eventually, send};
 use rustix::process::{Pid, Signal};
+
+use crate::common::guarded::{place_with, sleeping, state};
+use crate::common::{Place, Ran, Up, eventually, send};
 
 /// Five looks take 5 s. A host that runs and is only slow has 150 s for what needs the device, and one that is followed 60.
 const SOON: Duration = Duration::from_secs(60);

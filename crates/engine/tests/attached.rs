@@ -2,19 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, guest, ledger, machine};
-
 use std::rc::Rc;
 
-use company::{beside, join};
-use guest::{Bench, Found, serving};
-use ledger::superblock;
-use machine::{Machine, SMALL};
 use oarlock_block::{Clock, CommandKind, Device, Lba, Recorded};
 use oarlock_engine::allocate::Wish;
 use oarlock_engine::layer::{Reclaim, Reclaimed};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_format::GroupNumber;
+
+use crate::company::{beside, join};
+use crate::guest::{Bench, Found, serving};
+use crate::ledger::superblock;
+use crate::machine::{Machine, SMALL};
+use crate::{company, guest};
 
 const KIB: u64 = 1 << 10;
 const CLUSTER: u64 = 64 * KIB;

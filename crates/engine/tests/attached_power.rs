@@ -3,23 +3,22 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, guest, ledger, machine, power};
-
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, join};
 use futures::future::join_all;
-use guest::{Bench, Found, root_of, serving};
-use ledger::{superblock, taken_over_by};
-use machine::{BLOCK, Disk, Machine};
 use oarlock_block::{Device, Lba};
 use oarlock_engine::layer::Root;
 use oarlock_engine::path::{Request, RequestKind};
 use oarlock_format::GroupNumber;
 use oarlock_sim::disks::{Naive, SECRET, tag_of, tagged};
-use power::{Power, mixed};
+
+use crate::company::{beside, join};
+use crate::guest::{Bench, Found, root_of, serving};
+use crate::ledger::{superblock, taken_over_by};
+use crate::machine::{self, BLOCK, Disk, Machine};
+use crate::power::{Power, mixed};
 
 /// One kind of run.
 #[derive(Clone, Copy)]

@@ -2,21 +2,21 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, join, read, take};
 use futures::FutureExt;
-use machine::{Disk, Machine, SMALL};
 use oarlock_block::{
     Attempted, ByteCount, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
     Refusal, SlotIndex,
 };
 use oarlock_engine::{CreateError, CreateRequest, Ended, LockError, Want, create, grow};
 use oarlock_format::{Label, LockMode, LockRecord, SlotRecord, SlotState, Timing};
+
+use crate::company::{beside, join, read, take};
+use crate::machine::{Disk, Machine, SMALL};
+use crate::{company, machine};
 
 const SOON: Duration = Duration::from_secs(60);
 const MS: Duration = Duration::from_millis(1);

@@ -2,19 +2,18 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{home_lba, join, read, take};
-use machine::{Disk, Machine, SMALL};
 use oarlock_block::{
     Attempted, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture, Refusal,
 };
 use oarlock_engine::{Host, Want};
 use oarlock_format::{SlotRecord, SlotState};
+
+use crate::company::{home_lba, join, read, take};
+use crate::machine::{Disk, Machine, SMALL};
 
 /// A disk on which one block is busy.
 struct Busy {

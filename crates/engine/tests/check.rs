@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
-use crate::machine;
-
 use std::collections::BTreeMap;
 
-use machine::{BLOCK, Disk, Machine, SMALL, codes};
 use oarlock_block::{BlockSize, CommandKind, Lba};
 use oarlock_engine::check::{CheckError, CheckOptions, check};
 use oarlock_format::{LockPosition, SlotIndex};
+
+use crate::machine::{BLOCK, Disk, Machine, SMALL, codes};
 
 #[test]
 fn a_fresh_datastore_is_clean_and_read_once_and_its_disks_once_more_for_what_is_whose() {

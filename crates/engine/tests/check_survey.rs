@@ -3,15 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, estate, ledger, machine};
-
 use std::rc::Rc;
 
-use company::{beside, format_id, put_by, read};
-use estate::{Image, Worker, apply, named, target, zeros};
 use futures::future::{Either, select};
-use ledger::{page_bytes, superblock};
-use machine::{BLOCK, Machine, codes};
 use oarlock_block::{ByteCount, Device, Lba};
 use oarlock_engine::check::{CheckReport, Finding, Severity};
 use oarlock_engine::path::{Request, RequestKind};
@@ -21,6 +15,12 @@ use oarlock_format::{
     DescriptorNumber, DescriptorRecord, DiskUid, ENTRIES_PER_PAGE, GroupNumber, Layer, LayerFlags, LayerId,
     LayerKind, LayerState, LeafEntry, MapPage, Mapped, NameHash, PieceMask, Place, Writer,
 };
+
+use crate::company::{beside, format_id, put_by, read};
+use crate::estate::{Image, Worker, apply, named, target, zeros};
+use crate::ledger::{page_bytes, superblock};
+use crate::machine::{BLOCK, Machine, codes};
+use crate::{company, ledger, machine};
 
 const SECTORS: u64 = 2 << 11;
 const GROUP: GroupNumber = GroupNumber(0);

@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::machine;
-
 use std::rc::Rc;
 use std::time::Duration;
 
-use machine::{Machine, SMALL};
 use oarlock_block::{
     Answer, BlockCount, BlockSize, ByteCount, Clock, CommandKind, Lba, Outcome, Recorded, SlotIndex,
 };
 use oarlock_engine::{CreateRequest, Host, Want, World, create};
 use oarlock_format::{GroupNumber, HostName, Label, LockName, Timing, home};
+
+use crate::machine::{Machine, SMALL};
 
 /// Runs `story` while a host lives whose commands are recorded.
 fn beside_a_recorded_host<T>(machine: &Machine, story: impl AsyncFnOnce(&Host, &Recorded) -> T) -> T {

@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::machine;
-
 use std::time::Duration;
 
-use machine::{BLOCK, Machine, SMALL, codes};
 use oarlock_block::{BlockSize, Clock, Lba};
 use oarlock_engine::{Host, Want};
 use oarlock_format::{
@@ -14,6 +11,8 @@ use oarlock_format::{
     Place, Record, SlotIndex, SlotRecord, SlotState, Stamp, Stamped, Superblock, Writer, decode, encode,
     home,
 };
+
+use crate::machine::{BLOCK, Machine, SMALL, codes};
 
 /// A datastore in which a host died with a lock, and what its blocks held before that.
 struct Volume {

@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::time::Duration;
 
-use company::{beside, join};
-use machine::Machine;
 use oarlock_block::{Answer, ByteCount, Clock, CommandKind, Lba, Outcome, Recorded};
 use oarlock_engine::Host;
 use oarlock_format::{DiskTarget, LayerName, Layout, NameHash};
+
+use crate::company::{beside, join};
+use crate::machine::Machine;
 
 const GIBIBYTE: u64 = 1 << 30;
 

@@ -2,20 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, estate, ledger, machine, pair, power};
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use estate::{Estate, Image, Worker, apply, in_use_by_a, named, target, zeros};
 use futures::future;
-use machine::{BLOCK, Machine};
 use oarlock_block::{ByteCount, Clock, Device, Lba};
 use oarlock_engine::path::{Action, Next, Operation, PathError, Request, RequestKind, Segment};
 use oarlock_engine::{Attachment, DiskError, Ended};
-use pair::{beside_two, beside_two_on};
-use power::mixed;
+
+use crate::estate::{Estate, Image, Worker, apply, in_use_by_a, named, target, zeros};
+use crate::machine::{BLOCK, Machine};
+use crate::pair::{beside_two, beside_two_on};
+use crate::power::mixed;
+use crate::{company, ledger, machine};
 
 async fn write(worker: &Worker, attachment: &Attachment, image: &mut Image, at: (u64, u64), tag: u64) {
     let (offset, length) = (at.0 * BLOCK as u64, at.1 * BLOCK as u64);

@@ -3,15 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, estate, ledger, machine, power};
-
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use estate::{Estate, Image, Worker, apply, named, target, zeros};
 use futures::future::{self, Either, select};
-use machine::{BLOCK, Disk, Machine};
 use oarlock_block::{ByteCount, Device, Lba, UnknownCause};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Ended};
@@ -20,7 +16,11 @@ use oarlock_format::{
     JournalSequence, Layer, LayerId, LayerState, Place,
 };
 use oarlock_sim::disks::{SECRET, tagged};
-use power::{Mishap, MishapOf, Power, mixed};
+
+use crate::estate::{Estate, Image, Worker, apply, named, target, zeros};
+use crate::machine::{BLOCK, Disk, Machine};
+use crate::power::{Mishap, MishapOf, Power, mixed};
+use crate::{company, ledger, machine};
 
 const SECTOR: u64 = BLOCK as u64;
 

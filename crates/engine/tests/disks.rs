@@ -2,12 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::time::Duration;
 
-use company::{beside, format_id, join, put, read};
-use machine::Machine;
 use oarlock_block::{ByteCount, Clock, Instant};
 use oarlock_engine::{DiskError, Holders, Host, InUseBy};
 use oarlock_format::{
@@ -15,6 +11,9 @@ use oarlock_format::{
     DiskUid, Generation, Layer, LayerFlags, LayerId, LayerKind, LayerLevels, LayerName, LayerState,
     LockState, NameHash,
 };
+
+use crate::company::{beside, format_id, join, put, read};
+use crate::machine::Machine;
 
 const GIBIBYTE: u64 = 1 << 30;
 

@@ -2,16 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::machine;
-
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures::future::{Either, join, select};
-use machine::{Machine, SMALL};
 use oarlock_block::Clock;
 use oarlock_engine::{Guard, Host, Want};
 use oarlock_format::{HostName, LockName, Timing};
+
+use crate::machine::{Machine, SMALL};
 
 async fn host(machine: &Machine, name: &str) -> Host {
     let world = machine.process().0;

@@ -2,14 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, join, read};
-use machine::Machine;
 use oarlock_block::{
     BlockSize, Clock, Command, CommandKind, Device, Faulty, IoError, Lba, LocalFuture, Refusal, Surroundings,
 };
@@ -17,6 +13,9 @@ use oarlock_engine::{BringHome, DiskError, Host, LockError, Want, grow};
 use oarlock_format::{
     DescriptorNumber, GroupNumber, GroupRecord, JournalObject, LockMode, Stamp, Stamped, Superblock, encode,
 };
+
+use crate::company::{beside, join, read};
+use crate::machine::Machine;
 
 const GROUP: GroupNumber = GroupNumber(0);
 

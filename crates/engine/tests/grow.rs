@@ -2,12 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::machine;
-
 use std::rc::Rc;
 use std::time::Duration;
 
-use machine::{Machine, SMALL, codes};
 use oarlock_block::{BlockCount, BlockSize, Clock, CommandKind, Lba, SlotIndex};
 use oarlock_engine::{GrowError, Grown, Host, OpenError, TOOL_SLOT, grow};
 use oarlock_format::{
@@ -15,6 +12,8 @@ use oarlock_format::{
     LockMode, LockState, Nonce, Owner, Place, SlotRecord, Stamp, Stamped, Superblock, Writer, decode,
     decode_superblock, encode,
 };
+
+use crate::machine::{Machine, SMALL, codes};
 
 const LARGE: u64 = SMALL + (40 << 20);
 

@@ -2,16 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::time::Duration;
 
-use company::{Events, beside, take, try_join};
-use machine::{Machine, SMALL};
 use oarlock_block::{BlockSize, Clock, Lba, Refusal};
 use oarlock_causes::{Action, Cause, EventKind};
 use oarlock_engine::{Ended, Hindrance, Host, HostState, LockError, StopReason, Want};
 use oarlock_format::Timing;
+
+use crate::company::{Events, beside, take, try_join};
+use crate::machine::{Machine, SMALL};
 
 const SECOND: Duration = Duration::from_secs(1);
 

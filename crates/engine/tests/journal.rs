@@ -3,25 +3,25 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, ledger, machine, power};
-
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, join};
-use ledger::{
-    DISK, GROUP, Ledger, bitmap_page, give, lock_of, make_node, take_both, taken_over_by, taken_over_in,
-};
-use machine::{Machine, SMALL};
 use oarlock_block::{BlockCount, BlockSize, Clock, Device, Lba};
 use oarlock_engine::HostJournal;
 use oarlock_engine::check::{Code, Finding};
 use oarlock_format::{
     BitmapPage, ClusterIndex, ClusterNumber, ClusterRun, Epoch, JournalSequence, Owner, PageHeader, SlotState,
 };
-use power::{Logged, Power, mixed};
+
+use crate::company::{beside, join};
+use crate::ledger::{
+    DISK, GROUP, Ledger, bitmap_page, give, lock_of, make_node, take_both, taken_over_by, taken_over_in,
+};
+use crate::machine::{Machine, SMALL};
+use crate::power::{Logged, Power, mixed};
+use crate::{company, ledger, machine};
 
 /// What a run of a host left: the device with its past, and what had been promised when.
 struct Run {

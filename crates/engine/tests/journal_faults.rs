@@ -2,15 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, ledger, machine, power};
-
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::join;
 use futures::future::{Either, join_all, select};
-use ledger::{Ledger, bitmap_page, make_node, map_page, take_both};
-use machine::{Machine, SMALL};
 use oarlock_block::{
     Answer, BlockCount, BlockSize, Clock, CommandKind, Device, Faulty, Lba, Outcome, Recorded, Refusal,
     Surroundings, UnknownCause,
@@ -18,7 +13,12 @@ use oarlock_block::{
 use oarlock_engine::pages::Refused;
 use oarlock_engine::{HostJournal, HostState, JournalError, StopReason};
 use oarlock_format::Timing;
-use power::{Logged, Mishap, MishapOf, Power};
+
+use crate::company::join;
+use crate::ledger::{Ledger, bitmap_page, make_node, map_page, take_both};
+use crate::machine::{Machine, SMALL};
+use crate::power::{Logged, Mishap, MishapOf, Power};
+use crate::{company, ledger};
 
 /// What a test has in hand while a host lives.
 struct Stage {

@@ -2,20 +2,19 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, home_lba, join, put, put_by, read, take};
-use machine::{BLOCK, Machine, SMALL};
 use oarlock_block::{ByteCount, Clock, CommandKind, Device, Lba, SlotIndex};
 use oarlock_engine::check::{CheckOptions, check};
 use oarlock_engine::{CreateError, CreateRequest, Ended, Host, LockError, StopReason, Want, create};
 use oarlock_format::{
     Label, LockMode, LockPosition, LockRecord, Owner, SlotRecord, SlotState, Timing, Writer,
 };
+
+use crate::company::{beside, home_lba, join, put, put_by, read, take};
+use crate::machine::{self, BLOCK, Machine, SMALL};
 
 const SOON: Duration = Duration::from_secs(5);
 

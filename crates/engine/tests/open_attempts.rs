@@ -2,15 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
 
-use crate::{company, machine};
-
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use company::{beside, home_lba, join, take};
-use machine::{Disk, Machine, SMALL};
 use oarlock_block::{
     Answer, Attempted, Clock, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba, LocalFuture,
     UnknownCause,
@@ -18,6 +14,9 @@ use oarlock_block::{
 use oarlock_engine::attempt::OPEN_ATTEMPTS_MAX;
 use oarlock_engine::{HostState, Want};
 use oarlock_format::Timing;
+
+use crate::company::{beside, home_lba, join, take};
+use crate::machine::{Disk, Machine, SMALL};
 
 /// A disk that fails every ATS at once, on the sick block or on all, without executing it: an array in the middle of a
 /// failover. It counts the images that were sent there.

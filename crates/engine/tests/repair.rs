@@ -2,13 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::machine;
-
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use machine::{BLOCK, Machine, SMALL, codes};
 use oarlock_block::{
     Attempted, BlockSize, Clock, CommandKind, Device, DeviceIdentity, Fencing, Geometry, IoError, Lba,
     LocalFuture,
@@ -21,6 +18,8 @@ use oarlock_format::{
     LockRecord, LockState, Nonce, Owner, Place, Record, SlotIndex, SlotRecord, SlotState, Stamp, Stamped,
     Writer, decode, encode, home,
 };
+
+use crate::machine::{BLOCK, Machine, SMALL, codes};
 
 const NAME: &str = "backup/nightly";
 

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, estate, machine, pair};
-
 use std::time::Duration;
 
-use estate::{Worker, apply, named, target, zeros};
-use machine::{BLOCK, Machine};
 use oarlock_block::{ByteCount, Clock};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError};
 use oarlock_format::{DescriptorNumber, DescriptorRecord, LockMode};
-use pair::beside_two;
+
+use crate::estate::{Worker, apply, named, target, zeros};
+use crate::machine::{BLOCK, Machine};
+use crate::pair::beside_two;
+use crate::{company, estate};
 
 const CLUSTER: u64 = 64 << 10;
 const SECTORS: u64 = 1_500;

@@ -1,11 +1,7 @@
 //! Whole records that name what the datastore does not have: bytes from the disk never panic (I12).
 
-use crate::{company, machine};
-
 use std::time::Duration;
 
-use company::{beside, home_lba, join, lock_name, put, read, take, try_join};
-use machine::{Machine, SMALL, codes};
 use oarlock_block::{Lba, SlotIndex};
 use oarlock_causes::Cause;
 use oarlock_engine::{JoinError, LockError, ReadFault, Want};
@@ -13,6 +9,9 @@ use oarlock_format::{
     CutOffProof, FenceReason, Generation, HostId, HostName, Incarnation, LockMode, LockRecord, LockState,
     MailboxRecord, Owner, SlotRecord, SlotSet, SlotState,
 };
+
+use crate::company::{beside, home_lba, join, lock_name, put, read, take, try_join};
+use crate::machine::{self, Machine, SMALL, codes};
 
 const SOON: Duration = Duration::from_secs(5);
 

@@ -2,20 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::machine;
-
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use machine::{Machine, SMALL};
 use oarlock_block::{
     Clock, Device, FaultSpec, Faulty, Instant, LocalFuture, SlotIndex, Surroundings, WallTime,
 };
 use oarlock_causes::EventKind;
 use oarlock_engine::{Event, Guard, Host, Want, World};
 use oarlock_format::{HostName, LockName, Place, SlotRecord, SlotState, Timing, decode};
+
+use crate::machine::{self, Machine, SMALL};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -2,24 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, estate, ledger, machine, pair};
-
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use estate::{Worker, apply, named, target, zeros};
 use futures::FutureExt;
 use futures::future::{Either, select};
-use machine::{BLOCK, Machine};
 
+use crate::estate::{Worker, apply, named, target, zeros};
+use crate::machine::{BLOCK, Machine};
+use crate::{company, ledger, machine};
+
+use crate::pair::{beside_two, beside_two_at, beside_two_on};
 use oarlock_block::{ByteCount, Lba};
 use oarlock_engine::allocate::SpaceError;
 use oarlock_engine::path::{Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError};
 use oarlock_format::{DescriptorNumber, DescriptorRecord, GroupNumber, Layer, LayerState};
 use oarlock_sim::disks::{SECRET, tagged};
-use pair::{beside_two, beside_two_at, beside_two_on};
 
 const CLUSTER: u64 = 64 << 10;
 const SECTORS: u64 = CLUSTER / BLOCK as u64;

@@ -77,6 +77,23 @@ impl Place {
         path
     }
 
+    /// A place with a datastore that has room for disks.
+    pub fn for_disks(size: &str) -> Place {
+        let place = Place::new();
+        place.format_sized(size, &[]);
+        place
+    }
+
+    /// Where a host serves its disks.
+    pub fn door(&self, host: &str) -> PathBuf {
+        self.path(&format!("run/store/{host}.nbd"))
+    }
+
+    /// What a host says about a disk.
+    pub fn show(&self, host: &str, disk: &str) -> Value {
+        self.run(&["disk", "show", disk, "--host", host, "--json"]).json()
+    }
+
     /// What one field of a block says.
     pub fn field(&self, device: &str, block: &str, name: &str) -> String {
         let inspected = self.run(&["inspect", device, block, "--json"]).json();
