@@ -2,20 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
-use crate::{company, estate, machine, pair};
-
 use std::rc::Rc;
 use std::time::Duration;
 
-use estate::{Image, Worker, apply, named, target, zeros};
 use futures::future::{self, Either, join, select};
-use machine::BLOCK;
 use oarlock_block::{ByteCount, Clock, CommandKind, Device, Recorded};
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Ended, Incoming};
 use oarlock_format::HostName;
 use oarlock_sim::disks::Driver;
-use pair::beside_two;
+
+use crate::company;
+use crate::estate::{Image, Worker, apply, named, target, zeros};
+use crate::machine::BLOCK;
+use crate::pair::beside_two;
 
 const CLUSTER: u64 = 64 << 10;
 const SECTORS: u64 = 2 << 11;
@@ -157,6 +157,29 @@ fn a_receiver_that_does_not_answer_gets_nothing_and_guests_go_on() {
         let there = taken.unwrap();
         assert_eq!(second.contents(&there).await, image.now);
         there.detach().await.unwrap();
+    });
+}
+
+#[test]
+fn a_verb_waits_for_another_of_the_same_disk_no_longer_than_it_may() {
+    beside_two(CLUSTER, async |first, second| {
+        first.create("d", SECTORS).await.unwrap();
+        let here = first.attach("d").await.unwrap();
+        // A handoff has the disk's turn for as long as its receiver may be silent: four beats.
+        let _incoming = second.receive("d").await.unwrap();
+        let impatient = async {
+            first.pause(Duration::from_secs(1)).await;
+            let soon = first.machine.time.now().plus(Duration::from_secs(1));
+            let (disk, snapshot) = (named("d"), named("s"));
+            let snapshot = first.host.snapshot_disk(&disk, &snapshot, soon).await;
+            (snapshot, first.machine.time.now().since(soon))
+        };
+        let (handed, (snapshot, late)) = join(first.hand_off("d", "b"), impatient).await;
+        assert_eq!(snapshot, Err(DiskError::TurnTaken { name: named("d") }));
+        assert_eq!(late, Duration::ZERO);
+        assert!(matches!(handed, Err(DiskError::ReceiverSilent { .. })));
+        first.host.snapshot_disk(&named("d"), &named("s"), first.soon()).await.unwrap();
+        here.detach().await.unwrap();
     });
 }
 

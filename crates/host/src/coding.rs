@@ -122,7 +122,10 @@ pub fn disk(error: &DiskError) -> Code {
         DiskError::AttachedHere { .. } => Code::DiskAttachedHere,
         DiskError::NotForMany { .. } => Code::DiskNotForMany,
         DiskError::SharedHere { .. } => Code::DiskShared,
-        DiskError::OpenHere { .. } | DiskError::Changed { .. } | DiskError::Busy { .. } => Code::DiskBusy,
+        DiskError::OpenHere { .. }
+        | DiskError::Changed { .. }
+        | DiskError::Busy { .. }
+        | DiskError::TurnTaken { .. } => Code::DiskBusy,
         DiskError::Unanswered { .. } => Code::DiskUnanswered,
         DiskError::Map(SpaceError::NoSpace) | DiskError::NoRoom { .. } => Code::NoSpace,
         DiskError::Map(SpaceError::Journal(JournalError::Write {

@@ -107,6 +107,7 @@ fn not_done(user: &User, error: &DiskError) {
         DiskError::Exists { .. }
         | DiskError::Unknown { .. }
         | DiskError::Busy { .. }
+        | DiskError::TurnTaken { .. }
         | DiskError::InUse { .. }
         | DiskError::Lock(_)
         | DiskError::Record(_)

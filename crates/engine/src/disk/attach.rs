@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures::lock::Mutex;
+use futures::lock::{Mutex, OwnedMutexGuard};
 use oarlock_block::Instant;
-use oarlock_format::{DescriptorNumber, DescriptorRecord, DiskTarget, LayerId};
+use oarlock_format::{DescriptorNumber, DescriptorRecord, DiskTarget, LayerId, LayerName};
 
 use super::conclude::{conclude, is_under_way};
 use super::find::{find_target, in_use_by, is_ready};
@@ -51,9 +51,28 @@ pub(super) struct Attached {
     pub(super) opened: Rc<Opened>,
     pub(super) disk: AttachedDisk,
     /// One verb at a time works on it.
-    pub(super) turn: Arc<Mutex<()>>,
+    turn: Arc<Mutex<()>>,
     /// Nobody has it any more, and it is about to be detached.
     pub(super) is_going: Cell<bool>,
+}
+
+impl Attached {
+    /// Waits until no other verb works on the disk of that name, for a verb of whose time so much is left.
+    pub(super) async fn turn(
+        &self,
+        core: &Core,
+        name: &LayerName,
+        deadline: Instant,
+    ) -> Result<OwnedMutexGuard<()>, DiskError> {
+        let limit = deadline.since(core.store.now());
+        let turn = core.store.world.within(limit, self.turn_at_last()).await;
+        turn.ok_or_else(|| DiskError::TurnTaken { name: name.clone() })
+    }
+
+    /// The same, for work that nobody waits for: whatever has the turn ends in time.
+    pub(super) async fn turn_at_last(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
+    }
 }
 
 /// An attached disk or snapshot, for whoever exports it. Dropping it detaches it in the background.
@@ -112,7 +131,7 @@ impl Drop for Attachment {
 }
 
 async fn detach(here: &Rc<DisksHere>, attached: &Attached) -> Result<(), DiskError> {
-    let _turn = attached.turn.lock().await;
+    let _turn = attached.turn_at_last().await;
     if here.attached(attached.opened.number()).is_none_or(|known| !std::ptr::eq(&*known, attached)) {
         return Ok(());
     }

@@ -270,6 +270,12 @@ pub enum DiskError {
         /// The name.
         name: LayerName,
     },
+    /// Another verb of this host works on the same disk, and did not end in time.
+    #[error("this host is still at another change of the disk {name}")]
+    TurnTaken {
+        /// The name.
+        name: LayerName,
+    },
     /// A descriptor and its name contradict each other: a repair has to decide.
     #[error("descriptor {descriptor} and its name's record contradict each other")]
     Contradiction {

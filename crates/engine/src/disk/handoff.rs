@@ -62,7 +62,7 @@ pub(super) async fn hand_off(
     let place = core.places.descriptors.of(&attached.opened.number());
     let handoff = Handoff { core, place: &place, name, to };
     let receiver = handoff.await_receiver(deadline).await?;
-    let _turn = attached.turn.lock().await;
+    let _turn = attached.turn(core, name, deadline).await?;
     let known = here.attached(attached.opened.number());
     if known.is_none_or(|known| !Rc::ptr_eq(&known, &attached)) {
         return Err(DiskError::NotAttached { name: name.clone() });

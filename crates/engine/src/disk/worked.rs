@@ -49,7 +49,7 @@ pub(super) async fn work_on(
         let Some((number, found)) = find_target(core, &target, deadline).await? else { continue };
         let id = LayerId { descriptor: number, uid: found.uid };
         if let Some(attached) = here.attached_to_stay(number, deadline).await {
-            let turn = attached.turn.clone().lock_owned().await;
+            let turn = attached.turn(core, name, deadline).await?;
             if let Some(worked) = of_attached(here, name, id, (attached, turn)).await? {
                 let record = worked.opened.record().await?;
                 settle_parent(core, &record, deadline).await?;
@@ -105,7 +105,7 @@ impl Worked {
     pub(super) async fn attached_here(here: &DisksHere, id: LayerId) -> Option<Worked> {
         let attached =
             here.attached(id.descriptor).filter(|attached| attached.mode == AttachMode::Exclusive)?;
-        let turn = attached.turn.clone().lock_owned().await;
+        let turn = attached.turn_at_last().await;
         let is_still = here.attached(id.descriptor).is_some_and(|known| Rc::ptr_eq(&known, &attached));
         let opened = Rc::clone(&attached.opened);
         (is_still && attached.id == id).then(|| Worked {
