@@ -2,16 +2,18 @@
 
 mod built;
 mod fuzz;
+mod ground;
 mod portable;
 mod readme;
 mod soak;
+mod suites;
 
 use std::process::{Command, ExitCode};
 
 /// One chore: its name, what it does, and how.
 type Chore = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
-const CHORES: [Chore; 7] = [
+const CHORES: [Chore; 8] = [
     (
         "planted-bugs",
         "[BUG [SEED] | survey SEEDS [BUG...]]: the simulator against each known mistake; each must be found",
@@ -23,6 +25,11 @@ const CHORES: [Chore; 7] = [
         "soak",
         "[SECONDS [SEED]]: real hosts, killed and stopped at random, while a counter is kept (60)",
         soak::run,
+    ),
+    (
+        "suites",
+        "[SUITE...]: what people run on a disk, on disks of hosts that are killed, stopped and replaced meanwhile",
+        suites::run,
     ),
     (
         "portable",

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::{Child, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::built::{folder, program};
+use crate::ground::{self, Ground};
 
 const HOSTS: usize = 5;
 const USERS_PER_HOST: usize = 2;
@@ -68,30 +68,6 @@ fn soak(arguments: &[String]) -> Result<String, String> {
     ))
 }
 
-/// The program and the folder that it is run in.
-#[derive(Clone)]
-struct Ground {
-    program: PathBuf,
-    folder: PathBuf,
-}
-
-impl Ground {
-    fn oarlock(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
-        command.env("OARLOCK_RUNTIME_DIR", self.folder.join("run")).env_remove("OARLOCK_API");
-        command
-    }
-
-    fn must(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = self.oarlock(arguments).output().map_err(|error| format!("oarlock: {error}"))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(format!("oarlock {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)))
-    }
-}
-
 fn name(host: usize) -> String {
     format!("host-{host}")
 }
@@ -122,7 +98,7 @@ struct Stage {
 
 impl Stage {
     fn set(seed: u64) -> Result<Stage, String> {
-        let ground = Ground { program: program()?, folder: folder("soak")? };
+        let ground = Ground::new("soak")?;
         let format = ["format", "pool", "--name", "soak", "--size", "64M", "--slots", "16"];
         ground.must(&[&format[..], &["--beat", "200ms", "--lease", "1s", "--hold", "20s"]].concat())?;
         write(&ground.folder.join("counter"), "0\n")?;
@@ -193,8 +169,7 @@ impl Stage {
 
     fn signal(&self, host: usize, signal: &str) {
         if let Some(child) = self.hosts.get(&host) {
-            // A host that is gone by now needs no signal.
-            let _ = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+            ground::signal(child, signal);
         }
     }
 
@@ -238,7 +213,7 @@ impl Stage {
             child.wait().map_err(|error| format!("a host: {error}"))?;
         }
         self.ground.must(&["check", "pool"])?;
-        fs::remove_dir_all(&self.ground.folder).map_err(|error| error.to_string())
+        self.ground.remove()
     }
 }
 
