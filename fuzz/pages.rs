@@ -88,7 +88,7 @@ pub fn check_journal(data: &[u8]) {
         for change in &changes {
             assert!(writer.push(change));
         }
-        let sealed = writer.seal(position);
+        let sealed = writer.seal(position, commit.boot);
         assert_eq!(sealed.writes[0].1, block);
     }
 }

@@ -2,9 +2,10 @@
 //! whoever takes this host over finds all of it (R12, R31).
 //!
 //! ```text
-//!   changes --take--> flush --> blocks --> flush --> durable --------------------> users are told
-//!                                                       |
-//!                                                       +--> pages home --> flush --> header: the tail moves
+//!   changes --take--+--> flush --> blocks --> flush --> durable --------------------> users are told
+//!                   |                                      |
+//!                   |                                      +--> pages home --> flush --> header: the tail moves
+//!                   +--> blocks --> noted: it counts for as long as the machine runs ----------> guests are answered
 //! ```
 //! [`attend`] is the one that commits and the one that brings home, each for everybody who asks: who comes while one commit
 //! is on its way shares the next. Nothing is sent outside of the lease, and nothing that was answered after it is given
@@ -47,6 +48,9 @@ pub(crate) struct Journal {
     /// None until the first commit: who changes no page never touches the journal.
     ring: RefCell<Option<Ring>>,
     header: futures::lock::Mutex<Option<Cell<JournalHeader>>>,
+    /// How often it was swapped, and how many of these swaps are durable.
+    header_swaps: StdCell<u64>,
+    header_durable: StdCell<u64>,
     /// What the next checkpoint has to bring home.
     asked: RefCell<Option<Scope>>,
     /// Checkpoints, counted: begun, that is the changes taken; and done.
@@ -90,6 +94,8 @@ impl Journal {
             me,
             ring: RefCell::new(None),
             header: futures::lock::Mutex::new(None),
+            header_swaps: StdCell::new(0),
+            header_durable: StdCell::new(0),
             asked: RefCell::new(None),
             begun: StdCell::new(0),
             done: StdCell::new(0),
@@ -111,6 +117,11 @@ impl Journal {
     pub(crate) async fn commit(&self, core: &Core) -> Result<(), JournalError> {
         let ticket: Ticket = self.pages.commit();
         self.until(core, || self.pages.is_durable(ticket).unwrap_or(false)).await
+    }
+
+    pub(crate) async fn note(&self, core: &Core) -> Result<(), JournalError> {
+        let ticket = self.pages.note();
+        self.until(core, || self.pages.noted() >= ticket).await
     }
 
     /// Makes durable what was changed and what was answered up to now, whether or not a commit takes anything more.
@@ -210,6 +221,15 @@ impl HostJournal {
     /// Why it never will be, as far as this host can say.
     pub async fn commit(&self) -> Result<(), JournalError> {
         self.journal()?.commit(&self.core).await
+    }
+
+    /// Writes down everything that was changed up to now, so that whoever takes this host over finds it, and only a loss of power
+    /// takes it back. Without changes nothing is sent.
+    ///
+    /// # Errors
+    /// Why it never will be, as far as this host can say.
+    pub async fn note(&self) -> Result<(), JournalError> {
+        self.journal()?.note(&self.core).await
     }
 
     /// As [`commit`](Self::commit), and with it every write to the device that was answered by now, whoever sent it: without

@@ -28,7 +28,7 @@ use index::{AllHeld, Index};
 use pending::Pending;
 
 pub use page::{Page, PageContent, PageKey};
-pub(crate) use pending::{Scope, Taken};
+pub(crate) use pending::{BatchFor, Scope, Taken};
 pub use transaction::{Refused, TRANSACTION_PAGES_MAX, Transaction};
 
 /// Bytes of pages that a host caches by default (R40).
@@ -58,10 +58,12 @@ pub struct Pages {
     work: Bell,
     /// Something was taken, became durable or came home, or the journal failed.
     settled: Bell,
-    /// The highest batch of changes that is durable.
+    /// The highest batch of changes that is durable, and the highest that is noted: that only a loss of power takes back.
     durable: AtomicU64,
-    /// The highest batch that somebody waits for.
+    noted: AtomicU64,
+    /// The highest batches that somebody waits for to be so.
     wanted: AtomicU64,
+    wanted_noted: AtomicU64,
     room_wanted: AtomicBool,
     /// Whole checkpoints: begun, and done to the moved tail.
     checkpoints_begun: AtomicU64,
@@ -172,7 +174,9 @@ impl Pages {
             work: Bell::default(),
             settled: Bell::default(),
             durable: AtomicU64::new(0),
+            noted: AtomicU64::new(0),
             wanted: AtomicU64::new(0),
+            wanted_noted: AtomicU64::new(0),
             room_wanted: AtomicBool::new(false),
             checkpoints_begun: AtomicU64::new(0),
             checkpoints_done: AtomicU64::new(0),
@@ -291,13 +295,28 @@ impl Pages {
     /// answered by now, too.
     pub(crate) fn commit_and_tell(&self) -> (Ticket, bool) {
         let pending = self.pending();
-        let is_to_begin = !pending.is_empty();
-        let ticket = if is_to_begin { pending.batch } else { pending.batch - 1 };
+        let ticket = pending.newest();
+        let is_to_begin = pending.covering < ticket;
         drop(pending);
         if self.wanted.fetch_max(ticket, Ordering::SeqCst) < ticket {
             self.work.ring();
         }
         (Ticket(ticket), is_to_begin)
+    }
+
+    /// Asks for a note of everything that was changed up to now, and names it: from then on only a loss of power takes it back.
+    pub(crate) fn note(&self) -> Ticket {
+        let ticket = self.pending().newest();
+        if self.wanted_noted.fetch_max(ticket, Ordering::SeqCst) < ticket {
+            self.work.ring();
+        }
+        Ticket(ticket)
+    }
+
+    /// Up to which batch changes are noted, or durable.
+    #[must_use]
+    pub fn noted(&self) -> Ticket {
+        Ticket(self.noted.load(Ordering::SeqCst))
     }
 
     /// Up to which batch changes are durable.
@@ -371,9 +390,18 @@ impl Pages {
 
 /// What the journal does with the cache.
 impl Pages {
-    pub(crate) fn take(&self, sequence: JournalSequence, scope: Option<&Scope>) -> Taken {
+    /// Takes what was changed, for a note or for a commit, which a checkpoint may begin with.
+    pub(crate) fn take(&self, sequence: JournalSequence, batch_for: BatchFor<'_>) -> Taken {
         let mut pending = self.pending();
-        let taken = pending.take(sequence, scope);
+        let scope = match batch_for {
+            BatchFor::Checkpoint(scope) => Some(scope),
+            BatchFor::Note | BatchFor::Commit => None,
+        };
+        let mut taken = pending.take(sequence, scope);
+        if batch_for != BatchFor::Note {
+            pending.covering = taken.batch;
+        }
+        taken.covers_notes = self.durable.load(Ordering::SeqCst) + 1 < taken.batch;
         if scope == Some(&Scope::Whole) {
             self.checkpoints_begun.fetch_add(1, Ordering::SeqCst);
         }
@@ -385,6 +413,11 @@ impl Pages {
 
     pub(crate) fn became_durable(&self, batch: u64) {
         self.durable.fetch_max(batch, Ordering::SeqCst);
+        self.became_noted(batch);
+    }
+
+    pub(crate) fn became_noted(&self, batch: u64) {
+        self.noted.fetch_max(batch, Ordering::SeqCst);
         self.settled.ring();
     }
 
@@ -411,15 +444,18 @@ impl Pages {
         self.work.ring();
     }
 
-    /// What the engine has to do for the cache.
+    /// What the engine has to do for the cache, while no commit is on its way.
     pub(crate) fn wants(&self) -> Wants {
         let pending = self.pending();
         let room = self.room_wanted.load(Ordering::SeqCst);
+        let (newest, durable) = (pending.newest(), self.durable.load(Ordering::SeqCst));
+        let is_tight = !pending.is_empty() && (room || pending.is_half_full());
         Wants {
-            commit: !pending.is_empty()
-                && (room || pending.is_half_full() || self.wanted.load(Ordering::SeqCst) >= pending.batch),
+            commit: is_tight || self.wanted.load(Ordering::SeqCst) > durable,
             checkpoint: pending.has_many_changed(),
-            anything: !pending.is_empty(),
+            note: !pending.is_empty() && self.wanted_noted.load(Ordering::SeqCst) >= newest,
+            // What was only noted is not durable yet.
+            anything: durable < newest,
         }
     }
 
@@ -453,6 +489,8 @@ pub(crate) struct Wants {
     pub(crate) commit: bool,
     /// A checkpoint: so many pages changed that soon no more can.
     pub(crate) checkpoint: bool,
+    /// A note, at least: somebody waits for that.
+    pub(crate) note: bool,
     /// A commit within a while.
     pub(crate) anything: bool,
 }

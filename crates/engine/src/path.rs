@@ -83,8 +83,9 @@ pub struct DataPath {
     gate: Gate,
     paused: AtomicBool,
     operations: AtomicUsize,
-    /// The newest change of this disk's map.
+    /// The newest change of this disk's map, and how many changes are just being made.
     changed: AtomicU64,
+    publishing: AtomicUsize,
     /// How often pieces were cleared whose cluster stays with the disk.
     clearings: AtomicU64,
     claims: Claims,
@@ -143,6 +144,7 @@ impl DataPath {
             paused: AtomicBool::new(false),
             operations: AtomicUsize::new(0),
             changed: AtomicU64::new(0),
+            publishing: AtomicUsize::new(0),
             clearings: AtomicU64::new(0),
             claims: Claims::new(),
             reservoir: Reservoir::default(),
@@ -356,8 +358,15 @@ impl DataPath {
         taken.cluster
     }
 
-    fn note_change(&self, change: ChangeNumber) {
-        self.changed.fetch_max(change.0, Ordering::SeqCst);
+    /// Changes an entry. Whoever sees the new one finds it counted among those that are being made, or among the changes.
+    fn publish(&self, publication: &Publication) -> Published {
+        self.publishing.fetch_add(1, Ordering::SeqCst);
+        let published = self.map.publish(publication);
+        if let Published::At(change) = published {
+            self.changed.fetch_max(change.0, Ordering::SeqCst);
+        }
+        self.publishing.fetch_sub(1, Ordering::SeqCst);
+        published
     }
 
     fn note_clearing(&self) {
@@ -367,6 +376,12 @@ impl DataPath {
     /// Whether all that this disk published is durable.
     fn is_committed(&self) -> bool {
         self.changed.load(Ordering::SeqCst) <= self.map.durable().0
+    }
+
+    /// Whether all that anybody has seen published of this disk is noted.
+    fn is_noted(&self) -> bool {
+        self.publishing.load(Ordering::SeqCst) == 0
+            && self.changed.load(Ordering::SeqCst) <= self.map.noted().0
     }
 
     /// Counts an operation in, unless none may begin.

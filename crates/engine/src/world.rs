@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, CutOff, Device, Random};
+use oarlock_format::BootTag;
 
 /// One host's world.
 #[derive(Clone)]
@@ -22,6 +23,11 @@ pub struct World {
 }
 
 impl World {
+    /// The boot of the machine that this host and its device share: what was written in it and answered is lost only with it.
+    pub(crate) fn boot(&self) -> BootTag {
+        BootTag::of(self.cut_off.process().boot_id)
+    }
+
     /// The result of `future`, or `None` where it did not come within `limit`; the future is dropped then.
     pub(crate) async fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
         let sleep = self.clock.sleep_until(self.clock.now().plus(limit));

@@ -62,21 +62,22 @@ impl Stage {
 }
 
 #[test]
-fn a_write_costs_one_command_and_a_flush_of_new_places_three() {
+fn a_write_costs_one_command_one_to_a_new_place_two_and_a_flush_of_new_places_three() {
     use CommandKind::{Flush, Read, Write};
     on_stage(SMALL, CLUSTER, 4 << 20, async |stage| {
         // The first write of all: a group's bitmap, the root, and what begins the life of the journal.
         let first = stage.cost(WRITE, 0, 4 * KIB).await;
         let journal = [(Read, 1), (CommandKind::Ats, 1), (Flush, 0), (Write, 16), (Flush, 0)];
-        let expected = [[(Read, 8), (Write, 128)].as_slice(), &journal, &[(Write, 8)]].concat();
+        // And its note: the image of the leaf's page, which changed for the first time.
+        let expected = [[(Read, 8), (Write, 128)].as_slice(), &journal, &[(Write, 8), (Write, 16)]].concat();
         assert_eq!(first, expected);
-        // Into a place that it has, and into a new one.
+        // Into a place that it has, and into a new one: a note of a few bytes.
         assert_eq!(stage.cost(WRITE, 0, 4 * KIB).await, [(Write, 8)]);
-        assert_eq!(stage.cost(WRITE, CLUSTER, 4 * KIB).await, [(Write, 8)]);
+        assert_eq!(stage.cost(WRITE, CLUSTER, 4 * KIB).await, [(Write, 8), (Write, 8)]);
         assert_eq!(stage.cost(RequestKind::Read, CLUSTER, 4 * KIB).await, [(Read, 8)]);
-        // The image of the leaf's page, which changed for the first time, and from then on a few bytes.
-        assert_eq!(stage.cost(RequestKind::Flush, 0, 0).await, [(Flush, 0), (Write, 16), (Flush, 0)]);
-        assert_eq!(stage.cost(WRITE, 2 * CLUSTER, 64 * KIB).await, [(Write, 128)]);
+        // A commit that says no more than that the notes before it are durable.
+        assert_eq!(stage.cost(RequestKind::Flush, 0, 0).await, [(Flush, 0), (Write, 8), (Flush, 0)]);
+        assert_eq!(stage.cost(WRITE, 2 * CLUSTER, 64 * KIB).await, [(Write, 128), (Write, 8)]);
         assert_eq!(stage.cost(RequestKind::Flush, 0, 0).await, [(Flush, 0), (Write, 8), (Flush, 0)]);
         // Nothing new: one flush.
         stage.cost(WRITE, 0, 4 * KIB).await;

@@ -2,6 +2,9 @@
 //!
 //! A commit counts as a whole or not at all: each of its blocks carries the checksum of its whole payload. A reader begins
 //! where the journal's header says, and stops at the first block that does not follow.
+//!
+//! A *note* is a commit that was not flushed, nor what it says: it counts in the boot in which it was written, where nothing
+//! that was answered is lost, and in every boot once a commit stands behind it.
 
 use oarlock_block::{Lba, crc32c};
 
@@ -9,7 +12,7 @@ use crate::error::DecodeError;
 use crate::ids::{FormatId, Incarnation};
 use crate::journal_block::{JOURNAL_PAYLOAD_LENGTH, JournalBlock};
 use crate::journal_header::JournalHeader;
-use crate::numbers::JournalSequence;
+use crate::numbers::{BootTag, JournalSequence};
 use crate::page::PAGE_LENGTH;
 use crate::page_change::PageChange;
 use crate::places::JournalRing;
@@ -105,19 +108,22 @@ impl CommitWriter {
         u16::try_from(self.payload.len().div_ceil(JOURNAL_PAYLOAD_LENGTH)).unwrap_or(COMMIT_BLOCKS_MAX)
     }
 
-    /// The commit in blocks, the first of them at `position`.
+    /// The commit in blocks, the first of them at `position`; with a boot, a note. A commit that says nothing makes the notes
+    /// before it count in every boot.
     ///
     /// # Panics
-    /// When it is empty, or longer than the whole ring.
+    /// When it is longer than the whole ring, or a note that says nothing.
     #[must_use]
-    pub fn seal(self, position: JournalPosition) -> SealedCommit {
-        let blocks = self.blocks();
+    pub fn seal(self, position: JournalPosition, boot: Option<BootTag>) -> SealedCommit {
+        assert!(boot.is_none() || !self.is_empty(), "a note that says nothing");
+        let blocks = self.blocks().max(1);
         let fits = (1..=position.ring.blocks).contains(&u32::from(blocks));
         assert!(fits, "a commit of {blocks} blocks does not fit a ring of {}", position.ring.blocks);
         let payload_checksum = crc32c(&[&self.payload]);
         let mut writes: Vec<(Lba, Vec<u8>)> = Vec::new();
         let mut at = position;
-        for (index, part) in (0..blocks).zip(self.payload.chunks(JOURNAL_PAYLOAD_LENGTH)) {
+        let parts = self.payload.chunks(JOURNAL_PAYLOAD_LENGTH).chain(std::iter::once(&[][..]));
+        for (index, part) in (0..blocks).zip(parts) {
             let block = JournalBlock {
                 format_id: at.format_id,
                 lba: at.lba(),
@@ -127,6 +133,7 @@ impl CommitWriter {
                 index,
                 blocks,
                 payload_checksum,
+                boot,
             };
             match writes.last_mut() {
                 Some((_, bytes)) if at.index != 0 => bytes.extend_from_slice(&*block.encode(part)),
@@ -166,13 +173,15 @@ pub enum JournalEnd {
 pub struct Commit {
     /// Its name: the sequence of its first block.
     pub sequence: JournalSequence,
+    /// Of a note, its boot.
+    pub boot: Option<BootTag>,
     payload: Vec<u8>,
 }
 
 impl Commit {
     /// A commit that was not read as one, to be shown.
     pub(crate) fn of_payload(payload: &[u8]) -> Commit {
-        Commit { sequence: JournalSequence(0), payload: payload.to_vec() }
+        Commit { sequence: JournalSequence(0), boot: None, payload: payload.to_vec() }
     }
 
     /// Its changes, in order. All of them are looked at before the first is given out.
@@ -264,7 +273,8 @@ impl CommitReader {
         }
         let first = *self.begun.get_or_insert(block);
         let read = u64::from(block.index);
-        let same = (first.blocks, first.payload_checksum) == (block.blocks, block.payload_checksum);
+        let common = |block: &JournalBlock| (block.blocks, block.payload_checksum, block.boot);
+        let same = common(&first) == common(&block);
         if !same
             || first.index != 0
             || block.blocks > COMMIT_BLOCKS_MAX
@@ -284,7 +294,7 @@ impl CommitReader {
             return Err(JournalEnd::Unfinished);
         }
         self.end = self.next;
-        Ok(Taken::Commit(Commit { sequence: first.sequence, payload }))
+        Ok(Taken::Commit(Commit { sequence: first.sequence, boot: first.boot, payload }))
     }
 }
 

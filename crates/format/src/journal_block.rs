@@ -4,7 +4,7 @@ use oarlock_block::{Lba, SlotIndex, first_not_zero};
 
 use crate::error::DecodeError;
 use crate::ids::{FormatId, Incarnation};
-use crate::numbers::JournalSequence;
+use crate::numbers::{BootTag, JournalSequence};
 use crate::page::{self, PAGE_LENGTH, PageBytes};
 use crate::record::{Place, check_front};
 use crate::stamp::{Kind, MAGIC_PREFIX, VERSION};
@@ -30,7 +30,8 @@ field_table! {
     BLOCKS: 58, 2, "blocks in commit", Shape::Number;
     USED: 60, 4, "used", Shape::Number;
     PAYLOAD_CHECKSUM: 64, 4, "payload checksum", Shape::Hex;
-    RESERVED_END: 68, 12, "reserved", Shape::Reserved;
+    BOOT: 68, 8, "boot", Shape::Hex;
+    RESERVED_END: 76, 4, "reserved", Shape::Reserved;
 }
 
 /// A block of a journal without its payload.
@@ -52,6 +53,8 @@ pub struct JournalBlock {
     pub blocks: u16,
     /// CRC32C of the commit's whole payload, the same in each of its blocks.
     pub payload_checksum: u32,
+    /// Of a note, the only boot in which it counts, until a commit stands behind it; none of a commit.
+    pub boot: Option<BootTag>,
 }
 
 impl JournalBlock {
@@ -73,6 +76,7 @@ impl JournalBlock {
         draft.put_u16(at::BLOCKS, self.blocks);
         draft.put_u32(at::USED, u32::try_from(payload.len()).unwrap_or(u32::MAX));
         draft.put_u32(at::PAYLOAD_CHECKSUM, self.payload_checksum);
+        draft.put_u64(at::BOOT, self.boot.map_or(0, |boot| boot.0));
         let mut bytes = Box::new([0; PAGE_LENGTH]);
         bytes[..JOURNAL_HEADER_LENGTH].copy_from_slice(&draft.all()[..JOURNAL_HEADER_LENGTH]);
         bytes[JOURNAL_HEADER_LENGTH..JOURNAL_HEADER_LENGTH + payload.len()].copy_from_slice(payload);
@@ -106,13 +110,16 @@ impl JournalBlock {
             index: view.u16(at::INDEX),
             blocks: view.u16(at::BLOCKS),
             payload_checksum: view.u32(at::PAYLOAD_CHECKSUM),
+            boot: Some(BootTag(view.u64(at::BOOT))).filter(|boot| boot.0 != 0),
         };
         if block.index >= block.blocks {
             return Err(at::INDEX.error("a block beyond its commit"));
         }
         // All blocks but a commit's last are full, or nobody could tell where the next part begins.
         let last = block.index + 1 == block.blocks;
-        if payload.is_empty() || (!last && used != JOURNAL_PAYLOAD_LENGTH) {
+        // Only a commit that says nothing but that what stands before it is durable is empty: one block, and no note.
+        let may_be_empty = block.blocks == 1 && block.boot.is_none();
+        if (payload.is_empty() && !may_be_empty) || (!last && used != JOURNAL_PAYLOAD_LENGTH) {
             return Err(at::USED.error("a payload that is not as long as its place in the commit"));
         }
         Ok((block, payload))

@@ -69,8 +69,8 @@ pub use map_page::{ENTRIES_PER_PAGE, MapPage};
 pub use map_shape::{MapShape, MapStep};
 pub use names::{DiskTarget, HostName, Label, LayerName, LockName, NameError};
 pub use numbers::{
-    BucketNumber, ClusterIndex, ClusterNumber, DescriptorNumber, DiskUid, GroupNumber, JournalSequence,
-    LayerId, LayerLevels, NameHash,
+    BootTag, BucketNumber, ClusterIndex, ClusterNumber, DescriptorNumber, DiskUid, GroupNumber,
+    JournalSequence, LayerId, LayerLevels, NameHash,
 };
 pub use oarlock_block::SlotIndex;
 pub use page::{PAGE_HEADER_LENGTH, PAGE_LENGTH, PageBytes, PageHeader};

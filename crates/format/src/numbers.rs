@@ -21,6 +21,22 @@ macro_rules! number {
 }
 
 number! {
+    /// One run of a machine from its power on to its power off. Never 0.
+    BootTag(u64)
+}
+
+impl BootTag {
+    /// The tag of the boot that the operating system names so.
+    #[must_use]
+    pub const fn of(boot_id: u128) -> BootTag {
+        // Boot ids are random (RFC 9562, version 4): so many of their bits tell them apart as well.
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
+        let folded = (boot_id ^ (boot_id >> 64)) as u64;
+        BootTag(if folded == 0 { 1 } else { folded })
+    }
+}
+
+number! {
     /// A bucket of the directory.
     BucketNumber(u32)
 }

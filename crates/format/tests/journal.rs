@@ -83,7 +83,7 @@ fn written(from: JournalPosition, commits: &[Vec<Owned>]) -> (BTreeMap<Lba, Vec<
         for change in changes {
             assert!(change.with(|change| writer.push(change)));
         }
-        let (blocks, sealed) = (writer.blocks(), writer.seal(at));
+        let (blocks, sealed) = (writer.blocks(), writer.seal(at, None));
         assert!((1..=2).contains(&sealed.writes.len()));
         assert_eq!(sealed.next.sequence.0, at.sequence.0 + u64::from(blocks));
         for (lba, bytes) in &sealed.writes {
@@ -261,6 +261,7 @@ fn a_whole_commit_that_says_what_no_writer_would_is_an_error_and_not_an_end() {
         index: 0,
         blocks: 1,
         payload_checksum: crc32c(&[&[9; 30]]),
+        boot: None,
     };
     let bytes = block.encode(&[9; 30]);
     let place = Place { format_id: FORMAT_ID, lba: Lba(1_000) };

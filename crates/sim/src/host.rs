@@ -197,7 +197,8 @@ impl State {
         let pid = 1_000 + 8 * u64::from(host.0) + mix(draw(2), &[u64::from(life.0)]) % PIDS;
         let since_boot = self.host(host).clock.at(now).since_zero();
         let process = ProcessIdentity {
-            boot_id: u128::from(draw(0)) << 64 | u128::from(draw(1)),
+            boot_id: u128::from(mix(seed, &[0x71, self.boots])) << 64
+                | u128::from(mix(seed, &[0x72, self.boots])),
             pid_namespace: 0xefff_fffc,
             pid: u32::try_from(pid).unwrap_or(u32::MAX),
             // Ticks are 10 ms; a life's number keeps two lives of one tick apart, as the kernel's process table would.

@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) fabric_stalled_until: TrueTime,
     pub(crate) device_stalled_until: TrueTime,
     pub(crate) pauses: u64,
+    /// How often the machine that all hosts share lost its power.
+    pub(crate) boots: u64,
     pub(crate) random_streams: u64,
     pub(crate) statistics: Statistics,
     pub(crate) trace: Trace,
@@ -73,6 +75,7 @@ impl State {
             fabric_stalled_until: TrueTime::START,
             device_stalled_until: TrueTime::START,
             pauses: 0,
+            boots: 0,
             random_streams: 0,
             statistics: Statistics::default(),
             trace: Trace::new(options.trace_entries),

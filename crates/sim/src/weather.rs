@@ -172,6 +172,7 @@ impl State {
     /// theirs.
     fn lose_power(&mut self) {
         if self.plan.power_takes_hosts {
+            self.boots += 1;
             for place in 0..self.hosts.len() {
                 if self.hosts[place].setup.mortal {
                     let host = HostIndex(u16::try_from(place).unwrap_or(u16::MAX));

@@ -14,8 +14,12 @@ use std::time::Instant;
 type Suite = (&'static str, &'static [&'static str], fn() -> Result<String, String>);
 
 const SUITES: [Suite; 3] = [
-    ("verify", &["fio", "qemu-storage-daemon"], verify::run),
-    ("filesystem", &["mkfs.ext4", "losetup", "stress-ng", "fstrim", "qemu-storage-daemon"], filesystem::run),
+    ("verify", &["fio", "qemu-storage-daemon", "nbdfuse"], verify::run),
+    (
+        "filesystem",
+        &["mkfs.ext4", "losetup", "stress-ng", "fstrim", "qemu-storage-daemon", "nbdfuse"],
+        filesystem::run,
+    ),
     ("guest", &["apt-get", "dpkg", "mkfs.ext4", "losetup"], guest::run),
 ];
 

@@ -1,8 +1,9 @@
 //! What the suites of file systems stand on: two hosts of one datastore, a disk of it, QEMU's storage daemon that has it over NBD as a
-//! guest's QEMU has, and shows it as a file.
+//! guest's QEMU has, and a file that shows what that has. (The daemon can show a file itself; but up to QEMU 10.0 that spoils writes
+//! that are under way together: it reads the next request into the buffer of the one that it waits with.)
 //!
 //! ```text
-//!   fio, ext4 on a loop device --> file --FUSE--> qemu-storage-daemon --NBD--> the disk's door --> host a, or host b --> pool
+//!   fio, ext4 on a loop device --> file --nbdfuse--> qemu-storage-daemon --reconnects--> the disk's door --> host a, or b --> pool
 //! ```
 
 use std::fs::{self, File};
@@ -18,6 +19,7 @@ pub const DISK: &str = "disk";
 /// The door: one place for the disk whichever host serves it, so that the client finds it again.
 const DOOR: &str = "door.nbd";
 const SHOWN: &str = "shown.raw";
+const RELAY: &str = "relay.nbd";
 
 /// A host, by its number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -175,9 +177,10 @@ fn start_host(ground: &Ground, who: Who) -> Result<Process, String> {
     Err(format!("host {}: {}", who.name(), trouble.unwrap_or_default()))
 }
 
-/// QEMU's storage daemon, which shows the disk as a file, and connects again when the disk's host comes back.
+/// The disk as a file. QEMU's storage daemon below it connects again when the disk's host comes back.
 pub struct Shown {
     daemon: Process,
+    shower: Process,
     pub file: String,
 }
 
@@ -187,26 +190,35 @@ impl Shown {
         File::create(&file).map_err(|error| format!("{file}: {error}"))?;
         let door = hosts.door();
         let disk = format!(
-            "driver=nbd,node-name=disk,server.type=unix,server.path={door},export={DISK},reconnect-delay=120,open-timeout=60"
+            "driver=nbd,node-name=disk,server.type=unix,server.path={door},export={DISK},reconnect-delay=120,open-timeout=60,discard=unmap"
         );
-        let export = format!("type=fuse,id=shown,node-name=disk,mountpoint={file},writable=on");
+        let relay = hosts.ground.path(RELAY);
+        let _ = fs::remove_file(&relay);
         let mut command = Command::new("qemu-storage-daemon");
-        command.args(["--blockdev", &disk, "--export", &export]).stdin(Stdio::null());
-        let mut daemon = Process::start(&mut command)?;
+        command.args(["--blockdev", &disk, "--nbd-server", &format!("addr.type=unix,addr.path={relay}")]);
+        command.args(["--export", "type=nbd,id=relay,node-name=disk,name=disk,writable=on"]);
+        let mut daemon = Process::start(command.stdin(Stdio::null()))?;
+        eventually("QEMU's storage daemon serves", LIMIT, || {
+            Path::new(&relay).exists() || daemon.ended().is_some()
+        })?;
+        let mut command = Command::new("nbdfuse");
+        command.args([&file, &format!("nbd+unix:///disk?socket={relay}")]).stdin(Stdio::null());
+        let mut shower = Process::start(&mut command)?;
         // Until then it is the empty file that it is mounted over.
         let length = || fs::metadata(&file).map_or(0, |metadata| metadata.len());
-        eventually("the disk is shown as a file", LIMIT, || length() > 0 || daemon.ended().is_some())?;
+        eventually("the disk is shown as a file", LIMIT, || length() > 0 || shower.ended().is_some())?;
         if length() == 0 {
-            return Err("qemu-storage-daemon ended".to_owned());
+            return Err("nbdfuse ended".to_owned());
         }
-        Ok(Shown { daemon, file })
+        Ok(Shown { daemon, shower, file })
     }
 }
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        // A daemon that is killed leaves its mount.
         self.daemon.kill();
+        self.shower.kill();
+        // A process that is killed leaves its mount.
         let _ = Command::new("umount").args(["--lazy", &self.file]).stderr(Stdio::null()).status();
     }
 }

@@ -31,6 +31,10 @@ impl DiskMap for LateMap {
     fn durable(&self) -> ChangeNumber {
         self.0.get().map_or(ChangeNumber(0), |tree| tree.durable())
     }
+
+    fn noted(&self) -> ChangeNumber {
+        self.0.get().map_or(ChangeNumber(0), |tree| tree.noted())
+    }
 }
 
 impl AwaitedDisk {

@@ -18,6 +18,8 @@ enum Done {
     Answered,
     /// A commit, for all who asked before it began.
     Committed,
+    /// The same of a note.
+    Noted,
 }
 
 impl AttachedDisk {
@@ -36,8 +38,8 @@ impl AttachedDisk {
 
     async fn serve_demands(&self) {
         let mut running: FuturesUnordered<Work<'_>> = FuturesUnordered::new();
-        let (mut waiting, mut commits) = (Vec::new(), Vec::new());
-        let mut is_committing = false;
+        let (mut waiting, mut commits, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut is_committing, mut is_noting) = (false, false);
         loop {
             let seen = self.queue.bell.seen();
             if self.queue.is_closed() {
@@ -46,12 +48,17 @@ impl AttachedDisk {
             for (ticket, demand) in self.queue.take() {
                 match demand {
                     Demand::Commit => commits.push(ticket),
+                    Demand::Note => notes.push(ticket),
                     demand => waiting.push((ticket, demand)),
                 }
             }
             if !is_committing && !commits.is_empty() {
                 is_committing = true;
                 running.push(Box::pin(self.commit_for(std::mem::take(&mut commits))));
+            }
+            if !is_noting && !notes.is_empty() {
+                is_noting = true;
+                running.push(Box::pin(self.note_for(std::mem::take(&mut notes))));
             }
             if let Some(wanted) = self.queue.take_low() {
                 running.push(Box::pin(self.top_up(wanted)));
@@ -64,8 +71,9 @@ impl AttachedDisk {
             futures::pin_mut!(rung);
             if running.is_empty() {
                 rung.await;
-            } else if let Either::Left((Some(Done::Committed), _)) = select(running.next(), rung).await {
-                is_committing = false;
+            } else if let Either::Left((Some(done), _)) = select(running.next(), rung).await {
+                is_committing &= !matches!(done, Done::Committed);
+                is_noting &= !matches!(done, Done::Noted);
             }
         }
         // Whoever is opening a group must not be stopped in the middle of it: nobody would have it, and nobody give it up.
@@ -79,6 +87,7 @@ impl AttachedDisk {
             Demand::Clusters { wanted } => self.refill(wanted).await,
             Demand::Room => self.layer.source().begin(2).await.map(drop),
             Demand::Commit => self.layer.source().journal().make_durable().await.map_err(SpaceError::from),
+            Demand::Note => self.layer.source().journal().note().await.map_err(SpaceError::from),
         };
         self.path.answer(ticket, done.map_err(|error| error.for_guest()));
         Done::Answered
@@ -91,6 +100,15 @@ impl AttachedDisk {
             self.path.answer(ticket, durable.clone().map_err(|_| PathError::Io));
         }
         Done::Committed
+    }
+
+    /// One note for all who asked before it.
+    async fn note_for(&self, tickets: Vec<Ticket>) -> Done {
+        let noted = self.layer.source().journal().note().await;
+        for ticket in tickets {
+            self.path.answer(ticket, noted.clone().map_err(|_| PathError::Io));
+        }
+        Done::Noted
     }
 
     /// Hands over clusters.

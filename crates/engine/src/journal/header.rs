@@ -48,7 +48,7 @@ impl Journal {
         if moves && let Some(cell) = self.header.lock().await.as_mut() {
             self.swap(core, cell, tail).await?;
         }
-        // Blocks before it are written again only by a later commit, and that one begins with a flush.
+        // Blocks before it are written again only by a later commit or note, and that one begins with a flush.
         if let Some(ring) = self.ring.borrow_mut().as_mut() {
             ring.move_tail(tail);
         }
@@ -92,7 +92,10 @@ impl Journal {
                 distrust(core, fault);
             }
             match swap {
-                Swap::Swapped { .. } | Swap::Adopted { .. } if cell.record == wanted => return Ok(()),
+                Swap::Swapped { .. } | Swap::Adopted { .. } if cell.record == wanted => {
+                    self.header_swaps.set(self.header_swaps.get() + 1);
+                    return Ok(());
+                }
                 Swap::Swapped { .. } | Swap::Adopted { .. } | Swap::Lapsed => {}
                 // A tool may have repaired it; a later life may not be there while this one lives.
                 Swap::Lost if cell.record.incarnation > self.me.incarnation => {

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use oarlock_block::{IoError, Lba, UnknownCause};
 use oarlock_format::{
-    Commit, DecodeError, DescriptorRecord, Epoch, GroupRecord, HostId, Incarnation, JournalEnd,
-    JournalHeader, JournalObject, JournalRing, LockMode, LockState, Locked, Owner, PageBytes, Record,
-    SlotIndex, SlotRecord, Superblock,
+    Commit, CommitWriter, DecodeError, DescriptorRecord, Epoch, GroupRecord, HostId, Incarnation, JournalEnd,
+    JournalHeader, JournalObject, JournalPosition, JournalRing, LockMode, LockState, Locked, Owner,
+    PageBytes, Record, SlotIndex, SlotRecord, Superblock,
 };
 
 use crate::core::{Core, StopReason};
@@ -176,7 +176,7 @@ pub(crate) async fn replay(
     let Some(dead) = Dead::new(store, superblock, owner) else { return Ok(Replayed::default()) };
     let Some(header) = dead.header().await? else { return Ok(Replayed::default()) };
     let gathered = dead.examine(&header).await?;
-    dead.bring_home(&gathered).await
+    dead.bring_home(gathered).await
 }
 
 /// Replays the journal of the life that a slot's record names.
@@ -222,7 +222,7 @@ pub(crate) async fn of_slot(
     dead.owner.incarnation = header.incarnation;
     // In a journal that nobody ever wrote to there is nothing that follows.
     let gathered = dead.examine(&header).await?;
-    dead.bring_home(&gathered).await
+    dead.bring_home(gathered).await
 }
 
 /// Looks at the journal of a life as a replay would, and writes nothing: what a replay would say of it.
@@ -275,10 +275,11 @@ impl<'a> Dead<'a> {
 
     /// Reads the whole journal; what it comes to.
     async fn examine(&self, header: &JournalHeader) -> Result<Gathered, ReplayError> {
-        let commits = self.read(header).await?;
+        let counted = self.read(header).await?;
         let mut gathered = Gathered::default();
+        gathered.behind_notes = counted.behind_notes;
         let mut held = BTreeMap::new();
-        for commit in &commits {
+        for commit in &counted.commits {
             let changes = commit.changes().map_err(|error| self.nonsense(commit, error.to_string()))?;
             for change in &changes {
                 let epoch = match held.get(&change.object) {
@@ -338,19 +339,36 @@ impl<'a> Dead<'a> {
         Ok(*seen.stamped.record.lock())
     }
 
-    async fn bring_home(&self, gathered: &Gathered) -> Result<Replayed, ReplayError> {
+    async fn bring_home(&self, gathered: Gathered) -> Result<Replayed, ReplayError> {
         let pages = gathered.sealed();
         let replayed = Replayed { commits: gathered.commits, pages: pages.len() };
         if pages.is_empty() {
             return Ok(replayed);
         }
+        if let Some(end) = gathered.behind_notes.filter(|_| !planted(PlantedBug::NotesHomeUncommitted)) {
+            self.commit_notes(end).await?;
+        }
         for (lba, bytes) in runs(pages, self.ring.step) {
             self.write(lba, &bytes).await?;
             note_replayed(lba, &bytes);
         }
-        self.may_send()?;
-        self.store.flush().await.map_err(|error| self.device(error))?;
+        self.flush().await?;
         Ok(replayed)
+    }
+
+    /// Makes the notes before `end` count in every boot, and what they expose durable: else a loss of power while they go home would
+    /// leave some of them there, and the replay after it would not know of them. There is room behind every note.
+    async fn commit_notes(&self, end: JournalPosition) -> Result<(), ReplayError> {
+        self.flush().await?;
+        for (lba, bytes) in CommitWriter::default().seal(end, None).writes {
+            self.write(lba, &bytes).await?;
+        }
+        self.flush().await
+    }
+
+    async fn flush(&self) -> Result<(), ReplayError> {
+        self.may_send()?;
+        self.store.flush().await.map_err(|error| self.device(error))
     }
 
     async fn write(&self, lba: Lba, bytes: &[u8]) -> Result<(), ReplayError> {

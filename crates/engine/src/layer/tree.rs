@@ -206,4 +206,9 @@ impl DiskMap for Tree {
         let Ticket(batch) = self.pages.durable();
         ChangeNumber(batch)
     }
+
+    fn noted(&self) -> ChangeNumber {
+        let Ticket(batch) = self.pages.noted();
+        ChangeNumber(batch)
+    }
 }

@@ -36,12 +36,25 @@ impl Scope {
     }
 }
 
+/// What a batch of changes is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchFor<'a> {
+    /// It is written, and not flushed.
+    Note,
+    /// It is made durable, and all that was noted before.
+    Commit,
+    /// The same, and that much is brought home then.
+    Checkpoint(&'a Scope),
+}
+
 /// Everything that was changed up to one instant.
 pub(crate) struct Taken {
     /// Which batch of changes this is.
     pub(crate) batch: u64,
     /// What the commit says; empty where nothing was changed.
     pub(crate) commit: CommitWriter,
+    /// Batches before it were noted, and are not durable.
+    pub(crate) covers_notes: bool,
     /// What a checkpoint that begins with this commit brings home, by address.
     pub(crate) home: Vec<PageKey>,
 }
@@ -82,6 +95,8 @@ pub(super) struct Pending {
     floor: JournalSequence,
     /// The number of the batch that the next commit takes.
     pub(super) batch: u64,
+    /// The last batch that a commit took, and no note: its first flush covers what was answered before it was taken.
+    pub(super) covering: u64,
 }
 
 impl Pending {
@@ -95,6 +110,7 @@ impl Pending {
             changed_max,
             floor: JournalSequence(1),
             batch: 1,
+            covering: 0,
         }
     }
 
@@ -120,6 +136,11 @@ impl Pending {
 
     pub(super) fn is_empty(&self) -> bool {
         self.touched.is_empty()
+    }
+
+    /// The newest batch that has a change in it.
+    pub(super) fn newest(&self) -> u64 {
+        if self.is_empty() { self.batch - 1 } else { self.batch }
     }
 
     pub(super) fn is_half_full(&self) -> bool {
@@ -184,7 +205,8 @@ impl Pending {
         let batch = self.batch;
         self.batch += 1;
         let behind = JournalSequence(sequence.0 + u64::from(commit.blocks()));
-        Taken { batch, home: scope.map_or_else(Vec::new, |scope| self.begin_trip(scope, behind)), commit }
+        let home = scope.map_or_else(Vec::new, |scope| self.begin_trip(scope, behind));
+        Taken { batch, home, commit, covers_notes: false }
     }
 
     fn begin_trip(&mut self, scope: &Scope, behind: JournalSequence) -> Vec<PageKey> {

@@ -103,7 +103,7 @@ fn a_late_reading_never_replaces_what_was_changed_and_came_home_meanwhile() {
     pages.open(OBJECT, Epoch(1));
     let late = reading(&pages, key(OBJECT, 0));
     change(&pages, &read(&pages, 0), 9);
-    let taken = pages.take(JournalSequence(1), Some(&Scope::Whole));
+    let taken = pages.take(JournalSequence(1), BatchFor::Checkpoint(&Scope::Whole));
     pages.copies(&taken.home);
     pages.came_home(&taken.home);
     for lba in 1..200 {
@@ -147,14 +147,14 @@ fn clusters_of_a_retired_page_wait_for_a_checkpoint_that_began_later() {
     let pages = cache(30);
     pages.open(OBJECT, Epoch(1));
     change(&pages, &read(&pages, 0), 9);
-    let begun = pages.take(JournalSequence(1), Some(&Scope::Whole));
+    let begun = pages.take(JournalSequence(1), BatchFor::Checkpoint(&Scope::Whole));
     let retired = pages.retire(&[key(OBJECT, 0)]);
     // Nothing of it goes home any more; and yet a copy of it may be on its way, and its image in the journal.
     assert!(pages.copies(&begun.home).is_empty());
     pages.came_home(&begun.home);
     pages.tail_moved();
     assert!(!pages.may_be_reused(retired));
-    pages.take(JournalSequence(9), Some(&Scope::Whole));
+    pages.take(JournalSequence(9), BatchFor::Checkpoint(&Scope::Whole));
     pages.tail_moved();
     assert!(pages.may_be_reused(retired));
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!     Start -> Round --> Fill --> Write --> Publish --+--> Finish -> Ended
 //!                ^   reads fill    data      entries  |    a commit or a flush
-//!                |   scratch                          |    where it must be durable
+//!                |   scratch                          |    where it must be durable, or else a note
 //!                +------------------------------------+ rest of a long request
 //! ```
 //!
@@ -451,7 +451,12 @@ impl Operation {
 
     fn finish(&mut self, path: &DataPath, waker: &Waker) -> Step {
         if !self.request.kind.is_durable() {
-            return self.end(path, Ok(()));
+            // What it wrote may stand where another's entry exposes it, so it waits for all of them.
+            if !self.request.kind.is_writing() || path.is_noted() || planted(PlantedBug::AnswerBeforeNote) {
+                return self.end(path, Ok(()));
+            }
+            self.stage = Stage::Committing;
+            return self.ask(path, Demand::Note, waker);
         }
         if path.is_committed() || planted(PlantedBug::FlushWithoutCommit) {
             self.begin_round();

@@ -58,6 +58,9 @@ pub trait DiskMap: Send + Sync {
 
     /// Up to where changes are durable.
     fn durable(&self) -> ChangeNumber;
+
+    /// Up to where changes are noted: whoever comes after this host finds them, unless the power goes.
+    fn noted(&self) -> ChangeNumber;
 }
 
 /// What an operation waits for, by number. The engine answers each once, by [`DataPath::answer`](super::DataPath::answer).
@@ -85,6 +88,9 @@ pub enum Demand {
     /// Commit all that was published. It must be a commit that *begins* after this was asked: it starts with a flush of
     /// the device, which has to cover every write that was answered by now.
     Commit,
+    /// Note all that was published by now: no guest is answered before, or the death of this process would take back what he was
+    /// told.
+    Note,
     /// Answer once there is room for another change. Others may have taken it by then, and this is asked again.
     Room,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub struct Machine {
     pub time: Rc<Time>,
     locks: Rc<RefCell<BTreeMap<SlotIndex, u32>>>,
     processes: Rc<Cell<u32>>,
+    boot: u128,
 }
 
 impl Machine {
@@ -39,11 +40,14 @@ impl Machine {
     }
 
     pub fn with_disk(disk: Disk) -> Machine {
+        // What a loss of power left is found by a machine of another boot.
+        static BOOTS: AtomicU64 = AtomicU64::new(1);
         Machine {
             disk: Rc::new(disk),
             time: Rc::new(Time::default()),
             locks: Rc::default(),
             processes: Rc::new(Cell::new(1)),
+            boot: BOOTS.fetch_add(1, Ordering::Relaxed).into(),
         }
     }
 
@@ -58,7 +62,7 @@ impl Machine {
         let world = World {
             beat_device: Rc::clone(&device),
             device,
-            cut_off: Rc::new(Locks { shared: Rc::clone(&self.locks), process }),
+            cut_off: Rc::new(Locks { shared: Rc::clone(&self.locks), process, boot: self.boot }),
             clock: Rc::clone(&self.time) as Rc<dyn Clock>,
             random: Rc::new(Dice(Cell::new(u64::from(process) << 32))),
         };
@@ -131,7 +135,7 @@ impl Machine {
 
     /// The same machine with another disk of the same content: what a cell of a matrix starts from.
     pub fn copy(&self) -> Machine {
-        Machine { disk: Rc::new(self.disk.copy()), ..Machine::with_disk(Disk::new(0)) }
+        Machine { disk: Rc::new(self.disk.copy()), boot: self.boot, ..Machine::with_disk(Disk::new(0)) }
     }
 }
 
@@ -298,11 +302,12 @@ impl Device for Disk {
 struct Locks {
     shared: Rc<RefCell<BTreeMap<SlotIndex, u32>>>,
     process: u32,
+    boot: u128,
 }
 
 impl CutOff for Locks {
     fn process(&self) -> ProcessIdentity {
-        ProcessIdentity { boot_id: 7, pid_namespace: 1, pid: self.process, start_ticks: 1 }
+        ProcessIdentity { boot_id: self.boot, pid_namespace: 1, pid: self.process, start_ticks: 1 }
     }
 
     fn enter(&self, slot: SlotIndex) -> LocalFuture<'_, Result<(), EnterError>> {

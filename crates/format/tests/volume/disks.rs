@@ -184,7 +184,7 @@ fn commit(volume: &mut Volume, bitmap: Lba, root: Lba, taken: ClusterRun) {
     for (object, page, change) in changes {
         assert!(writer.push(&PageChange { object, epoch: Epoch(5), page, change }));
     }
-    let sealed = writer.seal(JournalPosition::first(FORMAT_ID, ring, &header).unwrap());
+    let sealed = writer.seal(JournalPosition::first(FORMAT_ID, ring, &header).unwrap(), None);
     for (lba, bytes) in &sealed.writes {
         for (lba, block) in (lba.0..).zip(bytes.chunks(BLOCK_SIZE.length())) {
             volume.blocks.insert(lba, Image::new(block));

@@ -141,6 +141,11 @@ impl DiskMap for MemoryMap {
     fn durable(&self) -> ChangeNumber {
         ChangeNumber(self.durable.load(Ordering::SeqCst))
     }
+
+    /// Nobody comes after this host.
+    fn noted(&self) -> ChangeNumber {
+        ChangeNumber(u64::MAX)
+    }
 }
 
 /// An engine of one thread: hands out clusters in order, and commits by a flush of the file.
@@ -208,7 +213,7 @@ impl MemorySupplier {
             return self.unanswered().push((ticket, demand));
         }
         let answer = match demand {
-            Demand::Leaf { .. } | Demand::OwnLeaf { .. } | Demand::Room => Ok(()),
+            Demand::Leaf { .. } | Demand::OwnLeaf { .. } | Demand::Room | Demand::Note => Ok(()),
             Demand::Clusters { wanted } => self.supply(&path, wanted),
             Demand::Commit => {
                 let changed = self.map.changed.load(Ordering::SeqCst);

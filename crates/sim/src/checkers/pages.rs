@@ -49,7 +49,7 @@ impl Pages {
         let Some(writer) = self.writer(execution) else { return };
         let lba = execution.lba;
         match self.run.layout.kind_at(lba) {
-            Standing::Journal(slot) if slot != writer.slot => {
+            Standing::Journal(slot) if slot != writer.slot && !self.replays(writer, slot) => {
                 self.run
                     .violation("R31", &format!("slot {} wrote to the journal of slot {slot}", writer.slot));
             }
@@ -62,16 +62,17 @@ impl Pages {
         }
     }
 
+    /// Whether that host replays whoever lived in the slot.
+    fn replays(&self, host: Owner, slot: SlotIndex) -> bool {
+        let slot = slot_now(&self.run, slot);
+        slot.is_some_and(|slot| matches!(slot.state, SlotState::Replaying { by, .. } if by == host))
+    }
+
     /// A bitmap is written by who holds the group, or by who replays him.
     fn bitmap_written(&self, group: GroupNumber, writer: Owner) {
         let lba = self.run.superblock.space().record(group);
         let Some(record) = record(lba, &self.run.world.content(lba)) else { return };
-        let may = record.lock.owner.is_some_and(|owner| {
-            let slot = slot_now(&self.run, owner.slot);
-            let replays = slot
-                .is_some_and(|slot| matches!(slot.state, SlotState::Replaying { by, .. } if by == writer));
-            owner == writer || replays
-        });
+        let may = record.lock.owner.is_some_and(|owner| owner == writer || self.replays(writer, owner.slot));
         if !may {
             let message =
                 format!("slot {} wrote the bitmap of group {group}, and does not hold it", writer.slot);

@@ -363,7 +363,7 @@ impl Estate {
                 }
             }
         }
-        images.values_mut().for_each(Image::crash);
+        images.values_mut().for_each(Image::lose_power);
     }
 }
 

@@ -125,8 +125,8 @@ impl Image {
         let writer = self.writer.filter(|writer| after.owner != Some(writer.owner))?;
         self.writer = None;
         if author != Some(writer.owner) {
-            // He died or was fenced, and nothing of him can land any more.
-            self.crash();
+            // He died or was fenced, and nothing of him can land any more; what was answered is there.
+            self.end_with(Naive::crash);
             return None;
         }
         (!writer.is_closing).then(|| "its lock was given up while a guest had it attached".to_owned())
@@ -188,14 +188,19 @@ impl Image {
         wrong
     }
 
+    /// The power of whoever had it went.
+    pub(super) fn lose_power(&mut self) {
+        self.end_with(Naive::lose_power);
+    }
+
     /// Whoever had it is gone, and nothing of him can land any more.
-    pub(super) fn crash(&mut self) {
+    fn end_with(&mut self, end: fn(&mut Naive)) {
         self.forget_incoming();
         (self.writer, self.readers) = (None, BTreeSet::new());
         self.sharers.clear();
         self.asked.clear();
         if let Some(content) = &mut self.content {
-            content.crash();
+            end(content);
         }
     }
 

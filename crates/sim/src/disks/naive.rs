@@ -1,7 +1,7 @@
 //! The naive disk: for each sector, every write that it may show, now and after a crash or a loss of power.
 //!
 //! A write is known by its tag, which its sectors show all over. It is *over* once a later one, begun after it was
-//! answered, is answered itself: then no reader sees it any more. After a crash only later ones that are durable count.
+//! answered, is answered itself: then no reader sees it any more. After a loss of power only later ones that are durable count.
 //! A write that failed, or whose host died over it, may be there or not, and makes nothing else be over.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -230,9 +230,16 @@ impl Naive {
         if may { Ok(()) } else { Err(format!("sector {sector} shows {tag:x}, of {writes:x?}")) }
     }
 
-    /// Whoever wrote is gone, and nothing of him can land any more: each sector shows one of what it may, for good.
-    pub fn crash(&mut self) {
+    /// The power went: each sector shows what was flushed or something later, one of these, for good.
+    pub fn lose_power(&mut self) {
         self.keep(|write| write.is_done && write.durable_at.is_some());
+        self.under_way.clear();
+    }
+
+    /// Whoever wrote is gone, and nothing of him can land any more: each sector shows what was answered or something later, one of
+    /// these, for good.
+    pub fn crash(&mut self) {
+        self.keep(|write| write.is_done && write.ended.is_some());
         self.under_way.clear();
     }
 
@@ -240,8 +247,7 @@ impl Naive {
     #[must_use]
     pub fn copy(&self) -> Naive {
         let mut copy = self.clone();
-        copy.keep(|write| write.is_done && write.ended.is_some());
-        copy.under_way.clear();
+        copy.crash();
         copy
     }
 
@@ -328,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_leaves_what_was_flushed_or_something_later_and_that_for_good() {
+    fn a_loss_of_power_leaves_what_was_flushed_or_something_later_and_that_for_good() {
         let mut naive = Naive::default();
         let old = write(&mut naive, 100);
         let (number, _) = naive.begin(&Request::FLUSH, 0);
@@ -336,14 +342,27 @@ mod tests {
         let (second, third) = (write(&mut naive, 101), write(&mut naive, 102));
         for tag in [old, second, third] {
             let mut crashed = naive.clone();
-            crashed.crash();
+            crashed.lose_power();
             assert_eq!(read(&mut crashed, tag), Ok(()));
             for other in [old, second, third] {
                 assert_eq!(read(&mut crashed, other).is_ok(), other == tag);
             }
         }
-        naive.crash();
+        naive.lose_power();
         assert!(read(&mut naive, ZEROS).is_err(), "the first write was flushed");
+    }
+
+    #[test]
+    fn a_crash_leaves_what_was_answered_or_something_later() {
+        let mut naive = Naive::default();
+        let (first, second) = (write(&mut naive, 100), write(&mut naive, 101));
+        let (_, data) = naive.begin_as(&request(WRITE, 0, 1), 0, 102);
+        let asked = tag_of(&data).unwrap();
+        for (tag, may) in [(first, false), (second, true), (asked, true), (ZEROS, false)] {
+            let mut crashed = naive.clone();
+            crashed.crash();
+            assert_eq!(read(&mut crashed, tag).is_ok(), may);
+        }
     }
 
     #[test]

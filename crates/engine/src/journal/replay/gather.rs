@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use oarlock_block::Lba;
 use oarlock_format::{
-    Change, Epoch, InSpace, JournalObject, JournalSequence, PAGE_LENGTH, PageBytes, PageChange, Place,
+    Change, Epoch, InSpace, JournalObject, JournalPosition, JournalSequence, PAGE_LENGTH, PageBytes,
+    PageChange, Place,
 };
 
 use crate::pages::{PageContent, PageKey};
@@ -16,6 +17,8 @@ use super::Dead;
 pub(super) struct Gathered {
     pages: BTreeMap<PageKey, Made>,
     pub(super) commits: u64,
+    /// Where the commit goes that makes the last notes count in every boot.
+    pub(super) behind_notes: Option<JournalPosition>,
 }
 
 /// A page, and the commit that last changed it.

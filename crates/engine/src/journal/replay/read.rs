@@ -3,18 +3,31 @@
 //! A commit is written only once the one before it is durable. So where a commit does not check out, and a later one
 //! stands behind it, it was whole once, and what it said was promised to somebody: the journal is damaged. Where nothing
 //! stands behind it, it is the one that the host died over, and nobody was told of it.
+//!
+//! A note is written once the one before it was answered, and nothing is flushed. So it counts in its own boot, as a commit does; in
+//! another one only where a commit stands behind it, for that began with a flush. What a loss of power left of the last notes is
+//! nothing: what they expose may be lost, and so may those between them.
 
 use oarlock_block::{IoError, UnknownCause};
 use oarlock_format::{
-    Commit, CommitReader, JournalBlock, JournalEnd, JournalHeader, JournalPosition, PAGE_LENGTH, Place, Taken,
+    BootTag, Commit, CommitReader, JournalBlock, JournalEnd, JournalHeader, JournalPosition, PAGE_LENGTH,
+    Place, Taken,
 };
 
+use crate::planted::{PlantedBug, planted};
 use crate::store::{Lane, READS_OF_DAMAGE};
 
 use super::{Dead, ReplayError};
 
 /// Bytes of the ring that are read at once.
 const BYTES_AT_ONCE: usize = 1 << 20;
+
+/// The commits and notes of a journal that count.
+pub(super) struct Counted {
+    pub(super) commits: Vec<Commit>,
+    /// Behind the last of them, where that is a note: where the commit goes that makes it count in every boot.
+    pub(super) behind_notes: Option<JournalPosition>,
+}
 
 /// A journal that was read.
 struct Found {
@@ -25,8 +38,8 @@ struct Found {
 }
 
 impl Dead<'_> {
-    /// The journal's commits, in order. A ring has 16 MiB at most, and is read whole.
-    pub(super) async fn read(&self, header: &JournalHeader) -> Result<Vec<Commit>, ReplayError> {
+    /// What the journal says, in order. A ring has 16 MiB at most, and is read whole.
+    pub(super) async fn read(&self, header: &JournalHeader) -> Result<Counted, ReplayError> {
         let mut ring = self.read_ring().await?;
         let mut found = self.follow(header, &ring);
         // What does not check out is read again before it is believed (R3).
@@ -43,7 +56,17 @@ impl Dead<'_> {
             }
         }
         self.look_behind(&found, &ring)?;
-        Ok(found.commits)
+        let Found { mut commits, end, .. } = found;
+        let last = commits.iter().rposition(|commit| self.counts(commit.boot));
+        commits.truncate(last.map_or(0, |last| last + 1));
+        let is_note = commits.last().is_some_and(|commit| commit.boot.is_some());
+        Ok(Counted { commits, behind_notes: is_note.then_some(end) })
+    }
+
+    /// Whether a commit counts by itself: it is no note, or one of this boot.
+    fn counts(&self, boot: Option<BootTag>) -> bool {
+        let this = self.store.world.boot();
+        boot.is_none_or(|boot| boot == this || planted(PlantedBug::NoteOfAnotherBoot))
     }
 
     async fn read_ring(&self) -> Result<Vec<u8>, ReplayError> {
@@ -93,7 +116,8 @@ impl Dead<'_> {
             };
             // Of this life, and of a commit that was begun after the one at the end.
             let behind = block.sequence.0.saturating_sub(u64::from(block.index)) > end.sequence.0;
-            if block.slot == slot && block.incarnation == end.incarnation && behind {
+            if block.slot == slot && block.incarnation == end.incarnation && behind && self.counts(block.boot)
+            {
                 return Err(ReplayError::Damaged { slot, lba: end.lba(), end: found.why.clone() });
             }
         }

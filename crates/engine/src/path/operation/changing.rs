@@ -97,9 +97,8 @@ fn clear(path: &DataPath, touched: &Touched, keep: bool) -> Cleared {
         };
         after = with_cluster;
     }
-    match path.map.publish(&Publication { index, before: entry, after, taken }) {
+    match path.publish(&Publication { index, before: entry, after, taken }) {
         Published::At(change) => {
-            path.note_change(change);
             plan::given_up(&entry, &after).for_each(|cluster| path.grace.unmap(cluster, change));
             if after.owned || !entry.owned {
                 // Its pieces may be written anew as soon as the claim is released, which readers must know by then.

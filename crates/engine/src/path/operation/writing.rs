@@ -264,10 +264,9 @@ fn publish(path: &DataPath, part: &Part) -> Published {
     };
     let Some(after) = plan::made(&entry, part.target, part.made) else { return Published::NotNow };
     let taken = (!entry.owned).then_some(part.target);
-    let published = path.map.publish(&Publication { index, before: entry, after, taken });
+    let published = path.publish(&Publication { index, before: entry, after, taken });
     if let Published::At(change) = published {
         shard.published(index);
-        path.note_change(change);
         // What was absorbed and is written over as a whole.
         plan::given_up(&entry, &after).for_each(|cluster| path.grace.unmap(cluster, change));
     }

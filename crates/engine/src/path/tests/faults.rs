@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oarlock_block::{Instant, IoError, Refusal, UnknownCause};
 
+use super::supplier::Leaf;
 use super::world::World;
 use crate::path::*;
 
@@ -242,11 +243,16 @@ fn a_cluster_is_not_free_while_a_reader_knows_it_nor_before_its_unmapping_is_dur
     world.run(Request::FLUSH).unwrap();
     world.begin(1, request(RequestKind::Read, 0, 64 * KIB));
     world.begin(0, request(RequestKind::Trim { durable: false }, 0, 64 * KIB));
+    let note = |world: &mut World| {
+        world.serve();
+        world.wake();
+    };
     let free = |world: &World| {
         let mut free = Vec::new();
         (0..8).for_each(|_| world.path.take_free(&mut free));
         free.len()
     };
+    note(&mut world);
     world.map.state().commit();
     assert_eq!((world.clients[0].result, free(&world)), (Some(Ok(())), 0), "the reader has not ended");
     while world.clients[1].result.is_none() {
@@ -256,9 +262,44 @@ fn a_cluster_is_not_free_while_a_reader_knows_it_nor_before_its_unmapping_is_dur
     world.run(request(WRITE, 0, 64 * KIB)).unwrap();
     world.run(Request::FLUSH).unwrap();
     world.begin(0, request(RequestKind::Trim { durable: false }, 0, 64 * KIB));
+    note(&mut world);
     assert_eq!((world.clients[0].result, free(&world)), (Some(Ok(())), 0), "it is not durable");
     world.map.state().commit();
     assert_eq!(free(&world), 1);
+}
+
+#[test]
+fn a_write_is_answered_once_what_exposes_it_is_noted_be_that_another_s() {
+    let mut world = World::new(9, 64 << 10, 16, 3, PathMode::default());
+    world.map.state().leaves.fill(Leaf::Own);
+    world.hand(1..=20);
+    world.begin(0, request(WRITE, 0, 64 * KIB));
+    let noting = |world: &World| {
+        let asked = world.supplier.asked.lock().unwrap();
+        asked.iter().filter(|(_, demand)| *demand == Demand::Note).count()
+    };
+    while noting(&world) == 0 {
+        world.fly();
+        world.wake();
+    }
+    // In place, into the cluster of a write that would be lost with this process, and its entry.
+    world.begin(1, request(WRITE, 0, 4 * KIB));
+    while noting(&world) == 1 {
+        world.fly();
+        world.wake();
+    }
+    // A reader tells nobody that it will stay.
+    world.begin(2, request(RequestKind::Read, 0, 64 * KIB));
+    while world.clients[2].result.is_none() {
+        world.fly();
+    }
+    assert_eq!((world.clients[0].result, world.clients[1].result), (None, None));
+    (0..2).for_each(|_| world.serve());
+    world.wake();
+    assert_eq!((world.clients[0].result, world.clients[1].result), (Some(Ok(())), Some(Ok(()))));
+    // Nothing more is published: nothing more is waited for.
+    assert_eq!(world.run(request(WRITE, 0, 4 * KIB)), Ok(()));
+    assert_eq!(noting(&world), 0);
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) struct State {
     pub(super) durable_entries: Vec<LeafEntry>,
     pub(super) change: u64,
     pub(super) durable: u64,
+    pub(super) noted: u64,
     pub(super) publications: usize,
     /// Publications that fail, each as if its page had gone.
     pub(super) refuse: usize,
@@ -45,6 +46,7 @@ impl TestMap {
             durable_entries: vec![LeafEntry::default(); clusters],
             change: 0,
             durable: 0,
+            noted: 0,
             publications: 0,
             refuse: 0,
             no_room: false,
@@ -67,6 +69,12 @@ impl State {
     pub(super) fn commit(&mut self) {
         self.durable = self.change;
         self.durable_entries = self.entries.clone();
+        self.note();
+    }
+
+    /// All that was published is noted.
+    pub(super) fn note(&mut self) {
+        self.noted = self.change;
     }
 
     /// Clusters that an entry of the present or the durable map names.
@@ -126,6 +134,10 @@ impl DiskMap for TestMap {
 
     fn durable(&self) -> ChangeNumber {
         ChangeNumber(self.state().durable)
+    }
+
+    fn noted(&self) -> ChangeNumber {
+        ChangeNumber(self.state().noted)
     }
 }
 

@@ -29,6 +29,10 @@ impl DiskMap for Pages {
     fn durable(&self) -> ChangeNumber {
         ChangeNumber(0)
     }
+
+    fn noted(&self) -> ChangeNumber {
+        ChangeNumber(0)
+    }
 }
 
 fn nanoseconds(rounds: u32, mut work: impl FnMut(u64)) -> f64 {

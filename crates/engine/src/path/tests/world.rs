@@ -495,6 +495,7 @@ impl World {
                 }
             }
             Demand::Commit => self.commit(),
+            Demand::Note => self.map.state().note(),
             Demand::Room => self.map.state().no_room = false,
         }
         self.path.answer(ticket, answer);
