@@ -64,10 +64,6 @@ pub enum PlantedBug {
     AnswerBeforeNote,
     /// R32: a replay takes notes of another boot for commits: what they expose may be lost.
     NoteOfAnotherBoot,
-    /// R32: a replay brings notes home, and no commit says first that they count.
-    NotesHomeUncommitted,
-    /// R31: a note is written where the header that freed the place is not durable.
-    NoteOverOldTail,
     /// R35: a clone takes what it shares with its snapshot for its own.
     OwnSharedRoot,
     /// R35: a trim leaves what an ancestor has there.
@@ -88,7 +84,7 @@ pub enum PlantedBug {
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 39] = [
+    pub const ALL: [PlantedBug; 37] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -118,8 +114,6 @@ impl PlantedBug {
         PlantedBug::FlushWithoutCommit,
         PlantedBug::AnswerBeforeNote,
         PlantedBug::NoteOfAnotherBoot,
-        PlantedBug::NotesHomeUncommitted,
-        PlantedBug::NoteOverOldTail,
         PlantedBug::OwnSharedRoot,
         PlantedBug::TrimKeepsAncestors,
         PlantedBug::UnmapWhileShared,

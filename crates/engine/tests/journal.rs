@@ -31,6 +31,9 @@ struct Run {
     /// The header of its journal.
     header: Lba,
     owner: Owner,
+    /// The machine that it ran on, and what had been changed in the end.
+    machine: Machine,
+    ledger: Ledger,
 }
 
 struct Promise {
@@ -99,7 +102,8 @@ fn run(story: impl AsyncFnOnce(&Machine, &HostJournal, &mut Book)) -> Run {
         Book { power, ledger: Ledger::default(), promises: vec![first], owner: host.status().owner };
     beside(&machine, &host, story(&machine, &journal, &mut book));
     let header = machine.layout().journal(book.owner.slot, BlockSize::B512).header;
-    Run { power: book.power, promises: book.promises, header, owner: book.owner }
+    let Book { power, ledger, promises, owner } = book;
+    Run { power, promises, header, owner, machine, ledger }
 }
 
 /// What is written down while a host runs.
@@ -292,6 +296,77 @@ fn a_replay_that_lost_its_power_at_any_command_is_done_again_by_another() {
         }
     }
     assert!(ends > 50);
+}
+
+/// Commits and notes, the last of them notes.
+async fn commits_and_notes(machine: &Machine, journal: &HostJournal, book: &mut Book) {
+    for cluster in 20..23 {
+        book.map(machine, journal, (cluster % 2, cluster), cluster).await;
+    }
+    book.commit(journal).await;
+    // A page that no commit says anything of, and one that the commit did.
+    for (at, cluster) in [((7, 1), 23), ((0, 30), 24)] {
+        book.map(machine, journal, at, cluster).await;
+        journal.note().await.unwrap();
+    }
+    book.commit(journal).await;
+    for (at, cluster) in [((9, 1), 25), ((0, 31), 26), ((7, 2), 27)] {
+        book.map(machine, journal, at, cluster).await;
+        journal.note().await.unwrap();
+    }
+}
+
+#[test]
+fn what_was_noted_is_there_after_its_host_s_death_and_what_was_committed_after_a_loss_of_power() {
+    let run = run(commits_and_notes);
+    let cut = run.power.commands();
+    let machine = run.machine.without_processes(run.power.lost(cut, |_, _| true));
+    taken_over_by(&machine, "b", "a").unwrap();
+    assert_eq!(run.ledger.found(&machine).unwrap(), run.ledger);
+    assert_ne!(&run.ledger, run.everything());
+    // Whichever of the notes a loss of power leaves, and whatever of the data behind them: a note behind a gap is no damage.
+    assert!(every_end(&run, 12) > 200);
+}
+
+#[test]
+fn a_replay_of_notes_that_lost_its_power_at_any_command_is_done_again_by_another() {
+    let run = run(commits_and_notes);
+    let machine = run.machine.without_processes(run.power.lost(run.power.commands(), |_, _| true));
+    let power = Power::new(Rc::clone(&machine.disk));
+    let world = machine.process_on(Rc::clone(&power) as Rc<dyn Device>).0;
+    // Nothing of the dead host's was flushed before this one came.
+    taken_over_in(&machine, world, "b", "a").unwrap();
+    let mut noted = 0;
+    for again in 0..=power.commands() {
+        for disk in power.disks_lost(again, 12) {
+            let machine = Machine::with_disk(disk);
+            taken_over_by(&machine, "c", "b").unwrap_or_else(|error| panic!("cut {again}: {error}"));
+            taken_over_by(&machine, "d", "a").unwrap_or_else(|error| panic!("cut {again}: {error}"));
+            let found = run.ledger.found(&machine).unwrap_or_else(|error| panic!("cut {again}: {error}"));
+            assert!([&run.ledger, run.everything()].contains(&&found), "cut {again}: {found:?}");
+            noted += usize::from(found == run.ledger);
+        }
+    }
+    assert!(noted > 50);
+}
+
+#[test]
+fn a_note_is_one_write_and_behind_a_swap_of_the_header_it_begins_with_a_flush() {
+    run(async |machine, journal, book| {
+        book.map(machine, journal, (0, 1), 20).await;
+        book.checkpoint(journal).await;
+        for (cluster, flushes) in [(21, 1), (22, 0)] {
+            book.map(machine, journal, (0, cluster), cluster).await;
+            let before = book.power.commands();
+            journal.note().await.unwrap();
+            let logged = book.power.logged(before);
+            let writes = logged.iter().filter(|logged| matches!(logged, Logged::Write { .. })).count();
+            let first = matches!(logged.first(), Some(Logged::Flush { .. }));
+            assert_eq!((writes, logged.len(), first), (1, 1 + flushes, flushes == 1), "{logged:?}");
+            journal.note().await.unwrap();
+            assert_eq!(book.power.commands(), before + logged.len(), "there was nothing to note");
+        }
+    });
 }
 
 #[test]

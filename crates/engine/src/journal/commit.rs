@@ -145,7 +145,7 @@ impl Journal {
         // none of this, for it counts only where nothing that was answered is lost, but the header: what it frees would be
         // overwritten, and the old header come back.
         let swaps = self.header_swaps.get();
-        let is_header_durable = self.header_durable.get() == swaps || planted(PlantedBug::NoteOverOldTail);
+        let is_header_durable = self.header_durable.get() == swaps;
         if !is_header_durable || !(is_note || planted(PlantedBug::MapBeforeData)) {
             send::flush(core).await?;
             self.header_durable.set(swaps);

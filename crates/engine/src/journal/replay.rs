@@ -345,7 +345,7 @@ impl<'a> Dead<'a> {
         if pages.is_empty() {
             return Ok(replayed);
         }
-        if let Some(end) = gathered.behind_notes.filter(|_| !planted(PlantedBug::NotesHomeUncommitted)) {
+        if let Some(end) = gathered.behind_notes {
             self.commit_notes(end).await?;
         }
         for (lba, bytes) in runs(pages, self.ring.step) {

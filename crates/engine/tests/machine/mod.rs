@@ -51,6 +51,11 @@ impl Machine {
         }
     }
 
+    /// The same machine in the same boot, with such a disk, and without any process.
+    pub fn without_processes(&self, disk: Disk) -> Machine {
+        Machine { boot: self.boot, ..Machine::with_disk(disk) }
+    }
+
     /// The world of another process, on the bare disk.
     pub fn process(&self) -> (World, u32) {
         self.process_on(Rc::clone(&self.disk) as Rc<dyn Device>)
