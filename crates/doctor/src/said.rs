@@ -23,7 +23,7 @@ pub enum Manner {
 const PLACES: [&str; 3] = ["<uuid>", "<volume name>", "<volume uuid>"];
 
 /// It was not seen, by who speaks.
-const DENIES: [&str; 30] = [
+const DENIES: [&str; 60] = [
     "not see",
     "n't see",
     "not seen",
@@ -54,9 +54,39 @@ const DENIES: [&str; 30] = [
     "nicht",
     "kein",
     "pas vu",
+    "not there",
+    "not appear",
+    "n't appear",
+    "no longer appear",
+    "not appeared",
+    "not occur",
+    "not occurred",
+    "no occurrence",
+    "no occurrences",
+    "zero occurrences",
+    "0 occurrences",
+    "is absent",
+    "are absent",
+    "no more of",
+    "tampoco",
+    "ningún",
+    "ninguna",
+    "no vemos",
+    "no hay",
+    "no aparece",
+    "nessun",
+    "aucun",
+    "aucune",
+    "geen",
+    "nenhum",
+    "нет",
+    "没有",
+    "ありません",
+    "いません",
+    "없습니다",
 ];
 /// It would be seen, is to be looked for, or was seen by others.
-const SUPPOSES: [&str; 67] = [
+const SUPPOSES: [&str; 87] = [
     "would",
     "you'd",
     "should log",
@@ -124,10 +154,50 @@ const SUPPOSES: [&str; 67] = [
     "alert on",
     "alarm on",
     "contains",
+    "of the following form",
+    "of this form",
+    "of the form",
+    "such as",
+    "monitor for",
+    "watch for",
+    "open a case when",
+    "in that case",
+    "worst case",
+    "in this case the",
+    "typically",
+    "usually logs",
+    "unrelated",
+    "years ago",
+    "last year",
+    "on the old",
+    "imagine",
+    "suppose",
+    "todo",
+    "parses",
 ];
 /// It may be no more than an example.
-const EXEMPLIFIES: [&str; 7] =
-    ["example", "examples", "e.g.", "sample", "samples", "template", "looks like this"];
+const EXEMPLIFIES: [&str; 20] = [
+    "example",
+    "examples",
+    "e.g.",
+    "sample",
+    "samples",
+    "template",
+    "looks like this",
+    "exercise",
+    "training",
+    "tutorial",
+    "drill",
+    "rehearsal",
+    "planned",
+    "looks as follows",
+    "look as follows",
+    "unit test",
+    "heredoc",
+    "beispiel",
+    "ejemplo",
+    "exemple",
+];
 /// Who speaks saw it.
 const WITNESSES: [&str; 38] = [
     "we see",
@@ -169,6 +239,11 @@ const WITNESSES: [&str; 38] = [
     "ich sehe",
     "bekommen",
 ];
+/// Words that sentences have, and lines of logs seldom before what they say.
+const OF_SENTENCES: [&str; 25] = [
+    "the", "a", "an", "is", "are", "was", "were", "in", "on", "that", "this", "it", "we", "if", "then",
+    "and", "or", "there", "you", "i", "der", "die", "das", "und", "le",
+];
 /// Programs that are asked for a message, or told to write one.
 const COMMANDS: [&str; 9] = ["grep", "egrep", "zgrep", "fgrep", "rg", "logger", "awk", "echo", "printf"];
 
@@ -191,18 +266,24 @@ pub fn of(record: &Record<'_>) -> Manner {
         return Manner::Logged;
     }
     let body = record.body();
+    // A row of a table, whose cells explain one another.
+    if line.trim_start().starts_with('|') && line.trim_end().ends_with('|') && line.matches(" | ").count() > 0
+    {
+        return Manner::Told;
+    }
     let words = key_words(record);
     let parts = Parts::of(body, &words);
     if is_exported(body) {
         return Manner::Logged;
     }
-    if parts.denied || is_code(body, &parts) {
+    if parts.denied || orders(&parts.outside) && parts.quotes || is_code(body, &parts) {
         return Manner::Cited;
     }
     if !parts.quotes {
         // Without quotes only what stands before the message speaks of it.
         let first = words.iter().filter_map(|word| position(body, word)).min();
-        return first.map_or(Manner::Logged, |at| of_front(&body[..at]));
+        let front = first.map_or("", |at| &body[..at]);
+        return if begins_as_a_log(body) { Manner::Logged } else { of_front(front) };
     }
     let outside = parts.outside.as_str();
     let asks = outside.trim_end().ends_with('?') && !any(outside, &WITNESSES);
@@ -211,7 +292,7 @@ pub fn of(record: &Record<'_>) -> Manner {
         Some(manner) => manner.max(Manner::Told),
         None if asks => Manner::Cited,
         // A message in quotes and little else was put into them by whoever copied it.
-        None if outside.split_whitespace().count() <= 2 => Manner::Logged,
+        None if outside.split_whitespace().count() <= 2 && outside.is_ascii() => Manner::Logged,
         None => Manner::Told,
     }
 }
@@ -232,7 +313,7 @@ fn key_words(record: &Record<'_>) -> Vec<&'static str> {
 #[must_use]
 pub fn of_words(text: &str) -> Option<Manner> {
     let witness = any(text, &WITNESSES);
-    let cites = cites_an_article(text) || orders(text);
+    let cites = cites_an_article(text);
     if any(text, &DENIES) {
         return Some(Manner::Cited);
     }
@@ -244,15 +325,43 @@ pub fn of_words(text: &str) -> Option<Manner> {
     }
 }
 
-/// The same of what stands before a message: a log has none of these words there, and a denial may be as short as `no`.
+/// The same of what stands before a message: a log has none of these words there, and no sentence either; a denial may be as short as `no`.
 fn of_front(front: &str) -> Manner {
-    if ends_with_a_denial(front) {
+    const PLAIN_WORDS_MIN: usize = 3;
+    if ends_with_a_denial(front) || looks_for(front) || orders(front) {
         return Manner::Cited;
     }
-    match of_words(front) {
-        Some(Manner::Logged) | None => Manner::Logged,
-        Some(manner) => manner,
-    }
+    let said = of_words(front).filter(|manner| *manner != Manner::Logged);
+    let speaks = plain_words(front) >= PLAIN_WORDS_MIN && any(front, &OF_SENTENCES) || front.contains(" | ");
+    said.unwrap_or(if speaks { Manner::Told } else { Manner::Logged })
+}
+
+/// `failregex = `: the name of a setting that waits for messages.
+fn looks_for(front: &str) -> bool {
+    const SETTINGS: [&str; 8] = ["regex", "pattern", "match", "filter", "search", "query", "expr", "alert"];
+    let name = front.trim_end().strip_suffix(['=', ':', '^']).map(str::trim);
+    name.is_some_and(|name| !name.contains(' ') && SETTINGS.iter().any(|setting| holds(name, setting)))
+}
+
+/// Words of a sentence: of letters alone, with a sign behind them at most.
+pub fn plain_words(text: &str) -> usize {
+    let plain = |word: &&str| {
+        let word = word.trim_end_matches([',', '.', ';', ':', '!', '?', ')']);
+        let lower = word.bytes().any(|byte| byte.is_ascii_lowercase()) || !word.is_ascii();
+        word.len() > 1 && lower && word.chars().all(char::is_alphabetic)
+    };
+    text.split_whitespace().filter(plain).count()
+}
+
+/// Whether a line without a time begins as those of a kernel do: with its processor, a position on a bus, or a topic and a number.
+fn begins_as_a_log(body: &str) -> bool {
+    let digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
+    let mut words = body.split(' ');
+    let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let processor = first.strip_prefix("cpu").is_some_and(|rest| digit(rest) || rest.starts_with(['X', '#']));
+    let bus = ["sd", "scsi", "nvme"].contains(&first) && second.ends_with(':');
+    let topic = first.ends_with(':') && first.len() > 2 && digit(second) && second.ends_with(':');
+    processor || bus || topic || first.starts_with("[HB") || first == "WARNING:"
 }
 
 /// `if`, `when`: of nobody in particular.
@@ -289,6 +398,11 @@ fn any(text: &str, phrases: &[&str]) -> bool {
             let ends = phrase.ends_with('.')
                 || !lower[end..].starts_with(|letter: char| letter.is_ascii_alphabetic())
                 || *phrase == "kein";
+            // `example.com`
+            let ends = ends
+                && !lower[end..]
+                    .strip_prefix('.')
+                    .is_some_and(|rest| rest.starts_with(|letter: char| letter.is_alphabetic()));
             begins && ends
         })
     })
@@ -296,7 +410,7 @@ fn any(text: &str, phrases: &[&str]) -> bool {
 
 /// Whether a word goes on where `at` is.
 fn continues(text: &str, at: usize) -> bool {
-    text[..at].ends_with(|letter: char| letter.is_ascii_alphanumeric() || "-_./".contains(letter))
+    text[..at].ends_with(|letter: char| letter.is_ascii_alphanumeric() || "-_./@".contains(letter))
 }
 
 /// Whether somebody speaks in a dated line: `anna: did you see ...`. Programs write topics in capitals, or another topic behind the first.
@@ -323,6 +437,10 @@ fn is_exported(body: &str) -> bool {
 /// Whether a line is of a program's source, of a rule that looks for messages, or a comment.
 fn is_code(body: &str, parts: &Parts) -> bool {
     let start = body.trim_start();
+    let lettered = start.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
+    let command = COMMANDS
+        .iter()
+        .any(|command| lettered.strip_prefix(command).is_some_and(|rest| rest.starts_with(' ')));
     let comment = ["//", "/*", "<!--", "; ", "-- ", "REM "].iter().any(|mark| start.starts_with(mark));
     let prints =
         ["(\"", "(r\"", "\\n\"", "\\n'", "(\'", "== \"", "= \"", "=> \"", "|= \"", "|~ \"", "~ \"", "('"]
@@ -332,9 +450,15 @@ fn is_code(body: &str, parts: &Parts) -> bool {
     // `<match message="...">`, `subject="..."`
     let attribute = parts.quotes && has(body, "=\"");
     let pattern = ["\\n\"", "{{ ", ".*", "\\S", "\\w", "\\d", "\\[", "[^"].iter().any(|mark| has(body, mark));
+    const STATEMENTS: [&str; 13] = [
+        "let ", "const ", "var ", "return ", "assert", "static ", "private ", "def ", "case \"", "throw ",
+        "raise ", "log.", "x = ",
+    ];
+    let statement =
+        parts.quotes && STATEMENTS.iter().any(|word| start.starts_with(word)) || has(body, "r#\"");
     // `"lost": "Lost access to volume",`
     let entry = parts.quotes && has(body, "\": \"");
-    comment || prints || attribute || pattern || entry || has_a_format(body)
+    comment || prints || attribute || pattern || entry || statement || command || has_a_format(body)
 }
 
 /// `%s`, `%d`, `%llu`, `%p`: places that a program fills in when it prints.

@@ -13,7 +13,7 @@ const LATE: &str = "2026-02-02T02:02:02.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0
 const FALSE: &str = "2026-02-02T02:02:03.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa0001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
 
 /// Each was told as a fault of the machine once, most of them as a certain one.
-const NOBODY_SAW: [&str; 28] = [
+const NOBODY_SAW: [&str; 36] = [
     "There are no lines with \"ATS Miscompare detected between test and set HB images\".\nAlso no \"Result: hostbyte=DID_NO_CONNECT\" on sdc.\n",
     "We also searched for \"Lost access to volume\" and \"H:0x5 D:0x0 P:0x0\" and found nothing.\n",
     "Auch \"Lost access to volume\" kommt in keinem Log vor.\nNous n'avons pas vu \"reservation conflict sdc\".\n",
@@ -42,6 +42,14 @@ const NOBODY_SAW: [&str; 28] = [
     "For reference, another customer had this last year:\n> LATE\n> FALSE\nYour logs do not show this.\n",
     "h2. What I expect to see if the bug hits\n{code}\nLATE\n\nFALSE\n{code}\nh2. What I see\nNothing of that kind.\n",
     "* In `/var/log/vmkernel.log` you see entries similar to:\n\n```\nLATE\nFALSE\n```\n",
+    "Dear customer,\nplease monitor for lines of the following form and open a case when they show up:\n\nLATE\nFALSE\n",
+    "I checked the logs for these two lines and they are not there:\nLATE\nFALSE\nSo it must be something else.\n",
+    "cat > /tmp/sample.log <<EOF\nLATE\nFALSE\nEOF\n./parse /tmp/sample.log\n",
+    "    let text = \"sd 2:0:0:1: [sdc] reservation conflict\";\n    assert!(parse(text).is_some());\n",
+    "  502  grep -i \"ATS miscompare\" /var/log/vmkernel.log\n  503  zgrep \"Lost access to volume\" vobd.*\n",
+    "failregex = ^.*reservation conflict.*$\n  if \"reservation conflict\" in [message] { drop {} }\n",
+    "No aparece ningún \"Lost access to volume\" en los registros.\nTampoco hay \"sd 2:0:0:1: [sdc] reservation conflict\".\n",
+    "\"\"\"\nParses lines such as\n  sd 2:0:0:1: [sdc] tag#3 FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK\n\"\"\"\n",
 ];
 
 #[test]
@@ -60,6 +68,10 @@ fn a_log_within_a_document_is_read() {
         "Hello support,\nsince last night we see this on esx-11, please help:\n\nLATE\nFALSE\n\nWe do NOT see any \"Lost access to volume\".\n",
         "### Problem\nOur datastore goes offline. From vmkernel.log:\n```\nLATE\n\nFALSE\n```\nWhat could it be?\n",
         "We rebooted it. What we got:\nLATE\nFALSE\n",
+        "We checked the switch and found no errors there. We did not find anything in the array's log. The host says:\n\nLATE\nFALSE\n",
+        "If you need more logs, tell me. vmkernel:\nLATE\nFALSE\n",
+        "From: x@example.com\nSubject: outage\n\nHi, this night the datastore was lost. Excerpt:\n\nLATE\nFALSE\n\nAny ideas?\n",
+        "LATE\nFALSE\n\nWe do not understand why. It should not happen. We never had this.\n",
         "LATE\nFALSE\nIs this \"Lost access to volume\"?\n",
     ];
     for document in documents {
@@ -77,7 +89,13 @@ fn what_a_sentence_or_an_article_quotes_is_possible_at_most() {
     );
     let sentence = "Hi, we get \"Peer db-b was terminated (reboot) by db-a for crmd: OK\" every night. What could that be?\n";
     let example = format!("Example:\n{LATE}\n{FALSE}\n");
-    for document in [&article, sentence, &example] {
+    let lesson =
+        format!("## Exercise 3: read this log\n\nWhat is wrong here?\n\n```\n{LATE}\n{FALSE}\n```\n");
+    let table =
+        "| Message | Meaning |\n|---|---|\n| client watchdog expired watchdog-mux | Proxmox node resets |\n";
+    let glossary = "reservation conflict\n    The SCSI status 18h. On Linux it is: sd 2:0:0:1: [sdc] reservation conflict\n";
+    let foreign = "ログに \"reservation conflict sdc\" があります。\n";
+    for document in [&article, sentence, &example, &lesson, table, glossary, foreign] {
         let report = judge(document);
         assert!(!report.incidents.is_empty(), "{document}");
         assert!(report.incidents.iter().all(|finding| finding.confidence == "possible"), "{document}");

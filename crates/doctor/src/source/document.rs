@@ -13,7 +13,7 @@ use memchr::memchr;
 use super::origin::{host_of, is_usual};
 use crate::plain::plain;
 use crate::prefix;
-use crate::said::{Manner, of_words};
+use crate::said::{Manner, of_words, plain_words};
 
 /// Bytes of a sentence that are looked at.
 const SENTENCE_BYTES_MAX: usize = 600;
@@ -36,6 +36,10 @@ const HEADINGS: [&str; 7] =
     ["symptoms", "cause", "resolution", "purpose", "workaround", "related information", "solution"];
 /// So many of them make one.
 const HEADINGS_MIN: usize = 3;
+/// Words that make a sentence.
+const PLAIN_WORDS_MIN: usize = 4;
+/// Dated lines for each sentence in a document; a log has more.
+const DATED_FOR_EACH_MAX: usize = 20;
 
 /// How the lines of a short input are said, by what stands around them.
 #[derive(Debug, Default)]
@@ -49,12 +53,14 @@ pub(super) struct Document {
 /// What is open while the lines are gone through.
 #[derive(Default)]
 struct Open {
-    /// Of the block of log lines.
-    manner: Manner,
+    /// Of the block of log lines, where a sentence tells.
+    said: Option<Manner>,
     /// Whether log lines of the block were met: a blank line ends it then.
     begun: bool,
     /// A fence, in which blank lines end nothing.
     fenced: bool,
+    /// The line that ends a fence of a script.
+    until: Option<String>,
     /// Whether the last sentence announces what follows also over a blank line.
     announces: bool,
 }
@@ -62,15 +68,17 @@ struct Open {
 impl Document {
     /// Goes through all lines of an input.
     pub(super) fn of(text: &[u8]) -> Document {
-        let mut manners = Vec::new();
+        let mut said = Vec::new();
         let mut open = Open::default();
         let (mut headings, mut seen) = (0, 0);
-        let mut nobodys = false;
+        let (mut nobodys, mut teaches) = (false, false);
+        let (mut dated, mut sentences) = (0, 0);
         let mut sections = Vec::new();
         for (number, line) in (1..).zip(lines(text)) {
             if is_dated(line) {
                 open.begun = true;
-                manners.push(open.manner);
+                dated += 1;
+                said.push(open.said);
                 continue;
             }
             let line = plain(&line[..line.len().min(SENTENCE_BYTES_MAX)]);
@@ -79,15 +87,26 @@ impl Document {
             let bare = sentence.trim_matches(|letter: char| !letter.is_alphanumeric());
             nobodys |= seen <= TITLE_WITHIN && is_title(bare);
             headings += usize::from(HEADINGS.iter().any(|heading| bare.eq_ignore_ascii_case(heading)));
-            manners.push(if nobodys { Manner::Cited } else { open.manner });
+            said.push(if nobodys { Some(Manner::Cited) } else { open.said });
             open.pass(&line, &sentence);
+            sentences += usize::from(plain_words(&sentence) >= PLAIN_WORDS_MIN);
+            teaches |= is_heading(&line)
+                && of_words(&sentence).is_some_and(|manner| manner != Manner::Logged)
+                || of_words(&sentence) == Some(Manner::Told);
             if let Some(host) = section(&line, &sentence) {
                 sections.push((number, host));
             }
         }
-        if headings >= HEADINGS_MIN {
-            manners.iter_mut().for_each(|manner| *manner = (*manner).max(Manner::Told));
-        }
+        // An article, or a document that teaches: what it shows was seen by nobody in particular, unless it says who saw it. A log with a strange
+        // line in it is none.
+        let usual = if (teaches || nobodys) && sentences * DATED_FOR_EACH_MAX >= dated {
+            Manner::Told
+        } else {
+            Manner::Logged
+        };
+        let least = if headings >= HEADINGS_MIN { Manner::Told } else { Manner::Logged };
+        let mut manners: Vec<Manner> =
+            said.into_iter().map(|said| said.unwrap_or(usual).max(least)).collect();
         if manners.iter().all(|manner| *manner == Manner::Logged) {
             manners.clear();
         }
@@ -116,7 +135,31 @@ impl Document {
 impl Open {
     /// Passes a line that is not dated: a sentence, a fence, a blank line, or a piece of a log without a time.
     fn pass(&mut self, line: &str, sentence: &str) {
-        if is_fence(line) {
+        // What a script writes into a file of its own.
+        if let Some((_, end)) = line.split_once("<<") {
+            let end = end.trim_matches(['-', ' ', '\'', '"']).split(' ').next().unwrap_or("");
+            if end.len() > 1 && end.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+                *self = Open {
+                    said: Some(Manner::Cited),
+                    fenced: true,
+                    until: Some(end.to_owned()),
+                    ..Open::default()
+                };
+                return;
+            }
+        }
+        if let Some(end) = &self.until {
+            if line.trim() == end {
+                *self = Open::default();
+            }
+            return;
+        }
+        let quotes = ["\"\"\"", "'\'\'"].contains(&line.trim());
+        if quotes && !self.fenced {
+            *self = Open { said: Some(Manner::Cited), fenced: true, ..Open::default() };
+            return;
+        }
+        if quotes || is_fence(line) {
             let closes = self.fenced && !line.to_ascii_lowercase().contains("<pre>");
             *self = if closes { Open::default() } else { Open { fenced: true, ..std::mem::take(self) } };
             return;
@@ -134,13 +177,19 @@ impl Open {
         }
         let heading = is_heading(line);
         let announces = heading || sentence.ends_with([':', '>']);
-        match of_words(sentence) {
-            Some(manner) => *self = Open { manner, announces, ..Open::default() },
+        match of_words(last_sentence(sentence)) {
+            Some(manner) => *self = Open { said: Some(manner), announces, ..Open::default() },
             // A new section, or the next sentence behind a block, speaks of something else.
             None if announces || self.begun => *self = Open { announces, ..Open::default() },
             None => self.announces |= announces,
         }
     }
+}
+
+/// What stands last in a line speaks of what follows it.
+fn last_sentence(line: &str) -> &str {
+    let ends = [". ", "! ", "? "].iter().filter_map(|end| line.rfind(end)).max();
+    ends.map_or(line, |end| &line[end + 2..])
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -36,6 +36,8 @@ const PROGRAMS: [&str; 8] =
 pub(super) fn line_of(line: &str, before: &[u8], behind: &[u8]) -> Option<String> {
     let start = line.trim_start();
     match start.as_bytes().first()? {
+        // Oarlock's own events are read by their fields.
+        b'{' if start.contains("\"cause\"") && start.contains("\"kind\"") => None,
         b'{' => Fields::of_json(start)?.line(),
         b'"' if MESSAGES.iter().any(|key| is_key(start, key)) => {
             Fields::of_json(&object(line, before, behind)?)?.line()
