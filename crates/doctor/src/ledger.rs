@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
+use crate::civil;
 use crate::copies::Copies;
 use crate::digest::{Digest, Seeded};
 use crate::error::DoctorError;
@@ -17,11 +18,12 @@ use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
+use crate::prefix;
 use crate::record::Record;
 use crate::said::Manner;
 use crate::source::is_usual;
 use crate::stamp::Stamp;
-use crate::text::cut;
+use crate::text::{cut, position};
 use crate::ties::{Rank, Ties};
 
 /// Facts further apart than this are two, as long as there is room.
@@ -155,6 +157,9 @@ impl Ledger {
         if text.starts_with("localhost")
             && text.strip_prefix("localhost").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         {
+            if let Some(known) = self.inputs.last().and_then(|input| input.host) {
+                return known;
+            }
             let input = self.inputs.last().map(|input| input.name.clone()).unwrap_or_default();
             return self.names.name(&format!("localhost of {input}"));
         }
@@ -255,7 +260,7 @@ impl Ledger {
             when,
             last: when,
             host: written.or(self.section_host).or(known),
-            voice: self.voice,
+            voice: voice(self.voice, record),
             device: draft.device.map(|name| self.names.name(name)),
             path: draft.path.map(|name| self.names.name(name)),
             volume: draft.volume.map(|name| self.names.name(name)),
@@ -371,6 +376,41 @@ impl Ledger {
         self.facts.truncate(FACTS_MAX / 2);
         self.recent.clear();
     }
+}
+
+/// Who speaks in a record: its place, and what stands before the message and is no time, no program and no severity. Nobody knows what it means, but
+/// where it differs, another may speak.
+fn voice(place: u32, record: &Record<'_>) -> u64 {
+    const SEVERITIES: [&str; 14] = [
+        "in", "wa", "al", "er", "no", "db", "info", "warn", "warning", "error", "err", "notice", "alert",
+        "crit",
+    ];
+    let line = record.line;
+    let header = line.len().saturating_sub(record.body().len());
+    let message = ["cpu", "sd ", "ScsiDeviceIO", "NMP: ", "HBX: "]
+        .iter()
+        .filter_map(|start| position(line, start))
+        .min();
+    let front = line.get(..message.unwrap_or(header).max(header)).unwrap_or("");
+    let words = front.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter));
+    let names = words.filter(|word| {
+        // Times, and numbers of threads in hex.
+        let lettered = word.bytes().any(|byte| {
+            byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit() && byte != b'T' && byte != b'Z'
+        });
+        let known = prefix::is_program(word) || SEVERITIES.contains(&&*word.to_ascii_lowercase());
+        lettered && !known && !is_of_a_date(word)
+    });
+    let mut hasher = Digest::default();
+    place.hash(&mut hasher);
+    names.for_each(|name| name.hash(&mut hasher));
+    hasher.finish()
+}
+
+/// `Jun`, `Sat`
+fn is_of_a_date(word: &str) -> bool {
+    word.len() == 3
+        && (civil::month(word).is_some() || ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&word))
 }
 
 /// What two facts must have in common to be merged; `None` for those that are always kept apart.

@@ -270,14 +270,21 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
         prefix.is_foreign = true;
         return;
     }
-    let rest = prefix.body[first.len()..].trim_start();
-    let second = &rest[..rest.find(' ').unwrap_or(rest.len())];
     if !is_host(first) {
         return;
     }
+    // A relay hands the line on as it came, its priority too; ESXi 8 has a severity behind the host.
+    let mut behind_host = Prefix { body: prefix.body[first.len()..].trim_start(), ..Prefix::default() };
+    priority(&mut behind_host);
+    severity(&mut behind_host);
+    let rest = behind_host.body;
+    let second = &rest[..rest.find(' ').unwrap_or(rest.len())];
     let behind = rest[second.len()..].trim_start();
     if let Some(process) = process(second) {
         wrote(prefix, first, process, behind);
+    } else if ["vmkernel", "vmkwarning", "vobd", "kernel"].contains(&second) && !behind.is_empty() {
+        // From the columns of a table.
+        wrote(prefix, first, second, behind);
     } else if let Some((program, message)) = structured(rest) {
         prefix.is_foreign = !is_program(program) && is_of_another_kind(program);
         wrote(prefix, first, program, message);

@@ -430,8 +430,10 @@ fn is_exported(body: &str) -> bool {
         ["imestamp\"", "TIMESTAMP\"", "time\"", "\"ts\"", "\"date\"", "ts=", "time=", "timestamp="];
     const MESSAGES: [&str; 9] =
         ["MESSAGE\"", "essage\"", "\"msg\"", "\"log\"", "\"line\"", "\"text\"", "_raw\"", "msg=", "message="];
+    let dated = || DATES.iter().any(|mark| has(body, mark));
+    let object = body.trim_start().starts_with('{');
     let message = MESSAGES.iter().any(|mark| has(body, mark));
-    message && (body.trim_start().starts_with(['"', '{']) || DATES.iter().any(|mark| has(body, mark)))
+    object && dated() || message && (object || body.trim_start().starts_with('"') || dated())
 }
 
 /// Whether a line is of a program's source, of a rule that looks for messages, or a comment.

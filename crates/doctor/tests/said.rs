@@ -107,6 +107,8 @@ fn what_a_sentence_or_an_article_quotes_is_possible_at_most() {
 fn what_a_program_says_is_not_taken_for_prose() {
     let klog = "E1111 17:31:06.529205       1 grpclogger.go:33] gRPC[109]: call /LvmCtrld/Vgs({}) returned error rc=5 stderr=\"  Global lock failed: error -210\\n\"\n";
     assert_eq!(judge(klog).incidents.len(), 1);
+    let event = "{\"time\":\"2026-11-22T07:16:57.191Z\",\"kind\":\"unknown\",\"cause\":\"delayed-own-write\",\"record\":\"slot\",\"path\":\"pool\",\"by\":{\"host\":\"a\"},\"action\":\"adopted\",\"detail\":\"the block holds the image of this host's own attempt 728c, which had no answer\"}\n";
+    assert_eq!(judge(event).incidents[0].confidence, "certain", "an event of our own");
     let named = format!("{LATE}\n{FALSE}\n")
         .replace("naa.60b1aa0001", "naa.60b1aa0001\" on vol \"we would never expect this");
     assert_eq!(judge(&named).incidents[0].cause, "delayed-own-write");

@@ -26,7 +26,7 @@ fn told(report: &Report) -> (Vec<String>, bool) {
 }
 
 /// @H, @S and @M are host, second and message; @J is the message as it stands in JSON.
-const FORMS: [&str; 21] = [
+const FORMS: [&str; 29] = [
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmkernel 2097 - - @M\n",
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmlog-relay - - [origin@1 a=\"b\"] @M\n",
     "2026-06-01T02:00:0@S.123Z @H vmkernel: @M\n",
@@ -48,6 +48,14 @@ const FORMS: [&str; 21] = [
     "__REALTIME_TIMESTAMP=178029360@S000000\n_HOSTNAME=@H\nMESSAGE=@M\nSYSLOG_IDENTIFIER=vmkernel\n\n",
     "2026-06-01T02:00:0@SZ {host=\"@H\", job=\"vmkernel\"} @M\n",
     "2026-06-01T02:00:0@S.123Z @M host = @H source = /var/log/vmkernel sourcetype = vmw\n",
+    "2026-06-01T02:00:0@S.123Z @H In(182) vmkernel: @M\n",
+    "2026-06-01T02:00:0@S.123Z 10.0.0.9 <181>2026-06-01T02:00:0@S.100Z @H vmkernel: @M\n",
+    "2026-06-01T02:00:0@S.123Z;@H;vmkernel;@M\n",
+    "2026-06-01T02:00:0@S.123Z\t@H\tvmkernel\t@M\n",
+    "[root@@H:~] tail vmkernel.log\n2026-06-01T02:00:0@S.123Z @M\n",
+    "--- @H vmkernel ---\n2026-06-01T02:00:0@S.123Z @M\n",
+    "**@H**\n\n    2026-06-01T02:00:0@S.123Z @M\n\n",
+    "{\"TimeGenerated\":\"2026-06-01T02:00:0@SZ\",\"Computer\":\"@H\",\"SyslogMessage\":\"@J\",\"ProcessName\":\"vmkernel\"}\n",
 ];
 
 fn form(form: &str, host: &str, second: u8, message: &str) -> String {
@@ -91,10 +99,29 @@ fn files_that_tell_no_host_are_not_surely_of_one() {
     assert_eq!(lines(["vmkernel.log", "vmkernel.1.log"]), (vec![], true));
     let both = vec!["esx1".to_owned(), "esx2".to_owned()];
     assert_eq!(lines(["esx1/var/log/vmkernel.log", "esx2/var/log/vmkernel.log"]), (both, false));
+    let reports =
+        ["sosreport-gw1-2026-06-01-abcd/var/log/messages", "sosreport-gw2-2026-06-01-efgh/var/log/messages"];
+    assert_eq!(lines(reports), (vec!["gw1".to_owned(), "gw2".to_owned()], false));
     let section = format!(
         "2026-06-01T02:00:00.000Z {LATE}\n\nAnd on the other host:\n\n2026-06-01T02:00:02.000Z {FALSE}\n"
     );
     assert_eq!(told(&judge(&[("-".to_owned(), section)])), (vec![], false));
+}
+
+/// What a form means that nobody knows is not guessed: where it differs, another may speak, and where it does not, one does.
+#[test]
+fn a_form_that_nobody_knows_proves_nothing_over_what_it_tells_apart() {
+    let forms = [
+        "tgt-@H target 2026-06-01T02:00:0@SZ @M\n",
+        "<tr><td>@H</td><td>2026-06-01T02:00:0@S.123Z @M</td></tr>\n",
+    ];
+    for text in forms {
+        let pair = |second: &str| {
+            told(&judge(&[("-".to_owned(), form(text, "one", 0, LATE) + &form(text, second, 2, FALSE))])).1
+        };
+        assert!(!pair("two"), "{text}");
+        assert!(pair("one"), "{text}");
+    }
 }
 
 /// The lines of one command stand apart where a log server mixes those of several hosts, and where a journal is exported by its fields.

@@ -264,6 +264,7 @@ fn is_title(bare: &str) -> bool {
 /// that is named after a log alone is nobody else's.
 fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     const WORDS_MAX: usize = 12;
+    const TITLE_WORDS_MAX: usize = 3;
     let line = line.trim();
     if let Some(path) = line.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <==")) {
         return new_voice(path);
@@ -274,21 +275,29 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     {
         return new_voice(name);
     }
-    let announces =
-        is_heading(line) || line.starts_with("---") || line.starts_with("===") || sentence.ends_with(':');
+    if let Some(host) = host_of_prompt(line) {
+        return new_voice(host);
+    }
+    let bold = line.len() > 4 && line.starts_with("**") && line.ends_with("**");
+    let ruled = line.starts_with("---") || line.starts_with("===");
     let words: Vec<&str> = sentence.trim_matches([':', '-', '=', ' ']).split(' ').collect();
-    if !announces || words.len() > WORDS_MAX {
+    if !(is_heading(line) || bold || ruled || sentence.ends_with(':')) || words.len() > WORDS_MAX {
         return None;
     }
     if let [name] = words[..] {
-        return if names_a_host(name) || is_file(name) { new_voice(name) } else { None };
+        let named = names_a_host(name) || is_file(name);
+        let usual = name.is_empty() || prefix::is_program(name) || is_usual(name);
+        return if named { new_voice(name) } else { (!usual).then_some(None) };
     }
-    // `Log of esx-02`, `on esx1`, `host esx1`
+    // `Log of esx-02`, `on esx1`, `host esx1`; `gw-1 dmesg`
     let behind = words.windows(2).filter(|pair| {
         ["of", "from", "on", "host", "node", "server"].iter().any(|word| pair[0].eq_ignore_ascii_case(word))
     });
+    let title = words.iter().copied().filter(|_| words.len() <= TITLE_WORDS_MAX);
     let named = behind
-        .map(|pair| pair[1].trim_matches([',', '(', ')', '`', '"', ':']))
+        .map(|pair| pair[1])
+        .chain(title)
+        .map(|word| word.trim_matches([',', '(', ')', '`', '"', ':']))
         .find(|name| names_a_host(name));
     let speaks_of_another = ["other", "another", "second", "third", "next", "peer", "host", "node"]
         .iter()
@@ -297,6 +306,15 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
         Some(name) => Some(Some(name.to_owned())),
         None => speaks_of_another.then_some(None),
     }
+}
+
+/// `[root@esx1:~] `, `root@gw-1:~# `: where a session goes on.
+fn host_of_prompt(line: &str) -> Option<&str> {
+    let (user, rest) = line.trim_start_matches('[').split_once('@')?;
+    let host = &rest[..rest.find([':', ' ', ']'])?];
+    let prompts = rest[host.len()..].starts_with([':', ' ', ']']) && rest.contains(['#', '$', ']', '>']);
+    let named = user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    (named && !user.is_empty() && prompts && prefix::is_host(host)).then_some(host)
 }
 
 fn is_file(name: &str) -> bool {

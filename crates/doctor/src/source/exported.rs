@@ -13,9 +13,9 @@ const FIELDS_MAX: usize = 256;
 /// Bytes on either side of a line that may be of its record.
 const AROUND_BYTES: usize = 4 << 10;
 
-const MESSAGES: [&str; 9] =
-    ["MESSAGE", "message", "msg", "short_message", "log", "_raw", "line", "text", "Message"];
-const HOSTS: [&str; 9] = [
+const MESSAGES: [&str; 10] =
+    ["MESSAGE", "message", "msg", "short_message", "log", "_raw", "line", "text", "Message", "SyslogMessage"];
+const HOSTS: [&str; 11] = [
     "_HOSTNAME",
     "hostname",
     "host",
@@ -25,11 +25,30 @@ const HOSTS: [&str; 9] = [
     "logsource",
     "syslog_hostname",
     "computer",
+    "Computer",
+    "source_host",
 ];
-const TIMES: [&str; 7] =
-    ["__REALTIME_TIMESTAMP", "@timestamp", "timestamp", "time", "ts", "date", "_SOURCE_REALTIME_TIMESTAMP"];
-const PROGRAMS: [&str; 8] =
-    ["SYSLOG_IDENTIFIER", "appname", "app_name", "program", "process.name", "ident", "tag", "app"];
+const TIMES: [&str; 8] = [
+    "TimeGenerated",
+    "__REALTIME_TIMESTAMP",
+    "@timestamp",
+    "timestamp",
+    "time",
+    "ts",
+    "date",
+    "_SOURCE_REALTIME_TIMESTAMP",
+];
+const PROGRAMS: [&str; 9] = [
+    "ProcessName",
+    "SYSLOG_IDENTIFIER",
+    "appname",
+    "app_name",
+    "program",
+    "process.name",
+    "ident",
+    "tag",
+    "app",
+];
 
 /// The line that a program wrote, of a line that is a record of an export, or the message of one; `None` where it is none.
 /// `before` and `behind` are what stands around it.
@@ -90,7 +109,12 @@ fn object(line: &str, before: &[u8], behind: &[u8]) -> Option<String> {
     let before = &before[before.len().saturating_sub(AROUND_BYTES)..];
     let behind = &behind[..behind.len().min(AROUND_BYTES)];
     let begin = memmem::rfind(before, b"{\n")?;
-    let end = memmem::find(behind, b"\n}")? + 2;
+    let lines = behind.split_inclusive(|&byte| byte == b'\n');
+    let ends = lines.scan(0, |at, line| {
+        *at += line.len();
+        Some((*at, line.trim_ascii_start().starts_with(b"}")))
+    });
+    let end = ends.into_iter().find(|(_, ends)| *ends).map(|(at, _)| at)?;
     Some(format!(
         "{}{line}\n{}",
         String::from_utf8_lossy(&before[begin..]),
@@ -239,12 +263,13 @@ fn fraction(text: &str) -> i64 {
 /// A row of a table: a time, then a host, a program and a message, each in a cell of its own, in any order.
 fn row(line: &str) -> Option<String> {
     const CELLS_MIN: usize = 3;
+    const TIME_BYTES_MAX: usize = 48;
+    let separator = line.bytes().take(TIME_BYTES_MAX).position(|byte| b",;".contains(&byte))?;
     // `2024-06-01 02:00:00,123`: a fraction of a second.
-    let comma = line.find(',')?;
-    if line[comma + 1..].starts_with(|letter: char| letter.is_ascii_digit()) {
+    if line[separator + 1..].starts_with(|letter: char| letter.is_ascii_digit()) {
         return None;
     }
-    let cells = cells(line)?;
+    let cells = cells(line, char::from(line.as_bytes()[separator]))?;
     let (time, cells) = cells.split_first().filter(|(_, rest)| rest.len() + 1 >= CELLS_MIN)?;
     let dated = prefix::split(time);
     if !dated.begins || !dated.body.is_empty() {
@@ -255,14 +280,13 @@ fn row(line: &str) -> Option<String> {
     let program = others().find(|cell| prefix::is_program(cell));
     let lettered = |cell: &str| cell.starts_with(|letter: char| letter.is_ascii_alphabetic());
     let host = others().find(|cell| prefix::is_host(cell) && lettered(cell) && Some(*cell) != program);
-    let program = program.map(|program| format!("{program}: ")).unwrap_or_default();
+    let program =
+        program.or(host.map(|_| "message")).map(|program| format!("{program}: ")).unwrap_or_default();
     Some(format!("{time} {} {program}{message}", host.unwrap_or_default()))
 }
 
-/// The cells of a row, parted by commas; `None` where the first is not followed by one at once.
-fn cells(line: &str) -> Option<Vec<String>> {
-    const FIRST_BYTES_MAX: usize = 48;
-    line.as_bytes().iter().take(FIRST_BYTES_MAX).position(|&byte| byte == b',')?;
+/// The cells of a row.
+fn cells(line: &str, separator: char) -> Option<Vec<String>> {
     let mut cells = vec![String::new()];
     let mut quoted = false;
     let mut letters = line.chars().peekable();
@@ -272,7 +296,7 @@ fn cells(line: &str) -> Option<Vec<String>> {
         match letter {
             '"' if quoted && letters.next_if_eq(&'"').is_some() => cell.push('"'),
             '"' if quoted || cell.is_empty() => quoted = !quoted,
-            ',' if !quoted && more => cells.push(String::new()),
+            other if other == separator && !quoted && more => cells.push(String::new()),
             other => cell.push(other),
         }
     }

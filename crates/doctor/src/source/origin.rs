@@ -55,7 +55,7 @@ const USUAL: [&str; 46] = [
 #[must_use]
 pub fn host_of(name: &str) -> Option<&str> {
     let parts: Vec<&str> = name.split(['/', '\\', '!']).filter(|part| !part.is_empty()).collect();
-    let bundle = parts.iter().rev().find_map(|part| host_of_bundle(part));
+    let bundle = parts.iter().rev().find_map(|part| host_of_bundle(part).or_else(|| host_of_sosreport(part)));
     bundle.or_else(|| {
         let (file, folders) = parts.split_last()?;
         match host_in_stem(file) {
@@ -64,6 +64,18 @@ pub fn host_of(name: &str) -> Option<&str> {
             Stem::Unknown => None,
         }
     })
+}
+
+/// `sosreport-gw1-2026-01-31-abcdefg`: the host up to the date.
+fn host_of_sosreport(part: &str) -> Option<&str> {
+    let rest = part.strip_prefix("sosreport-")?;
+    let year =
+        rest.match_indices("-20").find(|(at, _)| {
+            rest[at + 1..].bytes().take(10).enumerate().all(|(place, byte)| {
+                if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+            })
+        });
+    year.map(|(at, _)| &rest[..at]).filter(|host| !host.is_empty())
 }
 
 /// `esx-esx01.lab-2026-01-31--12.00-20977` or `esx-esx01-2026-01-31--12.00.tgz`.
@@ -176,6 +188,7 @@ mod tests {
             ("hosts/alpha/vmkernel.log", Some("alpha")),
             ("alpha/var/log/vmkernel.log", Some("alpha")),
             ("/mnt/var/log/vmkernel.log", None),
+            ("sosreport-gw-1-2026-01-31-abcdefg/var/log/messages", Some("gw-1")),
             ("/var/log/vmkernel.log", None),
             ("vmkernel.log", None),
             ("excerpt.log", None),
