@@ -354,7 +354,7 @@ pub fn plain_words(text: &str) -> usize {
 }
 
 /// Whether a line without a time begins as those of a kernel do: with its processor, a position on a bus, or a topic and a number.
-fn begins_as_a_log(body: &str) -> bool {
+pub fn begins_as_a_log(body: &str) -> bool {
     let digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
     let mut words = body.split(' ');
     let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));

@@ -102,6 +102,17 @@ fn what_a_sentence_or_an_article_quotes_is_possible_at_most() {
     }
 }
 
+/// A program writes over several lines, and says `not found` and `never` in them.
+#[test]
+fn a_trace_within_a_log_hides_nothing_behind_it() {
+    let trace = "java.lang.IllegalStateException: host not found, this should never be expected:\n\tat org.example.Host.find(Host.java:12)\nCaused by: example, none of the hosts was found, expected:\n";
+    let quiet = "2026-02-02T01:00:00.000Z cpu4:2097)nothing of note\n".repeat(400);
+    let report = judge(&format!("{quiet}{trace}{LATE}\n{FALSE}\n"));
+    assert_eq!(report.incidents[0].confidence, "likely", "{:?}", report.incidents);
+    let undated = "EXT4-fs: this should never happen on our disks\nsd 2:0:0:1: [sdc] reservation conflict\n";
+    assert_eq!(judge(undated).incidents[0].confidence, "likely");
+}
+
 /// A log of short lines, or of programs with strange words, is not taken for a document.
 #[test]
 fn what_a_program_says_is_not_taken_for_prose() {
@@ -109,6 +120,9 @@ fn what_a_program_says_is_not_taken_for_prose() {
     assert_eq!(judge(klog).incidents.len(), 1);
     let event = "{\"time\":\"2026-11-22T07:16:57.191Z\",\"kind\":\"unknown\",\"cause\":\"delayed-own-write\",\"record\":\"slot\",\"path\":\"pool\",\"by\":{\"host\":\"a\"},\"action\":\"adopted\",\"detail\":\"the block holds the image of this host's own attempt 728c, which had no answer\"}\n";
     assert_eq!(judge(event).incidents[0].confidence, "certain", "an event of our own");
+    let before = event.replace("which had no answer", "which may land later, or never");
+    let causes: Vec<_> = judge(&(before + event)).incidents.iter().map(|finding| finding.events).collect();
+    assert_eq!(causes, [2], "what one event says is no word about the next");
     let named = format!("{LATE}\n{FALSE}\n")
         .replace("naa.60b1aa0001", "naa.60b1aa0001\" on vol \"we would never expect this");
     assert_eq!(judge(&named).incidents[0].cause, "delayed-own-write");

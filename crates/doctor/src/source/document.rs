@@ -8,12 +8,12 @@
 //! ```
 //! A log has no sentences between its lines, and is read as it stands.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::origin::{host_of, is_usual};
 use crate::plain::plain;
 use crate::prefix;
-use crate::said::{Manner, of_words, plain_words};
+use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
 
 /// Bytes of a sentence that are looked at.
 const SENTENCE_BYTES_MAX: usize = 600;
@@ -36,6 +36,8 @@ const HEADINGS: [&str; 7] =
     ["symptoms", "cause", "resolution", "purpose", "workaround", "related information", "solution"];
 /// So many of them make one.
 const HEADINGS_MIN: usize = 3;
+/// Lines of a short input, in which a sentence may stand right behind a line of a log.
+const SHORT_LINES: usize = 300;
 /// Words that make a sentence.
 const PLAIN_WORDS_MIN: usize = 4;
 /// Dated lines for each sentence in a document; a log has more.
@@ -57,6 +59,10 @@ struct Open {
     said: Option<Manner>,
     /// Whether log lines of the block were met: a blank line ends it then.
     begun: bool,
+    /// Whether the last line was a log's, or one that goes on with it, as those of a stack's trace do.
+    goes_on: bool,
+    /// Whether the input is short.
+    is_short: bool,
     /// A fence, in which blank lines end nothing.
     fenced: bool,
     /// The line that ends a fence of a script.
@@ -74,20 +80,26 @@ impl Document {
         let (mut nobodys, mut teaches) = (false, false);
         let (mut dated, mut sentences) = (0, 0);
         let mut sections = Vec::new();
+        let short = memchr_iter(b'\n', text).nth(SHORT_LINES).is_none();
         for (number, line) in (1..).zip(lines(text)) {
             if is_dated(line) {
-                open.begun = true;
                 dated += 1;
-                said.push(open.said);
+                said.push(open.of_a_log());
                 continue;
             }
             let line = plain(&line[..line.len().min(SENTENCE_BYTES_MAX)]);
+            // An object of JSON, and a line of a kernel without its time, introduce nothing.
+            if line.trim_start().starts_with('{') && line.contains("\":") || begins_as_a_log(&line) {
+                said.push(open.of_a_log());
+                continue;
+            }
             let sentence = without_markup(&line);
             seen += usize::from(!sentence.is_empty());
             let bare = sentence.trim_matches(|letter: char| !letter.is_alphanumeric());
             nobodys |= seen <= TITLE_WITHIN && is_title(bare);
             headings += usize::from(HEADINGS.iter().any(|heading| bare.eq_ignore_ascii_case(heading)));
             said.push(if nobodys { Some(Manner::Cited) } else { open.said });
+            open.is_short = short;
             open.pass(&line, &sentence);
             sentences += usize::from(plain_words(&sentence) >= PLAIN_WORDS_MIN);
             teaches |= is_heading(&line)
@@ -133,6 +145,12 @@ impl Document {
 }
 
 impl Open {
+    /// Meets a line of a log: how it is said. Only what announces it can tell.
+    fn of_a_log(&mut self) -> Option<Manner> {
+        (self.begun, self.goes_on) = (true, true);
+        self.said.filter(|_| self.announces || self.fenced)
+    }
+
     /// Passes a line that is not dated: a sentence, a fence, a blank line, or a piece of a log without a time.
     fn pass(&mut self, line: &str, sentence: &str) {
         // What a script writes into a file of its own.
@@ -161,7 +179,11 @@ impl Open {
         }
         if quotes || is_fence(line) {
             let closes = self.fenced && !line.to_ascii_lowercase().contains("<pre>");
-            *self = if closes { Open::default() } else { Open { fenced: true, ..std::mem::take(self) } };
+            *self = if closes {
+                Open::default()
+            } else {
+                Open { fenced: true, announces: true, ..std::mem::take(self) }
+            };
             return;
         }
         if sentence.is_empty() {
@@ -177,10 +199,15 @@ impl Open {
         }
         let heading = is_heading(line);
         let announces = heading || sentence.ends_with([':', '>']);
+        let goes_on = self.goes_on && !heading && !self.is_short;
         match of_words(last_sentence(sentence)) {
+            // What a program writes over several lines has any words, and speaks of no line that follows.
+            Some(manner) if goes_on && manner != Manner::Logged => {}
             Some(manner) => *self = Open { said: Some(manner), announces, ..Open::default() },
             // A new section, or the next sentence behind a block, speaks of something else.
-            None if announces || self.begun => *self = Open { announces, ..Open::default() },
+            None if announces || self.begun => {
+                *self = Open { announces, goes_on: self.goes_on && !heading, ..Open::default() };
+            }
             None => self.announces |= announces,
         }
     }
