@@ -255,12 +255,14 @@ impl Ledger {
         self.last_when = record.prefix.when.or(self.last_when);
         let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
+        let host = written.or(self.section_host).or(known);
         let fact = Fact {
             place,
             when,
             last: when,
-            host: written.or(self.section_host).or(known),
-            voice: voice(self.voice, record),
+            host,
+            // Whose host is known speaks for that.
+            voice: if host.is_none() { voice(self.voice, record) } else { 0 },
             device: draft.device.map(|name| self.names.name(name)),
             path: draft.path.map(|name| self.names.name(name)),
             volume: draft.volume.map(|name| self.names.name(name)),

@@ -13,7 +13,7 @@ use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::stamp::Stamp;
 use crate::subject;
-use crate::text::{after, between, decimal, has, hex, number, word};
+use crate::text::{after, between, decimal, has, hex, number, position, word};
 
 /// Lines of sd, of the block layer and of nvme.
 #[derive(Debug, Default)]
@@ -181,11 +181,13 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
     let mut command = Command { host: after(body, "hostbyte=").and_then(host_status), ..Command::default() };
     let about = subject::find(body);
     let mut quoted = record.line.trim_end().to_owned();
+    let bracketed = about.device.map(|device| format!("[{device}]"));
+    let tag = between(body, "tag#", " ");
     let (mut taken, mut parted) = (0, false);
     for line in record.following() {
-        let same = about.device.is_some_and(|device| line.contains(&format!("[{device}]")))
-            && crate::prefix::split(&line).host == record.prefix.host
-            && between(&line, "tag#", " ") == between(body, "tag#", " ");
+        let same = bracketed.as_deref().is_some_and(|device| has(&line, device))
+            && between(&line, "tag#", " ") == tag
+            && record.prefix.host.is_none_or(|host| names(&line, host));
         if !same {
             // Lines of other disks, and in a log server's file of other hosts, stand between them, and are read for themselves.
             parted = true;
@@ -215,6 +217,15 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
     let draft = Draft { device: about.device, path: about.path, ..Draft::of(Kind::Command(command)) };
     ledger.note_text(record, &quoted, draft);
     Reading::Understood { and_lines: taken }
+}
+
+/// Whether a line has a host's name as a word.
+fn names(line: &str, host: &str) -> bool {
+    let ends =
+        |at: usize| !line[at..].starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '-');
+    let begins =
+        |at: usize| !line[..at].ends_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '-');
+    position(line, host).is_some_and(|at| begins(at) && ends(at + host.len()))
 }
 
 /// Linux's names for what VMware prints as H.
