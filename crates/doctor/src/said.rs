@@ -3,6 +3,10 @@
 //!
 //! The words are looked for outside of what is quoted, and before the message: what a log itself says is no word about logs.
 
+mod words;
+
+use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
+
 use crate::record::Record;
 use crate::sieve::Sieve;
 use crate::text::{between, has, holds, position};
@@ -18,234 +22,6 @@ pub enum Manner {
     /// By nobody: it was not seen, or is an example.
     Cited,
 }
-
-/// Places to be filled in, as an article prints them.
-const PLACES: [&str; 3] = ["<uuid>", "<volume name>", "<volume uuid>"];
-
-/// It was not seen, by who speaks.
-const DENIES: [&str; 60] = [
-    "not see",
-    "n't see",
-    "not seen",
-    "n't seen",
-    "not find",
-    "n't find",
-    "not found",
-    "found no",
-    "found nothing",
-    "not show",
-    "n't show",
-    "not have",
-    "n't have",
-    "none of",
-    "no such message",
-    "not our",
-    "never",
-    "nope",
-    "neither",
-    "nothing of",
-    "no hits",
-    "0 hits",
-    "no sign",
-    "no trace",
-    "no entries",
-    "no lines",
-    "no line with",
-    "nicht",
-    "kein",
-    "pas vu",
-    "not there",
-    "not appear",
-    "n't appear",
-    "no longer appear",
-    "not appeared",
-    "not occur",
-    "not occurred",
-    "no occurrence",
-    "no occurrences",
-    "zero occurrences",
-    "0 occurrences",
-    "is absent",
-    "are absent",
-    "no more of",
-    "tampoco",
-    "ningún",
-    "ninguna",
-    "no vemos",
-    "no hay",
-    "no aparece",
-    "nessun",
-    "aucun",
-    "aucune",
-    "geen",
-    "nenhum",
-    "нет",
-    "没有",
-    "ありません",
-    "いません",
-    "없습니다",
-];
-/// It would be seen, is to be looked for, or was seen by others.
-const SUPPOSES: [&str; 87] = [
-    "would",
-    "you'd",
-    "should log",
-    "should see",
-    "should show",
-    "should say",
-    "should return",
-    "should appear",
-    "should be logged",
-    "expect to",
-    "expect sense",
-    "i expect",
-    "we expect",
-    "is expected",
-    "are expected",
-    "expected:",
-    "expected output",
-    "expected result",
-    "expected log",
-    "expected lines",
-    "you see",
-    "you will see",
-    "you'll see",
-    "you may see",
-    "you might see",
-    "you can see",
-    "you get",
-    "may log",
-    "can log",
-    "might log",
-    "is logged when",
-    "entries similar",
-    "messages similar",
-    "lines like",
-    "a line like",
-    "messages like",
-    "for instance",
-    "what does",
-    "does the message",
-    "means",
-    "describes",
-    "documented",
-    "documentation",
-    "the docs",
-    "article",
-    "according to",
-    "known issue",
-    "fixed in",
-    "release notes",
-    "for reference",
-    "another customer",
-    "other customer",
-    "a different case",
-    "previous case",
-    "test plan",
-    "test case",
-    "simulate",
-    "simulated",
-    "search for",
-    "searched for",
-    "look for",
-    "looked for",
-    "check for",
-    "checked for",
-    "alert on",
-    "alarm on",
-    "contains",
-    "of the following form",
-    "of this form",
-    "of the form",
-    "such as",
-    "monitor for",
-    "watch for",
-    "open a case when",
-    "in that case",
-    "worst case",
-    "in this case the",
-    "typically",
-    "usually logs",
-    "unrelated",
-    "years ago",
-    "last year",
-    "on the old",
-    "imagine",
-    "suppose",
-    "todo",
-    "parses",
-];
-/// It may be no more than an example.
-const EXEMPLIFIES: [&str; 20] = [
-    "example",
-    "examples",
-    "e.g.",
-    "sample",
-    "samples",
-    "template",
-    "looks like this",
-    "exercise",
-    "training",
-    "tutorial",
-    "drill",
-    "rehearsal",
-    "planned",
-    "looks as follows",
-    "look as follows",
-    "unit test",
-    "heredoc",
-    "beispiel",
-    "ejemplo",
-    "exemple",
-];
-/// Who speaks saw it.
-const WITNESSES: [&str; 38] = [
-    "we see",
-    "we saw",
-    "we get",
-    "we got",
-    "we have",
-    "we found",
-    "we now see",
-    "we are getting",
-    "we are seeing",
-    "we're getting",
-    "we're seeing",
-    "we still see",
-    "i see",
-    "i saw",
-    "i get",
-    "i got",
-    "i have",
-    "i found",
-    "i can see",
-    "we can see",
-    "getting",
-    "seeing",
-    "our",
-    "my",
-    "actual",
-    "what happened",
-    "here is",
-    "here are",
-    "here's",
-    "what i see",
-    "logs show",
-    "log shows",
-    "host logged",
-    "hosts logged",
-    "wir sehen",
-    "wir haben",
-    "ich sehe",
-    "bekommen",
-];
-/// Words that sentences have, and lines of logs seldom before what they say.
-const OF_SENTENCES: [&str; 25] = [
-    "the", "a", "an", "is", "are", "was", "were", "in", "on", "that", "this", "it", "we", "if", "then",
-    "and", "or", "there", "you", "i", "der", "die", "das", "und", "le",
-];
-/// Programs that are asked for a message, or told to write one.
-const COMMANDS: [&str; 9] = ["grep", "egrep", "zgrep", "fgrep", "rg", "logger", "awk", "echo", "printf"];
 
 /// How a record's message is said.
 #[must_use]
@@ -321,7 +97,7 @@ pub fn of_words(text: &str) -> Option<Manner> {
         (false, true) => Some(Manner::Cited),
         (true, true) => Some(Manner::Told),
         (true, false) => Some(Manner::Logged).filter(|_| !any(text, &EXEMPLIFIES)).or(Some(Manner::Told)),
-        (false, false) => any(text, &EXEMPLIFIES).then_some(Manner::Told),
+        (false, false) => (any(text, &EXEMPLIFIES) || shows_a_look(text)).then_some(Manner::Told),
     }
 }
 
@@ -367,10 +143,18 @@ pub fn begins_as_a_log(body: &str) -> bool {
 /// `if`, `when`: of nobody in particular.
 fn is_conditional(text: &str) -> bool {
     let start = text.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
-    ["if ", "when ", "wenn ", "had the "]
+    ["if ", "when ", "whenever ", "after a ", "wenn ", "had the "]
         .iter()
         .any(|word| start.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word)))
-        || [" if it ", " if the ", " when the ", " when it "].iter().any(|words| holds(text, words))
+        || [" whenever a ", " if it ", " if the ", " when the ", " when it "]
+            .iter()
+            .any(|words| holds(text, words))
+}
+
+/// `What a late answer looks like:`
+fn shows_a_look(text: &str) -> bool {
+    let text = text.trim_end_matches([':', '.', ' ']);
+    text.ends_with(" look like") || text.ends_with(" looks like")
 }
 
 /// `KB 2113956`
@@ -444,11 +228,13 @@ fn is_code(body: &str, parts: &Parts) -> bool {
         .iter()
         .any(|command| lettered.strip_prefix(command).is_some_and(|rest| rest.starts_with(' ')));
     let comment = ["//", "/*", "<!--", "; ", "-- ", "REM "].iter().any(|mark| start.starts_with(mark));
-    let prints =
-        ["(\"", "(r\"", "\\n\"", "\\n'", "(\'", "== \"", "= \"", "=> \"", "|= \"", "|~ \"", "~ \"", "('"]
-            .iter()
-            .any(|mark| has(body, mark))
-            && parts.quotes;
+    let prints = [
+        "(\"", "(r\"", "\\n\"", "\\n'", "(\'", "== \"", "= \"", "=> \"", "|= \"", "|~ \"", " LIKE '", "~ \"",
+        "('",
+    ]
+    .iter()
+    .any(|mark| has(body, mark))
+        && parts.quotes;
     // `<match message="...">`, `subject="..."`
     let attribute = parts.quotes && has(body, "=\"");
     let pattern = ["\\n\"", "{{ ", ".*", "\\S", "\\w", "\\d", "\\[", "[^"].iter().any(|mark| has(body, mark));

@@ -13,7 +13,7 @@ const LATE: &str = "2026-02-02T02:02:02.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0
 const FALSE: &str = "2026-02-02T02:02:03.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa0001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
 
 /// Each was told as a fault of the machine once, most of them as a certain one.
-const NOBODY_SAW: [&str; 36] = [
+const NOBODY_SAW: [&str; 40] = [
     "There are no lines with \"ATS Miscompare detected between test and set HB images\".\nAlso no \"Result: hostbyte=DID_NO_CONNECT\" on sdc.\n",
     "We also searched for \"Lost access to volume\" and \"H:0x5 D:0x0 P:0x0\" and found nothing.\n",
     "Auch \"Lost access to volume\" kommt in keinem Log vor.\nNous n'avons pas vu \"reservation conflict sdc\".\n",
@@ -50,6 +50,10 @@ const NOBODY_SAW: [&str; 36] = [
     "failregex = ^.*reservation conflict.*$\n  if \"reservation conflict\" in [message] { drop {} }\n",
     "No aparece ningún \"Lost access to volume\" en los registros.\nTampoco hay \"sd 2:0:0:1: [sdc] reservation conflict\".\n",
     "\"\"\"\nParses lines such as\n  sd 2:0:0:1: [sdc] tag#3 FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK\n\"\"\"\n",
+    "We want a page whenever a host logs\n\n    LATE\n    FALSE\n",
+    "After a successful fence the log has::\n\n    Mar  3 10:00:00 db-a pacemaker-fenced[1201]: notice: Operation 'reboot' targeting db-b by db-a for crmd@db-a: OK\n",
+    "commit 0123456789abcdef\nAuthor: A <a@x.example>\n\n    do not print it twice\n\n    Before: sd 2:0:0:1: [sdc] reservation conflict\n",
+    "SELECT host FROM logs WHERE message LIKE '%hostbyte=DID_TIME_OUT%' AND message LIKE '%Lost access to volume%';\n",
 ];
 
 #[test]
@@ -94,8 +98,9 @@ fn what_a_sentence_or_an_article_quotes_is_possible_at_most() {
     let table =
         "| Message | Meaning |\n|---|---|\n| client watchdog expired watchdog-mux | Proxmox node resets |\n";
     let glossary = "reservation conflict\n    The SCSI status 18h. On Linux it is: sd 2:0:0:1: [sdc] reservation conflict\n";
+    let titled = format!(".What a late answer looks like\n----\n{LATE}\n{FALSE}\n----\n");
     let foreign = "ログに \"reservation conflict sdc\" があります。\n";
-    for document in [&article, sentence, &example, &lesson, table, glossary, foreign] {
+    for document in [&article, sentence, &example, &lesson, table, glossary, foreign, &titled] {
         let report = judge(document);
         assert!(!report.incidents.is_empty(), "{document}");
         assert!(report.incidents.iter().all(|finding| finding.confidence == "possible"), "{document}");

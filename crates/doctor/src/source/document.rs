@@ -67,6 +67,10 @@ struct Open {
     fenced: bool,
     /// The line that ends a fence of a script.
     until: Option<String>,
+    /// Whether the last sentence has no end: it goes on with the indented block behind the next blank line.
+    unfinished: bool,
+    /// Whether that blank line was passed.
+    parted: bool,
     /// Whether the last sentence announces what follows also over a blank line.
     announces: bool,
 }
@@ -84,13 +88,13 @@ impl Document {
         for (number, line) in (1..).zip(lines(text)) {
             if is_dated(line) {
                 dated += 1;
-                said.push(open.of_a_log());
+                said.push(open.of_a_log(line));
                 continue;
             }
             let line = plain(&line[..line.len().min(SENTENCE_BYTES_MAX)]);
             // An object of JSON, and a line of a kernel without its time, introduce nothing.
             if line.trim_start().starts_with('{') && line.contains("\":") || begins_as_a_log(&line) {
-                said.push(open.of_a_log());
+                said.push(open.of_a_log(line.as_bytes()));
                 continue;
             }
             let sentence = without_markup(&line);
@@ -146,9 +150,10 @@ impl Document {
 
 impl Open {
     /// Meets a line of a log: how it is said. Only what announces it can tell.
-    fn of_a_log(&mut self) -> Option<Manner> {
+    fn of_a_log(&mut self, line: &[u8]) -> Option<Manner> {
         (self.begun, self.goes_on) = (true, true);
-        self.said.filter(|_| self.announces || self.fenced)
+        let goes_on = self.unfinished && self.parted && line.starts_with(b"  ");
+        self.said.filter(|_| self.announces || self.fenced || goes_on)
     }
 
     /// Passes a line that is not dated: a sentence, a fence, a blank line, or a piece of a log without a time.
@@ -187,9 +192,10 @@ impl Open {
             return;
         }
         if sentence.is_empty() {
-            if !self.fenced && (self.begun || !self.announces) {
+            if !self.fenced && (self.begun || !(self.announces || self.unfinished)) {
                 *self = Open::default();
             }
+            self.parted = true;
             return;
         }
         // What stands in a fence introduces nothing.
@@ -198,12 +204,16 @@ impl Open {
             return;
         }
         let heading = is_heading(line);
+        // A sentence without an end goes on with the block.
+        let ends = sentence.ends_with(['.', '!', '?', ',']);
         let announces = heading || sentence.ends_with([':', '>']);
         let goes_on = self.goes_on && !heading && !self.is_short;
         match of_words(last_sentence(sentence)) {
             // What a program writes over several lines has any words, and speaks of no line that follows.
             Some(manner) if goes_on && manner != Manner::Logged => {}
-            Some(manner) => *self = Open { said: Some(manner), announces, ..Open::default() },
+            Some(manner) => {
+                *self = Open { said: Some(manner), announces, unfinished: !ends, ..Open::default() }
+            }
             // A new section, or the next sentence behind a block, speaks of something else.
             None if announces || self.begun => {
                 *self = Open { announces, goes_on: self.goes_on && !heading, ..Open::default() };
@@ -275,13 +285,23 @@ fn is_heading(line: &str) -> bool {
     let tracker = start.strip_prefix('h').is_some_and(|rest| {
         rest.starts_with(|letter: char| letter.is_ascii_digit()) && rest[1..].starts_with(". ")
     });
-    start.starts_with('#') || tracker || start.starts_with("<h")
+    // A block's title in AsciiDoc.
+    let block = start
+        .strip_prefix('.')
+        .is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()));
+    start.starts_with('#') || block || tracker || start.starts_with("<h")
 }
 
 /// Whether one of the first lines says what a document is.
 fn is_title(bare: &str) -> bool {
     const TITLE_BYTES_MAX: usize = 80;
     let lower = bare.to_ascii_lowercase();
+    let commit = lower
+        .strip_prefix("commit ")
+        .is_some_and(|id| id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if commit || lower.starts_with("diff --git") {
+        return true;
+    }
     bare.len() <= TITLE_BYTES_MAX
         && (TITLES.iter().any(|title| lower.starts_with(title) || lower.ends_with(title))
             || lower.ends_with("manual") && lower.contains('('))
