@@ -26,7 +26,7 @@ fn told(report: &Report) -> (Vec<String>, bool) {
 }
 
 /// @H, @S and @M are host, second and message; @J is the message as it stands in JSON.
-const FORMS: [&str; 29] = [
+const FORMS: [&str; 31] = [
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmkernel 2097 - - @M\n",
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmlog-relay - - [origin@1 a=\"b\"] @M\n",
     "2026-06-01T02:00:0@S.123Z @H vmkernel: @M\n",
@@ -56,6 +56,8 @@ const FORMS: [&str; 29] = [
     "--- @H vmkernel ---\n2026-06-01T02:00:0@S.123Z @M\n",
     "**@H**\n\n    2026-06-01T02:00:0@S.123Z @M\n\n",
     "{\"TimeGenerated\":\"2026-06-01T02:00:0@SZ\",\"Computer\":\"@H\",\"SyslogMessage\":\"@J\",\"ProcessName\":\"vmkernel\"}\n",
+    "{\"ts\":\"2026-06-01T02:00:0@SZ\",\"node\":\"@H\",\"level\":\"warn\",\"msg\":\"@J\"}\n",
+    "{\"log\":\"@J\\n\",\"stream\":\"stderr\",\"time\":\"2026-06-01T02:00:0@SZ\",\"kubernetes\":{\"pod_name\":\"@H\"}}\n",
 ];
 
 fn form(form: &str, host: &str, second: u8, message: &str) -> String {

@@ -195,12 +195,28 @@ impl Fields {
         })
     }
 
+    /// What a field says whose name nobody agreed on, where it names whoever spoke: `node`, `instance`, `pod_name`.
+    fn speaker(&self) -> Option<&str> {
+        const NAMES: [&str; 10] =
+            ["host", "node", "server", "instance", "machine", "pod", "device", "origin", "sender", "source"];
+        let speaks = |(name, value): &&(String, String)| {
+            let name = name.to_ascii_lowercase();
+            NAMES.iter().any(|speaker| name.contains(speaker))
+                && prefix::is_host(value)
+                && !prefix::is_program(value)
+        };
+        self.named.iter().find(speaks).map(|(_, value)| value.trim())
+    }
+
     /// The line; `None` where no field is a message.
     fn line(&self) -> Option<String> {
         let message = self.first(&MESSAGES)?;
         let time = self.first(&TIMES).and_then(time).unwrap_or_default();
-        let host =
-            self.first(&HOSTS).filter(|host| !time.is_empty() && prefix::is_host(host)).unwrap_or_default();
+        let host = self
+            .first(&HOSTS)
+            .or_else(|| self.speaker())
+            .filter(|host| !time.is_empty() && prefix::is_host(host))
+            .unwrap_or_default();
         let dated = prefix::split(message);
         // The message may be the whole line of a log, with its own time and program.
         let program = self.first(&PROGRAMS).filter(|_| !dated.begins && dated.process.is_none());
