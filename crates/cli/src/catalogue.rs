@@ -91,8 +91,8 @@ catalogue! {
         "A copy of its superblock is damaged, was changed by another program meanwhile, or gave no clear answer; or a live host could not be told.",
         "Repair a damaged one with `oarlock check --repair`; then run it again: it goes on where it ended.";
     ReportInTheWay = "OAR-0513", EXIT_FAILED, "something else is where the report is to be",
-        "A report is written only where nothing is, or over a former report.",
-        "Give another path, or `--force` where the plain file that is there may go.";
+        "A report is written only where nothing is, or over a former report: no log and no image is lost by a mistyped path.",
+        "Give another path; or move the file away, where the report must have its name. `--force` replaces another HTML page or an empty file.";
     NothingRead = "OAR-0514", EXIT_FAILED, "nothing could be read",
         "No line could be read of the logs that the doctor was given; its report says of each why.",
         "Give it what it may read: with more rights, unpacked, or from another copy.";

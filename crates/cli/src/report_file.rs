@@ -21,8 +21,9 @@ impl ReportFile {
     /// A place for a report that holds `mark`. It is looked at before any log is read, so that nobody waits in vain.
     ///
     /// # Errors
-    /// Where something else than a former report is there, unless `force` says that it may go; where it is no plain
-    /// file, whatever `force` says: a name that is put in the place of a device or of a link takes that away.
+    /// Where something else than a former report is there, unless it is another page for a browser, or empty, and `force` says that it may
+    /// go. Whatever `force` says: nobody wants a log or a disk's image replaced by a page, so that a mistyped path is all it can be; and where it
+    /// is no plain file, a name that is put in the place of a device or of a link takes that away.
     pub fn at(path: &Path, mark: &str, force: bool) -> Result<ReportFile, Failure> {
         let refused = |what: String| Err(Failure::new(Code::ReportInTheWay, what));
         let shown = path.display();
@@ -32,12 +33,21 @@ impl ReportFile {
             Ok(about) if !about.is_file() => {
                 return refused(format!("{shown} is no plain file: no report is put in its place"));
             }
-            Ok(_) if force => {}
             Ok(_) => {
-                let known =
-                    begins_with(path, mark).map_err(|error| Failure::system(&shown.to_string(), &error))?;
-                if !known {
-                    return refused(format!("{shown} is there already and is no former report"));
+                let beginning =
+                    beginning(path).map_err(|error| Failure::system(&shown.to_string(), &error))?;
+                let page = is_page(&beginning);
+                match (String::from_utf8_lossy(&beginning).contains(mark), page) {
+                    (true, _) => {}
+                    (false, true) if force => {}
+                    (false, true) => {
+                        return refused(format!("{shown} is there already and is no former report"));
+                    }
+                    (false, false) => {
+                        return refused(format!(
+                            "{shown} is there already and is no page: it is not replaced"
+                        ));
+                    }
                 }
             }
         }
@@ -67,10 +77,17 @@ impl ReportFile {
     }
 }
 
-fn begins_with(path: &Path, mark: &str) -> io::Result<bool> {
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     let mut beginning = Vec::new();
     File::open(path)?.take(MARK_WITHIN_BYTES).read_to_end(&mut beginning)?;
-    Ok(String::from_utf8_lossy(&beginning).contains(mark))
+    Ok(beginning)
+}
+
+/// Whether a file begins as a page for a browser does, or is empty.
+fn is_page(beginning: &[u8]) -> bool {
+    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning).trim_ascii_start();
+    let starts = |tag: &[u8]| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+    beginning.is_empty() || starts(b"<!doctype html") || starts(b"<html")
 }
 
 #[cfg(test)]
@@ -87,12 +104,26 @@ mod tests {
         write("<mark> one", false).unwrap();
         write("<mark> two", false).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "<mark> two");
-        std::fs::write(&path, "a log").unwrap();
+        std::fs::write(&path, "\n<!doctype HTML><p>mine").unwrap();
         assert!(write("<mark> three", false).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a log");
         write("<mark> three", true).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "<mark> three");
+        std::fs::write(&path, "").unwrap();
+        write("<mark> four", true).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    /// `--html vmkernel.log --force`, with the two names exchanged, took the only copy of a log away.
+    #[test]
+    fn what_is_no_page_stays_even_under_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vmkernel.log");
+        for text in ["2026-01-01T00:00:00Z a log", "<htm", "see <html>", "\0\0\0", "PK\u{3}\u{4}"] {
+            std::fs::write(&path, text).unwrap();
+            let refusal = ReportFile::at(&path, MARK, true).unwrap_err();
+            assert!(refusal.to_string().contains("is no page"), "{refusal}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
     }
 
     #[test]

@@ -35,15 +35,21 @@ fn html_is_written_beside_the_other_forms_and_again_over_itself() {
 }
 
 #[test]
-fn html_is_not_written_over_what_is_no_report_unless_told() {
+fn html_is_written_over_another_page_only_if_told_and_over_a_log_never() {
     let place = place();
-    let ran = doctor(&place, &["--html", "plover04-vmkernel.log"]);
-    assert_eq!(ran.exit, 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("OAR-0513") && ran.stdout.is_empty(), "{}", ran.stderr);
+    let refused = |arguments: &[&str]| {
+        let ran = doctor(&place, arguments);
+        assert_eq!(ran.exit, 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains("OAR-0513") && ran.stdout.is_empty(), "{}", ran.stderr);
+        assert!(ran.stderr.contains("Give another path"), "{}", ran.stderr);
+    };
+    refused(&["--html", "plover04-vmkernel.log"]);
+    refused(&["--html", "plover04-vmkernel.log", "--force"]);
     assert_eq!(fs::read_to_string(place.path("plover04-vmkernel.log")).unwrap(), LOG);
-    fs::write(place.path("notes"), "mine").unwrap();
-    doctor(&place, &["--html", "notes", "--force"]).succeeds();
-    assert!(fs::read_to_string(place.path("notes")).unwrap().contains("oarlock doctor"));
+    fs::write(place.path("notes.html"), "<!doctype html>mine").unwrap();
+    refused(&["--html", "notes.html"]);
+    doctor(&place, &["--html", "notes.html", "--force"]).succeeds();
+    assert!(fs::read_to_string(place.path("notes.html")).unwrap().contains("oarlock doctor"));
 }
 
 #[test]

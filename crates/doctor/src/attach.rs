@@ -254,6 +254,8 @@ mod tests {
             path: None,
             volume: None,
             kind,
+            is_told: false,
+            voice: 0,
             count: 1,
             text: "".into(),
         }

@@ -10,6 +10,8 @@ pub const RECORD_BYTES_MAX: usize = 16 << 10;
 pub const EXCERPT_LINES_MAX: u64 = 60;
 /// Bytes of an excerpt whose every line is looked at, with a key word or without.
 pub const FEW_BYTES_MAX: usize = 64 << 10;
+/// Bytes of an input that may be a document, in which sentences stand between the lines of logs.
+pub const DOCUMENT_BYTES_MAX: usize = 512 << 10;
 /// Bytes behind a line that a dialect may look at to finish a wrapped record.
 pub const AHEAD_BYTES: usize = 4 << 10;
 /// Lines that one wrapped record may cover.

@@ -7,18 +7,23 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
+use crate::civil;
 use crate::copies::Copies;
 use crate::digest::{Digest, Seeded};
 use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::hosts::Hosts;
+use crate::incident::{Weight, weight};
 use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
+use crate::prefix;
 use crate::record::Record;
+use crate::said::Manner;
+use crate::source::is_usual;
 use crate::stamp::Stamp;
-use crate::text::cut;
+use crate::text::{cut, position};
 use crate::ties::{Rank, Ties};
 
 /// Facts further apart than this are two, as long as there is room.
@@ -111,6 +116,14 @@ pub struct Ledger {
     copies: Copies,
     /// What dialects said of the record that is being read: two may know the same phrase.
     told_here: Vec<(Place, u64)>,
+    /// How the record that is being read is said.
+    manner: Manner,
+    /// Who speaks where no line says whose it is, by number: a file that is named after nobody, or a section of one.
+    voice: u32,
+    /// The host that a section is of.
+    section_host: Option<Name>,
+    section: u32,
+    voices: u32,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// How many more there were than are named.
@@ -129,6 +142,13 @@ impl Ledger {
         let id = InputId(u32::try_from(self.inputs.len()).unwrap_or(u32::MAX));
         self.inputs.push(Input { name: name.to_owned(), host, host_text });
         self.last_when = None;
+        (self.section, self.section_host) = (0, None);
+        // Files that are named as on every host are of one host, as far as anybody knows; others may be of any.
+        self.voice = 0;
+        if !is_usual(name) {
+            self.voices = self.voices.saturating_add(1);
+            self.voice = self.voices;
+        }
         id
     }
 
@@ -137,10 +157,28 @@ impl Ledger {
         if text.starts_with("localhost")
             && text.strip_prefix("localhost").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         {
+            if let Some(known) = self.inputs.last().and_then(|input| input.host) {
+                return known;
+            }
             let input = self.inputs.last().map(|input| input.name.clone()).unwrap_or_default();
             return self.names.name(&format!("localhost of {input}"));
         }
         self.hosts.host(&mut self.names, text)
+    }
+
+    /// Ends an input. Where lines of its log show that something is wrong, what is said around them speaks of them, and counts no more.
+    pub fn end(&mut self) {
+        let Some(last) = self.inputs.len().checked_sub(1).and_then(|last| u32::try_from(last).ok()) else {
+            return;
+        };
+        let own = |fact: &Fact| fact.place.input == InputId(last);
+        let begin = self.facts.iter().rposition(|fact| !own(fact)).map_or(0, |before| before + 1);
+        let of_input = self.facts.get(begin..).unwrap_or_default();
+        let told = of_input.iter().any(|fact| fact.is_told);
+        if told && of_input.iter().any(|fact| !fact.is_told && weight(fact) == Weight::Trigger) {
+            self.facts.retain(|fact| !(own(fact) && fact.is_told));
+            self.recent.clear();
+        }
     }
 
     /// Parts hosts that one name stood for, once all was read.
@@ -177,6 +215,27 @@ impl Ledger {
         self.passed.note(what, name);
     }
 
+    /// The records that follow are said in that manner.
+    pub fn hear(&mut self, manner: Manner) {
+        self.manner = manner;
+    }
+
+    /// The records that follow stand in a section of that number, 0 for none, and of that host.
+    pub fn listen(&mut self, section: u32, host: Option<&str>) {
+        if section != self.section {
+            self.section = section;
+            self.section_host = host.map(|host| self.host(host));
+            self.voices = self.voices.saturating_add(1);
+            self.voice = self.voices;
+        }
+    }
+
+    /// How the record that is being read is said.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        self.manner
+    }
+
     /// Begins a record, which several dialects may read: what one of them says, no other says again.
     pub fn begin_record(&mut self) {
         self.told_here.clear();
@@ -196,16 +255,20 @@ impl Ledger {
         self.last_when = record.prefix.when.or(self.last_when);
         let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
+        let host = written.or(self.section_host).or(known);
         let fact = Fact {
             place,
             when,
             last: when,
-            host: written.or(known),
+            host,
+            // Whose host is known speaks for that.
+            voice: if host.is_none() { voice(self.voice, record) } else { 0 },
             device: draft.device.map(|name| self.names.name(name)),
             path: draft.path.map(|name| self.names.name(name)),
             volume: draft.volume.map(|name| self.names.name(name)),
             kind: draft.kind,
             count: draft.count.max(1),
+            is_told: self.manner != Manner::Logged,
             text: Box::default(),
         };
         if let Some(key) = key(&fact) {
@@ -317,6 +380,41 @@ impl Ledger {
     }
 }
 
+/// Who speaks in a record: its place, and what stands before the message and is no time, no program and no severity. Nobody knows what it means, but
+/// where it differs, another may speak.
+fn voice(place: u32, record: &Record<'_>) -> u64 {
+    const SEVERITIES: [&str; 14] = [
+        "in", "wa", "al", "er", "no", "db", "info", "warn", "warning", "error", "err", "notice", "alert",
+        "crit",
+    ];
+    let line = record.line;
+    let header = line.len().saturating_sub(record.body().len());
+    let message = ["cpu", "sd ", "ScsiDeviceIO", "NMP: ", "HBX: "]
+        .iter()
+        .filter_map(|start| position(line, start))
+        .min();
+    let front = line.get(..message.unwrap_or(header).max(header)).unwrap_or("");
+    let words = front.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter));
+    let names = words.filter(|word| {
+        // Times, and numbers of threads in hex.
+        let lettered = word.bytes().any(|byte| {
+            byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit() && byte != b'T' && byte != b'Z'
+        });
+        let known = prefix::is_program(word) || SEVERITIES.contains(&&*word.to_ascii_lowercase());
+        lettered && !known && !is_of_a_date(word)
+    });
+    let mut hasher = Digest::default();
+    place.hash(&mut hasher);
+    names.for_each(|name| name.hash(&mut hasher));
+    hasher.finish()
+}
+
+/// `Jun`, `Sat`
+fn is_of_a_date(word: &str) -> bool {
+    word.len() == 3
+        && (civil::month(word).is_some() || ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&word))
+}
+
 /// What two facts must have in common to be merged; `None` for those that are always kept apart.
 fn key(fact: &Fact) -> Option<u64> {
     let mut hasher = Digest::default();
@@ -363,6 +461,7 @@ fn merge(known: &mut Fact, fact: &Fact, window_us: i64) -> bool {
     };
     if near {
         known.count = known.count.saturating_add(fact.count);
+        known.is_told &= fact.is_told;
         if fact.last.zip(known.last).is_some_and(|(new, old)| new.micros > old.micros) {
             known.last = fact.last;
         }

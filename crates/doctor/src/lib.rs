@@ -40,6 +40,7 @@ mod record;
 mod redact;
 pub mod report;
 mod rule;
+mod said;
 mod scene;
 mod scsi_line;
 mod sense_bytes;

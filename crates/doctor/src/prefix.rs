@@ -3,9 +3,12 @@
 //! Forms may follow one another, as where a syslog server wraps the line of an ESXi host: the innermost time wins, for it
 //! is the most exact, and the outermost host name.
 
+use std::net::IpAddr;
+
 use crate::civil::{self, DAY_US};
+use crate::source::host_of;
 use crate::stamp::{Axis, Precision, Stamp, YEARLESS_YEAR};
-use crate::text::decimal;
+use crate::text::{after, decimal, has, word};
 
 /// What stands before a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,13 +35,7 @@ const TIMES_MAX: usize = 4;
 pub fn split(line: &str) -> Prefix<'_> {
     let mut prefix = Prefix { body: line.trim_start_matches([' ', '\t', '>', '|']), ..Prefix::default() };
     priority(&mut prefix);
-    for _ in 0..TIMES_MAX {
-        if !time(&mut prefix) {
-            break;
-        }
-        severity(&mut prefix);
-        names(&mut prefix);
-    }
+    times(&mut prefix);
     if !prefix.begins {
         names(&mut prefix);
         // A process without a time: `vmkernel: 76:23:45:36.239 cpu11:...`.
@@ -46,7 +43,22 @@ pub fn split(line: &str) -> Prefix<'_> {
             names(&mut prefix);
         }
     }
+    if !prefix.begins && prefix.process.is_none() && labelled(&mut prefix) {
+        times(&mut prefix);
+    }
+    shipped(&mut prefix);
     prefix
+}
+
+/// Takes the times off the front, with what stands behind each.
+fn times(prefix: &mut Prefix<'_>) {
+    for _ in 0..TIMES_MAX {
+        if !time(prefix) {
+            break;
+        }
+        severity(prefix);
+        names(prefix);
+    }
 }
 
 /// `<182>1 `: facility and severity of syslog.
@@ -78,7 +90,7 @@ fn time(prefix: &mut Prefix) -> bool {
     let body = prefix.body;
     let open = body.strip_prefix('[').unwrap_or(body).trim_start();
     let found = iso(open).or_else(|| masked(open)).or_else(|| {
-        let when = syslog(body).or_else(|| day(body)).or_else(|| boot(body));
+        let when = syslog(body).or_else(|| day(body)).or_else(|| boot(body)).or_else(|| klog(body));
         when.map(|(stamp, rest)| (Some(stamp), rest))
     });
     let found = found.or_else(|| kernel(body).map(|(stamp, rest)| (Some(stamp), rest)));
@@ -204,6 +216,18 @@ fn syslog(text: &str) -> Option<(Stamp, &str)> {
     Some((Stamp { micros, axis, zone_minutes: None, precision }, rest))
 }
 
+/// `E1111 17:31:06.529205`: severity, month and day, as programs of Kubernetes write it.
+fn klog(text: &str) -> Option<(Stamp, &str)> {
+    let rest = text.strip_prefix(['I', 'W', 'E', 'F'])?;
+    let (month, day) = (digits(rest, 0, 2)?, digits(rest, 2, 2)?);
+    let (time, precision, rest) = clock(rest.get(4..)?.strip_prefix(' ')?)?;
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let micros = civil::days(YEARLESS_YEAR, month, day) * DAY_US + time;
+    Some((Stamp { micros, axis: Axis::Yearless, zone_minutes: None, precision }, rest))
+}
+
 /// `76:23:45:36.239`: days and time since the host started.
 fn boot(text: &str) -> Option<(Stamp, &str)> {
     let (days, rest) = text.split_once(':')?;
@@ -239,35 +263,155 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
         prefix.body = prefix.body[first.len()..].trim_start();
         return;
     }
-    let rest = prefix.body[first.len()..].trim_start();
-    let second = &rest[..rest.find(' ').unwrap_or(rest.len())];
-    if prefix.begins
-        && is_host(first)
-        && let Some(process) = process(second)
-    {
-        prefix.host = prefix.host.or(Some(first));
-        prefix.process = Some(process);
-        prefix.body = rest[second.len()..].trim_start();
+    if !prefix.begins {
         return;
     }
-    prefix.is_foreign = prefix.begins && is_host(first) && is_another_program(second);
+    if is_another_program(first) {
+        prefix.is_foreign = true;
+        return;
+    }
+    if !is_host(first) {
+        return;
+    }
+    // A relay hands the line on as it came, its priority too; ESXi 8 has a severity behind the host.
+    let mut behind_host = Prefix { body: prefix.body[first.len()..].trim_start(), ..Prefix::default() };
+    priority(&mut behind_host);
+    severity(&mut behind_host);
+    let rest = behind_host.body;
+    let second = &rest[..rest.find(' ').unwrap_or(rest.len())];
+    let behind = rest[second.len()..].trim_start();
+    if let Some(process) = process(second) {
+        wrote(prefix, first, process, behind);
+    } else if ["vmkernel", "vmkwarning", "vobd", "kernel"].contains(&second) && !behind.is_empty() {
+        // From the columns of a table.
+        wrote(prefix, first, second, behind);
+    } else if let Some((program, message)) = structured(rest) {
+        prefix.is_foreign = !is_program(program) && is_of_another_kind(program);
+        wrote(prefix, first, program, message);
+    } else if let Some(process) = process(&behind[..behind.find(' ').unwrap_or(behind.len())])
+        && is_host(second)
+        && second.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+    {
+        // A relay stands before the host whose line it hands on.
+        let message = behind.split_once(' ').map_or("", |(_, message)| message.trim_start());
+        wrote(prefix, second, process, message);
+    } else if time(&mut Prefix { body: rest, ..Prefix::default() }) {
+        prefix.host = prefix.host.or(Some(first));
+        prefix.body = rest;
+    } else {
+        prefix.is_foreign = is_another_program(second);
+    }
+}
+
+/// A host's program wrote the message. A host that stands before it without a program is a relay's; one with a program quotes the line.
+fn wrote<'a>(prefix: &mut Prefix<'a>, host: &'a str, process: &'a str, message: &'a str) {
+    prefix.host = if prefix.process.is_none() { Some(host) } else { prefix.host.or(Some(host)) };
+    prefix.process = Some(process);
+    prefix.body = message;
+}
+
+/// `vmkernel 2097 - - message`: program, number, message id and structured data of RFC 5424, section 6.
+fn structured(text: &str) -> Option<(&str, &str)> {
+    let (program, rest) = text.split_once(' ')?;
+    let (number, rest) = rest.split_once(' ')?;
+    let (id, rest) = rest.split_once(' ')?;
+    let known = program.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && (number == "-" || number.bytes().all(|byte| byte.is_ascii_digit()))
+        && !id.is_empty();
+    let message = match rest.as_bytes().first()? {
+        b'-' => rest.get(1..),
+        b'[' => rest.split_once("] ").map(|(_, message)| message),
+        _ => None,
+    };
+    message.filter(|_| known).map(|message| (program, message.trim_start_matches([' ', '\u{feff}'])))
+}
+
+/// What gathers lines from many hosts puts its name for the source before each: `gw1: `, `gw1-1  | `, `[pod/tgt-0/target] `, and grep its file,
+/// or the number of the line.
+fn labelled(prefix: &mut Prefix<'_>) -> bool {
+    const LABEL_BYTES_MAX: usize = 160;
+    /// Signs that may end a label and are looked at.
+    const ENDS_MAX: usize = 12;
+    let body = prefix.body;
+    let ends = body.bytes().take(LABEL_BYTES_MAX).enumerate().filter(|(_, byte)| b":|]-".contains(byte));
+    for (at, _) in ends.take(ENDS_MAX) {
+        let (label, rest) = (body[..at].trim_matches(['[', ' ']), body[at + 1..].trim_start());
+        if label.contains(' ') || label.is_empty() {
+            return false;
+        }
+        let dated = rest.starts_with(|letter: char| letter.is_ascii_digit() || letter.is_ascii_uppercase());
+        if !dated || !time(&mut Prefix { body: rest, ..Prefix::default() }) {
+            continue;
+        }
+        let lettered = label.starts_with(|letter: char| letter.is_ascii_alphabetic());
+        let numbered = label.bytes().all(|byte| byte.is_ascii_digit());
+        let pod = label.strip_prefix("pod/").and_then(|pod| pod.split('/').next());
+        let file = label.contains('/') || label.ends_with(".log");
+        let named =
+            lettered && is_host(label) && label.bytes().any(|b| b.is_ascii_digit() || b"-.".contains(&b));
+        if !(numbered || pod.is_some() || file || named) {
+            return false;
+        }
+        prefix.host = match (pod, file) {
+            (Some(pod), _) => Some(pod),
+            (None, true) => host_of(label),
+            (None, false) => Some(label).filter(|_| named),
+        };
+        prefix.body = rest;
+        return true;
+    }
+    false
+}
+
+/// Labels that a shipper of logs puts behind the time, or behind the message: `{host="esx1", job="x"} message`, `message host = esx1 source = y`.
+fn shipped(prefix: &mut Prefix<'_>) {
+    if !prefix.begins || prefix.host.is_some() {
+        return;
+    }
+    if prefix.body.starts_with('{')
+        && let Some((labels, message)) = prefix.body.split_once("} ")
+        && let Some(host) =
+            ["host=\"", "hostname=\"", "instance=\""].iter().find_map(|mark| after(labels, mark))
+    {
+        prefix.host = Some(word(host)).filter(|host| is_host(host));
+        prefix.body = message;
+        names(prefix);
+    } else if has(prefix.body, " sourcetype") {
+        let host = after(prefix.body, " host = ").or_else(|| after(prefix.body, " host="));
+        prefix.host = host.map(word).filter(|host| is_host(host));
+    }
 }
 
 /// `dpkg[812]:`: a program with its number, as syslog writes it, of none of the kinds whose lines are read.
 fn is_another_program(word: &str) -> bool {
+    // Whatever people and their tools write or run is no message of the host's.
+    const PEOPLES: [&str; 12] = [
+        "sudo:", "su:", "root:", "logger:", "CRON:", "cron:", "bash:", "sh:", "shell:", "audit:", "auditd:",
+        "HISTORY:",
+    ];
+    if PEOPLES.contains(&word) || word.starts_with("ansible-") && word.ends_with(':') {
+        return true;
+    }
+    let Some((name, number)) = word.strip_suffix("]:").and_then(|word| word.split_once('[')) else {
+        return false;
+    };
+    let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    let named = name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let numbered = named && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    numbered && !is_program(&name) && is_of_another_kind(&name)
+}
+
+/// Whether a program is of none of the kinds whose lines are read.
+fn is_of_another_kind(name: &str) -> bool {
     // Besides those of [`is_program`]; the last eight run machines or share files, and tell of their storage in their own words.
     const KINDS: [&str; 30] = [
         "vm", "vpx", "fdm", "esx", "iscsi", "scst", "tcmu", "target", "reactor", "nvm", "lvm", "dm",
         "stonith", "fence", "pengine", "attrd", "sbd", "drbd", "rbd", "smartd", "zed", "udev", "qemu",
         "libvirt", "vdsm", "ovirt", "pve", "watchdog", "storage", "vsan",
     ];
-    let Some((name, number)) = word.strip_suffix("]:").and_then(|word| word.split_once('[')) else {
-        return false;
-    };
-    let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-    let named = name.starts_with(|letter: char| letter.is_ascii_lowercase());
-    let numbered = named && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    numbered && !is_program(&name) && !KINDS.iter().any(|kind| name.starts_with(kind))
+    let name = name.to_ascii_lowercase();
+    !KINDS.iter().any(|kind| name.starts_with(kind))
 }
 
 /// `iscsid[88]:` or `vmkernel:`: a name, a number at most, a colon.
@@ -284,8 +428,9 @@ fn process(word: &str) -> Option<&str> {
 }
 
 /// Programs whose lines matter here. Any other word with a colon is left in the message.
-fn is_program(name: &str) -> bool {
-    const PROGRAMS: [&str; 34] = [
+pub(crate) fn is_program(name: &str) -> bool {
+    const PROGRAMS: [&str; 35] = [
+        "message",
         "vmkernel",
         "vmkwarning",
         "vmkalert",
@@ -327,7 +472,11 @@ fn is_program(name: &str) -> bool {
         || name.starts_with("rbd-target")
 }
 
-fn is_host(word: &str) -> bool {
+pub(crate) fn is_host(word: &str) -> bool {
+    // `[fe80::1]`: an address in brackets.
+    if let Some(address) = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<IpAddr>().is_ok();
+    }
     !word.is_empty()
         && word.len() <= 253
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:<>".contains(&byte))

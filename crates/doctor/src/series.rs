@@ -427,6 +427,8 @@ mod tests {
             path: None,
             volume,
             kind,
+            is_told: false,
+            voice: 0,
             count: 1,
             text: "".into(),
         }

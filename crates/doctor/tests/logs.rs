@@ -85,6 +85,7 @@ fn a_near_miss_is_not_diagnosed_as_what_it_resembles() {
 #[test]
 fn what_may_have_another_reason_is_only_possible() {
     let careful = [
+        "fenced-confirmed-by-hand",
         "paused-by-memory-errors",
         "near-path-fault-sata-disk-gone",
         "near-path-fault-unmapped-lun",

@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Also write the report as one page for a browser, which needs nothing else
     #[arg(long, value_name = "OUT", conflicts_with = "explain")]
     html: Option<PathBuf>,
-    /// Write the page over whatever plain file is there, not only over a former report
+    /// Write the page over another HTML page or an empty file too, not only over a former report; nothing else is ever replaced
     #[arg(long, requires = "html")]
     force: bool,
     /// Hide names, ids, addresses and paths, each behind the same stand-in wherever it occurs, to share the report

@@ -95,6 +95,12 @@ const PHRASES: &[Phrase] = &[
     phrase("Operation 'metadata'", Means::Nothing),
     phrase("Requesting fencing (on)", Means::Nothing),
     phrase("Requesting peer fencing (on)", Means::Nothing),
+    // A person says that the host is down, by `stonith_admin --confirm` or `pcs stonith confirm`: no machine saw it.
+    beside("Operation '", &["by a human"], Means::FencePlanned),
+    beside("Operation reboot of ", &["by a human"], Means::FencePlanned),
+    beside("Operation off of ", &["by a human"], Means::FencePlanned),
+    beside("was terminated (", &["by a human"], Means::FencePlanned),
+    phrase("eceived manual confirmation that", Means::FencePlanned),
     beside("Operation", &["fencing", "succeeded"], Means::Fence),
     beside("Operation '", &[" targeting ", "OK"], Means::Fence),
     beside("Operation '", &[" targeting ", "returned 0"], Means::Fence),
@@ -120,6 +126,7 @@ const PHRASES: &[Phrase] = &[
     phrase("was fenced by", Means::Fence),
     beside("was terminated (", &[" by "], Means::Fence),
     // CloudStack's agent writes a heartbeat into a file of each storage pool, and restarts the host where it cannot (kvmheartbeat.sh).
+    beside("KVMHAMonitor", &["not reboot"], Means::Cluster(RenewalFailed)),
     beside("KVMHAMonitor", &["eboot the host"], Means::Cluster(Watchdog)),
     beside("KVMHAMonitor", &["rite heartbeat", "ailed", "imeout"], Means::Cluster(RenewalLate)),
     beside("KVMHAMonitor", &["rite heartbeat", "ailed"], Means::Cluster(RenewalFailed)),

@@ -34,6 +34,8 @@ const PHRASES: &[Phrase] = &[
     phrase("ATS-Only volume", Means::Support(NeededByVolume)),
     phrase("ATS-only volume", Means::Support(NeededByVolume)),
     phrase("ATS-Only VMFS Volume", Means::Support(NeededByVolume)),
+    phrase("ATS-Only VMFS volume", Means::Support(NeededByVolume)),
+    phrase("access on an ATS-only vol ", Means::Support(NeededByVolume)),
     phrase("vmfs.ats.incompatibility", Means::Support(NeededByVolume)),
     beside("VMFS locking mode", &["differ"], Means::Support(MixedModes)),
     beside("locking mode", &["mismatch"], Means::Support(MixedModes)),

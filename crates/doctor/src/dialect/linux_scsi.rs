@@ -11,18 +11,30 @@ use super::{Dialect, Reading, sense_words};
 use crate::fact::{Command, DeviceStatus, HostStatus, Kind, NvmeStatus, Opcode, Place, Sense};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
+use crate::stamp::Stamp;
 use crate::subject;
-use crate::text::{after, decimal, has, hex, number, word};
+use crate::text::{after, between, decimal, has, hex, number, position, word};
 
 /// Lines of sd, of the block layer and of nvme.
 #[derive(Debug, Default)]
 pub struct LinuxScsi {
     /// The last command that was told, and where: what follows about the same device belongs to it.
-    told: Option<(Place, String)>,
+    told: Option<Told>,
+}
+
+/// A command that was told.
+#[derive(Debug)]
+struct Told {
+    place: Place,
+    when: Option<Stamp>,
+    host: Option<String>,
+    device: String,
 }
 
 /// Lines of one command stand together, but for those of other processors between them.
 const APART_MAX: u64 = 20;
+/// An export of a journal has dozens of lines for each; its times tell.
+const APART_US: i64 = 1_000_000;
 
 impl Dialect for LinuxScsi {
     fn name(&self) -> &'static str {
@@ -73,6 +85,8 @@ impl Dialect for LinuxScsi {
         } else if has(body, "critical medium error") {
             let draft = Draft { device: about.device, path: about.path, ..Draft::of(Kind::Medium) };
             ledger.note(record, draft);
+        } else if has(body, "Sense Key") && self.was_told(record) {
+            return Reading::UNDERSTOOD;
         } else if let Some(sense) = key_of(body).filter(|_| has(body, "Sense Key")) {
             // A sense key whose first line is missing; its code may stand in the next one.
             let code = record.following().next().filter(|line| self::device(line) == self::device(body));
@@ -103,14 +117,24 @@ impl Dialect for LinuxScsi {
 
 impl LinuxScsi {
     fn tell(&mut self, record: &Record<'_>) {
-        self.told = device(record.body()).map(|device| (record.place, device.to_owned()));
+        self.told = device(record.body()).map(|device| Told {
+            place: record.place,
+            when: record.prefix.when,
+            host: record.prefix.host.map(str::to_owned),
+            device: device.to_owned(),
+        });
     }
 
     /// Whether the lines just before told of a command to the device that this line is about.
     fn was_told(&self, record: &Record<'_>) -> bool {
-        self.told.as_ref().is_some_and(|(place, device)| {
-            let near = record.place.line.abs_diff(place.line) <= APART_MAX;
-            place.input == record.place.input && near && self::device(record.body()) == Some(device.as_str())
+        self.told.as_ref().is_some_and(|told| {
+            let gap = record.prefix.when.zip(told.when).and_then(|(when, then)| when.since(&then));
+            let near = record.place.line.abs_diff(told.place.line) <= APART_MAX
+                || gap.is_some_and(|us| us.abs() <= APART_US);
+            told.place.input == record.place.input
+                && near
+                && told.host.as_deref() == record.prefix.host
+                && device(record.body()) == Some(told.device.as_str())
         })
     }
 }
@@ -157,11 +181,19 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
     let mut command = Command { host: after(body, "hostbyte=").and_then(host_status), ..Command::default() };
     let about = subject::find(body);
     let mut quoted = record.line.trim_end().to_owned();
-    let mut taken = 0;
+    let bracketed = about.device.map(|device| format!("[{device}]"));
+    let tag = between(body, "tag#", " ");
+    let (mut taken, mut parted) = (0, false);
     for line in record.following() {
-        let same = about.device.is_some_and(|device| line.contains(&format!("[{device}]")));
-        let rest = !has(&line, "hostbyte=");
-        if !(same && rest) {
+        let same = bracketed.as_deref().is_some_and(|device| has(&line, device))
+            && between(&line, "tag#", " ") == tag
+            && record.prefix.host.is_none_or(|host| names(&line, host));
+        if !same {
+            // Lines of other disks, and in a log server's file of other hosts, stand between them, and are read for themselves.
+            parted = true;
+            continue;
+        }
+        if has(&line, "hostbyte=") {
             break;
         }
         if let Some(sense) = key_of(&line).filter(|_| has(&line, "Sense Key")) {
@@ -174,7 +206,7 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         } else {
             break;
         }
-        taken += 1;
+        taken += u64::from(!parted);
         if let Some(at) = line.find(']').filter(|_| has(&line, "[sd")) {
             quoted.push_str(" |");
             quoted.push_str(
@@ -185,6 +217,15 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
     let draft = Draft { device: about.device, path: about.path, ..Draft::of(Kind::Command(command)) };
     ledger.note_text(record, &quoted, draft);
     Reading::Understood { and_lines: taken }
+}
+
+/// Whether a line has a host's name as a word.
+fn names(line: &str, host: &str) -> bool {
+    let ends =
+        |at: usize| !line[at..].starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '-');
+    let begins =
+        |at: usize| !line[..at].ends_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '-');
+    position(line, host).is_some_and(|at| begins(at) && ends(at + host.len()))
 }
 
 /// Linux's names for what VMware prints as H.

@@ -35,7 +35,8 @@ mod vmkfstools;
 
 use crate::ledger::Ledger;
 use crate::record::Record;
-use crate::text::{after, decimal, has, holds};
+use crate::said::Manner;
+use crate::text::has;
 
 /// What a dialect made of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl Dialects {
     pub fn read(&mut self, mask: u64, record: &Record<'_>, ledger: &mut Ledger) -> (usize, Reading) {
         ledger.begin_record();
         let mut best = (0, Reading::Stranger);
-        if is_said_about_logs(record) {
+        if ledger.manner() == Manner::Cited || record.prefix.is_foreign {
             return best;
         }
         let is_comment = !record.prefix.begins && record.body().starts_with('#');
@@ -194,23 +195,6 @@ impl Dialects {
     pub fn end(&mut self, ledger: &mut Ledger) {
         self.0.iter_mut().for_each(|dialect| dialect.end(ledger));
     }
-}
-
-/// Whether a line is no log's but a message as an article prints it, with places to be filled in; or prose that quotes one, to say that it was
-/// not seen or what an article says of it.
-fn is_said_about_logs(record: &Record<'_>) -> bool {
-    let line = record.line;
-    if ["<uuid>", "<volume name>", "<volume uuid>"].iter().any(|place| has(line, place)) {
-        return true;
-    }
-    // Prose has no time before it, and quotes what it speaks of.
-    if record.prefix.begins || record.prefix.process.is_some() || !line.contains(['"', '\u{201c}']) {
-        return false;
-    }
-    let denies = ["not see", "n't see", "none of the", "no such message", "not our case", "never seen"];
-    let cites = after(line, "KB ").or_else(|| after(line, "KB")).is_some_and(|rest| decimal(rest).is_some())
-        && [" XXX", " YYY", "which says", "that says", "describes"].iter().any(|mark| has(line, mark));
-    cites || denies.iter().any(|words| holds(line, words))
 }
 
 impl std::fmt::Debug for Dialects {

@@ -204,7 +204,7 @@ impl Phrase {
 /// The host that a cluster's line about a fence names: `targeting ha-2 using ipmi`, `Operation off of ha-2 by`, `Node ha-2 will be fenced`,
 /// `for host 'ha-2' with`.
 fn fenced_host(body: &str) -> Option<&str> {
-    const MARKS: [&str; 14] = [
+    const MARKS: [&str; 15] = [
         "targeting node ",
         "targeting ",
         "to fence (reboot) ",
@@ -214,6 +214,7 @@ fn fenced_host(body: &str) -> Option<&str> {
         "Operation reboot of ",
         "Operation off of ",
         "for host '",
+        "manual confirmation that ",
         "Target ",
         "Scheduling node ",
         "Scheduling Node ",

@@ -64,6 +64,10 @@ pub struct Fact {
     pub kind: Kind,
     /// How many lines or occurrences it stands for, at least 1.
     pub count: u64,
+    /// Who wrote it, as far as its place tells it from others, where no host is known.
+    pub voice: u64,
+    /// Whether somebody tells it, or may give it as an example: it proves nothing.
+    pub is_told: bool,
     /// The line, cut to be quoted.
     pub text: Box<str>,
 }

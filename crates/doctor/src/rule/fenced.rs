@@ -119,9 +119,18 @@ pub fn not_fenced<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
 fn about_to_be_fenced<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let planned = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::FencePlanned));
     let why = reason(case).map_or_else(String::new, |reason| format!(" The cluster says why: {reason}."));
-    let because = format!(
-        "A cluster decided to fence a host, or asked for it, and no line here says that it was done: until it is, that host may still write.{why}"
-    );
+    let confirmed = planned
+        .iter()
+        .any(|fact| ["by a human", "manual confirmation"].iter().any(|mark| fact.text.contains(mark)));
+    let because = if confirmed {
+        "A person confirmed by hand that a host is fenced, and the cluster took it as that; no machine saw it: if the host was not switched off, it \
+         may still write."
+            .to_owned()
+    } else {
+        format!(
+            "A cluster decided to fence a host, or asked for it, and no line here says that it was done: until it is, that host may still write.{why}"
+        )
+    };
     let next = "Whether the fence was done: the log of the host that carries it out (pacemaker-fenced, stonith-ng), and of the one that was to be fenced.";
     let proof =
         Proof::new(Confidence::Possible, because, planned.clone()).in_words(&words::FENCED_BY_CLUSTER);

@@ -15,6 +15,23 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     if proof.confidence == Confidence::Possible {
         return proof;
     }
+    // A sentence, or an example, shows nothing: not even what it is about.
+    if proof.lines.iter().take(FIRST).any(|fact| fact.is_told) {
+        let because = format!(
+            "{} But lines of it are quoted in a sentence, or stand in a document as an example may: whether they were seen here, only who wrote it knows.",
+            proof.because
+        );
+        return Proof { confidence: Confidence::Possible, because, ..proof }
+            .and_collect("The log itself, of the host and the minutes that this is about.");
+    }
+    if speak_from_several_places(&proof.lines) {
+        let because = format!(
+            "{} But these lines stand in different files or sections, and no line says that one host wrote them.",
+            proof.because
+        );
+        return Proof { confidence: Confidence::Possible, because, ..proof }
+            .and_collect("Which host wrote each of these lines: its name before the line, or each host's log in a folder of its name.");
+    }
     let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
     let because = format!(
         "{} This holds if volume {} lies on {}, which no line says.",
@@ -24,6 +41,13 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     );
     let collect = "Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.";
     Proof { confidence: Confidence::Possible, because, ..proof }.and_collect(collect)
+}
+
+/// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.
+fn speak_from_several_places(lines: &[&Fact]) -> bool {
+    let mut nameless = lines.iter().take(FIRST).filter(|fact| fact.host.is_none());
+    let first = nameless.next();
+    first.is_some_and(|first| nameless.any(|other| other.voice != first.voice))
 }
 
 /// A volume and a device of a proof whose lines name one each, and that no line of all that was read names together.
@@ -55,9 +79,12 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     };
     let stranger = proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| {
         let named = |other: &&Fact| fact.host.is_some() && other.host.is_some();
+        // Who serves images of Ceph serves them as LIO's, whose ids are known.
+        let of_ceph = is_of_ceph(fact);
         commands().any(|other| {
             let strange = !of_a_known_target(other);
-            named(&other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange
+            let unknown = of_ceph && !case.text(other.device).unwrap_or_default().contains("6001405");
+            named(&other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange || unknown
         })
     });
     if stranger.is_none() {
@@ -75,6 +102,9 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
 #[must_use]
 pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]> {
     let incident = case.incident;
+    if let Some(halves) = of_a_lease_alone(case, lines) {
+        return Some(halves);
+    }
     let (devices, volumes) = (&incident.devices, &incident.volumes);
     if devices.is_empty() || volumes.is_empty() || case.scene.knowledge.ties(volumes, devices, case.when()) {
         return None;
@@ -95,6 +125,34 @@ pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]>
         Incident { devices: devices.clone(), ..of_devices },
         Incident { volumes: volumes.clone(), ..of_volumes },
     ])
+}
+
+/// The two halves of an incident that is explained by what a lock manager says of its leases, none of which names the device that the
+/// commands of the incident are about: a lease lies on a device of its own.
+fn of_a_lease_alone<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]> {
+    let of_a_lease =
+        |fact: &Fact| matches!(fact.kind, Kind::Cluster(_)) && fact.device.is_none() && fact.volume.is_none();
+    let incident = case.incident;
+    let named = !incident.devices.is_empty() || !incident.volumes.is_empty();
+    if !named || lines.is_empty() || !lines.iter().all(|fact| of_a_lease(fact)) {
+        return None;
+    }
+    let (leases, others): (Vec<&Fact>, Vec<&Fact>) =
+        incident.facts.iter().copied().partition(|fact| of_a_lease(fact));
+    let mut hosts: Vec<Name> = leases.iter().filter_map(|fact| fact.host).collect();
+    hosts.dedup();
+    Some([
+        Incident { facts: others, ..incident.clone() },
+        Incident { facts: leases, hosts, ..Incident::default() },
+    ])
+}
+
+/// A word of Ceph's, or of a gateway to it.
+fn is_of_ceph(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Target(_) | Kind::Gateway(_))
+        && ["osd", "ceph", "rbd", "tcmu", "blacklisted", "blocklisted"]
+            .iter()
+            .any(|word| fact.text.contains(word))
 }
 
 /// A task of Linux's own target.

@@ -12,18 +12,24 @@ use std::iter::Peekable;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
+use super::document::Document;
+use super::exported::{behind_of, line_of};
 use super::origin::host_of;
 use super::sniff::Intake;
 use crate::bounds::{
-    AHEAD_BYTES, CHUNK_BYTES, EXCERPT_LINES_MAX, FEW_BYTES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX,
+    AHEAD_BYTES, CHUNK_BYTES, DOCUMENT_BYTES_MAX, EXCERPT_LINES_MAX, FEW_BYTES_MAX, LINE_BYTES_MAX,
+    RECORD_BYTES_MAX,
 };
 use crate::dialect::Reading;
 use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::{plain, plain_row};
 use crate::record::{Record, glued};
+use crate::said::{self, Manner};
 use crate::sieve::Hit;
 
+/// Bytes behind a record of an export that may hold the rest of what it tells: its other fields, and the next records.
+const BEHIND_BYTES: usize = 16 << 10;
 /// Key words of one line that are handed on.
 const WORDS_MAX: usize = 64;
 
@@ -38,6 +44,15 @@ struct Progress {
     read_until: u64,
     /// Whether the whole input is a few lines: then every line is looked at, for somebody chose each of them.
     few: bool,
+    /// What the sentences around its lines say of them.
+    document: Document,
+}
+
+/// A line, and what stands behind it.
+struct Line<'a> {
+    place: Place,
+    text: &'a [u8],
+    ahead: &'a [u8],
 }
 
 /// Reads all lines of an input.
@@ -48,7 +63,14 @@ pub(super) fn read(
     ledger: &mut Ledger,
 ) -> io::Result<()> {
     let id = ledger.begin(name, host_of(name));
-    let mut at = Progress { input: id, lines: 0, follower: None, read_until: 0, few: false };
+    let mut at = Progress {
+        input: id,
+        lines: 0,
+        follower: None,
+        read_until: 0,
+        few: false,
+        document: Document::default(),
+    };
     let mut buffer = std::mem::take(&mut intake.buffer);
     let mut kept = 0;
     let result = loop {
@@ -59,6 +81,9 @@ pub(super) fn read(
         let end = if last { filled } else { whole_lines(&buffer[..filled]) };
         let first = at.lines == 0 && kept == 0;
         at.few = first && last && filled <= FEW_BYTES_MAX && newlines(&buffer[..filled]) <= EXCERPT_LINES_MAX;
+        if first && last && filled <= DOCUMENT_BYTES_MAX {
+            at.document = Document::of(&buffer[..filled]);
+        }
         if first {
             let line_end = memchr(b'\n', &buffer[..filled]).unwrap_or(filled).min(RECORD_BYTES_MAX);
             at.follower = intake.dialects.beginning(&plain_row(&buffer[..line_end]));
@@ -77,6 +102,7 @@ pub(super) fn read(
     buffer.truncate(CHUNK_BYTES);
     intake.buffer = buffer;
     intake.dialects.end(ledger);
+    ledger.end();
     ledger.lines += at.lines;
     result
 }
@@ -138,22 +164,12 @@ impl Progress {
         let next = (end + 1).min(text.len());
         self.lines += 1;
         let place = Place { input: self.input, line: self.lines };
-        let ahead = &text[next..text.len().min(next + AHEAD_BYTES)];
+        let exported;
+        let mut ahead = &text[next..text.len().min(next + AHEAD_BYTES)];
         let line = &text[start..end];
         if let Some(follower) = self.follower {
-            let limit = line.len().min(LINE_BYTES_MAX);
-            let line = made_plain(&line[..limit], intake.dialects.tables() & 1 << follower != 0);
-            let record = Record::new(place, &line, ahead);
-            match intake.dialects.read(1 << follower, &record, ledger).1 {
-                Reading::More => {
-                    ledger.understood += 1;
-                    return next;
-                }
-                Reading::Skipped => {
-                    ledger.stranger(place, &line);
-                    return next;
-                }
-                Reading::Stranger | Reading::Understood { .. } => {}
+            if self.follow(intake, follower, Line { place, text: line, ahead }, ledger) {
+                return next;
             }
             self.follower = None;
             // It may be anything: the sieve decides.
@@ -163,30 +179,34 @@ impl Progress {
         if self.lines <= self.read_until {
             return next;
         }
+        let around = self.document.manner(self.lines);
+        if around == Manner::Cited {
+            if mask != 0 {
+                ledger.stranger(place, &plain(&line[..line.len().min(RECORD_BYTES_MAX)]));
+            }
+            return next;
+        }
         let of_table = mask & intake.dialects.tables() != 0;
         let limit = if of_table { LINE_BYTES_MAX } else { RECORD_BYTES_MAX };
-        let line = made_plain(&line[..line.len().min(limit)], of_table);
+        let mut line = made_plain(&line[..line.len().min(limit)], of_table);
+        if !of_table && let Some(own) = line_of(&line, &text[..start], &text[next..]) {
+            exported = behind_of(&line, &text[next..text.len().min(next + BEHIND_BYTES)]);
+            line = Cow::Owned(own);
+            ahead = &exported;
+        }
         // What was made plain may hold words that the raw line did not.
         let raw = matches!(line, Cow::Borrowed(_)) && intake.words.len() <= WORDS_MAX;
         let words = if raw { std::mem::take(&mut intake.words) } else { Vec::new() };
         let asked = if self.few { mask | intake.dialects.last_resort() } else { mask };
+        let (section, host) = self.document.section(self.lines);
+        ledger.listen(section, host);
         let mut understood = false;
         for part in glued(&line) {
             let record = Record { words: &words, ..Record::new(place, part, ahead) };
             ledger.saw_time(record.prefix.when);
-            match intake.dialects.read(asked, &record, ledger) {
-                (_, Reading::Stranger) => {}
-                (dialect, Reading::Skipped) => self.follower = Some(dialect),
-                (_, Reading::Understood { and_lines }) => {
-                    understood = true;
-                    ledger.understood += and_lines;
-                    self.read_until = self.read_until.max(self.lines + and_lines);
-                }
-                (dialect, Reading::More) => {
-                    understood = true;
-                    self.follower = Some(dialect);
-                }
-            }
+            ledger.hear(said::of(&record).max(around));
+            let (dialect, reading) = intake.dialects.read(asked, &record, ledger);
+            understood |= self.take(dialect, reading, ledger);
         }
         if raw {
             intake.words = words;
@@ -200,6 +220,37 @@ impl Progress {
             ledger.show(place, &line);
         }
         next
+    }
+
+    /// Reads a line that a dialect asked for; whether it was one of its own.
+    fn follow(&self, intake: &mut Intake, follower: usize, line: Line<'_>, ledger: &mut Ledger) -> bool {
+        let limit = line.text.len().min(LINE_BYTES_MAX);
+        let text = made_plain(&line.text[..limit], intake.dialects.tables() & 1 << follower != 0);
+        let record = Record::new(line.place, &text, line.ahead);
+        ledger.hear(Manner::Logged);
+        match intake.dialects.read(1 << follower, &record, ledger).1 {
+            Reading::More => ledger.understood += 1,
+            Reading::Skipped => ledger.stranger(line.place, &text),
+            Reading::Stranger | Reading::Understood { .. } => return false,
+        }
+        true
+    }
+
+    /// Takes what a dialect made of a record; whether it was understood.
+    fn take(&mut self, dialect: usize, reading: Reading, ledger: &mut Ledger) -> bool {
+        match reading {
+            Reading::Stranger => return false,
+            Reading::Skipped => {
+                self.follower = Some(dialect);
+                return false;
+            }
+            Reading::Understood { and_lines } => {
+                ledger.understood += and_lines;
+                self.read_until = self.read_until.max(self.lines + and_lines);
+            }
+            Reading::More => self.follower = Some(dialect),
+        }
+        true
     }
 }
 

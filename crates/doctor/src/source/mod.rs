@@ -3,6 +3,8 @@
 //! Nothing here opens a file: whoever calls gives a name and something to read.
 
 mod archive;
+mod document;
+mod exported;
 mod guarded;
 mod gunzip;
 mod lines;
@@ -11,4 +13,5 @@ mod sniff;
 mod utf16;
 mod wrapping;
 
+pub use origin::{host_of, is_usual};
 pub use sniff::Intake;

@@ -55,15 +55,27 @@ const USUAL: [&str; 46] = [
 #[must_use]
 pub fn host_of(name: &str) -> Option<&str> {
     let parts: Vec<&str> = name.split(['/', '\\', '!']).filter(|part| !part.is_empty()).collect();
-    let bundle = parts.iter().rev().find_map(|part| host_of_bundle(part));
+    let bundle = parts.iter().rev().find_map(|part| host_of_bundle(part).or_else(|| host_of_sosreport(part)));
     bundle.or_else(|| {
         let (file, folders) = parts.split_last()?;
         match host_in_stem(file) {
             Stem::Host(host) => Some(host),
-            Stem::Usual => folders.last().and_then(|folder| host_in_folder(folder)),
+            Stem::Usual => host_in_folders(folders),
             Stem::Unknown => None,
         }
     })
+}
+
+/// `sosreport-gw1-2026-01-31-abcdefg`: the host up to the date.
+fn host_of_sosreport(part: &str) -> Option<&str> {
+    let rest = part.strip_prefix("sosreport-")?;
+    let year =
+        rest.match_indices("-20").find(|(at, _)| {
+            rest[at + 1..].bytes().take(10).enumerate().all(|(place, byte)| {
+                if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+            })
+        });
+    year.map(|(at, _)| &rest[..at]).filter(|host| !host.is_empty())
 }
 
 /// `esx-esx01.lab-2026-01-31--12.00-20977` or `esx-esx01-2026-01-31--12.00.tgz`.
@@ -131,9 +143,36 @@ fn host_in_stem(file: &str) -> Stem<'_> {
     }
 }
 
-fn host_in_folder(folder: &str) -> Option<&str> {
-    let usual = USUAL.contains(&folder) || folder == "." || folder == "..";
+/// The folder that the file lies in; where that is one of a system's own for logs, the one that this system's root was copied to.
+fn host_in_folders<'a>(folders: &[&'a str]) -> Option<&'a str> {
+    /// Folders below which people unpack what hosts sent.
+    const PLACES: [&str; 14] = [
+        "mnt",
+        "media",
+        "root",
+        "opt",
+        "srv",
+        "data",
+        "work",
+        "files",
+        "extracted",
+        "unpacked",
+        "bundle",
+        "support",
+        "cases",
+        "users",
+    ];
+    let of_a_system = |folder: &&&str| ["var", "log", "run", "scratch", "journal", "pods"].contains(*folder);
+    let system = folders.iter().rev().take_while(of_a_system).count();
+    let folder = folders.get(folders.len().checked_sub(system + 1)?)?;
+    let usual = USUAL.contains(folder) || PLACES.contains(folder) || [".", ".."].contains(folder);
     (!usual && !folder.contains("log")).then_some(folder)
+}
+
+/// Whether a file is named as those of every host are, and not after what it shows.
+pub fn is_usual(name: &str) -> bool {
+    let file = name.rsplit(['/', '\\', '!']).next().unwrap_or(name);
+    matches!(host_in_stem(file), Stem::Usual)
 }
 
 #[cfg(test)]
@@ -147,6 +186,9 @@ mod tests {
             ("ticket/esx07-vmkernel.3.log", Some("esx07")),
             ("vmkernel-esx07.log", Some("esx07")),
             ("hosts/alpha/vmkernel.log", Some("alpha")),
+            ("alpha/var/log/vmkernel.log", Some("alpha")),
+            ("/mnt/var/log/vmkernel.log", None),
+            ("sosreport-gw-1-2026-01-31-abcdefg/var/log/messages", Some("gw-1")),
             ("/var/log/vmkernel.log", None),
             ("vmkernel.log", None),
             ("excerpt.log", None),

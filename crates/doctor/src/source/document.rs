@@ -1,0 +1,390 @@
+//! Documents: tickets, articles, runbooks, in which blocks of log lines stand under sentences that say what they are: what was seen, or what
+//! would be seen, was seen elsewhere, or is an example.
+//!
+//! ```text
+//!  Expected output:          <- introduces
+//!
+//!  2026-01-01T00:00:00Z ...  <- is of that manner, until a sentence, a blank line, or the end of the fence
+//! ```
+//! A log has no sentences between its lines, and is read as it stands.
+
+use memchr::{memchr, memchr_iter};
+
+use super::origin::{host_of, is_usual};
+use crate::plain::plain;
+use crate::prefix;
+use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
+
+/// Bytes of a sentence that are looked at.
+const SENTENCE_BYTES_MAX: usize = 600;
+/// Lines before the title of a document.
+const TITLE_WITHIN: usize = 3;
+/// What a document calls itself whose lines are nobody's.
+const TITLES: [&str; 9] = [
+    "release notes",
+    "changelog",
+    "runbook",
+    "test plan",
+    "test case",
+    "known issues",
+    "cheat sheet",
+    "faq",
+    "knowledge base",
+];
+/// Headings of an article that is written for everybody.
+const HEADINGS: [&str; 7] =
+    ["symptoms", "cause", "resolution", "purpose", "workaround", "related information", "solution"];
+/// So many of them make one.
+const HEADINGS_MIN: usize = 3;
+/// Lines of a short input, in which a sentence may stand right behind a line of a log.
+const SHORT_LINES: usize = 300;
+/// Words that make a sentence.
+const PLAIN_WORDS_MIN: usize = 4;
+/// Dated lines for each sentence in a document; a log has more.
+const DATED_FOR_EACH_MAX: usize = 20;
+
+/// How the lines of a short input are said, by what stands around them.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    /// One for each line; empty where all are said by programs.
+    manners: Vec<Manner>,
+    /// Where another section begins, and whose it is, where that is told.
+    sections: Vec<(u64, Option<String>)>,
+}
+
+/// What is open while the lines are gone through.
+#[derive(Default)]
+struct Open {
+    /// Of the block of log lines, where a sentence tells.
+    said: Option<Manner>,
+    /// Whether log lines of the block were met: a blank line ends it then.
+    begun: bool,
+    /// Whether the last line was a log's, or one that goes on with it, as those of a stack's trace do.
+    goes_on: bool,
+    /// Whether the input is short.
+    is_short: bool,
+    /// A fence, in which blank lines end nothing.
+    fenced: bool,
+    /// The line that ends a fence of a script.
+    until: Option<String>,
+    /// Whether the last sentence has no end: it goes on with the indented block behind the next blank line.
+    unfinished: bool,
+    /// Whether that blank line was passed.
+    parted: bool,
+    /// Whether the last sentence announces what follows also over a blank line.
+    announces: bool,
+}
+
+impl Document {
+    /// Goes through all lines of an input.
+    pub(super) fn of(text: &[u8]) -> Document {
+        let mut said = Vec::new();
+        let mut open = Open::default();
+        let (mut headings, mut seen) = (0, 0);
+        let (mut nobodys, mut teaches) = (false, false);
+        let (mut dated, mut sentences) = (0, 0);
+        let mut sections = Vec::new();
+        let short = memchr_iter(b'\n', text).nth(SHORT_LINES).is_none();
+        for (number, line) in (1..).zip(lines(text)) {
+            if is_dated(line) {
+                dated += 1;
+                said.push(open.of_a_log(line));
+                continue;
+            }
+            let line = plain(&line[..line.len().min(SENTENCE_BYTES_MAX)]);
+            // An object of JSON, and a line of a kernel without its time, introduce nothing.
+            if line.trim_start().starts_with('{') && line.contains("\":") || begins_as_a_log(&line) {
+                said.push(open.of_a_log(line.as_bytes()));
+                continue;
+            }
+            let sentence = without_markup(&line);
+            seen += usize::from(!sentence.is_empty());
+            let bare = sentence.trim_matches(|letter: char| !letter.is_alphanumeric());
+            nobodys |= seen <= TITLE_WITHIN && is_title(bare);
+            headings += usize::from(HEADINGS.iter().any(|heading| bare.eq_ignore_ascii_case(heading)));
+            said.push(if nobodys { Some(Manner::Cited) } else { open.said });
+            open.is_short = short;
+            open.pass(&line, &sentence);
+            sentences += usize::from(plain_words(&sentence) >= PLAIN_WORDS_MIN);
+            teaches |= is_heading(&line)
+                && of_words(&sentence).is_some_and(|manner| manner != Manner::Logged)
+                || of_words(&sentence) == Some(Manner::Told);
+            if let Some(host) = section(&line, &sentence) {
+                sections.push((number, host));
+            }
+        }
+        // An article, or a document that teaches: what it shows was seen by nobody in particular, unless it says who saw it. A log with a strange
+        // line in it is none.
+        let usual = if (teaches || nobodys) && sentences * DATED_FOR_EACH_MAX >= dated {
+            Manner::Told
+        } else {
+            Manner::Logged
+        };
+        let least = if headings >= HEADINGS_MIN { Manner::Told } else { Manner::Logged };
+        let mut manners: Vec<Manner> =
+            said.into_iter().map(|said| said.unwrap_or(usual).max(least)).collect();
+        if manners.iter().all(|manner| *manner == Manner::Logged) {
+            manners.clear();
+        }
+        Document { manners, sections }
+    }
+
+    /// How the line of that number, from 1, is said.
+    pub(super) fn manner(&self, line: u64) -> Manner {
+        let at = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.manners.get(at).copied().unwrap_or_default()
+    }
+}
+
+impl Document {
+    /// The section that a line stands in, 0 for none, and whose it is.
+    pub(super) fn section(&self, line: u64) -> (u32, Option<&str>) {
+        let begun = self.sections.partition_point(|(from, _)| *from <= line);
+        let host = begun
+            .checked_sub(1)
+            .and_then(|last| self.sections.get(last))
+            .and_then(|(_, host)| host.as_deref());
+        (u32::try_from(begun).unwrap_or(u32::MAX), host)
+    }
+}
+
+impl Open {
+    /// Meets a line of a log: how it is said. Only what announces it can tell.
+    fn of_a_log(&mut self, line: &[u8]) -> Option<Manner> {
+        (self.begun, self.goes_on) = (true, true);
+        let goes_on = self.unfinished && self.parted && line.starts_with(b"  ");
+        self.said.filter(|_| self.announces || self.fenced || goes_on)
+    }
+
+    /// Passes a line that is not dated: a sentence, a fence, a blank line, or a piece of a log without a time.
+    fn pass(&mut self, line: &str, sentence: &str) {
+        // What a script writes into a file of its own.
+        if let Some((_, end)) = line.split_once("<<") {
+            let end = end.trim_matches(['-', ' ', '\'', '"']).split(' ').next().unwrap_or("");
+            if end.len() > 1 && end.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+                *self = Open {
+                    said: Some(Manner::Cited),
+                    fenced: true,
+                    until: Some(end.to_owned()),
+                    ..Open::default()
+                };
+                return;
+            }
+        }
+        if let Some(end) = &self.until {
+            if line.trim() == end {
+                *self = Open::default();
+            }
+            return;
+        }
+        let quotes = ["\"\"\"", "'\'\'"].contains(&line.trim());
+        if quotes && !self.fenced {
+            *self = Open { said: Some(Manner::Cited), fenced: true, ..Open::default() };
+            return;
+        }
+        if quotes || is_fence(line) {
+            let closes = self.fenced && !line.to_ascii_lowercase().contains("<pre>");
+            *self = if closes {
+                Open::default()
+            } else {
+                Open { fenced: true, announces: true, ..std::mem::take(self) }
+            };
+            return;
+        }
+        if sentence.is_empty() {
+            if !self.fenced && (self.begun || !(self.announces || self.unfinished)) {
+                *self = Open::default();
+            }
+            self.parted = true;
+            return;
+        }
+        // What stands in a fence introduces nothing.
+        if self.fenced {
+            self.begun = true;
+            return;
+        }
+        let heading = is_heading(line);
+        // A sentence without an end goes on with the block.
+        let ends = sentence.ends_with(['.', '!', '?', ',']);
+        let announces = heading || sentence.ends_with([':', '>']);
+        let goes_on = self.goes_on && !heading && !self.is_short;
+        match of_words(last_sentence(sentence)) {
+            // What a program writes over several lines has any words, and speaks of no line that follows.
+            Some(manner) if goes_on && manner != Manner::Logged => {}
+            Some(manner) => {
+                *self = Open { said: Some(manner), announces, unfinished: !ends, ..Open::default() }
+            }
+            // A new section, or the next sentence behind a block, speaks of something else.
+            None if announces || self.begun => {
+                *self = Open { announces, goes_on: self.goes_on && !heading, ..Open::default() };
+            }
+            None => self.announces |= announces,
+        }
+    }
+}
+
+/// What stands last in a line speaks of what follows it.
+fn last_sentence(line: &str) -> &str {
+    let ends = [". ", "! ", "? "].iter().filter_map(|end| line.rfind(end)).max();
+    ends.map_or(line, |end| &line[end + 2..])
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = &rest[(end + 1).min(rest.len())..];
+        Some(line)
+    })
+}
+
+/// Whether a line begins with a time: known by its first letter, before it is looked at.
+fn is_dated(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    let may = line.first().is_some_and(|&letter| {
+        letter.is_ascii_digit() || b"[<>|".contains(&letter) || b"JFMASOND".contains(&letter)
+    });
+    const PREFIX_BYTES: usize = 80;
+    may && prefix::split(&plain(&line[..line.len().min(PREFIX_BYTES)])).begins
+}
+
+/// A sentence without the marks of web pages, of markdown, and of quoted mails.
+fn without_markup(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((front, tag)) = rest.split_once('<') {
+        text.push_str(front);
+        match tag.split_once('>').filter(|(tag, _)| {
+            tag.len() <= 20 && tag.starts_with(|letter: char| letter == '/' || letter.is_ascii_lowercase())
+        }) {
+            Some((_, behind)) => rest = behind,
+            None => {
+                text.push('<');
+                rest = tag;
+            }
+        }
+    }
+    text.push_str(rest);
+    text.trim_matches([' ', '\t', '>', '*', '#', '|', '_']).to_owned()
+}
+
+/// Where a block begins or ends, in markdown, on web pages and in trackers.
+fn is_fence(line: &str) -> bool {
+    let start = line.trim_start_matches([' ', '>']);
+    ["```", "~~~", "{code", "{noformat", "<pre", "</pre", "[code", "[/code"]
+        .iter()
+        .any(|mark| start.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark)))
+}
+
+fn is_heading(line: &str) -> bool {
+    let start = line.trim_start();
+    let tracker = start.strip_prefix('h').is_some_and(|rest| {
+        rest.starts_with(|letter: char| letter.is_ascii_digit()) && rest[1..].starts_with(". ")
+    });
+    // A block's title in AsciiDoc.
+    let block = start
+        .strip_prefix('.')
+        .is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()));
+    start.starts_with('#') || block || tracker || start.starts_with("<h")
+}
+
+/// Whether one of the first lines says what a document is.
+fn is_title(bare: &str) -> bool {
+    const TITLE_BYTES_MAX: usize = 80;
+    let lower = bare.to_ascii_lowercase();
+    let commit = lower
+        .strip_prefix("commit ")
+        .is_some_and(|id| id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if commit || lower.starts_with("diff --git") {
+        return true;
+    }
+    bare.len() <= TITLE_BYTES_MAX
+        && (TITLES.iter().any(|title| lower.starts_with(title) || lower.ends_with(title))
+            || lower.ends_with("manual") && lower.contains('('))
+}
+
+/// Whether a line begins a section of its own, and whose: `==> esx1/vmkernel.log <==`, `esx1 | CHANGED | rc=0 >>`, `esx1:`, `# Host esx1`. A section
+/// that is named after a log alone is nobody else's.
+fn section(line: &str, sentence: &str) -> Option<Option<String>> {
+    const WORDS_MAX: usize = 12;
+    const TITLE_WORDS_MAX: usize = 3;
+    let line = line.trim();
+    if let Some(path) = line.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <==")) {
+        return new_voice(path);
+    }
+    let mut parts = line.split(" | ");
+    if let (Some(name), Some("CHANGED" | "SUCCESS" | "FAILED" | "UNREACHABLE!" | "FAILED!")) =
+        (parts.next(), parts.next())
+    {
+        return new_voice(name);
+    }
+    if let Some(host) = host_of_prompt(line) {
+        return new_voice(host);
+    }
+    let bold = line.len() > 4 && line.starts_with("**") && line.ends_with("**");
+    let ruled = line.starts_with("---") || line.starts_with("===");
+    let words: Vec<&str> = sentence.trim_matches([':', '-', '=', ' ']).split(' ').collect();
+    if !(is_heading(line) || bold || ruled || sentence.ends_with(':')) || words.len() > WORDS_MAX {
+        return None;
+    }
+    if let [name] = words[..] {
+        let named = names_a_host(name) || is_file(name);
+        let usual = name.is_empty() || prefix::is_program(name) || is_usual(name);
+        return if named { new_voice(name) } else { (!usual).then_some(None) };
+    }
+    // `Log of esx-02`, `on esx1`, `host esx1`; `gw-1 dmesg`
+    let behind = words.windows(2).filter(|pair| {
+        ["of", "from", "on", "host", "node", "server"].iter().any(|word| pair[0].eq_ignore_ascii_case(word))
+    });
+    let title = words.iter().copied().filter(|_| words.len() <= TITLE_WORDS_MAX);
+    let named = behind
+        .map(|pair| pair[1])
+        .chain(title)
+        .map(|word| word.trim_matches([',', '(', ')', '`', '"', ':']))
+        .find(|name| names_a_host(name));
+    let speaks_of_another = ["other", "another", "second", "third", "next", "peer", "host", "node"]
+        .iter()
+        .any(|word| words.iter().any(|said| said.eq_ignore_ascii_case(word)));
+    match named {
+        Some(name) => Some(Some(name.to_owned())),
+        None => speaks_of_another.then_some(None),
+    }
+}
+
+/// `[root@esx1:~] `, `root@gw-1:~# `: where a session goes on.
+fn host_of_prompt(line: &str) -> Option<&str> {
+    let (user, rest) = line.trim_start_matches('[').split_once('@')?;
+    let host = &rest[..rest.find([':', ' ', ']'])?];
+    let prompts = rest[host.len()..].starts_with([':', ' ', ']']) && rest.contains(['#', '$', ']', '>']);
+    let named = user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    (named && !user.is_empty() && prompts && prefix::is_host(host)).then_some(host)
+}
+
+fn is_file(name: &str) -> bool {
+    name.contains('/') || [".log", ".txt", ".gz"].iter().any(|end| name.ends_with(end))
+}
+
+/// The host of a section that is named so; nothing where that is the name that a log has on every host.
+fn new_voice(name: &str) -> Option<Option<String>> {
+    if is_file(name) {
+        let host = host_of(name).map(str::to_owned);
+        return if host.is_none() && is_usual(name) { None } else { Some(host) };
+    }
+    Some(Some(name.to_owned()).filter(|name| prefix::is_host(name)))
+}
+
+/// Whether a word may be a host's name: letters and digits, and none of what else has both.
+fn names_a_host(word: &str) -> bool {
+    const OTHERS: [&str; 12] =
+        ["naa.", "eui.", "t10.", "vmhba", "vmnic", "vmk", "kb", "lun", "sd", "nvme", "esxi", "step"];
+    let lower = word.to_ascii_lowercase();
+    prefix::is_host(word)
+        && word.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && !is_file(word)
+        && !OTHERS.iter().any(|other| lower.starts_with(other))
+}

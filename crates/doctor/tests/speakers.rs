@@ -1,0 +1,194 @@
+//! Which host wrote a line: a late test and set on one host and a false one on another are no delayed write of anybody's, however the logs of the two
+//! came together.
+
+use oarlock_doctor::{Doctor, Report};
+
+const LATE: &str = "cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 20 to dev \"naa.60b1aa0001\" failed H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const FALSE: &str = "cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa0001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
+
+fn judge(inputs: &[(String, String)]) -> Report {
+    let mut doctor = Doctor::new();
+    for (name, text) in inputs {
+        doctor.read(name, &mut text.as_bytes(), &mut |_| {});
+    }
+    doctor.judge()
+}
+
+/// The hosts of a report, and whether it surely tells of a delayed write.
+fn told(report: &Report) -> (Vec<String>, bool) {
+    let mut hosts: Vec<String> = report.incidents.iter().flat_map(|finding| finding.hosts.clone()).collect();
+    hosts.sort();
+    hosts.dedup();
+    let is_told = |finding: &oarlock_doctor::Finding| {
+        finding.cause == "delayed-own-write" && finding.confidence != "possible"
+    };
+    (hosts, report.incidents.iter().any(is_told))
+}
+
+/// @H, @S and @M are host, second and message; @J is the message as it stands in JSON.
+const FORMS: [&str; 31] = [
+    "<181>1 2026-06-01T02:00:0@S.123Z @H vmkernel 2097 - - @M\n",
+    "<181>1 2026-06-01T02:00:0@S.123Z @H vmlog-relay - - [origin@1 a=\"b\"] @M\n",
+    "2026-06-01T02:00:0@S.123Z @H vmkernel: @M\n",
+    "Jun  1 02:00:0@S relay-9 @H vmkernel: @M\n",
+    "Jun  1 02:00:0@S relay-9 2026-06-01T02:00:0@S.123Z @H vmkernel: @M\n",
+    "Jun  1 02:00:0@S @H 2026-06-01T02:00:0@S.123Z @M\n",
+    "@H: Jun  1 02:00:0@S vmkernel: @M\n",
+    "@H  | 2026-06-01T02:00:0@SZ vmkernel: @M\n",
+    "[pod/@H/target] 2026-06-01T02:00:0@SZ vmkernel: @M\n",
+    "@H/vmkernel.log:2026-06-01T02:00:0@S.123Z @M\n",
+    "logs/@H/var/log/vmkernel.log-2026-06-01T02:00:0@S.123Z @M\n",
+    "==> /logs/@H/vmkernel.log <==\n2026-06-01T02:00:0@S.123Z @M\n\n",
+    "@H | CHANGED | rc=0 >>\n2026-06-01T02:00:0@S.123Z @M\n",
+    "@H:\n\n2026-06-01T02:00:0@S.123Z @M\n\n",
+    "Log of @H:\n2026-06-01T02:00:0@S.123Z @M\n\n",
+    "{\"__REALTIME_TIMESTAMP\":\"178029360@S000000\",\"_HOSTNAME\":\"@H\",\"SYSLOG_IDENTIFIER\":\"vmkernel\",\"MESSAGE\":\"@J\"}\n",
+    "{\"@timestamp\":\"2026-06-01T02:00:0@S.123Z\",\"host\":{\"name\":\"@H\"},\"message\":\"@J\"}\n",
+    "{\"version\":\"1.1\",\"host\":\"@H\",\"short_message\":\"@J\",\"timestamp\":178029360@S.1}\n",
+    "__REALTIME_TIMESTAMP=178029360@S000000\n_HOSTNAME=@H\nMESSAGE=@M\nSYSLOG_IDENTIFIER=vmkernel\n\n",
+    "2026-06-01T02:00:0@SZ {host=\"@H\", job=\"vmkernel\"} @M\n",
+    "2026-06-01T02:00:0@S.123Z @M host = @H source = /var/log/vmkernel sourcetype = vmw\n",
+    "2026-06-01T02:00:0@S.123Z @H In(182) vmkernel: @M\n",
+    "2026-06-01T02:00:0@S.123Z 10.0.0.9 <181>2026-06-01T02:00:0@S.100Z @H vmkernel: @M\n",
+    "2026-06-01T02:00:0@S.123Z;@H;vmkernel;@M\n",
+    "2026-06-01T02:00:0@S.123Z\t@H\tvmkernel\t@M\n",
+    "[root@@H:~] tail vmkernel.log\n2026-06-01T02:00:0@S.123Z @M\n",
+    "--- @H vmkernel ---\n2026-06-01T02:00:0@S.123Z @M\n",
+    "**@H**\n\n    2026-06-01T02:00:0@S.123Z @M\n\n",
+    "{\"TimeGenerated\":\"2026-06-01T02:00:0@SZ\",\"Computer\":\"@H\",\"SyslogMessage\":\"@J\",\"ProcessName\":\"vmkernel\"}\n",
+    "{\"ts\":\"2026-06-01T02:00:0@SZ\",\"node\":\"@H\",\"level\":\"warn\",\"msg\":\"@J\"}\n",
+    "{\"log\":\"@J\\n\",\"stream\":\"stderr\",\"time\":\"2026-06-01T02:00:0@SZ\",\"kubernetes\":{\"pod_name\":\"@H\"}}\n",
+];
+
+fn form(form: &str, host: &str, second: u8, message: &str) -> String {
+    let json = message.replace('"', "\\\"");
+    form.replace("@H", host).replace("@S", &second.to_string()).replace("@J", &json).replace("@M", message)
+}
+
+#[test]
+fn a_host_is_read_in_every_form_in_which_logs_come_together() {
+    for text in FORMS {
+        let pair = |second: &str| {
+            let log = form(text, "esx1", 0, LATE) + &form(text, second, 2, FALSE);
+            told(&judge(&[("-".to_owned(), log)]))
+        };
+        assert_eq!(pair("esx2"), (vec!["esx1".to_owned(), "esx2".to_owned()], false), "{text}");
+        assert_eq!(pair("esx1"), (vec!["esx1".to_owned()], true), "{text}");
+    }
+}
+
+#[test]
+fn addresses_of_both_kinds_are_hosts() {
+    for (one, other) in
+        [("[fe80::1]", "[fe80::2]"), ("2001:db8::11", "2001:db8::12"), ("10.0.0.1", "10.0.0.2")]
+    {
+        let log =
+            format!("Jun  1 02:00:00 {one} vmkernel: {LATE}\nJun  1 02:00:02 {other} vmkernel: {FALSE}\n");
+        assert_eq!(told(&judge(&[("-".to_owned(), log)])), (vec![one.to_owned(), other.to_owned()], false));
+    }
+}
+
+/// Nobody knows whether `a.txt` and `b.txt` are of one host; the files that every host has are taken for those of one.
+#[test]
+fn files_that_tell_no_host_are_not_surely_of_one() {
+    let lines = |names: [&str; 2]| {
+        let dated = |second, message| format!("2026-06-01T02:00:0{second}.000Z {message}\n");
+        let inputs = [(names[0].to_owned(), dated(0, LATE)), (names[1].to_owned(), dated(2, FALSE))];
+        told(&judge(&inputs))
+    };
+    assert_eq!(lines(["esx1.log", "esx2.log"]), (vec![], false));
+    assert_eq!(lines(["case/part-a.txt", "case/part-b.txt"]), (vec![], false));
+    assert_eq!(lines(["vmkernel.log", "vmkernel.1.log"]), (vec![], true));
+    let both = vec!["esx1".to_owned(), "esx2".to_owned()];
+    assert_eq!(lines(["esx1/var/log/vmkernel.log", "esx2/var/log/vmkernel.log"]), (both, false));
+    let reports =
+        ["sosreport-gw1-2026-06-01-abcd/var/log/messages", "sosreport-gw2-2026-06-01-efgh/var/log/messages"];
+    assert_eq!(lines(reports), (vec!["gw1".to_owned(), "gw2".to_owned()], false));
+    let section = format!(
+        "2026-06-01T02:00:00.000Z {LATE}\n\nAnd on the other host:\n\n2026-06-01T02:00:02.000Z {FALSE}\n"
+    );
+    assert_eq!(told(&judge(&[("-".to_owned(), section)])), (vec![], false));
+}
+
+/// What a form means that nobody knows is not guessed: where it differs, another may speak, and where it does not, one does.
+#[test]
+fn a_form_that_nobody_knows_proves_nothing_over_what_it_tells_apart() {
+    let forms = [
+        "tgt-@H target 2026-06-01T02:00:0@SZ @M\n",
+        "<tr><td>@H</td><td>2026-06-01T02:00:0@S.123Z @M</td></tr>\n",
+    ];
+    for text in forms {
+        let pair = |second: &str| {
+            told(&judge(&[("-".to_owned(), form(text, "one", 0, LATE) + &form(text, second, 2, FALSE))])).1
+        };
+        assert!(!pair("two"), "{text}");
+        assert!(pair("one"), "{text}");
+    }
+}
+
+/// The lines of one command stand apart where a log server mixes those of several hosts, and where a journal is exported by its fields.
+#[test]
+fn lines_of_one_command_are_put_together_by_host_and_tag() {
+    let command = |host: &str, second: u8, result: &str, sense: bool| -> Vec<String> {
+        let start = format!("Jun  1 02:00:0{second} {host} kernel: sd 2:0:0:1: [sdc] tag#3 ");
+        let mut lines =
+            vec![format!("{start}FAILED Result: hostbyte={result} driverbyte=DRIVER_OK cmd_age=31s\n")];
+        if sense {
+            lines.push(format!("{start}Sense Key : Miscompare [current]\n"));
+            lines.push(format!("{start}Add. Sense: Miscompare during verify operation\n"));
+        }
+        lines
+            .push(format!("{start}CDB: Compare and write 89 00 00 00 00 00 00 00 1a 00 00 00 00 01 00 00\n"));
+        lines
+    };
+    let (one, other) = (command("gw-1", 0, "DID_TIME_OUT", false), command("gw-2", 0, "DID_OK", true));
+    let mixed = format!("{}{}{}{}{}{}", one[0], other[0], other[1], one[1], other[2], other[3]);
+    let report = judge(&[("-".to_owned(), mixed)]);
+    assert_eq!(told(&report), (vec!["gw-1".to_owned(), "gw-2".to_owned()], false));
+    let late = report.incidents.iter().flat_map(|finding| &finding.evidence);
+    let late: Vec<_> = late.filter(|line| line.text.contains("DID_TIME_OUT")).collect();
+    assert!(
+        late.iter().all(|line| line.host.as_deref() == Some("gw-1") && !line.text.contains("Miscompare"))
+    );
+    let exported: String = (command("gw-1", 0, "DID_TIME_OUT", false).into_iter())
+        .chain(command("gw-1", 2, "DID_OK", true))
+        .map(|line| {
+            let (second, message) = (&line[13..15], line.split_once("kernel: ").unwrap_or_default().1);
+            let fields = "_BOOT_ID=a\nPRIORITY=4\n_TRANSPORT=kernel\n".repeat(4);
+            format!("__REALTIME_TIMESTAMP=17802936{second}000000\n_HOSTNAME=gw-1\n{fields}SYSLOG_IDENTIFIER=kernel\nMESSAGE={message}\n")
+        })
+        .collect();
+    assert_eq!(told(&judge(&[("-".to_owned(), exported)])), (vec!["gw-1".to_owned()], true));
+}
+
+/// What one program says of a lease, or of an image of Ceph, is no cause of a false answer of a device that it does not name.
+#[test]
+fn leases_and_gateways_explain_no_device_that_no_line_ties_to_them() {
+    let kernel = "Jun  1 10:00:02 h1 kernel: sd 2:0:0:9: [sdq] tag#3 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=0s
+Jun  1 10:00:02 h1 kernel: sd 2:0:0:9: [sdq] tag#3 Sense Key : Miscompare [current]
+Jun  1 10:00:02 h1 kernel: sd 2:0:0:9: [sdq] tag#3 CDB: Compare and write 89 00 00 00 00 00 00 00 1a 00 00 00 00 01 00 00\n";
+    let lease =
+        "2026-06-01 10:00:00 4100 [801]: s1 verify_leader 1 wrong checksum 12345 abcd /dev/vg1/leases\n";
+    let report = judge(&[
+        ("h1/sanlock.log".to_owned(), lease.to_owned()),
+        ("h1/messages".to_owned(), kernel.to_owned()),
+    ]);
+    for finding in &report.incidents {
+        let of_the_disk = finding.devices.iter().any(|device| device == "sdq");
+        assert!(!of_the_disk || finding.cause == "cannot-tell", "{finding:?}");
+    }
+    assert!(
+        report.incidents.iter().any(|finding| finding.cause == "corrupt-block" && finding.devices.is_empty())
+    );
+    for gateway in [
+        "Jun  1 10:00:00 kvm7 ceph-osd[1201]: librbd: client.4123 blocklisted\n",
+        "2026-06-01T10:00:00.000+0000 7f1 -1 osd.12 8812 get_health_metrics reporting 12 slow ops, oldest is osd_op(client.1 2.7)\n",
+    ] {
+        let report = judge(&[
+            ("ceph.log".to_owned(), gateway.to_owned()),
+            ("h1/messages".to_owned(), kernel.to_owned()),
+        ]);
+        let sure = report.incidents.iter().find(|finding| finding.confidence != "possible");
+        assert!(sure.is_none_or(|finding| finding.devices.is_empty()), "{sure:?}");
+    }
+}
