@@ -6,7 +6,7 @@ use oarlock_sim::{Theme, run_seed};
 
 #[test]
 fn guests_do_whatever_can_be_done_with_disks_and_space_runs_out() {
-    let seeds = (0..240).filter(|seed| Theme::of(*seed) == Theme::Disks);
+    let seeds = (0..600).filter(|seed| Theme::of(*seed) == Theme::Disks);
     let mut deeds = BTreeMap::<&str, u64>::new();
     for seed in seeds {
         let report = run_seed(seed, None, 0);

@@ -35,7 +35,7 @@ pub fn run() -> Result<String, String> {
     guest.goes_on("from its disk")?;
     hosts.kill_and_restart()?;
     guest.goes_on("behind a host that was killed and came back")?;
-    hosts.stop_for(STOP);
+    hosts.stop_for(STOP)?;
     guest.goes_on("behind a host that stood still")?;
     hosts.kill_and_take_over()?;
     guest.goes_on("behind a host that took over")?;

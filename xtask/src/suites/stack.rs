@@ -110,10 +110,11 @@ impl Hosts {
     }
 
     /// Stops the host for longer than its lease, and lets it go on.
-    pub fn stop_for(&self, time: Duration) {
+    pub fn stop_for(&self, time: Duration) -> Result<(), String> {
         self.signal("STOP");
         std::thread::sleep(time);
         self.signal("CONT");
+        Ok(())
     }
 
     /// Kills the host; the other one takes the disk over, and serves it at the same place.

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::stack::{Hosts, Shown};
 use crate::ground::{Process, succeeds};
@@ -55,12 +55,14 @@ pub fn disturb(hosts: &mut Hosts, mut at_work: impl FnMut() -> bool) -> Result<S
     while at_work() {
         thread::sleep(PAUSE);
         let turn = done.iter().sum::<u32>() as usize % done.len();
-        match turn {
-            0 => hosts.kill_and_restart()?,
-            1 => hosts.stop_for(STOP),
-            2 => hosts.kill_and_take_over()?,
-            _ => hosts.leave_and_restart()?,
-        }
+        let began = Instant::now();
+        let what = match turn {
+            0 => hosts.kill_and_restart().map(|()| "killed, and is back"),
+            1 => hosts.stop_for(STOP).map(|()| "stood still"),
+            2 => hosts.kill_and_take_over().map(|()| "killed, and the other has its disk"),
+            _ => hosts.leave_and_restart().map(|()| "left, and is back"),
+        }?;
+        println!("a host {what}, in {:.1} s", began.elapsed().as_secs_f64());
         done[turn] += 1;
     }
     let [kills, stops, takeovers, restarts] = done;
