@@ -41,10 +41,11 @@ class Qemu:
         monitor = os.path.join(work, name + ".qmp")
         disk = f"driver=nbd,node-name=disk,server.type=unix,server.path={door},export=disk,reconnect-delay=30"
         # With a geometry it reads nothing of the disk before it runs.
-        device = "virtio-blk-pci,drive=disk,cyls=1024,heads=16,secs=63"
+        # The monitor writes beside the device.
+        device = "virtio-blk-pci,drive=disk,share-rw=on,cyls=1024,heads=16,secs=63"
         self.child = subprocess.Popen(
             [qemu, *more, "-machine", "q35,accel=tcg", "-m", "128", "-nodefaults", "-display", "none", "-blockdev", disk,
-             "-device", device, "-qmp", f"unix:{monitor},server=on,wait=off", *arguments], cwd=work)
+             "-device", device, "-qmp", f"unix:{monitor},server=on,wait=off", *arguments], cwd=work, stdout=subprocess.PIPE, text=True)
         started.append(self.child)
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(60)
@@ -67,7 +68,12 @@ class Qemu:
                 return answer["return"]
 
     def io(self, line):
-        said = self.ask("human-monitor-command", **{"command-line": f'qemu-io disk "{line}"'})
+        refused = self.ask("human-monitor-command", **{"command-line": f'qemu-io disk "{line}"'})
+        assert not refused, (line, refused)
+        if line == "flush":
+            return
+        # What came of it is said on QEMU's standard output: two lines, or one more before them where the pattern is another.
+        said = self.child.stdout.readline() + self.child.stdout.readline()
         assert "failed" not in said.lower() and "error" not in said.lower() and "ops" in said, (line, said)
 
     def until(self, status):
