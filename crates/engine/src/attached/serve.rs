@@ -6,6 +6,7 @@ use oarlock_block::LocalFuture;
 
 use super::AttachedDisk;
 use crate::allocate::SpaceError;
+use crate::journal::JournalError;
 use crate::path::{Demand, PathError, RESERVOIR_MAX, Ticket};
 
 /// Demands of one disk that are worked on at once; the others wait in the queue, where one per operation has room.
@@ -95,20 +96,20 @@ impl AttachedDisk {
 
     /// One commit for all who asked before it.
     async fn commit_for(&self, tickets: Vec<Ticket>) -> Done {
-        let durable = self.layer.source().journal().make_durable().await;
-        for ticket in tickets {
-            self.path.answer(ticket, durable.clone().map_err(|_| PathError::Io));
-        }
+        self.answer_all(tickets, &self.layer.source().journal().make_durable().await);
         Done::Committed
     }
 
     /// One note for all who asked before it.
     async fn note_for(&self, tickets: Vec<Ticket>) -> Done {
-        let noted = self.layer.source().journal().note().await;
-        for ticket in tickets {
-            self.path.answer(ticket, noted.clone().map_err(|_| PathError::Io));
-        }
+        self.answer_all(tickets, &self.layer.source().journal().note().await);
         Done::Noted
+    }
+
+    fn answer_all(&self, tickets: Vec<Ticket>, written: &Result<(), JournalError>) {
+        for ticket in tickets {
+            self.path.answer(ticket, if written.is_ok() { Ok(()) } else { Err(PathError::Io) });
+        }
     }
 
     /// Hands over clusters.
