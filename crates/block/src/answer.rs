@@ -39,6 +39,18 @@ pub enum UnknownCause {
     DeviceError,
 }
 
+impl UnknownCause {
+    /// Whether a plain write may still land, or only has landed or not. An error of the device is its last word: what it did not
+    /// write by then it does not write any more.
+    #[must_use]
+    pub const fn may_still_land(self) -> bool {
+        match self {
+            UnknownCause::TimedOut | UnknownCause::Aborted | UnknownCause::PathLost => true,
+            UnknownCause::DeviceError => false,
+        }
+    }
+}
+
 impl fmt::Display for UnknownCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

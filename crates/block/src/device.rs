@@ -72,6 +72,17 @@ pub enum IoError {
     Medium,
 }
 
+impl IoError {
+    /// Whether the write that it answers may still land.
+    #[must_use]
+    pub const fn may_still_land(&self) -> bool {
+        match self {
+            IoError::Unknown(cause) => cause.may_still_land(),
+            IoError::Refused(_) | IoError::Medium => false,
+        }
+    }
+}
+
 /// The shape of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {

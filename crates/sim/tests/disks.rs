@@ -17,6 +17,7 @@ fn guests_do_whatever_can_be_done_with_disks_and_space_runs_out() {
         ("attach", 100),
         ("attach to read", 20),
         ("clone", 2),
+        ("close a quarantine", 1),
         ("create", 20),
         ("create thick", 5),
         ("delete", 5),

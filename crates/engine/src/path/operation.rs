@@ -256,7 +256,7 @@ impl Operation {
             Err(error) => {
                 self.failed = Some(PathError::Io);
                 // A read that lands late lands in memory that its driver keeps for it; a write lands on the device.
-                self.unknown |= !is_read && matches!(error, IoError::Unknown(_));
+                self.unknown |= !is_read && error.may_still_land();
             }
         }
     }

@@ -43,7 +43,7 @@ pub(crate) struct Task {
     /// Something of it was sent or answered since it was last looked at, and when that was.
     has_moved: bool,
     still_since: Option<time::Instant>,
-    /// Some command of it was answered, and that says nothing of what became of it.
+    /// Some command of it was answered, and may land in spite of that.
     is_unclear: bool,
 }
 
@@ -257,7 +257,7 @@ impl Task {
     }
 
     /// The place was left by the last command of a request that was given up: what its writes may have touched can be used again,
-    /// unless one of them said that it does not know what became of it.
+    /// unless one of them said that it may still land.
     pub(crate) fn close(&self, path: &DataPath) {
         if let Some(quarantine) = self.operation.quarantine().filter(|_| !self.is_unclear) {
             path.close(quarantine);
@@ -275,7 +275,7 @@ impl Task {
         self.has_moved = true;
         let part = self.parts.iter().position(|part| part.segment() == segment);
         let rest = part.and_then(|part| carrier.rest(&self.parts.swap_remove(part), &outcome));
-        self.is_unclear |= matches!(outcome, Err(IoError::Unknown(_)));
+        self.is_unclear |= outcome.as_ref().is_err_and(IoError::may_still_land);
         if self.state == State::Leaving {
             if self.in_flight == 0 {
                 self.state = State::Free;

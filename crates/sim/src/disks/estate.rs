@@ -204,7 +204,14 @@ impl Estate {
     }
 
     /// A guest was answered.
-    pub fn answer(&self, run: &Run, asked: &Asked, result: Result<(), PathError>, data: &[u8]) {
+    pub fn answer(
+        &self,
+        run: &Run,
+        asked: &Asked,
+        result: Result<(), PathError>,
+        may_land: bool,
+        data: &[u8],
+    ) {
         let Asked { session, request, number, may_be_nothing } = asked;
         let mut images = self.images.borrow_mut();
         let mut image = images.get_mut(&session.id).filter(|image| image.has(session));
@@ -225,9 +232,19 @@ impl Estate {
                     Estate::wrong(run, session.id, &format!("{request:?}: {wrong}{whose}"));
                 }
             }
-            Err(error) => content.fail(request, *number, error == PathError::Io),
+            Err(_) => content.fail(request, *number, may_land),
         }
         content.settle();
+    }
+
+    /// Nothing of a request that failed can land any more.
+    pub fn landed(&self, asked: &Asked) {
+        let Asked { session, request, number, .. } = asked;
+        let mut images = self.images.borrow_mut();
+        let image = images.get_mut(&session.id).filter(|image| image.has(session));
+        if let Some(content) = image.and_then(|image| image.content.as_mut()) {
+            content.fail(request, *number, false);
+        }
     }
 
     /// Whose bytes a reader was shown, as far as they tell.

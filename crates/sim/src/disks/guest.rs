@@ -7,10 +7,12 @@ use std::time::Duration;
 use futures::future::{Either, join, join_all, select};
 use oarlock_block::{ByteCount, Clock, Instant, Random};
 use oarlock_engine::allocate::SpaceError;
-use oarlock_engine::path::{DataPath, PathError, Request, RequestKind};
+use oarlock_engine::path::{DataPath, Passage, PathError, Request, RequestKind};
 use oarlock_engine::{Attachment, DiskError, Incoming, JournalError};
 use oarlock_format::{DiskTarget, LayerName};
 
+use super::driver::Ended;
+use super::estate::Asked;
 use super::image::{Purpose, Session};
 use super::{Driver, SECTOR};
 use crate::member::{Run, name_of};
@@ -115,6 +117,12 @@ impl Guest {
     fn is_to_end(&self) -> bool {
         let key = (self.user.life.host(), self.user.life.life());
         self.run().world.now() >= rest(self.run()) || self.run().leaving.borrow().contains(&key)
+    }
+
+    /// How long anything may be waited for that no takeover must wait for at the run's end: a lease, where that is near.
+    fn until_rest(&self) -> Duration {
+        let run = self.run();
+        rest(run).since(run.world.now()).max(run.scenario.timing.lease)
     }
 
     fn soon(&self) -> Instant {
@@ -417,7 +425,7 @@ struct Used<'a> {
     guest: &'a Guest,
     path: &'a Arc<DataPath>,
     session: &'a Session,
-    /// The device failed a request.
+    /// A write has no answer, or the disk is lost.
     has_failed: Cell<bool>,
     /// It is being handed over.
     is_leaving: Cell<bool>,
@@ -516,11 +524,11 @@ impl<'a> Used<'a> {
             device: &device,
             path: self.path,
             pause: &|| self.guest.pause(pace),
-            patience: Some(run.scenario.timing.lease * 4),
+            patience: Some(run.between(500, 16_000).min(self.guest.until_rest())),
         };
-        let (result, data) = driver.run(request, data).await;
-        run.estate.answer(run, &asked, result, &data);
-        self.has_failed.set(self.has_failed.get() || result == Err(PathError::Io));
+        let ended = driver.drive(request, data).await;
+        let result = ended.result;
+        run.estate.answer(run, &asked, result, ended.may_land(), &ended.data);
         self.guest.did(match (result, request.kind) {
             (Err(PathError::NoSpace), _) => "no space",
             (Err(PathError::Moved), _) => "turned away",
@@ -530,7 +538,30 @@ impl<'a> Used<'a> {
             (Ok(()), RequestKind::Flush) => "flush",
             (Ok(()), _) => "trim",
         });
+        let is_dead = self.path.passage(clock.now()) == Passage::Dead;
+        if result == Err(PathError::Io) && (is_dead || !self.is_closed(ended, &asked).await) {
+            self.has_failed.set(true);
+        }
         result
+    }
+
+    /// Whether nothing of a request that failed can land any more, or for so long that the disk can be used again.
+    async fn is_closed(&self, ended: Ended<'_>, asked: &Asked) -> bool {
+        if !ended.may_land() {
+            return true;
+        }
+        let (run, clock) = (self.guest.run(), self.guest.user.life.clock());
+        let wait = run.between(0, 20_000).min(self.guest.until_rest());
+        let patience = clock.sleep_until(clock.now().plus(wait));
+        let closed = match select(Box::pin(ended.close(self.path)), patience).await {
+            Either::Left((is_closed, _)) => is_closed,
+            Either::Right(_) => false,
+        };
+        if closed {
+            run.estate.landed(asked);
+            self.guest.did("close a quarantine");
+        }
+        closed
     }
 
     /// Reads whatever may show something, and what lies beside it.

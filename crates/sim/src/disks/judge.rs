@@ -197,7 +197,7 @@ impl Judge {
         let driver =
             Driver { clock: &clock, device: &device, path: attached.path(), pause: &|| None, patience: None };
         let (result, data) = driver.run(request, data).await;
-        self.run.estate.answer(&self.run, &asked, result, &data);
+        self.run.estate.answer(&self.run, &asked, result, false, &data);
         result
     }
 }

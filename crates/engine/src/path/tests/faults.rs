@@ -163,6 +163,22 @@ fn nothing_overlapping_is_sent_before_a_write_of_unknown_outcome_is_closed() {
     world.check_at_rest();
 }
 
+/// A sector that the device could not write is the guest's to write again, at once: nothing of the first attempt is out.
+#[test]
+fn a_write_that_the_device_failed_keeps_nothing_from_anybody() {
+    for is_mapped in [true, false] {
+        let mut world = world(13);
+        if is_mapped {
+            world.run(request(WRITE, 0, 64 * KIB)).unwrap();
+        }
+        world.strike = Some((usize::from(is_mapped), IoError::Unknown(UnknownCause::DeviceError)));
+        assert_eq!(world.run(request(WRITE, 0, 4 * KIB)), Err(PathError::Io), "it is not acknowledged");
+        assert_eq!(world.path.quarantines(), []);
+        assert_eq!(world.run(request(WRITE, 2 * KIB, 4 * KIB)), Ok(()));
+        world.check_at_rest();
+    }
+}
+
 /// A device that never answers: the guest hears of an error, and what may still land keeps its place from everybody.
 #[test]
 fn a_write_that_is_given_up_fails_and_nothing_overlapping_is_sent_before_it_has_ended() {

@@ -298,6 +298,7 @@ impl World {
         match segment.is_write() {
             true if self.random.one_in(full) => Err(IoError::Refused(Refusal::Full)),
             true if self.random.one_in(unknown) => Err(IoError::Unknown(UnknownCause::TimedOut)),
+            true if self.random.one_in(unknown) => Err(IoError::Unknown(UnknownCause::DeviceError)),
             false if segment.action != Action::Flush && self.random.one_in(medium) => Err(IoError::Medium),
             _ if self.random.one_in(busy) => Err(IoError::Refused(Refusal::Busy)),
             _ => Ok(()),
@@ -334,7 +335,7 @@ impl World {
         }
         let (client, index, fate) = (*client, *index, fate.clone());
         self.clients[client].operation.answered(index, fate.clone());
-        if matches!(fate, Err(IoError::Unknown(_))) {
+        if fate.is_err_and(|error| error.may_still_land()) {
             self.late.push(flight);
         }
         self.drive(client);
