@@ -52,6 +52,13 @@ impl Failure {
         Failure { what: format!("{}; {more}", self.what), ..self }
     }
 
+    /// Whether it is this error of a host.
+    #[cfg(feature = "datastore")]
+    #[must_use]
+    pub fn is(&self, code: oarlock_host::Code) -> bool {
+        self.code == code.text()
+    }
+
     /// The operating system refused `what`.
     #[must_use]
     pub fn system(what: &str, error: &std::io::Error) -> Failure {

@@ -1,4 +1,4 @@
-//! Signals that ask the program to stop: SIGINT and SIGTERM, as a future.
+//! Signals that ask the program to stop: SIGINT, SIGTERM, and SIGHUP where the terminal's end shall end it; as a future.
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::channel::mpsc;
 use futures::{FutureExt, StreamExt};
 use signal_hook::consts::signal::SIGXFSZ;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::catalogue::Code;
@@ -48,7 +48,16 @@ pub fn interrupted(signal: &str) -> Failure {
     Failure::new(Code::Interrupted, format!("interrupted by {signal}"))
 }
 
-/// Catches SIGINT and SIGTERM while it lives.
+/// Whether this program was told to outlive its terminal (`nohup`): then a hangup asks for nothing.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Where the system does not say, its default stands, which ends the program.
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_none_or(|mask| mask & 1 << (SIGHUP - 1) != 0)
+}
+
+/// Catches SIGINT, SIGTERM and SIGHUP while it lives.
 pub struct Stop {
     signals: mpsc::Receiver<i32>,
     handle: Handle,
@@ -65,7 +74,8 @@ impl Stop {
     }
 
     fn new() -> Result<Stop, Failure> {
-        let mut caught = Signals::new([SIGINT, SIGTERM])
+        let hangup = (!ignores_hangup()).then_some(SIGHUP);
+        let mut caught = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))
             .map_err(|error| Failure::system("signals cannot be caught", &error))?;
         let handle = caught.handle();
         let (mut sender, signals) = mpsc::channel(SIGNALS_WAITING_MAX);
@@ -91,6 +101,7 @@ impl Stop {
         Box::pin(async {
             match self.signals.next().await {
                 Some(SIGINT) => "SIGINT",
+                Some(SIGHUP) => "SIGHUP",
                 Some(_) => "SIGTERM",
                 // The thread ends only with this value.
                 None => futures::future::pending().await,

@@ -145,15 +145,32 @@ fn import_under_way(place: &Place, disk: &str) -> Child {
 }
 
 #[test]
+fn an_image_goes_into_a_thick_disk_which_stays_thick() {
+    let place = Place::for_disks("512M");
+    let _a = place.up("a");
+    sparse(&place, "some.raw", 16 * MIB, &[1, 9]);
+    place.run(&["disk", "import", "some.raw", "t", "--thick"]).succeeds();
+    let shown = place.run(&["disk", "show", "t", "--json"]).json();
+    assert_eq!(
+        (&shown["allocated"], &shown["thick"], &shown["full"]),
+        (&json!(16 * MIB), &json!(true), &json!(true))
+    );
+    place.run(&["disk", "export", "t", "again.raw"]).succeeds();
+    assert!(fs::read(place.path("some.raw")).unwrap() == fs::read(place.path("again.raw")).unwrap());
+    let refused = place.run(&["disk", "import", "some.raw", "t", "--thick"]);
+    refused.fails(1, "OAR-0282");
+}
+
+#[test]
 fn a_signal_in_mid_import_leaves_no_disk() {
     let place = Place::for_disks("512M");
     let _a = place.up("a");
     large(&place);
-    for signal in [Signal::INT, Signal::TERM] {
+    for (signal, name) in [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM"), (Signal::HUP, "SIGHUP")] {
         let import = import_under_way(&place, "half");
         send(&import, signal);
         let ran = Ran::of(import.wait_with_output().unwrap());
-        ran.fails(1, "OAR-0504").says(if signal == Signal::INT { "SIGINT" } else { "SIGTERM" });
+        ran.fails(1, "OAR-0504").says(name);
         assert_eq!(disks(&place), json!([]));
     }
     place.run(&["disk", "create", "half", "--size", "1M"]).succeeds();

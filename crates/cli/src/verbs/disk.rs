@@ -16,6 +16,7 @@ mod resize;
 mod revert;
 mod show;
 mod snapshot;
+mod thick;
 
 use clap::{Args, Subcommand};
 use oarlock::{Api, Purpose};

@@ -1,23 +1,16 @@
 //! `oarlock disk create`: makes an empty disk. What was never written takes no space, and reads as zeros; a thick disk has all of its
 //! space from the start.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
-
 use clap::Args;
-use oarlock::{Api, Purpose};
+use oarlock::Purpose;
 use oarlock_block::ByteCount;
 use oarlock_format::LayerName;
 use serde::Serialize;
 
-use super::disk_name;
+use super::{disk_name, thick};
 use crate::failure::Failure;
 use crate::host_choice::HostChoice;
-use crate::terminal::progress_bar;
 use crate::{report, values};
-
-/// How often the host is asked how far it is.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What `oarlock disk create` takes.
 #[derive(Args, Debug)]
@@ -58,7 +51,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (name, size) = (arguments.name.as_str(), arguments.size.0);
     let api = arguments.choice.find(Purpose::AnyHost)?;
     if arguments.thick {
-        create_thick(&api, name, size)?;
+        // A signal ends this program, and the host undoes what it did.
+        thick::create(&api, name, size, || None)?;
     } else {
         api.create_disk(name, size)?;
     }
@@ -68,28 +62,4 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let place = if arguments.thick { ", and has room for all of them" } else { "" };
         report::print(&format!("{name} has {size} bytes, all of them zero{place}\n"))
     }
-}
-
-/// Makes a thick disk, and shows meanwhile how far it is.
-fn create_thick(api: &Api, name: &str, size: u64) -> Result<(), Failure> {
-    let bar = progress_bar("zeroing");
-    let (over, is_over) = mpsc::channel::<()>();
-    let shown = bar.clone();
-    let made = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            while let Err(RecvTimeoutError::Timeout) = is_over.recv_timeout(LOOK_EVERY) {
-                if let Ok(progress) = api.disk_progress(name)
-                    && progress.under_way
-                {
-                    shown.set_length(progress.total);
-                    shown.set_position(progress.done);
-                }
-            }
-        });
-        let made = api.create_thick_disk(name, size);
-        drop(over);
-        made
-    });
-    bar.finish_and_clear();
-    Ok(made?)
 }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::BinaryBytes;
-use oarlock::{Api, Error, Purpose};
+use oarlock::{Api, Purpose};
 use oarlock_format::LayerName;
 use oarlock_host::Code as HostCode;
-use oarlock_image::{Imported, Source, disk_size, import};
+use oarlock_image::{ImageError, Imported, Onlooker, Source, disk_size, import};
 use serde::Serialize;
 
 use super::copy::{FormatName, Watcher, attach};
-use super::disk_name;
+use super::{disk_name, thick};
 use crate::catalogue::EXIT_FAILED;
 use crate::failure::Failure;
 use crate::host_choice::HostChoice;
@@ -26,7 +26,7 @@ const BLOCK_SIZES: [u64; 2] = [512, 4096];
 #[command(
     after_help = "The whole image is looked through before a disk is made for it. The disk is the host's until the image is on it, \
     flushed; then any host may attach it. A copy that fails, or is ended by SIGINT or SIGTERM, takes the disk away again. \
-    What stood empty, or was zeros, takes no space. Nothing but FILE is opened: an image that names another one is refused. \
+    What stood empty, or was zeros, takes no space, but on a thick disk. Nothing but FILE is opened: an image that names another one is refused. \
     Whose guest wrote a raw image also wrote its beginning, and may have made it look like qcow2: say what a stranger's image is."
 )]
 pub struct Arguments {
@@ -38,6 +38,9 @@ pub struct Arguments {
     /// What the image is; without it, its beginning tells
     #[arg(long, value_enum)]
     format: Option<FormatName>,
+    /// Allocate and zero all of the disk first; what several hosts are to write at once must be thick
+    #[arg(long)]
+    thick: bool,
     #[command(flatten)]
     choice: HostChoice,
     /// Print JSON: `{name, size, format, written, snapshots_left_out}`
@@ -66,7 +69,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let api = arguments.choice.find(Purpose::OneHost)?;
     let mut source = Source::open(&arguments.file, arguments.format.map(Into::into))?;
     source.survey(&watcher).map_err(|error| watcher.failure(error))?;
-    let size = create(&api, name, source.size_bytes())?;
+    let size = create(source.size_bytes(), |size| {
+        if arguments.thick {
+            let interrupted = || watcher.wants_out().then(|| watcher.failure(ImageError::Interrupted));
+            thick::create(&api, name, size, interrupted)
+        } else {
+            Ok(api.create_disk(name, size)?)
+        }
+    })
+    .map_err(|failure| doubtful(name, failure))?;
     let copied = copy(&api, name, &mut source, &mut watcher);
     watcher.finish();
     let Imported { written_bytes, .. } = copied?;
@@ -81,20 +92,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Makes the empty disk; gives its size.
-fn create(api: &Api, name: &str, image_bytes: u64) -> Result<u64, Failure> {
+fn create(image_bytes: u64, make: impl Fn(u64) -> Result<(), Failure>) -> Result<u64, Failure> {
     let [size, larger] = BLOCK_SIZES.map(|block| disk_size(image_bytes, block));
-    let is_size = |error: &Error| error.code() == HostCode::DiskSize.text();
-    let (made, size) = match api.create_disk(name, size) {
-        Err(error) if is_size(&error) && larger != size => (api.create_disk(name, larger), larger),
-        made => (made, size),
-    };
-    match made {
-        Ok(()) => Ok(size),
-        // It was asked for, and the answer was lost. Whoever deletes it now might delete another's.
-        Err(error @ (Error::NoReply { .. } | Error::ConnectionLost { .. })) => {
-            Err(Failure::from(error).and(&format!("an empty disk {name} may have been made")))
-        }
-        Err(error) => Err(error.into()),
+    match make(size) {
+        Err(failure) if failure.is(HostCode::DiskSize) && larger != size => make(larger).map(|()| larger),
+        made => made.map(|()| size),
+    }
+}
+
+/// Where the disk was asked for, and the answer was lost. Whoever deletes it now might delete another's.
+fn doubtful(name: &str, failure: Failure) -> Failure {
+    if failure.is(HostCode::NoReply) || failure.is(HostCode::ConnectionLost) {
+        failure.and(&format!("an empty disk {name} may have been made"))
+    } else {
+        failure
     }
 }
 
