@@ -31,7 +31,7 @@ use crate::planted::{PlantedBug, planted};
 use crate::roster::{self, HostRow, LockRow};
 use crate::slots::read_slots;
 use crate::store::{Lane, ReadFault, Seen};
-use crate::suspect::suspect;
+use crate::suspect::{Interest, suspect};
 use crate::takeover::distrust;
 use crate::world::World;
 use crate::{answer, mailbox};
@@ -268,10 +268,13 @@ impl Host {
         if *slot == self.core.me.slot {
             return Err(EvictError::Myself { name: text() });
         }
-        let interest = suspect(&self.core, *slot);
-        if certain {
-            interest.force(first.stamped.record.incarnation);
-        }
+        let mut interest = suspect(&self.core, *slot);
+        let force = |interest: &Interest| {
+            if certain {
+                interest.force(first.stamped.record.incarnation);
+            }
+        };
+        force(&interest);
         let beat = self.core.store.timing.beat;
         let began = self.core.store.now();
         loop {
@@ -298,6 +301,9 @@ impl Host {
                 };
                 let reason = interest.refusal().or_else(|| too_short.then(unwatched));
                 return Err(EvictError::TimedOut { name: text(), reason });
+            }
+            if interest.renew(&self.core) {
+                force(&interest);
             }
             self.core.change_within(self.core.changed.seen(), beat / 4).await;
         }

@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use oarlock_block::SlotIndex;
+use oarlock_block::{SlotIndex, Victim};
 use oarlock_format::{HostName, SlotRecord, SlotState, Writer};
 
 use crate::core::{Core, StopReason};
@@ -17,7 +17,7 @@ use crate::slots::{Slots, is_of_one_block, read_slots};
 use crate::step::victim;
 use crate::store::{Lane, Seen, Store};
 use crate::suspect::suspect;
-use crate::takeover::distrust;
+use crate::takeover::{distrust, look_every};
 use crate::verdict::Version;
 use crate::watch::{Look, Watch};
 
@@ -36,42 +36,54 @@ pub(crate) async fn refuse_a_living_namesake(
             continue;
         }
         let victim = victim(*index, record);
-        if store.world.cut_off.death_proved(victim).await.is_some() {
-            continue;
+        match watch(store, victim, seen.version()).await? {
+            Watched::Lives => return Err(JoinError::NameTaken { name: name.clone(), slot: *index }),
+            Watched::Silent => silent = silent.max(Some(*index)),
+            Watched::Dead => {}
         }
-        if moves(store, *index, seen.version()).await? {
-            return Err(JoinError::NameTaken { name: name.clone(), slot: *index });
-        }
-        silent = silent.max(Some(*index));
     }
     Ok(silent)
 }
 
-/// Whether the slot shows another image before a whole watch is over.
-async fn moves(store: &Store, index: SlotIndex, first: Version) -> Result<bool, JoinError> {
+/// What a watch of a namesake came to.
+enum Watched {
+    /// It beats.
+    Lives,
+    /// It stood still for a whole watch, or its slot is no living host's any more.
+    Silent,
+    /// It is proved dead.
+    Dead,
+}
+
+/// Watches a slot until it shows another image, a whole watch is over, or its host is proved dead: of a process that was just killed
+/// the kernel may still hold the proof back, while it ends what that had begun (R13).
+async fn watch(store: &Store, victim: Victim, first: Version) -> Result<Watched, JoinError> {
     let timing = store.timing;
     let mut watch = Watch::new(timing.watch, timing.beat);
     // A device that stalls again and again must not keep a joiner for ever.
     let give_up = store.now().plus(timing.watch * 8);
+    let lba = store.layout.slot(victim.slot);
     loop {
-        let lba = store.layout.slot(index);
+        if store.world.cut_off.death_proved(victim).await.is_some() {
+            return Ok(Watched::Dead);
+        }
         match store.read::<SlotRecord>(Lane::Work, lba).await {
-            Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(false),
-            Ok(seen) if shows_life(&seen, first) => return Ok(true),
+            Ok(seen) if seen.stamped.record.state != SlotState::Live => return Ok(Watched::Silent),
+            Ok(seen) if shows_life(&seen, first) => return Ok(Watched::Lives),
             Ok(seen) => watch.look(Look {
                 image: seen.version().nonce,
                 issued: seen.issued,
                 replied: seen.replied,
                 disturbances: 0,
             }),
-            Err(fault) if is_of_one_block(&fault) => return Ok(false),
+            Err(fault) if is_of_one_block(&fault) => return Ok(Watched::Silent),
             Err(fault) if store.now() >= give_up => return Err(fault.into()),
             Err(_) => watch.broken(),
         }
         if watch.complete(store.now(), 0).is_some() {
-            return Ok(false);
+            return Ok(Watched::Silent);
         }
-        store.world.pause(timing.beat / 2).await;
+        store.world.pause(look_every(timing.beat)).await;
     }
 }
 
@@ -89,7 +101,7 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
         })
         .collect();
     for (slot, first) in namesakes {
-        let _interest = suspect(&core, slot);
+        let mut interest = suspect(&core, slot);
         let lba = core.store.layout.slot(slot);
         while core.ended().is_none() {
             core.store.world.pause(core.store.timing.beat).await;
@@ -109,6 +121,7 @@ pub(crate) async fn bury_namesakes(core: Rc<Core>) {
             if beats || record.state == SlotState::Free || record.name.as_ref() != Some(&core.name) {
                 break;
             }
+            interest.renew(&core);
         }
     }
 }

@@ -38,6 +38,16 @@ impl Interest {
         self.suspect.over.get()
     }
 
+    /// The same interest once more, where its pursuit has ended: it may have been another waiter's, of an earlier life in the slot, and
+    /// the present one is nobody's quarry yet.
+    pub(crate) fn renew(&mut self, core: &Rc<Core>) -> bool {
+        let is_over = self.is_over();
+        if is_over {
+            *self = suspect(core, self.suspect.slot);
+        }
+        is_over
+    }
+
     /// Why the takeover does not get on, if it was refused.
     pub(crate) fn refusal(&self) -> Option<String> {
         self.suspect.refused.borrow().clone()

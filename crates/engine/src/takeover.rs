@@ -34,6 +34,11 @@ const DEATH_ASKED_EVERY: Duration = Duration::from_millis(200);
 /// A slot that is watched is read this often in a beat at least, however short the beat is.
 const LOOKS_A_BEAT: u32 = 4;
 
+/// How often a slot that is watched is looked at, and its host's death asked for.
+pub(crate) fn look_every(beat: Duration) -> Duration {
+    DEATH_ASKED_EVERY.min(beat / LOOKS_A_BEAT)
+}
+
 /// Watches and takes over one slot, as long as somebody is interested.
 pub(crate) async fn pursue(core: Rc<Core>, suspect: Rc<Suspect>) {
     let pursuit = Pursuit::begin(&core, &suspect).await;
@@ -229,7 +234,7 @@ impl<'a> Pursuit<'a> {
     /// busy machine each pause and each reply is late: so most of the beat is left to them.
     fn until_next_look(&self) -> Duration {
         let timing = &self.core.store.timing;
-        let tick = DEATH_ASKED_EVERY.min(timing.beat / LOOKS_A_BEAT);
+        let tick = look_every(timing.beat);
         let grace_left = |since: Instant| since.plus(grace_of(timing.lease)).since(self.core.store.now());
         self.dead_since.map_or(tick, grace_left).min(tick)
     }

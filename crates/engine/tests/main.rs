@@ -26,6 +26,7 @@ mod journal_faults;
 mod ledger;
 mod lifetimes;
 mod machine;
+mod namesakes;
 mod open_attempts;
 mod pair;
 mod power;

@@ -91,6 +91,58 @@ fn a_proved_death_stands_for_a_twentieth_of_the_lease_before_anybody_has_the_dea
     }
 }
 
+/// A random model of disks found it: who evicted found a pursuit of the life before, which then ended as it must, and nobody pursued
+/// the life that was meant.
+#[test]
+fn an_eviction_goes_on_where_an_earlier_lifes_pursuit_ends_under_it() {
+    // One of these moments lies between the last look at the first life and the next one.
+    for moment in 0..20 {
+        evict_a_second_life(SECOND / 4 * moment);
+    }
+}
+
+fn evict_a_second_life(moment: Duration) {
+    let machine = Machine::new(SMALL);
+    machine.format_slots(2);
+    let name = LockName::new("disk").unwrap();
+    // Its looks at slots are so far apart that a life may come and go between two of them.
+    let clock = Rc::new(Late { time: Rc::clone(&machine.time), by: 4 * SECOND }) as Rc<dyn Clock>;
+    let rarely = World { clock, ..machine.process().0 };
+    let other = machine.time.run(join(rarely, "a", &Rc::default()));
+    let (leaving, its_process) = machine.process();
+    let first = machine.time.run(join(leaving, "c", &Rc::default()));
+    let slot = first.status().owner.slot;
+    beside(&machine, &other, async {
+        let guard = beside_too(&first, lock(&machine, &first, &name)).await;
+        // Somebody waits for the first life's lock, so that it is watched.
+        let waiting = other.lock(&name, Want::Exclusive, machine.time.now().plus(60 * SECOND));
+        let pause = machine.time.sleep_until(machine.time.now().plus(10 * SECOND + moment));
+        beside_too(&first, async { drop(select(Box::pin(waiting), pause).await) }).await;
+        drop(guard);
+        let leave = first.leave(machine.time.now().plus(SECOND / 10));
+        let _left = select(Box::pin(first.run()), Box::pin(leave)).await;
+        machine.kill(its_process);
+        let (dying, process) = machine.process();
+        let second = join(dying, "c", &Rc::default()).await;
+        assert_eq!(second.status().owner.slot, slot);
+        machine.kill(process);
+        let began = machine.time.now();
+        other.evict(&HostName::new("c").unwrap(), false, began.plus(90 * SECOND)).await.unwrap();
+        let took = machine.time.now().since(began);
+        assert!(took < 30 * SECOND, "{moment:?}: its death was proved, and it took {took:?}");
+    });
+}
+
+/// Runs `story` while a second host lives.
+async fn beside_too<T>(host: &Host, story: impl Future<Output = T>) -> T {
+    let run = host.run();
+    futures::pin_mut!(run, story);
+    match select(story, run).await {
+        Either::Left((value, _)) => value,
+        Either::Right((ended, _)) => panic!("the host ended: {ended}"),
+    }
+}
+
 /// A clock that wakes sleepers late, as that of a machine does that is busy with other things.
 struct Late {
     time: Rc<machine::Time>,
