@@ -226,11 +226,25 @@ fn a_full_device_is_waited_for_and_a_commit_comes_through_once_there_is_space() 
     });
 }
 
+/// Somebody has to make room, and the end of this host would make none (R24): a fresh reader saw all its disks and locks go.
 #[test]
-fn a_device_that_stays_full_ends_the_waiting_after_the_hold_time() {
+fn a_device_that_stays_full_is_waited_for_longer_than_the_hold_time() {
     on_stage(async |stage| {
         stage.map((0, 7), 20);
-        stage.power.strike(MishapOf::Write, &Mishap::Refuse(Refusal::Full), 100_000);
+        stage.power.strike(MishapOf::Write, &Mishap::Refuse(Refusal::Full), 2_000);
+        let begun = stage.machine.time.now();
+        assert_eq!(stage.journal.commit().await, Ok(()));
+        let waited = stage.machine.time.now().since(begun);
+        assert!(waited >= Timing::DEFAULT.hold * 2, "{waited:?}");
+        assert!((stage.state)() == HostState::Live, "its locks are its own still");
+    });
+}
+
+#[test]
+fn a_device_that_stays_busy_ends_the_waiting_after_the_hold_time() {
+    on_stage(async |stage| {
+        stage.map((0, 7), 20);
+        stage.power.strike(MishapOf::Write, &Mishap::Refuse(Refusal::Busy), 100_000);
         let begun = stage.machine.time.now();
         let failed = stage.journal.commit().await;
         assert!(matches!(failed, Err(JournalError::Write { .. })), "{failed:?}");

@@ -1,5 +1,6 @@
 //! The journal's header: whose life writes, and from where on (R31). Each change of it is one ATS.
 
+use oarlock_block::Refusal;
 use oarlock_causes::{Action, Cause, EventKind};
 use oarlock_format::{JournalHeader, JournalPosition, JournalSequence, Kind};
 
@@ -84,7 +85,7 @@ impl Journal {
             first_index: tail.index,
             blocks: self.place.blocks,
         };
-        let mut first = None;
+        let (mut first, mut is_told) = (None, false);
         loop {
             send::until_it_may_send(core).await?;
             let swap = cell.swap(&core.store, core.sender(Purpose::Upkeep), wanted).await;
@@ -101,6 +102,10 @@ impl Journal {
                 Swap::Lost if cell.record.incarnation > self.me.incarnation => {
                     let (mine, found) = (self.me.incarnation.0, cell.record.incarnation.0);
                     return Err(JournalError::OtherLife { mine, found });
+                }
+                Swap::Refused(Refusal::Full) => {
+                    send::wait_for_space(core, self.place.header, &mut is_told).await;
+                    first = None;
                 }
                 swap => {
                     if !send::pause(core, &mut first).await {

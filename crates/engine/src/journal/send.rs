@@ -2,7 +2,8 @@
 //!
 //! | answer | a write | a flush |
 //! | --- | --- | --- |
-//! | refused: busy, full, gone, cut off | sent again after a pause, for the hold time | the same |
+//! | refused: busy, gone, cut off | sent again after a pause, for the hold time | the same |
+//! | refused: no space below | sent again after a pause, for as long as it takes (R24) | the same |
 //! | refused: beyond the end, unsupported | failed | failed |
 //! | an error of the device | the same bytes once more: the device has ended the first attempt | failed: what it held may be lost, and no later flush would say so |
 //! | aborted | the same bytes once more | once more |
@@ -11,6 +12,8 @@
 use std::time::Duration;
 
 use oarlock_block::{BlockCount, Instant, IoError, Lba, Refusal, UnknownCause};
+use oarlock_causes::{Action, Cause, EventKind};
+use oarlock_format::Kind;
 
 use crate::core::Core;
 use crate::store::Lane;
@@ -56,7 +59,7 @@ fn after_flush(error: &IoError) -> Course {
 
 /// Writes, waiting out lapses and passing refusals.
 pub(crate) async fn write(core: &Core, lba: Lba, bytes: &[u8]) -> Result<(), JournalError> {
-    let mut first_refused = None;
+    let (mut first_refused, mut is_told) = (None, false);
     loop {
         until_it_may_send(core).await?;
         // The answer is waited for: a write that is given up may land later. Who waits ends with the host.
@@ -69,12 +72,28 @@ pub(crate) async fn write(core: &Core, lba: Lba, bytes: &[u8]) -> Result<(), Jou
             Some(Err(error)) => error,
             None => IoError::Unknown(UnknownCause::TimedOut),
         };
+        if error == IoError::Refused(Refusal::Full) {
+            wait_for_space(core, lba, &mut is_told).await;
+            first_refused = None;
+            continue;
+        }
         match after_write(&error) {
             Course::StillOut => return Err(JournalError::StillOut { lba }),
             Course::Again if pause(core, &mut first_refused).await => {}
             Course::Again | Course::Fail => return Err(JournalError::Write { lba, error }),
         }
     }
+}
+
+/// A pause where there is no space below. That is no fault of this host's, and its end would make none: somebody has to make room, and
+/// whatever waits for the journal waits until then, as guests' writes do (R24).
+pub(super) async fn wait_for_space(core: &Core, lba: Lba, is_told: &mut bool) {
+    if !std::mem::replace(is_told, true) {
+        let event = core.store.event(EventKind::Path, Cause::ArrayFull, lba, Kind::Journal, Action::Held);
+        let detail = "there is no space below the device for this host's journal: what waits for it waits until somebody makes room";
+        core.store.report(event.about(detail.to_owned()));
+    }
+    core.store.world.pause(core.store.world.jitter(core.store.timing.beat / 4)).await;
 }
 
 /// Makes blocks read as zeros, of which `zeros` has as many, and keeps their place: by the device's own command, or by writing
@@ -108,10 +127,15 @@ pub(crate) async fn zero(core: &Core, lba: Lba, zeros: &[u8]) -> Result<(), Jour
 
 /// Makes durable whatever was answered before, this host's swaps and its users' data among it.
 pub(crate) async fn flush(core: &Core) -> Result<(), JournalError> {
-    let mut first_refused = None;
+    let (mut first_refused, mut is_told) = (None, false);
     loop {
         until_it_may_send(core).await?;
         let Err(error) = core.store.flush().await else { return Ok(()) };
+        if error == IoError::Refused(Refusal::Full) {
+            wait_for_space(core, core.store.layout.slot(core.me.slot), &mut is_told).await;
+            first_refused = None;
+            continue;
+        }
         match after_flush(&error) {
             Course::Again if pause(core, &mut first_refused).await => {}
             Course::Again | Course::Fail | Course::StillOut => return Err(JournalError::Flush(error)),
