@@ -60,6 +60,8 @@ struct Pursuit<'a> {
     replayer: Option<Interest>,
     /// Since when its death has been proved at every look.
     dead_since: Option<Instant>,
+    /// Since when nobody waits.
+    unwanted_since: Option<Instant>,
     /// Fences in a row that the device was too busy for, all from this one image.
     busy: (Version, u32),
     /// The image that is known to be durable: no step is taken from another (R12).
@@ -92,6 +94,7 @@ impl<'a> Pursuit<'a> {
                         watch,
                         replayer: None,
                         dead_since: None,
+                        unwanted_since: None,
                         busy: (first, 0),
                         durable: None,
                         home: None,
@@ -114,12 +117,16 @@ impl<'a> Pursuit<'a> {
         );
         let unwanted = self.suspect.interested.get() == 0 && !self.cell.has_open_attempts() && !begun;
         let lapsed = planted(PlantedBug::FenceWhileLapsed) && self.core.ended().is_none();
-        if unwanted || (!lapsed && self.core.until_it_may_act().await.is_err()) {
+        if !lapsed && self.core.until_it_may_act().await.is_err() {
             return false;
         }
         if self.cell.record.incarnation != self.incarnation {
             return false;
         }
+        if unwanted {
+            return self.lingers().await;
+        }
+        self.unwanted_since = None;
         if self.must_be_durable_first() {
             self.make_durable().await;
             return true;
@@ -150,6 +157,19 @@ impl<'a> Pursuit<'a> {
             Step::Free => self.free().await,
         }
         self.core.changed.announce();
+        true
+    }
+
+    /// Nobody waits any more: whoever comes within a beat, because he tries again, finds that the watch went on. No step is taken for
+    /// nobody.
+    async fn lingers(&mut self) -> bool {
+        let now = self.core.store.now();
+        let since = *self.unwanted_since.get_or_insert(now);
+        if now.since(since) >= self.core.store.timing.beat {
+            return false;
+        }
+        self.core.store.world.pause(self.until_next_look()).await;
+        self.look().await;
         true
     }
 

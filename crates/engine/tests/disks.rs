@@ -330,7 +330,7 @@ fn a_disk_that_another_host_uses_is_neither_renamed_nor_deleted_and_says_who_has
             let guard = first.hold_layer(id.descriptor, oarlock_engine::Want::Shared, soon()).await.unwrap();
             let refused = second.delete_disk(&named("a"), soon()).await;
             let holder = InUseBy { host: "a".to_owned(), state: "live" };
-            let in_use = DiskError::InUse { name: named("a"), holders: Holders(vec![holder]) };
+            let in_use = DiskError::InUse { name: "a".to_owned(), holders: Holders(vec![holder]) };
             assert_eq!(refused, Err(in_use.clone()));
             let refused = second.rename_disk(&named("a"), &named("b"), soon()).await;
             assert_eq!(refused, Err(in_use));

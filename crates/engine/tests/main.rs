@@ -9,6 +9,7 @@ mod check_disks;
 mod check_survey;
 mod company;
 mod cost;
+mod courtesy;
 mod damage;
 mod disk_cost;
 mod disk_verbs;

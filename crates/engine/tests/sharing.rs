@@ -98,7 +98,7 @@ fn only_a_disk_that_is_full_is_shared_and_only_with_those_who_write_as_well() {
         );
         reader.detach().await.unwrap();
         let (_here, _there) = (share(first).await.unwrap(), share(second).await.unwrap());
-        assert_eq!(share(first).await.map(|_| ()), Err(DiskError::AttachedHere { name: named("a") }));
+        assert_eq!(share(first).await.map(|_| ()), Err(DiskError::AttachedHere { name: "a".to_owned() }));
     });
 }
 

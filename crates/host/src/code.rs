@@ -310,13 +310,13 @@ codes! {
         "Stop it, or choose another socket with `--api`.";
     SocketPath = "OAR-0302", "not a place for a socket",
         "The path is too long for a socket (106 bytes are the most), or something that is no socket stands there.",
-        "Choose another path with `--api`.";
+        "Choose another path: with `--api` for a host, with `--nbd` for a disk.";
     NoRuntimeFolder = "OAR-0303", "no folder for sockets",
         "XDG_RUNTIME_DIR is not set, so that the place of the socket is not known.",
         "Set XDG_RUNTIME_DIR, or give the path with `--api`.";
     SocketIo = "OAR-0304", "the socket cannot be made",
         "The operating system refused to make the socket or its folder; its words are in the message.",
-        "Check the permissions of the folder, or choose another path with `--api`.";
+        "Check the permissions of the folder, or choose another path: with `--api` for a host, with `--nbd` for a disk.";
     UnsafeClock = "OAR-0305", "a clock that stops with its virtual machine",
         "This machine is virtual: its clock stops when it is paused. The device has neither file locks, reservations nor a blocklist that would protect the others from it.",
         "Use a device that can cut a host off; or say `--unsafe-clock`, and never pause this machine.";

@@ -20,7 +20,7 @@ use super::DiskError;
 use super::conclude::end;
 use super::here::DisksHere;
 use super::opened::{Opened, with_root};
-use super::tend::{children_of, empty, free, is_shared, is_unneeded, take_unneeded};
+use super::tend::{children_of, empty, free, is_shared, is_unneeded, take_unneeded, tend_later};
 use super::worked::Worked;
 use crate::allocate::SpaceError;
 use crate::descriptor::take;
@@ -45,6 +45,10 @@ pub(super) async fn absorb(
             let only = only.len() == 1 && only.iter().all(|(layer, _)| *layer == child);
             if !only || !take_over(here, worked, &opened).await? {
                 opened.close(&DescriptorRecord::clone).await?;
+                if only {
+                    // It gave way to whoever waited.
+                    tend_later(here, parent);
+                }
                 return Ok(false);
             }
             let below = opened.facts().await?.parent;
@@ -84,14 +88,14 @@ async fn take_over(here: &DisksHere, worked: &Worked, parent: &Opened) -> Result
         if adoption.step().await? == Adopted::All {
             break;
         }
-        if here.core.is_leaving() {
+        if here.core.is_leaving() || worked.is_waited_for().await? || parent.is_waited_for().await? {
             return Ok(false);
         }
     }
     // The last step was quiet: no operation of the child's is left that knows anything which only the parent names. And what the
     // child does not name any more it must not name again after a crash: the rest is given out, and written over, at once.
     here.source.journal().commit().await.map_err(SpaceError::from)?;
-    empty(here, parent).await
+    empty(here, parent, async || worked.is_waited_for().await).await
 }
 
 /// Where both begin at the same node, it becomes the child's with everything below it.

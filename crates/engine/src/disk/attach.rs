@@ -50,8 +50,9 @@ pub(super) struct Attached {
     pub(super) mode: AttachMode,
     pub(super) opened: Rc<Opened>,
     pub(super) disk: AttachedDisk,
-    /// One verb at a time works on it.
+    /// One verb at a time works on it, and so many wait for that.
     turn: Arc<Mutex<()>>,
+    waiting: Cell<usize>,
     /// Nobody has it any more, and it is about to be detached.
     pub(super) is_going: Cell<bool>,
 }
@@ -65,13 +66,20 @@ impl Attached {
         deadline: Instant,
     ) -> Result<OwnedMutexGuard<()>, DiskError> {
         let limit = deadline.since(core.store.now());
+        self.waiting.set(self.waiting.get() + 1);
         let turn = core.store.world.within(limit, self.turn_at_last()).await;
+        self.waiting.set(self.waiting.get() - 1);
         turn.ok_or_else(|| DiskError::TurnTaken { name: name.clone() })
     }
 
     /// The same, for work that nobody waits for: whatever has the turn ends in time.
     pub(super) async fn turn_at_last(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.turn).lock_owned().await
+    }
+
+    /// Whether a verb waits for another, or for work that nobody waits for.
+    pub(super) fn has_waiting_verbs(&self) -> bool {
+        self.waiting.get() > 0
     }
 }
 
@@ -166,10 +174,10 @@ pub(super) async fn attach(
     let mode = if target.snapshot.is_some() { AttachMode::ReadOnly } else { mode };
     let mut round = 0;
     loop {
-        next_round(core, &mut round, &target.disk, deadline)?;
+        next_round(core, &mut round, &target.disk, deadline).await?;
         let Some((number, found)) = find_target(core, target, deadline).await? else { continue };
         if here.attached_to_stay(number, deadline).await.is_some() {
-            return Err(DiskError::AttachedHere { name: target.disk.clone() });
+            return Err(DiskError::AttachedHere { name: target.to_string() });
         }
         let place = core.places.descriptors.of(&number);
         let hold = match hold(core, place, mode.want(), deadline).await {
@@ -179,7 +187,7 @@ pub(super) async fn attach(
                 return Err(DiskError::NotForMany { name: target.to_string(), why });
             }
             Err(LockError::NotForMany { .. }) => continue,
-            Err(error) => return Err(in_use_by(core, &target.disk, number, error).await),
+            Err(error) => return Err(in_use_by(core, target, number, error).await),
         };
         let record = hold.record().await?;
         if !is_ready(&record, &found) {
@@ -224,8 +232,8 @@ pub(super) fn begin_to_serve(
     opened: Rc<Opened>,
     disk: AttachedDisk,
 ) -> Attachment {
-    let (turn, is_going) = (Arc::default(), Cell::new(false));
-    let attached = Rc::new(Attached { id, mode, opened, disk, turn, is_going });
+    let (turn, waiting, is_going) = (Arc::default(), Cell::new(0), Cell::new(false));
+    let attached = Rc::new(Attached { id, mode, opened, disk, turn, waiting, is_going });
     here.note_attached(id.descriptor, &attached);
     here.core.jobs.start(serve(Rc::clone(&here.core), Rc::clone(&attached)));
     // One that was deleted while this disk was in use elsewhere waits to be absorbed.

@@ -42,7 +42,7 @@ pub(super) async fn put_below(
     };
     let mut round = 0;
     let made = loop {
-        next_round(core, &mut round, name, deadline)?;
+        next_round(core, &mut round, name, deadline).await?;
         let made = match named {
             Some(wanted) => make_named(core, wanted, &facts, deadline).await?,
             None => make_hidden(core, &facts, deadline).await?,

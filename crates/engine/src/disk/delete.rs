@@ -27,13 +27,13 @@ pub(super) async fn delete(
     let target = DiskTarget { disk: name.clone(), snapshot: None };
     let mut round = 0;
     loop {
-        next_round(core, &mut round, name, deadline)?;
+        next_round(core, &mut round, name, deadline).await?;
         let Some((number, found)) = find_target(core, &target, deadline).await? else { continue };
         let id = LayerId { descriptor: number, uid: found.uid };
         if here.attached_to_stay(number, deadline).await.is_some() {
-            return Err(DiskError::AttachedHere { name: name.clone() });
+            return Err(DiskError::AttachedHere { name: name.to_string() });
         }
-        if doom(here, name, (number, &found), deadline).await? {
+        if doom(here, &target, (number, &found), deadline).await? {
             tend_soon(here, id);
             if let Some(parent) = found.layer.and_then(|layer| layer.parent) {
                 tend_soon(here, parent);
@@ -46,14 +46,14 @@ pub(super) async fn delete(
 /// Takes the layer that was found, and dooms it; whether it was still what had been found. Its name is gone then.
 pub(super) async fn doom(
     here: &DisksHere,
-    name: &LayerName,
+    target: &DiskTarget,
     (number, found): (DescriptorNumber, &DescriptorRecord),
     deadline: Instant,
 ) -> Result<bool, DiskError> {
     let core = &here.core;
     let hold = match take(core, number, &DescriptorRecord::clone, deadline).await {
         Ok(hold) => hold,
-        Err(error) => return Err(in_use_by(core, name, number, error).await),
+        Err(error) => return Err(in_use_by(core, target, number, error).await),
     };
     let record = hold.record().await?;
     if !is_ready(&record, found) {
@@ -73,7 +73,7 @@ pub(super) async fn doom(
         }
         return match snapshots {
             0 => Ok(false),
-            count => Err(DiskError::HasSnapshots { name: name.clone(), count }),
+            count => Err(DiskError::HasSnapshots { name: target.disk.clone(), count }),
         };
     }
     hold.step(&|record| {

@@ -107,8 +107,8 @@ pub enum DiskError {
     /// Other hosts use it.
     #[error("{name} is in use by {holders}")]
     InUse {
-        /// The disk.
-        name: LayerName,
+        /// The disk or snapshot.
+        name: String,
         /// Who.
         holders: Holders,
     },
@@ -131,8 +131,8 @@ pub enum DiskError {
     /// This host has it attached, and what was asked for takes a disk that is not.
     #[error("{name} is attached to this host")]
     AttachedHere {
-        /// The disk.
-        name: LayerName,
+        /// The disk or snapshot.
+        name: String,
     },
     /// This host does not have it attached for writing.
     #[error("{name} is not attached to this host for writing")]

@@ -55,7 +55,7 @@ pub(super) fn is_ready(record: &DescriptorRecord, found: &DescriptorRecord) -> b
 /// What to tell of a layer whose lock was not got: who has it, and whether that host lives.
 pub(super) async fn in_use_by(
     core: &Core,
-    name: &LayerName,
+    target: &DiskTarget,
     number: DescriptorNumber,
     error: LockError,
 ) -> DiskError {
@@ -72,5 +72,5 @@ pub(super) async fn in_use_by(
     if holders.is_empty() {
         return error.into();
     }
-    DiskError::InUse { name: name.clone(), holders: Holders(holders) }
+    DiskError::InUse { name: target.to_string(), holders: Holders(holders) }
 }

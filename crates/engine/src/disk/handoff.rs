@@ -56,7 +56,7 @@ pub(super) async fn hand_off(
     let core = &here.core;
     has_disks(core)?;
     if *to == core.name {
-        return Err(DiskError::AttachedHere { name: name.clone() });
+        return Err(DiskError::AttachedHere { name: name.to_string() });
     }
     let attached = attached_for_writing(here, name, deadline).await?;
     let place = core.places.descriptors.of(&attached.opened.number());
@@ -81,7 +81,7 @@ async fn attached_for_writing(
     let target = DiskTarget { disk: name.clone(), snapshot: None };
     let mut round = 0;
     loop {
-        next_round(&here.core, &mut round, name, deadline)?;
+        next_round(&here.core, &mut round, name, deadline).await?;
         let Some((number, found)) = find_target(&here.core, &target, deadline).await? else { continue };
         let attached = here.attached_to_stay(number, deadline).await;
         let attached = attached.filter(|attached| attached.id.uid == found.uid);

@@ -321,10 +321,10 @@ pub(super) async fn receive(
     let target = DiskTarget { disk: name.clone(), snapshot: None };
     let mut round = 0;
     loop {
-        next_round(core, &mut round, name, deadline)?;
+        next_round(core, &mut round, name, deadline).await?;
         let Some((number, found)) = find_target(core, &target, deadline).await? else { continue };
         if here.attached_to_stay(number, deadline).await.is_some() {
-            return Err(DiskError::AttachedHere { name: name.clone() });
+            return Err(DiskError::AttachedHere { name: name.to_string() });
         }
         let candidacy = Candidacy::begin(core, number, deadline).await?;
         let Some(record) = candidacy.stand(name, &found, deadline).await? else {

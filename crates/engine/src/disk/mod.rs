@@ -402,9 +402,20 @@ fn has_disks(core: &Core) -> Result<(), DiskError> {
 /// An operation that others spoil is begun anew so often; then they are too many.
 const ROUNDS_MAX: u32 = 32;
 
+/// The first rounds follow at once; from then on the others are given a part of a beat.
+const ROUNDS_AT_ONCE: u32 = 4;
+
 /// Whether there is time for another round.
-fn next_round(core: &Core, round: &mut u32, name: &LayerName, deadline: Instant) -> Result<(), DiskError> {
+async fn next_round(
+    core: &Core,
+    round: &mut u32,
+    name: &LayerName,
+    deadline: Instant,
+) -> Result<(), DiskError> {
     *round += 1;
+    if *round > ROUNDS_AT_ONCE {
+        core.store.world.pause(core.store.world.jitter(core.store.timing.beat / 8)).await;
+    }
     if *round > ROUNDS_MAX || (*round > 1 && core.store.now() >= deadline) {
         return Err(DiskError::Busy { name: name.clone() });
     }

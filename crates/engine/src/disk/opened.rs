@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use oarlock_block::LocalFuture;
+use oarlock_block::{Instant, LocalFuture};
 use oarlock_format::{DescriptorNumber, DescriptorRecord, JournalObject, Layer as LayerFacts, LayerFlags};
 
 use super::DiskError;
 use super::conclude::{end, with_layer};
 use super::here::DisksHere;
 use crate::allocate::SpaceError;
+use crate::descriptor::read;
 use crate::hold::Hold;
 use crate::layer::{Layer, Root, RootKeeper};
 use crate::pages::Pages;
@@ -23,6 +24,9 @@ const ROUNDS_MAX: usize = 4;
 /// Whoever looks at a record while it is released is waited for, in so many parts of a beat.
 const LOOKS_MAX: u32 = 64;
 
+/// Who works on a layer that others may wait for looks so often in a beat whether they do.
+const LOOKS_A_BEAT: u32 = 8;
+
 /// An open layer. Where it is dropped without having been closed, the host brings home what it owes, and releases it.
 pub(super) struct Opened {
     number: DescriptorNumber,
@@ -31,6 +35,8 @@ pub(super) struct Opened {
     pages: Arc<Pages>,
     here: Weak<DisksHere>,
     is_closed: Cell<bool>,
+    /// When it was last read whether another host waits.
+    looked_at: Cell<Instant>,
 }
 
 /// The layer's root, as it stands in the descriptor.
@@ -81,6 +87,7 @@ impl Opened {
             pages: Arc::clone(here.source.journal().pages()),
             here: Rc::downgrade(here),
             is_closed: Cell::new(false),
+            looked_at: Cell::new(here.core.store.now()),
         }))
     }
 
@@ -114,6 +121,23 @@ impl Opened {
     /// Whether another host rang for the descriptor since the last time.
     pub(super) fn take_rung(&self) -> bool {
         self.hold().is_ok_and(|hold| hold.place.wanted.take())
+    }
+
+    /// Whether a verb of this host's, or another host, waits for the descriptor. The device is asked once in a part of a beat.
+    pub(super) async fn is_waited_for(&self) -> Result<bool, DiskError> {
+        let hold = self.hold()?;
+        if hold.place.waiting.get() > 0 {
+            return Ok(true);
+        }
+        let store = &hold.core.store;
+        let now = store.now();
+        if now.since(self.looked_at.get()) < store.timing.beat / LOOKS_A_BEAT {
+            return Ok(false);
+        }
+        self.looked_at.set(now);
+        // Whoever waits says so in the record, of which this host's copy knows all but that.
+        let seen = read::<DescriptorRecord>(&hold.core, store.layout.descriptor(self.number)).await?;
+        Ok(seen.stamped.record.lock.interest)
     }
 
     /// One step of the descriptor's, durable before the next.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use oarlock_block::Instant;
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, DiskUid, Layer, LayerId, LayerName, LayerState, NameHash,
+    DescriptorNumber, DescriptorRecord, DiskTarget, DiskUid, Layer, LayerId, LayerName, LayerState, NameHash,
 };
 
 use super::conclude::{conclude, mend, with_layer};
@@ -24,7 +24,7 @@ pub(super) async fn rename(
     let (old, wanted) = (Wanted::disk(core, name), Wanted::disk(core, new));
     let mut round = 0;
     loop {
-        next_round(core, &mut round, name, deadline)?;
+        next_round(core, &mut round, name, deadline).await?;
         let Some((number, record)) = find_named(core, &old, deadline).await? else { continue };
         if name == new {
             return Ok(());
@@ -40,7 +40,10 @@ pub(super) async fn rename(
         let (uid, from, to) = (record.uid, old.hash, wanted.hash);
         let hold = match take(core, number, &|record| renaming(record, uid, from, to), deadline).await {
             Ok(hold) => hold,
-            Err(error) => return Err(in_use_by(core, name, number, error).await),
+            Err(error) => {
+                let target = DiskTarget { disk: name.clone(), snapshot: None };
+                return Err(in_use_by(core, &target, number, error).await);
+            }
         };
         let record = hold.record().await?;
         if !is_renaming(&record, uid, from, to) {

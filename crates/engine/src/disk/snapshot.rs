@@ -80,11 +80,11 @@ async fn hold_snapshot(
     let core = &here.core;
     let mut round = 0;
     loop {
-        next_round(core, &mut round, &target.disk, deadline)?;
+        next_round(core, &mut round, &target.disk, deadline).await?;
         let Some((number, found)) = find_target(core, target, deadline).await? else { continue };
         let held = match hold(core, core.places.descriptors.of(&number), Want::Shared, deadline).await {
             Ok(held) => held,
-            Err(error) => return Err(in_use_by(core, &target.disk, number, error).await),
+            Err(error) => return Err(in_use_by(core, target, number, error).await),
         };
         let record = held.record().await?;
         if let (true, Some(layer)) = (is_ready(&record, &found), record.layer.clone()) {
@@ -113,7 +113,7 @@ async fn clone_of(
     };
     let mut round = 0;
     loop {
-        next_round(core, &mut round, name, deadline)?;
+        next_round(core, &mut round, name, deadline).await?;
         if let Some(made) = make_named(core, &wanted, &facts, deadline).await? {
             return made.finish().await;
         }
@@ -131,7 +131,7 @@ pub(super) async fn revert(
     worked
         .then(async |worked| {
             if worked.is_attached() {
-                return Err(DiskError::AttachedHere { name: disk.clone() });
+                return Err(DiskError::AttachedHere { name: disk.to_string() });
             }
             let target = DiskTarget { disk: disk.clone(), snapshot: Some(snapshot.clone()) };
             let (source, id, layer) = hold_snapshot(here, &target, deadline).await?;
@@ -175,9 +175,9 @@ pub(super) async fn delete_snapshot(
     super::has_disks(core)?;
     let mut round = 0;
     loop {
-        next_round(core, &mut round, &target.disk, deadline)?;
+        next_round(core, &mut round, &target.disk, deadline).await?;
         let Some((number, found)) = find_target(core, target, deadline).await? else { continue };
-        if super::delete::doom(here, &target.disk, (number, &found), deadline).await? {
+        if super::delete::doom(here, target, (number, &found), deadline).await? {
             tend_soon(here, LayerId { descriptor: number, uid: found.uid });
             return Ok(());
         }

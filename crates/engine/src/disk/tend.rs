@@ -37,6 +37,15 @@ pub(super) fn tend_soon(here: &Rc<DisksHere>, id: LayerId) {
     });
 }
 
+/// Tends to a layer in the background, once those had the time to come in for whom it was left alone.
+pub(super) fn tend_later(here: &Rc<DisksHere>, id: LayerId) {
+    let here = Rc::clone(here);
+    here.clone().core.jobs.start(async move {
+        here.core.store.world.pause(here.core.store.timing.lease).await;
+        tend_soon(&here, id);
+    });
+}
+
 /// Tends in the background to the layer below one that this host has or had.
 pub(super) fn tend_parent_soon(here: &Rc<DisksHere>, opened: &Rc<Opened>) {
     let (here, opened) = (Rc::clone(here), Rc::clone(opened));
@@ -215,7 +224,7 @@ async fn reclaim(
     let Some(opened) = take_unneeded(here, id, deadline).await? else { return Ok(false) };
     // It is doomed: nobody clones it any more, and what was cloned before is found.
     let is_needed = kind != LayerKind::Disk && !children_of(&here.core, id).await?.is_empty();
-    if is_needed || !empty(here, &opened).await? {
+    if is_needed || !empty(here, &opened, async || Ok(false)).await? {
         opened.close(&DescriptorRecord::clone).await?;
         return Ok(false);
     }
@@ -223,11 +232,16 @@ async fn reclaim(
     Ok(true)
 }
 
-/// Gives up all clusters of a layer but its root; whether that was brought to its end.
-pub(super) async fn empty(here: &DisksHere, opened: &Opened) -> Result<bool, DiskError> {
+/// Gives up all clusters of a layer but its root; whether that was brought to its end. It is not where somebody waits for something
+/// else that is kept meanwhile.
+pub(super) async fn empty(
+    here: &DisksHere,
+    opened: &Opened,
+    is_waited_for: impl AsyncFn() -> Result<bool, DiskError>,
+) -> Result<bool, DiskError> {
     let mut reclaim = Reclaim::new(opened.layer());
     while reclaim.step().await? == Reclaimed::More {
-        if here.core.is_leaving() {
+        if here.core.is_leaving() || is_waited_for().await? {
             return Ok(false);
         }
     }

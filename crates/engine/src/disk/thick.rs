@@ -94,7 +94,7 @@ pub(super) async fn create(
     let facts = Facts { thick: true, ..Facts::of_new_disk(core, size) };
     let mut round = 0;
     let made = loop {
-        next_round(core, &mut round, name, deadline)?;
+        next_round(core, &mut round, name, deadline).await?;
         if let Some(made) = make_named(core, &wanted, &facts, deadline).await? {
             break made;
         }

@@ -45,7 +45,7 @@ pub(super) async fn work_on(
     let target = DiskTarget { disk: name.clone(), snapshot: None };
     let mut round = 0;
     loop {
-        next_round(core, &mut round, name, deadline)?;
+        next_round(core, &mut round, name, deadline).await?;
         let Some((number, found)) = find_target(core, &target, deadline).await? else { continue };
         let id = LayerId { descriptor: number, uid: found.uid };
         if let Some(attached) = here.attached_to_stay(number, deadline).await {
@@ -59,7 +59,7 @@ pub(super) async fn work_on(
         }
         let hold = match take(core, number, &DescriptorRecord::clone, deadline).await {
             Ok(hold) => hold,
-            Err(error) => return Err(in_use_by(core, name, number, error).await),
+            Err(error) => return Err(in_use_by(core, &target, number, error).await),
         };
         let record = hold.record().await?;
         if !is_ready(&record, &found) {
@@ -88,7 +88,7 @@ async fn of_attached(
     }
     match attached.mode {
         AttachMode::Exclusive => {}
-        AttachMode::ReadOnly => return Err(DiskError::AttachedHere { name: name.clone() }),
+        AttachMode::ReadOnly => return Err(DiskError::AttachedHere { name: name.to_string() }),
         AttachMode::Shared => return Err(DiskError::SharedHere { name: name.clone() }),
     }
     let opened = Rc::clone(&attached.opened);
@@ -133,6 +133,14 @@ impl Worked {
             attached.disk.quiet_within(limit).await?;
         }
         Ok(quiet)
+    }
+
+    /// Whether somebody waits for what this work keeps from him: a verb of this host's, or another host.
+    pub(super) async fn is_waited_for(&self) -> Result<bool, DiskError> {
+        match &self.attached {
+            Some(attached) => Ok(attached.has_waiting_verbs()),
+            None => self.opened.is_waited_for().await,
+        }
     }
 
     /// It stands on a layer now: what its guests trim may come free. They are kept back meanwhile.

@@ -50,7 +50,7 @@ pub fn zeros(sectors: u64) -> Contents {
 /// What is told of the disk `a` where the host `a` has it.
 pub fn in_use_by_a() -> DiskError {
     let holder = InUseBy { host: "a".to_owned(), state: "live" };
-    DiskError::InUse { name: named("a"), holders: Holders(vec![holder]) }
+    DiskError::InUse { name: "a".to_owned(), holders: Holders(vec![holder]) }
 }
 
 fn sectors_of(request: &Request) -> std::ops::Range<usize> {

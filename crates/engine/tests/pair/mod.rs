@@ -29,12 +29,21 @@ pub fn beside_two_on(bytes: u64, cluster: u64, story: impl AsyncFnOnce(&Worker, 
 
 /// As [`beside_two`], on a datastore that is there already.
 pub fn beside_two_at(machine: &Machine, story: impl AsyncFnOnce(&Worker, &Worker)) -> Survey {
-    let worker = |name| Worker {
+    beside_two_by(machine, Rc::clone(&machine.disk) as Rc<dyn Device>, story)
+}
+
+/// As [`beside_two_at`], where the second host sees the disk as that device.
+pub fn beside_two_by(
+    machine: &Machine,
+    seconds: Rc<dyn Device>,
+    story: impl AsyncFnOnce(&Worker, &Worker),
+) -> Survey {
+    let worker = |name, device: Rc<dyn Device>| Worker {
         machine: machine.clone(),
-        device: Rc::clone(&machine.disk) as Rc<dyn Device>,
-        host: company::join(machine, machine.process().0, name),
+        device: Rc::clone(&device),
+        host: company::join(machine, machine.process_on(device).0, name),
     };
-    let (first, second) = (worker("a"), worker("b"));
+    let (first, second) = (worker("a", Rc::clone(&machine.disk) as _), worker("b", seconds));
     machine.time.run(async {
         let runs = future::join(first.host.run(), second.host.run());
         let story = async {

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use oarlock_causes::Action;
@@ -31,6 +31,10 @@ pub(super) const EXPORTS_MAX: usize = 1024;
 
 /// A detach lets clients have their answers for so long; then it cuts them off.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// A verb waits so long for another of the same disk, and looks so often whether that has ended.
+const TURN_LIMIT: Duration = Duration::from_secs(5);
+const TURN_LOOK: Duration = Duration::from_millis(20);
 
 /// All exports of one host. Clones mean the same ones.
 #[derive(Clone)]
@@ -127,7 +131,7 @@ impl Exports {
         }
         let this = self.clone();
         see_through(async move {
-            this.reserve(&wanted.name)?;
+            this.in_turn(|| this.reserve(&wanted.name)).await?;
             let name = wanted.name.clone();
             let attached = this.bring_up(&target, wanted, (Claim::Asked, is_incoming)).await;
             if attached.is_err() {
@@ -217,6 +221,19 @@ impl Exports {
         Ok(Wanted { name: target.to_string(), layer: None, place: place.to_string(), read_only, shared, tls })
     }
 
+    /// Takes a disk as soon as nobody else is at work on it, the bringing back of what the last life exported among them.
+    async fn in_turn<T>(&self, take: impl Fn() -> Result<T, HostError>) -> Result<T, HostError> {
+        let until = Instant::now() + TURN_LIMIT;
+        loop {
+            match take() {
+                Err(HostError::Disk(DiskError::TurnTaken { .. })) if Instant::now() < until => {
+                    tokio::time::sleep(TURN_LOOK).await;
+                }
+                taken => return taken,
+            }
+        }
+    }
+
     /// Keeps everybody else from the name, until it is exported or taken out again.
     fn reserve(&self, name: &str) -> Result<(), HostError> {
         let mut state = self.state();
@@ -228,10 +245,10 @@ impl Exports {
             // Whoever asks for it now knows better than the last life.
             Some(Standing::Awaited) => true,
             Some(Standing::Returning | Standing::Changing) => {
-                return Err(DiskError::Busy { name: layer_name(name)? }.into());
+                return Err(DiskError::TurnTaken { name: layer_name(name)? }.into());
             }
             Some(Standing::Exported(_) | Standing::Stranded(_)) => {
-                return Err(DiskError::AttachedHere { name: layer_name(name)? }.into());
+                return Err(DiskError::AttachedHere { name: name.to_owned() }.into());
             }
         };
         if !is_awaited && state.disks.len() >= EXPORTS_MAX {
@@ -340,7 +357,7 @@ impl Exports {
 
     async fn detach_now(&self, target: &DiskTarget) -> Result<(), HostError> {
         let name = target.to_string();
-        let Some(standing) = self.take_for_detach(&name)? else {
+        let Some(standing) = self.in_turn(|| self.take_for_detach(&name)).await? else {
             self.keep_list().await;
             return Ok(());
         };
@@ -377,7 +394,7 @@ impl Exports {
         let not_attached = || HostError::NotAttached { name: name.to_owned() };
         let disk = state.disks.get_mut(name).ok_or_else(not_attached)?;
         match disk.standing {
-            Standing::Changing => Err(DiskError::Busy { name: layer_name(name)? }.into()),
+            Standing::Changing => Err(DiskError::TurnTaken { name: layer_name(name)? }.into()),
             // Whoever is trying it finds that nobody wants it any more.
             Standing::Awaited | Standing::Returning => {
                 state.disks.remove(name);
