@@ -75,6 +75,9 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
         ),
         Kind::Notice(notice) => of_a_notice(*notice),
         Kind::Volume(event) => meaning("volume", volume_says(*event), BEFORE),
+        Kind::HostId(_) => {
+            meaning("host", "a host told its own id, as it stands in heartbeat slots and locks", BEFORE)
+        }
         Kind::Medium => meaning(
             "medium",
             "the medium or the device's own hardware failed",
@@ -131,6 +134,7 @@ fn volume_says(event: VolumeEvent) -> &'static str {
         VolumeEvent::Resignatured => {
             "a copy of a volume was given an identity and a label of its own, as was ordered"
         }
+        VolumeEvent::LiesOn => "a list of a host says on which device the volume lies",
         VolumeEvent::WantedCopy => {
             "a copy of a volume was found, and given an identity of its own soon after"
         }

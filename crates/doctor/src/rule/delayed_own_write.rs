@@ -4,7 +4,7 @@ use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
 use crate::names::Name;
-use crate::scene::near;
+use crate::scene::{before, near, same_host};
 
 /// A heartbeat that was given up is tried again every second, for the 16 seconds until access is lost (KB320840): an answer
 /// later than that may be to another command.
@@ -93,11 +93,24 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<
         .copied()
         .take(FIRST)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
+        .filter(|earlier| of_lock || !is_recovered(case, earlier, answer))
         .collect();
     let of_one_disk: Vec<&Fact> =
         fitting.iter().copied().filter(|earlier| is_of_one_disk(case, earlier, answer)).collect();
     let sure = case.just_before(answer, &of_one_disk, JUST_BEFORE_US);
     sure.or_else(|| case.just_before(answer, &fitting, JUST_BEFORE_US))
+}
+
+/// Whether the host had its heartbeat again in between: it had read the slot and swapped it anew, so that the image which was in doubt is not the one it
+/// tests now.
+fn is_recovered(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
+    let again = case
+        .heartbeats(|heartbeat| matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored));
+    let of_it = |fact: &Fact| {
+        let other = |one: Option<Name>, two: Option<Name>| one.is_some() && two.is_some() && one != two;
+        same_host(fact, earlier) && !other(fact.volume, earlier.volume) && is_of_one_disk(case, fact, answer)
+    };
+    again.iter().take(FIRST).any(|fact| of_it(fact) && before(earlier, fact) && before(fact, answer))
 }
 
 /// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.

@@ -31,7 +31,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let retried = storm
         .iter()
         .any(|fact| command(fact).is_some_and(|command| command.host == Some(HostStatus::SOFT_RETRY)));
-    let adapters: BTreeSet<_> = storm.iter().filter_map(|fact| adapter(case, fact)).collect();
+    // Every host has a vmhba2: an adapter is one of its host.
+    let adapters: BTreeSet<_> =
+        storm.iter().filter_map(|fact| Some((fact.host, adapter(case, fact)?))).collect();
+    let hosts: BTreeSet<_> = storm.iter().filter_map(|fact| fact.host).collect();
+    if total(&storm) >= STORM_MIN && hosts.len() > 1 {
+        return Judgement::Aside(
+            "Commands were requeued (H:0xb, H:0xc) on adapters of several hosts at once: what they share is behind it, and no adapter of one.".to_owned(),
+        );
+    }
     if total(&storm) >= STORM_MIN && adapters.len() <= 1 {
         if !moved.is_empty() {
             return Judgement::Aside(
