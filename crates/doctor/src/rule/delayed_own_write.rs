@@ -51,6 +51,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
         (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
+        // The heartbeat that came back may have been this one.
+        (true, _, _) if record != Record::Lock && recovery(case, earlier, answer) == Recovery::Maybe => {
+            Confidence::Possible
+        }
         (true, _, _) => Confidence::Likely,
     };
     let because = if complete.is_empty() && !tied {
@@ -93,7 +97,7 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<
         .copied()
         .take(FIRST)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
-        .filter(|earlier| of_lock || !is_recovered(case, earlier, answer))
+        .filter(|earlier| of_lock || recovery(case, earlier, answer) != Recovery::Shown)
         .collect();
     let of_one_disk: Vec<&Fact> =
         fitting.iter().copied().filter(|earlier| is_of_one_disk(case, earlier, answer)).collect();
@@ -102,15 +106,43 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<
 }
 
 /// Whether the host had its heartbeat again in between: it had read the slot and swapped it anew, so that the image which was in doubt is not the one it
-/// tests now.
-fn is_recovered(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
-    let again = case
-        .heartbeats(|heartbeat| matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored));
-    let of_it = |fact: &Fact| {
-        let other = |one: Option<Name>, two: Option<Name>| one.is_some() && two.is_some() && one != two;
-        same_host(fact, earlier) && !other(fact.volume, earlier.volume) && is_of_one_disk(case, fact, answer)
+/// tests now. A heartbeat of a volume that no line ties to any device may be this device's.
+fn recovery(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> Recovery {
+    let lies_here = |fact: &Fact| match (fact.volume, answer.device) {
+        (Some(volume), Some(device)) if fact.device.is_none() => {
+            let carriers = case.scene.knowledge.carriers(volume, fact.when);
+            carriers.map(|carriers| carriers.contains(&device))
+        }
+        _ => Some(fact.device.is_none() || fact.device == answer.device),
     };
-    again.iter().take(FIRST).any(|fact| of_it(fact) && before(earlier, fact) && before(fact, answer))
+    let other = |one: Option<Name>, two: Option<Name>| one.is_some() && two.is_some() && one != two;
+    let between = case.scene.facts.iter().filter(|fact| {
+        matches!(&fact.kind, Kind::Heartbeat(heartbeat) if matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored))
+            && same_host(fact, earlier)
+            && fact.voice == earlier.voice
+            && !other(fact.volume, earlier.volume)
+            && before(earlier, fact)
+            && before(fact, answer)
+    });
+    let here = between.map(lies_here).max_by_key(|here| match here {
+        Some(true) => 2,
+        None => 1,
+        Some(false) => 0,
+    });
+    match here {
+        Some(Some(true)) => Recovery::Shown,
+        Some(None) => Recovery::Maybe,
+        _ => Recovery::None,
+    }
+}
+
+/// Whether a heartbeat came back between a command that was left open and a false answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recovery {
+    None,
+    /// One of a volume that may be this device's.
+    Maybe,
+    Shown,
 }
 
 /// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.
