@@ -61,6 +61,10 @@ impl Dialect for LinuxScsi {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
+        // VMware's words for what failed to read a partition table.
+        if has(body, "SCSI reservation conflict") {
+            return Reading::Stranger;
+        }
         if subject::is_of_an_optical_drive(body) {
             return Reading::UNDERSTOOD;
         }
