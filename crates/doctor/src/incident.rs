@@ -183,7 +183,7 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     let hard: Vec<&Fact> = of_each.clone().flatten().copied().collect();
     let incidents = of_each.filter(|facts| facts.clone().next().is_some()).count();
     // Whoever pastes one lost race asks about it; several are a log.
-    let raced = |fact: &&Fact| fact.kind == Kind::Oarlock(Cause::Contention);
+    let raced = |fact: &Fact| fact.kind == Kind::Oarlock(Cause::Contention);
     if hard.len() > 1 && hard.iter().all(|fact| raced(fact)) {
         return false;
     }

@@ -21,7 +21,7 @@ fn sure(report: &Report) -> Vec<&str> {
 }
 
 fn first(report: &Report) -> &Finding {
-    report.incidents.first().unwrap()
+    &report.incidents[0]
 }
 
 /// A line so many seconds after 03:00.
@@ -240,4 +240,19 @@ fn requeues_on_adapters_of_one_name_in_two_hosts_are_no_adapters_fault() {
 fn a_card_in_the_host_that_lost_its_cache_is_not_the_array() {
     let card = at(1, "lsi_mr3: mfi_AEN: Controller cache discarded due to memory/battery problems");
     assert!(sure(&judge(&(card + &failed(50, "0x89", FALSE)))).is_empty());
+}
+
+#[test]
+fn an_adapter_of_a_host_that_nothing_else_is_said_of_is_not_another_hosts_trouble() {
+    let backup = "Oct  4 03:00:02 tape-1 kernel: mpt3sas_cm1: fault_state(0x2623)!\n";
+    let disks = failed(3, "0x85", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.")
+        .replace(LUN, "naa.5000c500a1b2c3d4");
+    let esx = (disks + &pair()).replace("Z cpu6", "Z quarry-1 vmkernel: cpu6");
+    let mut doctor = Doctor::new();
+    doctor.read("tape", &mut backup.as_bytes(), &mut |_| {});
+    doctor.read("esx", &mut esx.as_bytes(), &mut |_| {});
+    let report = doctor.judge();
+    assert_eq!(sure(&report), ["delayed-own-write"]);
+    let adapter = report.incidents.iter().find(|finding| finding.cause == "hba-fault").unwrap();
+    assert_eq!((adapter.hosts.as_slice(), adapter.devices.len()), (&["tape-1".to_owned()][..], 0));
 }
