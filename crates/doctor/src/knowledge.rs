@@ -25,14 +25,24 @@ pub struct Knowledge {
     /// The slots in which hosts wait for their own heartbeats: the volume and the offset in it.
     own_slots: HashSet<(Voice, Name, u64)>,
     one_supports: bool,
+    /// The paths by which each device was named.
+    paths: HashMap<Name, BTreeSet<Name>>,
+    /// Paths and adapters of which a driver of a fabric or a network speaks.
+    fabric: BTreeSet<Name>,
+    /// Where in the facts heartbeats came back.
+    recoveries: Vec<usize>,
 }
+
+/// Drivers of adapters that lead out of the host.
+const FABRIC_DRIVERS: [&str; 7] = ["lpfc", "qlnativefc", "qla2xxx", "fnic", "qedf", "bnx2fc", "iscsi"];
 
 impl Knowledge {
     /// What these facts tell.
     #[must_use]
     pub fn of(facts: &[Fact]) -> Knowledge {
         let mut knowledge = Knowledge::default();
-        for fact in facts {
+        for (at, fact) in facts.iter().enumerate() {
+            knowledge.learn_ways(fact);
             if let (Some(device), Some(volume)) = (fact.device, fact.volume) {
                 knowledge.carriers.entry(volume).or_default().insert(device);
                 knowledge.carried.entry(device).or_default().insert(volume);
@@ -48,6 +58,9 @@ impl Knowledge {
             if let Kind::Heartbeat(heartbeat) = &fact.kind
                 && !matches!(heartbeat.step, HeartbeatStep::Corrupt | HeartbeatStep::CleanedUp)
             {
+                if matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored) {
+                    knowledge.recoveries.push(at);
+                }
                 if let Some(id) = heartbeat.slot.and_then(|slot| slot.owner) {
                     knowledge.own_ids.insert((fact.host, id));
                 }
@@ -63,6 +76,36 @@ impl Knowledge {
             knowledge.one_supports |= fact.kind == Kind::Support(Support::Yes);
         }
         knowledge
+    }
+
+    fn learn_ways(&mut self, fact: &Fact) {
+        match (fact.device, fact.path) {
+            (Some(device), Some(path)) => {
+                self.paths.entry(device).or_default().insert(path);
+            }
+            (None, Some(path)) if !self.fabric.contains(&path) => {
+                if FABRIC_DRIVERS.iter().any(|driver| fact.text.contains(driver)) {
+                    self.fabric.insert(path);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The paths by which any line names a device.
+    pub fn paths(&self, device: Name) -> impl Iterator<Item = Name> + '_ {
+        self.paths.get(&device).into_iter().flatten().copied()
+    }
+
+    /// Paths and adapters of which a driver of a fabric or a network speaks.
+    pub fn fabric(&self) -> impl Iterator<Item = Name> + '_ {
+        self.fabric.iter().copied()
+    }
+
+    /// Where in the facts heartbeats came back, in the order of time.
+    #[must_use]
+    pub fn recoveries(&self) -> &[usize] {
+        &self.recoveries
     }
 
     /// The devices that a volume lies on at a time; `None` where no line says.

@@ -10,6 +10,9 @@ use crate::scene::{before, near, same_host};
 /// later than that may be to another command.
 const NEXT_TRY_US: i64 = 20_000_000;
 
+/// So many heartbeats that came back before a false answer are looked at.
+const RECOVERIES_MAX: usize = 64;
+
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let own = case.all(|fact| fact.kind == Kind::OwnImage);
     if !own.is_empty() {
@@ -97,6 +100,7 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<
         .copied()
         .take(FIRST)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
+        .filter(|earlier| before(earlier, answer) && near(earlier, answer, JUST_BEFORE_US))
         .filter(|earlier| of_lock || recovery(case, earlier, answer) != Recovery::Shown)
         .collect();
     let of_one_disk: Vec<&Fact> =
@@ -116,13 +120,16 @@ fn recovery(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> Recovery {
         _ => Some(fact.device.is_none() || fact.device == answer.device),
     };
     let other = |one: Option<Name>, two: Option<Name>| one.is_some() && two.is_some() && one != two;
-    let between = case.scene.facts.iter().filter(|fact| {
-        matches!(&fact.kind, Kind::Heartbeat(heartbeat) if matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored))
-            && same_host(fact, earlier)
+    let facts = case.scene.facts;
+    let recoveries = case.scene.knowledge.recoveries();
+    // They stand in the order of time, as the facts do: the last ones before the answer are those that matter.
+    let behind = recoveries.partition_point(|&at| facts.get(at).is_some_and(|fact| before(fact, answer)));
+    let last = recoveries[..behind].iter().rev().take(RECOVERIES_MAX).filter_map(|&at| facts.get(at));
+    let between = last.filter(|fact| {
+        same_host(fact, earlier)
             && fact.voice == earlier.voice
             && !other(fact.volume, earlier.volume)
             && before(earlier, fact)
-            && before(fact, answer)
     });
     let here = between.map(lies_here).max_by_key(|here| match here {
         Some(true) => 2,

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::case::{Case, FIRST, command, total};
-use super::way::adapter;
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Fact, HostStatus, Kind, LockStep, Opcode, PathEvent, Sense, TaskKind};
 use crate::names::Name;
@@ -168,21 +167,19 @@ pub fn is_a_local_disk(case: &Case<'_>, device: Name) -> bool {
 
 /// Whether an adapter by which a device is reached is one of a fabric or a network: by its number, or by what its driver says anywhere.
 fn is_behind_a_fabric(case: &Case<'_>, device: Name, name: &str) -> bool {
-    const DRIVERS: [&str; 7] = ["lpfc", "qlnativefc", "qla2xxx", "fnic", "qedf", "bnx2fc", "iscsi"];
     // A USB adapter has such a number, too.
     let number = |adapter: &str| adapter.strip_prefix("vmhba").and_then(decimal);
     let by_software = |adapter: &&str| {
         !name.starts_with("t10.USB") && number(adapter).is_some_and(|number| number >= FIRST_SOFTWARE_ADAPTER)
     };
     let of_name = name.strip_prefix("mpx.").and_then(|path| path.split(':').next());
-    let facts = || case.scene.facts.iter();
-    let named = facts().filter(|fact| fact.device == Some(device)).filter_map(|fact| adapter(case, fact));
-    let ways: BTreeSet<&str> = named.chain(of_name).collect();
-    ways.iter().any(by_software)
-        || facts().any(|fact| {
-            adapter(case, fact).is_some_and(|own| ways.contains(own))
-                && DRIVERS.iter().any(|driver| fact.text.contains(driver))
-        })
+    let known = case.scene.knowledge;
+    let adapter_of = |path: Name| {
+        let path = case.scene.names.text(path);
+        path.split(':').next().unwrap_or(path)
+    };
+    let ways: BTreeSet<&str> = known.paths(device).map(adapter_of).chain(of_name).collect();
+    ways.iter().any(by_software) || known.fabric().any(|path| ways.contains(adapter_of(path)))
 }
 
 /// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.
