@@ -83,10 +83,11 @@ impl Knowledge {
             (Some(device), Some(path)) => {
                 self.paths.entry(device).or_default().insert(path);
             }
-            (None, Some(path)) if !self.fabric.contains(&path) => {
-                if FABRIC_DRIVERS.iter().any(|driver| fact.text.contains(driver)) {
-                    self.fabric.insert(path);
-                }
+            (None, Some(path))
+                if !self.fabric.contains(&path)
+                    && FABRIC_DRIVERS.iter().any(|driver| fact.text.contains(driver)) =>
+            {
+                self.fabric.insert(path);
             }
             _ => {}
         }
