@@ -8,11 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 use crate::fact::{ClusterStep, Fact, InputId, Kind};
 use crate::incident::{Incident, QUIET_US, Weight, weight};
 use crate::names::Name;
-use crate::scene::{NEAR_LINES, near};
+use crate::scene::{NEAR_LINES, near, same_host};
 use crate::stamp::Axis;
 
 /// Such facts that one cluster takes: the first of a storm tell what there is to tell.
 const TAKEN_MAX: usize = 1_024;
+
+/// Clusters of what is near none that are looked at for one more: hosts take turns.
+const LONELY_LOOKS_MAX: usize = 8;
 
 /// By what clusters are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,9 +79,13 @@ pub fn attach<'a>(mut clusters: Vec<Incident<'a>>, ambient: Vec<&'a Fact>) -> (V
 
 /// Puts a fact that is near no cluster to its likes.
 fn keep<'a>(lonely: &mut Vec<Incident<'a>>, fact: &'a Fact) {
-    let joins =
-        |cluster: &&mut Incident<'a>| cluster.facts.last().is_some_and(|last| near(last, fact, QUIET_US));
-    let incident = match lonely.last_mut().filter(joins) {
+    // What one host says of its own parts is no other host's.
+    let of_parts = |fact: &Fact| matches!(fact.kind, Kind::AdapterFault | Kind::Medium);
+    let of_one = |last: &Fact| same_host(last, fact) || !of_parts(last) && !of_parts(fact);
+    let joins = |cluster: &&mut Incident<'a>| {
+        cluster.facts.last().is_some_and(|last| near(last, fact, QUIET_US) && of_one(last))
+    };
+    let incident = match lonely.iter_mut().rev().take(LONELY_LOOKS_MAX).find(joins) {
         Some(known) => known,
         None => {
             lonely.push(Incident::default());

@@ -14,7 +14,7 @@ use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
 use crate::offset::{Offset, Question};
-use crate::rule::{Case, Confidence, Judgement, Proof, RULES, Words, notices, unsolved, untied};
+use crate::rule::{Case, Confidence, Judgement, Proof, RULES, Words, notices, order, unsolved, untied};
 use crate::scene::Scene;
 use crate::series::Chronicle;
 use crate::suggestion;
@@ -135,13 +135,16 @@ fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
             continue;
         }
         match rule(case) {
-            Judgement::Met(proof) => met.push((cause, untied::sobered(case, proof))),
+            Judgement::Met(proof) => {
+                let proof = order::sobered(case, cause, untied::sobered(case, proof));
+                met.push((cause, proof));
+            }
             Judgement::Aside(why) => considered.push(PutAside { cause: cause.name().to_owned(), why }),
             Judgement::Silent => {}
         }
     }
     // The earliest link that is at least likely; else what is proved and has no name; else the earliest link that is possible.
-    let sure = met.iter().position(|(_, proof)| proof.confidence >= Confidence::Likely);
+    let sure = earliest(case, &met);
     let told = if sure.is_none() { unsolved::told(case) } else { None };
     // That a device is of a family for which a fault was published says nothing of what happened here: it is something to check.
     let fits = met.iter().position(|(cause, _)| *cause != Cause::KnownAdvisory);
@@ -154,6 +157,18 @@ fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
         }
     };
     Verdict { cause, proof, met, considered }
+}
+
+/// The earliest link of the chain that is at least likely. Rank is not time: a proven pair of an own write and its image goes before trouble
+/// that only came later.
+fn earliest(case: &Case<'_>, met: &[(Cause, Proof<'_>)]) -> Option<usize> {
+    let is_sure = |proof: &Proof<'_>| proof.confidence >= Confidence::Likely;
+    let pair = met.iter().find(|(cause, proof)| *cause == Cause::DelayedOwnWrite && is_sure(proof));
+    met.iter().position(|(cause, proof)| {
+        is_sure(proof)
+            && (*cause == Cause::DelayedOwnWrite
+                || pair.is_none_or(|(_, pair)| order::may_lead(case, *cause, proof, pair)))
+    })
 }
 
 impl Verdict<'_> {

@@ -3,10 +3,12 @@
 //! The order is that of what is at stake, never that of how often a line was written: a host that logs a harmless answer a
 //! thousand times does not push a lost volume off the first screen.
 //!
-//! 1. Is data at risk by this cause ([`risk_of`])? A cause that is only possible counts as no more than unknown.
-//! 2. Is it explained at all? Of two at one risk, the one with a remedy comes first.
-//! 3. What was harmed ([`Harm`]): access was lost, an answer is missing, a test was false, commands were refused, or nothing yet.
-//! 4. How surely it is explained, how many hosts it hit, and last how many lines it has.
+//! 1. Is data at risk by this cause, and is that shown ([`risk_of`])? A cause that is only possible counts as no more than unknown.
+//! 2. Is it shown at all, as likely or certain? What the evidence does not decide never stands above what is certain; a volume
+//!    that was lost stands above what is harmless and only likely.
+//! 3. Of two alike: the risk, and whether there is a remedy.
+//! 4. What was harmed ([`Harm`]): access was lost, an answer is missing, a test was false, commands were refused, or nothing yet.
+//! 5. How surely it is explained, how many hosts it hit, and last how many lines it has.
 
 use std::cmp::Reverse;
 
@@ -127,6 +129,25 @@ pub fn key(finding: &Finding) -> impl Ord + use<> {
         "likely" => 1,
         _ => 0,
     };
-    let (risk, harm) = (Reverse(risk_of(finding)), Reverse(finding.harm));
-    (risk, Reverse(solved), harm, Reverse(sure), Reverse(finding.hosts.len()), Reverse(finding.events))
+    let risk = risk_of(finding);
+    let lost = finding.harm == Harm::Lost;
+    let tier = match (risk, solved, sure) {
+        (Risk::High, _, _) => 6_u8,
+        (Risk::Unknown, true, 1..) => 5,
+        (_, true, 0) if lost => 4,
+        (_, true, 2..) => 3,
+        _ if lost => 2,
+        (_, true, 1) => 1,
+        _ => 0,
+    };
+    let (risk, harm) = (Reverse(risk), Reverse(finding.harm));
+    (
+        Reverse(tier),
+        risk,
+        Reverse(solved),
+        harm,
+        Reverse(sure),
+        Reverse(finding.hosts.len()),
+        Reverse(finding.events),
+    )
 }

@@ -6,6 +6,8 @@
 //!         \- about a host, an adapter, the fabric: ambient, joins every cluster that it is near
 //! ```
 
+use oarlock_causes::Cause;
+
 use crate::bounds::{CLUSTERS_MAX, EXCERPT_LINES_MAX};
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
@@ -57,6 +59,8 @@ pub fn weight(fact: &Fact) -> Weight {
             HeartbeatStep::Reclaimed | HeartbeatStep::Restored | HeartbeatStep::CleanedUp => Weight::Trouble,
             _ => Weight::Trigger,
         },
+        // A host of ours that lost a race for a lock knows it: that is what the test is for. A storm of them is worth a word.
+        Kind::Oarlock(Cause::Contention) => Weight::Trouble,
         // To ask whether an owner lives is everyday; the answer may be an incident.
         Kind::Lock(lock) if lock.step == LockStep::CheckingLiveness => Weight::Trouble,
         Kind::Lock(_) => Weight::Trigger,
@@ -99,7 +103,8 @@ pub fn weight(fact: &Fact) -> Weight {
         | Kind::Latency { .. }
         | Kind::Restart
         | Kind::Setting(_)
-        | Kind::Volume(_) => Weight::Context,
+        | Kind::Volume(_)
+        | Kind::HostId(_) => Weight::Context,
     }
 }
 
@@ -177,6 +182,11 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     let of_each = found.iter().map(|incident| incident.facts.iter().filter(|fact| is_hard(fact)));
     let hard: Vec<&Fact> = of_each.clone().flatten().copied().collect();
     let incidents = of_each.filter(|facts| facts.clone().next().is_some()).count();
+    // Whoever pastes one lost race asks about it; several are a log.
+    let raced = |fact: &Fact| fact.kind == Kind::Oarlock(Cause::Contention);
+    if hard.len() > 1 && hard.iter().all(|fact| raced(fact)) {
+        return false;
+    }
     let subject = |fact: &Fact| fact.device.or(fact.path);
     let first = hard.first().and_then(|fact| subject(fact));
     let of_one = first.is_some() && hard.iter().all(|fact| subject(fact) == first);
@@ -258,9 +268,11 @@ pub fn is_hard(fact: &Fact) -> bool {
         Kind::Support(Support::No) => is_denied(fact),
         Kind::Slot(image) => image.found_at.is_none(),
         Kind::Path(event) => event.is_loss(),
-        Kind::Task { .. } | Kind::Medium | Kind::Notice(_) | Kind::Cluster(ClusterStep::HeldElsewhere) => {
-            true
-        }
+        Kind::Oarlock(Cause::Contention)
+        | Kind::Task { .. }
+        | Kind::Medium
+        | Kind::Notice(_)
+        | Kind::Cluster(ClusterStep::HeldElsewhere) => true,
         Kind::Target(step) => {
             matches!(step, TargetStep::SessionLost | TargetStep::InitiatorSilent | TargetStep::BackendError)
         }

@@ -4,9 +4,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::fact::{Fact, HeartbeatStep, Kind, Support, Uuid, VolumeEvent};
+use crate::fact::{Fact, HeartbeatStep, Kind, LockRecord, Support, Uuid, VolumeEvent};
 use crate::names::Name;
 use crate::stamp::Stamp;
+use crate::text::{after, decimal};
+
+/// Who speaks: a host; where none is named, whoever wrote that place.
+type Voice = (Option<Name>, u64);
 
 /// What lines of any time tell. Made once: every incident asks.
 #[derive(Debug, Default)]
@@ -18,15 +22,27 @@ pub struct Knowledge {
     /// Where volumes were made, and when: their labels meant another before.
     made: HashMap<Name, Vec<(Stamp, Name)>>,
     own_ids: HashSet<(Option<Name>, Uuid)>,
+    /// The slots in which hosts wait for their own heartbeats: the volume and the offset in it.
+    own_slots: HashSet<(Voice, Name, u64)>,
     one_supports: bool,
+    /// The paths by which each device was named.
+    paths: HashMap<Name, BTreeSet<Name>>,
+    /// Paths and adapters of which a driver of a fabric or a network speaks.
+    fabric: BTreeSet<Name>,
+    /// Where in the facts heartbeats came back.
+    recoveries: Vec<usize>,
 }
+
+/// Drivers of adapters that lead out of the host.
+const FABRIC_DRIVERS: [&str; 7] = ["lpfc", "qlnativefc", "qla2xxx", "fnic", "qedf", "bnx2fc", "iscsi"];
 
 impl Knowledge {
     /// What these facts tell.
     #[must_use]
     pub fn of(facts: &[Fact]) -> Knowledge {
         let mut knowledge = Knowledge::default();
-        for fact in facts {
+        for (at, fact) in facts.iter().enumerate() {
+            knowledge.learn_ways(fact);
             if let (Some(device), Some(volume)) = (fact.device, fact.volume) {
                 knowledge.carriers.entry(volume).or_default().insert(device);
                 knowledge.carried.entry(device).or_default().insert(volume);
@@ -41,13 +57,56 @@ impl Knowledge {
             // A host waits for, and reclaims, its own slot; whoever cleans up prints a dead one's.
             if let Kind::Heartbeat(heartbeat) = &fact.kind
                 && !matches!(heartbeat.step, HeartbeatStep::Corrupt | HeartbeatStep::CleanedUp)
-                && let Some(id) = heartbeat.slot.and_then(|slot| slot.owner)
             {
+                if matches!(heartbeat.step, HeartbeatStep::Reclaimed | HeartbeatStep::Restored) {
+                    knowledge.recoveries.push(at);
+                }
+                if let Some(id) = heartbeat.slot.and_then(|slot| slot.owner) {
+                    knowledge.own_ids.insert((fact.host, id));
+                }
+                let offset = heartbeat.slot.map(|slot| slot.offset).or_else(|| offset_of(&fact.text));
+                if let (Some(volume), Some(offset)) = (fact.volume, offset) {
+                    knowledge.own_slots.insert((voice(fact), volume, offset));
+                }
+            }
+            // A host that was asked tells it itself.
+            if let Kind::HostId(id) = fact.kind {
                 knowledge.own_ids.insert((fact.host, id));
             }
             knowledge.one_supports |= fact.kind == Kind::Support(Support::Yes);
         }
         knowledge
+    }
+
+    fn learn_ways(&mut self, fact: &Fact) {
+        match (fact.device, fact.path) {
+            (Some(device), Some(path)) => {
+                self.paths.entry(device).or_default().insert(path);
+            }
+            (None, Some(path))
+                if !self.fabric.contains(&path)
+                    && FABRIC_DRIVERS.iter().any(|driver| fact.text.contains(driver)) =>
+            {
+                self.fabric.insert(path);
+            }
+            _ => {}
+        }
+    }
+
+    /// The paths by which any line names a device.
+    pub fn paths(&self, device: Name) -> impl Iterator<Item = Name> + '_ {
+        self.paths.get(&device).into_iter().flatten().copied()
+    }
+
+    /// Paths and adapters of which a driver of a fabric or a network speaks.
+    pub fn fabric(&self) -> impl Iterator<Item = Name> + '_ {
+        self.fabric.iter().copied()
+    }
+
+    /// Where in the facts heartbeats came back, in the order of time.
+    #[must_use]
+    pub fn recoveries(&self) -> &[usize] {
+        &self.recoveries
     }
 
     /// The devices that a volume lies on at a time; `None` where no line says.
@@ -99,10 +158,28 @@ impl Knowledge {
         self.own_ids.contains(&(host, id))
     }
 
+    /// Whether a lock is held through the slot in which this host waits for its own heartbeat. Where the host names its id, that decides: a slot had other
+    /// owners before.
+    #[must_use]
+    pub fn is_own_slot(&self, fact: &Fact, lock: &LockRecord) -> bool {
+        let Some((volume, offset)) = fact.volume.zip(lock.slot_offset) else { return false };
+        let named = self.own_ids.iter().any(|(host, _)| *host == fact.host);
+        !named && self.own_slots.contains(&(voice(fact), volume, offset))
+    }
+
     /// Whether some device says in its own pages that it has atomic test and set. Of several that were asked it is the one that matters: local
     /// disks have none.
     #[must_use]
     pub fn one_supports(&self) -> bool {
         self.one_supports
     }
+}
+
+fn voice(fact: &Fact) -> Voice {
+    (fact.host, if fact.host.is_some() { 0 } else { fact.voice })
+}
+
+/// The offset of a slot that is named and not printed: `HB at offset 3211264 - Waiting for timed out HB`.
+fn offset_of(text: &str) -> Option<u64> {
+    after(text, "HB at offset ").or_else(|| after(text, "] Offset ")).and_then(decimal)
 }

@@ -428,6 +428,7 @@ fn key(fact: &Fact) -> Option<u64> {
         Kind::Support(support) => support.hash(&mut hasher),
         Kind::Space(event) => event.hash(&mut hasher),
         Kind::Volume(event) => event.hash(&mut hasher),
+        Kind::HostId(id) => id.hash(&mut hasher),
         Kind::Notice(notice) => notice.hash(&mut hasher),
         Kind::Cluster(step) => step.hash(&mut hasher),
         Kind::Version(component) => component.hash(&mut hasher),

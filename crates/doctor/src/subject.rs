@@ -42,6 +42,14 @@ pub fn is_of_a_storage_port(text: &str) -> bool {
     NAMES.iter().any(|name| has(text, name))
 }
 
+/// Whether a line of Linux is about an optical drive, `sr0`: nobody keeps a volume on one, and what is scratched is a disc.
+#[must_use]
+pub fn is_of_an_optical_drive(text: &str) -> bool {
+    ["[sr", "dev sr"].iter().any(|mark| {
+        after(text, mark).is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+    })
+}
+
 /// The device alone: for messages that name no path or volume.
 #[must_use]
 pub fn device_of(text: &str) -> Option<&str> {

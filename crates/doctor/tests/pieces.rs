@@ -114,6 +114,11 @@ fn a_line_known_by_a_phrase_is_explained_by_it() {
             "slot gen",
             "only grows",
         ),
+        (
+            "WARNING: NMP: nmpCompleteRetryForPath:378:Logical device \"naa.600c0ff0aa\": awaiting fast path state update before retrying failed command again...",
+            "path event",
+            "in doubt",
+        ),
         ("multipathd[812]: mpatha: remaining active paths: 0", "path event", "no path"),
         ("multipathd: 8:32: mark as failed", "written by", "watches paths"),
         ("kernel: ABORT_TASK: Found referenced iSCSI task_tag: 17", "task", "abort"),

@@ -368,6 +368,18 @@ mod tests {
     ];
 
     #[test]
+    fn a_state_that_nobody_published_is_no_sure_damage() {
+        let confidence = |state: u32| {
+            let bytes = region(&slot(state, 0x30_0400, 9));
+            let report = judge(&dump(&bytes, 0x30_0200, FORMS[0].1));
+            report.incidents.first().map(|finding| finding.confidence.clone())
+        };
+        assert_eq!(confidence(0xabcd_ef05).as_deref(), Some("possible"));
+        assert_eq!(confidence(0x12cd_ef05).as_deref(), Some("likely"));
+        assert_eq!(confidence(0xabcd_ef01), None);
+    }
+
+    #[test]
     fn bytes_without_addresses_and_narrow_rows_are_read() {
         let zero = region(&[0; 512]);
         let plain: String = zero

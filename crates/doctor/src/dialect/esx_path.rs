@@ -42,7 +42,7 @@ const PHRASES: &[Phrase] = &[
     beside("NMP: nmp", &["is blocked"], Means::Path(AllDown)),
     phrase("no more paths available", Means::Path(AllDown)),
     phrase("no working paths", Means::Path(AllDown)),
-    phrase("Awaiting fast path state update", Means::Path(InDoubt)),
+    phrase("waiting fast path state update", Means::Path(InDoubt)),
     // What every outage has: the plug-in finds no path by which to try again.
     beside("nmpDeviceAttemptFailover", &["(APD)"], Means::Path(AllDown)),
     beside("nmp_DeviceRetryCommand", &["failed"], Means::Path(InDoubt)),

@@ -178,8 +178,7 @@ impl Esxtop {
         self.before_when = when;
         for (device, queue) in samples {
             let of_a_lone_disk = || {
-                queue.is_of_an_idle_device()
-                    && self.devices.get(device).is_some_and(|name| is_of_one_host(name))
+                queue.has_little_to_do() && self.devices.get(device).is_some_and(|name| is_of_one_host(name))
             };
             if !is_idle(&queue) && !of_a_lone_disk() {
                 self.note(record, when, device, queue, ledger);

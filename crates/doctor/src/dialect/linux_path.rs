@@ -1,7 +1,7 @@
 //! Linux: paths, ports and sessions (multipathd, iscsid, qla2xxx, lpfc, nvme), aborts and resets.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
-use crate::fact::Notice::{PathStates, SasLog};
+use crate::fact::Notice::{ImageWatch, PathStates, SasLog};
 use crate::fact::PathEvent::{
     AllDown, Failed, GivenUp, InDoubt, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
 };
@@ -33,6 +33,10 @@ const PHRASES: &[Phrase] = &[
     // ALUA's question for the states of ports failed (multipath-tools, libmultipath/propsel.c; the kernel's scsi_dh_alua.c).
     phrase("emergency fallback - alua failed", Means::Notice(PathStates)),
     phrase("alua: rtpg failed", Means::Notice(PathStates)),
+    // The kernel's client of Ceph (drivers/block/rbd.c).
+    beside("encountered watch error", &["rbd"], Means::Notice(ImageWatch)),
+    beside("breaking header lock owned by", &["rbd"], Means::Notice(ImageWatch)),
+    beside("no lock owners detected", &["rbd"], Means::Nothing),
     beside("log_info(", &["originator("], Means::Notice(SasLog)),
     phrase("detected conn error", Means::Path(SessionLost)),
     phrase("reported iSCSI connection", Means::Path(SessionLost)),

@@ -8,7 +8,7 @@
 //! ```
 
 use super::{Dialect, Reading, sense_words};
-use crate::fact::{Command, DeviceStatus, HostStatus, Kind, NvmeStatus, Opcode, Place, Sense};
+use crate::fact::{Command, DeviceStatus, HostStatus, Kind, Notice, NvmeStatus, Opcode, Place, Sense};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::stamp::Stamp;
@@ -61,6 +61,13 @@ impl Dialect for LinuxScsi {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
+        // VMware's words for what failed to read a partition table.
+        if has(body, "SCSI reservation conflict") {
+            return Reading::Stranger;
+        }
+        if subject::is_of_an_optical_drive(body) {
+            return Reading::UNDERSTOOD;
+        }
         if has(body, "hostbyte=") {
             self.tell(record);
             return failed(record, ledger);
@@ -68,6 +75,10 @@ impl Dialect for LinuxScsi {
         if let Some(code) = after(body, "return code = ").filter(|_| has(body, "SCSI error")).and_then(number)
         {
             return returned(record, ledger, code);
+        }
+        if let Some(disk) = served_disk(body) {
+            ledger.note(record, Draft { device: Some(disk), ..Draft::of(Kind::Notice(Notice::BlockError)) });
+            return Reading::UNDERSTOOD;
         }
         let about = subject::find(body);
         if about.device.is_none() && about.path.is_none() {
@@ -137,6 +148,15 @@ impl LinuxScsi {
                 && device(record.body()) == Some(told.device.as_str())
         })
     }
+}
+
+/// The disk of `I/O error, dev rbd0, sector 8`, where its driver has no SCSI answer to tell: of Ceph, of a network, of virtio and Xen.
+fn served_disk(text: &str) -> Option<&str> {
+    let name = after(text, "I/O error, dev ").and_then(|rest| rest.split([',', ' ']).next())?;
+    ["rbd", "nbd", "vd", "xvd"]
+        .iter()
+        .any(|kind| name.strip_prefix(kind).is_some_and(|rest| !rest.is_empty() && rest.len() <= 4))
+        .then_some(name)
 }
 
 fn device(text: &str) -> Option<&str> {

@@ -12,6 +12,7 @@ mod esx_fabric;
 mod esx_fields;
 mod esx_heartbeat;
 mod esx_latency;
+mod esx_list;
 mod esx_lock;
 mod esx_lock_mode;
 mod esx_path;
@@ -129,6 +130,7 @@ impl Dialects {
             Box::new(esxtop::Esxtop::default()),
             Box::new(esx_fields::EsxFields::default()),
             Box::new(esx_lock_mode::EsxLockMode::default()),
+            Box::new(esx_list::EsxList::default()),
             Box::new(versions::Versions),
             Box::new(oarlock::OarlockEvents),
             Box::new(machine::Machine),

@@ -165,7 +165,8 @@ impl Dialect for PhraseBook {
         let Some(phrase) = self.phrases.iter().find(|phrase| phrase.fits(record)) else {
             return Reading::Stranger;
         };
-        if matches!(phrase.means, Means::Nothing) {
+        let is_of_a_disc = matches!(phrase.means, Means::Medium) && subject::is_of_an_optical_drive(line);
+        if matches!(phrase.means, Means::Nothing) || is_of_a_disc || is_a_zero(phrase.means, record) {
             return Reading::UNDERSTOOD;
         }
         let about = subject::find(record.body());
@@ -224,6 +225,12 @@ fn fenced_host(body: &str) -> Option<&str> {
     let named = MARKS.iter().find_map(|mark| after(body, mark));
     let named = named.or_else(|| after(body, "ode ").filter(|_| has(body, "will be fenced")));
     named.map(|rest| word(rest).trim_end_matches([':', '.'])).filter(|name| !name.is_empty())
+}
+
+/// Whether this is a counter of the fabric's notices that stands at zero, as tools list them: nothing happened.
+fn is_a_zero(means: Means, record: &Record<'_>) -> bool {
+    let value = || record.line.rsplit([':', '=']).next().map(str::trim);
+    matches!(means, Means::Fabric(_)) && !record.prefix.begins && matches!(value(), Some("0" | "0x0"))
 }
 
 /// `231 events have occurred since last report`, `repeated 5 times`.

@@ -75,6 +75,7 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
         ),
         Kind::Notice(notice) => of_a_notice(*notice),
         Kind::Volume(event) => meaning("volume", volume_says(*event), BEFORE),
+        Kind::HostId(_) => HOST_ID,
         Kind::Medium => meaning(
             "medium",
             "the medium or the device's own hardware failed",
@@ -102,6 +103,9 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
     })
 }
 
+/// What `esxcli system uuid get` prints.
+const HOST_ID: Meaning =
+    meaning("host", "a host told its own id, as it stands in heartbeat slots and locks", BEFORE);
 /// A component, whose parts are fields of their own.
 pub(super) const VERSION: &str = "version";
 /// Of a slot that is dumped, or printed without a word of what became of it.
@@ -131,6 +135,7 @@ fn volume_says(event: VolumeEvent) -> &'static str {
         VolumeEvent::Resignatured => {
             "a copy of a volume was given an identity and a label of its own, as was ordered"
         }
+        VolumeEvent::LiesOn => "a list of a host says on which device the volume lies",
         VolumeEvent::WantedCopy => {
             "a copy of a volume was found, and given an identity of its own soon after"
         }

@@ -129,8 +129,10 @@ pub enum Kind {
     ReservationConflicts,
     /// The device is a copy of another.
     Snapshot,
-    /// What was done to a volume on purpose.
+    /// What was done to a volume on purpose, or where it lies.
     Volume(VolumeEvent),
+    /// A host told its own id, as it stands in slots and locks, when it was asked.
+    HostId(Uuid),
     /// A driver, firmware, product or operating system and its version.
     Version(Component),
     /// The medium or the device's own hardware fails.

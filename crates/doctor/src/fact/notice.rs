@@ -29,14 +29,19 @@ pub enum Notice {
     ProcessorStuck,
     /// A task waited for minutes without being able to be interrupted.
     Hung,
+    /// The kernel's own client of Ceph lost its watch on an image, or broke another client's lock of it.
+    ImageWatch,
+    /// The block layer told of an error on a disk of Ceph, of a network or of a hypervisor, and nobody told why.
+    BlockError,
     /// The firmware of a SAS controller says something about a disk or its link.
     SasLog,
 }
 
 impl Notice {
-    /// Whether it is worth a report by itself. What a controller logs is everyday by itself, and explained where somebody pasted it.
+    /// Whether it is worth a report by itself. What a controller logs, and what a disk says that is taken away, is everyday by itself, and explained where
+    /// somebody pasted it.
     #[must_use]
     pub fn is_grave(self) -> bool {
-        self != Notice::SasLog
+        !matches!(self, Notice::SasLog | Notice::BlockError)
     }
 }

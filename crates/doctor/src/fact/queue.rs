@@ -34,6 +34,20 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// Whether so few commands are sent that a slow disk keeps up with them: the medium that a host starts from is asked now and then, for a moment
+    /// each, and is none of those that volumes lie on. Nothing was given up.
+    #[must_use]
+    pub fn has_little_to_do(&self) -> bool {
+        const COMMANDS: f64 = 10.0;
+        let none = |value: Option<f64>| value.is_none_or(|value| value <= 0.0);
+        self.commands.is_some_and(|commands| commands < COMMANDS)
+            && self.active.is_none_or(|active| active <= 2.0)
+            && self.queued.is_none_or(|queued| queued <= 2.0)
+            && none(self.aborts)
+            && none(self.resets)
+            || self.is_of_an_idle_device()
+    }
+
     /// Whether next to nothing was sent to the device: the average of one command in some seconds is that command's, and a disk that sleeps, or a
     /// USB stick, takes its time. Commands that wait and do not end are another matter.
     #[must_use]

@@ -196,4 +196,6 @@ pub enum VolumeEvent {
     Resignatured,
     /// A copy was found that was then given an identity of its own.
     WantedCopy,
+    /// It lies on the device, as a list of its host says.
+    LiesOn,
 }

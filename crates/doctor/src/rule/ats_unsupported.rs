@@ -2,7 +2,7 @@
 
 use super::case::{Case, command};
 use super::{Confidence, Judgement, Proof, words};
-use crate::fact::{Kind, NvmeStatus, Sense, Support};
+use crate::fact::{Fact, Kind, NvmeStatus, Sense, Support};
 use crate::incident::{Weight, is_denied, weight};
 use crate::text::{after, decimal, hex};
 
@@ -23,13 +23,29 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 Proof::new(Confidence::Certain, because, lines).in_words(&words::LOCAL_WITHOUT_ATS),
             );
         }
+        if let Some(answered) = elsewhere(case, &lines) {
+            let because = "The device refused an atomic test and set on one path as a command that it does not know, and executed others of the same host on another path. It knows the command: what \
+                           stands on that path, or the controller behind it, does not.";
+            let lines = lines.into_iter().take(4).chain(answered.into_iter().take(4)).collect();
+            return Judgement::Met(Proof::new(Confidence::Possible, because, lines).and_collect(NEXT).and_collect(
+                "Which controller, firmware or appliance stands behind each path (`esxcli storage core path list`): one path of them refuses.",
+            ));
+        }
         // INVALID FIELD: the command is known; its count of blocks, DPO or FUA is beyond what the device takes (SBC-4, COMPARE AND WRITE).
         let of_a_field = lines
             .iter()
             .filter_map(|fact| command(fact))
             .all(|command| command.sense.is_some_and(|sense| (sense.key, sense.code) == (5, 0x24)));
         let many = lines.iter().any(|fact| asks_for_several(&fact.text));
-        let confidence = match (of_a_field, many) {
+        // The device's own page says that it has the command: what it refused is how it was asked.
+        let has_it = case.scene.knowledge.one_supports();
+        if of_a_field && many && has_it {
+            return Judgement::Aside(
+                "The command asked for more blocks at once than one, and was refused for that (5/24/00); the device's own pages say that it executes the command."
+                    .to_owned(),
+            );
+        }
+        let confidence = match (of_a_field, many || has_it) {
             (true, true) => Confidence::Possible,
             (true, false) => Confidence::Likely,
             (false, _) => Confidence::Certain,
@@ -54,6 +70,19 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "`esxcli storage core device vaai status get -d DEVICE` on every host; VPD page B0h, byte 5 (`sg_vpd -p bl DEVICE`); whether a \
                     migration or virtualisation appliance stands before the array.";
+
+/// Answers of the same device to atomic tests and sets on paths other than those that refused: it compared there.
+fn elsewhere<'a>(case: &Case<'a>, refused: &[&Fact]) -> Option<Vec<&'a Fact>> {
+    let refused: Vec<&&Fact> = refused.iter().filter(|fact| command(fact).is_some()).collect();
+    let on_paths = !refused.is_empty() && refused.iter().all(|fact| fact.path.is_some());
+    let other = |fact: &Fact| {
+        refused
+            .iter()
+            .all(|known| fact.path.is_some() && known.path != fact.path && known.device == fact.device)
+    };
+    let answered: Vec<&Fact> = case.miscompares().into_iter().filter(|fact| other(fact)).collect();
+    (on_paths && !answered.is_empty()).then_some(answered)
+}
 
 /// Whether a line, or what was quoted with it, asks to test more than one block: the count stands in byte 13 of the CDB.
 fn asks_for_several(text: &str) -> bool {

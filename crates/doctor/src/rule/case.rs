@@ -228,8 +228,8 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn has_local_disks_alone(&self) -> bool {
         let devices = &self.incident.devices;
-        let local = |&device: &Name| super::device_fault::is_local(self.scene.names.text(device));
-        !devices.is_empty() && devices.iter().all(local)
+        !devices.is_empty()
+            && devices.iter().all(|&device| super::device_fault::is_a_local_disk(self, device))
     }
 
     /// Whether the incident names no device, and no volume but those that ESXi's setup makes on a host's own disk.
@@ -286,6 +286,11 @@ pub fn total(facts: &[&Fact]) -> u64 {
 
 /// Whether a cause can have that victim: of one host, or of what hosts share.
 fn same_host_or_shared(cause: &Fact, stake: &Fact) -> bool {
-    same_host(cause, stake)
-        || matches!(cause.kind, Kind::Target(_) | Kind::Gateway(_) | Kind::Fabric(_) | Kind::Task { .. })
+    same_host(cause, stake) || is_shared(cause)
+}
+
+/// Whether a fact is of what hosts share.
+#[must_use]
+pub fn is_shared(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Target(_) | Kind::Gateway(_) | Kind::Fabric(_) | Kind::Task { .. })
 }

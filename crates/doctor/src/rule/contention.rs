@@ -98,5 +98,7 @@ fn owner(fact: &Fact) -> Option<Uuid> {
 }
 
 fn is_own(case: &Case<'_>, fact: &Fact) -> bool {
-    owner(fact).is_some_and(|owner| case.scene.knowledge.is_own_id(fact.host, owner))
+    let known = case.scene.knowledge;
+    owner(fact).is_some_and(|owner| known.is_own_id(fact.host, owner))
+        || record(fact).is_some_and(|lock| known.is_own_slot(fact, &lock))
 }

@@ -52,7 +52,13 @@ fn of_dumped(dumped: Vec<&Fact>) -> Proof<'_> {
     let more = dumped.len().saturating_sub(NAMED_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let lone = dumped.iter().filter_map(|fact| image(fact)).all(|slot| slot.found_at.is_none());
-    let (confidence, amid) = if lone {
+    let unknown = dumped.iter().filter_map(|fact| image(fact)).all(|slot| is_of_the_family(slot.state));
+    let (confidence, amid) = if unknown {
+        (
+            Confidence::Possible,
+            "The number is one of those that VMFS gives to slots, but for its last digit: it may be a state that is not published.",
+        )
+    } else if lone {
         (
             Confidence::Possible,
             "It stands alone: a dump of the slots around it would show whether this is the heartbeat region at all.",
@@ -65,6 +71,11 @@ fn of_dumped(dumped: Vec<&Fact>) -> Proof<'_> {
         places.join("; ")
     );
     Proof::new(confidence, because, dumped)
+}
+
+/// Whether a state differs from the two known ones, abcdef01 and abcdef02, in the last digit alone.
+const fn is_of_the_family(state: SlotState) -> bool {
+    matches!(state, SlotState::Damaged(0xabcd_ef03..=0xabcd_ef0f))
 }
 
 /// Damage that is about no heartbeat: lock records, or the records from which VMFS allocates space.

@@ -4,11 +4,14 @@ use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
 use crate::names::Name;
-use crate::scene::near;
+use crate::scene::{before, near, same_host};
 
 /// A heartbeat that was given up is tried again every second, for the 16 seconds until access is lost (KB320840): an answer
 /// later than that may be to another command.
 const NEXT_TRY_US: i64 = 20_000_000;
+
+/// So many heartbeats that came back before a false answer are looked at.
+const RECOVERIES_MAX: usize = 64;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let own = case.all(|fact| fact.kind == Kind::OwnImage);
@@ -51,6 +54,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
         (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
+        // The heartbeat that came back may have been this one.
+        (true, _, _) if record != Record::Lock && recovery(case, earlier, answer) == Recovery::Maybe => {
+            Confidence::Possible
+        }
         (true, _, _) => Confidence::Likely,
     };
     let because = if complete.is_empty() && !tied {
@@ -93,11 +100,56 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<
         .copied()
         .take(FIRST)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
+        .filter(|earlier| before(earlier, answer) && near(earlier, answer, JUST_BEFORE_US))
+        .filter(|earlier| of_lock || recovery(case, earlier, answer) != Recovery::Shown)
         .collect();
     let of_one_disk: Vec<&Fact> =
         fitting.iter().copied().filter(|earlier| is_of_one_disk(case, earlier, answer)).collect();
     let sure = case.just_before(answer, &of_one_disk, JUST_BEFORE_US);
     sure.or_else(|| case.just_before(answer, &fitting, JUST_BEFORE_US))
+}
+
+/// Whether the host had its heartbeat again in between: it had read the slot and swapped it anew, so that the image which was in doubt is not the one it
+/// tests now. A heartbeat of a volume that no line ties to any device may be this device's.
+fn recovery(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> Recovery {
+    let lies_here = |fact: &Fact| match (fact.volume, answer.device) {
+        (Some(volume), Some(device)) if fact.device.is_none() => {
+            let carriers = case.scene.knowledge.carriers(volume, fact.when);
+            carriers.map(|carriers| carriers.contains(&device))
+        }
+        _ => Some(fact.device.is_none() || fact.device == answer.device),
+    };
+    let other = |one: Option<Name>, two: Option<Name>| one.is_some() && two.is_some() && one != two;
+    let facts = case.scene.facts;
+    let recoveries = case.scene.knowledge.recoveries();
+    // They stand in the order of time, as the facts do: the last ones before the answer are those that matter.
+    let behind = recoveries.partition_point(|&at| facts.get(at).is_some_and(|fact| before(fact, answer)));
+    let last = recoveries[..behind].iter().rev().take(RECOVERIES_MAX).filter_map(|&at| facts.get(at));
+    let between = last.filter(|fact| {
+        same_host(fact, earlier)
+            && fact.voice == earlier.voice
+            && !other(fact.volume, earlier.volume)
+            && before(earlier, fact)
+    });
+    let here = between.map(lies_here).max_by_key(|here| match here {
+        Some(true) => 2,
+        None => 1,
+        Some(false) => 0,
+    });
+    match here {
+        Some(Some(true)) => Recovery::Shown,
+        Some(None) => Recovery::Maybe,
+        _ => Recovery::None,
+    }
+}
+
+/// Whether a heartbeat came back between a command that was left open and a false answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recovery {
+    None,
+    /// One of a volume that may be this device's.
+    Maybe,
+    Shown,
 }
 
 /// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.

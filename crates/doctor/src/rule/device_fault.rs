@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::case::{Case, FIRST, command, total};
-use super::way::adapter;
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Fact, HostStatus, Kind, LockStep, Opcode, PathEvent, Sense, TaskKind};
+use crate::names::Name;
 use crate::scene::same_host;
 use crate::text::decimal;
 
@@ -22,10 +22,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                     && command.opcode.is_none_or(|opcode| !asks_the_device(opcode))
             })
     });
-    let local = case.incident.devices.iter().any(|&device| {
-        let name = case.scene.names.text(device);
-        is_local(name) && !is_behind_a_fabric(case, name)
-    }) || case.incident.devices.is_empty() && !case.all(is_of_a_local_driver).is_empty();
+    let local = case.incident.devices.iter().any(|&device| is_a_local_disk(case, device))
+        || case.incident.devices.is_empty() && !case.all(is_of_a_local_driver).is_empty();
     let one_host = case.incident.hosts.len() <= 1;
     if !broken.is_empty() && broken.iter().all(|fact| fact.text.contains("Bootbank cannot be found")) {
         let because = "The host does not find the medium any more that it started from. Whether that is worn out, was pulled or only lost its connection, no line here tells.";
@@ -159,13 +157,29 @@ fn has_no_identity(case: &Case<'_>) -> bool {
     case.incident.devices.iter().any(|&device| case.scene.names.text(device).starts_with("mpx."))
 }
 
-/// Whether the adapter in a device's name is one of a fabric or a network, by what its driver says anywhere.
-fn is_behind_a_fabric(case: &Case<'_>, device: &str) -> bool {
-    const DRIVERS: [&str; 7] = ["lpfc", "qlnativefc", "qla2xxx", "fnic", "qedf", "bnx2fc", "iscsi"];
-    let Some(own) = device.strip_prefix("mpx.").and_then(|path| path.split(':').next()) else { return false };
-    case.scene.facts.iter().any(|fact| {
-        adapter(case, fact) == Some(own) && DRIVERS.iter().any(|driver| fact.text.contains(driver))
-    })
+/// Whether a device is a disk in its host's own case: its name is one of those, and no way to it leads over a fabric or a network. A target that hands a disk
+/// of its own through, as LIO's pscsi does, shows that disk's name to hosts far away.
+#[must_use]
+pub fn is_a_local_disk(case: &Case<'_>, device: Name) -> bool {
+    let name = case.scene.names.text(device);
+    is_local(name) && !is_behind_a_fabric(case, device, name)
+}
+
+/// Whether an adapter by which a device is reached is one of a fabric or a network: by its number, or by what its driver says anywhere.
+fn is_behind_a_fabric(case: &Case<'_>, device: Name, name: &str) -> bool {
+    // A USB adapter has such a number, too.
+    let number = |adapter: &str| adapter.strip_prefix("vmhba").and_then(decimal);
+    let by_software = |adapter: &&str| {
+        !name.starts_with("t10.USB") && number(adapter).is_some_and(|number| number >= FIRST_SOFTWARE_ADAPTER)
+    };
+    let of_name = name.strip_prefix("mpx.").and_then(|path| path.split(':').next());
+    let known = case.scene.knowledge;
+    let adapter_of = |path: Name| {
+        let path = case.scene.names.text(path);
+        path.split(':').next().unwrap_or(path)
+    };
+    let ways: BTreeSet<&str> = known.paths(device).map(adapter_of).chain(of_name).collect();
+    ways.iter().any(by_software) || known.fabric().any(|path| ways.contains(adapter_of(path)))
 }
 
 /// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::case::{Case, command, total};
+use super::order::is_harm;
 use super::way::{adapter, is_of_this_device};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
@@ -17,7 +18,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if !own.is_empty() {
         let because = "The driver itself reports that its adapter fails: a hang, a lost mailbox command, exhausted exchanges, or writes held back.";
         let tied = is_of_this_device(case, &own) && !own.iter().all(|fact| is_of_a_raid_controller(fact));
-        let confidence = if tied { Confidence::Likely } else { Confidence::Possible };
+        let beside = only_others_suffer(case);
+        let confidence = if tied && !beside { Confidence::Likely } else { Confidence::Possible };
+        let because = if beside {
+            format!(
+                "{because} But no atomic test and set and no heartbeat of that host is in trouble by these lines, only those of others: an adapter is its own host's."
+            )
+        } else {
+            because.to_owned()
+        };
         return Judgement::Met(Proof::new(confidence, because, own).and_collect(NEXT));
     }
     let moved = case.all(|fact| {
@@ -31,7 +40,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let retried = storm
         .iter()
         .any(|fact| command(fact).is_some_and(|command| command.host == Some(HostStatus::SOFT_RETRY)));
-    let adapters: BTreeSet<_> = storm.iter().filter_map(|fact| adapter(case, fact)).collect();
+    // Every host has a vmhba2: an adapter is one of its host.
+    let adapters: BTreeSet<_> =
+        storm.iter().filter_map(|fact| Some((fact.host, adapter(case, fact)?))).collect();
+    let hosts: BTreeSet<_> = storm.iter().filter_map(|fact| fact.host).collect();
+    if total(&storm) >= STORM_MIN && hosts.len() > 1 {
+        return Judgement::Aside(
+            "Commands were requeued (H:0xb, H:0xc) on adapters of several hosts at once: what they share is behind it, and no adapter of one.".to_owned(),
+        );
+    }
     if total(&storm) >= STORM_MIN && adapters.len() <= 1 {
         if !moved.is_empty() {
             return Judgement::Aside(
@@ -66,6 +83,16 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "Driver and firmware of the adapter (`esxcli storage core adapter list`, `esxcli software vib list`; Linux: `modinfo`, \
                     /sys/class/fc_host), to compare with the vendor's matrix; and whether other hosts saw anything in that minute.";
+
+/// Whether all that went wrong with tests and heartbeats did so on hosts that are none of the incident's.
+fn only_others_suffer(case: &Case<'_>) -> bool {
+    let hosts = &case.incident.hosts;
+    if hosts.is_empty() || !case.stakes().is_empty() {
+        return false;
+    }
+    let mut harmed = case.scene.facts.iter().filter(|fact| is_harm(fact)).peekable();
+    harmed.peek().is_some() && harmed.all(|fact| fact.host.is_some_and(|host| !hosts.contains(&host)))
+}
 
 /// A controller of disks in this host's own case: no LUN of a network is behind it.
 fn is_of_a_raid_controller(fact: &Fact) -> bool {

@@ -21,6 +21,7 @@ mod hba_fault;
 mod known_advisory;
 mod lock_mode_mixed;
 pub mod notices;
+pub mod order;
 mod path_fault;
 mod paths_disagree;
 mod queue_depth;

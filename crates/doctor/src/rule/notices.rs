@@ -93,6 +93,15 @@ fn because(notice: Notice) -> &'static str {
             "The kernel says that a task has waited for minutes and cannot be interrupted: nearly always it waits for a disk, a network file system or another host. \
              Which one, the trace behind that line and the messages before it tell."
         }
+        Notice::ImageWatch => {
+            "The kernel's own client of Ceph (rbd) says that its watch on an image failed, or that it took the image's lock from another client. A watch ends where the connection to \
+             the placement group is gone for long, or where the cluster shut this client out; whoever breaks a lock has its former owner shut out first. Writes that were under way \
+             may have been executed."
+        }
+        Notice::BlockError => {
+            "The block layer of Linux says that a request to a disk of Ceph, of a network or of a hypervisor ended in an error, and not why: no SCSI answer lies behind such a disk. Its server, \
+             its cluster or its hypervisor knows more."
+        }
         Notice::SasLog => {
             "The firmware of a SAS controller reports by number what it met on a link or with a disk: retries, lost links, aborted commands. A few are everyday; with \
              commands that fail at the same second, look at that disk, its cable and its slot."
@@ -112,6 +121,12 @@ fn next(notice: Notice) -> &'static str {
         }
         Notice::TargetHung => {
             "The whole trace (`echo w > /proc/sysrq-trigger` on the target), the backend's own log of the minutes before, and the target's kernel version."
+        }
+        Notice::ImageWatch => {
+            "`ceph -s`, `ceph osd blocklist ls`, `rbd status POOL/IMAGE` (its watchers), `rbd lock ls POOL/IMAGE`, and this client's kernel log from two minutes before (`libceph:`)."
+        }
+        Notice::BlockError => {
+            "The log of what serves the disk (Ceph, the NBD server, the hypervisor) in that minute, and the lines of the kernel just before."
         }
         Notice::GatewayLock => {
             "`ceph -s`, `ceph osd blocklist ls`, `rbd lock ls POOL/IMAGE`, and the other gateway's log of the same minute."
@@ -166,6 +181,8 @@ pub fn words(notice: Notice) -> &'static Words {
         Notice::RingFull => &RING_FULL,
         Notice::ProcessorStuck => &PROCESSOR_STUCK,
         Notice::Hung => &HUNG,
+        Notice::ImageWatch => &IMAGE_WATCH,
+        Notice::BlockError => &BLOCK_ERROR,
         Notice::SasLog => &SAS_LOG,
     }
 }
@@ -174,6 +191,35 @@ pub fn words(notice: Notice) -> &'static Words {
 const fn remedy(risk: Risk, text: &'static str) -> Remedy {
     Remedy { text, risk, source: Source::CommonPractice }
 }
+
+/// The kernel's client of Ceph and the lock of an image.
+pub static IMAGE_WATCH: Words = Words {
+    title: "The kernel's client of Ceph lost its watch on an image, or broke another's lock of it",
+    layer: Layer::Fabric,
+    what: "An image of Ceph that is mapped by the kernel (`/dev/rbd0`) has one owner of its lock at a time, and each client watches it, so that it can be asked for that lock. A client \
+           whose watch fails cannot be asked; another that wants the image takes the lock, and shuts the former owner out.",
+    consequence: "The former owner's writes end in errors from then on. What it had under way may have been executed.",
+    remedy: &[
+        remedy(
+            Risk::Looks,
+            "Look whether the cluster was reached in that minute, and whether this client stands on its blocklist (`ceph osd blocklist ls`).",
+        ),
+        remedy(
+            Risk::Changes,
+            "Map one image for writing on one host only, or with the option `exclusive`, so that no lock moves by itself.",
+        ),
+    ],
+};
+
+/// An error of the block layer, without a reason.
+pub static BLOCK_ERROR: Words = Words {
+    title: "A disk of Ceph, a network or a hypervisor answered with an error, and nobody says why",
+    layer: Layer::HostQueue,
+    what: "Such disks (rbd, nbd, virtio, Xen's) have no SCSI answer: their driver passes an error on, and the block layer prints its one line. When a disk is taken away while somebody \
+           still reads it, the line is printed, too.",
+    consequence: "The request failed, and whoever sent it was told. A write of it may have been executed.",
+    remedy: &[remedy(Risk::Looks, "Read the log of what serves the disk, in that minute.")],
+};
 
 /// The heap of VMFS.
 pub static HEAP_EXHAUSTED: Words = Words {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, FIRST, command};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Component, Fact, Kind};
+use crate::fact::{Command, Component, Fact, Kind};
 use crate::names::Name;
 
 /// So many false answers on one path alone are no chance.
@@ -12,15 +12,18 @@ const FALSE_MIN: u64 = 4;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let mut by_path: BTreeMap<Name, Vec<&'a Fact>> = BTreeMap::new();
-    let ats = case.commands(crate::fact::Command::is_ats);
+    let ats = case.commands(Command::is_ats);
     for fact in ats.iter().filter(|fact| command(fact).is_some_and(|command| command.miscompared())) {
         if let Some(path) = fact.path {
             by_path.entry(path).or_default().push(fact);
         }
     }
-    // Other I/O to the device went through other paths all the while.
-    let others = case
-        .all(|fact| fact.path.is_some_and(|path| !by_path.contains_key(&path)) && command(fact).is_some());
+    // Other I/O to the device went through other paths all the while; to ask it how it is, hosts use paths that carry nothing.
+    let carries =
+        |command: &Command| command.is_ats() || command.opcode.is_none_or(|opcode| opcode.moves_data());
+    let others = case.all(|fact| {
+        fact.path.is_some_and(|path| !by_path.contains_key(&path)) && command(fact).is_some_and(carries)
+    });
     let count: u64 = by_path.values().flatten().map(|fact| fact.count).fold(0, u64::saturating_add);
     if by_path.len() != 1 || others.is_empty() || count < FALSE_MIN || !case.unanswered_ats().is_empty() {
         return Judgement::Silent;

@@ -24,6 +24,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let of_guests = case.stakes().is_empty()
         && case.incident.volumes.is_empty()
         && conflicts.iter().chain(&failing).all(|fact| is_of_a_guest(fact));
+    let of_a_scan = case.stakes().is_empty()
+        && case.incident.volumes.is_empty()
+        && !carries_a_volume(case)
+        && conflicts.iter().chain(&failing).all(|fact| only_looks(fact));
     // ESX before VMFS-5, and later without ATS: RESERVE itself is what is refused, or the host names the changes that it tried.
     let by_locks = failing.iter().any(|fact| is_of_metadata(fact))
         || !conflicts.is_empty()
@@ -42,6 +46,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let proof = Proof::new(Confidence::Likely, GUESTS, lines).in_words(&words::CLUSTERED_DISK);
         return Judgement::Met(proof.and_collect(
             "What the device is: a raw mapping of virtual machines (`vmkfstools -q`), a disk of a Windows failover cluster, or a shared VMFS volume?",
+        ));
+    }
+    if !lines.is_empty() && of_a_scan {
+        let proof = Proof::new(Confidence::Likely, SCAN, lines).in_words(&words::CLUSTERED_DISK);
+        return Judgement::Met(proof.and_collect(
+            "Whether the device is a raw mapping of virtual machines (`vmkfstools -q`) or carries a VMFS volume (`esxcli storage vmfs extent list`), and whether it is marked already \
+             (`esxcli storage core device list -d DEVICE`: Is Perennially Reserved).",
         ));
     }
     if !lines.is_empty() {
@@ -78,6 +89,26 @@ const ON_LINUX: &str = "The keys and the reservation, for every path of the map:
 const GUESTS: &str = "The device answered RESERVATION CONFLICT to commands of guests or of Windows, and no volume, heartbeat or atomic test and set is among \
                       these lines. A cluster of such machines reserves its shared disks all the time: its other nodes, and every ESXi host that only scans \
                       the device, then meet this answer every day. The commands were not executed.";
+
+const SCAN: &str = "The device answered RESERVATION CONFLICT to reads and questions of an ESXi host alone, and no write, heartbeat, atomic test and set or volume is among these lines: the \
+                    host only looked what the device is, as it does when it starts and when it scans. So it meets a disk that a cluster of guests reserves for good; each such look waits \
+                    for its time-out, and starts and rescans take long. The commands were not executed.";
+
+/// Whether a line is about a command that asks or reads, or about a partition table that could not be read.
+fn only_looks(fact: &Fact) -> bool {
+    match command(fact) {
+        Some(command) => command
+            .opcode
+            .is_some_and(|opcode| !opcode.writes() && opcode != Opcode::RESERVE && !opcode.is_ats()),
+        None => fact.text.contains("Partition:"),
+    }
+}
+
+/// Whether any line ties a volume to one of the devices.
+fn carries_a_volume(case: &Case<'_>) -> bool {
+    let known = case.scene.knowledge;
+    case.incident.devices.iter().any(|&device| known.carried(device, case.when()).is_some())
+}
 
 /// From here on a command's serial number is a guest's own; the host's own commands count from small numbers.
 const FIRST_OF_GUESTS: u64 = 0x8000_0000;

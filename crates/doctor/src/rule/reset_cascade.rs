@@ -7,6 +7,8 @@ use crate::scene::{before, near, same_host};
 
 /// The storm comes about a second after its trigger; heartbeats wait up to eight.
 const STORM_WITHIN_US: i64 = 15_000_000;
+/// From the first command that a reset ends to the last.
+const RESET_TAKES_US: i64 = 1_000_000;
 /// One command more may be chance.
 const VICTIMS_MIN: u64 = 2;
 
@@ -29,6 +31,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 .to_owned(),
         );
     };
+    if let Some(late) = given_up_too(case, trigger, &victims) {
+        return Judgement::Aside(format!(
+            "{} other command(s) to the device had been given up before the reset, too: it was late for all, and the reset may be for any of them.",
+            total(&late)
+        ));
+    }
     let by_a_guest = case.all(|fact| is_a_guests_reset(fact) && !before(fact, trigger));
     if let Some(victim) = victims.first()
         && by_a_guest.iter().any(|reset| !before(victim, reset))
@@ -66,6 +74,20 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         Proof::new(Confidence::Likely, because, lines)
             .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters."),
     )
+}
+
+/// Other commands of that host that ran out of their time before the first victim. What ends in the very second of the reset goes with it.
+fn given_up_too<'a>(case: &Case<'a>, trigger: &Fact, victims: &[&Fact]) -> Option<Vec<&'a Fact>> {
+    let victim = victims.iter().copied().find(|victim| before(trigger, victim))?;
+    let late = case.all(|fact| {
+        command(fact).is_some_and(|command| !command.is_ats() && command.unanswered() && !was_reset(command))
+            && same_host(fact, trigger)
+            && fact.device == trigger.device
+            && before(fact, victim)
+            && near(fact, victim, STORM_WITHIN_US)
+            && (before(fact, trigger) || !near(fact, victim, RESET_TAKES_US))
+    });
+    (!late.is_empty()).then_some(late)
 }
 
 /// A reset that this host's own error handling did not make: somebody ordered it, or another host sent it, after the trigger.

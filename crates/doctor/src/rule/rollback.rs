@@ -63,10 +63,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
     let because = "The array says that it lost what was in its write cache, and an atomic test and set met an image that its host did not expect: \
                    blocks may be older than what was acknowledged.";
-    let in_one_log = |fact: &Fact| false_ones.iter().any(|other| other.place.input == fact.place.input);
-    let names_it = lost.iter().any(|fact| fact.device.is_some() || in_one_log(fact));
+    // In one log that gathers several machines'. What a host's own log says of a controller without naming a device is of a card in that host.
+    let of_another = |fact: &Fact| {
+        false_ones.iter().any(|other| {
+            other.place.input == fact.place.input && fact.host.is_some() && fact.host != other.host
+        })
+    };
+    let names_it = lost.iter().any(|fact| fact.device.is_some() || of_another(fact));
     let lines = lost.into_iter().take(4).chain(false_ones.into_iter().take(4)).collect();
-    // A controller that names no device, in a log of its own, may be another machine's.
+    // A controller that names no device, in a log of its own, may be another machine's, and in the host's own log is that host's.
     let confidence = if names_it { Confidence::Likely } else { Confidence::Possible };
     Judgement::Met(
         Proof::new(confidence, because, lines).and_collect(

@@ -1,6 +1,7 @@
 //! `slow-storage`: the device, or what is behind it, was far slower than usual.
 
 use super::case::{Case, JUST_BEFORE_US, Record, total};
+use super::order::is_harm;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{ClusterStep, Fact, Kind, TargetStep, TaskKind, TaskOutcome};
 
@@ -18,8 +19,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let spikes = case.all(is_spike);
     if !spikes.is_empty() {
         let worst = spikes.iter().map(|fact| latency(fact)).max().unwrap_or(0) / 1_000;
+        let is_harmed = stakes.iter().any(|stake| is_harm(stake));
         let hit = !case.followed_by(&spikes, &stakes, JUST_BEFORE_US).is_empty();
-        let because = if hit {
+        let because = if !hit && is_harmed {
+            format!(
+                "The device took up to {worst} ms for a command, many times its usual. What went wrong with the heartbeat or the atomic test and set was written before \
+                 that, or long after it, or by another host: this is not shown to be why."
+            )
+        } else if hit {
             let why = match case.record() {
                 Record::Slot => {
                     " It is about the host's own heartbeat slot: the slowness alone does it, no other host is needed."
@@ -49,8 +56,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         } else {
             because
         };
-        let confidence =
-            if case.is_a_plain_race() || paused { Confidence::Possible } else { Confidence::Likely };
+        let beside = !hit && is_harmed;
+        let confidence = if case.is_a_plain_race() || paused || beside {
+            Confidence::Possible
+        } else {
+            Confidence::Likely
+        };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
     let slow = case.all(

@@ -1,0 +1,140 @@
+//! The order of time between trouble and what it is said to explain.
+//!
+//! ```text
+//!  trouble ---> false answer            explains it, if it is near
+//!               false answer ---> trouble      stands beside it
+//!  trouble  own write left open ---> own image met     of a proven pair only what came before its end is why
+//! ```
+//!
+//! What an adapter, the fabric, the array or a queue suffered is a neighbour of a false answer and no part of it. That it happened in the same
+//! minutes makes it a reason only for what came after it.
+
+use oarlock_causes::Cause;
+
+use super::case::{Case, FIRST, JUST_BEFORE_US, command, is_shared};
+use super::{Confidence, Proof};
+use crate::fact::{Command, Fact, HeartbeatStep, HostStatus, Kind};
+use crate::scene::{before, near, same_host};
+
+/// Causes whose proof is trouble that stood near, and not the record or the answer itself.
+const fn is_a_neighbour(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::HbaFault
+            | Cause::DeviceFault
+            | Cause::FabricCongestion
+            | Cause::PathFault
+            | Cause::ArrayLoad
+            | Cause::QueueDepth
+            | Cause::SlowStorage
+    )
+}
+
+/// The proof, no surer than the order of its lines allows.
+#[must_use]
+pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a> {
+    // Nobody but its own host reaches a local disk, whatever came first.
+    let of_the_disk_itself = cause == Cause::DeviceFault && case.has_local_disks_alone();
+    if !is_a_neighbour(cause) || of_the_disk_itself {
+        return proof;
+    }
+    let harmed = case.all(is_harm);
+    // That a disk has unreadable sectors is true whoever won the race.
+    let sure = proof.confidence > Confidence::Possible;
+    if sure && cause != Cause::DeviceFault && !harmed.is_empty() && case.is_a_plain_race() {
+        let because = format!(
+            "{} But the lock is another host's, which was found alive: a test that is false in such a race needs no other reason.",
+            proof.because
+        );
+        return Proof { confidence: Confidence::Possible, because, ..proof };
+    }
+    let troubles: Vec<&Fact> =
+        proof.lines.iter().copied().take(FIRST).filter(|fact| is_trouble(fact)).collect();
+    // Slowness tells its order itself.
+    if !sure && cause == Cause::SlowStorage
+        || harmed.is_empty()
+        || troubles.is_empty()
+        || came_first(case, &troubles, &harmed)
+    {
+        return proof;
+    }
+    let because = format!(
+        "{} But all of this was written after what went wrong with the atomic tests and sets and the heartbeats, or long before it: it is not shown to be why.",
+        proof.because
+    );
+    Proof { confidence: Confidence::Possible, because, ..proof }
+}
+
+/// Whether any of what went wrong followed any of the trouble, or trouble of its kind.
+fn came_first<'a>(case: &Case<'a>, troubles: &[&'a Fact], harmed: &[&Fact]) -> bool {
+    let alike = case.all(|fact| troubles.iter().take(FEW).any(|trouble| is_alike(trouble, fact)));
+    !case.followed_by(&alike, harmed, JUST_BEFORE_US).is_empty()
+}
+
+/// So many lines of a proof are what it is about.
+const FEW: usize = 8;
+
+/// Whether two lines tell of the same kind of trouble.
+fn is_alike(one: &Fact, other: &Fact) -> bool {
+    match (command(one), command(other)) {
+        (Some(one), Some(other)) if is_trouble_of(other) => {
+            one.host == other.host && one.device == other.device && one.sense == other.sense
+        }
+        (Some(_), _) | (_, Some(_)) => false,
+        _ => std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind) && is_trouble(other),
+    }
+}
+
+/// Whether a line tells of trouble, and not only of what trouble is to explain.
+fn is_trouble(fact: &Fact) -> bool {
+    command(fact).map_or_else(|| !is_harm(fact), is_trouble_of)
+}
+
+/// A test that was false, or whose time ran out, tells no reason; that its path was gone is one.
+fn is_trouble_of(command: &Command) -> bool {
+    let ran_out = command.host.is_some_and(|host| matches!(host, HostStatus(0x3 | 0x5 | 0x8)));
+    !is_of_a_test(command) || command.unanswered() && !ran_out
+}
+
+fn is_of_a_test(command: &Command) -> bool {
+    command.is_ats() && (command.miscompared() || command.unanswered())
+}
+
+/// Whether this is what neighbours are asked to explain: a test that was false or stayed without an answer, a heartbeat that was late.
+#[must_use]
+pub fn is_harm(fact: &Fact) -> bool {
+    match &fact.kind {
+        Kind::Command(command) => is_of_a_test(command),
+        Kind::Heartbeat(heartbeat) => {
+            matches!(
+                heartbeat.step,
+                HeartbeatStep::TimedOut
+                    | HeartbeatStep::Miscompare
+                    | HeartbeatStep::LostAccess
+                    | HeartbeatStep::ReclaimFailed
+            )
+        }
+        _ => false,
+    }
+}
+
+/// Whether a cause may be told before a proven pair: the host's own write that was left open, and its image that was met. What speaks of the
+/// record itself may; a neighbour only if it was there before the pair was complete, at that host or at what hosts share.
+#[must_use]
+pub fn may_lead(case: &Case<'_>, cause: Cause, proof: &Proof<'_>, pair: &Proof<'_>) -> bool {
+    // Neither a device that is full nor one that is reserved leaves a command open; but a full one that says BUSY was not told apart from a late one.
+    if cause == Cause::Reservation {
+        return false;
+    }
+    if !is_a_neighbour(cause) && !matches!(cause, Cause::ArrayFull | Cause::AtsUnsupported) {
+        return true;
+    }
+    let Some(met) = pair.lines.last() else { return true };
+    let first: Vec<&Fact> = proof.lines.iter().copied().take(FEW).filter(|fact| is_trouble(fact)).collect();
+    let mut troubles = case.facts().filter(|fact| first.iter().any(|line| is_alike(line, fact)));
+    troubles.any(|trouble| {
+        (same_host(trouble, met) || is_shared(trouble))
+            && before(trouble, met)
+            && near(trouble, met, JUST_BEFORE_US)
+    })
+}

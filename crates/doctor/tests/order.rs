@@ -1,0 +1,258 @@
+//! Rank is not time: what came after a false answer does not explain it, and what only stood near it gives way to what is shown of the
+//! record itself.
+
+use oarlock_doctor::{Doctor, Finding, Report};
+
+const LUN: &str = "naa.6000d31000c0ffee000000000000004d";
+const FALSE: &str = "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
+const LATE: &str = "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const RESET: &str = "H:0x8 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const OWNER: &str = "63aa0c11-5b2e7f90-7a1d-0050568c4d5e";
+
+fn judge(log: &str) -> Report {
+    let mut doctor = Doctor::new();
+    doctor.read("vmkernel.log", &mut log.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+fn sure(report: &Report) -> Vec<&str> {
+    let sure = report.incidents.iter().filter(|finding| finding.confidence != "possible");
+    sure.map(|finding| finding.cause.as_str()).collect()
+}
+
+fn first(report: &Report) -> &Finding {
+    &report.incidents[0]
+}
+
+/// A line so many seconds after 03:00.
+fn at(second: u32, text: &str) -> String {
+    format!("2026-10-04T03:{:02}:{:02}.250Z cpu6:2098011){text}\n", second / 60, second % 60)
+}
+
+fn failed(second: u32, opcode: &str, end: &str) -> String {
+    at(
+        second,
+        &format!(
+            "ScsiDeviceIO: 4633: Cmd(0x45d9{second:02}) {opcode}, CmdSN 0x9{second} from world 2097400 to dev \"{LUN}\" failed {end}"
+        ),
+    )
+}
+
+fn on_path(second: u32, opcode: &str, path: &str, end: &str) -> String {
+    at(
+        second,
+        &format!(
+            "NMP: nmp_ThrottleLogForDevice:3872: Cmd {opcode} (0x45d9{second:02}, 2097400) to dev \"{LUN}\" on path \"{path}\" Failed: {end} Act:NONE"
+        ),
+    )
+}
+
+/// The host's own write that was given up, and two seconds later the image that it met.
+fn pair() -> String {
+    failed(5, "0x89", LATE) + &failed(7, "0x89", FALSE)
+}
+
+fn repeated(from: u32, count: u32, line: impl Fn(u32) -> String) -> String {
+    (from..from + count).map(line).collect()
+}
+
+fn not_free(second: u32) -> String {
+    at(
+        second,
+        &format!(
+            "DLX: 4333: vol 'basalt': [Req mode: 1] Not free; Lock [type 10c00001 offset 75497472 v 19, hb offset 3641344 gen 61, mode 1, owner {OWNER} mtime 4401 num 0 gblnum 0 gblgen 0 gblbrk 0]"
+        ),
+    )
+}
+
+/// Trouble on the same LUN, of every kind that a rule explains false answers by.
+fn troubles(from: u32) -> Vec<(&'static str, String)> {
+    let fpin = |second| {
+        at(
+            second,
+            "StorageFPIN: 1276: Report FC FPIN Congestion Credit Stall event (hostWWPN 100000109b2c3d4e tgtWWPN 5000d31000c0ff03) to vobd. 9 events have occurred since last report.",
+        )
+    };
+    let spike = "ScsiDeviceIO: 1564: Device naa.6000d31000c0ffee000000000000004d performance has deteriorated. I/O latency increased from average value of 900 microseconds to 1422000 microseconds.";
+    vec![
+        ("fabric-congestion", repeated(from, 4, fpin)),
+        (
+            "device-fault",
+            repeated(from, 3, |second| {
+                failed(second, "0x28", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x3 0x11 0x0.")
+            }),
+        ),
+        (
+            "queue-depth",
+            repeated(from, 14, |second| {
+                failed(second, "0x2a", "H:0x0 D:0x28 P:0x0 Possible sense data: 0x0 0x0 0x0.")
+            }),
+        ),
+        ("array-load", repeated(from, 9, |second| failed(second, "0x42", LATE))),
+        (
+            "hba-fault",
+            repeated(from, 9, |second| {
+                on_path(
+                    second,
+                    "0x2a",
+                    "vmhba3:C0:T1:L7",
+                    "H:0xb D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.",
+                )
+            }),
+        ),
+        ("hba-fault", at(from, "qlnativefc: vmhba3(3b:0.0): ISP System Error - mbx1=4dh mbx2=0h mbx3=0h.")),
+        ("reservation", failed(from, "0x2a", "H:0x0 D:0x18 P:0x0 Possible sense data: 0x0 0x0 0x0.")),
+        ("slow-storage", at(from, spike)),
+        ("array-full", failed(from, "0x2a", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x7 0x27 0x7.")),
+    ]
+}
+
+#[test]
+fn a_proven_pair_leads_over_what_came_later() {
+    for (cause, trouble) in troubles(58) {
+        let report = judge(&(pair() + &trouble));
+        assert_eq!(first(&report).cause, "delayed-own-write", "before {cause}: {:?}", sure(&report));
+    }
+}
+
+#[test]
+fn what_came_before_the_pair_is_still_why_it_was_late() {
+    let (cause, trouble) = troubles(0).swap_remove(0);
+    let report = judge(&(trouble + &pair()));
+    assert_eq!(first(&report).cause, cause);
+    assert!(first(&report).also.iter().any(|also| also == "delayed-own-write"));
+}
+
+#[test]
+fn a_neighbour_that_came_after_a_false_answer_is_no_more_than_possible_and_says_so() {
+    for (cause, trouble) in troubles(40) {
+        // What the device itself says of its medium, its space and its reservations is true whatever came first; a queue that was full is its own trouble.
+        if matches!(cause, "reservation" | "array-full") {
+            continue;
+        }
+        let report = judge(&(failed(5, "0x89", FALSE) + &trouble));
+        assert!(!sure(&report).contains(&cause), "{cause}: {:?}", report.incidents);
+        let said: String = report.incidents.iter().map(|finding| finding.because.as_str()).collect();
+        assert!(!said.contains("No false answer is among these lines"), "{cause}: {said}");
+    }
+    let before = failed(5, "0x89", FALSE) + &troubles(40).swap_remove(0).1 + &failed(48, "0x89", FALSE);
+    assert_eq!(sure(&judge(&before)), ["fabric-congestion"], "another one followed");
+}
+
+#[test]
+fn a_named_race_overrules_what_stood_around_it() {
+    for (cause, trouble) in troubles(10) {
+        if !matches!(cause, "fabric-congestion" | "array-load" | "hba-fault" | "slow-storage") {
+            continue;
+        }
+        let report = judge(&(trouble + &not_free(22) + &failed(22, "0x89", FALSE)));
+        assert!(!sure(&report).contains(&cause), "{cause}: {:?}", sure(&report));
+    }
+}
+
+#[test]
+fn a_reset_after_other_commands_ran_out_of_time_is_no_cascade() {
+    let storm = repeated(20, 6, |second| failed(second, "0x2a", RESET));
+    assert_eq!(sure(&judge(&(failed(19, "0x89", LATE) + &storm))), ["reset-cascade"]);
+    let late_before = failed(14, "0x28", LATE) + &failed(19, "0x89", LATE) + &storm;
+    assert!(sure(&judge(&late_before)).is_empty());
+    let late_between = failed(9, "0x89", FALSE) + &failed(17, "0x28", LATE) + &storm;
+    assert!(sure(&judge(&late_between)).is_empty());
+}
+
+#[test]
+fn a_heartbeat_that_came_back_ends_the_doubt_about_the_write_before_it() {
+    let tie = "Volume Name  VMFS UUID                            Extent Number  Device Name  Partition\n\
+               basalt       63aa0c00-5b2e7f90-7a1d-0050568c4d5e              0  naa.6000d31000c0ffee000000000000004d          1\n";
+    let again = at(12, "HBX: 258: 'basalt': HB at offset 3649536 - Reclaimed heartbeat [Timeout]:");
+    let log = failed(4, "0x89", LATE) + &again + &failed(18, "0x89", FALSE);
+    assert!(sure(&judge(&(tie.to_owned() + &log))).is_empty());
+    assert!(sure(&judge(&log)).is_empty(), "which disk the volume lies on, no line says");
+    let elsewhere = tie.replace("000000000000004d", "000000000000004e");
+    assert_eq!(sure(&judge(&(elsewhere + &log))), ["delayed-own-write"], "another disk's heartbeat");
+    let before = again.replace("03:00:12", "03:00:02") + &failed(4, "0x89", LATE) + &failed(6, "0x89", FALSE);
+    assert_eq!(sure(&judge(&(tie.to_owned() + &before))), ["delayed-own-write"]);
+}
+
+#[test]
+fn a_lock_held_through_the_hosts_own_slot_or_by_its_own_id_is_no_contention() {
+    assert_eq!(sure(&judge(&not_free(30))), ["contention"]);
+    let waits = at(3, "HBX: 2961: 'basalt': HB at offset 3641344 - Waiting for timed out HB:");
+    let contended = |log: &str| sure(&judge(log)).contains(&"contention");
+    assert!(!contended(&(waits.clone() + &not_free(30))));
+    assert!(contended(&(waits.replace("3641344", "3641856") + &not_free(30))), "another slot");
+    let asked = "[root@quarry-2:~] esxcli system uuid get\n63aa0c11-5b2e-7f90-7a1d-0050568c4d5e\n";
+    assert!(!contended(&(asked.to_owned() + &not_free(30))));
+    assert!(contended(&(asked.replace("63aa0c11", "63aa0c12") + &not_free(30))), "another host's id");
+}
+
+#[test]
+fn one_path_that_refuses_the_test_is_not_a_device_without_it() {
+    let refused = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.";
+    let here =
+        on_path(20, "0x89", "vmhba4:C0:T2:L7", refused) + &on_path(21, "0x89", "vmhba4:C0:T2:L7", refused);
+    assert_eq!(sure(&judge(&here)), ["ats-unsupported"]);
+    let there = on_path(8, "0x89", "vmhba3:C0:T1:L7", FALSE);
+    assert!(sure(&judge(&(there + &here))).is_empty());
+}
+
+#[test]
+fn more_blocks_than_the_device_takes_is_a_mistake_of_whoever_asked() {
+    let session = "# sg_compare_and_write --in=both.img --lba=512 --num=4 --xferlen=4096 -v /dev/sdh\n    compare and write cdb: 89 00 00 00 00 00 00 00 02 00 00 00 00 04 00 00\n\
+                   compare and write:  Fixed format, current; Sense key: Illegal Request\n Additional sense: Invalid field in cdb\n\
+                   # sg_vpd -p bl /dev/sdh\nBlock limits VPD page (SBC):\n  Maximum compare and write length: 1 blocks\n";
+    assert!(sure(&judge(session)).is_empty());
+    let one = session
+        .replace("--num=4", "--num=1")
+        .replace("00 04 00 00", "00 01 00 00")
+        .replace("length: 1 blocks", "length: 0 blocks");
+    assert_eq!(sure(&judge(&one)), ["ats-unsupported"]);
+}
+
+#[test]
+fn a_disk_that_a_target_hands_through_is_not_local() {
+    let disk = "t10.ATA_____ST2000NM0055_________________________ZC20A1B2";
+    let broken = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x4 0x44 0x0.";
+    let log = |adapter: &str| {
+        let path = format!("{adapter}:C0:T0:L0");
+        repeated(1, 4, |second| on_path(second, "0x2a", &path, broken)).replace(LUN, disk)
+    };
+    assert_eq!(sure(&judge(&log("vmhba0"))), ["device-fault"]);
+    assert!(sure(&judge(&log("vmhba65"))).is_empty(), "over software iSCSI");
+}
+
+#[test]
+fn requeues_on_adapters_of_one_name_in_two_hosts_are_no_adapters_fault() {
+    let requeued = |second| {
+        on_path(second, "0x2a", "vmhba2:C0:T0:L3", "H:0xb D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.")
+    };
+    let log = repeated(10, 8, requeued) + &on_path(19, "0x89", "vmhba2:C0:T0:L3", LATE);
+    let of = |host: &str| log.replace("Z cpu6", &format!("Z {host} vmkernel: cpu6"));
+    assert_eq!(sure(&judge(&of("quarry-1"))), ["hba-fault"]);
+    let mut doctor = Doctor::new();
+    for host in ["quarry-1", "quarry-2"] {
+        doctor.read(host, &mut of(host).as_bytes(), &mut |_| {});
+    }
+    assert!(!sure(&doctor.judge()).contains(&"hba-fault"));
+}
+
+#[test]
+fn a_card_in_the_host_that_lost_its_cache_is_not_the_array() {
+    let card = at(1, "lsi_mr3: mfi_AEN: Controller cache discarded due to memory/battery problems");
+    assert!(sure(&judge(&(card + &failed(50, "0x89", FALSE)))).is_empty());
+}
+
+#[test]
+fn an_adapter_of_a_host_that_nothing_else_is_said_of_is_not_another_hosts_trouble() {
+    let backup = "Oct  4 03:00:02 tape-1 kernel: mpt3sas_cm1: fault_state(0x2623)!\n";
+    let disks = failed(3, "0x85", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.")
+        .replace(LUN, "naa.5000c500a1b2c3d4");
+    let esx = (disks + &pair()).replace("Z cpu6", "Z quarry-1 vmkernel: cpu6");
+    let mut doctor = Doctor::new();
+    doctor.read("tape", &mut backup.as_bytes(), &mut |_| {});
+    doctor.read("esx", &mut esx.as_bytes(), &mut |_| {});
+    let report = doctor.judge();
+    assert_eq!(sure(&report), ["delayed-own-write"]);
+    let adapter = report.incidents.iter().find(|finding| finding.cause == "hba-fault").unwrap();
+    assert_eq!((adapter.hosts.as_slice(), adapter.devices.len()), (&["tape-1".to_owned()][..], 0));
+}
