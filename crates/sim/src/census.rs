@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use oarlock_block::{Clock, SlotIndex};
 use oarlock_engine::{Host, Want};
+use oarlock_format::Owner;
 
 use crate::history::{History, Hold, NotLinearizable};
 use crate::{Handle, HostIndex, Life, SimClock, TrueTime};
@@ -79,8 +80,8 @@ pub struct Census {
     /// Of each lock, by its number in the scenario.
     histories: RefCell<BTreeMap<usize, History>>,
     last_grant: RefCell<BTreeMap<usize, TrueTime>>,
-    /// For how long the users of a process that has ended would still have relied on it, had they not heard of its end.
-    relied: RefCell<BTreeMap<LifeKey, Duration>>,
+    /// Who a process that has ended was, and for how long its users would still have relied on it, had they not heard of its end.
+    relied: RefCell<BTreeMap<LifeKey, (Owner, Duration)>>,
     /// Acquisitions so far.
     pub acquired: Cell<u64>,
     /// Whether the device went back in time.
@@ -97,7 +98,8 @@ impl Census {
     pub fn ended(&self, life: LifeKey, at: TrueTime) {
         let member = self.members.borrow_mut().remove(&life);
         if let Some(member) = member {
-            self.relied.borrow_mut().insert(life, member.relied_on_for());
+            let relied = (member.host.status().owner, member.relied_on_for());
+            self.relied.borrow_mut().insert(life, relied);
         }
         for history in self.histories.borrow_mut().values_mut() {
             history.over_where(at, |holder| holder == life);
@@ -109,10 +111,12 @@ impl Census {
         self.histories.borrow_mut().clear();
     }
 
-    /// For how long its users would still have relied on a process when it ended; nobody did on one that never joined.
+    /// For how long its users would still have relied on a process when it ended, as the host of that slot; nobody did on one that
+    /// never joined, or that left a claim there which failed, and joined in another.
     #[must_use]
-    pub fn relied_on_at_its_end(&self, life: LifeKey) -> Duration {
-        self.relied.borrow().get(&life).copied().unwrap_or_default()
+    pub fn relied_on_at_its_end(&self, life: LifeKey, slot: SlotIndex) -> Duration {
+        let relied = self.relied.borrow().get(&life).copied();
+        relied.filter(|(owner, _)| owner.slot == slot).map(|(_, relied)| relied).unwrap_or_default()
     }
 
     /// The run is over. A host's events lead back to the run that counts it, so it must be let go of, or neither is ever

@@ -209,7 +209,7 @@ impl Slots {
         let Some(ended) = self.ended.borrow().get(&life).copied() else { return };
         // A twentieth of the lease, by a clock that is fast by as much as one may be.
         let moment = self.run.scenario.timing.lease / 20 * 98 / 100;
-        let moment = moment.min(self.run.census.relied_on_at_its_end(life));
+        let moment = moment.min(self.run.census.relied_on_at_its_end(life, slot));
         if at < ended.plus(moment) && !self.run.census.rolled_back.get() {
             let message = format!(
                 "slot {slot} was taken over {:?} after the end of {}.{}, before its users could hear of it",
