@@ -157,6 +157,19 @@ fn a_descriptor_that_is_lost_is_told_of_and_nothing_of_it_is_given_away() {
 }
 
 #[test]
+fn what_stands_on_a_layer_whose_descriptor_is_lost_shows_what_it_did() {
+    let volume = volume();
+    let before = volume.estate();
+    harm(&volume, volume.machine.layout().descriptor(volume.number("s")), Harm::Zeroed);
+    let why = refused(&volume);
+    assert!(why.iter().any(|why| why.contains("stand on it")), "{why:?}");
+    let now = volume.estate();
+    for name in ["a", "b", "c"] {
+        assert!(now[name].now == before[name].now, "{name}");
+    }
+}
+
+#[test]
 fn a_descriptor_beside_a_lost_one_or_a_lost_bucket_is_not_taken_for_nobodys() {
     let unused = DescriptorNumber(99);
     // Another that is lost may stand on it.
@@ -259,13 +272,35 @@ fn what_a_living_host_may_hold_is_left_alone_until_it_is_gone() {
     // The death of a host is found out, and it is taken over first: but for the one whose journal does not read.
     volume.machine.kill(process);
     let why = refused(&volume);
-    assert!(why.iter().any(|why| why.contains("may hold it")), "{why:?}");
+    assert!(why.iter().any(|why| why.contains("is dead and not taken over")), "{why:?}");
     let mut bytes = volume.machine.disk.block(header);
     bytes[100] ^= 1;
     volume.machine.disk.put(header, &bytes);
     assert_eq!(volume.machine.repair().exit_code(), 3);
     volume.is_whole();
     assert!(volume.estate() == before);
+}
+
+#[test]
+fn a_group_that_a_dead_host_had_is_made_anew_and_what_the_host_owed_is_there() {
+    for how in HARMS {
+        let volume = volume();
+        let (worker, process) = worker(&volume.machine, "b");
+        beside(&volume.machine, &worker.host, async {
+            let disk = worker.attach("c").await.unwrap();
+            write(&worker, &disk, (2_000, 900), 5).await;
+            std::mem::forget(disk);
+        });
+        let record = superblock(&volume.machine).space().record(GROUP);
+        let taken_over = Volume { machine: volume.machine.copy() };
+        let before = taken_over.estate();
+        harm(&volume, record, how);
+        volume.machine.kill(process);
+        let report = volume.machine.repair();
+        assert_eq!(report.exit_code(), 3, "{how:?}: {:?}", report.findings);
+        assert!(volume.estate() == before, "{how:?}");
+        volume.is_whole();
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   descriptors that their own bytes prove --> descriptors that are nobody's --> buckets, names, journals, groups
-//!       --> flush --> bitmaps: all is taken --> (the survey comes next: entries that lack, bits of what is nobody's)
+//!       --> descriptors to which none of these leads --> flush --> bitmaps: all is taken --> (the survey comes next: entries that lack, bits of what is nobody's)
 //! ```
 //! The bad bytes are read first, then what proves the new content, and the swap expects the bad bytes: while they stand nobody can
 //! have built anything on them. What may be in somebody's hands (a descriptor, a group) is made anew only where no other host lives.
@@ -51,18 +51,21 @@ enum Tried {
     Changed,
 }
 
-/// Which records are made anew at once, in this order: what comes later is proved by what came before.
-const PASSES: [fn(Remedy) -> bool; 3] = [
-    |remedy| matches!(remedy, Remedy::Descriptor(_)),
-    |remedy| matches!(remedy, Remedy::Descriptor(_)),
-    |remedy| {
-        use Remedy::{Bucket, Group, Header, NameRecord};
-        matches!(remedy, Bucket(_) | NameRecord(_) | Header(_) | Group(_))
-    },
-];
+/// Which records are made anew at once, in this order: what comes later is proved by what came before. A descriptor that may be
+/// nobody's waits for all that could lead to it.
+const PASSES: [fn(Remedy) -> bool; 4] = [is_descriptor, is_descriptor, is_other, is_descriptor];
 
-/// The pass in which what is nobody's is told: all that could be proved otherwise stands by then.
-const PASS_OF_NOBODYS: usize = 1;
+/// From this pass on it is told what is nobody's: all that its own bytes prove stands by then.
+const FIRST_PASS_OF_NOBODYS: usize = 1;
+
+fn is_descriptor(remedy: Remedy) -> bool {
+    matches!(remedy, Remedy::Descriptor(_))
+}
+
+fn is_other(remedy: Remedy) -> bool {
+    use Remedy::{Bucket, Group, Header, NameRecord};
+    matches!(remedy, Bucket(_) | NameRecord(_) | Header(_) | Group(_))
+}
 
 /// One repair of records of disks. Suspicions and findings are the same, index by index.
 pub(crate) struct Records<'a> {
@@ -80,6 +83,8 @@ struct Ground {
     referred_to: BTreeSet<DescriptorNumber>,
     /// Slots in which a host may live that holds what is damaged.
     present: SlotSet,
+    /// Slots whose hosts were cut off and are not replayed: what they owe, their journals say.
+    owing: SlotSet,
     /// A generation that no record has.
     generation: Generation,
 }
@@ -164,6 +169,8 @@ impl Records<'_> {
                 }
             }
         }
+        // What was refused for a record that is made anew by now goes on.
+        self.take_over_the_dead(host).await;
         work.bitmaps(findings).await;
         Ok(())
     }
@@ -248,16 +255,25 @@ impl<'a> Work<'a> {
         let may_be_held = |(index, _): &(usize, Image)| {
             matches!(self.suspicion(*index).remedy, Remedy::Descriptor(_) | Remedy::Group(_))
         };
-        let present = match seen.iter().any(may_be_held) {
+        let mut present = match seen.iter().any(may_be_held) {
             true => rollcall::call(self.store, self.right).await,
             false => SlotSet::EMPTY,
         };
+        let mut owing = SlotSet::EMPTY;
+        for slot in present.iter().collect::<Vec<_>>() {
+            let seen = self.store.read::<SlotRecord>(Lane::Work, self.store.layout.slot(slot)).await;
+            let state = seen.map(|seen| seen.stamped.record.state);
+            if matches!(state, Ok(SlotState::CutOff { .. } | SlotState::Replaying { .. })) {
+                present.remove(slot);
+                owing.insert(slot);
+            }
+        }
         let estate = Estate::read(self.store, &|_| {}).await?;
         let stamps = estate.versions.values().map(|version| version.generation);
         let claims = seen.iter().filter_map(|(_, image)| claimed(image.bytes()));
         let highest = stamps.chain(claims).max().unwrap_or(Generation(0));
         let generation = self.records.evidence.repaired(highest).unwrap_or(Generation::LARGEST);
-        Ok(Ground { referred_to: referred_to(&estate), estate, present, generation })
+        Ok(Ground { referred_to: referred_to(&estate), estate, present, owing, generation })
     }
 
     async fn one(
@@ -273,7 +289,7 @@ impl<'a> Work<'a> {
         }
         match self.suspicion(index).remedy {
             Remedy::Descriptor(number) => {
-                self.descriptor(ground, number, image, pass == PASS_OF_NOBODYS).await
+                self.descriptor(ground, number, image, pass >= FIRST_PASS_OF_NOBODYS).await
             }
             Remedy::Bucket(number) => self.bucket(ground, number, image).await,
             Remedy::NameRecord(number) => self.name(ground, number, image).await,
@@ -319,11 +335,10 @@ impl<'a> Work<'a> {
 
     /// Why what somebody may hold is not touched, if so.
     fn may_be_held(&self, ground: &Ground) -> Option<String> {
-        let slots: Vec<String> = ground.present.iter().map(|slot| slot.to_string()).collect();
-        (!slots.is_empty()).then(|| {
+        (!ground.present.is_empty()).then(|| {
             format!(
                 "a host in slot {} may hold it: stop all hosts, let the dead be taken over (`oarlock evict`), and repair again",
-                slots.join(", ")
+                words(&ground.present)
             )
         })
     }
@@ -356,7 +371,8 @@ impl<'a> Work<'a> {
             let is_of_record = findings[index].repaired.is_some();
             let finding = &mut findings[index];
             match outcome {
-                Ok(Bitmap::Sound) if is_of_record => {}
+                // One that was not opened yet has none.
+                Ok(Bitmap::Sound | Bitmap::InUse) if is_of_record => {}
                 Ok(Bitmap::Sound) => settle(finding, Ok(Repaired::ByAnother)),
                 Ok(Bitmap::AllTaken) => {
                     let how =
@@ -380,6 +396,11 @@ enum Judged<R> {
     Newer(DecodeError),
     /// Damage, and what one flipped bit proves of it.
     Bad(Option<R>),
+}
+
+/// The numbers of slots, for people.
+fn words(slots: &SlotSet) -> String {
+    slots.iter().map(|slot| slot.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn settle(finding: &mut Finding, outcome: Outcome) {

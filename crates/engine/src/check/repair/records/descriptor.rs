@@ -6,7 +6,7 @@ use crate::check::CheckError;
 use crate::check::restore;
 
 use super::traces::Traces;
-use super::{Ground, Judged, Tried, Work, by_another, refused};
+use super::{Ground, Judged, Tried, Work, by_another, refused, words};
 
 impl Work<'_> {
     pub(super) async fn descriptor(
@@ -24,6 +24,13 @@ impl Work<'_> {
         };
         if let Some(reason) = self.may_be_held(ground) {
             return Ok(refused(reason));
+        }
+        if !ground.owing.is_empty() {
+            // Free, in another epoch, it would make a replay pass over what the dead host owes it.
+            return Ok(refused(format!(
+                "the host of slot {} is dead and not taken over, and its journal may hold pages of it",
+                words(&ground.owing)
+            )));
         }
         if let Some(mut record) = proved {
             *record.lock_mut() = restore::unheld(Some(record.lock()), self.epoch(ground), self.wall_ms());
