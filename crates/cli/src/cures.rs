@@ -83,7 +83,10 @@ pub const fn cure(code: Code) -> &'static str {
         Code::BitmapSpoiled | Code::BitmapContradicts => {
             "`oarlock check DEVICE --repair` marks all of the group as taken, beside running hosts too, and gives back what no disk has (CHK-0806) once no other host lives and every map reads. Clusters beyond the group's end that are taken it leaves to `oarlock grow`."
         }
-        Code::JournalRefused | Code::GroupContradicts => NOT_YET,
+        Code::JournalRefused => {
+            "Where a group's record stands in the way (CHK-0801), `oarlock check DEVICE --repair` makes that anew, and the host is taken over. No repair of anything else in the way comes with this version: what the host had cannot be used; everything else can. `oarlock inspect DEVICE LBA` shows it."
+        }
+        Code::GroupContradicts => NOT_YET,
         Code::BucketStray => REPAIR,
         Code::DescriptorUnlisted => {
             "`oarlock check DEVICE --repair` puts it right, beside running hosts too; where its bucket does not read (CHK-0501) it makes that anew, with all entries."

@@ -160,6 +160,9 @@ pub async fn check(
         let repairs = options.repair.then_some(is_this_device);
         let evidence = evidence_of(&snapshot, &copies);
         let records = round.records(&suspicions, evidence, (repairs, by), sink(&events)).await?;
+        if records.repaired_as.is_some() {
+            journals::settle(&store, &mut findings).await;
+        }
         findings.extend(records.findings);
         repaired_as = repaired_as.or(records.repaired_as);
         if disks.are_there() {
