@@ -160,9 +160,7 @@ pub async fn check(
         let repairs = options.repair.then_some(is_this_device);
         let evidence = evidence_of(&snapshot, &copies);
         let records = round.records(&suspicions, evidence, (repairs, by), sink(&events)).await?;
-        if records.repaired_as.is_some() {
-            journals::settle(&store, &mut findings).await;
-        }
+        journals::settle(&store, records.repaired_as.as_deref(), &mut findings).await;
         findings.extend(records.findings);
         repaired_as = repaired_as.or(records.repaired_as);
         if disks.are_there() {

@@ -32,8 +32,11 @@ pub(crate) async fn journals(store: &Store, superblock: &Superblock, snapshot: &
     found
 }
 
-/// A journal that a takeover refused, and whose host is taken over now: what stood in the way was made anew.
-pub(crate) async fn settle(store: &Store, findings: &mut [Finding]) {
+/// A journal that a takeover refused, and whose host is taken over now: what stood in the way was made anew, by `repaired_as`.
+pub(crate) async fn settle(store: &Store, repaired_as: Option<&str>, findings: &mut [Finding]) {
+    if repaired_as.is_none() {
+        return;
+    }
     for finding in findings.iter_mut().filter(|finding| finding.code == Code::JournalRefused) {
         let Standing::Journal(slot) = store.layout.kind_at(finding.place.lba) else { continue };
         let now = store.read::<SlotRecord>(Lane::Work, store.layout.slot(slot)).await;
