@@ -65,20 +65,34 @@ pub const fn cure(code: Code) -> &'static str {
         Code::LockTwice => {
             "`oarlock check DEVICE --repair` keeps the one that is held. Find out whether two users had the lock at once: what it guards may need a look."
         }
-        Code::BucketSpoiled
-        | Code::BucketAstray
-        | Code::DescriptorSpoiled
-        | Code::DescriptorNameSpoiled
-        | Code::JournalSpoiled
-        | Code::JournalOtherRing
-        | Code::JournalRefused
-        | Code::GroupSpoiled
-        | Code::GroupContradicts
-        | Code::BitmapSpoiled
-        | Code::BitmapContradicts => NOT_YET,
-        Code::BucketStray | Code::DescriptorUnlisted => REPAIR,
+        Code::BucketSpoiled | Code::BucketAstray => {
+            "`oarlock check DEVICE --repair` makes it anew from the descriptors, beside running hosts too. Until then nobody finds the disks whose names lead there; what has them open goes on."
+        }
+        Code::DescriptorSpoiled => {
+            "Stop all hosts, and run `oarlock check DEVICE --repair`: what its own bytes prove is restored, and one that nothing leads to is free again. Else what the finding names is lost, and is to be restored from a backup, under another name. Disks that stand on it still show what they did: export them (`oarlock disk export`). Its clusters stay marked as taken, for nothing tells whose they are; only a new datastore gives that space back."
+        }
+        Code::DescriptorNameSpoiled => {
+            "`oarlock check DEVICE --repair` restores it where its bytes, or the hash in its descriptor, prove it. A disk whose name is lost is called `recovered-<descriptor>` from then on: look into it, and `oarlock disk rename` it."
+        }
+        Code::JournalSpoiled | Code::JournalOtherRing => {
+            "`oarlock check DEVICE --repair` makes it anew once nobody lives in its slot: stop the host that does. What a dead host's journal owes a damaged header hides, and no takeover goes on without it; `oarlock inspect DEVICE journal N` shows the slot's."
+        }
+        Code::GroupSpoiled => {
+            "Stop all hosts, and run `oarlock check DEVICE --repair`: it is free again, and of its clusters those of disks stay taken."
+        }
+        Code::BitmapSpoiled | Code::BitmapContradicts => {
+            "`oarlock check DEVICE --repair` marks all of the group as taken, beside running hosts too, and gives back what no disk has (CHK-0806) once no other host lives and every map reads. Clusters beyond the group's end that are taken it leaves to `oarlock grow`."
+        }
+        Code::JournalRefused => {
+            "Where a group's record stands in the way (CHK-0801), `oarlock check DEVICE --repair` makes that anew, and the host is taken over. No repair of anything else in the way comes with this version: what the host had cannot be used; everything else can. `oarlock inspect DEVICE LBA` shows it."
+        }
+        Code::GroupContradicts => NOT_YET,
+        Code::BucketStray => REPAIR,
+        Code::DescriptorUnlisted => {
+            "`oarlock check DEVICE --repair` puts it right, beside running hosts too; where its bucket does not read (CHK-0501) it makes that anew, with all entries."
+        }
         Code::DescriptorMisnamed => {
-            "`oarlock inspect DEVICE LBA` shows the descriptor and the name beside it. No host finds the disk; what it holds stays as it is. Of two disks that exchanged their names a backup tells which is which."
+            "Where no name stands there at all, `oarlock check DEVICE --repair` gives the disk another, `recovered-<descriptor>`. `oarlock inspect DEVICE LBA` shows the descriptor and the name beside it. No host finds the disk; what it holds stays as it is. Of two disks that exchanged their names a backup tells which is which."
         }
         Code::DescriptorNamesake => {
             "Give one of them another name: `oarlock disk rename` takes the one that the directory leads to first."

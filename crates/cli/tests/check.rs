@@ -110,6 +110,46 @@ fn a_repair_tells_what_it_did_to_people_too() {
 }
 
 #[test]
+fn records_of_disks_are_made_anew_and_a_disk_whose_name_is_lost_shows_what_it_did() {
+    let place = Place::for_disks("512M");
+    let pool = place.path("pool");
+    let image: Vec<u8> = (0..3_usize << 20).map(|at| u8::try_from(at / 512 % 251 + 1).unwrap()).collect();
+    place.write("web.raw", &image);
+    let mut host = place.up("a");
+    place.run(&["disk", "import", "web.raw", "web"]).succeeds();
+    host.signal(Signal::TERM);
+    assert_eq!(host.wait(), 0);
+    let superblock =
+        oarlock_format::decode_superblock(&bytes(&pool)[..BLOCK], oarlock_block::Lba(0)).unwrap();
+    let (format_id, layout) = (superblock.stamp.format_id, superblock.record.layout);
+    let (space, group) = (superblock.record.space(), oarlock_format::GroupNumber(0));
+    let name = oarlock_format::LayerName::new("web").unwrap();
+    let hash = oarlock_format::NameHash::of_disk(&format_id, &name);
+    let bucket = layout.bucket(layout.bucket_of(hash));
+    let at = usize::try_from(bucket.0).unwrap() * BLOCK;
+    let stands = oarlock_format::Place { format_id, lba: bucket };
+    let entries =
+        oarlock_format::decode::<oarlock_format::BucketRecord>(&bytes(&pool)[at..at + BLOCK], &stands);
+    let number = entries.unwrap().record.entries[0].layer.descriptor;
+    let unused = layout.descriptor(oarlock_format::DescriptorNumber(number.0 + 1));
+    let bad = [bucket, layout.descriptor_name(number), unused, space.record(group)];
+    bad.iter().for_each(|lba| spoil_block(&pool, lba.0));
+    let (exit, report) = place.check(&[]);
+    assert_eq!((exit, codes(&report)), (4, vec!["CHK-0501", "CHK-0602", "CHK-0601", "CHK-0801"]));
+    let (exit, report) = place.check(&["--repair"]);
+    assert_eq!(exit, 3, "{report}");
+    spoil_block(&pool, space.bitmap(group).0);
+    let (exit, report) = place.check(&["--repair"]);
+    assert_eq!((exit, codes(&report)), (3, vec!["CHK-0804", "CHK-0806"]), "{report}");
+    let (exit, report) = place.check(&[]);
+    assert_eq!((exit, codes(&report)), (0, Vec::<&str>::new()));
+    let _host = place.up("a");
+    place.run(&["disk", "rename", &format!("recovered-{number}"), "web"]).succeeds();
+    place.run(&["disk", "export", "web", "out.raw"]).succeeds();
+    assert!(bytes(&place.path("out.raw")) == image);
+}
+
+#[test]
 fn damage_that_cannot_be_repaired_is_left_and_said() {
     let place = Place::new();
     let pool = place.format();

@@ -17,5 +17,6 @@ mod stock;
 
 pub use error::SpaceError;
 pub use locks::{GroupLocks, OwnedLock, Wish};
+pub(crate) use mending::Bitmap;
 pub use source::{GROUPS_MAX, Source};
 pub(crate) use stock::Stock;

@@ -3,7 +3,9 @@
 //! ```text
 //!   superblocks --> read everything once --> suspicions --> read those again, 8 times within a beat --> findings
 //!                                                                                                          |
-//!                              repair (only if asked):  superblock, slots, mailboxes, locks, ask  <--------+
+//!                   repair (only if asked):  superblock, slots, mailboxes, locks, ask; records of disks  <--+
+//!                                                                                                          |
+//!                            survey of what is whose --> findings --> its repair  <------------------------+
 //! ```
 //! What a look shows is judged by pure functions over the whole of what was read. A suspicion counts only if each
 //! further look shows it too: what is in flux is not damage. docs/decisions/0031 says who repairs, and by what right.
@@ -145,17 +147,23 @@ pub async fn check(
     // another's, too.
     let mut not_judged = Vec::new();
     if not_ours_to_repair(&snapshot).is_none() {
-        let records = |done| progress(others + done, others + disks.blocks());
-        findings.extend(findings_of(&disks.look(&records).await?));
+        let read = |done| progress(others + done, others + disks.blocks());
+        let mut suspicions = disks.look(&read).await?;
+        repair::records::traces::tell(&store, &mut suspicions).await?;
+        let by = options.host.as_ref().filter(|_| options.repair && is_this_device);
+        let round = Round {
+            store: &store,
+            superblock: &superblock.record,
+            progress,
+            before: others + disks.blocks(),
+        };
+        let repairs = options.repair.then_some(is_this_device);
+        let evidence = evidence_of(&snapshot, &copies);
+        let records = round.records(&suspicions, evidence, (repairs, by), sink(&events)).await?;
+        journals::settle(&store, records.repaired_as.as_deref(), &mut findings).await;
+        findings.extend(records.findings);
+        repaired_as = repaired_as.or(records.repaired_as);
         if disks.are_there() {
-            let by = options.host.as_ref().filter(|_| options.repair && is_this_device);
-            let round = Round {
-                store: &store,
-                superblock: &superblock.record,
-                progress,
-                before: others + disks.blocks(),
-            };
-            let repairs = options.repair.then_some(is_this_device);
             let surveyed = round.survey(repairs, by, sink(&events)).await?;
             findings.extend(surveyed.findings);
             not_judged = surveyed.not_judged;
@@ -166,7 +174,7 @@ pub async fn check(
     Ok(CheckReport { events, repaired_as, not_judged, ..CheckReport::new(label, findings) })
 }
 
-/// The survey of what is whose, and its repair.
+/// The records of disks, the survey of what is whose, and their repair.
 struct Round<'a> {
     store: &'a Store,
     superblock: &'a Superblock,
@@ -183,6 +191,28 @@ struct Outcome {
 }
 
 impl Round<'_> {
+    /// Repairs records of disks where that is asked for, and where it may be.
+    async fn records(
+        &self,
+        suspicions: &[Suspicion],
+        evidence: Evidence,
+        (repairs, host): (Option<bool>, Option<&Host>),
+        events: EventSink,
+    ) -> Result<Outcome, CheckError> {
+        let mut findings = findings_of(suspicions);
+        let (store, superblock) = (self.store, self.superblock);
+        let records = repair::records::Records { store, superblock, suspicions, evidence };
+        let repaired_as = match repairs {
+            None => None,
+            Some(false) => {
+                records.refuse_all(&mut findings, IS_A_COPY);
+                None
+            }
+            Some(true) => records.repair(host, events, &mut findings).await?,
+        };
+        Ok(Outcome { findings, not_judged: Vec::new(), repaired_as })
+    }
+
     /// Surveys, and repairs where that is asked for, and where it may be: on the datastore's own device.
     async fn survey(
         &self,
@@ -260,6 +290,13 @@ fn looks_at(standing: &[Suspicion]) -> u32 {
         Some(Severity::Note) => 2,
         Some(Severity::Warning | Severity::Damage) => READS_OF_DAMAGE,
     }
+}
+
+/// What everything but the records of disks says of the past.
+fn evidence_of(snapshot: &Snapshot, copies: &superblocks::Copies) -> Evidence {
+    let mut evidence = Evidence::gather(snapshot);
+    copies.generations().for_each(|generation| evidence.note_generation(generation));
+    evidence
 }
 
 /// What one look shows to be wrong.

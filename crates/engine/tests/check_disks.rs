@@ -50,7 +50,7 @@ impl Volume {
 }
 
 #[test]
-fn each_record_and_page_that_rotted_or_is_gone_is_found_and_no_repair_touches_it() {
+fn each_record_and_page_that_rotted_or_is_gone_is_found_and_made_anew() {
     for zeroed in [false, true] {
         for index in 0..6 {
             let volume = volume();
@@ -62,9 +62,12 @@ fn each_record_and_page_that_rotted_or_is_gone_is_found_and_no_repair_touches_it
                 bytes[100] ^= 1;
             }
             volume.machine.disk.put(lba, &bytes);
+            let found = volume.machine.check();
+            assert_eq!((codes(&found), found.exit_code()), (vec![code], 4));
+            assert_eq!((found.findings[0].place.lba, volume.machine.disk.block(lba)), (lba, bytes));
             let report = volume.machine.repair();
-            assert_eq!((codes(&report), report.exit_code()), (vec![code], 4));
-            assert_eq!((report.findings[0].place.lba, volume.machine.disk.block(lba)), (lba, bytes));
+            assert_eq!(report.exit_code(), 3, "{code}: {:?}", report.findings);
+            assert_eq!(volume.found(), Vec::<&str>::new(), "{code}");
         }
     }
 }

@@ -14,7 +14,7 @@ use oarlock_format::{
 use crate::check::code::{Code, Severity};
 use crate::check::report::Spot;
 use crate::check::scan::{chunk_blocks, chunks, read_bytes, run_length};
-use crate::check::suspicion::Suspicion;
+use crate::check::suspicion::{Remedy, Suspicion};
 use crate::check::{CheckError, looks_at};
 use crate::store::{READS_OF_DAMAGE, Store};
 
@@ -268,8 +268,33 @@ impl<'a> Disks<'a> {
     }
 
     fn unsound(&self, lba: Lba, code: Code, error: &DecodeError) -> Suspicion {
-        let code = if error.is_newer() { Code::DisksNewer } else { code };
-        Suspicion::new(code, self.spot(lba), error.to_string())
+        let spot = self.spot(lba);
+        if error.is_newer() {
+            return Suspicion::new(Code::DisksNewer, spot, error.to_string());
+        }
+        Suspicion::new(code, spot, error.to_string()).cured_by(self.remedy(lba))
+    }
+
+    /// What puts the record or page right that stands there.
+    fn remedy(&self, lba: Lba) -> Remedy {
+        match self.store.layout.kind_at(lba) {
+            Standing::Directory(bucket) => {
+                Remedy::Bucket(BucketNumber(u32::try_from(bucket).unwrap_or_default()))
+            }
+            Standing::Descriptor(number) => {
+                let number = DescriptorNumber(u32::try_from(number).unwrap_or_default());
+                match lba == self.store.layout.descriptor(number) {
+                    true => Remedy::Descriptor(number),
+                    false => Remedy::NameRecord(number),
+                }
+            }
+            Standing::Journal(slot) => Remedy::Header(slot),
+            _ => match self.space.at(lba) {
+                Some(InSpace::Record(group)) => Remedy::Group(group),
+                Some(InSpace::Bitmap(group)) => Remedy::Bitmap(group),
+                _ => Remedy::Nothing,
+            },
+        }
     }
 
     /// An entry whose name is looked for in another bucket.
@@ -282,7 +307,8 @@ impl<'a> Disks<'a> {
             astray.layer.descriptor,
             here(astray)
         );
-        Some(Suspicion::new(Code::BucketAstray, spot, message))
+        let remedy = self.remedy(spot.lba);
+        Some(Suspicion::new(Code::BucketAstray, spot, message).cured_by(remedy))
     }
 
     fn other_ring(&self, spot: Spot, header: &JournalHeader) -> Option<Suspicion> {
@@ -290,7 +316,9 @@ impl<'a> Disks<'a> {
         let blocks = self.store.layout.journal(slot, self.store.block_size).blocks;
         let message =
             format!("the header is about a ring of {} blocks, and there are {blocks}", header.blocks);
-        (header.blocks != blocks).then(|| Suspicion::new(Code::JournalOtherRing, spot, message))
+        let remedy = self.remedy(spot.lba);
+        (header.blocks != blocks)
+            .then(|| Suspicion::new(Code::JournalOtherRing, spot, message).cured_by(remedy))
     }
 
     /// A group's record and its bitmap, which were read at once.
@@ -341,16 +369,17 @@ impl<'a> Disks<'a> {
             Err(error) => return found.add(self.unsound(block.lba, Code::BitmapSpoiled, &error)),
         };
         let mut head = (0..self.space.head()).filter_map(|index| u16::try_from(index).ok());
-        let message = if page.header().object != group.0 {
-            Some(format!("the page is of group {}", page.header().object))
+        // What is taken beyond the group may be in use once the group is longer: that is no repair's to forget.
+        let (message, remedy) = if page.header().object != group.0 {
+            (format!("the page is of group {}", page.header().object), Remedy::Bitmap(group))
         } else if !head.all(|index| page.is_taken(ClusterIndex(index))) {
-            Some("a cluster of the group's head is free".to_owned())
+            ("a cluster of the group's head is free".to_owned(), Remedy::Bitmap(group))
         } else if !page.is_free_beyond(clusters) {
-            Some(format!("a cluster beyond the group's {clusters} is taken"))
+            (format!("a cluster beyond the group's {clusters} is taken"), Remedy::Nothing)
         } else {
-            None
+            return;
         };
-        let suspicion = |message| Suspicion::new(Code::BitmapContradicts, self.spot(block.lba), message);
-        found.extend(message.map(suspicion));
+        let suspicion = Suspicion::new(Code::BitmapContradicts, self.spot(block.lba), message);
+        found.add(suspicion.cured_by(remedy));
     }
 }

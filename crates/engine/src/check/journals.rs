@@ -2,10 +2,10 @@
 //!
 //! Only journals are looked at to which nothing more can be written: those of slots that were cut off and not replayed.
 
-use oarlock_format::{HostId, Kind, Owner, SlotRecord, SlotState, Superblock};
+use oarlock_format::{HostId, Kind, Owner, SlotRecord, SlotState, Standing, Superblock};
 
 use crate::check::code::Code;
-use crate::check::report::Spot;
+use crate::check::report::{Finding, Repaired, Spot};
 use crate::check::scan::Snapshot;
 use crate::check::suspicion::Suspicion;
 use crate::journal::replay::examine;
@@ -30,4 +30,20 @@ pub(crate) async fn journals(store: &Store, superblock: &Superblock, snapshot: &
         }
     }
     found
+}
+
+/// A journal that a takeover refused, and whose host is taken over now: what stood in the way was made anew, by `repaired_as`.
+pub(crate) async fn settle(store: &Store, repaired_as: Option<&str>, findings: &mut [Finding]) {
+    if repaired_as.is_none() {
+        return;
+    }
+    for finding in findings.iter_mut().filter(|finding| finding.code == Code::JournalRefused) {
+        let Standing::Journal(slot) = store.layout.kind_at(finding.place.lba) else { continue };
+        let now = store.read::<SlotRecord>(Lane::Work, store.layout.slot(slot)).await;
+        let state = now.map(|seen| seen.stamped.record.state);
+        if matches!(state, Ok(SlotState::Free | SlotState::Replayed { .. })) {
+            let how = "its host is taken over: what it promised is home".to_owned();
+            finding.repaired = Some(Repaired::Restored { how });
+        }
+    }
 }

@@ -7,16 +7,14 @@
 
 pub(crate) mod disks;
 mod lock;
+pub(crate) mod records;
 mod slot;
 mod superblock;
-
-use std::rc::Rc;
 
 use oarlock_block::Lba;
 use oarlock_causes::{Action, Cause, EventKind};
 use oarlock_format::{Generation, HostName, Image, NoSuperblock, SlotSet};
 
-use crate::check::CheckError;
 use crate::check::code::{Code, Severity};
 use crate::check::evidence::{Evidence, claimed};
 use crate::check::report::{Finding, Repaired};
@@ -25,6 +23,7 @@ use crate::check::rollcall;
 use crate::check::scan::Snapshot;
 use crate::check::superblocks::Copies;
 use crate::check::suspicion::{Remedy, Suspicion};
+use crate::check::{CheckError, evidence_of};
 use crate::event::{Event, EventSink};
 use crate::host::Host;
 use crate::store::Store;
@@ -53,10 +52,7 @@ impl<'a> Case<'a> {
         suspicions: &'a [Suspicion],
         findings: &'a mut [Finding],
     ) -> Case<'a> {
-        let mut evidence = Evidence::gather(snapshot);
-        for generation in copies.generations() {
-            evidence.note_generation(generation);
-        }
+        let evidence = evidence_of(snapshot, copies);
         Case { store, copies, snapshot, suspicions, findings, evidence }
     }
 
@@ -88,7 +84,7 @@ impl<'a> Case<'a> {
         if ground {
             self.repair_ground(Right::Tool).await?;
         }
-        match self.join(events).await {
+        match join(self.store, events).await {
             Ok(host) => {
                 let name = host.status().name.as_str().to_owned();
                 let work = async {
@@ -108,11 +104,6 @@ impl<'a> Case<'a> {
     fn hinders_joining(&self) -> bool {
         matches!(self.copies.chosen, Err(NoSuperblock::Overwritten { .. }))
             || self.suspicions.iter().any(|suspicion| matches!(suspicion.remedy, Remedy::Slot(_)))
-    }
-
-    async fn join(&self, events: EventSink) -> Result<Host, Box<dyn std::error::Error>> {
-        let name = HostName::new(&format!("repair-{:08x}", self.store.world.random.bits() >> 32))?;
-        Ok(Host::join(self.store.world.clone(), &name, Rc::clone(&events)).await?)
     }
 
     async fn repair_all(&mut self, right: Right<'_>, ground: bool) -> Result<(), CheckError> {
@@ -266,4 +257,10 @@ impl<'a> Case<'a> {
         let event = self.store.event(EventKind::Repair, cause, lba, record, action).about(words);
         self.store.report(Event { by: Some(right.writer()), ..event });
     }
+}
+
+/// A host of a repair's own, for as long as the repair takes.
+async fn join(store: &Store, events: EventSink) -> Result<Host, Box<dyn std::error::Error>> {
+    let name = HostName::new(&format!("repair-{:08x}", store.world.random.bits() >> 32))?;
+    Ok(Host::join(store.world.clone(), &name, events).await?)
 }

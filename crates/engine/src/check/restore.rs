@@ -1,8 +1,8 @@
 //! What replaces a damaged record: its content as far as the bytes prove it, but never a lock, and never a life (R39).
 
 use oarlock_format::{
-    Epoch, Generation, Incarnation, LockMode, LockRecord, LockState, MailboxRecord, SlotRecord, SlotSet,
-    SlotState,
+    DiskUid, Epoch, Generation, Incarnation, LockMode, LockRecord, LockState, MailboxRecord, SlotRecord,
+    SlotSet, SlotState,
 };
 
 /// What a repair adds to an incarnation or an epoch that it can only guess from what other records saw.
@@ -56,6 +56,22 @@ pub(crate) fn lock(proved: Option<&LockRecord>, facts: &LockFacts) -> LockRecord
         },
         children,
     }
+}
+
+/// The lock of a descriptor or a group that nobody can hold: free, in an epoch in which it never was.
+pub(crate) fn unheld(proved: Option<&LockState>, epoch: Epoch, wall_ms: u64) -> LockState {
+    let guess = Epoch(epoch.0.saturating_add(GUESS_STEP).min(Epoch::LARGEST.0));
+    LockState {
+        epoch: proved.map_or(guess, |lock| lock.epoch.next()),
+        since_wall_ms: wall_ms,
+        ..LockState::NEVER_HELD
+    }
+}
+
+/// A use of a descriptor above any that it can have had, of which others know `seen` at most.
+pub(crate) fn uid_above(seen: DiskUid, generation: Generation) -> DiskUid {
+    let newest = seen.0.max(spent_before(generation));
+    DiskUid(newest.saturating_add(GUESS_STEP).min(DiskUid::LARGEST.0))
 }
 
 /// The record that replaces a damaged slot in which nobody lives. `seen` is the newest life that any other record names

@@ -28,14 +28,21 @@ pub(crate) async fn call(store: &Store, right: Right<'_>) -> SlotSet {
 }
 
 async fn is_free(store: &Store, right: Right<'_>, slot: SlotIndex) -> bool {
+    last_life(store, right, slot).await.is_some()
+}
+
+/// The last life of a slot that is free, which an ATS proves; none where it may not be.
+pub(crate) async fn last_life(store: &Store, right: Right<'_>, slot: SlotIndex) -> Option<Incarnation> {
     let lba = store.layout.slot(slot);
-    let Ok(seen) = store.read::<SlotRecord>(Lane::Work, lba).await else { return false };
+    let seen = store.read::<SlotRecord>(Lane::Work, lba).await.ok()?;
     if seen.stamped.record.state != SlotState::Free || right.refusal(store).is_some() {
-        return false;
+        return None;
     }
     let record = seen.stamped.record.clone();
+    let incarnation = record.incarnation;
     let mut cell = Cell::new(lba, seen);
-    matches!(cell.swap(store, sender(right.writer()), record).await, Swap::Swapped { .. })
+    let swap = cell.swap(store, sender(right.writer()), record).await;
+    matches!(swap, Swap::Swapped { .. }).then_some(incarnation)
 }
 
 pub(crate) fn sender(writer: Writer) -> Sender {

@@ -37,7 +37,7 @@ use crate::verdict::Version;
 
 use bits::Clusters;
 pub(crate) use bits::{GroupBits, members};
-use estate::Estate;
+pub(crate) use estate::Estate;
 use families::{Families, Step};
 use groups::Groups;
 use holders::{Holders, Standing};

@@ -1,7 +1,7 @@
 //! A suspicion: what one look at the datastore shows to be wrong. It becomes a finding if further looks show it too.
 
 use oarlock_block::Lba;
-use oarlock_format::{BucketNumber, GroupNumber, Kind, LayerId, LockPosition, SlotIndex};
+use oarlock_format::{BucketNumber, DescriptorNumber, GroupNumber, Kind, LayerId, LockPosition, SlotIndex};
 
 use crate::check::code::Code;
 use crate::check::report::{Finding, Spot};
@@ -35,6 +35,20 @@ pub(crate) enum Remedy {
     },
     /// Ask the holders of an unknown lock again.
     Ask(LockPosition),
+    /// Write the bucket anew, from what descriptors say.
+    Bucket(BucketNumber),
+    /// Write the descriptor anew, as its own bytes prove it, or free where it was nobody's.
+    Descriptor(DescriptorNumber),
+    /// Write the name beside a descriptor anew, as far as its bytes and the descriptor prove it.
+    NameRecord(DescriptorNumber),
+    /// Write the header of the journal of a slot in which nobody lives.
+    Header(SlotIndex),
+    /// Write the record of a group that nobody can hold.
+    Group(GroupNumber),
+    /// Give the group a bitmap in which all is taken; what is nobody's of it comes free behind that.
+    Bitmap(GroupNumber),
+    /// Give a disk or snapshot that lost its name another one.
+    Rename(LayerId),
     /// Let a host bring to its end what was begun with layers, and take down those that nobody needs.
     Tend,
     /// Take the entries out of a bucket that are nobody's.

@@ -68,8 +68,11 @@ async fn decide_rename(
     let core = &hold.core;
     let lba = core.store.layout.descriptor_name(hold.number());
     let seen = read::<DescriptorName>(core, lba).await?;
+    // A repair found the old name lost, and the new one was not written: it is undone.
+    let is_lost = seen.stamped.record.name.is_none();
     let name = seen.stamped.record.name.filter(|_| seen.stamped.record.uid == record.uid);
     let hash = name.and_then(|name| hash_of(&core.store.format_id, layer, &name));
+    let hash = if is_lost { layer.hash } else { hash };
     let other = match hash {
         Some(hash) if Some(hash) == layer.hash => layer.other_hash,
         Some(hash) if Some(hash) == layer.other_hash => layer.hash,

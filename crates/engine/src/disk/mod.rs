@@ -24,6 +24,7 @@ mod handoff;
 pub(crate) mod here;
 mod incoming;
 mod list;
+mod name_anew;
 mod opened;
 mod rename;
 mod resize;
@@ -53,6 +54,7 @@ use here::DisksHere;
 
 pub(crate) use conclude::is_under_way;
 pub(crate) use enter::enter;
+pub(crate) use name_anew::name_anew;
 pub(crate) use tend::is_unneeded;
 
 pub use attach::Attachment;

@@ -91,7 +91,12 @@ pub(super) async fn find_named(
 
 /// The record with the rename begun, where that can be begun at once. An entry that the layer has still to give up is no
 /// hindrance if it is the very one that it wants now.
-fn renaming(record: &DescriptorRecord, uid: DiskUid, from: NameHash, to: NameHash) -> DescriptorRecord {
+pub(super) fn renaming(
+    record: &DescriptorRecord,
+    uid: DiskUid,
+    from: NameHash,
+    to: NameHash,
+) -> DescriptorRecord {
     let can = |layer: &Layer| {
         layer.state == LayerState::Ready
             && layer.hash == Some(from)
@@ -103,7 +108,7 @@ fn renaming(record: &DescriptorRecord, uid: DiskUid, from: NameHash, to: NameHas
     with_layer(record, |layer| Layer { state: LayerState::Renaming, other_hash: Some(to), ..layer })
 }
 
-fn is_renaming(record: &DescriptorRecord, uid: DiskUid, from: NameHash, to: NameHash) -> bool {
+pub(super) fn is_renaming(record: &DescriptorRecord, uid: DiskUid, from: NameHash, to: NameHash) -> bool {
     let is = |layer: &Layer| {
         layer.state == LayerState::Renaming && layer.hash == Some(from) && layer.other_hash == Some(to)
     };

@@ -1,7 +1,7 @@
 //! The repair of what a survey found: by a host, which takes the locks of what it changes, and changes it as hosts do.
 //!
 //! ```text
-//!   entries that are nobody's --> entries that are missing --> layers brought to an end --> all groups given up, surveyed anew
+//!   entries that are nobody's --> entries that are missing --> names that are lost --> layers brought to an end --> all groups given up, surveyed anew
 //!       --> the bits of each group, if nobody had it since --> surveyed once more: what is gone was repaired
 //! ```
 
@@ -9,18 +9,20 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use oarlock_block::Instant;
-use oarlock_format::{BucketNumber, GroupNumber, HostName, LayerId, Superblock};
+use oarlock_format::{BucketNumber, GroupNumber, LayerId, Superblock};
 
 use crate::check::CheckError;
 use crate::check::report::{Finding, Repaired};
 use crate::check::survey::{Surveyed, WrongBits, members, survey};
 use crate::check::suspicion::{Remedy, Suspicion};
 use crate::directory::sweep;
-use crate::disk::enter;
 use crate::disk::here::DisksHere;
+use crate::disk::{enter, name_anew};
 use crate::event::EventSink;
 use crate::host::Host;
 use crate::store::Store;
+
+use super::join;
 
 /// What became of one remedy.
 type Outcome = Result<Repaired, String>;
@@ -57,7 +59,7 @@ impl Mending<'_> {
             self.repair_by(By::Given(host), findings).await?;
             return Ok(Some(host.status().name.as_str().to_owned()));
         }
-        let host = match self.join(events).await {
+        let host = match join(self.store, events).await {
             Ok(host) => host,
             Err(error) => {
                 let reason = format!("no host could be joined to do it: {error}");
@@ -75,11 +77,6 @@ impl Mending<'_> {
         result.map(|()| Some(name))
     }
 
-    async fn join(&self, events: EventSink) -> Result<Host, Box<dyn std::error::Error>> {
-        let name = HostName::new(&format!("repair-{:08x}", self.store.world.random.bits() >> 32))?;
-        Ok(Host::join(self.store.world.clone(), &name, events).await?)
-    }
-
     async fn repair_by(&self, by: By<'_>, findings: &mut [Finding]) -> Result<(), CheckError> {
         let (By::Given(host) | By::Joined(host)) = by;
         let Some(here) = host.disks.clone() else { return Ok(()) };
@@ -90,6 +87,10 @@ impl Mending<'_> {
         for id in self.of(|remedy| if let Remedy::Enter(id) = remedy { Some(id) } else { None }) {
             let outcome = self.enter(&here, id).await;
             self.settle_all(findings, |remedy| (remedy == Remedy::Enter(id)).then(|| outcome.clone()));
+        }
+        for id in self.of(|remedy| if let Remedy::Rename(id) = remedy { Some(id) } else { None }) {
+            let outcome = self.rename(&here, id).await;
+            self.settle_all(findings, |remedy| (remedy == Remedy::Rename(id)).then(|| outcome.clone()));
         }
         let is_to_tend = self.suspicions.iter().any(|suspicion| suspicion.remedy == Remedy::Tend);
         let tended =
@@ -114,6 +115,17 @@ impl Mending<'_> {
         match enter(&here.core, id, self.patience()).await {
             Ok(true) => Ok(Repaired::Restored { how: "its entry was put back".to_owned() }),
             Ok(false) => Err("its bucket is full, or another has the name".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn rename(&self, here: &Rc<DisksHere>, id: LayerId) -> Outcome {
+        match name_anew(&here.core, id, self.patience()).await {
+            Ok(Some(name)) => {
+                let how = format!("it is called `{name}` now: `oarlock disk rename` gives it another name");
+                Ok(Repaired::Restored { how })
+            }
+            Ok(None) => Err("something else was begun with it meanwhile: check again".to_owned()),
             Err(error) => Err(error.to_string()),
         }
     }

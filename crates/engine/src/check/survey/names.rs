@@ -99,16 +99,23 @@ impl Names<'_> {
         let name = named.name.as_ref().filter(|_| named.uid == id.uid);
         let Some(name) = name.filter(|name| hash_of(&self.store.format_id, layer, name) == Some(hash)) else {
             let message = format!("what stands beside {} is not its name", self.estate.words(id));
-            return Some(self.about(Code::DescriptorMisnamed, id, message).seen_with([lba]));
+            let suspicion = self.about(Code::DescriptorMisnamed, id, message).seen_with([lba]);
+            // Another's name is a person's to judge. None at all is what a repair left of one that was lost.
+            let is_lost = named.name.is_none() && layer.other_hash.is_none();
+            return Some(if is_lost { suspicion.cured_by(Remedy::Rename(id)) } else { suspicion });
         };
         if is_listed {
             return None;
         }
         let bucket = self.store.layout.bucket_of(hash);
-        let message =
-            format!("{} has no entry in bucket {bucket}: `{name}` is not found", self.estate.words(id));
+        let at = self.store.layout.bucket(bucket);
+        let words = self.estate.words(id);
+        let message = match self.estate.versions.contains_key(&at) {
+            true => format!("{words} has no entry in bucket {bucket}: `{name}` is not found"),
+            false => format!("{words} is not found by `{name}`: bucket {bucket} does not read"),
+        };
         let suspicion = self.about(Code::DescriptorUnlisted, id, message);
-        Some(suspicion.seen_with([lba, self.store.layout.bucket(bucket)]).cured_by(Remedy::Enter(id)))
+        Some(suspicion.seen_with([lba, at]).cured_by(Remedy::Enter(id)))
     }
 
     /// What a layer says of the layer below it, and of its disk.
