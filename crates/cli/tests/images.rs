@@ -122,8 +122,20 @@ fn a_snapshot_is_exported_while_its_disk_is_written_here_or_elsewhere_and_the_di
     place.run(&["disk", "export", "disk", "which.raw"]).fails(2, "OAR-0402");
 }
 
+/// Starts the program as a terminal does. What started the tests may have been told to outlive its own, and they with it.
 fn start(place: &Place, arguments: &[&str]) -> Child {
-    place.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    start_with(place, "--default-signal=HUP", arguments)
+}
+
+fn start_with(place: &Place, signals: &str, arguments: &[&str]) -> Child {
+    let program = place.command(arguments);
+    let mut command = Command::new("env");
+    command.arg(signals).arg(program.get_program()).args(program.get_args());
+    command
+        .current_dir(place.path(""))
+        .env("OARLOCK_RUNTIME_DIR", place.path("run"))
+        .env_remove("OARLOCK_API");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// A disk's worth of data that takes a while to be copied.
@@ -133,8 +145,8 @@ fn large(place: &Place) {
 }
 
 /// Starts the import of [`large`], and returns once it has read some of it.
-fn import_under_way(place: &Place, disk: &str) -> Child {
-    let import = start(place, &["disk", "import", "large.raw", disk]);
+fn import_under_way(place: &Place, disk: &str, signals: &str) -> Child {
+    let import = start_with(place, signals, &["disk", "import", "large.raw", disk]);
     let read = || {
         let counts = fs::read_to_string(format!("/proc/{}/io", import.id())).unwrap();
         let count = counts.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
@@ -167,12 +179,17 @@ fn a_signal_in_mid_import_leaves_no_disk() {
     let _a = place.up("a");
     large(&place);
     for (signal, name) in [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM"), (Signal::HUP, "SIGHUP")] {
-        let import = import_under_way(&place, "half");
+        let import = import_under_way(&place, "half", "--default-signal=HUP");
         send(&import, signal);
         let ran = Ran::of(import.wait_with_output().unwrap());
         ran.fails(1, "OAR-0504").says(name);
         assert_eq!(disks(&place), json!([]));
     }
+    // One that was told to outlive its terminal does.
+    let import = import_under_way(&place, "half", "--ignore-signal=HUP");
+    send(&import, Signal::HUP);
+    Ran::of(import.wait_with_output().unwrap()).succeeds();
+    place.run(&["disk", "delete", "half"]).succeeds();
     place.run(&["disk", "create", "half", "--size", "1M"]).succeeds();
 }
 
@@ -255,7 +272,7 @@ fn a_host_that_dies_in_mid_import_leaves_a_disk_and_the_error_says_so() {
     let place = Place::for_disks("512M");
     let mut a = place.up("a");
     large(&place);
-    let import = import_under_way(&place, "half");
+    let import = import_under_way(&place, "half", "--default-signal=HUP");
     a.signal(Signal::KILL);
     a.wait();
     let ran = Ran::of(import.wait_with_output().unwrap());
