@@ -184,6 +184,8 @@ impl Scenario {
             calm_for: timing.watch * 5
                 + Duration::from_secs(match theme {
                     Theme::Disks => 15,
+                    // A tool waits for a command without an answer for a minute, and keeps the next one out meanwhile.
+                    Theme::Growing => 75,
                     _ if fast => 20,
                     _ => 30,
                 }),
