@@ -136,7 +136,7 @@ impl Export {
         self.offer.shared.status()
     }
 
-    /// Answers what is under way and refuses all else, `within` that time; then cuts off who is left. Withdraw it from its doors before.
+    /// Answers what is under way and reads nothing else, `within` that time; then cuts off who is left. Withdraw it from its doors before.
     /// Blocks the calling thread, two seconds longer than `within` at most.
     pub fn stop(mut self, within: Duration) -> Stopped {
         let stop_by = Instant::now() + within;

@@ -101,11 +101,6 @@ impl Connection {
         Rc::clone(&self.watched)
     }
 
-    /// From now on each new request is answered with `ESHUTDOWN`.
-    pub(crate) fn shut_down(&mut self) {
-        self.requests.rules_mut().shut_down();
-    }
-
     /// Whether it has nothing to do but to be read.
     pub(crate) fn wants_input(&self) -> bool {
         !self.is_closing && !self.is_crowded && self.stalled.is_none() && self.barrier.is_none()

@@ -40,6 +40,27 @@ fn a_stopped_export_answers_what_is_under_way_and_removes_its_socket() {
 }
 
 #[test]
+fn what_comes_after_a_stop_gets_no_answer_and_no_error_of_its_disk() {
+    let mut world = World::empty(8 * MIB);
+    let mut client = world.client();
+    world.disk.path.hold();
+    let before = client.request(Command::READ, 0, 512);
+    client.send(&before, &[]);
+    world.wait_until("a request under way", |status| status.requests == 1);
+    let (export, path) = (world.export.take().unwrap(), std::sync::Arc::clone(&world.disk.path));
+    let stopping = std::thread::spawn(move || export.stop(LONG));
+    // One that is read before the stop is heard is answered as any other.
+    std::thread::sleep(Duration::from_millis(50));
+    let after = client.request(Command::READ, 512, 512);
+    client.send(&after, &[]);
+    path.resume();
+    assert_eq!(client.answer(&before).unwrap().failed, None);
+    assert!(client.answer(&after).ok().is_none_or(|answer| answer.failed.is_none()));
+    assert_eq!(stopping.join().unwrap(), Stopped::Drained);
+    assert!(client.is_cut_off());
+}
+
+#[test]
 fn a_stop_ends_in_time_although_the_disk_is_held_and_the_requests_end_with_the_disk() {
     let mut world = World::empty(8 * MIB);
     let mut client = world.client();

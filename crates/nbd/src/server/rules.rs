@@ -56,7 +56,9 @@ impl Rules {
         self.size_bytes = size_bytes;
     }
 
-    /// From the next request on, each fails with `NBD_ESHUTDOWN` (*Terminating the transmission phase*).
+    /// From the next request on, each fails with `NBD_ESHUTDOWN` (*Terminating the transmission phase*). Clients of today (QEMU, Linux)
+    /// hand that on as an I/O error of the disk, with or without a wish to connect again: where the export comes back, close the
+    /// connection without an answer.
     pub fn shut_down(&mut self) {
         self.shutting_down = true;
     }

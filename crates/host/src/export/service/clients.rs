@@ -17,7 +17,8 @@ impl Service {
         self.stop_by = stop_by;
         if stop_by.is_some() {
             self.shared.gone(arrived.len());
-            self.connections.iter_mut().flatten().for_each(Connection::shut_down);
+            // An error is an answer, which a guest takes for its disk's. Who hears none asks again: here, or where the disk is next.
+            (0..self.connections.len()).for_each(|place| self.close(place));
             return Ok(());
         }
         for handover in arrived {
