@@ -165,9 +165,12 @@ impl<'a> Pursuit<'a> {
     async fn lingers(&mut self) -> bool {
         let now = self.core.store.now();
         let since = *self.unwanted_since.get_or_insert(now);
-        if now.since(since) >= self.core.store.timing.beat {
+        let is_over = now.since(since) >= self.core.store.timing.beat;
+        if is_over || self.cell.record.state == SlotState::Free {
             return false;
         }
+        // These looks ask for no proof of death, so none has been there at every look.
+        self.dead_since = None;
         self.core.store.world.pause(self.until_next_look()).await;
         self.look().await;
         true
