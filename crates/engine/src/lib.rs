@@ -59,6 +59,7 @@ mod suspect;
 mod table;
 mod takeover;
 pub mod verdict;
+mod waiting;
 pub mod watch;
 mod whereabouts;
 mod world;

@@ -29,6 +29,7 @@ use crate::standing::still_present;
 use crate::store::{Lane, ReadFault};
 use crate::suspect::{Interest, suspect};
 use crate::takeover::distrust;
+use crate::waiting::Waiting;
 use crate::whereabouts::Whereabouts;
 
 /// Why a lock was not got.
@@ -129,9 +130,9 @@ pub(crate) async fn acquire_with<W: Whereabouts>(
     still_wanted: &dyn Fn() -> bool,
 ) -> Result<u64, LockError> {
     let mut waiter = Waiter::new(core, place, take, deadline);
-    place.waiting.set(place.waiting.get() + 1);
+    let waiting = Waiting::among(&place.waiting);
     let result = waiter.wait(still_wanted).await;
-    place.waiting.set(place.waiting.get() - 1);
+    drop(waiting);
     if result.is_err() && place.holding.get() == Holding::None {
         core.jobs.start(settle(Rc::clone(core), Rc::clone(place)));
     }

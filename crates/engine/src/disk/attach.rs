@@ -22,6 +22,7 @@ use crate::descriptor::read;
 use crate::hold::hold;
 use crate::lock::LockError;
 use crate::path::{DataPath, PathMode};
+use crate::waiting::Waiting;
 
 /// How a disk is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +67,8 @@ impl Attached {
         deadline: Instant,
     ) -> Result<OwnedMutexGuard<()>, DiskError> {
         let limit = deadline.since(core.store.now());
-        self.waiting.set(self.waiting.get() + 1);
+        let _waiting = Waiting::among(&self.waiting);
         let turn = core.store.world.within(limit, self.turn_at_last()).await;
-        self.waiting.set(self.waiting.get() - 1);
         turn.ok_or_else(|| DiskError::TurnTaken { name: name.clone() })
     }
 
