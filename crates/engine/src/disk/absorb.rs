@@ -45,7 +45,7 @@ pub(super) async fn absorb(
             let only = only.len() == 1 && only.iter().all(|(layer, _)| *layer == child);
             if !only || !take_over(here, worked, &opened).await? {
                 opened.close(&DescriptorRecord::clone).await?;
-                if only {
+                if only && !here.core.is_leaving() {
                     // It gave way to whoever waited.
                     tend_later(here, parent);
                 }
