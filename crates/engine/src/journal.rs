@@ -15,6 +15,7 @@ mod commit;
 mod error;
 mod header;
 mod home;
+pub(crate) mod patience;
 pub(crate) mod replay;
 mod ring;
 pub(crate) mod send;

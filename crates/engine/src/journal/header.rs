@@ -10,6 +10,7 @@ use crate::store::{Lane, ReadFault};
 use crate::takeover::distrust;
 
 use super::error::JournalError;
+use super::patience::Patience;
 use super::ring::{RING_BLOCKS_MIN, Ring};
 use super::{Journal, send};
 
@@ -57,14 +58,14 @@ impl Journal {
     }
 
     async fn read_header(&self, core: &Core) -> Result<Cell<JournalHeader>, JournalError> {
-        let mut first = None;
+        let mut patience = Patience::default();
         loop {
             send::until_it_may_send(core).await?;
             match core.store.read::<JournalHeader>(Lane::Work, self.place.header).await {
                 Ok(seen) => return Ok(Cell::new(self.place.header, seen)),
                 Err(fault) => {
                     distrust(core, &fault);
-                    if !fault.is_passing() || !send::pause(core, &mut first).await {
+                    if !fault.is_passing() || !patience.pause(core).await {
                         return Err(JournalError::Header(fault));
                     }
                 }
@@ -85,7 +86,7 @@ impl Journal {
             first_index: tail.index,
             blocks: self.place.blocks,
         };
-        let (mut first, mut is_told) = (None, false);
+        let mut patience = Patience::default();
         loop {
             send::until_it_may_send(core).await?;
             let swap = cell.swap(&core.store, core.sender(Purpose::Upkeep), wanted).await;
@@ -103,12 +104,9 @@ impl Journal {
                     let (mine, found) = (self.me.incarnation.0, cell.record.incarnation.0);
                     return Err(JournalError::OtherLife { mine, found });
                 }
-                Swap::Refused(Refusal::Full) => {
-                    send::wait_for_space(core, self.place.header, &mut is_told).await;
-                    first = None;
-                }
+                Swap::Refused(Refusal::Full) => patience.wait_for_space(core, self.place.header).await,
                 swap => {
-                    if !send::pause(core, &mut first).await {
+                    if !patience.pause(core).await {
                         return Err(JournalError::Swap { why: format!("{swap:?}") });
                     }
                 }

@@ -8,6 +8,7 @@ use oarlock_format::{ClusterNumber, DecodeError};
 use super::tree::Tree;
 use crate::allocate::SpaceError;
 use crate::core::Core;
+use crate::journal::patience::Patience;
 use crate::journal::send;
 use crate::pages::{Look, Page, PageFault, PageKey, Pages};
 use crate::store::{Lane, READS_OF_DAMAGE};
@@ -47,7 +48,7 @@ pub(crate) async fn read_page(
 
 /// Reads, as long as that may take some time to be answered: refusals and silence are waited out for the hold time.
 pub(super) async fn read(core: &Core, lba: Lba, bytes: &mut [u8]) -> Result<(), SpaceError> {
-    let mut first_failed = None;
+    let mut patience = Patience::default();
     loop {
         send::until_it_may_send(core).await?;
         let read = core.store.device(Lane::Work).read(lba, bytes);
@@ -57,7 +58,7 @@ pub(super) async fn read(core: &Core, lba: Lba, bytes: &mut [u8]) -> Result<(), 
             Err(error) => error,
         };
         let is_passing = matches!(error, IoError::Unknown(_) | IoError::Refused(_));
-        if !is_passing || !send::pause(core, &mut first_failed).await {
+        if !is_passing || !patience.pause(core).await {
             return Err(SpaceError::Read { lba, error });
         }
     }
