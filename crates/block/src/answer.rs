@@ -71,7 +71,8 @@ pub enum Refusal {
     /// The host is not, or no longer, allowed to write here (SAM-5 RESERVATION CONFLICT): it was cut off.
     #[error("this host was cut off from the device")]
     CutOff,
-    /// No space below: a thin pool or the file system is full (07h/27h/07h, ENOSPC).
+    /// No space below: a thin pool or the file system is full (07h/27h/07h, ENOSPC). Of a write of several blocks those may be
+    /// written for which there was room.
     #[error("there is no space below the device")]
     Full,
     /// The address lies beyond the device's end (05h/21h/00h).

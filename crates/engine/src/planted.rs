@@ -80,11 +80,13 @@ pub enum PlantedBug {
     HandOverBeforeHome,
     /// R28: a handoff without an answer counts as one that failed.
     GoOnAfterUnknown,
+    /// R24: a journal that finds no space below waits for it as for a device that is busy, and fails.
+    FailWhenFull,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 37] = [
+    pub const ALL: [PlantedBug; 38] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -122,6 +124,7 @@ impl PlantedBug {
         PlantedBug::ServeBeforeHandoff,
         PlantedBug::HandOverBeforeHome,
         PlantedBug::GoOnAfterUnknown,
+        PlantedBug::FailWhenFull,
     ];
 }
 

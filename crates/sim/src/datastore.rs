@@ -21,6 +21,8 @@ pub struct Template {
     /// Its superblock.
     pub superblock: Stamped<Superblock>,
     blocks: Vec<(Lba, Image)>,
+    /// Of these, those that are free: the device keeps all of them in one place.
+    free: Vec<Lba>,
 }
 
 /// The device, and how much of it is free for disks.
@@ -142,8 +144,8 @@ impl Template {
         let free = ground.room.map(|room| fill_up(&world, &superblock.record, room)).unwrap_or_default();
         let mut blocks = copy(&world, &superblock.record);
         let secret: Image = tagged(SECRET).into();
-        blocks.extend(free.into_iter().map(|lba| (lba, Rc::clone(&secret))));
-        Template { superblock, blocks }
+        blocks.extend(free.iter().map(|lba| (*lba, Rc::clone(&secret))));
+        Template { superblock, blocks, free }
     }
 
     /// Puts the datastore on a world's device.
@@ -151,6 +153,7 @@ impl Template {
         for (lba, image) in &self.blocks {
             world.put_content(*lba, image);
         }
+        world.take_places(&self.free);
     }
 }
 

@@ -26,6 +26,8 @@ struct Block {
     past: VecDeque<Past>,
     /// With a write cache: what the medium holds, and then all that was written since the last flush but the newest.
     cached: Vec<Image>,
+    /// Whether the block has a place of its own below: where it has none, a write to it needs room.
+    has_place: bool,
 }
 
 /// The content of the device, and what is known of its past. No time passes in here, and no command is known.
@@ -57,6 +59,18 @@ impl Disk {
         self.blocks.get(&lba.0).map_or_else(|| Rc::clone(&self.zeros), |block| Rc::clone(&block.current))
     }
 
+    /// Whether a write to the block needs no room.
+    pub(crate) fn has_place(&self, lba: Lba) -> bool {
+        self.blocks.get(&lba.0).is_some_and(|block| block.has_place)
+    }
+
+    /// The device keeps what the block holds together with its like, as those do that keep equal blocks once.
+    pub(crate) fn take_place(&mut self, lba: Lba) {
+        if let Some(block) = self.blocks.get_mut(&lba.0) {
+            block.has_place = false;
+        }
+    }
+
     /// A block of zeros.
     pub(crate) fn zeros(&self) -> Image {
         Rc::clone(&self.zeros)
@@ -69,7 +83,9 @@ impl Disk {
             current: Rc::clone(zeros),
             past: VecDeque::new(),
             cached: Vec::new(),
+            has_place: true,
         });
+        block.has_place = true;
         let before = std::mem::replace(&mut block.current, image);
         if self.keeps_past {
             if block.past.len() == PAST_MAX {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use oarlock_block::{Answer, Attempted, IoError, Lba, Refusal, UnknownCause};
+use oarlock_block::{Answer, Attempted, BlockCount, IoError, Lba, Refusal, UnknownCause};
 
 use crate::command::{Body, blocks_as_count, refused};
 use crate::observer::{CommandIdentity, Notice, Outcome};
@@ -55,6 +55,13 @@ impl State {
         if error && self.choices.happens(ChoiceKind::Fault(FaultKind::DeviceError), PerMillion(500_000)) {
             self.record_act(identity, repeated, nothing);
             return Some(failed);
+        }
+        if self.now < self.device_full_until && !self.has_room_for(identity) {
+            if let Body::Write(images) = body {
+                self.write_what_fits(identity, images);
+            }
+            self.record_act(identity, repeated, nothing);
+            return Some(Executed { outcome: refused(identity.verb, Refusal::Full), may_repeat: false });
         }
         let outcome = match body {
             Body::Read => self.execute_read(key, identity)?,
@@ -112,6 +119,31 @@ impl State {
         }
         self.commands.get_mut(key)?.blocks_done = end;
         (end == images.len()).then_some(Outcome::Done)
+    }
+
+    /// Whether each block that the command writes has its place.
+    fn has_room_for(&self, identity: CommandIdentity) -> bool {
+        match identity.verb {
+            Verb::Read | Verb::Flush | Verb::Discard => true,
+            Verb::Write | Verb::CompareAndWrite | Verb::WriteZeroes => {
+                let mut blocks =
+                    (0..u64::from(identity.blocks)).map(|place| identity.lba.plus(BlockCount(place)));
+                blocks.all(|lba| self.disk.has_place(lba))
+            }
+        }
+    }
+
+    /// A file system writes up to where it needs more room.
+    fn write_what_fits(&mut self, identity: CommandIdentity, images: &[Image]) {
+        for (place, image) in images.iter().enumerate() {
+            let lba = identity.lba.plus(blocks_as_count(place));
+            if !self.disk.has_place(lba) {
+                return;
+            }
+            let before = self.disk.put(lba, Rc::clone(image), self.now);
+            let (before, after) = (Some(before), Some(Rc::clone(image)));
+            self.record_act(identity, false, Act { lba, effect: Effect::Written, before, after });
+        }
     }
 
     /// Zeros; but of what is only discarded the device may leave any block as it is.

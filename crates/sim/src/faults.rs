@@ -74,6 +74,8 @@ fault_kinds! {
     /// Each `gap`: of the writes since the last flush the device forgets some. Needs `volatile_cache`; see
     /// [`FaultPlan::power_takes_hosts`].
     PowerLoss = "power loss",
+    /// Each `gap`: for `length` there is no room below for a block that has no place of its own yet (R24). What fits of such a command is written.
+    NoSpace = "no space",
 }
 
 impl FaultKind {
@@ -126,7 +128,7 @@ impl FaultKind {
                 .at(500)
                 .every(Span::milliseconds(20_000, 300_000))
                 .lasting(Span::milliseconds(1, 180_000)),
-            FaultKind::PathStall | FaultKind::FabricStall | FaultKind::DeviceStall => {
+            FaultKind::PathStall | FaultKind::FabricStall | FaultKind::DeviceStall | FaultKind::NoSpace => {
                 fault.every(Span::milliseconds(20_000, 300_000)).lasting(Span::milliseconds(10, 60_000))
             }
             FaultKind::BitRot => fault.every(Span::milliseconds(10_000, 120_000)).times(4),

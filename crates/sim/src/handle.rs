@@ -123,6 +123,11 @@ impl Handle {
         self.core.read(|state| state.disk.content(lba))
     }
 
+    /// The next write to each of these blocks needs room, for the device keeps them in one place, with their like.
+    pub fn take_places(&self, blocks: &[Lba]) {
+        self.core.change(|state| blocks.iter().for_each(|lba| state.disk.take_place(*lba)));
+    }
+
     /// Gives blocks a content without any command, and as durable as all that was written before: to format a device before
     /// the run, or to damage it.
     ///

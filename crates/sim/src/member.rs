@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use oarlock_block::{Clock, Random};
-use oarlock_engine::{Ended, Host};
+use oarlock_engine::{Ended, Host, StopReason};
 use oarlock_format::{DescriptorRecord, HostName, LayerId, Owner, Place, Superblock, decode};
 
 use crate::census::{Census, LifeKey, Member};
@@ -139,8 +139,17 @@ async fn live(run: Rc<Run>, life: HostLife, number: u16) {
     if ended == Ended::Left && host.uncleared() == 0 {
         run.crashes.set(run.crashes.get() - 1);
     }
+    if is_for_space(&ended) {
+        run.violation("R24", &format!("{} {ended}", life.host()));
+    }
     run.census.ended(key, run.world.now());
     run.world.stop_life(life.host());
+}
+
+/// Whether a host ended because there was no room below: its end makes none.
+fn is_for_space(ended: &Ended) -> bool {
+    let full = oarlock_block::Refusal::Full.to_string();
+    matches!(ended, Ended::Stopped(StopReason::JournalFailed { detail }) if detail.contains(&full))
 }
 
 fn event_sink(run: &Rc<Run>, life: &HostLife) -> oarlock_engine::EventSink {

@@ -359,7 +359,7 @@ fn broken_off(seed: u64, datastore: &Template) -> FaultPlan {
 /// What befalls hosts with disks: what befalls those with names, a third of it at a time, and stalls that outlast a lease. No read
 /// shows half a sector: no guest's disk is promised that where its own writes are under way.
 fn under_guests(seed: u64, datastore: &Template) -> FaultPlan {
-    let descriptors = datastore.layout().descriptors;
+    let (descriptors, hold) = (datastore.layout().descriptors, datastore.superblock.record.timing.hold);
     let mut plan = FaultPlan::draw(seed, FaultKind::ORDINARY);
     plan.latency = QUICK;
     plan.work_queue = Latency::ZERO;
@@ -382,6 +382,11 @@ fn under_guests(seed: u64, datastore: &Template) -> FaultPlan {
     }
     if round % 2 == 1 {
         plan.latency = BUSY;
+    }
+    if round % 4 == 2 {
+        // Now and then for longer than the hold.
+        let spell = Span { from: Duration::from_millis(100), to: hold * 2 };
+        plan.set(FaultKind::NoSpace, Fault::NONE.every(Span::milliseconds(1_000, 6_000)).lasting(spell));
     }
     if round % 3 == 1 {
         plan.set(FaultKind::Pause, Fault::NONE.at(1_000).lasting(Span::milliseconds(300, 3_000)));

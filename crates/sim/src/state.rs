@@ -43,6 +43,7 @@ pub(crate) struct State {
     pub(crate) paths: Vec<Path>,
     pub(crate) fabric_stalled_until: TrueTime,
     pub(crate) device_stalled_until: TrueTime,
+    pub(crate) device_full_until: TrueTime,
     pub(crate) pauses: u64,
     /// How often the machine that all hosts share lost its power.
     pub(crate) boots: u64,
@@ -74,6 +75,7 @@ impl State {
             paths: Vec::new(),
             fabric_stalled_until: TrueTime::START,
             device_stalled_until: TrueTime::START,
+            device_full_until: TrueTime::START,
             pauses: 0,
             boots: 0,
             random_streams: 0,

@@ -147,6 +147,10 @@ impl State {
                 self.device_stalled_until = self.device_stalled_until.max(self.until(length));
                 true
             }
+            FaultKind::NoSpace => {
+                self.device_full_until = self.device_full_until.max(self.until(length));
+                true
+            }
             FaultKind::Rollback => self.disk.roll_back(self.now, length),
             FaultKind::PowerLoss => {
                 self.lose_power();

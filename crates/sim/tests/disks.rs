@@ -38,6 +38,7 @@ fn guests_do_whatever_can_be_done_with_disks_and_space_runs_out() {
         ("take up", 10),
         ("tend", 20),
         ("trim", 300),
+        ("try again where there was no room", 5),
         ("turned away", 10),
         ("write", 500),
     ];

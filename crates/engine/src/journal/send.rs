@@ -12,6 +12,7 @@
 use oarlock_block::{BlockCount, IoError, Lba, Refusal, UnknownCause};
 
 use crate::core::Core;
+use crate::planted::{PlantedBug, planted};
 use crate::store::Lane;
 
 use super::error::JournalError;
@@ -31,6 +32,7 @@ fn after_refusal(refusal: &Refusal) -> Course {
     match refusal {
         // A device that is gone lets the lease run out, and so does one that cut this host off: then the beat finds out, and ends it.
         Refusal::Busy | Refusal::Gone | Refusal::CutOff => Course::Again,
+        Refusal::Full if planted(PlantedBug::FailWhenFull) => Course::Again,
         Refusal::Full => Course::ForSpace,
         Refusal::OutOfRange | Refusal::Unsupported => Course::Fail,
     }

@@ -325,10 +325,11 @@ impl Guest {
         let used = Used::new(self, attachment.path(), session);
         let writes = session.purpose != Purpose::ToRead;
         let (working, broken) = (self.rounds(&used, target, writes), self.until_broken(&used));
+        let broken = select(Box::pin(broken), Box::pin(self.retry_where_full(attachment.path())));
         futures::pin_mut!(working, broken);
         let next = match select(working, broken).await {
             Either::Left((next, _)) => next,
-            Either::Right(((), _)) => Next::Again,
+            Either::Right(_) => Next::Again,
         };
         if next == Next::Stop {
             return Ok(Next::Stop);
@@ -387,6 +388,18 @@ impl Guest {
             clock.sleep_until(clock.now().plus(LOOK_EVERY)).await;
         }
         clock.sleep_until(clock.now().plus(self.run().between(10, 2_000))).await;
+    }
+
+    /// As a host does where the device has no room for what guests write (R24); never ends.
+    async fn retry_where_full(&self, path: &DataPath) {
+        let clock = self.user.life.clock();
+        loop {
+            clock.sleep_until(clock.now().plus(LOOK_EVERY)).await;
+            if path.is_full() {
+                self.did("try again where there was no room");
+                path.retry_full();
+            }
+        }
     }
 
     fn end_process(&self) -> Next {
