@@ -20,7 +20,7 @@ use crate::stop::Stop;
 #[derive(Args, Debug)]
 #[command(
     after_help = "The disk is attached to be read meanwhile: nobody may have it to write. Of a disk that guests use, make a snapshot and export \
-    that. FILE gets its name once all of it is durable; a copy that fails, or is ended by SIGINT or SIGTERM, leaves nothing behind. \
+    that. FILE gets its name once all of it is durable; a copy that fails, or is ended by SIGINT, SIGTERM or the end of its terminal, leaves nothing behind. \
     What is empty or zeros on the disk takes no space in the file."
 )]
 pub struct Arguments {

@@ -25,7 +25,7 @@ const BLOCK_SIZES: [u64; 2] = [512, 4096];
 #[derive(Args, Debug)]
 #[command(
     after_help = "The whole image is looked through before a disk is made for it. The disk is the host's until the image is on it, \
-    flushed; then any host may attach it. A copy that fails, or is ended by SIGINT or SIGTERM, takes the disk away again. \
+    flushed; then any host may attach it. A copy that fails, or is ended by SIGINT, SIGTERM or the end of its terminal, takes the disk away again. \
     What stood empty, or was zeros, takes no space, but on a thick disk. Nothing but FILE is opened: an image that names another one is refused. \
     Whose guest wrote a raw image also wrote its beginning, and may have made it look like qcow2: say what a stranger's image is."
 )]
