@@ -32,6 +32,14 @@ impl DescriptorName {
     pub const fn never_used() -> DescriptorName {
         DescriptorName { name: None, uid: DiskUid(0) }
     }
+
+    /// The name that stands at its place in the bytes of a record, which need not check out: nothing is proved by that.
+    #[must_use]
+    pub fn claimed(record: &[u8]) -> Option<LayerName> {
+        let length = usize::from(*record.get(at::NAME_LENGTH.offset)?);
+        let text = record.get(at::NAME.offset..)?.get(..length)?;
+        LayerName::new(std::str::from_utf8(text).ok()?).ok()
+    }
 }
 
 impl Record for DescriptorName {

@@ -84,17 +84,10 @@ impl<'a> Case<'a> {
         if ground {
             self.repair_ground(Right::Tool).await?;
         }
-        match join(self.store, events).await {
-            Ok(host) => {
-                let name = host.status().name.as_str().to_owned();
-                let work = async {
-                    let result = self.repair_all(Right::Joined(&host), !ground).await;
-                    host.leave(self.store.now().plus(self.store.timing.lease)).await;
-                    result
-                };
-                let (_, result) = futures::future::join(host.run(), work).await;
-                result.map(|()| Some(name))
-            }
+        let store = self.store;
+        let by_a_host = async |host: &Host| self.repair_all(Right::Joined(host), !ground).await;
+        match by_one_that_joins(store, events, by_a_host).await {
+            Ok((name, result)) => result.map(|()| Some(name)),
             Err(_) => self.repair_all(Right::Tool, !ground).await.map(|()| None),
         }
     }
@@ -259,8 +252,19 @@ impl<'a> Case<'a> {
     }
 }
 
-/// A host of a repair's own, for as long as the repair takes.
-async fn join(store: &Store, events: EventSink) -> Result<Host, Box<dyn std::error::Error>> {
+/// Does work by a host of its own, which joins for it, lives as long as it takes, and leaves: the host's name, and what came of the work.
+async fn by_one_that_joins<T>(
+    store: &Store,
+    events: EventSink,
+    work: impl AsyncFnOnce(&Host) -> T,
+) -> Result<(String, T), Box<dyn std::error::Error>> {
     let name = HostName::new(&format!("repair-{:08x}", store.world.random.bits() >> 32))?;
-    Ok(Host::join(store.world.clone(), &name, events).await?)
+    let host = Host::join(store.world.clone(), &name, events).await?;
+    let working = async {
+        let result = work(&host).await;
+        host.leave(store.now().plus(store.timing.lease)).await;
+        result
+    };
+    let (_, result) = futures::future::join(host.run(), working).await;
+    Ok((name.as_str().to_owned(), result))
 }

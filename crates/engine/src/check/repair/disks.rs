@@ -22,7 +22,7 @@ use crate::event::EventSink;
 use crate::host::Host;
 use crate::store::Store;
 
-use super::join;
+use super::by_one_that_joins;
 
 /// What became of one remedy.
 type Outcome = Result<Repaired, String>;
@@ -59,22 +59,15 @@ impl Mending<'_> {
             self.repair_by(By::Given(host), findings).await?;
             return Ok(Some(host.status().name.as_str().to_owned()));
         }
-        let host = match join(self.store, events).await {
-            Ok(host) => host,
+        let by_a_host = async |host: &Host| self.repair_by(By::Joined(host), findings).await;
+        match by_one_that_joins(self.store, events, by_a_host).await {
+            Ok((name, result)) => result.map(|()| Some(name)),
             Err(error) => {
                 let reason = format!("no host could be joined to do it: {error}");
                 self.settle_all(findings, |_| Some(Err(reason.clone())));
-                return Ok(None);
+                Ok(None)
             }
-        };
-        let name = host.status().name.as_str().to_owned();
-        let work = async {
-            let result = self.repair_by(By::Joined(&host), findings).await;
-            host.leave(self.store.now().plus(self.store.timing.lease)).await;
-            result
-        };
-        let (_, result) = futures::future::join(host.run(), work).await;
-        result.map(|()| Some(name))
+        }
     }
 
     async fn repair_by(&self, by: By<'_>, findings: &mut [Finding]) -> Result<(), CheckError> {

@@ -39,7 +39,7 @@ use crate::host::Host;
 use crate::step::victim;
 use crate::store::{Lane, Store};
 
-use super::join;
+use super::by_one_that_joins;
 use traces::referred_to;
 
 const UNREAD: &str = "the block could not be read, and is swapped only from what was read";
@@ -114,21 +114,14 @@ impl Records<'_> {
             self.repair_by(Right::Host(host), host, findings).await?;
             return Ok(Some(host.status().name.as_str().to_owned()));
         }
-        let host = match join(self.store, events).await {
-            Ok(host) => host,
+        let by_a_host = async |host: &Host| self.repair_by(Right::Joined(host), host, findings).await;
+        match by_one_that_joins(self.store, events, by_a_host).await {
+            Ok((name, result)) => result.map(|()| Some(name)),
             Err(error) => {
                 self.refuse_all(findings, &format!("no host could be joined to do it: {error}"));
-                return Ok(None);
+                Ok(None)
             }
-        };
-        let name = host.status().name.as_str().to_owned();
-        let work = async {
-            let result = self.repair_by(Right::Joined(&host), &host, findings).await;
-            host.leave(self.store.now().plus(self.store.timing.lease)).await;
-            result
-        };
-        let (_, result) = futures::future::join(host.run(), work).await;
-        result.map(|()| Some(name))
+        }
     }
 
     /// Refuses every remedy for one reason.

@@ -12,10 +12,6 @@ use crate::store::Lane;
 
 use super::{Ground, Judged, Tried, Work, by_another, refused};
 
-/// Where the name and its length stand in its record (docs/FORMAT.md).
-const LENGTH_AT: usize = 88;
-const NAME_AT: usize = 89;
-
 impl Work<'_> {
     pub(super) async fn name(
         &self,
@@ -62,9 +58,7 @@ impl Work<'_> {
 
     /// The name that the bytes still show, if the descriptor knows its hash.
     fn by_its_hash(&self, layer: &Layer, image: &Image) -> Option<LayerName> {
-        let length = usize::from(*image.bytes().get(LENGTH_AT)?);
-        let text = std::str::from_utf8(image.bytes().get(NAME_AT..NAME_AT + length)?).ok()?;
-        let name = LayerName::new(text).ok()?;
+        let name = DescriptorName::claimed(image.bytes())?;
         let hash = hash_of(&self.store.format_id, layer, &name)?;
         [layer.hash, layer.other_hash].contains(&Some(hash)).then_some(name)
     }
