@@ -174,12 +174,17 @@ impl Joiner<'_> {
                     Err(EnterError::Held { .. }) => continue,
                     Err(error) => return Err(error.into()),
                 }
-                match self.claim_entered(index).await {
+                let mut has_sent = false;
+                match self.claim_entered(index, &mut has_sent).await {
                     Ok(Some((slot, unclean))) => return Ok((index, slot, unclean)),
                     Ok(None) => self.store.world.cut_off.exit(index).await,
                     // A claim may still be out. The slot's lock is kept: whoever finds it free would be told that
                     // nothing more of this process can land.
-                    Err(error) => return Err(error),
+                    Err(error) if has_sent => return Err(error),
+                    Err(error) => {
+                        self.store.world.cut_off.exit(index).await;
+                        return Err(error);
+                    }
                 }
             }
             self.store.world.pause(self.store.world.jitter(self.store.timing.beat / 8)).await;
@@ -237,8 +242,13 @@ impl Joiner<'_> {
         (former, taken)
     }
 
-    /// The slot's lock is this process's: nobody else lives there. Buries the former life, and claims.
-    async fn claim_entered(&self, index: SlotIndex) -> Result<Option<(Cell<SlotRecord>, bool)>, JoinError> {
+    /// The slot's lock is this process's: nobody else lives there. Buries the former life, and claims; says, also where it fails,
+    /// whether anything was sent that changes the device.
+    async fn claim_entered(
+        &self,
+        index: SlotIndex,
+        has_sent: &mut bool,
+    ) -> Result<Option<(Cell<SlotRecord>, bool)>, JoinError> {
         let lba = self.store.layout.slot(index);
         let seen = match self.store.read::<SlotRecord>(Lane::Work, lba).await {
             // It rotted since it was chosen, and nothing was sent: there are others.
@@ -266,6 +276,7 @@ impl Joiner<'_> {
             }
             let step = next_step(&cell.record.state, me, evidence);
             // Once, whatever becomes of the ATS behind it: where that has no answer it may land, and the pages be others' (R11).
+            *has_sent = true;
             if step == Step::Replay && home != Some(cell.version()) {
                 if !self.replayed(index, &cell.record).await? {
                     return Ok(None);

@@ -67,7 +67,7 @@ fn a_running_host_holds_its_slot_and_a_dead_one_without_writes_does_not() {
     let (world, victim, asker) = world(0, CutOffRules::FILE);
     assert_eq!(proved(&world, &asker, victim_of(&victim)), None);
     assert_eq!(enter(&world, &asker), Err(EnterError::Held { slot: SLOT }));
-    assert_eq!(enter(&world, &victim), Ok(()), "who is in may enter again");
+    assert_eq!(enter(&world, &victim), Err(EnterError::Held { slot: SLOT }), "nor gets it twice");
     world.pause(victim.host(), None, false);
     assert_eq!(proved(&world, &asker, victim_of(&victim)), None, "a stopped process is not a dead one");
     world.stop_life(victim.host());
