@@ -21,7 +21,7 @@ pub struct Template {
     /// Its superblock.
     pub superblock: Stamped<Superblock>,
     blocks: Vec<(Lba, Image)>,
-    /// Of these, those that are free: the device keeps all of them in one place.
+    /// Of these, those of clusters that are free.
     free: Vec<Lba>,
 }
 
@@ -153,6 +153,10 @@ impl Template {
         for (lba, image) in &self.blocks {
             world.put_content(*lba, image);
         }
+    }
+
+    /// Lets the device keep all clusters that are free in one place: the first write to each needs room.
+    pub fn take_places(&self, world: &Handle) {
         world.take_places(&self.free);
     }
 }

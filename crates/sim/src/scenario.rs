@@ -198,6 +198,13 @@ impl Scenario {
         !matches!(self.theme, Theme::StaleReads | Theme::Rollback) && self.power != Power::OfTheDevice
     }
 
+    /// Whether guests' first writes need room below, and not journals alone: where there is none they wait as well, and journals have
+    /// less to write.
+    #[must_use]
+    pub fn has_no_place_for_clusters(&self) -> bool {
+        self.theme == Theme::Disks && self.seed / 20 % 8 == 6
+    }
+
     /// Whether guests' commands wait long before they are sent, some of them.
     #[must_use]
     pub fn has_deep_queues(&self) -> bool {
@@ -385,8 +392,8 @@ fn under_guests(seed: u64, datastore: &Template) -> FaultPlan {
     }
     if round % 4 == 2 {
         // Now and then for longer than the hold.
-        let spell = Span { from: Duration::from_millis(100), to: hold * 2 };
-        plan.set(FaultKind::NoSpace, Fault::NONE.every(Span::milliseconds(1_000, 6_000)).lasting(spell));
+        let spell = Span { from: Duration::from_millis(100), to: hold * 4 };
+        plan.set(FaultKind::NoSpace, Fault::NONE.every(Span::milliseconds(500, 4_000)).lasting(spell));
     }
     if round % 3 == 1 {
         plan.set(FaultKind::Pause, Fault::NONE.at(1_000).lasting(Span::milliseconds(300, 3_000)));

@@ -84,6 +84,9 @@ pub fn run_scenario(scenario: &Scenario, trace_entries: usize) -> SeedReport {
     let world = World::seeded(scenario.options(trace_entries));
     let template = Template::on(scenario.ground, scenario.hosts, scenario.timing);
     template.put(&world);
+    if scenario.has_no_place_for_clusters() {
+        template.take_places(&world);
+    }
     let run = Rc::new(Run {
         world: world.handle(),
         scenario: scenario.clone(),
