@@ -64,6 +64,8 @@ pub enum PlantedBug {
     AnswerBeforeNote,
     /// R32: a replay takes notes of another boot for commits: what they expose may be lost.
     NoteOfAnotherBoot,
+    /// R32: a replay brings home what notes say before it has made them count in every boot.
+    ReplayBareNotes,
     /// R35: a clone takes what it shares with its snapshot for its own.
     OwnSharedRoot,
     /// R35: a trim leaves what an ancestor has there.
@@ -86,7 +88,7 @@ pub enum PlantedBug {
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 38] = [
+    pub const ALL: [PlantedBug; 39] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -116,6 +118,7 @@ impl PlantedBug {
         PlantedBug::FlushWithoutCommit,
         PlantedBug::AnswerBeforeNote,
         PlantedBug::NoteOfAnotherBoot,
+        PlantedBug::ReplayBareNotes,
         PlantedBug::OwnSharedRoot,
         PlantedBug::TrimKeepsAncestors,
         PlantedBug::UnmapWhileShared,
