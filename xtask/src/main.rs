@@ -36,7 +36,11 @@ const CHORES: [Chore; 8] = [
         ": the doctor alone as one static binary, and its crate checked for other systems",
         portable::run,
     ),
-    ("readme", ": the commands of README.md's section \"By hand\", as a reader types them", readme::run),
+    (
+        "readme",
+        ": the commands of README.md's sections \"By hand\" and \"Disks\", as a reader types them",
+        readme::run,
+    ),
     (
         "fuzz",
         "[SECONDS [TARGET...]]: the fuzz targets of every decoder, for so long together (300)",

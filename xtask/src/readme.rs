@@ -1,7 +1,7 @@
-//! The README by hand: types the commands of README.md's section "By hand" as a reader does, in a folder of its own, and
-//! checks how each ends and what it says. So the page and the program cannot part.
+//! The README by hand: types the commands of README.md's sections "By hand" and "Disks" as a reader does, in a folder of its own,
+//! and checks how each ends and what it says. So the page and the program cannot part.
 //!
-//! The section's shell blocks are run line by line. What a line is to come to stands in [`RULES`]: a line without a rule and a
+//! The sections' shell blocks are run line by line. What a line is to come to stands in [`RULES`]: a line without a rule and a
 //! rule without a line are errors, so neither can be forgotten.
 
 use std::fs::{self, File};
@@ -16,7 +16,8 @@ use crate::built;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Between two looks at the same thing.
 const TICK: Duration = Duration::from_millis(20);
-/// What the section begins with. It is done by this chore, which builds the program and puts it on the PATH.
+const SECTIONS: [&str; 2] = ["By hand", "Disks"];
+/// What the first section begins with. It is done by this chore, which builds the program and puts it on the PATH.
 const SETUP: [&str; 2] = ["cargo build --release", "export PATH=$PWD/target/release:$PATH"];
 /// The number of SIGINT, which Ctrl-C sends.
 const INTERRUPTED: i32 = 2;
@@ -26,6 +27,8 @@ const INTERRUPTED: i32 = 2;
 enum Kind {
     /// Waits for its end.
     Ends,
+    /// The same, and has what it said in a variable from then on: `NAME=$(COMMAND)`.
+    Sets,
     /// Leaves it running in a shell of its own once it has said what it is to say; Ctrl-C makes it leave in order.
     Host,
     /// Starts it in a shell of its own beside the next ones of its kind; it ends by itself.
@@ -48,7 +51,7 @@ const fn rule(begins: &'static str, kind: Kind, says: &'static str) -> Rule {
 }
 
 /// Of several that fit a line, the longest holds.
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 27] = [
     rule("oarlock format", Kind::Ends, "datastore store"),
     rule("oarlock up", Kind::Host, "ready"),
     rule("oarlock lock run", Kind::Job, "has it, token "),
@@ -64,13 +67,25 @@ const RULES: [Rule; 15] = [
     rule("oarlock events --follow", Kind::Follow, "taken over"),
     rule("oarlock evict", Kind::AfterKillingA, "a was fenced, cut off and taken over"),
     rule("oarlock events", Kind::Ends, "taken over"),
+    rule("oarlock disk create", Kind::Ends, "created"),
+    rule("URI=$(oarlock disk attach", Kind::Sets, "nbd+unix:///vm/one?socket="),
+    rule("qemu-io", Kind::Ends, "wrote 1048576/1048576 bytes"),
+    rule("oarlock disk snapshot", Kind::Ends, "vm/one@before"),
+    rule("oarlock disk clone", Kind::Ends, "vm/two"),
+    rule("oarlock disk show", Kind::Ends, "vm/one"),
+    rule("oarlock disk attach", Kind::Ends, "nbd+unix:///vm/one?socket="),
+    rule("oarlock disk handoff", Kind::Ends, "vm/one"),
+    rule("oarlock disk detach", Kind::Ends, "vm/one"),
+    rule("oarlock disk revert", Kind::Ends, "vm/one"),
+    rule("oarlock disk export", Kind::Ends, "one.qcow2"),
+    rule("oarlock disk import", Kind::Ends, "vm/three"),
 ];
 
 /// Runs them all.
 pub fn run(_: &[String]) -> ExitCode {
     match play() {
         Ok(count) => {
-            println!("readme: {count} commands of the section \"By hand\" ended as they should");
+            println!("readme: {count} commands of its sections ended as they should");
             ExitCode::SUCCESS
         }
         Err(trouble) => {
@@ -93,19 +108,29 @@ fn play() -> Result<usize, String> {
     Ok(lines.len())
 }
 
-/// The lines of the section's shell blocks, without the setup, which must be there.
+/// The lines of the sections' shell blocks, without the setup, which must be there.
 fn commands(readme: &str) -> Result<Vec<String>, String> {
-    let section = readme.split_once("\n## By hand\n").ok_or("README.md has no section \"By hand\"")?.1;
+    let mut lines = Vec::new();
+    for name in SECTIONS {
+        lines.extend(commands_of(readme, name)?);
+    }
+    if !lines.iter().map(String::as_str).take(SETUP.len()).eq(SETUP) {
+        return Err(format!("the sections do not begin with `{}`", SETUP.join("`, `")));
+    }
+    Ok(lines.split_off(SETUP.len()))
+}
+
+fn commands_of(readme: &str, name: &str) -> Result<Vec<String>, String> {
+    let section = readme.split_once(&format!("\n## {name}\n"));
+    let (_, section) = section.ok_or_else(|| format!("README.md has no section \"{name}\""))?;
     let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
     let mut lines = Vec::new();
     for (index, block) in section.split("```").enumerate().filter(|(index, _)| index % 2 == 1) {
-        let block = block.strip_prefix("sh\n").ok_or_else(|| format!("block {index} is not marked `sh`"))?;
+        let block =
+            block.strip_prefix("sh\n").ok_or_else(|| format!("{name}: block {index} is not marked `sh`"))?;
         lines.extend(block.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
     }
-    if !lines.iter().map(String::as_str).take(SETUP.len()).eq(SETUP) {
-        return Err(format!("the section does not begin with `{}`", SETUP.join("`, `")));
-    }
-    Ok(lines.split_off(SETUP.len()))
+    Ok(lines)
 }
 
 /// Each line with its rule; every rule must have a line.
@@ -118,7 +143,14 @@ fn with_rules(lines: Vec<String>) -> Result<Vec<(String, &'static Rule)>, String
     };
     let lines = lines.into_iter().map(rule_of).collect::<Result<Vec<_>, String>>()?;
     let unused = KNOWN.iter().find(|rule| !lines.iter().any(|(_, used)| used.begins == rule.begins));
-    unused.map_or(Ok(lines), |rule| Err(format!("the section has no `{}` any more", rule.begins)))
+    unused.map_or(Ok(lines), |rule| Err(format!("the sections have no `{}` any more", rule.begins)))
+}
+
+/// The variable that a line sets, and the command whose output it gets.
+fn assignment(line: &str) -> Result<(&str, &str), String> {
+    let (variable, rest) = line.split_once("=$(").ok_or("it sets no variable")?;
+    let (command, _) = rest.rsplit_once(')').ok_or("its bracket does not close")?;
+    Ok((variable, command))
 }
 
 /// One shell, and what was typed into it.
@@ -135,30 +167,39 @@ struct Reader {
     program: PathBuf,
     folder: PathBuf,
     started: usize,
+    variables: Vec<(String, String)>,
     open: Vec<Shell>,
 }
 
 impl Reader {
     fn new(program: PathBuf, folder: PathBuf) -> Reader {
-        Reader { program, folder, started: 0, open: Vec::new() }
+        Reader { program, folder, started: 0, variables: Vec::new(), open: Vec::new() }
     }
 
     fn do_line(&mut self, line: &str, rule: &'static Rule) -> Result<(), String> {
         match rule.kind {
             Kind::Job => {}
             // Whoever looks at the jobs looks while one of them runs.
-            Kind::Ends => self.until_a_job_says()?,
+            Kind::Ends | Kind::Sets => self.until_a_job_says()?,
             Kind::Host | Kind::Follow => self.end_jobs()?,
             Kind::AfterKillingA => {
                 self.end_jobs()?;
                 self.kill_a()?;
             }
         }
-        let mut shell = self.shell(line, rule)?;
+        let (variable, command) = match rule.kind {
+            Kind::Sets => assignment(line)?,
+            _ => ("", line),
+        };
+        let mut shell = self.shell(command, rule)?;
         match rule.kind {
-            Kind::Ends | Kind::AfterKillingA => {
+            Kind::Ends | Kind::AfterKillingA | Kind::Sets => {
                 let ended = shell.ends().and_then(|status| shell.right(status.success(), status));
                 shell.kill();
+                if !variable.is_empty() {
+                    let said = fs::read_to_string(&shell.output).unwrap_or_default();
+                    self.variables.push((variable.to_owned(), said.trim_end().to_owned()));
+                }
                 ended
             }
             Kind::Host => {
@@ -189,6 +230,7 @@ impl Reader {
             .args(["env", "--default-signal=INT", "sh", "-c"])
             .arg(format!("exec {line}"))
             .current_dir(&self.folder)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("PATH", search)
             .env("OARLOCK_RUNTIME_DIR", self.folder.join("run"))
             .env_remove("OARLOCK_STATE_DIR")
@@ -326,7 +368,7 @@ mod tests {
 
     fn readme(blocks: &str) -> String {
         format!(
-            "# X\n\n## By hand\n\n```sh\n{}\n```\n{blocks}\n## Next\n\n```sh\nnot run\n```\n",
+            "# X\n\n## By hand\n\n```sh\n{}\n```\n{blocks}\n## Next\n\n```sh\nnot run\n```\n\n## Disks\n\n```sh\nd\n```\n",
             SETUP.join("\n")
         )
     }
@@ -334,10 +376,16 @@ mod tests {
     #[test]
     fn every_line_of_the_section_s_blocks_is_a_command_and_nothing_else_is() {
         let text = readme("Text.\n\n```sh\na  # why\n\nb\n```\n\n```sh\nc\n```\n");
-        assert_eq!(commands(&text).unwrap(), ["a  # why", "b", "c"]);
+        assert_eq!(commands(&text).unwrap(), ["a  # why", "b", "c", "d"]);
         assert!(commands(&readme("```\nunmarked\n```\n")).is_err());
         assert!(commands("# X\n").is_err());
         assert!(commands(&readme("").replace("--release", "")).is_err(), "the setup is this chore's");
+    }
+
+    #[test]
+    fn a_line_that_sets_a_variable_is_a_name_and_a_command() {
+        assert_eq!(assignment("URI=$(a b --c \"(d)\")   # why"), Ok(("URI", "a b --c \"(d)\"")));
+        assert!(assignment("a b").is_err() && assignment("URI=$(a b").is_err());
     }
 
     #[test]

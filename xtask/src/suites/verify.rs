@@ -28,9 +28,7 @@ pub fn run() -> Result<String, String> {
     succeeds(&mut fio(&shown, "--verify_only"))?;
     drop(shown);
     hosts.close()?;
-    Ok(format!(
-        "{DISK} written twice over and read back right beside {faults}, and again at another host"
-    ))
+    Ok(format!("{DISK} written twice over and read back right beside {faults}, and again at another host"))
 }
 
 /// fio writes each place once a turn, in sizes of all kinds, and knows what it wrote.
