@@ -51,7 +51,7 @@ const fn rule(begins: &'static str, kind: Kind, says: &'static str) -> Rule {
 }
 
 /// Of several that fit a line, the longest holds.
-const RULES: [Rule; 27] = [
+const RULES: [Rule; 28] = [
     rule("oarlock format", Kind::Ends, "datastore store"),
     rule("oarlock up", Kind::Host, "ready"),
     rule("oarlock lock run", Kind::Job, "has it, token "),
@@ -67,18 +67,19 @@ const RULES: [Rule; 27] = [
     rule("oarlock events --follow", Kind::Follow, "taken over"),
     rule("oarlock evict", Kind::AfterKillingA, "a was fenced, cut off and taken over"),
     rule("oarlock events", Kind::Ends, "taken over"),
-    rule("oarlock disk create", Kind::Ends, "created"),
+    rule("oarlock disk create", Kind::Ends, "all of them zero"),
     rule("URI=$(oarlock disk attach", Kind::Sets, "nbd+unix:///vm/one?socket="),
     rule("qemu-io", Kind::Ends, "wrote 1048576/1048576 bytes"),
-    rule("oarlock disk snapshot", Kind::Ends, "vm/one@before"),
-    rule("oarlock disk clone", Kind::Ends, "vm/two"),
-    rule("oarlock disk show", Kind::Ends, "vm/one"),
+    rule("oarlock disk snapshot", Kind::Ends, "vm/one@before keeps what vm/one shows"),
+    rule("oarlock disk clone", Kind::Ends, "vm/two shows what vm/one@before shows"),
+    rule("oarlock disk show", Kind::Ends, "parent     vm/one@before"),
     rule("oarlock disk attach", Kind::Ends, "nbd+unix:///vm/one?socket="),
-    rule("oarlock disk handoff", Kind::Ends, "vm/one"),
-    rule("oarlock disk detach", Kind::Ends, "vm/one"),
-    rule("oarlock disk revert", Kind::Ends, "vm/one"),
-    rule("oarlock disk export", Kind::Ends, "one.qcow2"),
-    rule("oarlock disk import", Kind::Ends, "vm/three"),
+    rule("oarlock disk handoff", Kind::Ends, "vm/one is host b's"),
+    rule("oarlock disk detach", Kind::Ends, "is not served any more"),
+    rule("oarlock disk revert", Kind::Ends, "vm/one shows what vm/one@before shows"),
+    rule("oarlock inspect pool.img disk", Kind::Ends, "name: vm/one"),
+    rule("oarlock disk export", Kind::Ends, "of which 1.00 MiB are data"),
+    rule("oarlock disk import", Kind::Ends, "vm/three has the image: 20.00 GiB, of which 1.00 MiB"),
 ];
 
 /// Runs them all.
