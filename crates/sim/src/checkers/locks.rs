@@ -66,7 +66,8 @@ impl Locks {
         let last = self.sound.borrow_mut().insert(lba, after.clone());
         let Some(before) = Locks::record(lba, &execution.before) else {
             let writer = execution.after.as_ref().and_then(|image| stamp_of(image)).map(|stamp| stamp.writer);
-            return self.repaired(lba, last.as_ref(), &after, writer.and_then(Writer::owner));
+            self.repaired(lba, last.as_ref(), &after, writer.and_then(Writer::owner));
+            return self.put_on_the_roll(lba, &after);
         };
         let stamp = execution.after.as_ref().and_then(|image| stamp_of(image));
         let Some(writer) = stamp.and_then(|stamp| stamp.writer.owner()) else { return };
@@ -128,6 +129,10 @@ impl Locks {
                 wrong(&format!("a repair left out slot {slot}, which holds a part of it"));
             }
         }
+    }
+
+    /// Also of a lock that nothing sound was known of: the next repair of it asks.
+    fn put_on_the_roll(&self, lba: Lba, after: &LockRecord) {
         for slot in after.lock.holders.iter() {
             if let Some(record) = self.slot_now(slot) {
                 self.on_the_roll.borrow_mut().insert((lba, slot), record.incarnation);
