@@ -44,6 +44,7 @@ pub use limits::{
 };
 pub use operation::{Extent, Next, Operation, Waiting};
 pub use plan::Status;
+pub(crate) use plan::given_up;
 pub use request::{PathError, Request, RequestKind};
 pub use segment::{Action, Memory, Segment, SegmentIndex};
 pub use supply::{
@@ -291,6 +292,11 @@ impl DataPath {
     /// operation that may know them has ended. Their bits may be cleared.
     pub fn take_free(&self, free: &mut Vec<ClusterNumber>) {
         self.grace.take_free(self.map.durable(), free);
+    }
+
+    /// Adds the clusters of a group that were given up and wait for that.
+    pub(crate) fn add_waiting_to_be_free(&self, group: GroupNumber, waiting: &mut Vec<ClusterNumber>) {
+        self.grace.add_waiting(group, waiting);
     }
 
     /// Clusters that were given up and wait for that.

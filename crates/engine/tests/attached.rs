@@ -109,6 +109,28 @@ fn a_disk_that_was_detached_is_home_and_owns_what_its_bits_say() {
     assert_eq!(free.free, all - u32::try_from(found.bits.len()).unwrap());
 }
 
+/// A bit that is cleared with its entry says to this host alone that the cluster is not everybody's yet.
+#[test]
+fn a_group_goes_with_the_bits_set_of_what_may_still_be_known() {
+    let (machine, ()) = on_stage(SMALL, CLUSTER, 8 << 20, async |stage| {
+        stage.write(0, 4 * CLUSTER).await.unwrap();
+        stage.flush().await;
+        let trim = RequestKind::Trim { durable: false };
+        stage.bench.run(Request { kind: trim, offset: 0, length: 3 * CLUSTER }, Vec::new()).await.0.unwrap();
+        assert_eq!(stage.bench.disk.path().waiting_to_be_free(), 3, "its unmapping is not durable");
+        assert!(stage.bench.source.give_up(GroupNumber(0)).await.unwrap());
+        assert_eq!(
+            Found::read(&stage.bench.machine).unwrap().bits.len(),
+            5,
+            "the root, and all that was written"
+        );
+        stage.write(4 * CLUSTER, CLUSTER).await.unwrap();
+        stage.bench.disk.detach().await.unwrap();
+        assert!(stage.bench.source.give_up(GroupNumber(0)).await.unwrap());
+    });
+    assert_eq!(Found::read(&machine).unwrap().leaked(), 0);
+}
+
 #[test]
 fn a_layer_is_reclaimed_to_the_last_cluster_but_its_root() {
     // Clusters of 4 KiB: a leaf of one page maps a mebibyte, so that there are three levels.

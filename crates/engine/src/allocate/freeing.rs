@@ -1,7 +1,11 @@
-//! Clusters come free: their bits are cleared group by group, once their unmapping is durable and nobody knows them (R33).
+//! Clusters come free: they are given out again, group by group, once their unmapping is durable and nobody knows them (R33).
 //!
-//! A crash between the unmapping and the clearing leaves a bit that nobody owns; `check` finds it. A delete takes no
-//! cluster: it changes entries and bits in place. So it needs no reserve.
+//! ```text
+//!   of a group that this host has:  entry and bit cleared, together -----> in hand -----> given back
+//!   of another's group:             entry cleared -----> group taken, bit cleared -----> given back
+//! ```
+//! So a crash leaves a bit that nobody owns of another's group only, and of a group that was given up meanwhile, with bits set anew;
+//! `check` finds it. A delete takes no cluster: it changes entries and bits in place. So it needs no reserve.
 
 use std::rc::Rc;
 
@@ -13,7 +17,7 @@ use super::locks::Wish;
 use super::source::Source;
 use crate::core::Ended;
 use crate::journal::JournalError;
-use crate::pages::{Refused, Transaction};
+use crate::pages::{Page, Refused, Transaction};
 use crate::path::DataPath;
 
 /// Runs of bits that are cleared in one transaction.
@@ -104,6 +108,9 @@ impl Source {
         let _clearing = self.clearing.lock().await;
         let Some(mut clusters) = self.unused.borrow_mut().remove(&group) else { return Ok(()) };
         clusters.sort_unstable();
+        if let Some(bitmap) = self.stock.bitmap(group) {
+            self.stock.give_back(clusters.extract_if(.., |cluster| !is_taken(&bitmap, *cluster)));
+        }
         while !clusters.is_empty() {
             let transaction = self.begin(1).await;
             let bitmap = self.stock.bitmap(group);
@@ -121,6 +128,28 @@ impl Source {
         Ok(())
     }
 
+    /// Sets the bits of clusters that are given up and may still be known, for a group that is closing: whoever has it next knows of
+    /// them by their bits alone. One whose giving up is not told yet is missed, and counts as in hand.
+    ///
+    /// # Errors
+    /// The journal's end.
+    pub(super) async fn keep_from_others(&self, group: GroupNumber) -> Result<(), SpaceError> {
+        loop {
+            let mut transaction = self.begin(1).await?;
+            let Some(bitmap) = self.stock.bitmap(group) else { return Ok(()) };
+            // Only now: while room was waited for, some may have come free.
+            let mut waiting = Vec::new();
+            self.disks().iter().for_each(|disk| disk.add_waiting_to_be_free(group, &mut waiting));
+            waiting.retain(|cluster| !is_taken(&bitmap, *cluster));
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            waiting.sort_unstable();
+            let (runs, _) = runs(&waiting);
+            runs.into_iter().for_each(|run| transaction.mark(&bitmap, run, true));
+        }
+    }
+
     /// Begins a transaction of so many pages, as soon as there is room for it.
     ///
     /// # Errors
@@ -134,6 +163,10 @@ impl Source {
             }
         }
     }
+}
+
+fn is_taken(bitmap: &Page, cluster: ClusterNumber) -> bool {
+    bitmap.read(|content| content.bitmap().is_taken(cluster.place().1))
 }
 
 /// The first runs of ascending clusters of one group, as many as go at once; and how many clusters those are.

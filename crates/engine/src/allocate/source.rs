@@ -311,6 +311,7 @@ impl Source {
     }
 
     async fn try_close(&self, group: GroupNumber) -> Result<bool, SpaceError> {
+        self.keep_from_others(group).await?;
         let (mut in_hand, mut in_making) = (Vec::new(), 0);
         for disk in self.disks() {
             in_making += disk.recall(Some(group), &mut in_hand);

@@ -73,6 +73,14 @@ impl Stock {
         self.lock().groups.get(&group).map(|owned| Arc::clone(owned.page()))
     }
 
+    /// The bitmap of a group that this host owns and keeps: where a bit of it is cleared, the cluster stays in hand until it is
+    /// [given back](Self::give_back).
+    pub(crate) fn bitmap_kept(&self, group: GroupNumber) -> Option<Arc<Page>> {
+        let inner = self.lock();
+        let kept = inner.groups.get(&group).filter(|owned| !owned.is_closing);
+        kept.map(|owned| Arc::clone(owned.page()))
+    }
+
     /// Whether this host owns the group.
     pub(crate) fn has(&self, group: GroupNumber) -> bool {
         self.lock().groups.contains_key(&group)

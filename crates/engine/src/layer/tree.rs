@@ -11,7 +11,7 @@ use oarlock_format::{
 use super::root::{Root, SharedRoot};
 use crate::allocate::Stock;
 use crate::pages::{Page, PageKey, Pages, Refused, Ticket};
-use crate::path::{ChangeNumber, DiskMap, Looked, Publication, Published};
+use crate::path::{ChangeNumber, DiskMap, Looked, Publication, Published, given_up};
 
 /// The facts of the datastore by which nodes are found and made.
 #[derive(Clone, Copy, Debug)]
@@ -183,7 +183,8 @@ impl DiskMap for Tree {
         if !spot.is_own || bitmap.is_some() != taken.is_some() {
             return Published::NotNow;
         }
-        let mut transaction = match self.pages.begin(1 + usize::from(taken.is_some())) {
+        let unmapped: Vec<ClusterNumber> = given_up(&publication.before, &publication.after).collect();
+        let mut transaction = match self.pages.begin(1 + usize::from(taken.is_some()) + unmapped.len()) {
             Ok(transaction) => transaction,
             Err(Refused::NoRoom { .. }) => return Published::NoRoom,
             Err(Refused::Failed) => return Published::NotNow,
@@ -197,6 +198,12 @@ impl DiskMap for Tree {
             let is_taken = bitmap.read(|content| content.bitmap().is_taken(first));
             assert!(!is_taken, "a cluster is mapped that is another's: {publication:?}");
             transaction.mark(bitmap, ClusterRun { first, count: 1 }, true);
+        }
+        // Where this host has the group no crash leaves a bit behind that is nobody's. Of another's group it is cleared later.
+        for (group, first) in unmapped.into_iter().map(ClusterNumber::place) {
+            if let Some(bitmap) = self.stock.bitmap_kept(group) {
+                transaction.mark(&bitmap, ClusterRun { first, count: 1 }, false);
+            }
         }
         let Ticket(batch) = transaction.ticket();
         Published::At(ChangeNumber(batch))

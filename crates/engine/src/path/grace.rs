@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oarlock_format::ClusterNumber;
+use oarlock_format::{ClusterNumber, GroupNumber};
 
 use super::supply::ChangeNumber;
 use crate::planted::{PlantedBug, planted};
@@ -112,6 +112,14 @@ impl Grace {
         (first..present)
             .find(|generation| self.count(*generation).load(Ordering::SeqCst) > 0)
             .unwrap_or(present)
+    }
+
+    /// Adds those that wait of a group.
+    pub(crate) fn add_waiting(&self, group: GroupNumber, waiting: &mut Vec<ClusterNumber>) {
+        let unmapped = self.lock();
+        waiting.extend(
+            unmapped.iter().map(|unmapped| unmapped.cluster).filter(|cluster| cluster.place().0 == group),
+        );
     }
 
     /// How many clusters wait.

@@ -23,7 +23,7 @@ pub enum Looked {
     Away,
 }
 
-/// One change of the map, made at once with the bit of the cluster that it takes.
+/// One change of the map, made at once with the bits of the cluster that it takes and of those that it gives up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publication {
     /// Which cluster of the disk.
@@ -52,8 +52,9 @@ pub trait DiskMap: Send + Sync {
     /// What is known of a cluster of the disk.
     fn look_up(&self, index: u64) -> Looked;
 
-    /// Changes an entry and the bit of the cluster that it takes, in one transaction of the journal. The data behind
-    /// it was answered before this call (R32).
+    /// Changes an entry, and the bits of the cluster that it takes and of those that it gives up, in one transaction of the journal.
+    /// The data behind it was answered before this call (R32). A bit that is cleared here gives nobody the cluster: as long as anybody
+    /// may know it this host has it in hand (R33).
     fn publish(&self, publication: &Publication) -> Published;
 
     /// Up to where changes are durable.
