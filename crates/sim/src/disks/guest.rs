@@ -265,8 +265,11 @@ impl Guest {
         let path = Arc::clone(incoming.path());
         let used = Used::new(self, &path, &session);
         let early = join_all((0..self.below(3)).map(|_| used.requests()));
-        let (taken, _) = join(self.take_up(incoming, &session), early).await;
-        let attachment = taken?;
+        let taken = async { join(self.take_up(incoming, &session), early).await.0 };
+        let attachment = match select(Box::pin(taken), Box::pin(self.retry_where_full(&path))).await {
+            Either::Left((taken, _)) => taken?,
+            Either::Right(((), _)) => return Ok(Next::Again),
+        };
         estate.arrived(self.run(), &session, attachment.path().size());
         self.note(&format!("{name} has come, session {}", session.number));
         self.did("take up");
