@@ -129,6 +129,12 @@ impl PlantedBug {
         PlantedBug::GoOnAfterUnknown,
         PlantedBug::FailWhenFull,
     ];
+
+    /// Whether only hosts with disks can make it. Those stand last.
+    #[must_use]
+    pub const fn is_of_disks(self) -> bool {
+        self as usize >= PlantedBug::ReleaseBeforeHome as usize
+    }
 }
 
 #[cfg(feature = "planted-bugs")]
