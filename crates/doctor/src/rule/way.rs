@@ -10,6 +10,40 @@ use crate::fact::{Command, Fact};
 use crate::names::Name;
 use crate::text::{after, decimal};
 
+/// An adapter, by the name or the number that its host gives it. Two of different forms are not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way<'a> {
+    /// `vmhba2`
+    Vmware(&'a str),
+    /// Linux's SCSI host: the first number of `2:0:0:1`, of `host2`, of `rport-2:0-3`, and in front of what qla2xxx says.
+    Linux(u64),
+    /// A session, a controller of NVMe: in their own numbers.
+    Other(&'a str),
+}
+
+impl<'a> Way<'a> {
+    fn of(case: &Case<'a>, fact: &'a Fact) -> Option<Way<'a>> {
+        let Some(name) = adapter(case, fact) else { return of_qlogic(&fact.text).map(Way::Linux) };
+        let number = ["host", "rport-", ""].iter().find_map(|start| whole(name.strip_prefix(start)?));
+        Some(match number {
+            _ if name.starts_with("vmhba") => Way::Vmware(name),
+            Some(number) => Way::Linux(number),
+            None => Way::Other(name),
+        })
+    }
+}
+
+/// The number that is all of a text.
+fn whole(text: &str) -> Option<u64> {
+    decimal(text).filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// `qla2xxx [0000:81:00.1]-500b:10: LOOP DOWN detected`: the SCSI host stands behind the number of the message (drivers/scsi/qla2xxx/qla_dbg.c).
+fn of_qlogic(text: &str) -> Option<u64> {
+    let (_, rest) = after(text, "qla2xxx [")?.split_once("]-")?;
+    whole(rest.split(':').nth(1)?)
+}
+
 /// Adapters that ESXi's software makes for iSCSI and NVMe over TCP have numbers from here on.
 const FIRST_OF_NETWORKS: u64 = 64;
 
@@ -25,14 +59,20 @@ pub fn is_of_a_software_adapter(text: &str) -> bool {
 
 /// The adapters over which the incident's devices are reached, as any line of the logs says: those that it names, and those that carry its
 /// volumes.
-fn ways<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
+fn ways<'a>(case: &Case<'a>) -> BTreeSet<Way<'a>> {
     let (devices, volumes) = (&case.incident.devices, &case.incident.volumes);
     let mut devices: BTreeSet<Name> = devices.iter().copied().collect();
     for carriers in volumes.iter().filter_map(|&volume| case.scene.knowledge.carriers(volume, case.when())) {
         devices.extend(carriers.iter());
     }
     let of_these = |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device));
-    case.scene.facts.iter().filter(of_these).filter_map(|fact| adapter(case, fact)).collect()
+    case.scene.facts.iter().filter(of_these).filter_map(|fact| Way::of(case, fact)).collect()
+}
+
+/// Whether all of these lead over a network's adapter.
+fn are_of_a_network(ways: &BTreeSet<Way<'_>>) -> bool {
+    !ways.is_empty()
+        && ways.iter().all(|way| matches!(way, Way::Vmware(name) if is_of_a_software_adapter(name)))
 }
 
 /// Whether any line ties what happened to an adapter, a link or a path to the incident's own device: it names the device, or the adapter is
@@ -40,27 +80,30 @@ fn ways<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
 pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let own: Vec<&Fact> = case.all(|fact| fact.device.is_some() && command(fact).is_some());
     let ways = ways(case);
-    let lost: Vec<&str> = hit.iter().take(FIRST).filter_map(|fact| adapter(case, fact)).collect();
+    let lost: Vec<Way<'_>> = hit.iter().take(FIRST).filter_map(|fact| Way::of(case, fact)).collect();
     let names_it = hit.iter().take(FIRST).any(|fact| {
         fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)))
-            || adapter(case, fact).is_some_and(|adapter| ways.contains(adapter))
+            || !is_of_a_far_port(case, fact) && Way::of(case, fact).is_some_and(|way| ways.contains(&way))
     });
     if names_it {
         return true;
     }
     // The ways are known, and what was lost is none of them; or it is Fibre Channel's, and they are a network's.
-    let elsewhere =
-        lost.iter().any(|lost| lost.starts_with("vmhba")) && ways.iter().any(|way| way.starts_with("vmhba"));
-    let network = !ways.is_empty() && ways.iter().all(|way| is_of_a_software_adapter(way));
-    if elsewhere || lost.is_empty() && network || case.is_of_local_volumes_alone() {
+    let both = |form: fn(&Way<'_>) -> bool| lost.iter().any(form) && ways.iter().any(form);
+    let elsewhere = both(|way| matches!(way, Way::Vmware(_))) || both(|way| matches!(way, Way::Linux(_)));
+    if elsewhere || lost.is_empty() && are_of_a_network(&ways) || case.is_of_local_volumes_alone() {
         return false;
     }
     // Lines that name no device contradict nothing.
     own.is_empty() || own.iter().take(FIRST).any(|fact| command(fact).is_some_and(Command::unanswered))
 }
 
+/// Whether a line is about one of the ports behind an adapter: another target's may be lost, and this device's stay.
+fn is_of_a_far_port(case: &Case<'_>, fact: &Fact) -> bool {
+    case.text(fact.path).is_some_and(|path| path.starts_with("rport-"))
+}
+
 /// Whether every way to the incident's devices that any line tells leads over a network's adapter: no fabric of Fibre Channel lies on it.
 pub fn is_over_a_network_alone(case: &Case<'_>) -> bool {
-    let ways = ways(case);
-    !ways.is_empty() && ways.iter().all(|way| is_of_a_software_adapter(way))
+    are_of_a_network(&ways(case))
 }
