@@ -147,7 +147,7 @@ fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
     let sure = earliest(case, &met);
     let told = if sure.is_none() { unsolved::told(case) } else { None };
     // That a device is of a family for which a fault was published says nothing of what happened here: it is something to check.
-    let fits = met.iter().position(|(cause, _)| *cause != Cause::KnownAdvisory);
+    let fits = met.iter().position(|(cause, proof)| *cause != Cause::KnownAdvisory && !proof.is_beside);
     let chosen = sure.or(if told.is_some() { None } else { fits });
     let (cause, proof) = match chosen {
         Some(index) => met.remove(index),

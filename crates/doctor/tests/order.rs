@@ -256,3 +256,43 @@ fn an_adapter_of_a_host_that_nothing_else_is_said_of_is_not_another_hosts_troubl
     let adapter = report.incidents.iter().find(|finding| finding.cause == "hba-fault").unwrap();
     assert_eq!((adapter.hosts.as_slice(), adapter.devices.len()), (&["tape-1".to_owned()][..], 0));
 }
+
+/// A host's log, in the form of one that a log server gathers.
+fn of_host(host: &str, lines: &str) -> String {
+    lines.lines().map(|line| line.replacen("Z cpu", &format!("Z {host} vmkernel: cpu"), 1) + "\n").collect()
+}
+
+#[test]
+fn what_one_host_suffers_of_its_own_parts_does_not_explain_the_silence_that_others_met() {
+    let silent = failed(8, "0x89", LATE) + &failed(15, "0x89", LATE);
+    let troubles = [
+        ("hba-fault", at(6, "qlnativefc: vmhba3(3b:0.0): ISP System Error - mbx1=4dh mbx2=0h mbx3=0h.")),
+        (
+            "path-fault",
+            at(
+                6,
+                "lpfc: lpfc_mbx_process_link_event:771: 0:1305 Link Down Event x2 received Data: x2 x20 x800110 x0 x0",
+            ),
+        ),
+    ];
+    for (cause, trouble) in troubles {
+        let own = of_host("h1", &(trouble.clone() + &silent));
+        assert_eq!(sure(&judge(&own)), [cause], "on that host it does");
+        let report = judge(&(own + &of_host("h2", &silent) + &of_host("h3", &silent)));
+        assert_eq!(first(&report).cause, "cannot-tell", "{:?}", report.incidents);
+        let considered = first(&report).considered.iter().find(|aside| aside.cause == cause);
+        assert!(considered.is_some_and(|aside| aside.why.contains("other hosts lost their answers")));
+        let all = of_host("h2", &(trouble.clone() + &silent)) + &of_host("h3", &(trouble.clone() + &silent));
+        let all = of_host("h1", &(trouble + &silent)) + &all;
+        assert_eq!(sure(&judge(&all)), [cause], "what all of them suffer is none's own");
+    }
+}
+
+#[test]
+fn what_only_came_later_is_told_beside_and_never_as_the_answer() {
+    let late = failed(5, "0x89", LATE);
+    let unmaps = repeated(30, 9, |second| failed(second, "0x42", LATE));
+    let report = judge(&(late + &unmaps));
+    assert_eq!(first(&report).cause, "cannot-tell");
+    assert!(first(&report).considered.iter().any(|aside| aside.cause == "array-load"));
+}
