@@ -296,3 +296,18 @@ fn what_only_came_later_is_told_beside_and_never_as_the_answer() {
     assert_eq!(first(&report).cause, "cannot-tell");
     assert!(first(&report).considered.iter().any(|aside| aside.cause == "array-load"));
 }
+
+#[test]
+fn a_stamp_that_is_less_than_what_went_by_is_of_a_host_that_started_anew() {
+    let slot = |second: u32, stamp: u64| {
+        at(
+            second,
+            &format!(
+                "HBX: 2956: 'basalt': HB at offset 3641344 - Waiting for timed out HB: [HB state abcdef02 offset 3641344 gen 61 stamp {stamp} uuid {OWNER} jrnl <FB 5> drv 14.81]"
+            ),
+        )
+    };
+    assert_eq!(sure(&judge(&(slot(5, 88_000_000_000) + &slot(205, 87_000_000_000)))), ["rollback"]);
+    let anew = slot(5, 88_000_000_000) + &slot(205, 31_000_000);
+    assert!(sure(&judge(&anew)).is_empty(), "its clock counts from its start");
+}

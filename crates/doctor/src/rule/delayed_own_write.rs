@@ -1,7 +1,7 @@
 //! `delayed-own-write`: the host met its own earlier write, which it had thought lost.
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, pair};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
 use crate::names::Name;
 use crate::scene::{before, near, same_host};
@@ -101,6 +101,7 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<
         .take(FIRST)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
         .filter(|earlier| before(earlier, answer) && near(earlier, answer, JUST_BEFORE_US))
+        .filter(|earlier| !case.scene.is_set_back(earlier, answer) && !pair::is_of_two(case, earlier, answer))
         .filter(|earlier| of_lock || recovery(case, earlier, answer) != Recovery::Shown)
         .collect();
     let of_one_disk: Vec<&Fact> =

@@ -22,6 +22,7 @@ mod known_advisory;
 mod lock_mode_mixed;
 pub mod notices;
 pub mod order;
+mod pair;
 mod path_fault;
 mod paths_disagree;
 mod queue_depth;
