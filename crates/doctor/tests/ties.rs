@@ -115,7 +115,7 @@ fn a_race_for_a_lock_is_told_as_one_although_a_link_had_flapped_before() {
 #[test]
 fn a_guests_own_reset_is_no_storm_of_the_host() {
     let lost = "H:0x8 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
-    let log = failed(0, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE)
+    let log = failed(8, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE)
         + "2026-08-09T10:00:09.000Z cpu19:2097635)VSCSI: 2624: handle 8214(vscsi0:1):Reset request on FSS handle 77 (9 outstanding commands) from (vmm0:m1)\n"
         + &failed(10, "0x2a", "naa.60aa01", "vmhba3:C0:T0:L1", lost)
         + &failed(11, "0x28", "naa.60aa01", "vmhba3:C0:T0:L1", lost);
