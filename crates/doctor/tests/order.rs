@@ -311,3 +311,12 @@ fn a_stamp_that_is_less_than_what_went_by_is_of_a_host_that_started_anew() {
     let anew = slot(5, 88_000_000_000) + &slot(205, 31_000_000);
     assert!(sure(&judge(&anew)).is_empty(), "its clock counts from its start");
 }
+
+#[test]
+fn a_device_that_compares_before_and_after_a_refusal_knows_the_command() {
+    let refused = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.";
+    let before = failed(5, "0x89", FALSE) + &failed(205, "0x89", refused);
+    assert_eq!(sure(&judge(&before)), ["ats-unsupported"], "it may have been taken from it for good");
+    let back_again = before + &failed(265, "0x89", FALSE);
+    assert!(sure(&judge(&back_again)).is_empty(), "{:?}", judge(&back_again).incidents);
+}
