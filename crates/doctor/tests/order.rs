@@ -320,3 +320,18 @@ fn a_device_that_compares_before_and_after_a_refusal_knows_the_command() {
     let back_again = before + &failed(265, "0x89", FALSE);
     assert!(sure(&judge(&back_again)).is_empty(), "{:?}", judge(&back_again).incidents);
 }
+
+#[test]
+fn a_volume_that_was_lost_is_seen_before_a_race_that_harmed_nobody() {
+    let race = at(
+        3,
+        "DLX: 4333: vol 'basalt': [Req mode 1] Checking liveness: [type 10c00001 offset 75497472 v 19, hb offset 3641344",
+    ) + &not_free(7);
+    let lost = at(
+        700,
+        "Lost access to volume 63aa0c11-5b2e7f90-7a1d-0050568c4d5e (granite) due to connectivity issues. Recovery attempt is in progress",
+    );
+    let report = judge(&(race + &lost));
+    let told: Vec<&str> = report.incidents.iter().map(|finding| finding.cause.as_str()).collect();
+    assert_eq!(told, ["cannot-tell", "contention"]);
+}
