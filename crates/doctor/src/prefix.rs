@@ -47,7 +47,21 @@ pub fn split(line: &str) -> Prefix<'_> {
         times(&mut prefix);
     }
     shipped(&mut prefix);
+    if prefix.when.is_none() && !prefix.begins {
+        trailing(&mut prefix);
+    }
     prefix
+}
+
+/// A time behind the message, as tables have it whose last column it is.
+fn trailing(prefix: &mut Prefix) {
+    let body = prefix.body.trim_end();
+    if let Some(at) = body.rfind(['\t', ' ', ',', '|'])
+        && let Some((Some(stamp), "")) = iso(body[at + 1..].trim_matches('"'))
+    {
+        prefix.when = Some(stamp);
+        prefix.body = body[..at].trim_end();
+    }
 }
 
 /// Takes the times off the front, with what stands behind each.
@@ -553,6 +567,7 @@ mod tests {
                 "1767323045006789000 h kernel: x",
                 ("2026-01-02T03:04:05.006789Z", Some("h"), Some("kernel"), "x"),
             ),
+            ("cpu3:77)X  2026-01-02T03:04:05.006Z", ("2026-01-02T03:04:05.006Z", None, None, "cpu3:77)X")),
             ("9876543210123 cpu3:77)X", ("", None, None, "9876543210123 cpu3:77)X")),
             ("no time at all", ("", None, None, "no time at all")),
         ];

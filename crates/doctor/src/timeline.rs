@@ -9,9 +9,13 @@ use crate::names::Name;
 use crate::offset::Offset;
 use crate::stamp::{Axis, Stamp};
 
+/// A log that goes back by more than this went over New Year.
+const TURN_US: i64 = 300 * DAY_US;
+
 /// Puts times without a year on the axis of those with one, where there are some: each into the year that brings it
 /// nearest to them; then all hosts on one clock, where common events tell how theirs differ. The answer are the inputs that stand newest first.
 pub fn settle(ledger: &mut Ledger) -> BTreeSet<InputId> {
+    turn_years(ledger.facts_mut());
     // A file's own dates tell more of its year than those of other files, which may be of other years.
     let mut newest_of: BTreeMap<InputId, i64> = BTreeMap::new();
     for fact in ledger.facts() {
@@ -35,6 +39,25 @@ pub fn settle(ledger: &mut Ledger) -> BTreeSet<InputId> {
     }
     ledger.clocks = clocks;
     straighten(ledger.facts_mut())
+}
+
+/// Where a log without years goes from December to January, another year begins.
+fn turn_years(facts: &mut [Fact]) {
+    let mut last: Option<(InputId, i64)> = None;
+    let mut years = 0;
+    for fact in facts {
+        let Some(when) = fact.when.filter(|when| when.axis == Axis::Yearless) else { continue };
+        match last.replace((fact.place.input, when.micros)) {
+            Some((input, then)) if input == fact.place.input => {
+                years += i64::from(when.micros < then - TURN_US);
+            }
+            _ => years = 0,
+        }
+        for stamp in [&mut fact.when, &mut fact.last].into_iter().flatten().filter(|_| years > 0) {
+            let (year, month, day) = civil::date(stamp.micros.div_euclid(DAY_US));
+            stamp.micros = civil::days(year + years, month, day) * DAY_US + stamp.micros.rem_euclid(DAY_US);
+        }
+    }
 }
 
 /// The inputs whose lines stand newest first, as log servers export them. What stands there at one moment, a whole second in many logs, was written in

@@ -120,3 +120,18 @@ fn a_log_that_stands_newest_first_is_read_from_its_end() {
     assert!(is_a_pair(&newest_first([FALSE, LATE])));
     assert!(!is_a_pair(&newest_first([LATE, FALSE])), "within one second, too");
 }
+
+#[test]
+fn a_log_without_years_goes_on_over_new_year() {
+    let at = |time: &str, end: &str| local("02:00:00", end).replace("Oct 25 02:00:00", time);
+    assert!(is_a_pair(&[at("Dec 31 23:59:56", LATE), at("Jan  1 00:00:02", FALSE)]));
+    assert!(!is_a_pair(&[at("Jan  1 00:00:02", FALSE), at("Dec 31 23:59:56", LATE)]));
+}
+
+#[test]
+fn a_time_may_stand_behind_its_message() {
+    let late = "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x5a1 from world 2097400 to dev \"naa.6000d31000c0ffee000000000000004d\" failed";
+    let row = |time: &str, end: &str| format!("{late} {end}\t2026-10-04T{time}Z");
+    assert!(is_a_pair(&[row("03:00:05", LATE), row("03:00:09", FALSE)]));
+    assert!(!is_a_pair(&[row("03:00:05", LATE), row("05:00:09", FALSE)]));
+}
