@@ -384,3 +384,30 @@ fn a_lock_of_the_hosts_own_is_no_other_hosts_and_a_dead_hosts_image_is_not_its_o
         "whoever cleans up prints the dead one's id"
     );
 }
+
+#[test]
+fn an_answer_that_a_target_had_given_may_be_lost_on_the_way() {
+    let complete = "Aug  9 10:00:05 tgt3 kernel: ABORT_TASK: Found referenced iSCSI task_tag: 7191\n\
+                    Aug  9 10:00:05 tgt3 kernel: ABORT_TASK: ref_tag: 7191 already complete, skipping\n";
+    assert_eq!(said(&read(complete)), [("slow-storage", "likely")]);
+    let silent = "Aug  9 10:00:02 tgt3 kernel: Did not receive response to NOPIN on CID: 1, failing connection for I_T Nexus\n\
+                  Aug  9 10:00:02 tgt3 kernel: mlx5_core 0000:3b:00.0 ens1f0: Link down\n";
+    assert_eq!(said(&read(&(silent.to_owned() + complete))), [("slow-storage", "possible")]);
+}
+
+#[test]
+fn a_target_that_serves_others_neither_proves_nor_hides_a_pair() {
+    let pair = failed(
+        4,
+        "0x89",
+        "naa.6aa0beef01",
+        "vmhba3:C0:T0:L1",
+        "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.",
+    ) + &failed(9, "0x89", "naa.6aa0beef01", "vmhba3:C0:T0:L1", FALSE);
+    let other = "2026-08-09T10:00:05.000Z tgt3 kernel: ABORT_TASK: Found referenced iSCSI task_tag: 7191\n\
+                 2026-08-09T10:00:05.000Z tgt3 kernel: ABORT_TASK: ref_tag: 7191 already complete, skipping\n";
+    let first = |log: &str| read(log).incidents[0].clone();
+    assert_eq!(first(&pair).confidence, "likely");
+    let found = first(&(pair + other));
+    assert_eq!((found.cause.as_str(), found.confidence.as_str()), ("delayed-own-write", "likely"));
+}

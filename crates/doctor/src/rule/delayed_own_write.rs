@@ -1,7 +1,7 @@
 //! `delayed-own-write`: the host met its own earlier write, which it had thought lost.
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
-use super::{Confidence, Judgement, Proof, pair};
+use super::{Confidence, Judgement, Proof, pair, untied};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
 use crate::names::Name;
 use crate::scene::{before, near, same_host};
@@ -37,6 +37,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let complete = case.all(|fact| {
         fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::AlreadyComplete }
             && near(fact, answer, JUST_BEFORE_US)
+            && !untied::is_of_a_stranger(case, fact)
     });
     let contested = !case.locks(|lock| matches!(lock.step, LockStep::NotFree | LockStep::Stale)).is_empty();
     let record = case.record_of(answer);

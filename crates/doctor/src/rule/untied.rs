@@ -61,27 +61,32 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
             && (matches!(fact.kind, Kind::Target(_) | Kind::Space(_) | Kind::Gateway(_) | Kind::Medium)
                 || is_of_lio(fact))
     };
-    let commands =
-        || case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
+    let stranger =
+        proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| is_of_a_stranger(case, fact));
+    if stranger.is_none() {
+        return proof;
+    }
+    proof.but("But that line is of a host's own log and does not name the device: no line says that it is about it.")
+}
+
+/// Whether a line that names no device is of a target, or of parts of a host, that cannot be known to be this incident's.
+#[must_use]
+pub fn is_of_a_stranger(case: &Case<'_>, fact: &Fact) -> bool {
     // A target whose log names its host serves this device only if the device is of its kind: LIO's have ids of their own.
     let of_a_known_target = |fact: &Fact| {
         let id = case.text(fact.device).unwrap_or_default();
         id.contains("6001405") || !id.starts_with("naa.6")
     };
-    let stranger = proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| {
-        let named = |other: &&Fact| fact.host.is_some() && other.host.is_some();
-        // Who serves images of Ceph serves them as LIO's, whose ids are known.
-        let of_ceph = is_of_ceph(fact);
-        commands().any(|other| {
-            let strange = !of_a_known_target(other);
-            let unknown = of_ceph && !case.text(other.device).unwrap_or_default().contains("6001405");
-            named(&other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange || unknown
-        })
-    });
-    if stranger.is_none() {
-        return proof;
-    }
-    proof.but("But that line is of a host's own log and does not name the device: no line says that it is about it.")
+    let named = |other: &Fact| fact.host.is_some() && other.host.is_some();
+    // Who serves images of Ceph serves them as LIO's, whose ids are known.
+    let of_ceph = is_of_ceph(fact);
+    let mut commands =
+        case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
+    commands.any(|other| {
+        let strange = !of_a_known_target(other);
+        let unknown = of_ceph && !case.text(other.device).unwrap_or_default().contains("6001405");
+        named(other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange || unknown
+    })
 }
 
 /// The two halves of an incident whose volumes and devices were put together only because nothing else was near, where the proof needs
