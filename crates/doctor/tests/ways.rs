@@ -75,3 +75,42 @@ fn a_port_behind_the_same_adapter_may_be_another_targets() {
     alone.insert(0, kernel(21, port));
     assert!(!sure(&judge(&alone), "path-fault"));
 }
+
+/// A line of an ESXi host.
+fn esx(second: u32, text: &str) -> String {
+    format!("2026-10-04T03:00:{second:02}.250Z cpu6:2098011){text}")
+}
+
+fn false_on(path: &str) -> String {
+    esx(
+        20,
+        &format!(
+            "NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x89 (0x45d920, 2097400) to dev \"naa.6000d31000c0ffee000000000000004d\" on path \"{path}\" Failed: H:0x0 \
+             D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0. Act:NONE"
+        ),
+    )
+}
+
+#[test]
+fn behind_one_adapter_are_many_targets() {
+    let lost = |target: u32| {
+        esx(
+            5,
+            &format!(
+                "iscsi_vmk: iscsivmk_StopConnection:699: vmhba65:CH:0 T:{target} CN:0: iSCSI connection is being marked \"OFFLINE\" (Event:4)"
+            ),
+        )
+    };
+    let report = |target| judge(&[lost(target), false_on("vmhba65:C0:T6:L2")]);
+    assert!(sure(&report(6), "path-fault"));
+    assert!(!sure(&report(1), "path-fault"));
+    let dead = |path: &str| esx(5, &format!("NMP: nmpPathEvent: Path {path} is dead"));
+    let dead = |path: &str| {
+        let vob = format!(
+            "2026-10-04T03:00:05.000Z: [scsiCorrelator] 88us: [vob.scsi.scsipath.pathstate.dead] scsiPath {path} changed state from on"
+        );
+        judge(&[dead(path), vob, false_on("vmhba2:C0:T3:L7")])
+    };
+    assert!(sure(&dead("vmhba2:C0:T4:L7"), "path-fault"), "the same unit behind another port");
+    assert!(!sure(&dead("vmhba2:C0:T4:L31"), "path-fault"), "another unit of another target");
+}

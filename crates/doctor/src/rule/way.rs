@@ -12,7 +12,7 @@ use crate::text::{after, decimal};
 
 /// An adapter, by the name or the number that its host gives it. Two of different forms are not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Way<'a> {
+enum Adapter<'a> {
     /// `vmhba2`
     Vmware(&'a str),
     /// Linux's SCSI host: the first number of `2:0:0:1`, of `host2`, of `rport-2:0-3`, and in front of what qla2xxx says.
@@ -21,15 +21,42 @@ enum Way<'a> {
     Other(&'a str),
 }
 
+/// A way, as far as a line tells it: an adapter, the target behind it, the unit behind that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Way<'a> {
+    adapter: Adapter<'a>,
+    target: Option<u64>,
+    unit: Option<u64>,
+}
+
 impl<'a> Way<'a> {
     fn of(case: &Case<'a>, fact: &'a Fact) -> Option<Way<'a>> {
-        let Some(name) = adapter(case, fact) else { return of_qlogic(&fact.text).map(Way::Linux) };
+        let alone = |adapter| Way { adapter, target: None, unit: None };
+        let Some(name) = adapter(case, fact) else {
+            return of_qlogic(&fact.text).map(|number| alone(Adapter::Linux(number)));
+        };
         let number = ["host", "rport-", ""].iter().find_map(|start| whole(name.strip_prefix(start)?));
-        Some(match number {
-            _ if name.starts_with("vmhba") => Way::Vmware(name),
-            Some(number) => Way::Linux(number),
-            None => Way::Other(name),
+        let adapter = match number {
+            _ if name.starts_with("vmhba") => Adapter::Vmware(name),
+            Some(number) => Adapter::Linux(number),
+            None => Adapter::Other(name),
+        };
+        // `vmhba2:C0:T7:L31`, `2:0:7:31`; and `vmhba64:CH:0 T:1 CN:0`, as ESXi's iSCSI has it.
+        let parts: Vec<&str> = case.text(fact.path).unwrap_or_default().split(':').collect();
+        let number = |part: &str| whole(part.trim_start_matches(['T', 'L']));
+        Some(match parts[..] {
+            [_, _, target, unit] => Way { adapter, target: number(target), unit: number(unit) },
+            [_, "CH", _] => Way { target: after(&fact.text, " T:").and_then(decimal), ..alone(adapter) },
+            _ => alone(adapter),
         })
+    }
+
+    /// Whether two may be one: what either does not tell is no difference, and one unit may be behind several targets.
+    fn may_be(&self, other: &Way<'_>) -> bool {
+        let differ =
+            |one: Option<u64>, other: Option<u64>| one.zip(other).is_some_and(|(one, other)| one != other);
+        let one_unit = self.unit.is_some() && self.unit == other.unit;
+        self.adapter == other.adapter && (one_unit || !differ(self.target, other.target))
     }
 }
 
@@ -72,7 +99,9 @@ fn ways<'a>(case: &Case<'a>) -> BTreeSet<Way<'a>> {
 /// Whether all of these lead over a network's adapter.
 fn are_of_a_network(ways: &BTreeSet<Way<'_>>) -> bool {
     !ways.is_empty()
-        && ways.iter().all(|way| matches!(way, Way::Vmware(name) if is_of_a_software_adapter(name)))
+        && ways
+            .iter()
+            .all(|way| matches!(way.adapter, Adapter::Vmware(name) if is_of_a_software_adapter(name)))
 }
 
 /// Whether any line ties what happened to an adapter, a link or a path to the incident's own device: it names the device, or the adapter is
@@ -83,14 +112,18 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let lost: Vec<Way<'_>> = hit.iter().take(FIRST).filter_map(|fact| Way::of(case, fact)).collect();
     let names_it = hit.iter().take(FIRST).any(|fact| {
         fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)))
-            || !is_of_a_far_port(case, fact) && Way::of(case, fact).is_some_and(|way| ways.contains(&way))
+            || !is_of_a_far_port(case, fact)
+                && Way::of(case, fact).is_some_and(|lost| ways.iter().any(|way| way.may_be(&lost)))
     });
     if names_it {
         return true;
     }
     // The ways are known, and what was lost is none of them; or it is Fibre Channel's, and they are a network's.
-    let both = |form: fn(&Way<'_>) -> bool| lost.iter().any(form) && ways.iter().any(form);
-    let elsewhere = both(|way| matches!(way, Way::Vmware(_))) || both(|way| matches!(way, Way::Linux(_)));
+    let both = |form: fn(&Adapter<'_>) -> bool| {
+        lost.iter().any(|way| form(&way.adapter)) && ways.iter().any(|way| form(&way.adapter))
+    };
+    let elsewhere =
+        both(|way| matches!(way, Adapter::Vmware(_))) || both(|way| matches!(way, Adapter::Linux(_)));
     if elsewhere || lost.is_empty() && are_of_a_network(&ways) || case.is_of_local_volumes_alone() {
         return false;
     }
