@@ -166,6 +166,7 @@ fn earliest(case: &Case<'_>, met: &[(Cause, Proof<'_>)]) -> Option<usize> {
     let pair = met.iter().find(|(cause, proof)| *cause == Cause::DelayedOwnWrite && is_sure(proof));
     met.iter().position(|(cause, proof)| {
         is_sure(proof)
+            && !order::is_overtaken(case, *cause, proof, met)
             && (*cause == Cause::DelayedOwnWrite
                 || pair.is_none_or(|(_, pair)| order::may_lead(case, *cause, proof, pair)))
     })

@@ -335,3 +335,25 @@ fn a_volume_that_was_lost_is_seen_before_a_race_that_harmed_nobody() {
     let told: Vec<&str> = report.incidents.iter().map(|finding| finding.cause.as_str()).collect();
     assert_eq!(told, ["cannot-tell", "contention"]);
 }
+
+#[test]
+fn what_a_device_says_of_itself_after_the_harm_does_not_lead_over_what_came_before() {
+    let link = at(
+        3,
+        "lpfc: lpfc_mbx_process_link_event:771: 0:1305 Link Down Event x2 received Data: x2 x20 x800110 x0 x0",
+    );
+    let late = failed(8, "0x89", LATE);
+    let said = [
+        ("reservation", "H:0x0 D:0x18 P:0x0 Possible sense data: 0x0 0x0 0x0."),
+        ("array-full", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x7 0x27 0x7."),
+    ];
+    for (cause, end) in said {
+        let after = judge(&(link.clone() + &late + &failed(40, "0x2a", end)));
+        assert_eq!(first(&after).cause, "path-fault");
+        assert!(first(&after).also.iter().any(|also| also == cause), "{cause} is true all the same");
+        let before = judge(&(failed(1, "0x2a", end) + &link + &late));
+        assert_eq!(first(&before).cause, cause);
+        let alone = judge(&(late.clone() + &failed(40, "0x2a", end)));
+        assert_eq!(first(&alone).cause, cause, "where nothing else is shown");
+    }
+}

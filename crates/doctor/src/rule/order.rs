@@ -159,6 +159,24 @@ pub fn is_harm(fact: &Fact) -> bool {
     }
 }
 
+/// Whether what a device said of itself (its space, a reservation, its identity) came only after the harm, which a neighbour that came before explains.
+/// It is true all the same, and told with that.
+#[must_use]
+pub fn is_overtaken(case: &Case<'_>, cause: Cause, proof: &Proof<'_>, met: &[(Cause, Proof<'_>)]) -> bool {
+    let of_itself = matches!(
+        cause,
+        Cause::ArrayFull | Cause::Reservation | Cause::SnapshotSignature | Cause::AtsUnsupported
+    );
+    if !of_itself
+        || !met.iter().any(|(cause, proof)| is_a_neighbour(*cause) && proof.confidence > Confidence::Possible)
+    {
+        return false;
+    }
+    let harmed = case.all(is_harm);
+    let said: Vec<&Fact> = proof.lines.iter().copied().take(FIRST).collect();
+    !harmed.is_empty() && !came_first(case, &said, &harmed)
+}
+
 /// Whether a cause may be told before a proven pair: the host's own write that was left open, and its image that was met. What speaks of the
 /// record itself may; a neighbour only if it was there before the pair was complete, at that host or at what hosts share.
 #[must_use]
