@@ -4,7 +4,6 @@ use super::case::{Case, FIRST, command, total, was_reset};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Command, Fact, Kind, PathEvent, TaskKind, TaskOutcome};
 use crate::scene::{before, near, same_host};
-use crate::text::cut;
 
 /// The storm comes about a second after its trigger; heartbeats wait up to eight.
 const STORM_WITHIN_US: i64 = 15_000_000;
@@ -12,8 +11,6 @@ const STORM_WITHIN_US: i64 = 15_000_000;
 const AT_ONCE_US: i64 = 3_000_000;
 /// From the first command that a reset ends to the last.
 const RESET_TAKES_US: i64 = 1_000_000;
-/// So much of a line is said in a sentence.
-const QUOTED_BYTES_MAX: usize = 120;
 /// One command more may be chance.
 const VICTIMS_MIN: u64 = 2;
 
@@ -36,46 +33,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 .to_owned(),
         );
     };
-    if let Some(late) = given_up_too(case, trigger, &victims) {
-        return Judgement::Aside(format!(
-            "{} other command(s) to the device had been given up before the reset, too: it was late for all, and the reset may be for any of them.",
-            total(&late)
-        ));
-    }
-    let was_false = command(trigger).is_some_and(Command::miscompared);
-    if was_false && case.is_a_plain_race() {
-        return Judgement::Aside(
-            "The atomic test and set before the reset was false because another host, which lives, holds the lock: nobody resets a device for that.".to_owned(),
-        );
-    }
-    if let Some(broken) = broke_down(case, trigger, &victims) {
-        return Judgement::Aside(format!(
-            "Between the atomic test and set and the commands that were lost, the adapter or the way itself broke down (`{}`): that ends commands, too.",
-            cut(&broken.text, QUOTED_BYTES_MAX)
-        ));
-    }
-    let by_a_guest = case.all(|fact| is_a_guests_reset(fact) && !before(fact, trigger));
-    if let Some(victim) = victims.first()
-        && by_a_guest.iter().any(|reset| !before(victim, reset))
-    {
-        return Judgement::Aside(
-            "A guest reset its own disk in between: what ended with H:0x8 after that may be its commands."
-                .to_owned(),
-        );
-    }
-    let ordered = case.all(|fact| is_anothers_reset(trigger, fact));
-    if let Some(reset) =
-        ordered.iter().find(|reset| victims.first().is_none_or(|victim| !before(victim, reset)))
-    {
-        let by = case.text(reset.host).map_or_else(String::new, |host| format!(" on {host}"));
-        return Judgement::Aside(format!(
-            "A reset of the device was ordered{by} between the atomic test and set and the commands that were lost: it stands nearer to them."
-        ));
+    if let Some(why) = another_reason(case, trigger, &victims) {
+        return Judgement::Aside(why);
     }
     let count = total(&victims);
     if count < VICTIMS_MIN {
         return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
     }
+    let was_false = command(trigger).is_some_and(Command::miscompared);
     let what = if was_false { "was answered false" } else { "had no answer and was given up" };
     let because = format!(
         "One atomic test and set {what}; within seconds the host reset the device, and {count} other \
@@ -93,6 +58,50 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     } else {
         proof
     })
+}
+
+/// Why the commands were lost to a reset, if not for the trigger.
+fn another_reason(case: &Case<'_>, trigger: &Fact, victims: &[&Fact]) -> Option<String> {
+    if let Some(late) = given_up_too(case, trigger, victims) {
+        return Some(format!(
+            "{} other command(s) to the device had been given up before the reset, too: it was late for all, and the reset may be for any of them.",
+            total(&late)
+        ));
+    }
+    if command(trigger).is_some_and(Command::miscompared) && case.is_a_plain_race() {
+        return Some(
+            "The atomic test and set before the reset was false because another host, which lives, holds the lock: nobody resets a device for that.".to_owned(),
+        );
+    }
+    if let Some(broken) = broke_down(case, trigger, victims) {
+        let what = match broken.kind {
+            Kind::AdapterFault => "its adapter failed",
+            Kind::Task { .. } => "its adapter or target was reset",
+            _ => "a link or a session was lost",
+        };
+        return Some(format!(
+            "Between the atomic test and set and the commands that were lost, the host says, {what}: that ends commands, too."
+        ));
+    }
+    let by_a_guest = case.all(|fact| is_a_guests_reset(fact) && !before(fact, trigger));
+    if let Some(victim) = victims.first()
+        && by_a_guest.iter().any(|reset| !before(victim, reset))
+    {
+        return Some(
+            "A guest reset its own disk in between: what ended with H:0x8 after that may be its commands."
+                .to_owned(),
+        );
+    }
+    let ordered = case.all(|fact| is_anothers_reset(trigger, fact));
+    if let Some(reset) =
+        ordered.iter().find(|reset| victims.first().is_none_or(|victim| !before(victim, reset)))
+    {
+        let by = case.text(reset.host).map_or_else(String::new, |host| format!(" on {host}"));
+        return Some(format!(
+            "A reset of the device was ordered{by} between the atomic test and set and the commands that were lost: it stands nearer to them."
+        ));
+    }
+    None
 }
 
 /// What broke down on the same host between a trigger and the first command that was lost behind it: a link, a session, an adapter.

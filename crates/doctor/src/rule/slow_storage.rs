@@ -65,33 +65,39 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
+    let told = in_samples(case).or_else(|| at_the_target(case)).or_else(|| as_guests_see_it(case));
+    told.unwrap_or_else(|| renewals(case))
+}
+
+/// The time in the device, as the host's samples have it.
+fn in_samples<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let slow = case.all(
         |fact| matches!(&fact.kind, Kind::Queue(queue) if queue.device_ms.is_some_and(|ms| ms > DEVICE_MS)),
     );
-    if total(&slow) >= SAMPLES_MIN {
-        // One command in some seconds is no load, and its time no average.
-        let idle =
-            slow.iter().all(|fact| matches!(&fact.kind, Kind::Queue(queue) if queue.is_of_an_idle_device()));
-        let (confidence, because) = if idle {
-            (
-                Confidence::Possible,
-                "The host's samples show a time in the device (DAVG) far over normal; but less than one command a second was sent, and so few are no average.",
-            )
-        } else if case.has_local_disks_alone() {
-            (
-                Confidence::Possible,
-                "The host's samples show a time in the device (DAVG) far over normal for shared storage; but it is a device in this host's own case, and there are tapes, sticks and \
-                 single disks that are no faster.",
-            )
-        } else {
-            (
-                Confidence::Likely,
-                "The host's samples show a time in the device (DAVG) far over normal, again and again.",
-            )
-        };
-        return Judgement::Met(Proof::new(confidence, because, slow).and_collect(NEXT));
+    if total(&slow) < SAMPLES_MIN {
+        return None;
     }
-    at_the_target(case).or_else(|| as_guests_see_it(case)).unwrap_or_else(|| renewals(case))
+    // One command in some seconds is no load, and its time no average.
+    let idle =
+        slow.iter().all(|fact| matches!(&fact.kind, Kind::Queue(queue) if queue.is_of_an_idle_device()));
+    let (confidence, because) = if idle {
+        (
+            Confidence::Possible,
+            "The host's samples show a time in the device (DAVG) far over normal; but less than one command a second was sent, and so few are no average.",
+        )
+    } else if case.has_local_disks_alone() {
+        (
+            Confidence::Possible,
+            "The host's samples show a time in the device (DAVG) far over normal for shared storage; but it is a device in this host's own case, and there are tapes, sticks and \
+                 single disks that are no faster.",
+        )
+    } else {
+        (
+            Confidence::Likely,
+            "The host's samples show a time in the device (DAVG) far over normal, again and again.",
+        )
+    };
+    Some(Judgement::Met(Proof::new(confidence, because, slow).and_collect(NEXT)))
 }
 
 /// A table that has only the sum of the device's time and the host's.
