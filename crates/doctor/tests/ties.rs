@@ -411,3 +411,27 @@ fn a_target_that_serves_others_neither_proves_nor_hides_a_pair() {
     let found = first(&(pair + other));
     assert_eq!((found.cause.as_str(), found.confidence.as_str()), ("delayed-own-write", "likely"));
 }
+
+#[test]
+fn an_applications_own_log_says_in_the_same_words_what_is_none_of_ours() {
+    let lines = [
+        "c.h.ReservationService - Reservation error: room 12 taken",
+        "sonar: 2 medium errors, 1 minor",
+        "session 812 was terminated (timeout) by server",
+        "the area was fenced by the guards",
+        "maven: artifact web-1.2 detected as a snapshot, not released",
+        "db: locking mode mismatch for table orders",
+        "net: Adapter failed to start, retrying",
+        "reports: quota estimate: out of physical space in 88 days",
+    ];
+    for line in lines {
+        let log: String = (0..6)
+            .map(|second| format!("2026-08-09 10:00:0{second},120 ERROR [shop.web] {line}\n"))
+            .collect();
+        assert!(read(&log).incidents.is_empty(), "{line}: {:?}", said(&read(&log)));
+    }
+    let over = "Aug  9 10:00:00 mon1 ceph-mon[801]: log_channel(cluster) log [INF] : Health check cleared: SLOW_OPS (was: 3 slow ops, oldest one blocked for 32 sec, osd.3 has slow ops)\n\
+                Aug  9 10:00:09 mon1 ceph-mgr[801]: pgmap v8812: 129 pgs: 129 active+clean; 0 slow ops on osd.3\n\
+                Aug  9 10:01:09 gw1 tcmu-runner[911]: [WARN] main: Timed out waiting for devices to be released\n";
+    assert!(read(over).incidents.is_empty(), "{:?}", said(&read(over)));
+}
