@@ -266,6 +266,13 @@ fn of_host(host: &str, lines: &str) -> String {
 fn what_one_host_suffers_of_its_own_parts_does_not_explain_the_silence_that_others_met() {
     let silent = failed(8, "0x89", LATE) + &failed(15, "0x89", LATE);
     let troubles = [
+        (
+            "path-fault",
+            at(
+                6,
+                "nfnic: <1>: ERR: fnic_fcpio_itmf_cmpl_handler: 1: abort reject received id 12 FCPIO_ITMF_REJECTED",
+            ),
+        ),
         ("hba-fault", at(6, "qlnativefc: vmhba3(3b:0.0): ISP System Error - mbx1=4dh mbx2=0h mbx3=0h.")),
         (
             "path-fault",

@@ -209,6 +209,11 @@ fn titles_of_another_host_or_another_time_part_what_stands_under_them() {
         ("And on the other host:\n", "while on this one:\n"),
         ("", "2d14h later"),
         ("", "The next morning:"),
+        ("esx1", "esx2"),
+        ("1) esx1", "2) esx2"),
+        ("esx1 ->", "esx2 ->"),
+        ("<esx1>", "</esx1>\n<esx2>"),
+        ("[1] 02:15:05 [SUCCESS] esx1", "[2] 02:15:05 [SUCCESS] esx2"),
     ];
     for (first, second) in titles {
         assert!(!pair(first, second), "{second}");

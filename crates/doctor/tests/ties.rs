@@ -418,6 +418,7 @@ fn an_applications_own_log_says_in_the_same_words_what_is_none_of_ours() {
         "c.h.ReservationService - Reservation error: room 12 taken",
         "sonar: 2 medium errors, 1 minor",
         "session 812 was terminated (timeout) by server",
+        "bgp: Peer 10.0.0.9 was terminated (hold timer) by local router",
         "the area was fenced by the guards",
         "maven: artifact web-1.2 detected as a snapshot, not released",
         "db: locking mode mismatch for table orders",

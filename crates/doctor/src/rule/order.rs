@@ -76,7 +76,9 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
 /// Whether an adapter or a path is in trouble on some hosts alone, while others, which have none, lose their answers at the same time. That a test was
 /// false elsewhere may follow from one host's trouble; that nobody answered there does not.
 fn is_of_few_hosts(case: &Case<'_>, troubles: &[&Fact], harmed: &[&Fact]) -> bool {
-    if troubles.iter().any(|trouble| is_shared(trouble)) {
+    // What the fabric, a target or a gateway says is of what hosts share; an abort is its own host's.
+    let is_anybodys = |fact: &&Fact| is_shared(fact) && !matches!(fact.kind, Kind::Task { .. });
+    if troubles.iter().any(is_anybodys) {
         return false;
     }
     let troubled: BTreeSet<Option<Name>> =

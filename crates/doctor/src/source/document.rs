@@ -8,13 +8,16 @@
 //! ```
 //! A log has no sentences between its lines, and is read as it stands.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::origin::{host_of, is_usual};
 use crate::plain::plain;
 use crate::prefix;
 use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
+use crate::text::has;
 
+/// `[1] 02:15:05 [SUCCESS] esx1`: what pssh writes before what a host answered.
+const PSSH: [&str; 2] = ["[SUCCESS] ", "[FAILURE] "];
 /// Bytes of a sentence that are looked at.
 const SENTENCE_BYTES_MAX: usize = 600;
 /// Lines before the title of a document.
@@ -87,7 +90,8 @@ impl Document {
         let mut above = String::new();
         let short = memchr_iter(b'\n', text).nth(SHORT_LINES).is_none();
         for (number, line) in (1..).zip(lines(text)) {
-            if is_dated(line) {
+            let of_pssh = PSSH.iter().any(|mark| memmem::find(line, mark.as_bytes()).is_some());
+            if !of_pssh && is_dated(line) {
                 dated += 1;
                 said.push(open.of_a_log(line));
                 continue;
@@ -331,6 +335,9 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     if let Some(host) = host_of_prompt(line).or_else(|| host_of_command(line)) {
         return new_voice(host);
     }
+    if let Some((_, host)) = PSSH.iter().find_map(|mark| line.split_once(mark)) {
+        return new_voice(host.split(' ').next().unwrap_or(host));
+    }
     if lets_time_pass(sentence) {
         return Some(None);
     }
@@ -341,7 +348,7 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     let words: Vec<&str> = sentence.trim_matches([':', '-', '=', ' ']).split(' ').collect();
     let announces = is_heading(line) || bold || ruled || bracketed.is_some() || sentence.ends_with(':');
     if !announces || words.len() > WORDS_MAX {
-        return None;
+        return is_a_name_alone(line).then_some(None);
     }
     if let [name] = words[..] {
         let named = names_a_host(name) || is_file(name);
@@ -367,6 +374,16 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
         Some(name) => Some(Some(name.to_owned())),
         None => (speaks_of_another || and_of_this).then_some(None),
     }
+}
+
+/// `esx1`, `2) esx1`, `esx1 ->`, `<esx1>`: nothing but what may be a host's name.
+fn is_a_name_alone(line: &str) -> bool {
+    const LINE_BYTES_MAX: usize = 80;
+    let is_mark = |letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter);
+    let numbered =
+        |word: &&str| !word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+    let mut words = line.split(is_mark).filter(|word| !word.is_empty()).filter(numbered);
+    line.len() <= LINE_BYTES_MAX && words.next().is_some_and(names_a_host) && words.next().is_none()
 }
 
 /// Whether a line is a rule, which makes a title of the line above it.
@@ -398,6 +415,10 @@ fn lets_time_pass(sentence: &str) -> bool {
 /// `ssh esx1 tail ...`, behind a prompt or without one.
 fn host_of_command(line: &str) -> Option<&str> {
     let command = line.trim_start_matches(['$', '#', '>', ' ']).strip_prefix("ssh ")?;
+    // What two hosts answered to one line, no line parts.
+    if has(command, "ssh ") {
+        return None;
+    }
     let mut words = command.split(' ').skip_while(|word| word.starts_with('-'));
     let host = words.next()?;
     Some(host.rsplit('@').next().unwrap_or(host)).filter(|host| prefix::is_host(host))
