@@ -13,7 +13,8 @@ use crate::gravity::{Harm, harm};
 use crate::incident::{self, Incident, Weight, weight};
 use crate::ledger::{Input, Ledger};
 use crate::names::Name;
-use crate::offset::{Offset, Question};
+use crate::offset::Offset;
+use crate::question::Question;
 use crate::rule::{Case, Confidence, Judgement, Proof, RULES, Words, notices, order, unsolved, untied};
 use crate::scene::Scene;
 use crate::series::Chronicle;
@@ -147,7 +148,7 @@ fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
     let sure = earliest(case, &met);
     let told = if sure.is_none() { unsolved::told(case) } else { None };
     // That a device is of a family for which a fault was published says nothing of what happened here: it is something to check.
-    let fits = met.iter().position(|(cause, _)| *cause != Cause::KnownAdvisory);
+    let fits = met.iter().position(|(cause, proof)| *cause != Cause::KnownAdvisory && !proof.is_beside);
     let chosen = sure.or(if told.is_some() { None } else { fits });
     let (cause, proof) = match chosen {
         Some(index) => met.remove(index),
@@ -166,6 +167,7 @@ fn earliest(case: &Case<'_>, met: &[(Cause, Proof<'_>)]) -> Option<usize> {
     let pair = met.iter().find(|(cause, proof)| *cause == Cause::DelayedOwnWrite && is_sure(proof));
     met.iter().position(|(cause, proof)| {
         is_sure(proof)
+            && !order::is_overtaken(case, *cause, proof, met)
             && (*cause == Cause::DelayedOwnWrite
                 || pair.is_none_or(|(_, pair)| order::may_lead(case, *cause, proof, pair)))
     })

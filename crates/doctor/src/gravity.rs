@@ -5,7 +5,7 @@
 //!
 //! 1. Is data at risk by this cause, and is that shown ([`risk_of`])? A cause that is only possible counts as no more than unknown.
 //! 2. Is it shown at all, as likely or certain? What the evidence does not decide never stands above what is certain; a volume
-//!    that was lost stands above what is harmless and only likely.
+//!    that was lost stands above what is harmless and only likely, or harmed nobody.
 //! 3. Of two alike: the risk, and whether there is a remedy.
 //! 4. What was harmed ([`Harm`]): access was lost, an answer is missing, a test was false, commands were refused, or nothing yet.
 //! 5. How surely it is explained, how many hosts it hit, and last how many lines it has.
@@ -135,6 +135,8 @@ pub fn key(finding: &Finding) -> impl Ord + use<> {
         (Risk::High, _, _) => 6_u8,
         (Risk::Unknown, true, 1..) => 5,
         (_, true, 0) if lost => 4,
+        // What is certain and harmed nobody waits until a volume that was lost without an explanation was seen.
+        (Risk::Low, true, 2..) if finding.harm <= Harm::Refused => 1,
         (_, true, 2..) => 3,
         _ if lost => 2,
         (_, true, 1) => 1,

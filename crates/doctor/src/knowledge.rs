@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::fact::{Fact, HeartbeatStep, Kind, LockRecord, Support, Uuid, VolumeEvent};
+use crate::fact::{Fact, HeartbeatStep, InputId, Kind, LockRecord, Support, Uuid, VolumeEvent};
 use crate::names::Name;
 use crate::stamp::Stamp;
 use crate::text::{after, decimal};
@@ -31,6 +31,8 @@ pub struct Knowledge {
     fabric: BTreeSet<Name>,
     /// Where in the facts heartbeats came back.
     recoveries: Vec<usize>,
+    /// Inputs whose lines stand newest first.
+    pub(crate) newest_first: BTreeSet<InputId>,
 }
 
 /// Drivers of adapters that lead out of the host.

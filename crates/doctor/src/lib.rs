@@ -36,6 +36,7 @@ mod offset;
 mod passed;
 mod plain;
 mod prefix;
+mod question;
 mod record;
 mod redact;
 pub mod report;

@@ -5,26 +5,26 @@
 //! pairs of such events of two hosts are laid together; the true offset makes a peak. It must rest on several moments, for hosts that are
 //! taken down one after another look as if their clocks differed; and no schedule may explain it, for a job that takes a LUN from one host and
 //! half an hour later from the next does so every week. Without a clear peak nothing is shifted: a wrong offset is worse than none.
-//! What two hosts saw once, whole quarter hours apart as a clock set to the local time makes it, twice at one difference, or as a schedule has
-//! it, is worth a question.
+//! What may be a difference and is none for sure is worth a question (`question.rs`).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::fact::{Command, Fact, HostStatus, InputId, Kind, PathEvent, Sense};
 use crate::names::Name;
+use crate::question::{Question, of_planned_work, questions};
 use crate::stamp::Axis;
 
 /// Events of one host that are compared.
 const EVENTS_MAX: usize = 400;
 /// Hosts that are compared with the first.
-const HOSTS_MAX: usize = 64;
+pub(crate) const HOSTS_MAX: usize = 64;
 /// Clocks that are further apart are taken for different days.
-const OFFSET_MAX_US: i64 = 26 * 3_600_000_000;
+pub(crate) const OFFSET_MAX_US: i64 = 26 * 3_600_000_000;
 /// Two hosts see one event within this; peaks are this wide.
-const BIN_US: i64 = 2_000_000;
+pub(crate) const BIN_US: i64 = 2_000_000;
 /// What is nearer than this to what came before is of the same moment.
-const MOMENT_US: i64 = 60_000_000;
+pub(crate) const MOMENT_US: i64 = 60_000_000;
 /// So many moments make an offset.
 const MOMENTS_MIN: usize = 3;
 /// Smaller offsets change no diagnosis.
@@ -33,16 +33,10 @@ const OFFSET_MIN_US: i64 = 4_000_000;
 const PLANNED_US: i64 = 2_000_000;
 /// What is planned begins on multiples of this.
 const SCHEDULE_US: i64 = 300_000_000;
-/// Time zones differ by multiples of this.
-const QUARTER_HOUR_US: i64 = 900_000_000;
-/// Hosts that saw more moments meet a whole quarter hour by chance.
-const ASKED_MOMENTS_MAX: usize = 3;
-/// Questions of one report.
-const QUESTIONS_MAX: usize = 5;
 
 /// What two hosts can have seen together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Common {
+pub(crate) enum Common {
     Reset(Option<Name>),
     Fabric,
     Loss(Option<Name>),
@@ -57,17 +51,6 @@ pub struct Offset {
     pub moments: usize,
     /// Whether work that was planned may have made them as well: then it is a question.
     planned: bool,
-}
-
-/// Two hosts that saw the same happen to the same devices, at one difference of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// The host that saw it first.
-    pub early: Name,
-    /// The host that saw it later.
-    pub late: Name,
-    /// How much later, in microseconds: a multiple of a quarter of an hour, or of several moments the same.
-    pub apart_us: i64,
 }
 
 /// What is known of the hosts' clocks.
@@ -85,7 +68,7 @@ pub struct Clocks {
 }
 
 /// What one host saw: the first of each kind after a minute without it, in the order of time.
-type Seen = Vec<(Common, i64)>;
+pub(crate) type Seen = Vec<(Common, i64)>;
 
 /// What the facts, in the order of reading, say of their hosts' clocks.
 #[must_use]
@@ -194,7 +177,7 @@ fn seen(facts: &[Fact], clock: impl Fn(Name) -> Name) -> BTreeMap<Name, Seen> {
         times.sort_unstable();
         let mut before = None;
         for at in times {
-            if before.replace(at).is_none_or(|before| at - before >= MOMENT_US) {
+            if begins_anew(&mut before, at) {
                 seen.entry(host).or_default().push((common, at));
             }
         }
@@ -270,17 +253,13 @@ fn is_planned(pairs: &[Pair], ahead_us: i64) -> bool {
 fn moments_of(mut times: Vec<i64>) -> Vec<i64> {
     times.sort_unstable();
     let mut before = None;
-    times.retain(|&at| before.replace(at).is_none_or(|before| at - before >= MOMENT_US));
+    times.retain(|&at| begins_anew(&mut before, at));
     times
 }
 
-/// What a schedule explains as well is asked about.
-fn of_planned_work(busiest: Name, planned: &BTreeMap<Name, Offset>) -> Vec<Question> {
-    let question = |(&host, offset): (&Name, &Offset)| {
-        let (early, late) = if offset.ahead_us > 0 { (busiest, host) } else { (host, busiest) };
-        Question { early, late, apart_us: offset.ahead_us.abs() }
-    };
-    planned.iter().map(question).take(QUESTIONS_MAX).collect()
+/// Whether what is at that time, and is noted as the last, begins a moment.
+pub(crate) fn begins_anew(last: &mut Option<i64>, at: i64) -> bool {
+    last.replace(at).is_none_or(|before| at - before >= MOMENT_US)
 }
 
 /// On how many moments such pairs of times rest: both hosts must have seen them apart.
@@ -288,99 +267,6 @@ fn height(pairs: &[Pair]) -> usize {
     let told = moments_of(pairs.iter().map(|pair| pair.then).collect()).len();
     let own = moments_of(pairs.iter().map(|pair| pair.at).collect()).len();
     told.min(own)
-}
-
-/// A moment of one host: when it began, and what was seen.
-type Moment = (i64, BTreeSet<Common>);
-
-/// Pairs of hosts, on clocks that are right as far as they are known, that may have seen the same; behind the questions that there are already.
-fn questions(
-    seen: &BTreeMap<Name, Seen>,
-    offsets: &BTreeMap<Name, Offset>,
-    mut questions: Vec<Question>,
-) -> Vec<Question> {
-    let hosts: Vec<(Name, Vec<Moment>)> = seen
-        .iter()
-        .take(HOSTS_MAX)
-        .map(|(&host, events)| {
-            (host, moments(events, offsets.get(&host).map_or(0, |offset| offset.ahead_us)))
-        })
-        .filter(|(_, moments)| moments.len() <= ASKED_MOMENTS_MAX)
-        .collect();
-    let mut asked: BTreeSet<Name> =
-        questions.iter().flat_map(|question| [question.early, question.late]).collect();
-    for (index, (host, own)) in hosts.iter().enumerate() {
-        for (other, told) in hosts.iter().skip(index + 1) {
-            let both_asked = asked.contains(host) && asked.contains(other);
-            let Some(apart_us) = apart(own, told).filter(|_| !both_asked) else { continue };
-            asked.extend([*host, *other]);
-            let (early, late) = if apart_us > 0 { (*host, *other) } else { (*other, *host) };
-            if questions.len() >= QUESTIONS_MAX {
-                return questions;
-            }
-            questions.push(Question { early, late, apart_us: apart_us.abs() });
-        }
-    }
-    questions
-}
-
-fn moments(events: &[(Common, i64)], ahead_us: i64) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = Vec::new();
-    let mut before = None;
-    for &(common, at) in events {
-        if before.replace(at).is_none_or(|before| at - before >= MOMENT_US) {
-            moments.push((at - ahead_us, BTreeSet::new()));
-        }
-        if let Some((_, seen)) = moments.last_mut() {
-            seen.insert(common);
-        }
-    }
-    moments
-}
-
-/// How much later `told` saw what `own` saw, if that is one difference for every moment of the host that saw fewer: whole quarter hours, or any
-/// where there are several moments. What both saw at once shows that their clocks agree.
-fn apart(own: &[Moment], told: &[Moment]) -> Option<i64> {
-    let (few, many, sign) = if own.len() <= told.len() { (own, told, 1) } else { (told, own, -1) };
-    let at_once = |(at, seen): &Moment| {
-        many.iter().any(|(then, other)| (then - at).abs() < MOMENT_US && !seen.is_disjoint(other))
-    };
-    if few.iter().any(at_once) {
-        return None;
-    }
-    let fits = |apart: i64| {
-        few.iter().all(|(at, seen)| {
-            many.iter().any(|(then, other)| (then - at - apart).abs() < 2 * BIN_US && is_alike(seen, other))
-        })
-    };
-    let (first, seen) = few.first()?;
-    let mut found = many
-        .iter()
-        .filter(|(_, other)| is_alike(seen, other))
-        .map(|(then, _)| then - first)
-        .filter_map(|apart| whole_quarters(apart).or((few.len() > 1).then_some(apart)))
-        .filter(|&apart| apart.abs() <= OFFSET_MAX_US && fits(apart));
-    found.next().filter(|_| found.next().is_none()).map(|apart| apart * sign)
-}
-
-/// The whole quarter hours that a difference is, if it is.
-fn whole_quarters(apart: i64) -> Option<i64> {
-    let whole = (apart + QUARTER_HOUR_US / 2).div_euclid(QUARTER_HOUR_US) * QUARTER_HOUR_US;
-    (whole != 0 && (apart - whole).abs() < 2 * BIN_US).then_some(whole)
-}
-
-/// Whether two hosts saw something in common, and it was about the same devices.
-fn is_alike(one: &BTreeSet<Common>, other: &BTreeSet<Common>) -> bool {
-    let devices = |seen: &BTreeSet<Common>| -> BTreeSet<Name> {
-        seen.iter()
-            .filter_map(|common| match common {
-                Common::Reset(device) | Common::Loss(device) => *device,
-                Common::Fabric => None,
-            })
-            .collect()
-    };
-    let of_one = devices(one);
-    !of_one.is_empty() && of_one == devices(other) && !one.is_disjoint(other)
 }
 
 fn common(fact: &Fact) -> Option<Common> {

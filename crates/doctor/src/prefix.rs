@@ -47,7 +47,21 @@ pub fn split(line: &str) -> Prefix<'_> {
         times(&mut prefix);
     }
     shipped(&mut prefix);
+    if prefix.when.is_none() && !prefix.begins {
+        trailing(&mut prefix);
+    }
     prefix
+}
+
+/// A time behind the message, as tables have it whose last column it is.
+fn trailing(prefix: &mut Prefix) {
+    let body = prefix.body.trim_end();
+    if let Some(at) = body.rfind(['\t', ' ', ',', '|'])
+        && let Some((Some(stamp), "")) = iso(body[at + 1..].trim_matches('"'))
+    {
+        prefix.when = Some(stamp);
+        prefix.body = body[..at].trim_end();
+    }
 }
 
 /// Takes the times off the front, with what stands behind each.
@@ -91,6 +105,7 @@ fn time(prefix: &mut Prefix) -> bool {
     let open = body.strip_prefix('[').unwrap_or(body).trim_start();
     let found = iso(open).or_else(|| masked(open)).or_else(|| {
         let when = syslog(body).or_else(|| day(body)).or_else(|| boot(body)).or_else(|| klog(body));
+        let when = when.or_else(|| epoch(open));
         when.map(|(stamp, rest)| (Some(stamp), rest))
     });
     let found = found.or_else(|| kernel(body).map(|(stamp, rest)| (Some(stamp), rest)));
@@ -124,11 +139,15 @@ fn clock(text: &str) -> Option<(i64, Precision, &str)> {
         return None;
     }
     let micros = (hour * 3_600 + minute * 60 + second) * 1_000_000;
-    let rest = &text[8..];
-    let Some(fraction) =
-        rest.strip_prefix(['.', ',']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    else {
-        return Some((micros, Precision::Second, rest));
+    let (part, precision, rest) = fraction(&text[8..]);
+    Some((micros + part, precision, rest))
+}
+
+/// The fraction of a second behind a point or a comma, where there is one: microseconds, precision, and the rest.
+fn fraction(text: &str) -> (i64, Precision, &str) {
+    let digit = |c: char| c.is_ascii_digit();
+    let Some(fraction) = text.strip_prefix(['.', ',']).filter(|rest| rest.starts_with(digit)) else {
+        return (0, Precision::Second, text);
     };
     let count = fraction.bytes().take_while(u8::is_ascii_digit).count();
     let mut value = 0;
@@ -137,7 +156,7 @@ fn clock(text: &str) -> Option<(i64, Precision, &str)> {
         value = value * 10 + i64::from(digit);
     }
     let precision = if count <= 3 { Precision::Millisecond } else { Precision::Microsecond };
-    Some((micros + value, precision, &fraction[count..]))
+    (value, precision, &fraction[count..])
 }
 
 /// `2026-03-29T20:49:12.918Z`, also with a blank for the T, a comma for the point, and a zone.
@@ -226,6 +245,25 @@ fn klog(text: &str) -> Option<(Stamp, &str)> {
     }
     let micros = civil::days(YEARLESS_YEAR, month, day) * DAY_US + time;
     Some((Stamp { micros, axis: Axis::Yearless, zone_minutes: None, precision }, rest))
+}
+
+/// `1759546805`, and with a fraction or as milliseconds and finer: the time since 1970, as exports of databases of logs have it.
+fn epoch(text: &str) -> Option<(Stamp, &str)> {
+    const YEARS: std::ops::Range<i64> = 946_684_800..4_102_444_800;
+    let length = text.bytes().take_while(u8::is_ascii_digit).count();
+    let value = digits(text, 0, length)?;
+    let (micros, precision, rest) = match length {
+        10 => {
+            let (part, precision, rest) = fraction(&text[length..]);
+            (value * 1_000_000 + part, precision, rest)
+        }
+        13 => (value * 1_000, Precision::Millisecond, &text[length..]),
+        16 => (value, Precision::Microsecond, &text[length..]),
+        19 => (value / 1_000, Precision::Microsecond, &text[length..]),
+        _ => return None,
+    };
+    let known = YEARS.contains(&micros.div_euclid(1_000_000)) && rest.starts_with([' ', ']', '\t', ',']);
+    known.then_some((Stamp { micros, axis: Axis::Wall, zone_minutes: Some(0), precision }, rest))
 }
 
 /// `76:23:45:36.239`: days and time since the host started.
@@ -523,6 +561,14 @@ mod tests {
                 "2026-01-02T03:04:05+0200 h kernel: x",
                 ("2026-01-02T01:04:05Z", Some("h"), Some("kernel"), "x"),
             ),
+            ("1767323045.25 cpu3:77)X", ("2026-01-02T03:04:05.250Z", None, None, "cpu3:77)X")),
+            ("1767323045006 cpu3:77)X", ("2026-01-02T03:04:05.006Z", None, None, "cpu3:77)X")),
+            (
+                "1767323045006789000 h kernel: x",
+                ("2026-01-02T03:04:05.006789Z", Some("h"), Some("kernel"), "x"),
+            ),
+            ("cpu3:77)X  2026-01-02T03:04:05.006Z", ("2026-01-02T03:04:05.006Z", None, None, "cpu3:77)X")),
+            ("9876543210123 cpu3:77)X", ("", None, None, "9876543210123 cpu3:77)X")),
             ("no time at all", ("", None, None, "no time at all")),
         ];
         for (line, (when, host, process, body)) in cases {

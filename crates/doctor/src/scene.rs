@@ -38,10 +38,11 @@ impl<'a> Scene<'a> {
     pub fn set(ledger: &'a mut Ledger, advisories: &'a Advisories) -> Scene<'a> {
         ledger.part_hosts();
         crate::ties::settle(ledger);
-        crate::timeline::settle(ledger);
+        let newest_first = crate::timeline::settle(ledger);
         ledger.facts_mut().sort_by(order);
         crate::volumes::settle(ledger.facts_mut());
         ledger.knowledge = Knowledge::of(ledger.facts());
+        ledger.knowledge.newest_first = newest_first;
         Scene {
             facts: ledger.facts(),
             names: &ledger.names,
@@ -51,6 +52,17 @@ impl<'a> Scene<'a> {
             knowledge: &ledger.knowledge,
             lines: ledger.lines,
         }
+    }
+}
+
+impl Scene<'_> {
+    /// Whether the line of the later time stands first in their common log: its clock was set back there, by hand or at the end of summer, and the order of
+    /// the lines is the true one.
+    #[must_use]
+    pub fn is_set_back(&self, earlier: &Fact, later: &Fact) -> bool {
+        earlier.place.input == later.place.input
+            && earlier.place.line > later.place.line
+            && !self.knowledge.newest_first.contains(&earlier.place.input)
     }
 }
 

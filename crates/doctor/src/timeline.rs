@@ -1,6 +1,6 @@
 //! Lays the times of several logs over one another: years that syslog leaves out, and clocks that differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::civil::{self, DAY_US};
 use crate::fact::{Fact, InputId};
@@ -9,9 +9,13 @@ use crate::names::Name;
 use crate::offset::Offset;
 use crate::stamp::{Axis, Stamp};
 
+/// A log that goes back by more than this went over New Year.
+const TURN_US: i64 = 300 * DAY_US;
+
 /// Puts times without a year on the axis of those with one, where there are some: each into the year that brings it
-/// nearest to them; then all hosts on one clock, where common events tell how theirs differ.
-pub fn settle(ledger: &mut Ledger) {
+/// nearest to them; then all hosts on one clock, where common events tell how theirs differ. The answer are the inputs that stand newest first.
+pub fn settle(ledger: &mut Ledger) -> BTreeSet<InputId> {
+    turn_years(ledger.facts_mut());
     // A file's own dates tell more of its year than those of other files, which may be of other years.
     let mut newest_of: BTreeMap<InputId, i64> = BTreeMap::new();
     for fact in ledger.facts() {
@@ -34,6 +38,54 @@ pub fn settle(ledger: &mut Ledger) {
         }
     }
     ledger.clocks = clocks;
+    straighten(ledger.facts_mut())
+}
+
+/// Where a log without years goes from December to January, another year begins.
+fn turn_years(facts: &mut [Fact]) {
+    let mut last: Option<(InputId, i64)> = None;
+    let mut years = 0;
+    for fact in facts {
+        let Some(when) = fact.when.filter(|when| when.axis == Axis::Yearless) else { continue };
+        match last.replace((fact.place.input, when.micros)) {
+            Some((input, then)) if input == fact.place.input => {
+                years += i64::from(when.micros < then - TURN_US);
+            }
+            _ => years = 0,
+        }
+        for stamp in [&mut fact.when, &mut fact.last].into_iter().flatten().filter(|_| years > 0) {
+            let (year, month, day) = civil::date(stamp.micros.div_euclid(DAY_US));
+            stamp.micros = civil::days(year + years, month, day) * DAY_US + stamp.micros.rem_euclid(DAY_US);
+        }
+    }
+}
+
+/// The inputs whose lines stand newest first, as log servers export them. What stands there at one moment, a whole second in many logs, was written in
+/// the order from the last line to the first, and is put a microsecond apart.
+fn straighten(facts: &mut [Fact]) -> BTreeSet<InputId> {
+    let mut steps: BTreeMap<InputId, (Option<Stamp>, usize, usize)> = BTreeMap::new();
+    for fact in facts.iter() {
+        let Some(when) = fact.when else { continue };
+        let (last, falls, rises) = steps.entry(fact.place.input).or_default();
+        let apart = last.replace(when).and_then(|last| when.since(&last)).unwrap_or(0);
+        *falls += usize::from(apart < 0);
+        *rises += usize::from(apart > 0);
+    }
+    let newest_first: BTreeSet<InputId> =
+        steps.into_iter().filter(|(_, (_, falls, rises))| falls > rises).map(|(input, _)| input).collect();
+    let mut moment: Option<(InputId, Stamp, i64)> = None;
+    for fact in facts.iter_mut().rev().filter(|fact| newest_first.contains(&fact.place.input)) {
+        let Some(when) = fact.when else { continue };
+        let rank = match moment {
+            Some((input, then, rank)) if input == fact.place.input && then == when => rank + 1,
+            _ => 0,
+        };
+        moment = Some((fact.place.input, when, rank));
+        for stamp in [&mut fact.when, &mut fact.last].into_iter().flatten() {
+            stamp.micros += rank;
+        }
+    }
+    newest_first
 }
 
 fn dress(fact: &mut Fact, newest: i64) {

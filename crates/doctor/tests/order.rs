@@ -256,3 +256,111 @@ fn an_adapter_of_a_host_that_nothing_else_is_said_of_is_not_another_hosts_troubl
     let adapter = report.incidents.iter().find(|finding| finding.cause == "hba-fault").unwrap();
     assert_eq!((adapter.hosts.as_slice(), adapter.devices.len()), (&["tape-1".to_owned()][..], 0));
 }
+
+/// A host's log, in the form of one that a log server gathers.
+fn of_host(host: &str, lines: &str) -> String {
+    lines.lines().map(|line| line.replacen("Z cpu", &format!("Z {host} vmkernel: cpu"), 1) + "\n").collect()
+}
+
+#[test]
+fn what_one_host_suffers_of_its_own_parts_does_not_explain_the_silence_that_others_met() {
+    let silent = failed(8, "0x89", LATE) + &failed(15, "0x89", LATE);
+    let troubles = [
+        (
+            "path-fault",
+            at(
+                6,
+                "nfnic: <1>: ERR: fnic_fcpio_itmf_cmpl_handler: 1: abort reject received id 12 FCPIO_ITMF_REJECTED",
+            ),
+        ),
+        ("hba-fault", at(6, "qlnativefc: vmhba3(3b:0.0): ISP System Error - mbx1=4dh mbx2=0h mbx3=0h.")),
+        (
+            "path-fault",
+            at(
+                6,
+                "lpfc: lpfc_mbx_process_link_event:771: 0:1305 Link Down Event x2 received Data: x2 x20 x800110 x0 x0",
+            ),
+        ),
+    ];
+    for (cause, trouble) in troubles {
+        let own = of_host("h1", &(trouble.clone() + &silent));
+        assert_eq!(sure(&judge(&own)), [cause], "on that host it does");
+        let report = judge(&(own + &of_host("h2", &silent) + &of_host("h3", &silent)));
+        assert_eq!(first(&report).cause, "cannot-tell", "{:?}", report.incidents);
+        let considered = first(&report).considered.iter().find(|aside| aside.cause == cause);
+        assert!(considered.is_some_and(|aside| aside.why.contains("other hosts lost their answers")));
+        let all = of_host("h2", &(trouble.clone() + &silent)) + &of_host("h3", &(trouble.clone() + &silent));
+        let all = of_host("h1", &(trouble + &silent)) + &all;
+        assert_eq!(sure(&judge(&all)), [cause], "what all of them suffer is none's own");
+    }
+}
+
+#[test]
+fn what_only_came_later_is_told_beside_and_never_as_the_answer() {
+    let late = failed(5, "0x89", LATE);
+    let unmaps = repeated(30, 9, |second| failed(second, "0x42", LATE));
+    let report = judge(&(late + &unmaps));
+    assert_eq!(first(&report).cause, "cannot-tell");
+    assert!(first(&report).considered.iter().any(|aside| aside.cause == "array-load"));
+}
+
+#[test]
+fn a_stamp_that_is_less_than_what_went_by_is_of_a_host_that_started_anew() {
+    let slot = |second: u32, stamp: u64| {
+        at(
+            second,
+            &format!(
+                "HBX: 2956: 'basalt': HB at offset 3641344 - Waiting for timed out HB: [HB state abcdef02 offset 3641344 gen 61 stamp {stamp} uuid {OWNER} jrnl <FB 5> drv 14.81]"
+            ),
+        )
+    };
+    assert_eq!(sure(&judge(&(slot(5, 88_000_000_000) + &slot(205, 87_000_000_000)))), ["rollback"]);
+    let anew = slot(5, 88_000_000_000) + &slot(205, 31_000_000);
+    assert!(sure(&judge(&anew)).is_empty(), "its clock counts from its start");
+}
+
+#[test]
+fn a_device_that_compares_before_and_after_a_refusal_knows_the_command() {
+    let refused = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.";
+    let before = failed(5, "0x89", FALSE) + &failed(205, "0x89", refused);
+    assert_eq!(sure(&judge(&before)), ["ats-unsupported"], "it may have been taken from it for good");
+    let back_again = before + &failed(265, "0x89", FALSE);
+    assert!(sure(&judge(&back_again)).is_empty(), "{:?}", judge(&back_again).incidents);
+}
+
+#[test]
+fn a_volume_that_was_lost_is_seen_before_a_race_that_harmed_nobody() {
+    let race = at(
+        3,
+        "DLX: 4333: vol 'basalt': [Req mode 1] Checking liveness: [type 10c00001 offset 75497472 v 19, hb offset 3641344",
+    ) + &not_free(7);
+    let lost = at(
+        700,
+        "Lost access to volume 63aa0c11-5b2e7f90-7a1d-0050568c4d5e (granite) due to connectivity issues. Recovery attempt is in progress",
+    );
+    let report = judge(&(race + &lost));
+    let told: Vec<&str> = report.incidents.iter().map(|finding| finding.cause.as_str()).collect();
+    assert_eq!(told, ["cannot-tell", "contention"]);
+}
+
+#[test]
+fn what_a_device_says_of_itself_after_the_harm_does_not_lead_over_what_came_before() {
+    let link = at(
+        3,
+        "lpfc: lpfc_mbx_process_link_event:771: 0:1305 Link Down Event x2 received Data: x2 x20 x800110 x0 x0",
+    );
+    let late = failed(8, "0x89", LATE);
+    let said = [
+        ("reservation", "H:0x0 D:0x18 P:0x0 Possible sense data: 0x0 0x0 0x0."),
+        ("array-full", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x7 0x27 0x7."),
+    ];
+    for (cause, end) in said {
+        let after = judge(&(link.clone() + &late + &failed(40, "0x2a", end)));
+        assert_eq!(first(&after).cause, "path-fault");
+        assert!(first(&after).also.iter().any(|also| also == cause), "{cause} is true all the same");
+        let before = judge(&(failed(1, "0x2a", end) + &link + &late));
+        assert_eq!(first(&before).cause, cause);
+        let alone = judge(&(late.clone() + &failed(40, "0x2a", end)));
+        assert_eq!(first(&alone).cause, cause, "where nothing else is shown");
+    }
+}

@@ -26,7 +26,7 @@ fn told(report: &Report) -> (Vec<String>, bool) {
 }
 
 /// @H, @S and @M are host, second and message; @J is the message as it stands in JSON.
-const FORMS: [&str; 31] = [
+const FORMS: [&str; 34] = [
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmkernel 2097 - - @M\n",
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmlog-relay - - [origin@1 a=\"b\"] @M\n",
     "2026-06-01T02:00:0@S.123Z @H vmkernel: @M\n",
@@ -53,6 +53,9 @@ const FORMS: [&str; 31] = [
     "2026-06-01T02:00:0@S.123Z;@H;vmkernel;@M\n",
     "2026-06-01T02:00:0@S.123Z\t@H\tvmkernel\t@M\n",
     "[root@@H:~] tail vmkernel.log\n2026-06-01T02:00:0@S.123Z @M\n",
+    "@H # tail vmkernel.log\n2026-06-01T02:00:0@S.123Z @M\n",
+    "$ ssh -q root@@H tail /var/log/vmkernel.log\n2026-06-01T02:00:0@S.123Z @M\n",
+    "178029360@S123 @H vmkernel: @M\n",
     "--- @H vmkernel ---\n2026-06-01T02:00:0@S.123Z @M\n",
     "**@H**\n\n    2026-06-01T02:00:0@S.123Z @M\n\n",
     "{\"TimeGenerated\":\"2026-06-01T02:00:0@SZ\",\"Computer\":\"@H\",\"SyslogMessage\":\"@J\",\"ProcessName\":\"vmkernel\"}\n",
@@ -190,5 +193,32 @@ Jun  1 10:00:02 h1 kernel: sd 2:0:0:9: [sdq] tag#3 CDB: Compare and write 89 00 
         ]);
         let sure = report.incidents.iter().find(|finding| finding.confidence != "possible");
         assert!(sure.is_none_or(|finding| finding.devices.is_empty()), "{sure:?}");
+    }
+}
+
+#[test]
+fn titles_of_another_host_or_another_time_part_what_stands_under_them() {
+    let pair = |first: &str, second: &str| {
+        let text = format!("{first}\n{LATE}\n\n{second}\n{FALSE}\n");
+        told(&judge(&[("ticket.txt".to_owned(), text)])).1
+    };
+    assert!(pair("We see these two:", ""), "without a title between them they are one host's");
+    let titles = [
+        ("Host A\n------", "Host B\n------"),
+        ("[first node]", "[second node]"),
+        ("And on the other host:\n", "while on this one:\n"),
+        ("", "2d14h later"),
+        ("", "The next morning:"),
+        ("esx1", "esx2"),
+        ("1) esx1", "2) esx2"),
+        ("esx1 ->", "esx2 ->"),
+        ("<esx1>", "</esx1>\n<esx2>"),
+        ("[1] 02:15:05 [SUCCESS] esx1", "[2] 02:15:05 [SUCCESS] esx2"),
+    ];
+    for (first, second) in titles {
+        assert!(!pair(first, second), "{second}");
+    }
+    for line in ["[...]", "[snip]", "3 seconds later:", "Volume  Device\n------  ------"] {
+        assert!(pair("", line), "{line}");
     }
 }

@@ -115,7 +115,7 @@ fn a_race_for_a_lock_is_told_as_one_although_a_link_had_flapped_before() {
 #[test]
 fn a_guests_own_reset_is_no_storm_of_the_host() {
     let lost = "H:0x8 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
-    let log = failed(0, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE)
+    let log = failed(8, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", FALSE)
         + "2026-08-09T10:00:09.000Z cpu19:2097635)VSCSI: 2624: handle 8214(vscsi0:1):Reset request on FSS handle 77 (9 outstanding commands) from (vmm0:m1)\n"
         + &failed(10, "0x2a", "naa.60aa01", "vmhba3:C0:T0:L1", lost)
         + &failed(11, "0x28", "naa.60aa01", "vmhba3:C0:T0:L1", lost);
@@ -383,4 +383,56 @@ fn a_lock_of_the_hosts_own_is_no_other_hosts_and_a_dead_hosts_image_is_not_its_o
         of(&read(&(marked + &held)), "contention").is_some(),
         "whoever cleans up prints the dead one's id"
     );
+}
+
+#[test]
+fn an_answer_that_a_target_had_given_may_be_lost_on_the_way() {
+    let complete = "Aug  9 10:00:05 tgt3 kernel: ABORT_TASK: Found referenced iSCSI task_tag: 7191\n\
+                    Aug  9 10:00:05 tgt3 kernel: ABORT_TASK: ref_tag: 7191 already complete, skipping\n";
+    assert_eq!(said(&read(complete)), [("slow-storage", "likely")]);
+    let silent = "Aug  9 10:00:02 tgt3 kernel: Did not receive response to NOPIN on CID: 1, failing connection for I_T Nexus\n\
+                  Aug  9 10:00:02 tgt3 kernel: mlx5_core 0000:3b:00.0 ens1f0: Link down\n";
+    assert_eq!(said(&read(&(silent.to_owned() + complete))), [("slow-storage", "possible")]);
+}
+
+#[test]
+fn a_target_that_serves_others_neither_proves_nor_hides_a_pair() {
+    let pair = failed(
+        4,
+        "0x89",
+        "naa.6aa0beef01",
+        "vmhba3:C0:T0:L1",
+        "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.",
+    ) + &failed(9, "0x89", "naa.6aa0beef01", "vmhba3:C0:T0:L1", FALSE);
+    let other = "2026-08-09T10:00:05.000Z tgt3 kernel: ABORT_TASK: Found referenced iSCSI task_tag: 7191\n\
+                 2026-08-09T10:00:05.000Z tgt3 kernel: ABORT_TASK: ref_tag: 7191 already complete, skipping\n";
+    let first = |log: &str| read(log).incidents[0].clone();
+    assert_eq!(first(&pair).confidence, "likely");
+    let found = first(&(pair + other));
+    assert_eq!((found.cause.as_str(), found.confidence.as_str()), ("delayed-own-write", "likely"));
+}
+
+#[test]
+fn an_applications_own_log_says_in_the_same_words_what_is_none_of_ours() {
+    let lines = [
+        "c.h.ReservationService - Reservation error: room 12 taken",
+        "sonar: 2 medium errors, 1 minor",
+        "session 812 was terminated (timeout) by server",
+        "bgp: Peer 10.0.0.9 was terminated (hold timer) by local router",
+        "the area was fenced by the guards",
+        "maven: artifact web-1.2 detected as a snapshot, not released",
+        "db: locking mode mismatch for table orders",
+        "net: Adapter failed to start, retrying",
+        "reports: quota estimate: out of physical space in 88 days",
+    ];
+    for line in lines {
+        let log: String = (0..6)
+            .map(|second| format!("2026-08-09 10:00:0{second},120 ERROR [shop.web] {line}\n"))
+            .collect();
+        assert!(read(&log).incidents.is_empty(), "{line}: {:?}", said(&read(&log)));
+    }
+    let over = "Aug  9 10:00:00 mon1 ceph-mon[801]: log_channel(cluster) log [INF] : Health check cleared: SLOW_OPS (was: 3 slow ops, oldest one blocked for 32 sec, osd.3 has slow ops)\n\
+                Aug  9 10:00:09 mon1 ceph-mgr[801]: pgmap v8812: 129 pgs: 129 active+clean; 0 slow ops on osd.3\n\
+                Aug  9 10:01:09 gw1 tcmu-runner[911]: [WARN] main: Timed out waiting for devices to be released\n";
+    assert!(read(over).incidents.is_empty(), "{:?}", said(&read(over)));
 }

@@ -122,9 +122,14 @@ const PHRASES: &[Phrase] = &[
     beside("Scheduling Node ", &["STONITH"], Means::FencePlanned),
     phrase("Requesting fencing (", Means::FencePlanned),
     phrase("Requesting peer fencing (", Means::FencePlanned),
-    phrase("was fenced (", Means::Fence),
-    phrase("was fenced by", Means::Fence),
-    beside("was terminated (", &[" by "], Means::Fence),
+    phrase("was fenced (reboot)", Means::Fence),
+    phrase("was fenced (off)", Means::Fence),
+    // Areas are fenced, and sessions terminated, in other programs.
+    beside("was fenced by", &["Node "], Means::Fence),
+    beside("was fenced by", &["Host "], Means::Fence),
+    beside("was fenced by", &["eer "], Means::Fence),
+    beside("was terminated (reboot)", &["eer ", " by "], Means::Fence),
+    beside("was terminated (off)", &["eer ", " by "], Means::Fence),
     // CloudStack's agent writes a heartbeat into a file of each storage pool, and restarts the host where it cannot (kvmheartbeat.sh).
     beside("KVMHAMonitor", &["not reboot"], Means::Cluster(RenewalFailed)),
     beside("KVMHAMonitor", &["eboot the host"], Means::Cluster(Watchdog)),

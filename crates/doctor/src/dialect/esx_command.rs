@@ -28,6 +28,10 @@ impl Dialect for EsxCommand {
         if let Some(rest) = after(body, " status = ") {
             return oldest(record, body, rest, ledger);
         }
+        // VMware's own fault injection says so in front of what it made up (KB338435).
+        if has(body, "Error Inject: ") {
+            return Reading::UNDERSTOOD;
+        }
         let mut found = scsi_line::read(body);
         let mut and_lines = 0;
         let has_status = found.command.host.is_some() || found.command.device.is_some();

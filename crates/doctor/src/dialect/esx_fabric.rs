@@ -25,7 +25,8 @@ const PHRASES: &[Phrase] = &[
     phrase("fnic_fw_reset_handler", Means::Nothing),
     phrase("redit stall", Means::Fabric(CreditStall)),
     phrase("write-quiesced", Means::Adapter),
-    phrase("Adapter failed to", Means::Adapter),
+    beside("Adapter failed to", &["lpfc"], Means::Adapter),
+    beside("Adapter failed to", &["vmhba"], Means::Adapter),
     phrase("Adapter Hardware Error", Means::Adapter),
     // `0310 Mailbox command x5 timeout Data: ...` (lpfc_sli.c); how long it waits is told at every start.
     beside("lpfc", &["ailbox command x", "timeout"], Means::Adapter),

@@ -28,10 +28,8 @@ enum Reads {
     Nothing,
     /// Rows of the list of extents.
     Extents,
-    /// Rows of the map of devices.
-    Map,
-    /// What is told of one volume, with its label where that was said.
-    Volume(Option<String>),
+    /// What is told of the volume of that label.
+    Volume(String),
     /// The devices of that volume.
     Spanned(String),
     /// The host's own id.
@@ -85,64 +83,48 @@ fn begins(line: &str) -> Option<Reads> {
     if has(line, EXTENTS) {
         return Some(Reads::Extents);
     }
+    // A row of that map tells by itself what it is.
     if line.ends_with("scsidevs -m") {
-        return Some(Reads::Map);
+        return Some(Reads::Nothing);
     }
     if line.ends_with("system uuid get") {
         return Some(Reads::Id);
     }
     let label = after(line, "File system label (if any):")?;
-    Some(Reads::Volume(Some(label.trim().to_owned())))
+    Some(Reads::Volume(label.trim().to_owned()))
 }
 
 impl EsxList {
     fn go_on(&mut self, record: &Record<'_>, line: &str, ledger: &mut Ledger) -> Reading {
-        // A row of the map tells by itself what it is.
-        if let Some((volume, device)) = mapped(line) {
-            lies_on(record, &volume, device, ledger);
-            self.reading = Reads::Map;
+        let of_map = mapped(line);
+        if of_map.is_some() {
+            self.reading = Reads::Nothing;
+        }
+        let row = of_map.or_else(|| match &self.reading {
+            Reads::Extents => extent(line),
+            Reads::Spanned(label) => device(line).map(|device| (label.clone(), device)),
+            _ => None,
+        });
+        if let Some((volume, device)) = row {
+            let lies_on = Draft::of(Kind::Volume(VolumeEvent::LiesOn));
+            ledger.note(record, Draft { device: Some(device), volume: Some(&volume), ..lies_on });
             return Reading::More;
         }
-        let read = match &mut self.reading {
-            Reads::Extents if line.starts_with("---") => true,
-            Reads::Extents => extent(line).is_some_and(|(volume, device)| {
-                lies_on(record, &volume, device, ledger);
-                true
-            }),
-            Reads::Volume(label) if line.starts_with("Partitions spanned (on") => {
-                self.reading = label.take().map_or(Reads::Nothing, Reads::Spanned);
-                true
-            }
-            Reads::Volume(_) => {
-                ["Mode:", "Capacity", "UUID:", "Logical device:"].iter().any(|start| line.starts_with(start))
-            }
-            Reads::Spanned(label) => device(line).is_some_and(|device| {
-                lies_on(record, label, device, ledger);
-                true
-            }),
+        let of_volume =
+            || ["Mode:", "Capacity", "UUID:", "Logical device:"].iter().any(|start| line.starts_with(start));
+        self.reading = match std::mem::take(&mut self.reading) {
+            Reads::Extents if line.starts_with("---") => Reads::Extents,
+            Reads::Volume(label) if line.starts_with("Partitions spanned (on") => Reads::Spanned(label),
+            Reads::Volume(label) if of_volume() => Reads::Volume(label),
             Reads::Id => {
-                let id = own_id(line);
-                self.reading = Reads::Nothing;
-                if let Some(id) = id {
-                    ledger.note(record, Draft::of(Kind::HostId(id)));
-                    return Reading::UNDERSTOOD;
-                }
-                false
+                let Some(id) = own_id(line) else { return Reading::Stranger };
+                ledger.note(record, Draft::of(Kind::HostId(id)));
+                return Reading::UNDERSTOOD;
             }
-            Reads::Nothing | Reads::Map => false,
+            _ => return Reading::Stranger,
         };
-        if read {
-            return Reading::More;
-        }
-        self.reading = Reads::Nothing;
-        Reading::Stranger
+        Reading::More
     }
-}
-
-fn lies_on(record: &Record<'_>, volume: &str, device: &str, ledger: &mut Ledger) {
-    let draft =
-        Draft { device: Some(device), volume: Some(volume), ..Draft::of(Kind::Volume(VolumeEvent::LiesOn)) };
-    ledger.note(record, draft);
 }
 
 /// `gold  5a1b2c3d-11111111-2222-333344445555  0  naa.60aa01  1`: a label may hold blanks.

@@ -43,6 +43,8 @@ const PHRASES: &[Phrase] = &[
     beside("qlnativefc", &["ADAPTER RESET ISSUED"], Means::Task(WiderReset, Issued)),
     beside("qlnativefc", &["LOOP RESET ISSUED"], Means::Task(WiderReset, Issued)),
     beside("qlnativefc", &["BUS RESET ISSUED"], Means::Task(WiderReset, Issued)),
+    beside("qlnativefc", &["Performing ISP error recovery"], Means::Task(WiderReset, Issued)),
+    beside("qla2xxx", &["Performing ISP error recovery"], Means::Task(WiderReset, Issued)),
     beside("lpfc", &["LUN reset"], Means::Task(DeviceReset, Issued)),
     beside("lpfc", &["Target reset"], Means::Task(WiderReset, Issued)),
     beside("iscsi_vmk", &["LUN Reset"], Means::Task(DeviceReset, Issued)),

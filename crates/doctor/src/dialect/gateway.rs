@@ -29,6 +29,8 @@ const PHRASES: &[Phrase] = &[
     beside("ESHUTDOWN", &["rbd"], Means::Gateway(Shutdown)),
     beside("Cannot send after transport endpoint shutdown", &["tcmu"], Means::Gateway(Shutdown)),
     beside("Cannot send after transport endpoint shutdown", &["rbd"], Means::Gateway(Shutdown)),
+    // At its end it waits for whoever uses its devices.
+    beside("tcmu", &["imed out waiting for devices"], Means::Nothing),
     beside("tcmu", &["imed out"], Means::Target(SlowBackend)),
     beside("tcmu", &["Timing out cmd"], Means::Target(SlowBackend)),
     // The kernel's watch over tasks: a target whose own thread waits for two minutes answers nobody.
@@ -43,6 +45,9 @@ const PHRASES: &[Phrase] = &[
     beside("state:D ", &["task:"], Means::Notice(Hung)),
     beside("ould not break lock", &["tcmu_rbd"], Means::Notice(GatewayLock)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
+    // What is over, and what is counted as none.
+    beside("slow ops", &["cleared"], Means::Nothing),
+    beside("slow ops", &[" 0 slow ops"], Means::Nothing),
     beside("slow ops", &["osd"], Means::Target(SlowBackend)),
     // Controllers with a cache of their own
     beside("ache discarded", &["ontroller"], Means::Target(CacheLost)),

@@ -4,6 +4,7 @@ use super::case::{Case, command};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Fact, Kind, NvmeStatus, Sense, Support};
 use crate::incident::{Weight, is_denied, weight};
+use crate::scene::{before, same_host};
 use crate::text::{after, decimal, hex};
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
@@ -29,6 +30,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             let lines = lines.into_iter().take(4).chain(answered.into_iter().take(4)).collect();
             return Judgement::Met(Proof::new(Confidence::Possible, because, lines).and_collect(NEXT).and_collect(
                 "Which controller, firmware or appliance stands behind each path (`esxcli storage core path list`): one path of them refuses.",
+            ));
+        }
+        if let Some(compared) = before_and_after(case, &lines) {
+            let because = "The device refused an atomic test and set as a command that it does not know; but before and after that it executed others. It knows the command, and for \
+                           a while it, or the controller or appliance that stood before it then, did not.";
+            let lines = lines.into_iter().take(4).chain(compared).collect();
+            return Judgement::Met(Proof::new(Confidence::Possible, because, lines).and_collect(NEXT).and_collect(
+                "What was done to the array, its controllers or its paths in those minutes: an update, a failover, a migration.",
             ));
         }
         // INVALID FIELD: the command is known; its count of blocks, DPO or FUA is beyond what the device takes (SBC-4, COMPARE AND WRITE).
@@ -70,6 +79,20 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "`esxcli storage core device vaai status get -d DEVICE` on every host; VPD page B0h, byte 5 (`sg_vpd -p bl DEVICE`); whether a \
                     migration or virtualisation appliance stands before the array.";
+
+/// Answers of the same device to atomic tests and sets before and after those that were refused, whenever that was.
+fn before_and_after<'a>(case: &Case<'a>, refused: &[&Fact]) -> Option<[&'a Fact; 2]> {
+    let is_refusal = |fact: &&&Fact| command(fact).is_some();
+    let (first, last) = (refused.iter().find(is_refusal)?, refused.iter().rfind(is_refusal)?);
+    let compared = |fact: &&&Fact| {
+        let same = fact.device.is_some() && fact.device == first.device && same_host(fact, first);
+        same && command(fact).is_some_and(|command| command.is_ats() && command.miscompared())
+    };
+    let facts = case.scene.facts;
+    let earlier = facts.iter().find(|fact| compared(&fact) && before(fact, first))?;
+    let later = facts.iter().find(|fact| compared(&fact) && before(last, fact))?;
+    Some([earlier, later])
+}
 
 /// Answers of the same device to atomic tests and sets on paths other than those that refused: it compared there.
 fn elsewhere<'a>(case: &Case<'a>, refused: &[&Fact]) -> Option<Vec<&'a Fact>> {

@@ -1,7 +1,8 @@
 //! `delayed-own-write`: the host met its own earlier write, which it had thought lost.
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
-use super::{Confidence, Judgement, Proof};
+use super::pair::Side;
+use super::{Confidence, Judgement, Proof, untied};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
 use crate::names::Name;
 use crate::scene::{before, near, same_host};
@@ -23,7 +24,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if false_ones.is_empty() {
         return Judgement::Silent;
     }
-    let open = case.all(is_open);
+    let open: Vec<Open<'a>> = case
+        .all(is_open)
+        .into_iter()
+        .take(FIRST)
+        .map(|fact| Open { fact, side: Side::of(case, fact) })
+        .collect();
     let pair = false_ones
         .iter()
         .take(FIRST)
@@ -37,6 +43,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let complete = case.all(|fact| {
         fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::AlreadyComplete }
             && near(fact, answer, JUST_BEFORE_US)
+            && !untied::is_of_a_stranger(case, fact)
     });
     let contested = !case.locks(|lock| matches!(lock.step, LockStep::NotFree | LockStep::Stale)).is_empty();
     let record = case.record_of(answer);
@@ -93,14 +100,19 @@ fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
 
 /// What this host left open before a false answer. A heartbeat that was given up explains none about a lock record: that is
 /// another block.
-fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[&'a Fact]) -> Option<&'a Fact> {
+fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[Open<'a>]) -> Option<&'a Fact> {
     let of_lock = case.record_of(answer) == Record::Lock;
+    let own = Side::of(case, answer);
+    let is_another = |open: &Open<'_>| {
+        own.as_ref().zip(open.side.as_ref()).is_some_and(|(own, side)| own.is_another(side))
+    };
     let fitting: Vec<&Fact> = open
         .iter()
-        .copied()
-        .take(FIRST)
+        .filter(|open| !is_another(open))
+        .map(|open| open.fact)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
         .filter(|earlier| before(earlier, answer) && near(earlier, answer, JUST_BEFORE_US))
+        .filter(|earlier| !case.scene.is_set_back(earlier, answer))
         .filter(|earlier| of_lock || recovery(case, earlier, answer) != Recovery::Shown)
         .collect();
     let of_one_disk: Vec<&Fact> =
@@ -150,6 +162,12 @@ enum Recovery {
     /// One of a volume that may be this device's.
     Maybe,
     Shown,
+}
+
+/// What was left open, with what its line says of itself.
+struct Open<'a> {
+    fact: &'a Fact,
+    side: Option<Side<'a>>,
 }
 
 /// An ATS without an answer; or a heartbeat that was given up, which is one by KB326437.

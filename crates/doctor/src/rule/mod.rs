@@ -22,6 +22,7 @@ mod known_advisory;
 mod lock_mode_mixed;
 pub mod notices;
 pub mod order;
+mod pair;
 mod path_fault;
 mod paths_disagree;
 mod queue_depth;
@@ -80,19 +81,34 @@ pub struct Proof<'a> {
     pub collect: Vec<String>,
     /// What to say instead of the catalogue's page, where that speaks of another case.
     pub words: Option<&'static Words>,
+    /// Whether it is shown to have come too late, or to one host of many: it is told beside, and never as the answer.
+    pub is_beside: bool,
 }
 
 impl<'a> Proof<'a> {
     /// A proof by those lines.
     #[must_use]
     pub fn new(confidence: Confidence, because: impl Into<String>, lines: Vec<&'a Fact>) -> Proof<'a> {
-        Proof { confidence, lines, because: because.into(), collect: Vec::new(), words: None }
+        Proof {
+            confidence,
+            lines,
+            because: because.into(),
+            collect: Vec::new(),
+            words: None,
+            is_beside: false,
+        }
     }
 
     /// The same, in other words than the catalogue's.
     #[must_use]
     pub fn in_words(self, words: &'static Words) -> Proof<'a> {
         Proof { words: Some(words), ..self }
+    }
+
+    /// The same, no more than possible, for a reason that is told behind what it shows.
+    #[must_use]
+    pub fn but(self, why: &str) -> Proof<'a> {
+        Proof { confidence: Confidence::Possible, because: format!("{} {why}", self.because), ..self }
     }
 
     /// The same, with what would make it surer.

@@ -4,6 +4,7 @@
 use oarlock_causes::{Layer, Remedy, Risk, Source};
 
 use super::case::Case;
+use super::words::remedy;
 use super::{Confidence, Proof, Words};
 use crate::fact::{Fact, Kind, Notice};
 
@@ -12,14 +13,15 @@ use crate::fact::{Fact, Kind, Notice};
 pub fn proof<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     let lines = case.all(|fact| notice(fact).is_some());
     // The most telling first.
-    let told = lines.iter().filter_map(|fact| notice(fact)).min()?;
+    let first = lines.iter().filter_map(|fact| notice(fact)).min()?;
     if !case.stakes().is_empty() {
         return None;
     }
-    let (own, others): (Vec<_>, Vec<_>) = lines.into_iter().partition(|fact| notice(fact) == Some(told));
+    let (own, others): (Vec<_>, Vec<_>) = lines.into_iter().partition(|fact| notice(fact) == Some(first));
     let lines = own.into_iter().take(6).chain(others.into_iter().take(4)).collect();
-    let proof = Proof::new(Confidence::Possible, because(told), lines).in_words(words(told));
-    Some(proof.and_collect(next(told)))
+    let told = told(first);
+    let proof = Proof::new(Confidence::Possible, told.because, lines).in_words(&told.words);
+    Some(proof.and_collect(told.next))
 }
 
 /// What else was noticed beside a finding that has other words: its titles.
@@ -40,133 +42,18 @@ fn notice(fact: &Fact) -> Option<Notice> {
     }
 }
 
-/// What the lines show.
-fn because(notice: Notice) -> &'static str {
-    match notice {
-        Notice::HeapExhausted => {
-            "VMFS itself says that its heap is at its maximum, or that memory could not be taken from it. No device, path or other host is in question."
-        }
-        Notice::VolumeFull => {
-            "The file system itself says that no space is left on the volume. That is the volume's own free space; whether the pool below the LUN is full, too, \
-             stands in other lines (7/27/7)."
-        }
-        Notice::TargetHung => {
-            "The kernel of the target shows its worker for aborts, resets or logins waiting without an end. Initiators get no answer to their aborts, and give up \
-             more and more; which backend or command it waits for, the rest of the trace tells."
-        }
-        Notice::GatewayLock => {
-            "The gateway tried to take the image's exclusive lock from another gateway, and got no answer in its time (-110 is a time-out). Until it has the lock \
-             it serves nothing."
-        }
-        Notice::PathStates => {
-            "The host asked the target ports for their states (REPORT TARGET PORT GROUPS) and got no usable answer: it cannot tell good paths from bad ones any \
-             more. Whether the ways are dead or the target does not know the question, these lines do not tell."
-        }
-        Notice::CopyFilter => {
-            "The filter that copies what a machine writes (for backup or replication) says that its own reads or writes were aborted or did not end in its time. \
-             What slowed them is not said."
-        }
-        Notice::MirrorLost => {
-            "Commands of a virtual disk failed because the connection that they go over was gone (`No connection`)."
-        }
-        Notice::Checksum => {
-            "vSAN computed another checksum than the one that was saved with the data: what the disk gave back is not what was written. vSAN reads such data from \
-             another copy and repairs them; again and again on one disk or host, that disk, its controller or the host's memory fails."
-        }
-        Notice::NoGoodCopy => {
-            "DRBD says that neither its own disk nor its peer has good data for these sectors: its own is detached or failed, and the peer is not connected. Whoever \
-             reads or writes there gets an error."
-        }
-        Notice::NoLockspace => {
-            "lvmlockd answered -210 (no such lock space, in its sources ENOLS): the lock space of the volume group, or the one that holds the global lock, is not \
-             started on this host. Nothing was refused by a disk."
-        }
-        Notice::RingFull => {
-            "The adapter's driver says that it had no room for a further command (IOCBs): commands come faster than the adapter completes them, or it completes none \
-             any more."
-        }
-        Notice::ProcessorStuck => {
-            "The VMkernel says that one of its processors gave no sign of life. Whatever that host did then, heartbeats too, stood still; whether a driver held the \
-             processor, the trace behind that line tells."
-        }
-        Notice::Hung => {
-            "The kernel says that a task has waited for minutes and cannot be interrupted: nearly always it waits for a disk, a network file system or another host. \
-             Which one, the trace behind that line and the messages before it tell."
-        }
-        Notice::ImageWatch => {
-            "The kernel's own client of Ceph (rbd) says that its watch on an image failed, or that it took the image's lock from another client. A watch ends where the connection to \
-             the placement group is gone for long, or where the cluster shut this client out; whoever breaks a lock has its former owner shut out first. Writes that were under way \
-             may have been executed."
-        }
-        Notice::BlockError => {
-            "The block layer of Linux says that a request to a disk of Ceph, of a network or of a hypervisor ended in an error, and not why: no SCSI answer lies behind such a disk. Its server, \
-             its cluster or its hypervisor knows more."
-        }
-        Notice::SasLog => {
-            "The firmware of a SAS controller reports by number what it met on a link or with a disk: retries, lost links, aborted commands. A few are everyday; with \
-             commands that fail at the same second, look at that disk, its cable and its slot."
-        }
-    }
+/// What is told of a notice.
+struct Told {
+    /// What the lines show.
+    because: &'static str,
+    /// What to collect.
+    next: &'static str,
+    /// What a report says of it.
+    words: Words,
 }
 
-/// What to collect.
-fn next(notice: Notice) -> &'static str {
-    match notice {
-        Notice::HeapExhausted => {
-            "The release of ESXi, how many virtual disks are open on that host and how large they are together, and `esxcli system settings advanced list -o \
-             /VMFS3/MaxHeapSizeMB`."
-        }
-        Notice::VolumeFull => {
-            "`df -h` on the host, the volume's snapshots and swap files, and the physical space of the pool below the LUN."
-        }
-        Notice::TargetHung => {
-            "The whole trace (`echo w > /proc/sysrq-trigger` on the target), the backend's own log of the minutes before, and the target's kernel version."
-        }
-        Notice::ImageWatch => {
-            "`ceph -s`, `ceph osd blocklist ls`, `rbd status POOL/IMAGE` (its watchers), `rbd lock ls POOL/IMAGE`, and this client's kernel log from two minutes before (`libceph:`)."
-        }
-        Notice::BlockError => {
-            "The log of what serves the disk (Ceph, the NBD server, the hypervisor) in that minute, and the lines of the kernel just before."
-        }
-        Notice::GatewayLock => {
-            "`ceph -s`, `ceph osd blocklist ls`, `rbd lock ls POOL/IMAGE`, and the other gateway's log of the same minute."
-        }
-        Notice::PathStates => {
-            "`multipath -ll` and `sg_rtpg -d /dev/sdX` for one path of each controller, the kernel log before it, and the array's log of that minute."
-        }
-        Notice::CopyFilter => {
-            "The latency of the machine's datastore and of the replica's in that minute, and the log of the backup or replication product."
-        }
-        Notice::MirrorLost => {
-            "vmkernel.log of both hosts from a minute before: which adapter, session or host was lost?"
-        }
-        Notice::Checksum => {
-            "`esxcli vsan debug object health summary get`, which disk the component lies on, and that disk's SMART values and errors."
-        }
-        Notice::NoGoodCopy => {
-            "`drbdadm status` on both nodes, and the kernel log of each from before the first of these lines: which disk was detached, and why."
-        }
-        Notice::NoLockspace => {
-            "`vgchange --lock-start`, `lvmlockctl -i`, `sanlock client status` on that host, and lvmlockd's log since its start."
-        }
-        Notice::RingFull => {
-            "Driver and firmware of the adapter, to compare with the vendor's matrix, and the queue depths that are set."
-        }
-        Notice::ProcessorStuck => {
-            "The whole screen or core dump of that moment, and versions of the drivers of adapters."
-        }
-        Notice::Hung => {
-            "The kernel log from three minutes before (errors of disks, links, sessions, NFS), and the trace of the task."
-        }
-        Notice::SasLog => {
-            "The kernel log around these lines: which disk failed a command at that second; `smartctl -x` of it, and the controller's own tool."
-        }
-    }
-}
-
-/// What a report says of it.
-#[must_use]
-pub fn words(notice: Notice) -> &'static Words {
+/// What is told of each.
+fn told(notice: Notice) -> &'static Told {
     match notice {
         Notice::HeapExhausted => &HEAP_EXHAUSTED,
         Notice::VolumeFull => &VOLUME_FULL,
@@ -187,268 +74,352 @@ pub fn words(notice: Notice) -> &'static Words {
     }
 }
 
-/// A remedy of common practice.
-const fn remedy(risk: Risk, text: &'static str) -> Remedy {
-    Remedy { text, risk, source: Source::CommonPractice }
+/// What a report says of it.
+#[must_use]
+pub fn words(notice: Notice) -> &'static Words {
+    &told(notice).words
 }
 
 /// The kernel's client of Ceph and the lock of an image.
-pub static IMAGE_WATCH: Words = Words {
-    title: "The kernel's client of Ceph lost its watch on an image, or broke another's lock of it",
-    layer: Layer::Fabric,
-    what: "An image of Ceph that is mapped by the kernel (`/dev/rbd0`) has one owner of its lock at a time, and each client watches it, so that it can be asked for that lock. A client \
-           whose watch fails cannot be asked; another that wants the image takes the lock, and shuts the former owner out.",
-    consequence: "The former owner's writes end in errors from then on. What it had under way may have been executed.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Look whether the cluster was reached in that minute, and whether this client stands on its blocklist (`ceph osd blocklist ls`).",
-        ),
-        remedy(
-            Risk::Changes,
-            "Map one image for writing on one host only, or with the option `exclusive`, so that no lock moves by itself.",
-        ),
-    ],
+static IMAGE_WATCH: Told = Told {
+    because: "The kernel's own client of Ceph (rbd) says that its watch on an image failed, or that it took the image's lock from another client. A watch ends where the connection to \
+             the placement group is gone for long, or where the cluster shut this client out; whoever breaks a lock has its former owner shut out first. Writes that were under way \
+             may have been executed.",
+    next: "`ceph -s`, `ceph osd blocklist ls`, `rbd status POOL/IMAGE` (its watchers), `rbd lock ls POOL/IMAGE`, and this client's kernel log from two minutes before (`libceph:`).",
+    words: Words {
+        title: "The kernel's client of Ceph lost its watch on an image, or broke another's lock of it",
+        layer: Layer::Fabric,
+        what: "An image of Ceph that is mapped by the kernel (`/dev/rbd0`) has one owner of its lock at a time, and each client watches it, so that it can be asked for that lock. A client \
+               whose watch fails cannot be asked; another that wants the image takes the lock, and shuts the former owner out.",
+        consequence: "The former owner's writes end in errors from then on. What it had under way may have been executed.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Look whether the cluster was reached in that minute, and whether this client stands on its blocklist (`ceph osd blocklist ls`).",
+            ),
+            remedy(
+                Risk::Changes,
+                "Map one image for writing on one host only, or with the option `exclusive`, so that no lock moves by itself.",
+            ),
+        ],
+    },
 };
 
 /// An error of the block layer, without a reason.
-pub static BLOCK_ERROR: Words = Words {
-    title: "A disk of Ceph, a network or a hypervisor answered with an error, and nobody says why",
-    layer: Layer::HostQueue,
-    what: "Such disks (rbd, nbd, virtio, Xen's) have no SCSI answer: their driver passes an error on, and the block layer prints its one line. When a disk is taken away while somebody \
-           still reads it, the line is printed, too.",
-    consequence: "The request failed, and whoever sent it was told. A write of it may have been executed.",
-    remedy: &[remedy(Risk::Looks, "Read the log of what serves the disk, in that minute.")],
+static BLOCK_ERROR: Told = Told {
+    because: "The block layer of Linux says that a request to a disk of Ceph, of a network or of a hypervisor ended in an error, and not why: no SCSI answer lies behind such a disk. Its server, \
+             its cluster or its hypervisor knows more.",
+    next: "The log of what serves the disk (Ceph, the NBD server, the hypervisor) in that minute, and the lines of the kernel just before.",
+    words: Words {
+        title: "A disk of Ceph, a network or a hypervisor answered with an error, and nobody says why",
+        layer: Layer::HostQueue,
+        what: "Such disks (rbd, nbd, virtio, Xen's) have no SCSI answer: their driver passes an error on, and the block layer prints its one line. When a disk is taken away while somebody \
+               still reads it, the line is printed, too.",
+        consequence: "The request failed, and whoever sent it was told. A write of it may have been executed.",
+        remedy: &[remedy(Risk::Looks, "Read the log of what serves the disk, in that minute.")],
+    },
 };
 
 /// The heap of VMFS.
-pub static HEAP_EXHAUSTED: Words = Words {
-    title: "The host's memory for VMFS is used up",
-    layer: Layer::HostQueue,
-    what: "ESXi keeps what it knows of open files on VMFS in a heap of bounded size. When it is full, files cannot be opened or grow: machines do not start, migrate or \
-           take snapshots, and volumes may not mount. Old releases have room for some terabytes of open virtual disks on each host.",
-    consequence: "What needs more of that memory fails on this host alone; nothing on the disk is damaged.",
-    remedy: &[
-        Remedy {
-            text: "Move machines with large virtual disks to other hosts, or raise VMFS3.MaxHeapSizeMB to the greatest value that the release has, and restart the host.",
-            risk: Risk::Interrupts,
-            source: Source::Broadcom(344_097),
-        },
-        remedy(Risk::Interrupts, "Update ESXi: newer releases need far less of it."),
-    ],
+static HEAP_EXHAUSTED: Told = Told {
+    because: "VMFS itself says that its heap is at its maximum, or that memory could not be taken from it. No device, path or other host is in question.",
+    next: "The release of ESXi, how many virtual disks are open on that host and how large they are together, and `esxcli system settings advanced list -o \
+             /VMFS3/MaxHeapSizeMB`.",
+    words: Words {
+        title: "The host's memory for VMFS is used up",
+        layer: Layer::HostQueue,
+        what: "ESXi keeps what it knows of open files on VMFS in a heap of bounded size. When it is full, files cannot be opened or grow: machines do not start, migrate or \
+               take snapshots, and volumes may not mount. Old releases have room for some terabytes of open virtual disks on each host.",
+        consequence: "What needs more of that memory fails on this host alone; nothing on the disk is damaged.",
+        remedy: &[
+            Remedy {
+                text: "Move machines with large virtual disks to other hosts, or raise VMFS3.MaxHeapSizeMB to the greatest value that the release has, and restart the host.",
+                risk: Risk::Interrupts,
+                source: Source::Broadcom(344_097),
+            },
+            remedy(Risk::Interrupts, "Update ESXi: newer releases need far less of it."),
+        ],
+    },
 };
 
 /// A volume without free space.
-pub static VOLUME_FULL: Words = Words {
-    title: "The VMFS volume itself is full",
-    layer: Layer::FileSystem,
-    what: "No free block is left on the volume. Thin disks, snapshots, swap files and logs cannot grow; a machine that must write is halted with a question.",
-    consequence: "Machines on that volume stop when they need a new block. What was written stays.",
-    remedy: &[
-        remedy(
-            Risk::Changes,
-            "Make room: delete or consolidate snapshots that nobody needs, move a machine away, or grow the volume; then answer the question of each machine.",
-        ),
-        remedy(
-            Risk::Looks,
-            "Look whether the pool below the LUN has space: where that is full, room on the volume does not help.",
-        ),
-    ],
+static VOLUME_FULL: Told = Told {
+    because: "The file system itself says that no space is left on the volume. That is the volume's own free space; whether the pool below the LUN is full, too, \
+             stands in other lines (7/27/7).",
+    next: "`df -h` on the host, the volume's snapshots and swap files, and the physical space of the pool below the LUN.",
+    words: Words {
+        title: "The VMFS volume itself is full",
+        layer: Layer::FileSystem,
+        what: "No free block is left on the volume. Thin disks, snapshots, swap files and logs cannot grow; a machine that must write is halted with a question.",
+        consequence: "Machines on that volume stop when they need a new block. What was written stays.",
+        remedy: &[
+            remedy(
+                Risk::Changes,
+                "Make room: delete or consolidate snapshots that nobody needs, move a machine away, or grow the volume; then answer the question of each machine.",
+            ),
+            remedy(
+                Risk::Looks,
+                "Look whether the pool below the LUN has space: where that is full, room on the volume does not help.",
+            ),
+        ],
+    },
 };
 
 /// Linux's own target waits.
-pub static TARGET_HUNG: Words = Words {
-    title: "A worker of the storage target stands still",
-    layer: Layer::Array,
-    what: "Linux's own target carries out aborts and logins in workers of its kernel. One of them waits, mostly for a command that its backend does not bring to an end.",
-    consequence: "Hosts get no answer over that target, give their commands up, and cannot log in again.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Find what the backend waits for (its disks, its pool, its cluster) and mend that.",
-        ),
-        remedy(
-            Risk::Interrupts,
-            "Where nothing below is slow, move the hosts to another gateway or path, and restart the target; update its kernel.",
-        ),
-    ],
+static TARGET_HUNG: Told = Told {
+    because: "The kernel of the target shows its worker for aborts, resets or logins waiting without an end. Initiators get no answer to their aborts, and give up \
+             more and more; which backend or command it waits for, the rest of the trace tells.",
+    next: "The whole trace (`echo w > /proc/sysrq-trigger` on the target), the backend's own log of the minutes before, and the target's kernel version.",
+    words: Words {
+        title: "A worker of the storage target stands still",
+        layer: Layer::Array,
+        what: "Linux's own target carries out aborts and logins in workers of its kernel. One of them waits, mostly for a command that its backend does not bring to an end.",
+        consequence: "Hosts get no answer over that target, give their commands up, and cannot log in again.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find what the backend waits for (its disks, its pool, its cluster) and mend that.",
+            ),
+            remedy(
+                Risk::Interrupts,
+                "Where nothing below is slow, move the hosts to another gateway or path, and restart the target; update its kernel.",
+            ),
+        ],
+    },
 };
 
 /// An image's lock that cannot be taken.
-pub static GATEWAY_LOCK: Words = Words {
-    title: "A gateway could not take the image's lock",
-    layer: Layer::Array,
-    what: "Of several gateways before one image, the one that holds its exclusive lock serves it. To take over, a gateway breaks the other's lock and shuts it out; that \
-           did not succeed, most often because the storage cluster did not answer in time.",
-    consequence: "Commands over that gateway wait or fail until the lock is had.",
-    remedy: &[
-        remedy(Risk::Looks, "Look at the storage cluster's health first: slow or missing monitors and OSDs."),
-        remedy(
-            Risk::Changes,
-            "Let hosts use one gateway for each image, and the other only when it fails (active/passive paths).",
-        ),
-    ],
+static GATEWAY_LOCK: Told = Told {
+    because: "The gateway tried to take the image's exclusive lock from another gateway, and got no answer in its time (-110 is a time-out). Until it has the lock \
+             it serves nothing.",
+    next: "`ceph -s`, `ceph osd blocklist ls`, `rbd lock ls POOL/IMAGE`, and the other gateway's log of the same minute.",
+    words: Words {
+        title: "A gateway could not take the image's lock",
+        layer: Layer::Array,
+        what: "Of several gateways before one image, the one that holds its exclusive lock serves it. To take over, a gateway breaks the other's lock and shuts it out; that \
+               did not succeed, most often because the storage cluster did not answer in time.",
+        consequence: "Commands over that gateway wait or fail until the lock is had.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Look at the storage cluster's health first: slow or missing monitors and OSDs.",
+            ),
+            remedy(
+                Risk::Changes,
+                "Let hosts use one gateway for each image, and the other only when it fails (active/passive paths).",
+            ),
+        ],
+    },
 };
 
 /// Path states that no array tells.
-pub static PATH_STATES: Words = Words {
-    title: "The host cannot learn the states of its paths from the array",
-    layer: Layer::Fabric,
-    what: "With ALUA an array tells which of its ports serve a LUN best. The question failed, so multipathing falls back to treating all paths alike.",
-    consequence: "Commands may go over paths that are slow or refuse them, and LUNs may be thrown from one controller to the other.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Find which paths fail, and whether it is one controller's: `multipath -ll`, the sessions or ports of that host.",
-        ),
-        remedy(
-            Risk::Changes,
-            "Use the array vendor's section of multipath.conf; delete paths to LUNs that are not presented any more.",
-        ),
-    ],
+static PATH_STATES: Told = Told {
+    because: "The host asked the target ports for their states (REPORT TARGET PORT GROUPS) and got no usable answer: it cannot tell good paths from bad ones any \
+             more. Whether the ways are dead or the target does not know the question, these lines do not tell.",
+    next: "`multipath -ll` and `sg_rtpg -d /dev/sdX` for one path of each controller, the kernel log before it, and the array's log of that minute.",
+    words: Words {
+        title: "The host cannot learn the states of its paths from the array",
+        layer: Layer::Fabric,
+        what: "With ALUA an array tells which of its ports serve a LUN best. The question failed, so multipathing falls back to treating all paths alike.",
+        consequence: "Commands may go over paths that are slow or refuse them, and LUNs may be thrown from one controller to the other.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find which paths fail, and whether it is one controller's: `multipath -ll`, the sessions or ports of that host.",
+            ),
+            remedy(
+                Risk::Changes,
+                "Use the array vendor's section of multipath.conf; delete paths to LUNs that are not presented any more.",
+            ),
+        ],
+    },
 };
 
 /// A filter of backup or replication.
-pub static COPY_FILTER: Words = Words {
-    title: "A backup or replication filter could not keep up, and gave up",
-    layer: Layer::HostQueue,
-    what: "A filter in the host copies what a machine writes, for backup or replication. Its own commands were aborted or took too long, so that it cancels its snapshot; \
-           in some releases the host stops with it.",
-    consequence: "That copy of the machine is not usable; the machine itself goes on unless the host stopped.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Look at the latency of the datastores in that minute: the filter waits for the same storage as the machine.",
-        ),
-        remedy(Risk::Changes, "Update ESXi and the product; copy fewer machines at once."),
-    ],
+static COPY_FILTER: Told = Told {
+    because: "The filter that copies what a machine writes (for backup or replication) says that its own reads or writes were aborted or did not end in its time. \
+             What slowed them is not said.",
+    next: "The latency of the machine's datastore and of the replica's in that minute, and the log of the backup or replication product.",
+    words: Words {
+        title: "A backup or replication filter could not keep up, and gave up",
+        layer: Layer::HostQueue,
+        what: "A filter in the host copies what a machine writes, for backup or replication. Its own commands were aborted or took too long, so that it cancels its snapshot; \
+               in some releases the host stops with it.",
+        consequence: "That copy of the machine is not usable; the machine itself goes on unless the host stopped.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Look at the latency of the datastores in that minute: the filter waits for the same storage as the machine.",
+            ),
+            remedy(Risk::Changes, "Update ESXi and the product; copy fewer machines at once."),
+        ],
+    },
 };
 
 /// A mirror's connection.
-pub static MIRROR_LOST: Words = Words {
-    title: "A virtual disk's commands failed: their connection was gone",
-    layer: Layer::Fabric,
-    what: "The host's mirror driver, which writes to two places while a disk is moved, lost the connection to one of them.",
-    consequence: "The move fails. The machine stays where it was, if that side is well.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Find which session, adapter or host was lost at that second, and why; the array's or target's log tells the other side.",
-        ),
-        remedy(Risk::Changes, "Move the disk again once the connection holds."),
-    ],
+static MIRROR_LOST: Told = Told {
+    because: "Commands of a virtual disk failed because the connection that they go over was gone (`No connection`).",
+    next: "vmkernel.log of both hosts from a minute before: which adapter, session or host was lost?",
+    words: Words {
+        title: "A virtual disk's commands failed: their connection was gone",
+        layer: Layer::Fabric,
+        what: "The host's mirror driver, which writes to two places while a disk is moved, lost the connection to one of them.",
+        consequence: "The move fails. The machine stays where it was, if that side is well.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find which session, adapter or host was lost at that second, and why; the array's or target's log tells the other side.",
+            ),
+            remedy(Risk::Changes, "Move the disk again once the connection holds."),
+        ],
+    },
 };
 
 /// A checksum of vSAN.
-pub static CHECKSUM: Words = Words {
-    title: "vSAN found data that do not fit their checksum",
-    layer: Layer::Medium,
-    what: "vSAN saves a checksum with each block and compares it when it reads. Here they differ: the disk, its controller or the host's memory changed the data.",
-    consequence: "With another good copy the data are repaired from it. Without one, they are lost.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Find the disk of the component that is named, and its errors; look at the health of its objects before anything is taken away.",
-        ),
-        remedy(
-            Risk::Interrupts,
-            "Replace a disk, a controller or memory that does it again, one host at a time.",
-        ),
-    ],
+static CHECKSUM: Told = Told {
+    because: "vSAN computed another checksum than the one that was saved with the data: what the disk gave back is not what was written. vSAN reads such data from \
+             another copy and repairs them; again and again on one disk or host, that disk, its controller or the host's memory fails.",
+    next: "`esxcli vsan debug object health summary get`, which disk the component lies on, and that disk's SMART values and errors.",
+    words: Words {
+        title: "vSAN found data that do not fit their checksum",
+        layer: Layer::Medium,
+        what: "vSAN saves a checksum with each block and compares it when it reads. Here they differ: the disk, its controller or the host's memory changed the data.",
+        consequence: "With another good copy the data are repaired from it. Without one, they are lost.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find the disk of the component that is named, and its errors; look at the health of its objects before anything is taken away.",
+            ),
+            remedy(
+                Risk::Interrupts,
+                "Replace a disk, a controller or memory that does it again, one host at a time.",
+            ),
+        ],
+    },
 };
 
 /// No copy of DRBD.
-pub static NO_GOOD_COPY: Words = Words {
-    title: "The replicated disk has no good copy within reach",
-    layer: Layer::Array,
-    what: "DRBD keeps a disk on two nodes. The local one is gone or not up to date, and the other is not reached: no command can be carried out.",
-    consequence: "Everything above that disk gets errors. Writes that were not acknowledged may be missing.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Find which side has the newest data, before anything is connected or made primary by force.",
-        ),
-        remedy(
-            Risk::Changes,
-            "Mend the network between the nodes, or the disk that was detached, and let DRBD resynchronise.",
-        ),
-    ],
+static NO_GOOD_COPY: Told = Told {
+    because: "DRBD says that neither its own disk nor its peer has good data for these sectors: its own is detached or failed, and the peer is not connected. Whoever \
+             reads or writes there gets an error.",
+    next: "`drbdadm status` on both nodes, and the kernel log of each from before the first of these lines: which disk was detached, and why.",
+    words: Words {
+        title: "The replicated disk has no good copy within reach",
+        layer: Layer::Array,
+        what: "DRBD keeps a disk on two nodes. The local one is gone or not up to date, and the other is not reached: no command can be carried out.",
+        consequence: "Everything above that disk gets errors. Writes that were not acknowledged may be missing.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find which side has the newest data, before anything is connected or made primary by force.",
+            ),
+            remedy(
+                Risk::Changes,
+                "Mend the network between the nodes, or the disk that was detached, and let DRBD resynchronise.",
+            ),
+        ],
+    },
 };
 
 /// A lock space that is not started.
-pub static NO_LOCKSPACE: Words = Words {
-    title: "The lock manager has no such lock space on this host",
-    layer: Layer::FileSystem,
-    what: "Shared volume groups take their locks in a lock space, which each host joins after its start. This host did not join it, or lost it.",
-    consequence: "LVM's commands on that group fail here. Nothing is damaged.",
-    remedy: &[
-        remedy(
-            Risk::Changes,
-            "Start it: `vgchange --lock-start VG`, and see that lvmlockd and sanlock (or dlm) run before it.",
-        ),
-        remedy(
-            Risk::Looks,
-            "Where it was lost, read sanlock's log: leases that could not be renewed end it.",
-        ),
-    ],
+static NO_LOCKSPACE: Told = Told {
+    because: "lvmlockd answered -210 (no such lock space, in its sources ENOLS): the lock space of the volume group, or the one that holds the global lock, is not \
+             started on this host. Nothing was refused by a disk.",
+    next: "`vgchange --lock-start`, `lvmlockctl -i`, `sanlock client status` on that host, and lvmlockd's log since its start.",
+    words: Words {
+        title: "The lock manager has no such lock space on this host",
+        layer: Layer::FileSystem,
+        what: "Shared volume groups take their locks in a lock space, which each host joins after its start. This host did not join it, or lost it.",
+        consequence: "LVM's commands on that group fail here. Nothing is damaged.",
+        remedy: &[
+            remedy(
+                Risk::Changes,
+                "Start it: `vgchange --lock-start VG`, and see that lvmlockd and sanlock (or dlm) run before it.",
+            ),
+            remedy(
+                Risk::Looks,
+                "Where it was lost, read sanlock's log: leases that could not be renewed end it.",
+            ),
+        ],
+    },
 };
 
 /// A driver's ring.
-pub static RING_FULL: Words = Words {
-    title: "The adapter's driver ran out of room for commands",
-    layer: Layer::Hba,
-    what: "A driver hands its adapter commands through a ring. The ring was full: the adapter did not take or complete them as fast as they came.",
-    consequence: "Commands wait or are sent again; a driver that waits in the wrong place can hold a processor until the host stops.",
-    remedy: &[
-        remedy(
-            Risk::Interrupts,
-            "Update driver and firmware of the adapter together, to the versions of the vendor's matrix.",
-        ),
-        remedy(
-            Risk::Looks,
-            "Look at the link and the fabric of that adapter: commands that never end fill the ring.",
-        ),
-    ],
+static RING_FULL: Told = Told {
+    because: "The adapter's driver says that it had no room for a further command (IOCBs): commands come faster than the adapter completes them, or it completes none \
+             any more.",
+    next: "Driver and firmware of the adapter, to compare with the vendor's matrix, and the queue depths that are set.",
+    words: Words {
+        title: "The adapter's driver ran out of room for commands",
+        layer: Layer::Hba,
+        what: "A driver hands its adapter commands through a ring. The ring was full: the adapter did not take or complete them as fast as they came.",
+        consequence: "Commands wait or are sent again; a driver that waits in the wrong place can hold a processor until the host stops.",
+        remedy: &[
+            remedy(
+                Risk::Interrupts,
+                "Update driver and firmware of the adapter together, to the versions of the vendor's matrix.",
+            ),
+            remedy(
+                Risk::Looks,
+                "Look at the link and the fabric of that adapter: commands that never end fill the ring.",
+            ),
+        ],
+    },
 };
 
 /// A processor without a sign of life.
-pub static PROCESSOR_STUCK: Words = Words {
-    title: "A processor of the host stood still",
-    layer: Layer::HostQueue,
-    what: "The VMkernel's processors watch one another. One gave no sign of life: something held it, a driver most often, or the hardware failed.",
-    consequence: "The host may stop. Its heartbeats stand still meanwhile, and other hosts may take its locks once they have run out.",
-    remedy: &[remedy(
-        Risk::Looks,
-        "Read what that processor did (the trace on the screen or in the core dump), and give it to the vendor of the driver that it names.",
-    )],
+static PROCESSOR_STUCK: Told = Told {
+    because: "The VMkernel says that one of its processors gave no sign of life. Whatever that host did then, heartbeats too, stood still; whether a driver held the \
+             processor, the trace behind that line tells.",
+    next: "The whole screen or core dump of that moment, and versions of the drivers of adapters.",
+    words: Words {
+        title: "A processor of the host stood still",
+        layer: Layer::HostQueue,
+        what: "The VMkernel's processors watch one another. One gave no sign of life: something held it, a driver most often, or the hardware failed.",
+        consequence: "The host may stop. Its heartbeats stand still meanwhile, and other hosts may take its locks once they have run out.",
+        remedy: &[remedy(
+            Risk::Looks,
+            "Read what that processor did (the trace on the screen or in the core dump), and give it to the vendor of the driver that it names.",
+        )],
+    },
 };
 
 /// A task that hangs.
-pub static HUNG: Words = Words {
-    title: "A task on the host waited for minutes, most likely for storage",
-    layer: Layer::HostQueue,
-    what: "Linux reports tasks that wait in a state in which nothing can interrupt them: for a disk, a network file system, a lock of the kernel.",
-    consequence: "Whatever needs the same disk waits too. Nothing is lost by the waiting itself.",
-    remedy: &[
-        remedy(
-            Risk::Looks,
-            "Read the lines before it: links, sessions, aborts, slow disks; and the trace for what it waits for.",
-        ),
-        remedy(
-            Risk::Looks,
-            "Look whether the device answers now: `iostat -x 1`, a direct read of one block.",
-        ),
-    ],
+static HUNG: Told = Told {
+    because: "The kernel says that a task has waited for minutes and cannot be interrupted: nearly always it waits for a disk, a network file system or another host. \
+             Which one, the trace behind that line and the messages before it tell.",
+    next: "The kernel log from three minutes before (errors of disks, links, sessions, NFS), and the trace of the task.",
+    words: Words {
+        title: "A task on the host waited for minutes, most likely for storage",
+        layer: Layer::HostQueue,
+        what: "Linux reports tasks that wait in a state in which nothing can interrupt them: for a disk, a network file system, a lock of the kernel.",
+        consequence: "Whatever needs the same disk waits too. Nothing is lost by the waiting itself.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Read the lines before it: links, sessions, aborts, slow disks; and the trace for what it waits for.",
+            ),
+            remedy(
+                Risk::Looks,
+                "Look whether the device answers now: `iostat -x 1`, a direct read of one block.",
+            ),
+        ],
+    },
 };
 
 /// A controller's own code.
-pub static SAS_LOG: Words = Words {
-    title: "A SAS controller reports trouble on a link or with a disk",
-    layer: Layer::Hba,
-    what: "The firmware logs by a number what it met: who found it (originator), a code and a sub-code.",
-    consequence: "None by itself, where no command failed at the same second.",
-    remedy: &[remedy(
-        Risk::Looks,
-        "Find which disk or slot: the kernel's lines beside it, the controller's tool, the enclosure's lights. Reseat or replace cable or disk if it goes on.",
-    )],
+static SAS_LOG: Told = Told {
+    because: "The firmware of a SAS controller reports by number what it met on a link or with a disk: retries, lost links, aborted commands. A few are everyday; with \
+             commands that fail at the same second, look at that disk, its cable and its slot.",
+    next: "The kernel log around these lines: which disk failed a command at that second; `smartctl -x` of it, and the controller's own tool.",
+    words: Words {
+        title: "A SAS controller reports trouble on a link or with a disk",
+        layer: Layer::Hba,
+        what: "The firmware logs by a number what it met: who found it (originator), a code and a sub-code.",
+        consequence: "None by itself, where no command failed at the same second.",
+        remedy: &[remedy(
+            Risk::Looks,
+            "Find which disk or slot: the kernel's lines beside it, the controller's tool, the enclosure's lights. Reseat or replace cable or disk if it goes on.",
+        )],
+    },
 };

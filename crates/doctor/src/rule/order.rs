@@ -9,11 +9,14 @@
 //! What an adapter, the fabric, the array or a queue suffered is a neighbour of a false answer and no part of it. That it happened in the same
 //! minutes makes it a reason only for what came after it.
 
+use std::collections::BTreeSet;
+
 use oarlock_causes::Cause;
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, command, is_shared};
 use super::{Confidence, Proof};
-use crate::fact::{Command, Fact, HeartbeatStep, HostStatus, Kind};
+use crate::fact::{Command, Fact, HeartbeatStep, HostStatus, Kind, Sense, TaskKind, TaskOutcome};
+use crate::names::Name;
 use crate::scene::{before, near, same_host};
 
 /// Causes whose proof is trouble that stood near, and not the record or the answer itself.
@@ -42,14 +45,19 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     // That a disk has unreadable sectors is true whoever won the race.
     let sure = proof.confidence > Confidence::Possible;
     if sure && cause != Cause::DeviceFault && !harmed.is_empty() && case.is_a_plain_race() {
-        let because = format!(
-            "{} But the lock is another host's, which was found alive: a test that is false in such a race needs no other reason.",
-            proof.because
+        return proof.but(
+            "But the lock is another host's, which was found alive: a test that is false in such a race needs no other reason.",
         );
-        return Proof { confidence: Confidence::Possible, because, ..proof };
     }
     let troubles: Vec<&Fact> =
         proof.lines.iter().copied().take(FIRST).filter(|fact| is_trouble(fact)).collect();
+    if matches!(cause, Cause::HbaFault | Cause::PathFault) && is_of_few_hosts(case, &troubles, &harmed) {
+        let proof = proof.but(
+            "But other hosts lost their answers in the same minute, and no line tells of such trouble there: what one host suffers of its own parts does not explain them. \
+             What all of them share may be behind both.",
+        );
+        return Proof { is_beside: true, ..proof };
+    }
     // Slowness tells its order itself.
     if !sure && cause == Cause::SlowStorage
         || harmed.is_empty()
@@ -58,11 +66,46 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     {
         return proof;
     }
-    let because = format!(
-        "{} But all of this was written after what went wrong with the atomic tests and sets and the heartbeats, or long before it: it is not shown to be why.",
-        proof.because
+    let proof = proof.but(
+        "But all of this was written after what went wrong with the atomic tests and sets and the heartbeats, or long before it: it is not shown to be why.",
     );
-    Proof { confidence: Confidence::Possible, because, ..proof }
+    // A slow command is told when it ends.
+    Proof { is_beside: cause != Cause::SlowStorage, ..proof }
+}
+
+/// Whether an adapter or a path is in trouble on some hosts alone, while others, which have none, lose their answers at the same time. That a test was
+/// false elsewhere may follow from one host's trouble; that nobody answered there does not.
+fn is_of_few_hosts(case: &Case<'_>, troubles: &[&Fact], harmed: &[&Fact]) -> bool {
+    // What the fabric, a target or a gateway says is of what hosts share; an abort is its own host's.
+    let is_anybodys = |fact: &&Fact| is_shared(fact) && !matches!(fact.kind, Kind::Task { .. });
+    if troubles.iter().any(is_anybodys) {
+        return false;
+    }
+    let troubled: BTreeSet<Option<Name>> =
+        case.all(is_of_own_parts).iter().chain(troubles).map(|fact| fact.host).collect();
+    let is_elsewhere = |fact: &&Fact| {
+        fact.host.is_some()
+            && !troubled.contains(&fact.host)
+            && !command(fact).is_some_and(Command::miscompared)
+            && troubles.iter().take(FEW).any(|trouble| near(trouble, fact, JUST_BEFORE_US))
+    };
+    !troubled.contains(&None) && harmed.iter().any(is_elsewhere)
+}
+
+/// Whether a line tells of a host's adapter, or of its way to the storage.
+fn is_of_own_parts(fact: &Fact) -> bool {
+    match &fact.kind {
+        Kind::AdapterFault => true,
+        Kind::Path(event) => event.is_loss(),
+        Kind::Task { task: TaskKind::Abort, outcome } => {
+            matches!(outcome, TaskOutcome::Failed | TaskOutcome::Pending)
+        }
+        Kind::Command(command) => {
+            command.sense.is_some_and(Sense::is_nexus_loss)
+                || command.host.is_some_and(|host| !matches!(host.0, 0x0 | 0x3 | 0x5 | 0x8))
+        }
+        _ => false,
+    }
 }
 
 /// Whether any of what went wrong followed any of the trouble, or trouble of its kind.
@@ -116,6 +159,24 @@ pub fn is_harm(fact: &Fact) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether what a device said of itself (its space, a reservation, its identity) came only after the harm, which a neighbour that came before explains.
+/// It is true all the same, and told with that.
+#[must_use]
+pub fn is_overtaken(case: &Case<'_>, cause: Cause, proof: &Proof<'_>, met: &[(Cause, Proof<'_>)]) -> bool {
+    let of_itself = matches!(
+        cause,
+        Cause::ArrayFull | Cause::Reservation | Cause::SnapshotSignature | Cause::AtsUnsupported
+    );
+    if !of_itself
+        || !met.iter().any(|(cause, proof)| is_a_neighbour(*cause) && proof.confidence > Confidence::Possible)
+    {
+        return false;
+    }
+    let harmed = case.all(is_harm);
+    let said: Vec<&Fact> = proof.lines.iter().copied().take(FIRST).collect();
+    !harmed.is_empty() && !came_first(case, &said, &harmed)
 }
 
 /// Whether a cause may be told before a proven pair: the host's own write that was left open, and its image that was met. What speaks of the

@@ -111,7 +111,7 @@ fn carries_a_volume(case: &Case<'_>) -> bool {
 }
 
 /// From here on a command's serial number is a guest's own; the host's own commands count from small numbers.
-const FIRST_OF_GUESTS: u64 = 0x8000_0000;
+pub const FIRST_OF_GUESTS: u64 = 0x8000_0000;
 
 /// Whether a conflict was a guest's or a Windows machine's, by what its line says; a throttled line names no serial number.
 fn is_of_a_guest(fact: &Fact) -> bool {

@@ -2,11 +2,13 @@
 
 use super::case::{Case, FIRST, command, total, was_reset};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Fact, Kind, TaskKind, TaskOutcome};
+use crate::fact::{Command, Fact, Kind, PathEvent, TaskKind, TaskOutcome};
 use crate::scene::{before, near, same_host};
 
 /// The storm comes about a second after its trigger; heartbeats wait up to eight.
 const STORM_WITHIN_US: i64 = 15_000_000;
+/// A test that was false is over: a host that resets the device for it does so at once.
+const AT_ONCE_US: i64 = 3_000_000;
 /// From the first command that a reset ends to the last.
 const RESET_TAKES_US: i64 = 1_000_000;
 /// One command more may be chance.
@@ -31,17 +33,61 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 .to_owned(),
         );
     };
-    if let Some(late) = given_up_too(case, trigger, &victims) {
-        return Judgement::Aside(format!(
+    if let Some(why) = another_reason(case, trigger, &victims) {
+        return Judgement::Aside(why);
+    }
+    let count = total(&victims);
+    if count < VICTIMS_MIN {
+        return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
+    }
+    let was_false = command(trigger).is_some_and(Command::miscompared);
+    let what = if was_false { "was answered false" } else { "had no answer and was given up" };
+    let because = format!(
+        "One atomic test and set {what}; within seconds the host reset the device, and {count} other \
+         commands ended with H:0x8. Those are victims, not causes."
+    );
+    let mut lines = vec![trigger];
+    lines.extend(victims.iter().copied().take(3));
+    let proof = Proof::new(Confidence::Likely, because, lines)
+        .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters.");
+    let at_once = victims.iter().take(FIRST).any(|victim| {
+        same_host(trigger, victim) && before(trigger, victim) && near(trigger, victim, AT_ONCE_US)
+    });
+    Judgement::Met(if was_false && !at_once {
+        proof.but("But a test that was false is over, and seconds went by before the reset: it may be for another reason.")
+    } else {
+        proof
+    })
+}
+
+/// Why the commands were lost to a reset, if not for the trigger.
+fn another_reason(case: &Case<'_>, trigger: &Fact, victims: &[&Fact]) -> Option<String> {
+    if let Some(late) = given_up_too(case, trigger, victims) {
+        return Some(format!(
             "{} other command(s) to the device had been given up before the reset, too: it was late for all, and the reset may be for any of them.",
             total(&late)
+        ));
+    }
+    if command(trigger).is_some_and(Command::miscompared) && case.is_a_plain_race() {
+        return Some(
+            "The atomic test and set before the reset was false because another host, which lives, holds the lock: nobody resets a device for that.".to_owned(),
+        );
+    }
+    if let Some(broken) = broke_down(case, trigger, victims) {
+        let what = match broken.kind {
+            Kind::AdapterFault => "its adapter failed",
+            Kind::Task { .. } => "its adapter or target was reset",
+            _ => "a link or a session was lost",
+        };
+        return Some(format!(
+            "Between the atomic test and set and the commands that were lost, the host says, {what}: that ends commands, too."
         ));
     }
     let by_a_guest = case.all(|fact| is_a_guests_reset(fact) && !before(fact, trigger));
     if let Some(victim) = victims.first()
         && by_a_guest.iter().any(|reset| !before(victim, reset))
     {
-        return Judgement::Aside(
+        return Some(
             "A guest reset its own disk in between: what ended with H:0x8 after that may be its commands."
                 .to_owned(),
         );
@@ -51,29 +97,25 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         ordered.iter().find(|reset| victims.first().is_none_or(|victim| !before(victim, reset)))
     {
         let by = case.text(reset.host).map_or_else(String::new, |host| format!(" on {host}"));
-        return Judgement::Aside(format!(
+        return Some(format!(
             "A reset of the device was ordered{by} between the atomic test and set and the commands that were lost: it stands nearer to them."
         ));
     }
-    let count = total(&victims);
-    if count < VICTIMS_MIN {
-        return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
-    }
-    let what = if command(trigger).is_some_and(crate::fact::Command::miscompared) {
-        "was answered false"
-    } else {
-        "had no answer and was given up"
+    None
+}
+
+/// What broke down on the same host between a trigger and the first command that was lost behind it: a link, a session, an adapter.
+fn broke_down<'a>(case: &Case<'a>, trigger: &Fact, victims: &[&Fact]) -> Option<&'a Fact> {
+    let victim = victims.iter().copied().find(|victim| before(trigger, victim))?;
+    let is_broken = |fact: &Fact| match fact.kind {
+        Kind::AdapterFault | Kind::Path(PathEvent::LinkDown | PathEvent::SessionLost) => true,
+        // A reset of a device that does not help is followed by wider ones; one that nothing was late for is the adapter's own.
+        Kind::Task { task: TaskKind::WiderReset, .. } => command(trigger).is_some_and(Command::miscompared),
+        _ => false,
     };
-    let because = format!(
-        "One atomic test and set {what}; within seconds the host reset the device, and {count} other \
-         commands ended with H:0x8. Those are victims, not causes."
-    );
-    let mut lines = vec![trigger];
-    lines.extend(victims.iter().copied().take(3));
-    Judgement::Met(
-        Proof::new(Confidence::Likely, because, lines)
-            .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters."),
-    )
+    case.facts().find(|fact| {
+        is_broken(fact) && same_host(fact, trigger) && before(trigger, fact) && !before(victim, fact)
+    })
 }
 
 /// Other commands of that host that ran out of their time before the first victim. What ends in the very second of the reset goes with it.

@@ -86,7 +86,7 @@ fn is_of_one_log(earlier: &Fact, later: &Fact) -> bool {
 }
 
 /// Whether the line with the later time stands first in their common log: the clock was set back there, and the order of the lines is the
-/// true one.
+/// true one. Of a log that stands newest first nothing is said either: what is gone from a disk is too grave for a guess.
 fn is_read_backwards(earlier: &Fact, later: &Fact) -> bool {
     earlier.place.input == later.place.input && earlier.place.line > later.place.line
 }
@@ -110,9 +110,11 @@ fn lock(fact: &Fact) -> Option<&LockRecord> {
 fn went_back(earlier: &Fact, later: &Fact) -> bool {
     if let (Some(old), Some(new)) = (slot(earlier), slot(later)) {
         let same = old.offset == new.offset && old.owner == new.owner && old.owner.is_some();
-        // A host that started again has a higher generation, and a clock that begins anew.
+        // A host that started again has a higher generation, and a clock that begins anew: less than what went by in between.
+        let went_by = gap_us(earlier, later).and_then(|gap| u64::try_from(gap).ok()).unwrap_or(0);
         return same
             && old.generation == new.generation
+            && new.stamp_us > went_by
             && old.stamp_us > new.stamp_us.saturating_add(STAMP_BACK_US);
     }
     if let (Some(old), Some(new)) = (lock(earlier), lock(later)) {

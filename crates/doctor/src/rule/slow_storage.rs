@@ -3,7 +3,8 @@
 use super::case::{Case, JUST_BEFORE_US, Record, total};
 use super::order::is_harm;
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{ClusterStep, Fact, Kind, TargetStep, TaskKind, TaskOutcome};
+use crate::fact::{ClusterStep, Fact, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
+use crate::scene::{near, same_host};
 
 /// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
 const SLOW_US: u64 = 200_000;
@@ -64,27 +65,39 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         };
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
     }
+    let told = in_samples(case).or_else(|| at_the_target(case)).or_else(|| as_guests_see_it(case));
+    told.unwrap_or_else(|| renewals(case))
+}
+
+/// The time in the device, as the host's samples have it.
+fn in_samples<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let slow = case.all(
         |fact| matches!(&fact.kind, Kind::Queue(queue) if queue.device_ms.is_some_and(|ms| ms > DEVICE_MS)),
     );
-    if total(&slow) >= SAMPLES_MIN {
-        // One command in some seconds is no load, and its time no average.
-        let idle =
-            slow.iter().all(|fact| matches!(&fact.kind, Kind::Queue(queue) if queue.is_of_an_idle_device()));
-        let (confidence, because) = if idle {
-            (
-                Confidence::Possible,
-                "The host's samples show a time in the device (DAVG) far over normal; but less than one command a second was sent, and so few are no average.",
-            )
-        } else {
-            (
-                Confidence::Likely,
-                "The host's samples show a time in the device (DAVG) far over normal, again and again.",
-            )
-        };
-        return Judgement::Met(Proof::new(confidence, because, slow).and_collect(NEXT));
+    if total(&slow) < SAMPLES_MIN {
+        return None;
     }
-    at_the_target(case).or_else(|| as_guests_see_it(case)).unwrap_or_else(|| renewals(case))
+    // One command in some seconds is no load, and its time no average.
+    let idle =
+        slow.iter().all(|fact| matches!(&fact.kind, Kind::Queue(queue) if queue.is_of_an_idle_device()));
+    let (confidence, because) = if idle {
+        (
+            Confidence::Possible,
+            "The host's samples show a time in the device (DAVG) far over normal; but less than one command a second was sent, and so few are no average.",
+        )
+    } else if case.has_local_disks_alone() {
+        (
+            Confidence::Possible,
+            "The host's samples show a time in the device (DAVG) far over normal for shared storage; but it is a device in this host's own case, and there are tapes, sticks and \
+                 single disks that are no faster.",
+        )
+    } else {
+        (
+            Confidence::Likely,
+            "The host's samples show a time in the device (DAVG) far over normal, again and again.",
+        )
+    };
+    Some(Judgement::Met(Proof::new(confidence, because, slow).and_collect(NEXT)))
 }
 
 /// A table that has only the sum of the device's time and the host's.
@@ -134,8 +147,23 @@ fn at_the_target<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
             total(&complete) + total(&found)
         )
     };
-    let lines = own.into_iter().chain(complete).chain(found).take(8).collect();
-    Some(Judgement::Met(Proof::new(Confidence::Likely, because, lines).and_collect(NEXT)))
+    let lost = case.all(|fact| {
+        let of_the_way = matches!(
+            fact.kind,
+            Kind::Path(PathEvent::NetworkLink | PathEvent::LinkDown | PathEvent::SessionLost)
+                | Kind::Target(TargetStep::SessionLost)
+        );
+        of_the_way && complete.iter().any(|done| same_host(done, fact) && near(done, fact, JUST_BEFORE_US))
+    });
+    let told_by_itself = !own.is_empty();
+    let lines = own.into_iter().chain(complete).chain(found).take(8);
+    let proof = Proof::new(Confidence::Likely, because, lines.chain(lost.iter().copied().take(2)).collect())
+        .and_collect(NEXT);
+    Some(Judgement::Met(if told_by_itself || lost.is_empty() {
+        proof
+    } else {
+        proof.but("But the target lost a link or a session in the same minute: answers that it had given may have been lost on the way.")
+    }))
 }
 
 /// Lock managers on plain reads and writes renew their leases on time, unless the device is slow.

@@ -17,30 +17,21 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     }
     // A sentence, or an example, shows nothing: not even what it is about.
     if proof.lines.iter().take(FIRST).any(|fact| fact.is_told) {
-        let because = format!(
-            "{} But lines of it are quoted in a sentence, or stand in a document as an example may: whether they were seen here, only who wrote it knows.",
-            proof.because
-        );
-        return Proof { confidence: Confidence::Possible, because, ..proof }
+        return proof
+            .but("But lines of it are quoted in a sentence, or stand in a document as an example may: whether they were seen here, only who wrote it knows.")
             .and_collect("The log itself, of the host and the minutes that this is about.");
     }
     if speak_from_several_places(&proof.lines) {
-        let because = format!(
-            "{} But these lines stand in different files or sections, and no line says that one host wrote them.",
-            proof.because
-        );
-        return Proof { confidence: Confidence::Possible, because, ..proof }
+        return proof
+            .but("But these lines stand in different files or sections, and no line says that one host wrote them.")
             .and_collect("Which host wrote each of these lines: its name before the line, or each host's log in a folder of its name.");
     }
     let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
-    let because = format!(
-        "{} This holds if volume {} lies on {}, which no line says.",
-        proof.because,
-        case.scene.names.text(volume),
-        case.scene.names.text(device)
-    );
-    let collect = "Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.";
-    Proof { confidence: Confidence::Possible, because, ..proof }.and_collect(collect)
+    let names = case.scene.names;
+    let (volume, device) = (names.text(volume), names.text(device));
+    proof
+        .but(&format!("This holds if volume {volume} lies on {device}, which no line says."))
+        .and_collect("Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.")
 }
 
 /// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.
@@ -70,31 +61,32 @@ fn without_strangers<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
             && (matches!(fact.kind, Kind::Target(_) | Kind::Space(_) | Kind::Gateway(_) | Kind::Medium)
                 || is_of_lio(fact))
     };
-    let commands =
-        || case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
+    let stranger =
+        proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| is_of_a_stranger(case, fact));
+    if stranger.is_none() {
+        return proof;
+    }
+    proof.but("But that line is of a host's own log and does not name the device: no line says that it is about it.")
+}
+
+/// Whether a line that names no device is of a target, or of parts of a host, that cannot be known to be this incident's.
+#[must_use]
+pub fn is_of_a_stranger(case: &Case<'_>, fact: &Fact) -> bool {
     // A target whose log names its host serves this device only if the device is of its kind: LIO's have ids of their own.
     let of_a_known_target = |fact: &Fact| {
         let id = case.text(fact.device).unwrap_or_default();
         id.contains("6001405") || !id.starts_with("naa.6")
     };
-    let stranger = proof.lines.iter().take(FIRST).find(is_nameless).filter(|fact| {
-        let named = |other: &&Fact| fact.host.is_some() && other.host.is_some();
-        // Who serves images of Ceph serves them as LIO's, whose ids are known.
-        let of_ceph = is_of_ceph(fact);
-        commands().any(|other| {
-            let strange = !of_a_known_target(other);
-            let unknown = of_ceph && !case.text(other.device).unwrap_or_default().contains("6001405");
-            named(&other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange || unknown
-        })
-    });
-    if stranger.is_none() {
-        return proof;
-    }
-    let because = format!(
-        "{} But that line is of a host's own log and does not name the device: no line says that it is about it.",
-        proof.because
-    );
-    Proof { confidence: Confidence::Possible, because, ..proof }
+    let named = |other: &Fact| fact.host.is_some() && other.host.is_some();
+    // Who serves images of Ceph serves them as LIO's, whose ids are known.
+    let of_ceph = is_of_ceph(fact);
+    let mut commands =
+        case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
+    commands.any(|other| {
+        let strange = !of_a_known_target(other);
+        let unknown = of_ceph && !case.text(other.device).unwrap_or_default().contains("6001405");
+        named(other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange || unknown
+    })
 }
 
 /// The two halves of an incident whose volumes and devices were put together only because nothing else was near, where the proof needs

@@ -10,6 +10,67 @@ use crate::fact::{Command, Fact};
 use crate::names::Name;
 use crate::text::{after, decimal};
 
+/// An adapter, by the name or the number that its host gives it. Two of different forms are not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Adapter<'a> {
+    /// `vmhba2`
+    Vmware(&'a str),
+    /// Linux's SCSI host: the first number of `2:0:0:1`, of `host2`, of `rport-2:0-3`, and in front of what qla2xxx says.
+    Linux(u64),
+    /// A session, a controller of NVMe: in their own numbers.
+    Other(&'a str),
+}
+
+/// A way, as far as a line tells it: an adapter, the target behind it, the unit behind that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Way<'a> {
+    adapter: Adapter<'a>,
+    target: Option<u64>,
+    unit: Option<u64>,
+}
+
+impl<'a> Way<'a> {
+    fn of(case: &Case<'a>, fact: &'a Fact) -> Option<Way<'a>> {
+        let alone = |adapter| Way { adapter, target: None, unit: None };
+        let Some(name) = adapter(case, fact) else {
+            return of_qlogic(&fact.text).map(|number| alone(Adapter::Linux(number)));
+        };
+        let number = ["host", "rport-", ""].iter().find_map(|start| whole(name.strip_prefix(start)?));
+        let adapter = match number {
+            _ if name.starts_with("vmhba") => Adapter::Vmware(name),
+            Some(number) => Adapter::Linux(number),
+            None => Adapter::Other(name),
+        };
+        // `vmhba2:C0:T7:L31`, `2:0:7:31`; and `vmhba64:CH:0 T:1 CN:0`, as ESXi's iSCSI has it.
+        let parts: Vec<&str> = case.text(fact.path).unwrap_or_default().split(':').collect();
+        let number = |part: &str| whole(part.trim_start_matches(['T', 'L']));
+        Some(match parts[..] {
+            [_, _, target, unit] => Way { adapter, target: number(target), unit: number(unit) },
+            [_, "CH", _] => Way { target: after(&fact.text, " T:").and_then(decimal), ..alone(adapter) },
+            _ => alone(adapter),
+        })
+    }
+
+    /// Whether two may be one: what either does not tell is no difference, and one unit may be behind several targets.
+    fn may_be(&self, other: &Way<'_>) -> bool {
+        let differ =
+            |one: Option<u64>, other: Option<u64>| one.zip(other).is_some_and(|(one, other)| one != other);
+        let one_unit = self.unit.is_some() && self.unit == other.unit;
+        self.adapter == other.adapter && (one_unit || !differ(self.target, other.target))
+    }
+}
+
+/// The number that is all of a text.
+fn whole(text: &str) -> Option<u64> {
+    decimal(text).filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// `qla2xxx [0000:81:00.1]-500b:10: LOOP DOWN detected`: the SCSI host stands behind the number of the message (drivers/scsi/qla2xxx/qla_dbg.c).
+fn of_qlogic(text: &str) -> Option<u64> {
+    let (_, rest) = after(text, "qla2xxx [")?.split_once("]-")?;
+    whole(rest.split(':').nth(1)?)
+}
+
 /// Adapters that ESXi's software makes for iSCSI and NVMe over TCP have numbers from here on.
 const FIRST_OF_NETWORKS: u64 = 64;
 
@@ -25,14 +86,22 @@ pub fn is_of_a_software_adapter(text: &str) -> bool {
 
 /// The adapters over which the incident's devices are reached, as any line of the logs says: those that it names, and those that carry its
 /// volumes.
-fn ways<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
+fn ways<'a>(case: &Case<'a>) -> BTreeSet<Way<'a>> {
     let (devices, volumes) = (&case.incident.devices, &case.incident.volumes);
     let mut devices: BTreeSet<Name> = devices.iter().copied().collect();
     for carriers in volumes.iter().filter_map(|&volume| case.scene.knowledge.carriers(volume, case.when())) {
         devices.extend(carriers.iter());
     }
     let of_these = |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device));
-    case.scene.facts.iter().filter(of_these).filter_map(|fact| adapter(case, fact)).collect()
+    case.scene.facts.iter().filter(of_these).filter_map(|fact| Way::of(case, fact)).collect()
+}
+
+/// Whether all of these lead over a network's adapter.
+fn are_of_a_network(ways: &BTreeSet<Way<'_>>) -> bool {
+    !ways.is_empty()
+        && ways
+            .iter()
+            .all(|way| matches!(way.adapter, Adapter::Vmware(name) if is_of_a_software_adapter(name)))
 }
 
 /// Whether any line ties what happened to an adapter, a link or a path to the incident's own device: it names the device, or the adapter is
@@ -40,27 +109,34 @@ fn ways<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
 pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let own: Vec<&Fact> = case.all(|fact| fact.device.is_some() && command(fact).is_some());
     let ways = ways(case);
-    let lost: Vec<&str> = hit.iter().take(FIRST).filter_map(|fact| adapter(case, fact)).collect();
+    let lost: Vec<Way<'_>> = hit.iter().take(FIRST).filter_map(|fact| Way::of(case, fact)).collect();
     let names_it = hit.iter().take(FIRST).any(|fact| {
         fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)))
-            || adapter(case, fact).is_some_and(|adapter| ways.contains(adapter))
+            || !is_of_a_far_port(case, fact)
+                && Way::of(case, fact).is_some_and(|lost| ways.iter().any(|way| way.may_be(&lost)))
     });
     if names_it {
         return true;
     }
     // The ways are known, and what was lost is none of them; or it is Fibre Channel's, and they are a network's.
+    let both = |form: fn(&Adapter<'_>) -> bool| {
+        lost.iter().any(|way| form(&way.adapter)) && ways.iter().any(|way| form(&way.adapter))
+    };
     let elsewhere =
-        lost.iter().any(|lost| lost.starts_with("vmhba")) && ways.iter().any(|way| way.starts_with("vmhba"));
-    let network = !ways.is_empty() && ways.iter().all(|way| is_of_a_software_adapter(way));
-    if elsewhere || lost.is_empty() && network || case.is_of_local_volumes_alone() {
+        both(|way| matches!(way, Adapter::Vmware(_))) || both(|way| matches!(way, Adapter::Linux(_)));
+    if elsewhere || lost.is_empty() && are_of_a_network(&ways) || case.is_of_local_volumes_alone() {
         return false;
     }
     // Lines that name no device contradict nothing.
     own.is_empty() || own.iter().take(FIRST).any(|fact| command(fact).is_some_and(Command::unanswered))
 }
 
+/// Whether a line is about one of the ports behind an adapter: another target's may be lost, and this device's stay.
+fn is_of_a_far_port(case: &Case<'_>, fact: &Fact) -> bool {
+    case.text(fact.path).is_some_and(|path| path.starts_with("rport-"))
+}
+
 /// Whether every way to the incident's devices that any line tells leads over a network's adapter: no fabric of Fibre Channel lies on it.
 pub fn is_over_a_network_alone(case: &Case<'_>) -> bool {
-    let ways = ways(case);
-    !ways.is_empty() && ways.iter().all(|way| is_of_a_software_adapter(way))
+    are_of_a_network(&ways(case))
 }

@@ -2,7 +2,8 @@
 
 use oarlock_causes::{Layer, Remedy, Risk, Source};
 
-use super::notices::{HEAP_EXHAUSTED, NO_LOCKSPACE, VOLUME_FULL};
+use super::notices::words;
+use crate::fact::Notice;
 
 /// What a report says instead of the catalogue's page.
 #[derive(Debug)]
@@ -17,6 +18,11 @@ pub struct Words {
     pub consequence: &'static str,
     /// What helps, the best first.
     pub remedy: &'static [Remedy],
+}
+
+/// A remedy of common practice.
+pub const fn remedy(risk: Risk, text: &'static str) -> Remedy {
+    Remedy { text, risk, source: Source::CommonPractice }
 }
 
 /// The array has no such logical unit for this host (permanent device loss).
@@ -51,17 +57,15 @@ pub static TRANSITION: Words = Words {
     consequence: "What was refused so was not executed and is tried again. Where it takes longer than a heartbeat has (8 seconds), heartbeats come late; \
                   after 16 seconds hosts report the volume as lost, until the new controller answers.",
     remedy: &[
-        Remedy {
-            text: "Look into the array's log why it moved. Where nobody planned it, look at that controller's health first.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Where it happens again and again, hosts or paths disagree: compare the path policy and the preferred controller on all hosts, and that every host \
+        remedy(
+            Risk::Looks,
+            "Look into the array's log why it moved. Where nobody planned it, look at that controller's health first.",
+        ),
+        remedy(
+            Risk::Looks,
+            "Where it happens again and again, hosts or paths disagree: compare the path policy and the preferred controller on all hosts, and that every host \
                    reaches both controllers.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
+        ),
     ],
 };
 
@@ -73,16 +77,14 @@ pub static UNREADY: Words = Words {
            whose pool or RAID group failed or is full, and of a mirror's or a snapshot's side that hosts are not to use.",
     consequence: "Commands to that LUN are refused and not executed, until the array serves it again. A volume on it is lost to all its hosts.",
     remedy: &[
-        Remedy {
-            text: "Look at the LUN, its pool and its disks on the array: offline, failed, full, or the passive side of a replication? Mend that there.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Where hosts are not to use it (a replica, a removed LUN), take its mapping away from them.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Look at the LUN, its pool and its disks on the array: offline, failed, full, or the passive side of a replication? Mend that there.",
+        ),
+        remedy(
+            Risk::Changes,
+            "Where hosts are not to use it (a replica, a removed LUN), take its mapping away from them.",
+        ),
     ],
 };
 
@@ -95,17 +97,15 @@ pub static OFFLINE: Words = Words {
     consequence: "Every command to that disk fails at once, and what was in flight has no answer. A file system on it goes read-only or is lost until \
                   the disk is back.",
     remedy: &[
-        Remedy {
-            text: "Find the lines before the first of these: resets of a link or of the device, a session that did not recover, a plug that was pulled.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Once its cause is mended, set the disk running again (`/sys/block/NAME/device/state`) or rescan, and check the file system before it is \
+        remedy(
+            Risk::Looks,
+            "Find the lines before the first of these: resets of a link or of the device, a session that did not recover, a plug that was pulled.",
+        ),
+        remedy(
+            Risk::Changes,
+            "Once its cause is mended, set the disk running again (`/sys/block/NAME/device/state`) or rescan, and check the file system before it is \
                    mounted.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
+        ),
     ],
 };
 
@@ -142,23 +142,18 @@ pub static NOT_ALLOWED: Words = Words {
     consequence: "Writes over that path are refused and not executed. A multipath map does not try another path for it: the error goes up to the file \
                   system.",
     remedy: &[
-        Remedy {
-            text: "Read the keys and the reservation over every path of the map (`sg_persist --in --read-keys`, `--read-reservation`), and compare them with the \
+        remedy(
+            Risk::Looks,
+            "Read the keys and the reservation over every path of the map (`sg_persist --in --read-keys`, `--read-reservation`), and compare them with the \
                    keys of the cluster's own hosts. Clear nothing before.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
+        ),
         Remedy {
             text: "Where it is the own cluster's reservation and only some paths are registered: let the fence agent use the map (`devices=/dev/mapper/...`, or \
                    fence_mpath with a `reservation_key` in multipath.conf), and register anew (unfence).",
             risk: Risk::Changes,
             source: Source::Page("https://access.redhat.com/solutions/316073"),
         },
-        Remedy {
-            text: "Only where the owner is a stranger and proved dead: clear its reservation.",
-            risk: Risk::Final,
-            source: Source::CommonPractice,
-        },
+        remedy(Risk::Final, "Only where the owner is a stranger and proved dead: clear its reservation."),
     ],
 };
 
@@ -171,16 +166,14 @@ pub static FENCED_BY_CLUSTER: Words = Words {
     consequence: "What that host had open goes on elsewhere, or stands still until it is back. Its commands are refused until it has joined again: do not \
                   clear a reservation or a registration by hand to help it.",
     remedy: &[
-        Remedy {
-            text: "Find why that host was silent: its own log of the minutes before, its network, its paths, its load.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Let the cluster bring it back: a restart of the cluster's stack there registers it anew (unfencing).",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Find why that host was silent: its own log of the minutes before, its network, its paths, its load.",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Let the cluster bring it back: a restart of the cluster's stack there registers it anew (unfencing).",
+        ),
     ],
 };
 
@@ -191,21 +184,18 @@ pub static NOT_FENCED: Words = Words {
     what: "The cluster declared a host dead and tried to cut it off; its fence devices did not do it, or there is none that can.",
     consequence: "Where the cluster waits for the fence, what that host had open stands still. Where something of it is started elsewhere all the same, two hosts write to one disk.",
     remedy: &[
-        Remedy {
-            text: "See with your own eyes, or at its power, that the host is off. Start nothing of it elsewhere before.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Find why the fence failed: the device's address, user and time-out, the network to it, and whether any device is set up for that host.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Only when the host is known to be off: tell the cluster so (`pcs stonith confirm NODE`, `stonith_admin --confirm NODE`).",
-            risk: Risk::Final,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "See with your own eyes, or at its power, that the host is off. Start nothing of it elsewhere before.",
+        ),
+        remedy(
+            Risk::Looks,
+            "Find why the fence failed: the device's address, user and time-out, the network to it, and whether any device is set up for that host.",
+        ),
+        remedy(
+            Risk::Final,
+            "Only when the host is known to be off: tell the cluster so (`pcs stonith confirm NODE`, `stonith_admin --confirm NODE`).",
+        ),
     ],
 };
 
@@ -216,21 +206,18 @@ pub static ID_TAKEN: Words = Words {
     what: "Every host of a lockspace has a number of its own, and with it a record of its own. In this host's record another one was found: it took the number after this host had been silent, or both were given the same one, as after a host was copied.",
     consequence: "This host has lost its lease: the lock manager stops what the lease protects, or the watchdog resets the host.",
     remedy: &[
-        Remedy {
-            text: "Compare the host ids of all hosts (`host_id` in lvmlocal.conf, vdsm or libvirt's qemu-sanlock.conf): each has its own.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Where two are alike, stop one of the two hosts, give it a free id, and start it again.",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Where they differ, find why this host was silent before: its own log, its paths, its storage's latency.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Compare the host ids of all hosts (`host_id` in lvmlocal.conf, vdsm or libvirt's qemu-sanlock.conf): each has its own.",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Where two are alike, stop one of the two hosts, give it a free id, and start it again.",
+        ),
+        remedy(
+            Risk::Looks,
+            "Where they differ, find why this host was silent before: its own log, its paths, its storage's latency.",
+        ),
     ],
 };
 
@@ -241,16 +228,11 @@ pub static SPACE_RUNS_SHORT: Words = Words {
     what: "The array tells each host once that the space below a thin LUN has crossed a threshold. The LUN itself still shows free space.",
     consequence: "Nothing yet. When no space is left, writes are refused and machines on that LUN stop.",
     remedy: &[
-        Remedy {
-            text: "Look at the pool on the array, and make room or add space before it is full.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Reclaim what was deleted: UNMAP on VMFS (`esxcli storage vmfs unmap`), `fstrim` on Linux.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
+        remedy(Risk::Changes, "Look at the pool on the array, and make room or add space before it is full."),
+        remedy(
+            Risk::Changes,
+            "Reclaim what was deleted: UNMAP on VMFS (`esxcli storage vmfs unmap`), `fstrim` on Linux.",
+        ),
     ],
 };
 
@@ -281,21 +263,15 @@ pub static DAMAGED_LOCK: Words = Words {
     what: "What stands where a lock record should be is none: zeros, or what belongs elsewhere. It was torn by a power cut, rotted, or somebody wrote over it.",
     consequence: "What the lock guards cannot be opened, or not be freed. Overwriting it blindly may make two owners.",
     remedy: &[
-        Remedy {
-            text: "Move or back up what can still be read, and let the vendor's support look at the volume: give them the line with its offset.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Check the volume while no host uses it: `voma -m vmfs -f check`; let support repair it, nobody by hand.",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Read the array's and the disk's error logs: find what damaged it.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Move or back up what can still be read, and let the vendor's support look at the volume: give them the line with its offset.",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Check the volume while no host uses it: `voma -m vmfs -f check`; let support repair it, nobody by hand.",
+        ),
+        remedy(Risk::Looks, "Read the array's and the disk's error logs: find what damaged it."),
     ],
 };
 
@@ -306,16 +282,14 @@ pub static DAMAGED_RESOURCES: Words = Words {
     what: "VMFS allocates space from records called resource clusters. One of them is no valid record any more: the medium below lost it, or somebody wrote over it.",
     consequence: "Files cannot grow there, and some may be damaged.",
     remedy: &[
-        Remedy {
-            text: "Look at the device below the volume first: while its commands fail, no repair holds.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check`; let the vendor's support repair it.",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Look at the device below the volume first: while its commands fail, no repair holds.",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check`; let the vendor's support repair it.",
+        ),
     ],
 };
 
@@ -326,21 +300,18 @@ pub static NETWORK: Words = Words {
     what: "A connection of iSCSI or NVMe over a network ended with commands under way: the network lost it, the host gave it up because no answer came, or the target closed it. Whether the array executed those commands cannot be known from here.",
     consequence: "Every command in flight on that connection has an unknown outcome. Sent again blindly, a plain write may land twice and an atomic test and set meets itself.",
     remedy: &[
-        Remedy {
-            text: "Read the target's log of that second: did it close the connection, restart, or was it too busy to answer?",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Test the network from every port that carries storage: full length without fragmentation, errors and drops of cards and switch ports, one subnet for each bound port.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Where the target was only slow, mend that first; a longer time-out (NOP-Out, keep-alive) hides it.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Read the target's log of that second: did it close the connection, restart, or was it too busy to answer?",
+        ),
+        remedy(
+            Risk::Looks,
+            "Test the network from every port that carries storage: full length without fragmentation, errors and drops of cards and switch ports, one subnet for each bound port.",
+        ),
+        remedy(
+            Risk::Changes,
+            "Where the target was only slow, mend that first; a longer time-out (NOP-Out, keep-alive) hides it.",
+        ),
     ],
 };
 
@@ -376,16 +347,11 @@ pub static QUEUE_FULL: Words = Words {
     what: "A device takes only so many commands at once, from all its hosts and often for all LUNs of a port together. Beyond that it answers TASK SET FULL and executes nothing; the host sends the command again, and throttles itself.",
     consequence: "Commands that were refused so were not executed, and their senders know it. A heartbeat that is refused again and again comes late.",
     remedy: &[
-        Remedy {
-            text: "Let the hosts send less at once: outstanding I/Os for each device, and the sum of all hosts' queue depths, within what the array's vendor says a port takes.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Spread the load: fewer busy disks on one LUN, more LUNs, more target ports.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Changes,
+            "Let the hosts send less at once: outstanding I/Os for each device, and the sum of all hosts' queue depths, within what the array's vendor says a port takes.",
+        ),
+        remedy(Risk::Changes, "Spread the load: fewer busy disks on one LUN, more LUNs, more target ports."),
         Remedy {
             text: "On ESXi let hosts throttle together where the vendor recommends it (`esxcli storage core device set --queue-full-sample-size`, `--queue-full-threshold`).",
             risk: Risk::Changes,
@@ -401,16 +367,11 @@ pub static FENCED_BY_ORDER: Words = Words {
     what: "A person or a script told the cluster to cut the host off. The cluster did what it was told: no line here says that the host was silent, or that storage was late.",
     consequence: "What that host had open goes on elsewhere, or stands still until it is back.",
     remedy: &[
-        Remedy {
-            text: "Ask who ordered it. Where it was planned, nothing is to be mended.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Let the cluster bring it back: a restart of the cluster's stack there registers it anew (unfencing).",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
+        remedy(Risk::Looks, "Ask who ordered it. Where it was planned, nothing is to be mended."),
+        remedy(
+            Risk::Interrupts,
+            "Let the cluster bring it back: a restart of the cluster's stack there registers it anew (unfencing).",
+        ),
     ],
 };
 
@@ -427,17 +388,15 @@ pub static LOCKING_BY_RESERVATION: Words = Words {
             risk: Risk::Changes,
             source: Source::Article("VMware KB 328557"),
         },
-        Remedy {
-            text: "Where the array knows the atomic test and set, use it: it locks single blocks (`esxcli storage core device vaai status get`).",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Only where the conflicts last although all hosts are quiet, a reservation was left behind: find its owner (the array shows it), and let it or the \
+        remedy(
+            Risk::Looks,
+            "Where the array knows the atomic test and set, use it: it locks single blocks (`esxcli storage core device vaai status get`).",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Only where the conflicts last although all hosts are quiet, a reservation was left behind: find its owner (the array shows it), and let it or the \
                    array's support release it.",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
+        ),
     ],
 };
 
@@ -447,11 +406,10 @@ pub static LOCAL_WITHOUT_ATS: Words = Words {
     layer: Layer::Medium,
     what: "SATA, USB and most SAS disks do not execute COMPARE AND WRITE. The host asks once, is refused, and locks in another way; nobody else uses the disk.",
     consequence: "None.",
-    remedy: &[Remedy {
-        text: "Nothing is to be done for this. If something else is wrong, look for another line.",
-        risk: Risk::Looks,
-        source: Source::CommonPractice,
-    }],
+    remedy: &[remedy(
+        Risk::Looks,
+        "Nothing is to be done for this. If something else is wrong, look for another line.",
+    )],
 };
 
 /// A disk behind an array's LUN.
@@ -462,16 +420,11 @@ pub static MEDIUM_OF_AN_ARRAY: Words = Words {
            share the LUN get the same answer for the same blocks.",
     consequence: "What lay on those blocks is lost unless the array can rebuild it. Records of the file system among them fail for every host.",
     remedy: &[
-        Remedy {
-            text: "Read the array's event log: failed or failing disks, rebuilds, scrubs that found errors. Replace what it names.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Copy off what can still be read, and restore the rest.",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Read the array's event log: failed or failing disks, rebuilds, scrubs that found errors. Replace what it names.",
+        ),
+        remedy(Risk::Interrupts, "Copy off what can still be read, and restore the rest."),
     ],
 };
 
@@ -482,16 +435,14 @@ pub static NOT_LET_IN: Words = Words {
     what: "The target answered the login and refused it: by its words, the initiator is not allowed in. The network works, for the answer came over it.",
     consequence: "No disk of that target is there for this host, over that portal.",
     remedy: &[
-        Remedy {
-            text: "Compare the initiator's name and the CHAP name and secret on both sides, and the target's list of initiators (its ACL).",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "After a change: log out and in again (`iscsiadm -m node -T IQN --logout`, `--login`).",
-            risk: Risk::Interrupts,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Compare the initiator's name and the CHAP name and secret on both sides, and the target's list of initiators (its ACL).",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "After a change: log out and in again (`iscsiadm -m node -T IQN --logout`, `--login`).",
+        ),
     ],
 };
 
@@ -508,11 +459,10 @@ pub static PASTED_RECORD: Words = Words {
             risk: Risk::Looks,
             source: Source::Article("VMware KB 10051"),
         },
-        Remedy {
-            text: "Write nothing there by hand: a lock that is cleared under a living owner has two.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Write nothing there by hand: a lock that is cleared under a living owner has two.",
+        ),
     ],
 };
 
@@ -524,16 +474,11 @@ pub static ORDERED_RESET: Words = Words {
            an atomic test and set among it may have been executed, and meets its own image when it is tried again.",
     consequence: "Commands of all hosts have no answer; heartbeats among them may come late or be false once.",
     remedy: &[
-        Remedy {
-            text: "Ask who ordered the reset, and what for. A LUN reset clears no lock of VMFS, and a reservation only where one was left behind.",
-            risk: Risk::Looks,
-            source: Source::CommonPractice,
-        },
-        Remedy {
-            text: "Where a script does it, stop that.",
-            risk: Risk::Changes,
-            source: Source::CommonPractice,
-        },
+        remedy(
+            Risk::Looks,
+            "Ask who ordered the reset, and what for. A LUN reset clears no lock of VMFS, and a reservation only where one was left behind.",
+        ),
+        remedy(Risk::Changes, "Where a script does it, stop that."),
     ],
 };
 
@@ -544,9 +489,9 @@ pub fn is_harmless(title: &str) -> bool {
         &HELD_FILE,
         &LOCAL_WITHOUT_ATS,
         &CLUSTERED_DISK,
-        &HEAP_EXHAUSTED,
-        &VOLUME_FULL,
-        &NO_LOCKSPACE,
+        words(Notice::HeapExhausted),
+        words(Notice::VolumeFull),
+        words(Notice::NoLockspace),
     ];
     harmless.iter().any(|words| words.title == title)
 }

@@ -8,13 +8,16 @@
 //! ```
 //! A log has no sentences between its lines, and is read as it stands.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::origin::{host_of, is_usual};
 use crate::plain::plain;
 use crate::prefix;
 use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
+use crate::text::has;
 
+/// `[1] 02:15:05 [SUCCESS] esx1`: what pssh writes before what a host answered.
+const PSSH: [&str; 2] = ["[SUCCESS] ", "[FAILURE] "];
 /// Bytes of a sentence that are looked at.
 const SENTENCE_BYTES_MAX: usize = 600;
 /// Lines before the title of a document.
@@ -84,9 +87,11 @@ impl Document {
         let (mut nobodys, mut teaches) = (false, false);
         let (mut dated, mut sentences) = (0, 0);
         let mut sections = Vec::new();
+        let mut above = String::new();
         let short = memchr_iter(b'\n', text).nth(SHORT_LINES).is_none();
         for (number, line) in (1..).zip(lines(text)) {
-            if is_dated(line) {
+            let of_pssh = PSSH.iter().any(|mark| memmem::find(line, mark.as_bytes()).is_some());
+            if !of_pssh && is_dated(line) {
                 dated += 1;
                 said.push(open.of_a_log(line));
                 continue;
@@ -109,9 +114,14 @@ impl Document {
             teaches |= is_heading(&line)
                 && of_words(&sentence).is_some_and(|manner| manner != Manner::Logged)
                 || of_words(&sentence) == Some(Manner::Told);
-            if let Some(host) = section(&line, &sentence) {
-                sections.push((number, host));
-            }
+            let underlined =
+                is_rule(&line).then(|| std::mem::take(&mut above)).filter(|above| !above.is_empty());
+            let found = match &underlined {
+                Some(above) => section(&format!("# {above}"), above),
+                None => section(&line, &sentence),
+            };
+            sections.extend(found.map(|host| (number, host)));
+            above = sentence;
         }
         // An article, or a document that teaches: what it shows was seen by nobody in particular, unless it says who saw it. A log with a strange
         // line in it is none.
@@ -322,18 +332,28 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     {
         return new_voice(name);
     }
-    if let Some(host) = host_of_prompt(line) {
+    if let Some(host) = host_of_prompt(line).or_else(|| host_of_command(line)) {
         return new_voice(host);
     }
+    if let Some((_, host)) = PSSH.iter().find_map(|mark| line.split_once(mark)) {
+        return new_voice(host.split(' ').next().unwrap_or(host));
+    }
+    if lets_time_pass(sentence) {
+        return Some(None);
+    }
+    let bracketed = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let sentence = bracketed.unwrap_or(sentence);
     let bold = line.len() > 4 && line.starts_with("**") && line.ends_with("**");
     let ruled = line.starts_with("---") || line.starts_with("===");
     let words: Vec<&str> = sentence.trim_matches([':', '-', '=', ' ']).split(' ').collect();
-    if !(is_heading(line) || bold || ruled || sentence.ends_with(':')) || words.len() > WORDS_MAX {
-        return None;
+    let announces = is_heading(line) || bold || ruled || bracketed.is_some() || sentence.ends_with(':');
+    if !announces || words.len() > WORDS_MAX {
+        return is_a_name_alone(line).then_some(None);
     }
     if let [name] = words[..] {
         let named = names_a_host(name) || is_file(name);
-        let usual = name.is_empty() || prefix::is_program(name) || is_usual(name);
+        // `[snip]`
+        let usual = name.is_empty() || prefix::is_program(name) || is_usual(name) || bracketed.is_some();
         return if named { new_voice(name) } else { (!usual).then_some(None) };
     }
     // `Log of esx-02`, `on esx1`, `host esx1`; `gw-1 dmesg`
@@ -349,14 +369,69 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     let speaks_of_another = ["other", "another", "second", "third", "next", "peer", "host", "node"]
         .iter()
         .any(|word| words.iter().any(|said| said.eq_ignore_ascii_case(word)));
+    let and_of_this = words.windows(2).any(|pair| pair == ["this", "one"]);
     match named {
         Some(name) => Some(Some(name.to_owned())),
-        None => speaks_of_another.then_some(None),
+        None => (speaks_of_another || and_of_this).then_some(None),
     }
 }
 
-/// `[root@esx1:~] `, `root@gw-1:~# `: where a session goes on.
+/// `esx1`, `2) esx1`, `esx1 ->`, `<esx1>`: nothing but what may be a host's name.
+fn is_a_name_alone(line: &str) -> bool {
+    const LINE_BYTES_MAX: usize = 80;
+    let is_mark = |letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter);
+    let numbered =
+        |word: &&str| !word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+    let mut words = line.split(is_mark).filter(|word| !word.is_empty()).filter(numbered);
+    line.len() <= LINE_BYTES_MAX && words.next().is_some_and(names_a_host) && words.next().is_none()
+}
+
+/// Whether a line is a rule, which makes a title of the line above it.
+fn is_rule(line: &str) -> bool {
+    let line = line.trim();
+    line.len() >= 3 && (line.bytes().all(|byte| byte == b'-') || line.bytes().all(|byte| byte == b'='))
+}
+
+/// `two days later`, `2d14h later:`, `the next morning`: what follows is of another time, also where no line tells one.
+fn lets_time_pass(sentence: &str) -> bool {
+    const WORDS_MAX: usize = 8;
+    const SPANS: [&str; 10] =
+        ["minutes", "hour", "hours", "day", "days", "week", "weeks", "month", "months", "morning"];
+    let words: Vec<String> = sentence
+        .split([' ', ',', ':'])
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let is_span = |word: &String| {
+        let counted =
+            word.starts_with(|letter: char| letter.is_ascii_digit()) && word.ends_with(['m', 'h', 'd']);
+        counted || SPANS.contains(&word.as_str())
+    };
+    words.len() <= WORDS_MAX
+        && words.iter().any(is_span)
+        && words.iter().any(|word| ["later", "next"].contains(&word.as_str()))
+}
+
+/// `ssh esx1 tail ...`, behind a prompt or without one.
+fn host_of_command(line: &str) -> Option<&str> {
+    let command = line.trim_start_matches(['$', '#', '>', ' ']).strip_prefix("ssh ")?;
+    // What two hosts answered to one line, no line parts.
+    if has(command, "ssh ") {
+        return None;
+    }
+    let mut words = command.split(' ').skip_while(|word| word.starts_with('-'));
+    let host = words.next()?;
+    Some(host.rsplit('@').next().unwrap_or(host)).filter(|host| prefix::is_host(host))
+}
+
+/// `[root@esx1:~] `, `root@gw-1:~# `, `esx1 # `: where a session goes on.
 fn host_of_prompt(line: &str) -> Option<&str> {
+    if let Some((host, rest)) = line.split_once(' ')
+        && ["# ", "$ ", "> "].iter().any(|prompt| rest.starts_with(prompt))
+        && names_a_host(host)
+    {
+        return Some(host);
+    }
     let (user, rest) = line.trim_start_matches('[').split_once('@')?;
     let host = &rest[..rest.find([':', ' ', ']'])?];
     let prompts = rest[host.len()..].starts_with([':', ' ', ']']) && rest.contains(['#', '$', ']', '>']);

@@ -1,0 +1,69 @@
+//! Two atomic tests and sets that bear one device's name, and are of two: of two disks, of two blocks, or of two writers.
+
+use super::case::{Case, command};
+use super::reservation::FIRST_OF_GUESTS;
+use crate::fact::Fact;
+use crate::scsi_line;
+use crate::text::{after, hex};
+
+/// What the line of an atomic test and set says of its disk, its block and its writer. Read once for each: a storm is compared with a storm.
+#[derive(Debug)]
+pub struct Side<'a> {
+    device: Option<&'a str>,
+    path: Option<&'a str>,
+    address: Option<Vec<u64>>,
+    of_a_guest: Option<bool>,
+    world: Option<u64>,
+}
+
+impl<'a> Side<'a> {
+    /// What a line says; `None` where it is about no atomic test and set.
+    pub fn of(case: &Case<'a>, fact: &Fact) -> Option<Side<'a>> {
+        let line = scsi_line::read(&fact.text);
+        command(fact).is_some_and(|command| command.is_ats()).then(|| Side {
+            device: case.text(fact.device),
+            path: case.text(fact.path),
+            address: address(&fact.text),
+            of_a_guest: line.cmd_sn.map(|serial| serial >= FIRST_OF_GUESTS),
+            world: line.world,
+        })
+    }
+
+    /// Whether the lines themselves say that two commands have nothing to do with each other.
+    pub fn is_another(&self, other: &Side<'_>) -> bool {
+        self.is_of_another_disk(other)
+            || differ(self.address.as_ref(), other.address.as_ref())
+            || self.is_of_another_writer(other)
+    }
+
+    /// `sdc` was given anew to a disk behind other numbers; or a name that was masked stands for whatever it hides, and the numbers of the units differ.
+    fn is_of_another_disk(&self, other: &Side<'_>) -> bool {
+        let unit = |path: Option<&'_ str>| path.and_then(|path| path.rsplit(':').next()).map(str::to_owned);
+        self.device.is_some_and(|name| {
+            name.starts_with("sd") && differ(self.path, other.path)
+                || is_masked(name) && differ(unit(self.path), unit(other.path))
+        })
+    }
+
+    /// Commands of guests have serial numbers of their own; two worlds are two guests, and a host's own command is none of theirs.
+    fn is_of_another_writer(&self, other: &Side<'_>) -> bool {
+        let both_guests = self.of_a_guest == Some(true) && other.of_a_guest == Some(true);
+        differ(self.of_a_guest, other.of_a_guest) || both_guests && differ(self.world, other.world)
+    }
+}
+
+/// Whether both are told, and are not the same.
+fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
+}
+
+/// `naa.XXXXXXXX`, `naa.60060160####`
+fn is_masked(name: &str) -> bool {
+    ["XXX", "xxx", "###", "***", "..."].iter().any(|mask| name.contains(mask))
+}
+
+/// The address in `CDB: Compare and write 89 00 00 00 00 00 00 00 08 00 ...`: bytes 2 to 9 (SBC-4, COMPARE AND WRITE).
+fn address(text: &str) -> Option<Vec<u64>> {
+    let bytes: Vec<u64> = after(text, " 89 ")?.split(' ').map_while(hex).take(9).collect();
+    (bytes.len() == 9).then(|| bytes[1..].to_vec())
+}

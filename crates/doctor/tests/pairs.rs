@@ -1,0 +1,137 @@
+//! A command that was left open and a false answer are a pair only if both are of one disk, one block and one writer, and the first was
+//! written first.
+
+use oarlock_doctor::{Doctor, Report};
+
+const LATE: &str = "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const FALSE: &str = "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
+
+fn judge(lines: &[String]) -> Report {
+    let log: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut doctor = Doctor::new();
+    doctor.read("vmkernel.log", &mut log.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+/// Whether the report is sure that the host met its own write.
+fn is_a_pair(lines: &[String]) -> bool {
+    let report = judge(lines);
+    report
+        .incidents
+        .iter()
+        .any(|finding| finding.cause == "delayed-own-write" && finding.confidence != "possible")
+}
+
+fn on_path(second: u32, device: &str, unit: u32, end: &str) -> String {
+    format!(
+        "2026-10-04T03:00:{second:02}.250Z cpu6:2098011)NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x89 (0x45d9{second:02}, 2097400) to dev \"{device}\" on path \
+         \"vmhba2:C0:T1:L{unit}\" Failed: {end} Act:NONE"
+    )
+}
+
+fn of_world(second: u32, serial: &str, world: u32, end: &str) -> String {
+    format!(
+        "2026-10-04T03:00:{second:02}.250Z cpu6:2098011)ScsiDeviceIO: 4633: Cmd(0x45d9{second:02}) 0x89, CmdSN {serial} from world {world} to dev \
+         \"naa.6000d31000c0ffee000000000000004d\" failed {end}"
+    )
+}
+
+#[test]
+fn a_masked_name_is_the_same_only_behind_the_same_unit() {
+    let masked = "naa.6000d310################";
+    assert!(is_a_pair(&[on_path(5, masked, 7, LATE), on_path(9, masked, 7, FALSE)]));
+    assert!(!is_a_pair(&[on_path(5, masked, 7, LATE), on_path(9, masked, 8, FALSE)]));
+    // Behind two targets one unit may have two numbers; its whole name decides.
+    let whole = "naa.6000d31000c0ffee000000000000004d";
+    assert!(is_a_pair(&[on_path(5, whole, 7, LATE), on_path(9, whole, 8, FALSE)]));
+}
+
+#[test]
+fn two_guests_and_their_host_are_three_writers() {
+    let pair = |one: (&str, u32), other: (&str, u32)| {
+        is_a_pair(&[of_world(5, one.0, one.1, LATE), of_world(9, other.0, other.1, FALSE)])
+    };
+    assert!(pair(("0x5a1", 2097400), ("0x5a9", 2097433)), "the host's own worlds are one writer");
+    assert!(pair(("0x80000041", 2101001), ("0x80000044", 2101001)));
+    assert!(!pair(("0x80000041", 2101001), ("0x80000044", 2101777)));
+    assert!(!pair(("0x80000041", 2101001), ("0x5a9", 2097433)));
+}
+
+/// Linux's lines of one failure of `sdr`.
+fn of_linux(second: u32, nexus: &str, result: &str, address: &str) -> Vec<String> {
+    let kernel =
+        |text: String| format!("Oct  4 03:00:{second:02} node4 kernel: sd {nexus}: [sdr] tag#7 {text}");
+    let mut lines = vec![kernel(format!("FAILED Result: hostbyte={result} driverbyte=DRIVER_OK"))];
+    if result == "DID_OK" {
+        lines.push(kernel("Sense Key : Miscompare [current]".to_owned()));
+        lines.push(kernel("Add. Sense: Miscompare during verify operation".to_owned()));
+    }
+    lines.push(kernel(format!("CDB: Compare and write 89 00 {address} 00 00 00 01 00 00")));
+    lines
+}
+
+#[test]
+fn two_blocks_and_two_disks_of_one_name_are_no_pair() {
+    const HERE: &str = "00 00 00 00 00 00 20 00";
+    let pair = |nexus: &str, address: &str| {
+        let mut lines = of_linux(5, "6:0:2:9", "DID_TIME_OUT", HERE);
+        lines.extend(of_linux(9, nexus, "DID_OK", address));
+        is_a_pair(&lines)
+    };
+    assert!(pair("6:0:2:9", HERE));
+    assert!(!pair("6:0:2:9", "00 00 00 00 00 7c 20 00"), "another block");
+    assert!(!pair("8:0:0:1", HERE), "the name was given anew");
+}
+
+/// A line of a log without zones.
+fn local(time: &str, end: &str) -> String {
+    format!(
+        "Oct 25 {time} esx9 vmkernel: cpu6:2098011)ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x5a1 from world 2097400 to dev \
+         \"naa.6000d31000c0ffee000000000000004d\" failed {end}"
+    )
+}
+
+#[test]
+fn what_stands_behind_a_clock_that_was_set_back_came_later() {
+    let refused = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x25 0x0.";
+    let log = [
+        local("02:10:00", refused),
+        local("02:58:50", FALSE),
+        local("02:04:00", refused),
+        local("02:58:44", LATE),
+        local("02:59:58", refused),
+    ];
+    assert!(!is_a_pair(&log), "the answer was false fifty minutes before the other was given up");
+    let log = [local("02:10:00", refused), local("02:58:44", LATE), local("02:58:50", FALSE)];
+    assert!(is_a_pair(&log));
+}
+
+#[test]
+fn a_log_that_stands_newest_first_is_read_from_its_end() {
+    let other = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x25 0x0.";
+    let newest_first = |middle: [&str; 2]| {
+        [
+            local("02:59:58", other),
+            local("02:58:44", middle[0]),
+            local("02:58:44", middle[1]),
+            local("02:04:00", other),
+        ]
+    };
+    assert!(is_a_pair(&newest_first([FALSE, LATE])));
+    assert!(!is_a_pair(&newest_first([LATE, FALSE])), "within one second, too");
+}
+
+#[test]
+fn a_log_without_years_goes_on_over_new_year() {
+    let at = |time: &str, end: &str| local("02:00:00", end).replace("Oct 25 02:00:00", time);
+    assert!(is_a_pair(&[at("Dec 31 23:59:56", LATE), at("Jan  1 00:00:02", FALSE)]));
+    assert!(!is_a_pair(&[at("Jan  1 00:00:02", FALSE), at("Dec 31 23:59:56", LATE)]));
+}
+
+#[test]
+fn a_time_may_stand_behind_its_message() {
+    let late = "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x5a1 from world 2097400 to dev \"naa.6000d31000c0ffee000000000000004d\" failed";
+    let row = |time: &str, end: &str| format!("{late} {end}\t2026-10-04T{time}Z");
+    assert!(is_a_pair(&[row("03:00:05", LATE), row("03:00:09", FALSE)]));
+    assert!(!is_a_pair(&[row("03:00:05", LATE), row("05:00:09", FALSE)]));
+}

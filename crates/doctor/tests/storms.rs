@@ -1,0 +1,97 @@
+//! A storm of commands that a reset ended has its trigger right before it, and nothing else in between that ends commands.
+
+use oarlock_doctor::{Doctor, Report};
+
+const LUN: &str = "naa.6000d31000c0ffee000000000000004d";
+const LATE: &str = "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const FALSE: &str = "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
+const OWNER: &str = "63aa0c11-5b2e7f90-7a1d-0050568c4d5e";
+
+fn judge(log: &str) -> Report {
+    let mut doctor = Doctor::new();
+    doctor.read("vmkernel.log", &mut log.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+fn is_a_cascade(log: &str) -> bool {
+    let report = judge(log);
+    report
+        .incidents
+        .iter()
+        .any(|finding| finding.cause == "reset-cascade" && finding.confidence != "possible")
+}
+
+fn at(second: u32, text: &str) -> String {
+    format!("2026-10-04T03:00:{second:02}.250Z cpu6:2098011){text}\n")
+}
+
+fn test(second: u32, end: &str) -> String {
+    let serial = 0x900 + second;
+    at(
+        second,
+        &format!(
+            "ScsiDeviceIO: 4633: Cmd(0x45d9{second:02}) 0x89, CmdSN {serial:#x} from world 2097400 to dev \"{LUN}\" failed {end}"
+        ),
+    )
+}
+
+fn storm(second: u32) -> String {
+    let victim = |serial: u32| {
+        at(
+            second,
+            &format!(
+                "ScsiDeviceIO: 4633: Cmd(0x45aa{serial}) 0x2a, CmdSN 0x800000{serial} from world 2101001 to dev \"{LUN}\" failed H:0x8 D:0x0 P:0x0"
+            ),
+        )
+    };
+    (10..22).map(victim).collect()
+}
+
+#[test]
+fn a_false_test_makes_a_host_reset_the_device_at_once_or_not_at_all() {
+    assert!(is_a_cascade(&(test(5, FALSE) + &storm(6))));
+    assert!(!is_a_cascade(&(test(5, FALSE) + &storm(14))), "nine seconds later it is over");
+    assert!(is_a_cascade(&(test(5, LATE) + &storm(14))), "one that nobody answered is not");
+}
+
+#[test]
+fn a_race_that_a_living_host_won_makes_nobody_reset_anything() {
+    let held = at(
+        5,
+        &format!(
+            "DLX: 4333: vol 'basalt': [Req mode: 1] Not free; Lock [type 10c00001 offset 75497472 v 19, hb offset 3641344 gen 61, mode 1, owner {OWNER} mtime 4401 num 0 gblnum 0 gblgen 0 gblbrk 0]"
+        ),
+    );
+    assert!(!is_a_cascade(&(test(5, FALSE) + &held + &storm(6))));
+}
+
+#[test]
+fn an_adapter_or_a_session_that_broke_down_in_between_ends_commands_too() {
+    let broken = [
+        "qlnativefc: vmhba3(3b:0.0): ISP System Error - mbx1=4dh mbx2=0h mbx3=0h.",
+        "iscsi_vmk: iscsivmk_StopConnection:699: vmhba64:CH:0 T:1 CN:0: iSCSI connection is being marked \"OFFLINE\" (Event:4)",
+        "lpfc: lpfc_mbx_process_link_event:771: 0:1305 Link Down Event x2 received Data: x2 x20 x800110 x0 x0",
+    ];
+    for line in broken {
+        assert!(!is_a_cascade(&(test(5, LATE) + &at(6, line) + &storm(7))), "{line}");
+    }
+    let own = at(
+        6,
+        "qlnativefc: vmhba3(3b:0.0): qlnativefcAbortISP:3380: Performing ISP error recovery - ha = 0x4302",
+    );
+    assert!(!is_a_cascade(&(test(5, FALSE) + &own + &storm(7))));
+    assert!(is_a_cascade(&(test(5, LATE) + &own + &storm(7))), "a wider reset follows one that did not help");
+}
+
+#[test]
+fn what_was_injected_on_purpose_did_not_happen() {
+    let injected = |log: &str| {
+        log.replace(
+            "ScsiDeviceIO: 4633: Cmd(",
+            "ScsiDeviceIO: SCSIAsyncDeviceCommand:2077: Error Inject: Cmd(",
+        )
+    };
+    let log = test(5, LATE) + &test(9, FALSE);
+    assert_eq!(judge(&log).incidents[0].cause, "delayed-own-write");
+    assert!(judge(&injected(&log)).incidents.is_empty());
+}

@@ -1,0 +1,116 @@
+//! Linux numbers its adapters: what one of them suffers is no proof about a disk behind another.
+
+use oarlock_doctor::{Doctor, Report};
+
+fn judge(lines: &[String]) -> Report {
+    let log: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut doctor = Doctor::new();
+    doctor.read("messages", &mut log.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+fn sure(report: &Report, cause: &str) -> bool {
+    report.incidents.iter().any(|finding| finding.cause == cause && finding.confidence != "possible")
+}
+
+fn kernel(second: u32, text: &str) -> String {
+    format!("Oct  4 03:00:{second:02} node4 kernel: {text}")
+}
+
+/// A test that was given up, and one that was false, on a disk of SCSI host 6.
+fn pair() -> Vec<String> {
+    let failed = |second, result: &str| {
+        kernel(
+            second,
+            &format!("sd 6:0:2:9: [sdr] tag#7 FAILED Result: hostbyte={result} driverbyte=DRIVER_OK"),
+        )
+    };
+    let asked = |second| {
+        kernel(
+            second,
+            "sd 6:0:2:9: [sdr] tag#7 CDB: Compare and write 89 00 00 00 00 00 00 00 20 00 00 00 00 01 00 00",
+        )
+    };
+    vec![
+        failed(30, "DID_TIME_OUT"),
+        asked(30),
+        failed(36, "DID_OK"),
+        kernel(36, "sd 6:0:2:9: [sdr] tag#7 Sense Key : Miscompare [current]"),
+        kernel(36, "sd 6:0:2:9: [sdr] tag#7 Add. Sense: Miscompare during verify operation"),
+        asked(36),
+    ]
+}
+
+fn after(trouble: &str) -> Report {
+    let lines: Vec<String> = std::iter::once(kernel(21, trouble)).chain(pair()).collect();
+    judge(&lines)
+}
+
+fn hang(host: u32) -> String {
+    format!("qla2xxx [0000:5e:00.0]-5003:{host}: ISP System Error - mbx1=1051h mbx2=10h mbx3=ah mbx7=0h.")
+}
+
+fn link_down(host: u32) -> String {
+    format!("qla2xxx [0000:5e:00.0]-500b:{host}: LOOP DOWN detected (2 7 0 0).")
+}
+
+#[test]
+fn what_another_adapter_suffers_explains_nothing() {
+    assert!(!sure(&after(&hang(11)), "hba-fault"));
+    assert!(!sure(&after(&link_down(11)), "path-fault"));
+    let port = "rport-11:0-4: blocked FC remote port time out: removing target and saving binding";
+    assert!(!sure(&after(port), "path-fault"));
+}
+
+#[test]
+fn what_the_disks_own_adapter_suffers_does() {
+    assert!(sure(&after(&hang(6)), "hba-fault"));
+    assert!(sure(&after(&link_down(6)), "path-fault"));
+}
+
+#[test]
+fn a_port_behind_the_same_adapter_may_be_another_targets() {
+    let port = "rport-6:0-4: blocked FC remote port time out: removing target and saving binding";
+    let mut alone = pair().split_off(2);
+    alone.insert(0, kernel(21, port));
+    assert!(!sure(&judge(&alone), "path-fault"));
+}
+
+/// A line of an ESXi host.
+fn esx(second: u32, text: &str) -> String {
+    format!("2026-10-04T03:00:{second:02}.250Z cpu6:2098011){text}")
+}
+
+fn false_on(path: &str) -> String {
+    esx(
+        20,
+        &format!(
+            "NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x89 (0x45d920, 2097400) to dev \"naa.6000d31000c0ffee000000000000004d\" on path \"{path}\" Failed: H:0x0 \
+             D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0. Act:NONE"
+        ),
+    )
+}
+
+#[test]
+fn behind_one_adapter_are_many_targets() {
+    let lost = |target: u32| {
+        esx(
+            5,
+            &format!(
+                "iscsi_vmk: iscsivmk_StopConnection:699: vmhba65:CH:0 T:{target} CN:0: iSCSI connection is being marked \"OFFLINE\" (Event:4)"
+            ),
+        )
+    };
+    let report = |target| judge(&[lost(target), false_on("vmhba65:C0:T6:L2")]);
+    assert!(sure(&report(6), "path-fault"));
+    assert!(!sure(&report(1), "path-fault"));
+    let dead = |path: &str| esx(5, &format!("NMP: nmpPathEvent: Path {path} is dead"));
+    let dead = |path: &str| {
+        let vob = format!(
+            "2026-10-04T03:00:05.000Z: [scsiCorrelator] 88us: [vob.scsi.scsipath.pathstate.dead] scsiPath {path} changed state from on"
+        );
+        judge(&[dead(path), vob, false_on("vmhba2:C0:T3:L7")])
+    };
+    assert!(sure(&dead("vmhba2:C0:T4:L7"), "path-fault"), "the same unit behind another port");
+    assert!(!sure(&dead("vmhba2:C0:T4:L31"), "path-fault"), "another unit of another target");
+}
