@@ -123,6 +123,8 @@ impl Source {
                 transaction.mark(&bitmap, run, false);
             }
             drop(transaction);
+            // Nobody else may want a commit for long, and a kill before it would leave them taken, and nobody's.
+            let _ = self.pages().commit();
             self.stock.give_back(clusters.drain(..count));
         }
         Ok(())
