@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::stack::{Hosts, Shown};
 use crate::ground::{Process, succeeds};
 
-const DISK: &str = "192M";
+const DISK: &str = "128M";
 /// What fio writes in a second at most, so that its work lasts through some faults on a quick machine too.
 const RATE: &str = "12m";
 /// Between one fault and the next.
