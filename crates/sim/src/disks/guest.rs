@@ -14,6 +14,7 @@ use oarlock_format::{DiskTarget, LayerName};
 use super::driver::Ended;
 use super::estate::Asked;
 use super::image::{Purpose, Session};
+use super::reading::read_all;
 use super::{Driver, SECTOR};
 use crate::member::{Run, name_of};
 use crate::user::User;
@@ -588,27 +589,3 @@ impl<'a> Used<'a> {
         .await;
     }
 }
-
-/// Reads whatever a layer may show, and what lies beside it; whether all of it was answered.
-pub(super) async fn read_all(
-    run: &Run,
-    session: &Session,
-    path: &DataPath,
-    request: impl AsyncFn(Request) -> Result<(), PathError>,
-) -> bool {
-    let (sectors, step) = (path.size() / SECTOR as u64, 64);
-    let mut runs: Vec<u64> = run.estate.written(session.id).iter().map(|sector| sector / step).collect();
-    runs.extend([0, (sectors - 1) / step]);
-    runs.sort_unstable();
-    runs.dedup();
-    for first in runs.into_iter().map(|index| index * step).filter(|first| *first < sectors) {
-        let (offset, length) = (first * SECTOR as u64, step.min(sectors - first) * SECTOR as u64);
-        if request(Request { kind: RequestKind::Read, offset, length }).await.is_err() {
-            return false;
-        }
-    }
-    true
-}
-
-/// How long a run's end waits for a disk at most.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);

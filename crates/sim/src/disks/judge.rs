@@ -9,12 +9,15 @@ use oarlock_engine::path::Request;
 use oarlock_engine::{Attachment, DiskError, EvictError, Host};
 use oarlock_format::{ClusterIndex, DiskTarget, HostName, LayerId};
 
-use super::guest::{PATIENCE, read_all};
 use super::image::{Purpose, Session};
+use super::reading::read_all;
 use super::{Driver, Medium, Survey};
 use crate::datastore::{Template, parts};
 use crate::member::{Run, name_of};
 use crate::{HostIndex, HostLife, HostSetup, Lane, World};
+
+/// How long a run's end waits for a disk at most.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_secs(600);

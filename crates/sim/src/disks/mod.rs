@@ -7,6 +7,7 @@ mod image;
 pub(crate) mod judge;
 mod naive;
 pub(crate) mod outage;
+mod reading;
 mod survey;
 
 pub use driver::Driver;
