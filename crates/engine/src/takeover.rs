@@ -31,6 +31,10 @@ use crate::watch::{Look, Watch};
 /// A proof of death is asked for this often while somebody waits: what a killed host's takeover waits for at most.
 const DEATH_ASKED_EVERY: Duration = Duration::from_millis(200);
 
+/// A pursuit for which nobody waits any more goes on for so many beats: whoever tries again with more patience may first look who lives,
+/// which takes some.
+const BEATS_TO_LINGER: u32 = 4;
+
 /// A slot that is watched is read this often in a beat at least, however short the beat is.
 const LOOKS_A_BEAT: u32 = 4;
 
@@ -160,12 +164,11 @@ impl<'a> Pursuit<'a> {
         true
     }
 
-    /// Nobody waits any more: whoever comes within a beat, because he tries again, finds that the watch went on. No step is taken for
-    /// nobody.
+    /// Nobody waits any more: whoever comes soon, because he tries again, finds that the watch went on. No step is taken for nobody.
     async fn lingers(&mut self) -> bool {
         let now = self.core.store.now();
         let since = *self.unwanted_since.get_or_insert(now);
-        let is_over = now.since(since) >= self.core.store.timing.beat;
+        let is_over = now.since(since) >= self.core.store.timing.beat * BEATS_TO_LINGER;
         if is_over || self.cell.record.state == SlotState::Free {
             return false;
         }
