@@ -7,7 +7,7 @@ use oarlock_block::LocalFuture;
 use super::AttachedDisk;
 use crate::allocate::SpaceError;
 use crate::journal::JournalError;
-use crate::path::{Demand, PathError, RESERVOIR_MAX, Ticket};
+use crate::path::{Demand, PathError, Publication, RESERVOIR_MAX, Ticket};
 
 /// Demands of one disk that are worked on at once; the others wait in the queue, where one per operation has room.
 const AT_ONCE_MAX: usize = 64;
@@ -86,7 +86,7 @@ impl AttachedDisk {
             Demand::Leaf { index } => self.layer.bring(index).await,
             Demand::OwnLeaf { index } => self.layer.own(index).await,
             Demand::Clusters { wanted } => self.refill(wanted).await,
-            Demand::Room => self.layer.source().begin(2).await.map(drop),
+            Demand::Room => self.layer.source().begin(Publication::PAGES_MAX).await.map(drop),
             Demand::Commit => self.layer.source().journal().make_durable().await.map_err(SpaceError::from),
             Demand::Note => self.layer.source().journal().note().await.map_err(SpaceError::from),
         };

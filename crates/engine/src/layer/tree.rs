@@ -183,8 +183,7 @@ impl DiskMap for Tree {
         if !spot.is_own || bitmap.is_some() != taken.is_some() {
             return Published::NotNow;
         }
-        let unmapped: Vec<ClusterNumber> = given_up(&publication.before, &publication.after).collect();
-        let mut transaction = match self.pages.begin(1 + usize::from(taken.is_some()) + unmapped.len()) {
+        let mut transaction = match self.pages.begin(Publication::PAGES_MAX) {
             Ok(transaction) => transaction,
             Err(Refused::NoRoom { .. }) => return Published::NoRoom,
             Err(Refused::Failed) => return Published::NotNow,
@@ -200,7 +199,7 @@ impl DiskMap for Tree {
             transaction.mark(bitmap, ClusterRun { first, count: 1 }, true);
         }
         // Where this host has the group no crash leaves a bit behind that is nobody's. Of another's group it is cleared later.
-        for (group, first) in unmapped.into_iter().map(ClusterNumber::place) {
+        for (group, first) in given_up(&publication.before, &publication.after).map(ClusterNumber::place) {
             if let Some(bitmap) = self.stock.bitmap_kept(group) {
                 transaction.mark(&bitmap, ClusterRun { first, count: 1 }, false);
             }

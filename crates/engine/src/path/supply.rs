@@ -36,6 +36,11 @@ pub struct Publication {
     pub taken: Option<ClusterNumber>,
 }
 
+impl Publication {
+    /// Of so many pages at most: the leaf, the bitmap of the cluster that is taken, and those of two that are given up.
+    pub(crate) const PAGES_MAX: usize = 4;
+}
+
 /// What became of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
