@@ -174,13 +174,12 @@ impl Joiner<'_> {
                     Err(EnterError::Held { .. }) => continue,
                     Err(error) => return Err(error.into()),
                 }
-                let mut has_sent = false;
-                match self.claim_entered(index, &mut has_sent).await {
+                let mut may_land = false;
+                match self.claim_entered(index, &mut may_land).await {
                     Ok(Some((slot, unclean))) => return Ok((index, slot, unclean)),
                     Ok(None) => self.store.world.cut_off.exit(index).await,
-                    // A claim may still be out. The slot's lock is kept: whoever finds it free would be told that
-                    // nothing more of this process can land.
-                    Err(error) if has_sent => return Err(error),
+                    // The slot's lock is kept: whoever finds it free would be told that nothing more of this process can land.
+                    Err(error) if may_land => return Err(error),
                     Err(error) => {
                         self.store.world.cut_off.exit(index).await;
                         return Err(error);
@@ -243,11 +242,12 @@ impl Joiner<'_> {
     }
 
     /// The slot's lock is this process's: nobody else lives there. Buries the former life, and claims; says, also where it fails,
-    /// whether anything was sent that changes the device.
+    /// whether anything was sent that may still change the device. A claim that was answered cannot: whoever finds it there without its
+    /// process buries it.
     async fn claim_entered(
         &self,
         index: SlotIndex,
-        has_sent: &mut bool,
+        may_land: &mut bool,
     ) -> Result<Option<(Cell<SlotRecord>, bool)>, JoinError> {
         let lba = self.store.layout.slot(index);
         let seen = match self.store.read::<SlotRecord>(Lane::Work, lba).await {
@@ -275,8 +275,8 @@ impl Joiner<'_> {
                 durable = Some(cell.version());
             }
             let step = next_step(&cell.record.state, me, evidence);
+            *may_land = true;
             // Once, whatever becomes of the ATS behind it: where that has no answer it may land, and the pages be others' (R11).
-            *has_sent = true;
             if step == Step::Replay && home != Some(cell.version()) {
                 if !self.replayed(index, &cell.record).await? {
                     return Ok(None);
@@ -286,7 +286,9 @@ impl Joiner<'_> {
             let record = self.after(step, me, &cell.record);
             let unclean = cell.record.unclean;
             let sender = Sender { writer: Writer::Host(me), lane: Lane::Work, purpose: Purpose::Race };
-            match cell.swap(self.store, sender, record).await {
+            let swap = cell.swap(self.store, sender, record).await;
+            *may_land = cell.has_open_attempts();
+            match swap {
                 Swap::Swapped { .. } | Swap::Adopted { .. } => {
                     self.make_durable(index).await?;
                     durable = Some(cell.version());
