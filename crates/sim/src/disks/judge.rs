@@ -116,15 +116,22 @@ impl Judge {
             self.bury(&host, number).await?;
         }
         self.read_everything(&host).await?;
-        // What is below a layer that was tended to may be needed by nobody only then.
-        for _ in 0..2 {
-            host.tend_layers().await.map_err(|error| format!("layers could not be tended to: {error}"))?;
-        }
+        self.tend(&host).await?;
         self.read_everything(&host).await?;
+        // What was on its way stood back for whoever read.
+        self.tend(&host).await?;
         let clock = self.life.clock();
         host.leave(clock.now().plus(PATIENCE)).await;
         let ended = host.ended().await;
         if ended == oarlock_engine::Ended::Left { Ok(()) } else { Err(format!("the judge {ended}")) }
+    }
+
+    async fn tend(&self, host: &Host) -> Result<(), String> {
+        // What is below a layer that was tended to may be needed by nobody only then.
+        for _ in 0..2 {
+            host.tend_layers().await.map_err(|error| format!("layers could not be tended to: {error}"))?;
+        }
+        Ok(())
     }
 
     async fn join(&self) -> Result<Host, String> {
