@@ -64,9 +64,13 @@ pub(super) async fn in_use_by(
     }
     let record = read::<DescriptorRecord>(core, core.store.layout.descriptor(number)).await;
     let (Ok(seen), Ok(slots)) = (record, read_slots(&core.store).await) else { return error.into() };
-    let owners = owners(&seen.stamped.record.lock, &slots.sound).into_iter();
+    let owners = owners(&seen.stamped.record.lock, &slots.sound);
+    if !owners.is_empty() && owners.iter().all(|owner| owner.slot == core.me.slot) {
+        // Work in the background, which gives way.
+        return DiskError::TurnTaken { name: target.disk.clone() };
+    }
     let mut holders: Vec<InUseBy> =
-        owners.map(|owner| InUseBy { host: owner.host, state: owner.state }).collect();
+        owners.into_iter().map(|owner| InUseBy { host: owner.host, state: owner.state }).collect();
     // Their slots mean nothing to whoever reads it.
     holders.sort_by(|one, other| one.host.cmp(&other.host));
     if holders.is_empty() {

@@ -231,7 +231,11 @@ impl Keeper {
         let by = |patience| self.clock.now().plus(patience);
         let error = match verb(by(timing.beat * BEATS_TO_LOOK)).await {
             Err(DiskError::InUse { holders, .. }) if !self.are_seen_alive(&holders).await => None,
-            Err(DiskError::Lock(oarlock_engine::LockError::TimedOut { .. }) | DiskError::Busy { .. }) => None,
+            Err(
+                DiskError::Lock(oarlock_engine::LockError::TimedOut { .. })
+                | DiskError::Busy { .. }
+                | DiskError::TurnTaken { .. },
+            ) => None,
             Err(error) => Some(error),
             Ok(done) => return Ok(done),
         };
