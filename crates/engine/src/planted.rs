@@ -82,13 +82,15 @@ pub enum PlantedBug {
     HandOverBeforeHome,
     /// R28: a handoff without an answer counts as one that failed.
     GoOnAfterUnknown,
+    /// R28: a host that comes back takes the disk of its last life behind a host that had it since.
+    ReturnBehindAnother,
     /// R24: a journal that finds no space below waits for it as for a device that is busy, and fails.
     FailWhenFull,
 }
 
 impl PlantedBug {
     /// Every mistake, for the catalogue of `cargo xtask planted-bugs`.
-    pub const ALL: [PlantedBug; 39] = [
+    pub const ALL: [PlantedBug; 40] = [
         PlantedBug::CloseUnknownByReading,
         PlantedBug::BreakOnFenced,
         PlantedBug::JudgeByCachedSlot,
@@ -127,6 +129,7 @@ impl PlantedBug {
         PlantedBug::ServeBeforeHandoff,
         PlantedBug::HandOverBeforeHome,
         PlantedBug::GoOnAfterUnknown,
+        PlantedBug::ReturnBehindAnother,
         PlantedBug::FailWhenFull,
     ];
 

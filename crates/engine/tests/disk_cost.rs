@@ -134,3 +134,23 @@ fn a_snapshot_is_seven_swaps_with_its_lock_and_a_clone_six_whatever_the_size_of_
     let swaps: Vec<_> = told.recorded[2].iter().flatten().copied().collect();
     assert_eq!(swaps, [states[1], states[2], names[2], entry, states[2], states[1]]);
 }
+
+#[test]
+fn a_host_that_serves_a_disk_says_so_in_a_swap_of_its_own_and_says_it_once() {
+    let mut descriptor = None;
+    let told = told(async |host, machine, take| {
+        let deadline = machine.time.now().plus(Duration::from_secs(1));
+        let [first, _] = names();
+        descriptor = Some(host.create_disk(&first, ByteCount(GIBIBYTE), deadline).await.unwrap().descriptor);
+        take();
+        for _ in 0..2 {
+            let target = DiskTarget { disk: first.clone(), snapshot: None };
+            host.attach_disk(&target, false, deadline).await.unwrap().detach().await.unwrap();
+            take();
+        }
+    });
+    let state = told.layout.descriptor(descriptor.unwrap());
+    let swaps = |told: &[Option<Lba>]| told.iter().flatten().copied().collect::<Vec<_>>();
+    assert_eq!(swaps(&told.recorded[1]), [state; 3]);
+    assert_eq!(swaps(&told.recorded[2]), [state; 2]);
+}

@@ -73,6 +73,7 @@ fn leave(machine: &Machine, left: &Left) {
         name_generation: Generation(50),
         created_wall_ms: 0,
         allocated: 0,
+        server: None,
     };
     let record = DescriptorRecord { lock: LockState::NEVER_HELD, uid: ID.uid, layer: Some(layer) };
     put(machine, layout.descriptor(NUMBER), &record);
@@ -301,6 +302,7 @@ fn more_disks_than_descriptors_are_an_error_and_their_descriptors_are_used_again
             name_generation: Generation(0),
             created_wall_ms: 0,
             allocated: 0,
+            server: None,
         };
         let record = DescriptorRecord { lock: LockState::NEVER_HELD, uid: id.uid, layer: Some(layer) };
         put(&machine, layout.descriptor(number), &record);

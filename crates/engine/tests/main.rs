@@ -8,6 +8,7 @@ mod check;
 mod check_disks;
 mod check_records;
 mod check_survey;
+mod coming_back;
 mod company;
 mod cost;
 mod courtesy;

@@ -11,7 +11,7 @@
 use oarlock_block::{ByteCount, all_zero};
 
 use crate::error::DecodeError;
-use crate::ids::Generation;
+use crate::ids::{Generation, HostId};
 use crate::layer::{KINDS, LAYER_FLAGS, Layer, LayerFlags, LayerKind, LayerState, STATES};
 use crate::layout::Layout;
 use crate::lock_state::{LockFields, LockMode, LockState, Locked, lock_fields, locked_field_table};
@@ -44,7 +44,9 @@ locked_field_table! {
         NEXT_HOST: 344, 8, "next host", Shape::Hex;
         NEXT_INCARNATION: 352, 8, "next incarnation", Shape::Number;
         DISK: 360, 4, "disk", Shape::Descriptor;
-        RESERVED_END: 364, 148, "reserved", Shape::Reserved;
+        RESERVED_DISK: 364, 4, "reserved", Shape::Reserved;
+        SERVER: 368, 8, "server", Shape::Hex;
+        RESERVED_END: 376, 136, "reserved", Shape::Reserved;
     }
 }
 
@@ -197,6 +199,7 @@ impl Record for DescriptorRecord {
         draft.put_u64(at::NAME_GENERATION, layer.name_generation.0);
         draft.put_u64(at::CREATED, layer.created_wall_ms);
         draft.put_u64(at::ALLOCATED, layer.allocated);
+        draft.put_u64(at::SERVER, layer.server.map_or(0, |HostId(host)| host));
     }
 
     fn decode_body(view: &View<'_>) -> Result<Self, DecodeError> {
@@ -226,6 +229,7 @@ fn decode_layer(view: &View<'_>) -> Result<Option<Layer>, DecodeError> {
             at::NAME_GENERATION,
             at::CREATED,
             at::ALLOCATED,
+            at::SERVER,
         ];
         let used = used.into_iter().find(|field| !all_zero(view.bytes(*field)));
         let used = used.or(parent.map(|_| at::PARENT)).or(disk.map(|_| at::DISK));
@@ -249,6 +253,7 @@ fn decode_layer(view: &View<'_>) -> Result<Option<Layer>, DecodeError> {
         name_generation: Generation(view.growing(at::NAME_GENERATION, Generation::LARGEST.0)?),
         created_wall_ms: view.u64(at::CREATED),
         allocated: view.u64(at::ALLOCATED),
+        server: Some(HostId(view.u64(at::SERVER))).filter(|host| *host != HostId(0)),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use oarlock_block::ByteCount;
 
-use crate::ids::Generation;
+use crate::ids::{Generation, HostId};
 use crate::numbers::{ClusterNumber, LayerId, LayerLevels, NameHash};
 
 pub(crate) const STATES: &[(u8, &str)] =
@@ -154,6 +154,9 @@ pub struct Layer {
     pub created_wall_ms: u64,
     /// Clusters that it owned when it was last released: information.
     pub allocated: u64,
+    /// The host that attached it last to write it alone, or was handed it: whoever had it before serves it no more, also where it is
+    /// free again. None where nobody ever did.
+    pub server: Option<HostId>,
 }
 
 impl Layer {

@@ -146,7 +146,7 @@ pub fn disk(error: &DiskError) -> Code {
             Code::NoReceiver
         }
         DiskError::NotAtRest { .. } => Code::NotAtRest,
-        DiskError::TakenAway { .. } => Code::DiskTakenAway,
+        DiskError::TakenAway { .. } | DiskError::MovedOn { .. } => Code::DiskTakenAway,
         DiskError::Lock(error) => lock(error),
         DiskError::Record(error) => read(error),
         DiskError::Ended(error) => ended(error),

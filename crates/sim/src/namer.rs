@@ -140,7 +140,8 @@ fn not_done(user: &User, error: &DiskError) {
         | DiskError::NoDescriptor { .. }
         | DiskError::NoGroup { .. }
         | DiskError::Contradiction { .. }
-        | DiskError::TakenAway { .. } => true,
+        | DiskError::TakenAway { .. }
+        | DiskError::MovedOn { .. } => true,
     };
     if wrong {
         user.run.violation("R36", &format!("{} was told: {error}", user.life.host()));

@@ -12,6 +12,7 @@ use super::conclude::{conclude, is_under_way};
 use super::find::{find_target, in_use_by, is_ready};
 use super::here::DisksHere;
 use super::opened::Opened;
+use super::served::{note_server, stay_away};
 use super::settle::{settle_parent, settle_root};
 use super::tend::{tend_parent_soon, tend_soon};
 use super::{DiskError, has_disks, next_round};
@@ -43,6 +44,15 @@ impl AttachMode {
             AttachMode::Shared => Want::MultiWriter,
         }
     }
+}
+
+/// Who attaches a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coming {
+    /// Somebody who asked for it now.
+    New,
+    /// A host whose last life had it: whoever had it since is not disturbed.
+    Back,
 }
 
 /// A disk or snapshot that this host has attached.
@@ -166,7 +176,7 @@ pub(super) fn not_detached(attached: &Attached, error: DetachError) -> DiskError
 pub(super) async fn attach(
     here: &Rc<DisksHere>,
     target: &DiskTarget,
-    mode: AttachMode,
+    (mode, coming): (AttachMode, Coming),
     deadline: Instant,
 ) -> Result<Attachment, DiskError> {
     let core = &here.core;
@@ -178,6 +188,9 @@ pub(super) async fn attach(
         let Some((number, found)) = find_target(core, target, deadline).await? else { continue };
         if here.attached_to_stay(number, deadline).await.is_some() {
             return Err(DiskError::AttachedHere { name: target.to_string() });
+        }
+        if coming == Coming::Back {
+            stay_away(core, &target.disk, &found).await?;
         }
         let place = core.places.descriptors.of(&number);
         let hold = match hold(core, place, mode.want(), deadline).await {
@@ -197,9 +210,13 @@ pub(super) async fn attach(
             }
             continue;
         }
+        if coming == Coming::Back {
+            stay_away(core, &target.disk, &record).await?;
+        }
         if mode == AttachMode::Exclusive {
             settle_parent(core, &record, deadline).await?;
             settle_root(core, &hold).await?;
+            note_server(core, &hold).await?;
         }
         let opened = Opened::open(here, hold).await?;
         let facts = opened.facts().await?;

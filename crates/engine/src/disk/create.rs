@@ -170,6 +170,7 @@ async fn take_free(
         name_generation: Generation(0),
         created_wall_ms,
         allocated: 0,
+        server: None,
     };
     let alter = |record: &DescriptorRecord| match record.layer {
         Some(_) => record.clone(),

@@ -42,6 +42,10 @@ impl fmt::Display for Holders {
     }
 }
 
+fn by_whom(host: Option<&str>) -> String {
+    host.map_or_else(|| "another host".to_owned(), |host| format!("host {host}"))
+}
+
 /// Why something could not be done with a disk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DiskError {
@@ -287,6 +291,14 @@ pub enum DiskError {
     TakenAway {
         /// Which one.
         descriptor: DescriptorNumber,
+    },
+    /// Another host attached it, or was handed it, after this host had it.
+    #[error("{name} was attached to {} since", by_whom(host.as_deref()))]
+    MovedOn {
+        /// The disk.
+        name: LayerName,
+        /// That host, where its slot still tells its name.
+        host: Option<String>,
     },
     /// A lock on the way was not got.
     #[error(transparent)]

@@ -21,6 +21,7 @@ use oarlock_format::{
 use super::attach::{AttachMode, Attached, not_detached};
 use super::find::find_target;
 use super::here::DisksHere;
+use super::served::served_by;
 use super::settle::settle_parent;
 use super::{DiskError, has_disks, next_round};
 use crate::attached::Rest;
@@ -263,11 +264,14 @@ impl Handoff<'_> {
         let given = |record: &DescriptorRecord| {
             let lock = record.lock;
             let given = match lock.next {
-                Some(next) if next == receiver => handed_over(&lock, receiver, wall_ms),
+                Some(next) if next == receiver => {
+                    let given = served_by(record, receiver.host);
+                    DescriptorRecord { lock: handed_over(&lock, receiver, wall_ms), ..given }
+                }
                 // It gave up: nothing may be open any more.
-                _ => lock,
+                _ => record.clone(),
             };
-            (lock.owner == Some(me)).then(|| DescriptorRecord { lock: given, ..record.clone() })
+            (lock.owner == Some(me)).then_some(given)
         };
         loop {
             let mut guarded = hold.place.cell.lock().await;

@@ -25,6 +25,7 @@ use super::find::{find_target, is_ready};
 use super::handoff::name_of_living;
 use super::here::DisksHere;
 use super::opened::Opened;
+use super::served::note_server;
 use super::settle::{settle_parent, settle_root};
 use super::{DiskError, has_disks, next_round};
 use crate::attached::AwaitedDisk;
@@ -98,6 +99,7 @@ impl Incoming {
         let deadline = core.store.now().plus((timing.watch + timing.lease) * 2);
         settle_parent(core, &record, deadline).await?;
         settle_root(core, &hold).await?;
+        note_server(core, &hold).await?;
         let opened = Opened::open(here, hold).await?;
         let facts = opened.facts().await?;
         let awaited = self.awaited.borrow_mut().take();

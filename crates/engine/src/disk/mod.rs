@@ -28,6 +28,7 @@ mod name_anew;
 mod opened;
 mod rename;
 mod resize;
+mod served;
 mod settle;
 mod snapshot;
 mod tend;
@@ -49,7 +50,7 @@ use crate::home::BringHome;
 use crate::host::Host;
 use crate::places::LockPolicy;
 
-use attach::AttachMode;
+use attach::{AttachMode, Coming};
 use here::DisksHere;
 
 pub(crate) use conclude::is_under_way;
@@ -142,7 +143,24 @@ impl Host {
     ) -> Result<Attachment, DiskError> {
         let mode = if read_only { AttachMode::ReadOnly } else { AttachMode::Exclusive };
         let (here, target) = (self.disks_here()?, target.clone());
-        self.see_through(async move { attach::attach(&here, &target, mode, deadline).await }).await
+        let attach = async move { attach::attach(&here, &target, (mode, Coming::New), deadline).await };
+        self.see_through(attach).await
+    }
+
+    /// As [`attach_disk`](Host::attach_disk), alone, for a host whose last life had the disk so: it does not take it from whoever had it
+    /// since, nor behind him.
+    ///
+    /// # Errors
+    /// As there, and [`DiskError::MovedOn`].
+    pub async fn attach_disk_again(
+        &self,
+        disk: &LayerName,
+        deadline: Instant,
+    ) -> Result<Attachment, DiskError> {
+        let here = self.disks_here()?;
+        let target = DiskTarget { disk: disk.clone(), snapshot: None };
+        let how = (AttachMode::Exclusive, Coming::Back);
+        self.see_through(async move { attach::attach(&here, &target, how, deadline).await }).await
     }
 
     /// Attaches a disk that is full, to be written by this host and by others that attach it so, at once (R34). Its map, size and
@@ -154,7 +172,8 @@ impl Host {
     pub async fn share_disk(&self, disk: &LayerName, deadline: Instant) -> Result<Attachment, DiskError> {
         let here = self.disks_here()?;
         let target = DiskTarget { disk: disk.clone(), snapshot: None };
-        let attach = async move { attach::attach(&here, &target, AttachMode::Shared, deadline).await };
+        let attach =
+            async move { attach::attach(&here, &target, (AttachMode::Shared, Coming::New), deadline).await };
         self.see_through(attach).await
     }
 

@@ -109,6 +109,7 @@ impl Keeper {
             name_generation: Generation(1),
             created_wall_ms: 0,
             allocated: 0,
+            server: None,
         };
         let record = DescriptorRecord { lock: self.lock, uid: DiskUid(1), layer: Some(layer) };
         let lba = self.machine.layout().descriptor(NUMBER);

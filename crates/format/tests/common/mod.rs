@@ -121,6 +121,7 @@ pub fn disk_descriptor() -> DescriptorRecord {
             name_generation: Generation(3),
             created_wall_ms: 1_795_228_563_000,
             allocated: 4_711,
+            server: Some(HostId(0x9abc)),
         }),
     }
 }
@@ -263,6 +264,7 @@ fn any_layer() -> impl Strategy<Value = Layer> {
                 name_generation: Generation(names.2),
                 created_wall_ms: created,
                 allocated,
+                server: (!flags[1]).then_some(HostId(created | 1)),
             }
         },
     )

@@ -65,6 +65,7 @@ fn disk() -> Layer {
         name_generation: Generation(2),
         created_wall_ms: FORMATTED_MS + 63_000,
         allocated: 2,
+        server: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::exports::{Claim, Disk, EXPORTS_MAX, Exports, Standing};
 use super::list::Wanted;
 use crate::error::HostError;
 
-/// An export of the last life whose disk another host has is awaited for so long: then the disk is that host's.
+/// An export of the last life whose disk another host works on, or reads, is awaited for so long: then the disk is that host's.
 const AWAIT_OTHERS: Duration = Duration::from_secs(60);
 
 /// An export that cannot be brought back is tried again so soon.
@@ -46,7 +46,9 @@ impl Exports {
             let is_others = matches!(&error, HostError::Disk(DiskError::InUse { .. }));
             let is_gone = matches!(
                 &error,
-                HostError::Disk(DiskError::Unknown { .. } | DiskError::UnknownSnapshot { .. })
+                HostError::Disk(
+                    DiskError::Unknown { .. } | DiskError::UnknownSnapshot { .. } | DiskError::MovedOn { .. }
+                )
             );
             if is_gone || (is_others && began.elapsed() >= AWAIT_OTHERS) {
                 return self.forget(&wanted.name, &error.to_string()).await;

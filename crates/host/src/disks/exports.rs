@@ -20,7 +20,7 @@ use oarlock_format::{DiskTarget, LayerName};
 use super::doors::Doors;
 use super::handoff::may_come;
 use super::list::{ExportList, Wanted};
-use super::request::{HeldDisk, Share};
+use super::request::{Coming, HeldDisk, Share};
 use crate::api::{AttachDiskRequest, AttachedDisk};
 use crate::error::HostError;
 use crate::export::{Export, ExportOptions, Place};
@@ -95,6 +95,13 @@ pub(super) enum Claim {
 }
 
 impl Claim {
+    fn coming(self) -> Coming {
+        match self {
+            Claim::Awaiting | Claim::Returning => Coming::Back,
+            Claim::Asked => Coming::New,
+        }
+    }
+
     /// Whether the disk stands as he left it.
     pub(super) fn is_on(self, standing: &Standing) -> bool {
         match self {
@@ -272,7 +279,7 @@ impl Exports {
         let exported = async {
             let engine = &self.inner.engine;
             let (disk, arrival) = match is_incoming {
-                false => (engine.attach_disk(target.clone(), share_of(&wanted)).await?, None),
+                false => (engine.attach_disk(target.clone(), share_of(&wanted), claim.coming()).await?, None),
                 true => {
                     let (disk, arrival) = engine.receive_disk(target.disk.clone()).await?;
                     (disk, Some(arrival))

@@ -20,7 +20,7 @@ pub(crate) enum DiskRequest {
     Show { name: LayerName, reply: Reply<DiskDetails> },
     Progress { name: LayerName, reply: Reply<Option<Progress>> },
     Change { change: Change, reply: Reply<()> },
-    Attach { target: DiskTarget, share: Share, reply: Reply<HeldDisk> },
+    Attach { target: DiskTarget, share: Share, coming: Coming, reply: Reply<HeldDisk> },
     Receive { name: LayerName, reply: Reply<(HeldDisk, Arrival)> },
     HandOff { name: LayerName, to: HostName, wait: Duration, reply: Reply<Duration> },
 }
@@ -34,6 +34,15 @@ pub(crate) enum Share {
     Readers,
     /// Others who write as well.
     Writers,
+}
+
+/// Who attaches a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coming {
+    /// Somebody who asked for it now.
+    New,
+    /// This host, whose last life had it: not where another host had it since.
+    Back,
 }
 
 /// What becomes of a disk that is to come from another host: it is there, or will not come. Nothing where it is not waited for any more.
@@ -101,8 +110,13 @@ impl Engine {
         self.ask(|reply| Request::Disk(DiskRequest::Change { change, reply })).await
     }
 
-    pub(crate) async fn attach_disk(&self, target: DiskTarget, share: Share) -> Result<HeldDisk, HostError> {
-        self.ask(|reply| Request::Disk(DiskRequest::Attach { target, share, reply })).await
+    pub(crate) async fn attach_disk(
+        &self,
+        target: DiskTarget,
+        share: Share,
+        coming: Coming,
+    ) -> Result<HeldDisk, HostError> {
+        self.ask(|reply| Request::Disk(DiskRequest::Attach { target, share, coming, reply })).await
     }
 
     pub(crate) async fn receive_disk(&self, name: LayerName) -> Result<(HeldDisk, Arrival), HostError> {

@@ -12,7 +12,7 @@ use oarlock_engine::path::DataPath;
 use oarlock_engine::{Attachment, DiskError, DiskRow, Holders, SnapshotRow};
 use oarlock_format::{DiskTarget, LayerId, LayerName};
 
-use super::request::{Change, DiskRequest, HeldDisk, Share};
+use super::request::{Change, Coming, DiskRequest, HeldDisk, Share};
 use crate::api::{AttachedEntry, DiskDetails, DiskEntry, SnapshotEntry};
 use crate::error::HostError;
 use crate::request::Reply;
@@ -38,7 +38,9 @@ impl Keeper {
                 let _ = reply.send(Ok(self.host.disk_progress(&name)));
             }
             DiskRequest::Change { change, reply } => answer(reply, self.change_disk(&change)).await,
-            DiskRequest::Attach { target, share, reply } => self.attach(&target, share, reply).await,
+            DiskRequest::Attach { target, share, coming, reply } => {
+                self.attach(&target, (share, coming), reply).await;
+            }
             DiskRequest::Receive { name, reply } => self.receive(&name, reply).await,
             DiskRequest::HandOff { name, to, wait, reply } => {
                 answer(reply, self.hand_off(&name, &to, wait)).await;
@@ -112,9 +114,9 @@ impl Keeper {
     }
 
     /// Attaches a disk, and holds it until it is to be detached.
-    async fn attach(&self, target: &DiskTarget, share: Share, reply: Reply<HeldDisk>) {
+    async fn attach(&self, target: &DiskTarget, how: (Share, Coming), reply: Reply<HeldDisk>) {
         let attached = match self.may_change() {
-            Ok(()) => self.patiently(async |deadline| self.attach_as(target, share, deadline).await).await,
+            Ok(()) => self.patiently(async |deadline| self.attach_as(target, how, deadline).await).await,
             Err(refusal) => Err(refusal),
         };
         let attachment = match attached {
@@ -131,10 +133,13 @@ impl Keeper {
     async fn attach_as(
         &self,
         target: &DiskTarget,
-        share: Share,
+        (share, coming): (Share, Coming),
         deadline: Instant,
     ) -> Result<Attachment, DiskError> {
         match (share, &target.snapshot) {
+            (Share::Nobody, None) if coming == Coming::Back => {
+                self.host.attach_disk_again(&target.disk, deadline).await
+            }
             (Share::Writers, None) => self.host.share_disk(&target.disk, deadline).await,
             (Share::Writers, Some(_)) => {
                 Err(DiskError::NotForMany { name: target.to_string(), why: "a snapshot is only read" })

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use oarlock_block::Lba;
 use oarlock_engine::path::{PathError, Request, RequestKind};
 use oarlock_format::{
-    DescriptorNumber, DescriptorRecord, HostName, Layer, LayerId, LayerName, LockMode, Owner, Place,
+    DescriptorNumber, DescriptorRecord, HostId, HostName, Layer, LayerId, LayerName, LockMode, Owner, Place,
     Standing, decode, stamp_of,
 };
 
@@ -96,6 +96,14 @@ impl Estate {
         run.violation("disks", &format!("{id}: {message}"));
     }
 
+    /// A host has attached a disk for its former life's sake: nobody may have had it since.
+    pub fn came_back(&self, run: &Run, id: LayerId, host: HostId) {
+        let server = self.images.borrow().get(&id).and_then(|image| image.server);
+        if let Some(other) = server.filter(|server| *server != host) {
+            Estate::wrong(run, id, &format!("{host:?} came back to it, and {other:?} had it since"));
+        }
+    }
+
     /// A host has attached a layer, and shows it with that size.
     pub fn open(&self, run: &Run, (id, owner): (LayerId, Owner), size: u64, purpose: Purpose) -> Session {
         self.sessions.set(self.sessions.get() + 1);
@@ -116,7 +124,7 @@ impl Estate {
         }
         let writer = Writer { number: session.number, owner, is_closing: false };
         match purpose {
-            Purpose::Alone => image.writer = Some(writer),
+            Purpose::Alone => (image.writer, image.server) = (Some(writer), Some(owner.host)),
             Purpose::ToRead => drop(image.readers.insert(session.number)),
             Purpose::Together => {
                 if image.sharers.values().any(|sharer| sharer.owner != owner && !sharer.is_closing) {
@@ -149,11 +157,12 @@ impl Estate {
 
     /// A host has a layer that it waited for, and shows it with that size.
     pub fn arrived(&self, run: &Run, session: &Session, size: u64) {
-        let images = self.images.borrow();
-        let Some(image) = images.get(&session.id).filter(|image| image.has(session)) else {
+        let mut images = self.images.borrow_mut();
+        let Some(image) = images.get_mut(&session.id).filter(|image| image.has(session)) else {
             Estate::wrong(run, session.id, "it was taken up by who does not own it");
             return;
         };
+        image.server = image.writer.map(|writer| writer.owner.host);
         if image.layer.size.0 != size {
             Estate::wrong(run, session.id, &format!("it has {} bytes, and shows {size}", image.layer.size.0));
         }

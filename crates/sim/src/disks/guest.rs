@@ -241,6 +241,12 @@ impl Guest {
         let host = &self.user.host;
         let attachment = match purpose {
             Purpose::Together => host.share_disk(&target.disk, self.soon()).await?,
+            Purpose::Alone if self.below(4) == 0 => {
+                let back = host.attach_disk_again(&target.disk, self.soon()).await?;
+                self.run().estate.came_back(self.run(), back.id(), host.status().owner.host);
+                self.did("attach again");
+                back
+            }
             Purpose::Alone => host.attach_disk(target, false, self.soon()).await?,
             Purpose::ToRead => host.attach_disk(target, true, self.soon()).await?,
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oarlock_engine::path::Request;
-use oarlock_format::{Layer, LayerId, LayerKind, LockMode, LockState, Owner};
+use oarlock_format::{HostId, Layer, LayerId, LayerKind, LockMode, LockState, Owner};
 
 use super::Naive;
 
@@ -45,6 +45,8 @@ pub(super) struct Image {
     /// What it shows; none where it is in the making below a disk.
     pub(super) content: Option<Naive>,
     pub(super) writer: Option<Writer>,
+    /// Which host had it last for writing alone.
+    pub(super) server: Option<HostId>,
     /// Who waits to be handed it over, with guests who ask already.
     pub(super) incoming: Option<Writer>,
     pub(super) readers: BTreeSet<u64>,
@@ -78,6 +80,7 @@ impl Image {
             layer,
             content,
             writer: None,
+            server: None,
             incoming: None,
             readers: BTreeSet::new(),
             sharers: BTreeMap::new(),
