@@ -144,6 +144,7 @@ impl CutOff for SimCutOff {
                     return Err(EnterError::Held { slot });
                 }
                 state.slot_locks.insert(slot, self.own());
+                *state.slot_entries.entry(slot).or_default() += 1;
                 Ok(())
             })
         })

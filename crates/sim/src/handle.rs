@@ -117,6 +117,12 @@ impl Handle {
         self.core.read(|state| state.slot_holder(slot))
     }
 
+    /// How often a slot was entered: who is in it now came in by the last one.
+    #[must_use]
+    pub fn slot_entries(&self, slot: SlotIndex) -> u64 {
+        self.core.read(|state| state.slot_entries.get(&slot).copied().unwrap_or_default())
+    }
+
     /// What a block holds now, as no command would read it.
     #[must_use]
     pub fn content(&self, lba: Lba) -> Image {

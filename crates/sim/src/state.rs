@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) commands: Slab<Command>,
     pub(crate) disk: Disk,
     pub(crate) slot_locks: BTreeMap<SlotIndex, (HostIndex, Life)>,
+    /// How often each slot was entered.
+    pub(crate) slot_entries: BTreeMap<SlotIndex, u64>,
     pub(crate) paths: Vec<Path>,
     pub(crate) fabric_stalled_until: TrueTime,
     pub(crate) device_stalled_until: TrueTime,
@@ -72,6 +74,7 @@ impl State {
             commands: Slab::new(),
             disk: Disk::new(options.geometry, &plan),
             slot_locks: BTreeMap::new(),
+            slot_entries: BTreeMap::new(),
             paths: Vec::new(),
             fabric_stalled_until: TrueTime::START,
             device_stalled_until: TrueTime::START,

@@ -18,6 +18,8 @@ pub struct Slots {
     run: Rc<Run>,
     /// Which process lives, or lived, in which slot in which incarnation.
     lives: RefCell<BTreeMap<(SlotIndex, u64), LifeKey>>,
+    /// By which entry of the slot each life there was claimed.
+    entries: RefCell<BTreeMap<(SlotIndex, u64), u64>>,
     /// Processes that a slot says are cut off.
     cut_off: RefCell<BTreeSet<LifeKey>>,
     /// The last sound record of each slot, whatever became of its bytes since.
@@ -35,6 +37,7 @@ impl Slots {
         Slots {
             run,
             lives: RefCell::default(),
+            entries: RefCell::default(),
             cut_off: RefCell::default(),
             sound: RefCell::default(),
             lived: RefCell::default(),
@@ -71,6 +74,8 @@ impl Slots {
                 self.beaten.borrow_mut().remove(&(life, slot));
                 self.beat(slot, execution, life);
                 self.lives.borrow_mut().insert((slot, after.incarnation.0), life);
+                let entry = self.run.world.slot_entries(slot);
+                self.entries.borrow_mut().insert((slot, after.incarnation.0), entry);
             }
             SlotState::Live => self.beat(slot, execution, life),
             SlotState::Fenced { reason, .. } if before.state == SlotState::Live => {
@@ -137,6 +142,9 @@ impl Slots {
         let Some(life) = self.lives.borrow().get(&(slot, last.incarnation.0)).copied() else { return };
         // A process may have left a slot behind in which it could not join, and clear that away itself.
         if last.state == SlotState::Free || life == (execution.command.host, execution.command.life) {
+            return;
+        }
+        if self.is_present(life) && !self.is_at_home(slot, last, life) {
             return;
         }
         if self.is_present(life) || self.run.world.writes_in_flight(life.0, life.1) > 0 {
@@ -221,11 +229,13 @@ impl Slots {
         }
     }
 
-    /// Whether a process lives in a slot: as its host, or, while it joins, with the slot's lock in hand. One that failed to
-    /// join gave the lock back, and may well leave a record behind that names it.
+    /// Whether a process lives in a slot, in that life: as its host, or, while it joins, with the slot's lock in hand. One that failed
+    /// to join gave the lock back, and may well leave a record behind that names it; if it comes in again, it is for another life.
     fn is_at_home(&self, slot: SlotIndex, record: &SlotRecord, life: LifeKey) -> bool {
-        let host = self.run.census.in_slot(slot, record.incarnation.0);
-        host.is_some_and(|(host, _)| host == life) || self.run.world.slot_holder(slot) == Some(life)
+        let (world, incarnation) = (&self.run.world, record.incarnation.0);
+        let host = self.run.census.in_slot(slot, incarnation);
+        let is_in_since = self.entries.borrow().get(&(slot, incarnation)) == Some(&world.slot_entries(slot));
+        host.is_some_and(|(host, _)| host == life) || (is_in_since && world.slot_holder(slot) == Some(life))
     }
 
     fn is_present(&self, life: LifeKey) -> bool {

@@ -98,9 +98,14 @@ impl Estate {
 
     /// A host has attached a disk for its former life's sake: nobody may have had it since.
     pub fn came_back(&self, run: &Run, id: LayerId, host: HostId) {
-        let server = self.images.borrow().get(&id).and_then(|image| image.server);
-        if let Some(other) = server.filter(|server| *server != host) {
-            Estate::wrong(run, id, &format!("{host:?} came back to it, and {other:?} had it since"));
+        let servers = self.images.borrow().get(&id).map(|image| (image.server, image.layer.server));
+        // Whoever was about to serve it, and died over that, may come back, too.
+        if let Some((Some(other), said)) =
+            servers.filter(|(server, said)| ![*server, *said].contains(&Some(host)))
+        {
+            let message =
+                format!("{host:?} came back to it, {other:?} had it since, and {said:?} is said to");
+            Estate::wrong(run, id, &message);
         }
     }
 
@@ -124,7 +129,16 @@ impl Estate {
         }
         let writer = Writer { number: session.number, owner, is_closing: false };
         match purpose {
-            Purpose::Alone => (image.writer, image.server) = (Some(writer), Some(owner.host)),
+            Purpose::Alone => {
+                if image.layer.server != Some(owner.host) {
+                    Estate::wrong(
+                        run,
+                        id,
+                        &format!("{} serves it, and its record does not say so", owner.slot),
+                    );
+                }
+                (image.writer, image.server) = (Some(writer), Some(owner.host));
+            }
             Purpose::ToRead => drop(image.readers.insert(session.number)),
             Purpose::Together => {
                 if image.sharers.values().any(|sharer| sharer.owner != owner && !sharer.is_closing) {
@@ -157,12 +171,14 @@ impl Estate {
 
     /// A host has a layer that it waited for, and shows it with that size.
     pub fn arrived(&self, run: &Run, session: &Session, size: u64) {
-        let mut images = self.images.borrow_mut();
-        let Some(image) = images.get_mut(&session.id).filter(|image| image.has(session)) else {
+        let images = self.images.borrow();
+        let Some(image) = images.get(&session.id).filter(|image| image.has(session)) else {
             Estate::wrong(run, session.id, "it was taken up by who does not own it");
             return;
         };
-        image.server = image.writer.map(|writer| writer.owner.host);
+        if image.layer.server != image.server {
+            Estate::wrong(run, session.id, "it was taken up, and its record does not say by whom");
+        }
         if image.layer.size.0 != size {
             Estate::wrong(run, session.id, &format!("it has {} bytes, and shows {size}", image.layer.size.0));
         }

@@ -273,9 +273,11 @@ impl Guest {
         let used = Used::new(self, &path, &session);
         let early = join_all((0..self.below(3)).map(|_| used.requests()));
         let taken = async { join(self.take_up(incoming, &session), early).await.0 };
-        let attachment = match select(Box::pin(taken), Box::pin(self.retry_where_full(&path))).await {
+        let broken = select(Box::pin(self.until_broken(&used)), Box::pin(self.retry_where_full(&path)));
+        let attachment = match select(Box::pin(taken), broken).await {
             Either::Left((taken, _)) => taken?,
-            Either::Right(((), _)) => return Ok(Next::Again),
+            // What those who asked early wait for is a write that has no answer.
+            Either::Right(_) => return Ok(self.end_process()),
         };
         estate.arrived(self.run(), &session, attachment.path().size());
         self.note(&format!("{name} has come, session {}", session.number));

@@ -141,6 +141,7 @@ impl Image {
             self.void(writer.number);
         }
         self.writer = self.incoming.take().filter(|incoming| Some(incoming.owner) == to);
+        self.server = to.map(|owner| owner.host);
     }
 
     /// Who waited to be handed it over waits no longer.
