@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests fail as tests do.
 
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use oarlock_block::{Clock, CommandKind, Device, Lba, Recorded};
 use oarlock_engine::allocate::Wish;
 use oarlock_engine::layer::{Reclaim, Reclaimed};
-use oarlock_engine::path::{PathError, Request, RequestKind};
+use oarlock_engine::path::{Extent, Next, Operation, PathError, Request, RequestKind, Status};
 use oarlock_format::GroupNumber;
 
 use crate::company::{beside, join};
@@ -234,5 +236,54 @@ fn an_operation_beyond_what_the_host_can_have_is_refused_and_others_go_on() {
         stage.bench.locks.refused.borrow_mut().clear();
         stage.bench.pause(superblock(&stage.bench.machine).timing.beat).await;
         stage.write(0, CLUSTER).await.unwrap();
+    });
+}
+
+/// What is said of a disk from its beginning to its end: the places of data, and how often was asked.
+async fn data_of(stage: &Stage, size: u64) -> (Vec<(u64, u64)>, u32) {
+    let (path, clock) = (stage.bench.disk.path(), Rc::clone(&stage.bench.machine.time));
+    let (mut data, mut at, mut asked) = (Vec::new(), 0, 0);
+    while at < size {
+        let mut operation =
+            Operation::new(Request { kind: RequestKind::BlockStatus, offset: at, length: size - at });
+        let done = poll_fn(|context| match operation.next(path, clock.now(), context.waker()) {
+            Next::Done(result) => Poll::Ready(result),
+            Next::Wait(_) | Next::Hold => Poll::Pending,
+            Next::Submit(_) => panic!("block status reads pages, which the engine brings"),
+        });
+        done.await.unwrap();
+        for Extent { length, status } in operation.extents() {
+            match status {
+                Status::Here => data.push((at, *length)),
+                Status::Zero => {}
+                status => panic!("{status:?} at {at}"),
+            }
+            at += length;
+        }
+        asked += 1;
+    }
+    (data, asked)
+}
+
+/// An import of a sparse image of 15 TiB took 43 s: each of its clusters was looked up.
+#[test]
+fn block_status_of_a_large_disk_tells_each_place_of_data_and_passes_over_what_has_no_leaf() {
+    const TIB: u64 = 1 << 40;
+    let places = [0, CLUSTER, 3 * CLUSTER, (5 << 30) + CLUSTER, TIB - CLUSTER, TIB, 16 * TIB - CLUSTER];
+    on_stage(SMALL, CLUSTER, 16 * TIB, async |stage| {
+        assert_eq!(data_of(stage, 16 * TIB).await, (Vec::new(), 1));
+        for place in places {
+            stage.write(place, CLUSTER).await.unwrap();
+        }
+        let runs = [
+            (0, 2 * CLUSTER),
+            (3 * CLUSTER, CLUSTER),
+            ((5 << 30) + CLUSTER, CLUSTER),
+            (TIB - CLUSTER, 2 * CLUSTER),
+            (16 * TIB - CLUSTER, CLUSTER),
+        ];
+        let (data, asked) = data_of(stage, 16 * TIB).await;
+        assert_eq!(data, runs);
+        assert!(asked < 10, "asked {asked} times");
     });
 }

@@ -126,7 +126,7 @@ impl Layer {
     pub async fn bring(&self, index: u64) -> Result<(), SpaceError> {
         loop {
             match self.tree.walk(index) {
-                Walk::Leaf(_) | Walk::Nowhere => return Ok(()),
+                Walk::Leaf(_) | Walk::Nowhere { .. } => return Ok(()),
                 Walk::Away(key) => drop(read_page(self.core(), &self.tree.pages, key).await?),
                 Walk::NotANode { cluster, level } => return Err(SpaceError::NotANode { cluster, level }),
                 Walk::Beyond => return Err(SpaceError::Beyond { index }),

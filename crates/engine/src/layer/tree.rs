@@ -38,8 +38,8 @@ pub(crate) struct Tree {
 pub(super) enum Walk {
     /// To the entry.
     Leaf(Spot),
-    /// To where there is nothing below: after so many steps.
-    Nowhere,
+    /// To where there is nothing below, for all clusters before that one.
+    Nowhere { until: u64 },
     /// To a page that is not in the cache.
     Away(PageKey),
     /// To a pointer that leads to no node of the level that should be there.
@@ -125,7 +125,7 @@ impl Tree {
     pub(super) fn walk(&self, index: u64) -> Walk {
         let root = self.root.get();
         let Some(steps) = self.steps(index, root.levels) else { return Walk::Beyond };
-        let Some(cluster) = root.cluster else { return Walk::Nowhere };
+        let Some(cluster) = root.cluster else { return Walk::Nowhere { until: u64::MAX } };
         let mut node = Node { cluster, is_own: root.owned };
         for step in steps {
             let key = self.key(node.cluster, step.page);
@@ -137,7 +137,8 @@ impl Tree {
                 return Walk::Leaf(Spot { page, entry: step.entry, is_own: node.is_own });
             }
             let Some(pointer) = page.read(|content| content.map().node(step.entry)) else {
-                return Walk::Nowhere;
+                let span = self.ground.shape.entries_per_node().saturating_pow(step.level.into());
+                return Walk::Nowhere { until: (index / span + 1).saturating_mul(span) };
             };
             node = node.below(pointer);
         }
@@ -170,7 +171,7 @@ impl DiskMap for Tree {
                 entry: spot.page.read(|content| entry_of(content.map(), &spot)),
                 leaf_is_own: spot.is_own,
             },
-            Walk::Nowhere => Looked::NoLeaf,
+            Walk::Nowhere { until } => Looked::NoLeaf { until },
             // The engine says what is wrong with it.
             Walk::Away(_) | Walk::NotANode { .. } | Walk::Beyond => Looked::Away,
         }

@@ -18,7 +18,10 @@ pub enum Looked {
         leaf_is_own: bool,
     },
     /// There is no leaf: zeros are read.
-    NoLeaf,
+    NoLeaf {
+        /// The first cluster behind all those of which this is known by the same look.
+        until: u64,
+    },
     /// A page on the way is not in memory.
     Away,
 }

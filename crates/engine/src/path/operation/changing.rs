@@ -76,7 +76,7 @@ fn clear(path: &DataPath, touched: &Touched, keep: bool) -> Cleared {
     let _shard = path.claims.of(index);
     let (entry, leaf_is_own) = match path.map.look_up(index) {
         Looked::Entry { entry, leaf_is_own } => (entry, leaf_is_own),
-        Looked::NoLeaf => (LeafEntry::default(), false),
+        Looked::NoLeaf { .. } => (LeafEntry::default(), false),
         Looked::Away => return Cleared::Ask(Demand::Leaf { index }),
     };
     let too_many = path.waiting_to_be_free() >= 2 * UNMAPPED_MAX;

@@ -9,7 +9,7 @@ use super::{Extent, Operation, Pass, Stage, Step, Waiting, Work};
 use crate::path::limits::{
     CLUSTER_SEGMENTS_MAX, EXTENTS_MAX, READ_TRIES_MAX, SEGMENTS_MAX, STATUS_CLUSTERS_MAX, TURN_CLUSTERS_MAX,
 };
-use crate::path::plan;
+use crate::path::plan::{self, Status};
 use crate::path::segment::Segment;
 use crate::path::supply::{Demand, Looked};
 use crate::path::{DataPath, Ground};
@@ -18,7 +18,7 @@ use crate::path::{DataPath, Ground};
 fn entry_of(path: &DataPath, index: u64) -> Option<LeafEntry> {
     match path.map.look_up(index) {
         Looked::Entry { entry, .. } => Some(entry),
-        Looked::NoLeaf => Some(LeafEntry::default()),
+        Looked::NoLeaf { .. } => Some(LeafEntry::default()),
         Looked::Away => None,
     }
 }
@@ -83,20 +83,42 @@ impl Operation {
     }
 
     pub(super) fn status_round(&mut self, path: &DataPath, pass: Pass, waker: &Waker) -> Step {
-        let parts = path.ground().shape().touched(pass.start, pass.end - pass.start);
-        for part in parts.take(STATUS_CLUSTERS_MAX) {
-            let Some(entry) = entry_of(path, part.index) else {
-                if self.extents.is_empty() {
+        let shape = path.ground().shape();
+        let (mut at, mut looks) = (pass.start, STATUS_CLUSTERS_MAX);
+        while let Some(part) = shape.touched(at, pass.end - at).next().filter(|_| looks > 0) {
+            looks -= 1;
+            let is_said = match path.map.look_up(part.index) {
+                Looked::Away if self.extents.is_empty() => {
                     return self.ask(path, Demand::Leaf { index: part.index }, waker);
                 }
-                break;
+                Looked::Away => false,
+                Looked::Entry { entry, .. } => {
+                    at += u64::from(part.length);
+                    self.describe(path.ground(), &part, &entry)
+                }
+                // A large disk is mostly nothing, of which one look tells much.
+                Looked::NoLeaf { until } => {
+                    let stop = until.saturating_mul(shape.cluster_size().0).min(pass.end);
+                    self.say(plan::status(&LeafEntry::default(), 0), stop - std::mem::replace(&mut at, stop))
+                }
             };
-            if !self.describe(path.ground(), &part, &entry) {
+            if !is_said {
                 break;
             }
         }
         self.advance(pass.end);
         Step::On
+    }
+
+    /// Adds that so many bytes more have that status; `false` where there is no room for more.
+    fn say(&mut self, status: Status, length: u64) -> bool {
+        let is_crowded = self.extents.len() == EXTENTS_MAX;
+        match self.extents.last_mut() {
+            Some(last) if last.status == status => last.length += length,
+            _ if is_crowded => return false,
+            _ => self.extents.push(Extent { length, status }),
+        }
+        true
     }
 
     /// Adds what is to be said about a part; `false` where there is no room for more.
@@ -105,12 +127,8 @@ impl Operation {
         let mut start = part.start;
         while start < end {
             let stop = ((start / piece + 1) * piece).min(end);
-            let (status, length) = (plan::status(entry, start / piece), u64::from(stop - start));
-            let is_crowded = self.extents.len() == EXTENTS_MAX;
-            match self.extents.last_mut() {
-                Some(last) if last.status == status => last.length += length,
-                _ if is_crowded => return false,
-                _ => self.extents.push(Extent { length, status }),
+            if !self.say(plan::status(entry, start / piece), u64::from(stop - start)) {
+                return false;
             }
             start = stop;
         }

@@ -225,7 +225,7 @@ fn see(path: &DataPath, touched: &Touched, content: Content, claim: &Claim) -> S
     let mut shard = is_making.then(|| path.claims.of(index));
     let (entry, leaf_is_own) = match path.map.look_up(index) {
         Looked::Entry { entry, leaf_is_own } => (entry, leaf_is_own),
-        Looked::NoLeaf => (LeafEntry::default(), false),
+        Looked::NoLeaf { .. } => (LeafEntry::default(), false),
         Looked::Away => return Seen::Ask(Demand::Leaf { index }),
     };
     if content == Content::Zeros && !plan::reads_something(&entry, touched.pieces) {

@@ -101,7 +101,7 @@ impl DiskMap for TestMap {
         let (state, index) = (self.state(), usize::try_from(index).unwrap());
         match state.leaves[index / LEAF] {
             _ if state.away.contains(&(index / LEAF)) => Looked::Away,
-            Leaf::Missing => Looked::NoLeaf,
+            Leaf::Missing => Looked::NoLeaf { until: ((index / LEAF + 1) * LEAF) as u64 },
             leaf => Looked::Entry { entry: state.entry(index), leaf_is_own: leaf == Leaf::Own },
         }
     }
