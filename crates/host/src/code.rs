@@ -306,8 +306,8 @@ codes! {
         "Detach it on every host that has it (`oarlock disk show NAME` tells which), and ask again.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
-        "Another live process holds the host's socket: a host of another datastore of this label, or some other program.",
-        "Stop it, or choose another socket with `--api`.";
+        "Another live process listens there: a host of another datastore of this label, another host's exports, or some other program.",
+        "Stop it, or choose another path: with `--api` for a host, with `--nbd` for a disk.";
     SocketPath = "OAR-0302", "not a place for a socket",
         "The path is too long for a socket (106 bytes are the most), or something that is no socket stands there.",
         "Choose another path: with `--api` for a host, with `--nbd` for a disk.";
