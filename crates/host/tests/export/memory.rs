@@ -124,7 +124,7 @@ impl DiskMap for MemoryMap {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         match entries.get(place(index)) {
             Some(entry) => Looked::Entry { entry: *entry, leaf_is_own: true },
-            None => Looked::NoLeaf,
+            None => Looked::NoLeaf { until: index + 1 },
         }
     }
 
