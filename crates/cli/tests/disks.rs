@@ -217,6 +217,32 @@ fn a_disk_of_a_living_host_is_refused_at_once_with_its_name_and_served_elsewhere
     assert_eq!(attach(&place, "b", "disk").read(MIB, BLOCK).unwrap(), pattern(3, 3));
 }
 
+/// Decision 0074: the host took the disk back in the moment in which the other one was restarted.
+#[test]
+fn a_host_that_comes_back_leaves_a_disk_alone_that_another_had_since() {
+    let place = Place::for_disks("256M");
+    let (mut a, mut b) = (place.up("a"), place.up("b"));
+    for disk in ["moved", "kept"] {
+        place.run(&["disk", "create", disk, "--size", "64M", "--host", "a"]).succeeds();
+        attach(&place, "a", disk);
+    }
+    a.signal(Signal::KILL);
+    a.wait();
+    attach(&place, "b", "moved").write(0, &pattern(1, 1)).unwrap();
+    place.run(&["disk", "snapshot", "kept@meanwhile", "--host", "b"]).succeeds();
+    let _a = place.up("a");
+    let of = |disk| place.show("a", disk)["attached"][0]["host"].clone();
+    eventually("what nobody served meanwhile", || of("kept") == "a");
+    b.signal(Signal::TERM);
+    assert_eq!(b.wait(), 0);
+    // Longer than a host waits before it tries an export again.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(of("moved"), Value::Null);
+    b = place.up("b");
+    eventually("the disk at its last host", || of("moved") == "b");
+    drop(b);
+}
+
 #[test]
 fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
     let place = Place::for_disks("256M");
@@ -275,7 +301,7 @@ fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
     });
     assert_eq!(place.show("a", "three")["mode"], "free");
     drop(b);
-    // While it is away another host takes the disk: it is that one's then, and no longer awaited.
+    // While it is away another host takes the disk: it is that one's then.
     a.signal(Signal::KILL);
     a.wait();
     let _b = place.up("b");
@@ -284,7 +310,10 @@ fn a_host_that_comes_back_serves_the_same_disks_at_the_same_places() {
     eventually("the snapshot is served by both", || {
         place.run(&["disk", "detach", "one@first", "--host", "a"]).exit == 0
     });
-    place.run(&["disk", "detach", "one", "--host", "a"]).succeeds();
+    eventually("it is forgotten", || {
+        let events = place.run(&["events", "--host", "a"]).stdout;
+        events.contains("one was exported before, and is not any more: one was attached to host b since")
+    });
     assert_eq!(place.show("b", "one")["owner"], "b");
 }
 

@@ -273,7 +273,7 @@ codes! {
         "Make a smaller disk, and copy what is needed.";
     DiskInUse = "OAR-0287", "another host uses the disk",
         "The disk or snapshot is attached elsewhere, or another host is at work on it; which host and whether it lives is in the message.",
-        "Detach it there (`oarlock disk detach NAME --host HOST`). Where that host is dead, try again: it is taken over in a watch, or at once by `oarlock evict HOST --certain`.";
+        "Ask that host (`--host HOST`), which resizes, snapshots, clones and flattens a disk that it serves, or detach it there (`oarlock disk detach NAME --host HOST`). Where that host is dead, try again: it is taken over in a watch, or at once by `oarlock evict HOST --certain`.";
     DiskAttachedHere = "OAR-0288", "the disk is attached to this host",
         "What was asked for takes a disk that is not attached; or it was to be attached and is already.",
         "`oarlock disk show NAME` tells where it is served; `oarlock disk detach NAME` ends that.";

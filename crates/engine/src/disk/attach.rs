@@ -200,7 +200,7 @@ pub(super) async fn attach(
                 return Err(DiskError::NotForMany { name: target.to_string(), why });
             }
             Err(LockError::NotForMany { .. }) => continue,
-            Err(error) => return Err(in_use_by(core, target, number, error).await),
+            Err(error) => return Err(in_use_by(here, target, number, error).await),
         };
         let record = hold.record().await?;
         if !is_ready(&record, &found) {

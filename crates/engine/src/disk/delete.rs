@@ -53,7 +53,7 @@ pub(super) async fn doom(
     let core = &here.core;
     let hold = match take(core, number, &DescriptorRecord::clone, deadline).await {
         Ok(hold) => hold,
-        Err(error) => return Err(in_use_by(core, target, number, error).await),
+        Err(error) => return Err(in_use_by(here, target, number, error).await),
     };
     let record = hold.record().await?;
     if !is_ready(&record, found) {

@@ -9,6 +9,7 @@ use oarlock_format::{
 
 use super::conclude::mend;
 use super::error::{DiskError, Holders, InUseBy};
+use super::here::DisksHere;
 use super::rename::find_named;
 use crate::core::Core;
 use crate::descriptor::read;
@@ -54,7 +55,7 @@ pub(super) fn is_ready(record: &DescriptorRecord, found: &DescriptorRecord) -> b
 
 /// What to tell of a layer whose lock was not got: who has it, and whether that host lives.
 pub(super) async fn in_use_by(
-    core: &Core,
+    here: &DisksHere,
     target: &DiskTarget,
     number: DescriptorNumber,
     error: LockError,
@@ -62,6 +63,10 @@ pub(super) async fn in_use_by(
     if !matches!(error, LockError::TimedOut { .. }) {
         return error.into();
     }
+    if here.attached(number).is_some() {
+        return DiskError::AttachedHere { name: target.to_string() };
+    }
+    let core = &here.core;
     let record = read::<DescriptorRecord>(core, core.store.layout.descriptor(number)).await;
     let (Ok(seen), Ok(slots)) = (record, read_slots(&core.store).await) else { return error.into() };
     let owners = owners(&seen.stamped.record.lock, &slots.sound);

@@ -117,8 +117,8 @@ impl Host {
         new: &LayerName,
         deadline: Instant,
     ) -> Result<(), DiskError> {
-        let (core, name, new) = (Rc::clone(&self.core), name.clone(), new.clone());
-        self.see_through(async move { rename::rename(&core, &name, &new, deadline).await }).await
+        let (here, name, new) = (self.disks_here()?, name.clone(), new.clone());
+        self.see_through(async move { rename::rename(&here, &name, &new, deadline).await }).await
     }
 
     /// Deletes a disk that nobody uses and that has no snapshots. Once it is answered the name is gone; what the disk held comes

@@ -9,17 +9,19 @@ use oarlock_format::{
 
 use super::conclude::{conclude, mend, with_layer};
 use super::find::in_use_by;
+use super::here::DisksHere;
 use super::{DiskError, has_disks, next_round};
 use crate::core::Core;
 use crate::descriptor::take;
 use crate::directory::{Holder, Reserved, Wanted, find, reserve};
 
 pub(super) async fn rename(
-    core: &Rc<Core>,
+    here: &Rc<DisksHere>,
     name: &LayerName,
     new: &LayerName,
     deadline: Instant,
 ) -> Result<(), DiskError> {
+    let core = &here.core;
     has_disks(core)?;
     let (old, wanted) = (Wanted::disk(core, name), Wanted::disk(core, new));
     let mut round = 0;
@@ -28,6 +30,9 @@ pub(super) async fn rename(
         let Some((number, record)) = find_named(core, &old, deadline).await? else { continue };
         if name == new {
             return Ok(());
+        }
+        if here.attached_to_stay(number, deadline).await.is_some() {
+            return Err(DiskError::AttachedHere { name: name.to_string() });
         }
         match find(core, &wanted).await? {
             Holder::Layer(..) => return Err(DiskError::Exists { name: new.clone() }),
@@ -42,7 +47,7 @@ pub(super) async fn rename(
             Ok(hold) => hold,
             Err(error) => {
                 let target = DiskTarget { disk: name.clone(), snapshot: None };
-                return Err(in_use_by(core, &target, number, error).await);
+                return Err(in_use_by(here, &target, number, error).await);
             }
         };
         let record = hold.record().await?;

@@ -84,7 +84,7 @@ async fn hold_snapshot(
         let Some((number, found)) = find_target(core, target, deadline).await? else { continue };
         let held = match hold(core, core.places.descriptors.of(&number), Want::Shared, deadline).await {
             Ok(held) => held,
-            Err(error) => return Err(in_use_by(core, target, number, error).await),
+            Err(error) => return Err(in_use_by(here, target, number, error).await),
         };
         let record = held.record().await?;
         if let (true, Some(layer)) = (is_ready(&record, &found), record.layer.clone()) {

@@ -59,7 +59,7 @@ pub(super) async fn work_on(
         }
         let hold = match take(core, number, &DescriptorRecord::clone, deadline).await {
             Ok(hold) => hold,
-            Err(error) => return Err(in_use_by(core, &target, number, error).await),
+            Err(error) => return Err(in_use_by(here, &target, number, error).await),
         };
         let record = hold.record().await?;
         if !is_ready(&record, &found) {
