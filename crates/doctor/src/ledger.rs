@@ -3,7 +3,7 @@
 //! Facts that say the same of the same thing within a second are one fact with a count. When there are too many, that
 //! second becomes eight, and so on: what is lost is detail about storms, never the beginning or the end of one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
@@ -108,6 +108,10 @@ pub struct Ledger {
     pub(crate) knowledge: Knowledge,
     /// The names that a LUN has.
     pub(crate) ties: Ties,
+    /// The drivers of SCSI hosts.
+    pub(crate) drivers: Drivers,
+    /// How often a line of each input was of an earlier, and of a later time than its neighbour before it.
+    pub(crate) steps: BTreeMap<InputId, (usize, usize)>,
     hosts: Hosts,
     facts: Vec<Fact>,
     recent: HashMap<u64, usize, Seeded>,
@@ -293,6 +297,21 @@ impl Ledger {
     }
 
     /// The newest time that the current input told.
+    /// Notes that the kernel says how one of its SCSI hosts is called.
+    pub fn drives(&mut self, record: &Record<'_>, number: u64, called: &str) {
+        let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
+        let host = record.prefix.host.map(|host| self.host(host)).or(self.section_host).or(known);
+        self.drivers.note(host, number, called);
+    }
+
+    /// Notes two times that stand one behind the other in an input.
+    pub fn step(&mut self, input: InputId, earlier: Stamp, later: Stamp) {
+        let apart = later.since(&earlier).unwrap_or(0);
+        let (falls, rises) = self.steps.entry(input).or_default();
+        *falls += usize::from(apart < 0);
+        *rises += usize::from(apart > 0);
+    }
+
     pub fn saw_time(&mut self, when: Option<Stamp>) {
         self.last_when = when.or(self.last_when);
     }

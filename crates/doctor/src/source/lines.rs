@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::iter::Peekable;
+use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -24,12 +25,18 @@ use crate::dialect::Reading;
 use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::{plain, plain_row};
+use crate::prefix;
 use crate::record::{Record, glued};
 use crate::said::{self, Manner};
 use crate::sieve::Hit;
+use crate::stamp::Stamp;
 
 /// Bytes behind a record of an export that may hold the rest of what it tells: its other fields, and the next records.
 const BEHIND_BYTES: usize = 16 << 10;
+/// Lines of an input whose neighbours' times are looked at.
+const LOOKS_MAX: u32 = 16;
+/// Bytes of a line in which its time stands.
+const TIME_BYTES: usize = 120;
 /// Key words of one line that are handed on.
 const WORDS_MAX: usize = 64;
 
@@ -44,6 +51,8 @@ struct Progress {
     read_until: u64,
     /// Whether the whole input is a few lines: then every line is looked at, for somebody chose each of them.
     few: bool,
+    /// Lines whose neighbours were looked at.
+    looks: u32,
     /// What the sentences around its lines say of them.
     document: Document,
 }
@@ -69,6 +78,7 @@ pub(super) fn read(
         follower: None,
         read_until: 0,
         few: false,
+        looks: 0,
         document: Document::default(),
     };
     let mut buffer = std::mem::take(&mut intake.buffer);
@@ -129,7 +139,9 @@ impl Progress {
             if self.few {
                 let line_end = memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline);
                 let mask = words_until(&mut ahead, line_end, &mut intake.words);
+                let (start, understood) = (at, ledger.understood);
                 at = self.line(intake, text, at, mask, ledger);
+                self.look_around(text, start..at, understood, ledger);
                 continue;
             }
             let Some(hit) = ahead.peek().map(|hit| hit.at) else {
@@ -145,10 +157,33 @@ impl Progress {
             self.lines += newlines(&text[at..start]);
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
             let mask = words_until(&mut ahead, line_end, &mut intake.words);
+            let understood = ledger.understood;
             at = self.line(intake, text, start, mask, ledger);
+            self.look_around(text, start..at, understood, ledger);
         }
         intake.hits = hits;
         at
+    }
+
+    /// Compares the times of a line that was understood, of which there were so many before it, and of its neighbours: a log stands oldest first or newest
+    /// first, and two facts alone do not tell which.
+    fn look_around(&mut self, text: &[u8], line: Range<usize>, understood: u64, ledger: &mut Ledger) {
+        if ledger.understood == understood || self.looks >= LOOKS_MAX {
+            return;
+        }
+        self.looks += 1;
+        let before = text[..line.start].strip_suffix(b"\n").map(|before| {
+            let begin = memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            &before[begin..]
+        });
+        let behind = &text[line.end..];
+        let behind = &behind[..memchr(b'\n', behind).unwrap_or(behind.len())];
+        let own = time_of(&text[line]);
+        for (one, other) in [(before.and_then(time_of), own), (own, time_of(behind))] {
+            if let Some((one, other)) = one.zip(other) {
+                ledger.step(self.input, one, other);
+            }
+        }
     }
 
     /// Reads the line that begins at `start`; the answer is where the next begins.
@@ -252,6 +287,11 @@ impl Progress {
         }
         true
     }
+}
+
+/// When a line was written, as far as it says so itself.
+fn time_of(line: &[u8]) -> Option<Stamp> {
+    prefix::split(&plain(&line[..line.len().min(TIME_BYTES)])).when
 }
 
 fn made_plain(line: &[u8], of_table: bool) -> Cow<'_, str> {
