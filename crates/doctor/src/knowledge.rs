@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::fact::{Fact, HeartbeatStep, InputId, Kind, LockRecord, Support, Uuid, VolumeEvent};
+use crate::drivers::Drivers;
+use crate::fact::{Fact, HeartbeatStep, InputId, Kind, LockRecord, SlotImage, Support, Uuid, VolumeEvent};
 use crate::names::Name;
 use crate::stamp::Stamp;
 use crate::text::{after, decimal};
@@ -31,6 +32,10 @@ pub struct Knowledge {
     fabric: BTreeSet<Name>,
     /// Where in the facts heartbeats came back.
     recoveries: Vec<usize>,
+    /// Slots that whoever cleaned up behind a dead host marked or cleared: the volume, the slot, and when.
+    dead: Vec<(Name, SlotImage, Stamp)>,
+    /// Which driver is behind which of Linux's SCSI hosts.
+    pub(crate) drivers: Drivers,
     /// Inputs whose lines stand newest first.
     pub(crate) newest_first: BTreeSet<InputId>,
 }

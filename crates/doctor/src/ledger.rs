@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
 use crate::civil;
 use crate::copies::Copies;
+use crate::drivers::Drivers;
 use crate::digest::{Digest, Seeded};
 use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};

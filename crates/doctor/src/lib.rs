@@ -18,6 +18,7 @@ mod diagnose;
 mod dialect;
 mod digest;
 mod doctor;
+mod drivers;
 mod error;
 mod explain;
 mod fact;

@@ -114,6 +114,12 @@ pub fn decimal(text: &str) -> Option<u64> {
     text[..end].parse().ok()
 }
 
+/// The number in decimal that is all of a text.
+#[must_use]
+pub fn whole(text: &str) -> Option<u64> {
+    decimal(text).filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Whether a text holds another, letters of either case: for messages whose spelling changed over the years.
 #[must_use]
 pub fn holds(text: &str, part: &str) -> bool {
