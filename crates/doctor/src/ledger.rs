@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
-use crate::civil;
 use crate::copies::Copies;
-use crate::drivers::Drivers;
 use crate::digest::{Digest, Seeded};
+use crate::drivers::Drivers;
 use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::hosts::Hosts;
@@ -19,13 +18,13 @@ use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
-use crate::prefix;
 use crate::record::Record;
 use crate::said::Manner;
 use crate::source::is_usual;
 use crate::stamp::Stamp;
-use crate::text::{cut, position};
+use crate::text::cut;
 use crate::ties::{Rank, Ties};
+use crate::voice::voice;
 
 /// Facts further apart than this are two, as long as there is room.
 const MERGE_US: i64 = 1_000_000;
@@ -261,13 +260,14 @@ impl Ledger {
         let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
         let host = written.or(self.section_host).or(known);
+        let about = [draft.device, draft.path, draft.volume];
         let fact = Fact {
             place,
             when,
             last: when,
             host,
             // Whose host is known speaks for that.
-            voice: if host.is_none() { voice(self.voice, record) } else { 0 },
+            voice: if host.is_none() { voice(self.voice, record, about) } else { 0 },
             device: draft.device.map(|name| self.names.name(name)),
             path: draft.path.map(|name| self.names.name(name)),
             volume: draft.volume.map(|name| self.names.name(name)),
@@ -297,7 +297,6 @@ impl Ledger {
         self.ties.tie(host, one, other);
     }
 
-    /// The newest time that the current input told.
     /// Notes that the kernel says how one of its SCSI hosts is called.
     pub fn drives(&mut self, record: &Record<'_>, number: u64, called: &str) {
         let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
@@ -313,6 +312,7 @@ impl Ledger {
         *rises += usize::from(apart > 0);
     }
 
+    /// The newest time that the current input told.
     pub fn saw_time(&mut self, when: Option<Stamp>) {
         self.last_when = when.or(self.last_when);
     }
@@ -398,41 +398,6 @@ impl Ledger {
         self.facts.truncate(FACTS_MAX / 2);
         self.recent.clear();
     }
-}
-
-/// Who speaks in a record: its place, and what stands before the message and is no time, no program and no severity. Nobody knows what it means, but
-/// where it differs, another may speak.
-fn voice(place: u32, record: &Record<'_>) -> u64 {
-    const SEVERITIES: [&str; 14] = [
-        "in", "wa", "al", "er", "no", "db", "info", "warn", "warning", "error", "err", "notice", "alert",
-        "crit",
-    ];
-    let line = record.line;
-    let header = line.len().saturating_sub(record.body().len());
-    let message = ["cpu", "sd ", "ScsiDeviceIO", "NMP: ", "HBX: "]
-        .iter()
-        .filter_map(|start| position(line, start))
-        .min();
-    let front = line.get(..message.unwrap_or(header).max(header)).unwrap_or("");
-    let words = front.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter));
-    let names = words.filter(|word| {
-        // Times, and numbers of threads in hex.
-        let lettered = word.bytes().any(|byte| {
-            byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit() && byte != b'T' && byte != b'Z'
-        });
-        let known = prefix::is_program(word) || SEVERITIES.contains(&&*word.to_ascii_lowercase());
-        lettered && !known && !is_of_a_date(word)
-    });
-    let mut hasher = Digest::default();
-    place.hash(&mut hasher);
-    names.for_each(|name| name.hash(&mut hasher));
-    hasher.finish()
-}
-
-/// `Jun`, `Sat`
-fn is_of_a_date(word: &str) -> bool {
-    word.len() == 3
-        && (civil::month(word).is_some() || ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&word))
 }
 
 /// What two facts must have in common to be merged; `None` for those that are always kept apart.
