@@ -14,7 +14,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::document::Document;
-use super::exported::{behind_of, line_of};
+use super::exported::{ExportedAhead, line_of};
 use super::origin::host_of;
 use super::sniff::Intake;
 use crate::bounds::{
@@ -26,7 +26,7 @@ use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::{plain, plain_row};
 use crate::prefix;
-use crate::record::{Record, glued};
+use crate::record::{Ahead, Record, glued};
 use crate::said::{self, Manner};
 use crate::sieve::Hit;
 use crate::stamp::Stamp;
@@ -61,7 +61,7 @@ struct Progress {
 struct Line<'a> {
     place: Place,
     text: &'a [u8],
-    ahead: &'a [u8],
+    ahead: Ahead<'a>,
 }
 
 /// Reads all lines of an input.
@@ -121,6 +121,25 @@ pub(super) fn read(
 fn whole_lines(filled: &[u8]) -> usize {
     let limit = filled.len().saturating_sub(AHEAD_BYTES);
     memrchr(b'\n', &filled[..limit]).map_or(0, |newline| newline + 1)
+}
+
+impl Intake {
+    /// The key words of a line: those that the sieve found, where it is as it was read; those that it finds now, where it was made plain since, and may hold
+    /// others. None at all where there are too many.
+    fn words_of(&mut self, line: &str, raw: bool) -> Vec<&'static str> {
+        let mut words = std::mem::take(&mut self.words);
+        if !raw {
+            let mut hits = std::mem::take(&mut self.line_hits);
+            self.sieve.search(line.as_bytes(), &mut hits);
+            words.clear();
+            words.extend(hits.iter().map(|hit| hit.word));
+            self.line_hits = hits;
+        }
+        if words.len() > WORDS_MAX {
+            words.clear();
+        }
+        words
+    }
 }
 
 impl Progress {
@@ -200,7 +219,7 @@ impl Progress {
         self.lines += 1;
         let place = Place { input: self.input, line: self.lines };
         let exported;
-        let mut ahead = &text[next..text.len().min(next + AHEAD_BYTES)];
+        let mut ahead = Ahead::Plain(&text[next..text.len().min(next + AHEAD_BYTES)]);
         let line = &text[start..end];
         if let Some(follower) = self.follower {
             if self.follow(intake, follower, Line { place, text: line, ahead }, ledger) {
@@ -223,29 +242,27 @@ impl Progress {
         }
         let of_table = mask & intake.dialects.tables() != 0;
         let limit = if of_table { LINE_BYTES_MAX } else { RECORD_BYTES_MAX };
-        let mut line = made_plain(&line[..line.len().min(limit)], of_table);
-        if !of_table && let Some(own) = line_of(&line, &text[..start], &text[next..]) {
-            exported = behind_of(&line, &text[next..text.len().min(next + BEHIND_BYTES)]);
+        let written = made_plain(&line[..line.len().min(limit)], of_table);
+        let mut line = Cow::Borrowed(&*written);
+        if !of_table && let Some(own) = line_of(&written, &text[..start], &text[next..]) {
+            exported = ExportedAhead::of(&written, &text[next..text.len().min(next + BEHIND_BYTES)]);
             line = Cow::Owned(own);
-            ahead = &exported;
+            ahead = Ahead::Exported(&exported);
         }
-        // What was made plain may hold words that the raw line did not.
-        let raw = matches!(line, Cow::Borrowed(_)) && intake.words.len() <= WORDS_MAX;
-        let words = if raw { std::mem::take(&mut intake.words) } else { Vec::new() };
+        let raw = matches!((&written, &line), (Cow::Borrowed(_), Cow::Borrowed(_)));
+        let words = intake.words_of(&line, raw);
         let asked = if self.few { mask | intake.dialects.last_resort() } else { mask };
         let (section, host) = self.document.section(self.lines);
         ledger.listen(section, host);
         let mut understood = false;
         for part in glued(&line) {
-            let record = Record { words: &words, ..Record::new(place, part, ahead) };
+            let record = Record::new(place, part, ahead).with_words(&words);
             ledger.saw_time(record.prefix.when);
             ledger.hear(said::of(&record).max(around));
             let (dialect, reading) = intake.dialects.read(asked, &record, ledger);
             understood |= self.take(dialect, reading, ledger);
         }
-        if raw {
-            intake.words = words;
-        }
+        intake.words = words;
         if understood {
             ledger.understood += 1;
         } else if mask != 0 {
