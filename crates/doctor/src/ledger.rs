@@ -87,6 +87,24 @@ pub struct StrangerLine {
     pub text: Box<str>,
 }
 
+/// The newest fact of its kind: where it stands, and until when it lasted. Most facts are not near it, which is seen without looking at it: it is no more
+/// in the processor's cache.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    at: usize,
+    last: Option<Stamp>,
+}
+
+impl Recent {
+    fn may_be_near(&self, fact: &Fact, window_us: i64) -> bool {
+        match (self.last, fact.when) {
+            (Some(last), Some(when)) => is_within(&last, &when, window_us),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What was read.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -114,7 +132,7 @@ pub struct Ledger {
     pub(crate) steps: BTreeMap<InputId, (usize, usize)>,
     hosts: Hosts,
     facts: Vec<Fact>,
-    recent: HashMap<u64, usize, Seeded>,
+    recent: HashMap<u64, Recent, Seeded>,
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
     copies: Copies,
@@ -276,7 +294,8 @@ impl Ledger {
             is_told: self.manner != Manner::Logged,
             text: Box::default(),
         };
-        if let Some(key) = key(&fact) {
+        let key = key(&fact);
+        if let Some(key) = key {
             if self.told_here.contains(&(place, key)) {
                 return;
             }
@@ -286,7 +305,7 @@ impl Ledger {
             self.copied += 1;
             return;
         }
-        self.add(fact, text);
+        self.add(fact, key, text);
     }
 
     /// Notes that a record ties two names of one LUN on its host.
@@ -344,15 +363,18 @@ impl Ledger {
     }
 
     /// Adds a fact with the text to quote, which is kept only where the fact is one of its own.
-    fn add(&mut self, mut fact: Fact, text: &str) {
-        if let Some(key) = key(&fact) {
+    fn add(&mut self, mut fact: Fact, key: Option<u64>, text: &str) {
+        if let Some(key) = key {
             let window = self.merge_us.unwrap_or(MERGE_US);
-            if let Some(known) = self.recent.get(&key).and_then(|&at| self.facts.get_mut(at))
+            if let Some(recent) = self.recent.get_mut(&key)
+                && recent.may_be_near(&fact, window)
+                && let Some(known) = self.facts.get_mut(recent.at)
                 && merge(known, &fact, window)
             {
+                recent.last = known.last;
                 return;
             }
-            self.recent.insert(key, self.facts.len());
+            self.recent.insert(key, Recent { at: self.facts.len(), last: fact.last });
         }
         fact.text = cut(text.trim(), QUOTE_BYTES_MAX).into();
         if self.facts.len() == FACTS_GROW {
@@ -378,13 +400,15 @@ impl Ledger {
                 let (before, rest) = self.facts.split_at_mut(at);
                 let Some(fact) = rest.first() else { break };
                 let key = key(fact);
-                let known =
-                    key.and_then(|key| self.recent.get(&key)).and_then(|&known| before.get_mut(known));
-                if known.is_some_and(|known| merge(known, fact, window)) {
+                if let Some(recent) = key.and_then(|key| self.recent.get_mut(&key))
+                    && let Some(known) = before.get_mut(recent.at)
+                    && merge(known, fact, window)
+                {
+                    recent.last = known.last;
                     continue;
                 }
                 if let Some(key) = key {
-                    self.recent.insert(key, kept);
+                    self.recent.insert(key, Recent { at: kept, last: fact.last });
                 }
                 self.facts.swap(kept, at);
                 kept += 1;
@@ -436,10 +460,14 @@ fn key(fact: &Fact) -> Option<u64> {
     Some(hasher.finish())
 }
 
+fn is_within(last: &Stamp, when: &Stamp, window_us: i64) -> bool {
+    when.since(last).is_some_and(|us| us.abs() <= window_us)
+}
+
 /// Merges `fact` into `known`, if it is near enough.
 fn merge(known: &mut Fact, fact: &Fact, window_us: i64) -> bool {
     let near = match (known.last, fact.when) {
-        (Some(last), Some(when)) => when.since(&last).is_some_and(|us| us.abs() <= window_us),
+        (Some(last), Some(when)) => is_within(&last, &when, window_us),
         (None, None) => {
             known.place.input == fact.place.input && fact.place.line.abs_diff(known.place.line) <= MERGE_LINES
         }

@@ -16,19 +16,19 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
         "in", "wa", "al", "er", "no", "db", "info", "warn", "warning", "error", "err", "notice", "alert",
         "crit",
     ];
+    const MESSAGES: [&str; 5] = ["cpu", "sd ", "ScsiDeviceIO", "NMP: ", "HBX: "];
     let line = record.line;
     let header = line.len().saturating_sub(record.body().len());
-    let message = ["cpu", "sd ", "ScsiDeviceIO", "NMP: ", "HBX: "]
-        .iter()
-        .filter_map(|start| position(line, start))
-        .min();
+    // Nearly always the message begins right behind its header.
+    let begins = MESSAGES.iter().any(|start| record.body().starts_with(start));
+    let message = if begins { None } else { MESSAGES.iter().filter_map(|start| position(line, start)).min() };
     let front = line.get(..message.unwrap_or(header).max(header)).unwrap_or("");
+    // A time alone names nobody.
+    let front = if front.bytes().any(is_lettered) { front } else { "" };
     let words = front.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter));
     let names = words.filter(|word| {
         // Times, and numbers of threads in hex.
-        let lettered = word.bytes().any(|byte| {
-            byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit() && byte != b'T' && byte != b'Z'
-        });
+        let lettered = word.bytes().any(is_lettered);
         let known = prefix::is_program(word) || SEVERITIES.contains(&&*word.to_ascii_lowercase());
         lettered && !known && !is_of_a_date(word)
     });
@@ -37,6 +37,11 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     names.for_each(|name| name.hash(&mut hasher));
     set_off(line).filter(|name| !about.contains(&Some(name))).hash(&mut hasher);
     hasher.finish()
+}
+
+/// Whether a letter is none of a time, nor of a number in hex.
+fn is_lettered(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit() && byte != b'T' && byte != b'Z'
 }
 
 /// `Jun`, `Sat`
@@ -49,7 +54,12 @@ fn is_of_a_date(word: &str) -> bool {
 fn set_off(line: &str) -> Option<&str> {
     const MARKS: [&str; 11] = ["#", "//", "--", "-", "<-", "<--", "<=", "<==", "@", "|", ";"];
     let line = line.trim_end();
-    let (rest, name, is_marked) = match line.as_bytes().last()? {
+    // Nearly every message ends with a point, a colon or a number.
+    let last = line.bytes().last()?;
+    if !(last.is_ascii_alphanumeric() || b")]}>_-".contains(&last)) {
+        return None;
+    }
+    let (rest, name, is_marked) = match last {
         close @ (b')' | b']' | b'}' | b'>') => {
             let open = match close {
                 b')' => '(',
