@@ -50,10 +50,12 @@ impl<'a> Ahead<'a> {
 }
 
 /// One bit for a word, by its length and its ends.
-fn mark(word: &str) -> u64 {
+pub const fn mark(word: &str) -> u64 {
     let bytes = word.as_bytes();
-    let [first, last] = [bytes.first(), bytes.last()].map(|byte| u64::from(byte.copied().unwrap_or(0)));
-    1 << ((bytes.len() as u64 * 7 + first * 3 + last) % 64)
+    match bytes {
+        [first, .., last] => 1 << ((bytes.len() * 7 + *first as usize * 3 + *last as usize) % 64),
+        _ => 1,
+    }
 }
 
 impl<'a> Record<'a> {
@@ -78,8 +80,15 @@ impl<'a> Record<'a> {
     /// Whether the record holds a key word.
     #[must_use]
     pub fn holds_word(&self, word: &'static str) -> bool {
-        let may_be = self.words.is_empty() || self.marks & mark(word) != 0 && self.words.contains(&word);
-        may_be && has(self.line, word)
+        self.may_hold(mark(word))
+            && (self.words.is_empty() || self.words.contains(&word))
+            && has(self.line, word)
+    }
+
+    /// Whether a word of that mark may be among those that were found.
+    #[must_use]
+    pub fn may_hold(&self, mark: u64) -> bool {
+        self.words.is_empty() || self.marks & mark != 0
     }
 
     /// The lines that follow, made plain, at most [`RECORD_LINES_MAX`].
