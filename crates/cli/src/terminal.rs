@@ -208,11 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn where_no_terminal_is_a_row_and_an_entry_are_one_line_each() {
+    fn where_no_terminal_is_a_row_is_one_line() {
         let look = Look { width: 14, terminal: false, colours: false };
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let text = table(look, &[row(["NAME", "WHAT"]), row(["a", "one two three"])]);
         assert_eq!(text, "NAME  WHAT\na     one two three\n");
+    }
+
+    #[cfg(feature = "datastore")]
+    #[test]
+    fn where_no_terminal_is_an_entry_is_one_line() {
+        let look = Look { width: 14, terminal: false, colours: false };
         assert_eq!(look.entry("one two three four"), "one two three four");
         let terminal = Look { terminal: true, ..look };
         assert_eq!(terminal.entry("one two three four"), "one two three\n    four");

@@ -23,7 +23,7 @@ const OUTAGE_US: i64 = 900_000_000;
 type Place = (Option<Name>, Name);
 
 /// What a cluster lacks: a device or a volume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Lack {
     Device,
     Volume,
@@ -38,6 +38,8 @@ struct Clusters<'a> {
     of_each_host: HashSet<Name>,
     /// Clusters that still lack a device or a volume, by host; those of no host are everybody's.
     untied: BTreeMap<(Lack, Option<Name>), BTreeSet<usize>>,
+    /// The same clusters, whatever their hosts: those that lack nothing any more are taken off the lists of all their hosts, once.
+    lacking: HashSet<(Lack, usize)>,
     known: HashSet<(usize, Sort, Name)>,
     knowledge: &'a Knowledge,
     /// The last line about a device without paths, by cluster, device and host.
@@ -73,6 +75,7 @@ pub fn grow<'a>(
         of_each_host: all.filter(|&name| is_of_each_host(names.text(name))).collect(),
         knowledge,
         untied: BTreeMap::new(),
+        lacking: HashSet::new(),
         known: HashSet::new(),
         down: HashMap::new(),
     };
@@ -243,6 +246,11 @@ impl<'a> Clusters<'a> {
         for (lack, lacking) in lacks {
             if lacking {
                 self.untied.entry((lack, fact.host)).or_default().insert(index);
+                self.lacking.insert((lack, index));
+                continue;
+            }
+            // A cluster of a thousand hosts would look through them again with each of its lines.
+            if !self.lacking.remove(&(lack, index)) {
                 continue;
             }
             for host in cluster.hosts.iter().copied().map(Some).chain([None]) {

@@ -20,25 +20,31 @@ const MESSAGES_MAX: usize = 100_000;
 /// Streams of one message that are told apart.
 const STREAMS_MAX: usize = 16;
 
-/// What was read, message by message.
+/// What was read, message by message. There are a hundred thousand of them, and each line asks: so a message takes 16 bytes, and what few have stands
+/// elsewhere.
 #[derive(Debug, Default)]
 pub struct Copies {
-    told: HashMap<u64, Streams, Seeded>,
+    /// The first stream that told of each message: nearly always the only one.
+    told: HashMap<u64, Told, Seeded>,
+    /// The others.
+    more: HashMap<u64, Vec<Told>, Seeded>,
+    /// The streams, by number.
+    streams: Vec<Stream>,
+    numbers: HashMap<Stream, u32, Seeded>,
 }
 
-/// The streams that told of one message: nearly always there is one.
-#[derive(Debug)]
-struct Streams {
-    first: Told,
-    more: Vec<Told>,
+/// Lines of one program of one host, in one input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Stream {
+    input: InputId,
+    process: u64,
+    host: Option<Name>,
 }
 
 /// How often one stream told of a message.
 #[derive(Clone, Copy, Debug)]
 struct Told {
-    input: InputId,
-    process: u64,
-    host: Option<Name>,
+    stream: u32,
     times: u32,
 }
 
@@ -49,41 +55,51 @@ impl Copies {
         let key = digest(&(record.body().trim(), std::mem::discriminant(&fact.kind), second(when)));
         if self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key) {
             self.told.clear();
+            self.more.clear();
         }
-        let process = digest(&record.prefix.process);
-        let (input, host) = (fact.place.input, fact.host);
-        let streams = match self.told.entry(key) {
+        let own =
+            Stream { input: fact.place.input, process: digest(&record.prefix.process), host: fact.host };
+        let stream = self.number(own);
+        let first = match self.told.entry(key) {
             Entry::Vacant(entry) => {
-                entry.insert(Streams { first: Told { input, process, host, times: 1 }, more: Vec::new() });
+                entry.insert(Told { stream, times: 1 });
                 return false;
             }
             Entry::Occupied(entry) => entry.into_mut(),
         };
-        let own = streams
-            .all_mut()
-            .find(|told| (told.input, told.process) == (input, process) && told.host == host);
-        let times = own.map_or(1, |told| {
+        if first.stream == stream && self.more.is_empty() {
+            first.times = first.times.saturating_add(1);
+            return false;
+        }
+        let more = self.more.entry(key).or_default();
+        let known = std::iter::once(&mut *first).chain(more.iter_mut()).find(|told| told.stream == stream);
+        let times = known.map_or(1, |told| {
             told.times = told.times.saturating_add(1);
             told.times
         });
-        if times == 1 && streams.more.len() + 1 < STREAMS_MAX {
-            streams.more.push(Told { input, process, host, times });
+        if times == 1 && more.len() + 1 < STREAMS_MAX {
+            more.push(Told { stream, times });
         }
-        streams.all().any(|told| {
-            let other = (told.input, told.process) != (input, process);
-            let one_host = told.host.is_none() || host.is_none() || told.host == host;
-            other && one_host && told.times >= times
+        let streams = &self.streams;
+        std::iter::once(&*first).chain(more.iter()).any(|told| {
+            let Some(other) = streams.get(told.stream as usize) else { return false };
+            let elsewhere = (other.input, other.process) != (own.input, own.process);
+            let one_host = other.host.is_none() || own.host.is_none() || other.host == own.host;
+            elsewhere && one_host && told.times >= times
         })
     }
-}
 
-impl Streams {
-    fn all(&self) -> impl Iterator<Item = &Told> {
-        std::iter::once(&self.first).chain(&self.more)
-    }
-
-    fn all_mut(&mut self) -> impl Iterator<Item = &mut Told> {
-        std::iter::once(&mut self.first).chain(&mut self.more)
+    /// The number of a stream; most lines are of the same as the line before.
+    fn number(&mut self, stream: Stream) -> u32 {
+        if self.streams.last() == Some(&stream) {
+            return u32::try_from(self.streams.len() - 1).unwrap_or(u32::MAX);
+        }
+        let next = u32::try_from(self.streams.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry(stream).or_insert(next);
+        if number == next {
+            self.streams.push(stream);
+        }
+        number
     }
 }
 

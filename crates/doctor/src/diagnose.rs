@@ -123,8 +123,9 @@ fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
     let mut met: Vec<(Cause, Proof<'a>)> = Vec::new();
     let mut considered = Vec::new();
     // A host that names its own cause has read the block; nobody knows better.
-    for &cause in Cause::ALL.iter().filter(|cause| **cause != Cause::CannotTell) {
-        let lines = case.all(|fact| fact.kind == Kind::Oarlock(cause));
+    let named = case.all(|fact| matches!(fact.kind, Kind::Oarlock(_)));
+    for &cause in Cause::ALL.iter().filter(|cause| !named.is_empty() && **cause != Cause::CannotTell) {
+        let lines: Vec<_> = named.iter().copied().filter(|fact| fact.kind == Kind::Oarlock(cause)).collect();
         if !lines.is_empty() {
             let because = "An Oarlock host read the block after the answer, and names the cause itself.";
             met.push((cause, Proof::new(Confidence::Certain, because, lines)));

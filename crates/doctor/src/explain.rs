@@ -15,7 +15,7 @@ use crate::image_line;
 use crate::ledger::Ledger;
 use crate::plain::plain;
 use crate::prefix::{self, Prefix};
-use crate::record::Record;
+use crate::record::{Ahead, Record};
 use crate::scsi_line::{self, CommandLine, SenseClaim};
 use crate::sieve::Sieve;
 use crate::subject;
@@ -121,7 +121,7 @@ fn understood(line: &str) -> Read {
         sieve.search(line.as_bytes(), &mut hits);
     }
     let mask = hits.iter().fold(dialects.last_resort(), |mask, hit| mask | hit.mask);
-    let record = Record::new(Place { input, line: 1 }, line, &[]);
+    let record = Record::new(Place { input, line: 1 }, line, Ahead::NOTHING);
     let (dialect, reading) = dialects.read(mask, &record, &mut ledger);
     dialects.end(&mut ledger);
     let is_known = reading != Reading::Stranger;

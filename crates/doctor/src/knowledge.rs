@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::fact::{Fact, HeartbeatStep, InputId, Kind, LockRecord, Support, Uuid, VolumeEvent};
+use crate::drivers::Drivers;
+use crate::fact::{Fact, HeartbeatStep, InputId, Kind, LockRecord, SlotImage, Support, Uuid, VolumeEvent};
 use crate::names::Name;
 use crate::stamp::Stamp;
 use crate::text::{after, decimal};
@@ -31,10 +32,16 @@ pub struct Knowledge {
     fabric: BTreeSet<Name>,
     /// Where in the facts heartbeats came back.
     recoveries: Vec<usize>,
+    /// Slots that whoever cleaned up behind a dead host marked or cleared: the volume, the slot, and when.
+    dead: Vec<(Name, SlotImage, Stamp)>,
+    /// Which driver is behind which of Linux's SCSI hosts.
+    pub(crate) drivers: Drivers,
     /// Inputs whose lines stand newest first.
     pub(crate) newest_first: BTreeSet<InputId>,
 }
 
+/// Slots of dead hosts that are remembered.
+const DEAD_MAX: usize = 1_000;
 /// Drivers of adapters that lead out of the host.
 const FABRIC_DRIVERS: [&str; 7] = ["lpfc", "qlnativefc", "qla2xxx", "fnic", "qedf", "bnx2fc", "iscsi"];
 
@@ -70,6 +77,13 @@ impl Knowledge {
                 if let (Some(volume), Some(offset)) = (fact.volume, offset) {
                     knowledge.own_slots.insert((voice(fact), volume, offset));
                 }
+            }
+            if let Kind::Heartbeat(heartbeat) = &fact.kind
+                && heartbeat.step == HeartbeatStep::CleanedUp
+                && let (Some(volume), Some(slot), Some(when)) = (fact.volume, heartbeat.slot, fact.when)
+                && knowledge.dead.len() < DEAD_MAX
+            {
+                knowledge.dead.push((volume, slot, when));
             }
             // A host that was asked tells it itself.
             if let Kind::HostId(id) = fact.kind {
@@ -167,6 +181,20 @@ impl Knowledge {
         let Some((volume, offset)) = fact.volume.zip(lock.slot_offset) else { return false };
         let named = self.own_ids.iter().any(|(host, _)| *host == fact.host);
         !named && self.own_slots.contains(&(voice(fact), volume, offset))
+    }
+
+    /// Whether the slot through which a lock is held had been marked as a dead host's before, and nobody has taken it anew since.
+    #[must_use]
+    pub fn is_of_a_dead_host(&self, fact: &Fact, lock: &LockRecord) -> bool {
+        let Some((volume, when)) = fact.volume.zip(fact.when) else { return false };
+        self.dead.iter().any(|(on, slot, at)| {
+            let of_slot =
+                lock.slot_offset == Some(slot.offset) && lock.slot_generation == Some(slot.generation);
+            *on == volume
+                && of_slot
+                && lock.owner.is_none_or(|owner| slot.owner.is_none_or(|id| id == owner))
+                && when.since(at).is_some_and(|us| us >= 0)
+        })
     }
 
     /// Whether some device says in its own pages that it has atomic test and set. Of several that were asked it is the one that matters: local

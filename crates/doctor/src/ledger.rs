@@ -3,13 +3,13 @@
 //! Facts that say the same of the same thing within a second are one fact with a count. When there are too many, that
 //! second becomes eight, and so on: what is lost is detail about storms, never the beginning or the end of one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
 use crate::bounds::{FACTS_MAX, PROBLEMS_MAX, QUOTE_BYTES_MAX, STRANGERS_MAX};
-use crate::civil;
 use crate::copies::Copies;
 use crate::digest::{Digest, Seeded};
+use crate::drivers::Drivers;
 use crate::error::DoctorError;
 use crate::fact::{Fact, InputId, Kind, Place};
 use crate::hosts::Hosts;
@@ -18,13 +18,13 @@ use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
-use crate::prefix;
 use crate::record::Record;
 use crate::said::Manner;
 use crate::source::is_usual;
 use crate::stamp::Stamp;
-use crate::text::{cut, position};
+use crate::text::cut;
 use crate::ties::{Rank, Ties};
+use crate::voice::voice;
 
 /// Facts further apart than this are two, as long as there is room.
 const MERGE_US: i64 = 1_000_000;
@@ -87,6 +87,24 @@ pub struct StrangerLine {
     pub text: Box<str>,
 }
 
+/// The newest fact of its kind: where it stands, and until when it lasted. Most facts are not near it, which is seen without looking at it: it is no more
+/// in the processor's cache.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    at: usize,
+    last: Option<Stamp>,
+}
+
+impl Recent {
+    fn may_be_near(&self, fact: &Fact, window_us: i64) -> bool {
+        match (self.last, fact.when) {
+            (Some(last), Some(when)) => is_within(&last, &when, window_us),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What was read.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -108,9 +126,13 @@ pub struct Ledger {
     pub(crate) knowledge: Knowledge,
     /// The names that a LUN has.
     pub(crate) ties: Ties,
+    /// The drivers of SCSI hosts.
+    pub(crate) drivers: Drivers,
+    /// How often a line of each input was of an earlier, and of a later time than its neighbour before it.
+    pub(crate) steps: BTreeMap<InputId, (usize, usize)>,
     hosts: Hosts,
     facts: Vec<Fact>,
-    recent: HashMap<u64, usize, Seeded>,
+    recent: HashMap<u64, Recent, Seeded>,
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
     copies: Copies,
@@ -256,13 +278,14 @@ impl Ledger {
         let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
         let host = written.or(self.section_host).or(known);
+        let about = [draft.device, draft.path, draft.volume];
         let fact = Fact {
             place,
             when,
             last: when,
             host,
             // Whose host is known speaks for that.
-            voice: if host.is_none() { voice(self.voice, record) } else { 0 },
+            voice: if host.is_none() { voice(self.voice, record, about) } else { 0 },
             device: draft.device.map(|name| self.names.name(name)),
             path: draft.path.map(|name| self.names.name(name)),
             volume: draft.volume.map(|name| self.names.name(name)),
@@ -271,7 +294,8 @@ impl Ledger {
             is_told: self.manner != Manner::Logged,
             text: Box::default(),
         };
-        if let Some(key) = key(&fact) {
+        let key = key(&fact);
+        if let Some(key) = key {
             if self.told_here.contains(&(place, key)) {
                 return;
             }
@@ -281,7 +305,7 @@ impl Ledger {
             self.copied += 1;
             return;
         }
-        self.add(fact, text);
+        self.add(fact, key, text);
     }
 
     /// Notes that a record ties two names of one LUN on its host.
@@ -290,6 +314,21 @@ impl Ledger {
         let host = record.prefix.host.map(|host| self.host(host)).or(known);
         let [one, other] = [one, other].map(|(rank, name)| (rank, self.names.name(name)));
         self.ties.tie(host, one, other);
+    }
+
+    /// Notes that the kernel says how one of its SCSI hosts is called.
+    pub fn drives(&mut self, record: &Record<'_>, number: u64, called: &str) {
+        let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
+        let host = record.prefix.host.map(|host| self.host(host)).or(self.section_host).or(known);
+        self.drivers.note(host, number, called);
+    }
+
+    /// Notes two times that stand one behind the other in an input.
+    pub fn step(&mut self, input: InputId, earlier: Stamp, later: Stamp) {
+        let apart = later.since(&earlier).unwrap_or(0);
+        let (falls, rises) = self.steps.entry(input).or_default();
+        *falls += usize::from(apart < 0);
+        *rises += usize::from(apart > 0);
     }
 
     /// The newest time that the current input told.
@@ -324,15 +363,18 @@ impl Ledger {
     }
 
     /// Adds a fact with the text to quote, which is kept only where the fact is one of its own.
-    fn add(&mut self, mut fact: Fact, text: &str) {
-        if let Some(key) = key(&fact) {
+    fn add(&mut self, mut fact: Fact, key: Option<u64>, text: &str) {
+        if let Some(key) = key {
             let window = self.merge_us.unwrap_or(MERGE_US);
-            if let Some(known) = self.recent.get(&key).and_then(|&at| self.facts.get_mut(at))
+            if let Some(recent) = self.recent.get_mut(&key)
+                && recent.may_be_near(&fact, window)
+                && let Some(known) = self.facts.get_mut(recent.at)
                 && merge(known, &fact, window)
             {
+                recent.last = known.last;
                 return;
             }
-            self.recent.insert(key, self.facts.len());
+            self.recent.insert(key, Recent { at: self.facts.len(), last: fact.last });
         }
         fact.text = cut(text.trim(), QUOTE_BYTES_MAX).into();
         if self.facts.len() == FACTS_GROW {
@@ -358,13 +400,15 @@ impl Ledger {
                 let (before, rest) = self.facts.split_at_mut(at);
                 let Some(fact) = rest.first() else { break };
                 let key = key(fact);
-                let known =
-                    key.and_then(|key| self.recent.get(&key)).and_then(|&known| before.get_mut(known));
-                if known.is_some_and(|known| merge(known, fact, window)) {
+                if let Some(recent) = key.and_then(|key| self.recent.get_mut(&key))
+                    && let Some(known) = before.get_mut(recent.at)
+                    && merge(known, fact, window)
+                {
+                    recent.last = known.last;
                     continue;
                 }
                 if let Some(key) = key {
-                    self.recent.insert(key, kept);
+                    self.recent.insert(key, Recent { at: kept, last: fact.last });
                 }
                 self.facts.swap(kept, at);
                 kept += 1;
@@ -378,41 +422,6 @@ impl Ledger {
         self.facts.truncate(FACTS_MAX / 2);
         self.recent.clear();
     }
-}
-
-/// Who speaks in a record: its place, and what stands before the message and is no time, no program and no severity. Nobody knows what it means, but
-/// where it differs, another may speak.
-fn voice(place: u32, record: &Record<'_>) -> u64 {
-    const SEVERITIES: [&str; 14] = [
-        "in", "wa", "al", "er", "no", "db", "info", "warn", "warning", "error", "err", "notice", "alert",
-        "crit",
-    ];
-    let line = record.line;
-    let header = line.len().saturating_sub(record.body().len());
-    let message = ["cpu", "sd ", "ScsiDeviceIO", "NMP: ", "HBX: "]
-        .iter()
-        .filter_map(|start| position(line, start))
-        .min();
-    let front = line.get(..message.unwrap_or(header).max(header)).unwrap_or("");
-    let words = front.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter));
-    let names = words.filter(|word| {
-        // Times, and numbers of threads in hex.
-        let lettered = word.bytes().any(|byte| {
-            byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit() && byte != b'T' && byte != b'Z'
-        });
-        let known = prefix::is_program(word) || SEVERITIES.contains(&&*word.to_ascii_lowercase());
-        lettered && !known && !is_of_a_date(word)
-    });
-    let mut hasher = Digest::default();
-    place.hash(&mut hasher);
-    names.for_each(|name| name.hash(&mut hasher));
-    hasher.finish()
-}
-
-/// `Jun`, `Sat`
-fn is_of_a_date(word: &str) -> bool {
-    word.len() == 3
-        && (civil::month(word).is_some() || ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&word))
 }
 
 /// What two facts must have in common to be merged; `None` for those that are always kept apart.
@@ -451,10 +460,14 @@ fn key(fact: &Fact) -> Option<u64> {
     Some(hasher.finish())
 }
 
+fn is_within(last: &Stamp, when: &Stamp, window_us: i64) -> bool {
+    when.since(last).is_some_and(|us| us.abs() <= window_us)
+}
+
 /// Merges `fact` into `known`, if it is near enough.
 fn merge(known: &mut Fact, fact: &Fact, window_us: i64) -> bool {
     let near = match (known.last, fact.when) {
-        (Some(last), Some(when)) => when.since(&last).is_some_and(|us| us.abs() <= window_us),
+        (Some(last), Some(when)) => is_within(&last, &when, window_us),
         (None, None) => {
             known.place.input == fact.place.input && fact.place.line.abs_diff(known.place.line) <= MERGE_LINES
         }

@@ -18,6 +18,7 @@ mod diagnose;
 mod dialect;
 mod digest;
 mod doctor;
+mod drivers;
 mod error;
 mod explain;
 mod fact;
@@ -54,6 +55,7 @@ mod suggestion;
 mod text;
 mod ties;
 mod timeline;
+mod voice;
 mod volumes;
 mod zoneless;
 

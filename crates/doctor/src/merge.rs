@@ -1,5 +1,7 @@
 //! Findings that say the same are one: many LUNs behind one broken cable are one case.
 
+use std::collections::HashSet;
+
 use crate::bounds::EVIDENCE_MAX;
 use crate::finding::Finding;
 use crate::stamp::Stamp;
@@ -10,15 +12,23 @@ const LONE_EVENTS_MAX: u64 = 3;
 /// Merges findings of one cause whose times overlap and that share a host; sorts the gravest first (see [`crate::gravity`]).
 #[must_use]
 pub fn alike(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut merged: Vec<Finding> = Vec::new();
+    let mut merged: Vec<Merged> = Vec::new();
     for finding in findings {
-        match merged.iter_mut().find(|known| is_same(known, &finding)) {
-            Some(known) => join(known, finding),
-            None => merged.push(finding),
+        match merged.iter_mut().find(|known| known.is_same(&finding)) {
+            Some(known) => known.join(finding),
+            None => merged.push(Merged::of(finding)),
         }
     }
+    let mut merged: Vec<Finding> = merged.into_iter().map(|merged| merged.finding).collect();
     merged.sort_by_cached_key(crate::gravity::key);
     merged
+}
+
+/// A finding that others may join, with its names to be looked up: there may be thousands of hosts and of devices in each.
+struct Merged {
+    finding: Finding,
+    hosts: HashSet<String>,
+    devices: HashSet<String>,
 }
 
 /// Whether two spans of time overlap. Without times, findings of one cause are told apart by nothing: they are one.
@@ -32,23 +42,72 @@ fn overlap(known: Option<(Stamp, Stamp)>, other: Option<(Stamp, Stamp)>) -> bool
     }
 }
 
-fn is_same(known: &Finding, finding: &Finding) -> bool {
-    let overlap = overlap(known.span, finding.span);
-    let host = known.hosts.is_empty()
-        || finding.hosts.is_empty()
-        || finding.hosts.iter().any(|host| known.hosts.contains(host));
-    // What nobody could explain is not explained by its likes; what has words of its own is.
-    let explained = known.cause != oarlock_causes::Cause::CannotTell.name() || known.own_title.is_some();
-    // A damaged record stays damaged: what is said of one volume again is no new case.
-    let lasting = is_of_a_damaged_record(known) && known.volume.is_some() && known.volume == finding.volume;
-    if is_lone(known) && is_lone(finding) {
-        return true;
+impl Merged {
+    fn of(finding: Finding) -> Merged {
+        let hosts = finding.hosts.iter().cloned().collect();
+        let devices = finding.devices.iter().cloned().collect();
+        Merged { finding, hosts, devices }
     }
-    known.cause == finding.cause
-        && known.own_title == finding.own_title
-        && explained
-        && (overlap || lasting)
-        && host
+
+    fn is_same(&self, finding: &Finding) -> bool {
+        let known = &self.finding;
+        if is_lone(known) && is_lone(finding) {
+            return true;
+        }
+        // What nobody could explain is not explained by its likes; what has words of its own is.
+        let explained = known.cause != oarlock_causes::Cause::CannotTell.name() || known.own_title.is_some();
+        // A damaged record stays damaged: what is said of one volume again is no new case.
+        let lasting =
+            || is_of_a_damaged_record(known) && known.volume.is_some() && known.volume == finding.volume;
+        let host = || {
+            known.hosts.is_empty()
+                || finding.hosts.is_empty()
+                || finding.hosts.iter().any(|host| self.hosts.contains(host))
+        };
+        known.cause == finding.cause
+            && known.own_title == finding.own_title
+            && explained
+            && (overlap(known.span, finding.span) || lasting())
+            && host()
+    }
+    fn join(&mut self, other: Finding) {
+        let known = &mut self.finding;
+        let named = |into: &mut Vec<String>, from: Vec<String>, seen: &mut HashSet<String>| {
+            into.extend(from.into_iter().filter(|text| seen.insert(text.clone())));
+        };
+        let add = |into: &mut Vec<String>, from: Vec<String>| {
+            for text in from {
+                if !into.contains(&text) {
+                    into.push(text);
+                }
+            }
+        };
+        named(&mut known.devices, other.devices, &mut self.devices);
+        add(&mut known.also_called, other.also_called);
+        named(&mut known.hosts, other.hosts, &mut self.hosts);
+        add(&mut known.also, other.also);
+        add(&mut known.collect_next, other.collect_next);
+        known.span = match (known.span, other.span) {
+            (Some((first, last)), Some((from, to))) if first.axis == from.axis && last.axis == to.axis => {
+                Some((
+                    if from.micros < first.micros { from } else { first },
+                    if to.micros > last.micros { to } else { last },
+                ))
+            }
+            (known, other) => known.or(other),
+        };
+        // As texts they would sort by their first digit: an uptime of ten days before one of nine.
+        known.first = known.span.map(|(first, _)| first.to_string());
+        known.last = known.span.map(|(_, last)| last.to_string());
+        known.harm = known.harm.max(other.harm);
+        known.events = known.events.saturating_add(other.events);
+        for evidence in other.evidence {
+            if known.evidence.len() < EVIDENCE_MAX && !known.evidence.contains(&evidence) {
+                known.evidence.push(evidence);
+            }
+        }
+        known.volume = known.volume.take().or(other.volume);
+    }
 }
 
 /// A false answer with nothing around it. A busy cluster has some every hour: they are one question, not twenty.
@@ -62,39 +121,6 @@ fn is_lone(finding: &Finding) -> bool {
 fn is_of_a_damaged_record(finding: &Finding) -> bool {
     let cause = oarlock_causes::Cause::CorruptBlock.name();
     finding.cause == cause || finding.also.iter().any(|also| also == cause)
-}
-
-fn join(known: &mut Finding, other: Finding) {
-    let add = |into: &mut Vec<String>, from: Vec<String>| {
-        for text in from {
-            if !into.contains(&text) {
-                into.push(text);
-            }
-        }
-    };
-    add(&mut known.devices, other.devices);
-    add(&mut known.also_called, other.also_called);
-    add(&mut known.hosts, other.hosts);
-    add(&mut known.also, other.also);
-    add(&mut known.collect_next, other.collect_next);
-    known.span = match (known.span, other.span) {
-        (Some((first, last)), Some((from, to))) if first.axis == from.axis && last.axis == to.axis => Some((
-            if from.micros < first.micros { from } else { first },
-            if to.micros > last.micros { to } else { last },
-        )),
-        (known, other) => known.or(other),
-    };
-    // As texts they would sort by their first digit: an uptime of ten days before one of nine.
-    known.first = known.span.map(|(first, _)| first.to_string());
-    known.last = known.span.map(|(_, last)| last.to_string());
-    known.harm = known.harm.max(other.harm);
-    known.events = known.events.saturating_add(other.events);
-    for evidence in other.evidence {
-        if known.evidence.len() < EVIDENCE_MAX && !known.evidence.contains(&evidence) {
-            known.evidence.push(evidence);
-        }
-    }
-    known.volume = known.volume.take().or(other.volume);
 }
 
 #[cfg(test)]

@@ -99,9 +99,18 @@ fn severity(prefix: &mut Prefix) {
     }
 }
 
+/// Whether a time may begin with that letter: of a month, a severity, a bracket, a digit, or what masks one. Most words do not, and that is known before any
+/// form is tried.
+fn may_begin_a_time(letter: u8) -> bool {
+    letter.is_ascii_digit() || letter.is_ascii_uppercase() || b"[hmsxyd#*-:.jfaon".contains(&letter)
+}
+
 /// Takes one time off the front.
 fn time(prefix: &mut Prefix) -> bool {
     let body = prefix.body;
+    if !body.bytes().next().is_some_and(may_begin_a_time) {
+        return false;
+    }
     let open = body.strip_prefix('[').unwrap_or(body).trim_start();
     let found = iso(open).or_else(|| masked(open)).or_else(|| {
         let when = syslog(body).or_else(|| day(body)).or_else(|| boot(body)).or_else(|| klog(body));
@@ -124,8 +133,11 @@ fn time(prefix: &mut Prefix) -> bool {
 }
 
 fn digits(text: &str, from: usize, count: usize) -> Option<i64> {
-    let part = text.get(from..from + count)?;
-    part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?
+    let part = text.as_bytes().get(from..from + count)?;
+    part.iter().try_fold(0_i64, |value, byte| {
+        let digit = Some(byte).filter(|byte| byte.is_ascii_digit())? - b'0';
+        value.checked_mul(10)?.checked_add(i64::from(digit))
+    })
 }
 
 /// `HH:MM:SS` with an optional fraction: microseconds, precision, and the rest.
@@ -295,6 +307,14 @@ fn kernel(text: &str) -> Option<(Stamp, &str)> {
 
 /// Host and process: `esx405 vmkernel: `, `gw-1 iscsid[88]: `, `vmkernel: `.
 fn names<'a>(prefix: &mut Prefix<'a>) {
+    // A processor, `cpu12:3456)`: neither a program nor a host.
+    if prefix
+        .body
+        .strip_prefix("cpu")
+        .is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
+    {
+        return;
+    }
     let first = &prefix.body[..prefix.body.find(' ').unwrap_or(prefix.body.len())];
     if let Some(process) = process(first) {
         prefix.process = Some(process);

@@ -7,6 +7,7 @@ use crate::bounds::{GLUED_RECORDS_MAX, RECORD_LINES_MAX};
 use crate::fact::Place;
 use crate::plain::plain;
 use crate::prefix::{self, Prefix};
+use crate::source::ExportedAhead;
 use crate::text::{has, position};
 
 /// A record, as a dialect gets it.
@@ -18,18 +19,56 @@ pub struct Record<'a> {
     pub line: &'a str,
     /// What stands before the message, and the message.
     pub prefix: Prefix<'a>,
-    /// The bytes behind the line, for records that are wrapped.
-    pub ahead: &'a [u8],
+    /// What stands behind the line, for records that are wrapped.
+    pub ahead: Ahead<'a>,
     /// The key words that the sieve found in the line that the record is of; empty where it was not asked, or where the line was
     /// made plain since.
     pub words: &'a [&'static str],
+    /// The marks of these words, of which a word that is not among them has nearly always another: a dialect asks for a hundred.
+    marks: u64,
+}
+
+/// What stands behind a line.
+#[derive(Clone, Copy, Debug)]
+pub enum Ahead<'a> {
+    /// The bytes of its log.
+    Plain(&'a [u8]),
+    /// Records of an export, which are made lines where somebody asks for them: few do.
+    Exported(&'a ExportedAhead<'a>),
+}
+
+impl<'a> Ahead<'a> {
+    /// Nothing.
+    pub const NOTHING: Ahead<'static> = Ahead::Plain(&[]);
+
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Ahead::Plain(bytes) => bytes,
+            Ahead::Exported(exported) => exported.lines(),
+        }
+    }
+}
+
+/// One bit for a word, by its length and its ends.
+pub const fn mark(word: &str) -> u64 {
+    let bytes = word.as_bytes();
+    match bytes {
+        [first, .., last] => 1 << ((bytes.len() * 7 + *first as usize * 3 + *last as usize) % 64),
+        _ => 1,
+    }
 }
 
 impl<'a> Record<'a> {
     /// The record of that line.
     #[must_use]
-    pub fn new(place: Place, line: &'a str, ahead: &'a [u8]) -> Record<'a> {
-        Record { place, line, prefix: prefix::split(line), ahead, words: &[] }
+    pub fn new(place: Place, line: &'a str, ahead: Ahead<'a>) -> Record<'a> {
+        Record { place, line, prefix: prefix::split(line), ahead, words: &[], marks: 0 }
+    }
+
+    /// The same, with the key words that were found in its line.
+    #[must_use]
+    pub fn with_words(self, words: &'a [&'static str]) -> Record<'a> {
+        Record { words, marks: words.iter().fold(0, |marks, word| marks | mark(word)), ..self }
     }
 
     /// The message.
@@ -41,12 +80,20 @@ impl<'a> Record<'a> {
     /// Whether the record holds a key word.
     #[must_use]
     pub fn holds_word(&self, word: &'static str) -> bool {
-        (self.words.is_empty() || self.words.contains(&word)) && has(self.line, word)
+        self.may_hold(mark(word))
+            && (self.words.is_empty() || self.words.contains(&word))
+            && has(self.line, word)
+    }
+
+    /// Whether a word of that mark may be among those that were found.
+    #[must_use]
+    pub fn may_hold(&self, mark: u64) -> bool {
+        self.words.is_empty() || self.marks & mark != 0
     }
 
     /// The lines that follow, made plain, at most [`RECORD_LINES_MAX`].
     pub fn following(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        self.ahead.split(|&byte| byte == b'\n').take(RECORD_LINES_MAX).map(plain)
+        self.ahead.bytes().split(|&byte| byte == b'\n').take(RECORD_LINES_MAX).map(plain)
     }
 
     /// The message with the lines that it was wrapped into, until `whole` is content; and how many lines were taken.
@@ -91,9 +138,17 @@ fn without_processor(body: &str) -> &str {
 }
 
 /// Splits a line in which several records of a VMkernel ran together: each has a processor, `cpu12:3456)`.
-#[must_use]
-pub fn glued(line: &str) -> Vec<&str> {
-    let mut starts = vec![0];
+pub fn glued(line: &str) -> impl Iterator<Item = &str> {
+    let starts = further_records(line);
+    (0..=starts.len()).filter_map(move |part| {
+        let begin = part.checked_sub(1).map_or(Some(0), |before| starts.get(before).copied())?;
+        line.get(begin..starts.get(part).copied().unwrap_or(line.len()))
+    })
+}
+
+/// Where further records begin in a line. Nearly always there are none, and nothing is allocated.
+fn further_records(line: &str) -> Vec<usize> {
+    let mut starts = Vec::new();
     let mut from = 0;
     let mut processor_before = None;
     while let Some(at) = position(&line[from..], "cpu").map(|at| from + at) {
@@ -102,13 +157,12 @@ pub fn glued(line: &str) -> Vec<&str> {
             continue;
         }
         if let Some(before) = processor_before.replace(at)
-            && starts.len() < GLUED_RECORDS_MAX
+            && starts.len() + 1 < GLUED_RECORDS_MAX
         {
             starts.push(start_of_time(line, at, before + 3));
         }
     }
-    starts.push(line.len());
-    starts.windows(2).filter_map(|pair| line.get(pair[0]..pair[1])).collect()
+    starts
 }
 
 /// `cpu12:3456)` or `cpu12:3456 opID=`.
@@ -149,19 +203,20 @@ mod tests {
 
     #[test]
     fn records_that_ran_together_are_taken_apart() {
-        assert_eq!(glued("cpu0:1)A: xcpu7:2)B: y"), ["cpu0:1)A: x", "cpu7:2)B: y"]);
+        let parts = |line| glued(line).collect::<Vec<_>>();
+        assert_eq!(parts("cpu0:1)A: xcpu7:2)B: y"), ["cpu0:1)A: x", "cpu7:2)B: y"]);
         assert_eq!(
-            glued("2026-01-01T00:00:00Z cpu0:1)A: x2026-01-01T00:00:01Z cpu7:2)B: y"),
+            parts("2026-01-01T00:00:00Z cpu0:1)A: x2026-01-01T00:00:01Z cpu7:2)B: y"),
             ["2026-01-01T00:00:00Z cpu0:1)A: x", "2026-01-01T00:00:01Z cpu7:2)B: y"]
         );
-        assert_eq!(glued("cpu usage of cpu1 is high"), ["cpu usage of cpu1 is high"]);
-        assert_eq!(glued(""), [""]);
+        assert_eq!(parts("cpu usage of cpu1 is high"), ["cpu usage of cpu1 is high"]);
+        assert_eq!(parts(""), [""]);
     }
 
     #[test]
     fn a_wrapped_record_is_put_together_also_in_the_middle_of_a_word() {
         let ahead = b"et 512 gen 5]\nmore";
-        let record = Record::new(PLACE, "cpu1:2)HBX: [HB state abcdef02 offs", ahead);
+        let record = Record::new(PLACE, "cpu1:2)HBX: [HB state abcdef02 offs", Ahead::Plain(ahead));
         let whole = |text: &str| text.contains("offset") && text.contains(']');
         let (text, taken) = record.unwrapped(whole).unwrap();
         assert_eq!((text.as_str(), taken), ("cpu1:2)HBX: [HB state abcdef02 offset 512 gen 5]", 1));
@@ -170,7 +225,7 @@ mod tests {
     #[test]
     fn a_new_record_ends_a_wrapped_one() {
         let ahead = b"2026-01-01T00:00:00Z cpu1:2)X: y ]\n";
-        let record = Record::new(PLACE, "cpu1:2)DLX: Lock [type 1", ahead);
+        let record = Record::new(PLACE, "cpu1:2)DLX: Lock [type 1", Ahead::Plain(ahead));
         assert_eq!(record.unwrapped(|text| text.contains(']')), None);
     }
 }

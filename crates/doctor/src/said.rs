@@ -5,6 +5,7 @@
 
 mod words;
 
+use memchr::memchr;
 use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
 
 use crate::record::Record;
@@ -27,7 +28,7 @@ pub enum Manner {
 #[must_use]
 pub fn of(record: &Record<'_>) -> Manner {
     let line = record.line;
-    if PLACES.iter().any(|place| has(line, place)) {
+    if memchr(b'<', line.as_bytes()).is_some() && PLACES.iter().any(|place| has(line, place)) {
         return Manner::Cited;
     }
     // An alarm is called after the message that it waits for.

@@ -65,8 +65,16 @@ pub fn device_and_volume(text: &str) -> Subject<'_> {
 /// A name of VMware's for a device.
 fn device(text: &str) -> Option<&str> {
     const STARTS: [&str; 7] = ["naa.", "eui.", "t10.", "mpx.vmhba", "sym.0", "uuid.", "nqn."];
-    STARTS.iter().find_map(|start| {
-        let at = position(text, start)?;
+    // Each has a point behind its first letters, and most lines have few: one search for all.
+    let mut first = [None; STARTS.len()];
+    for point in memchr_iter(b'.', text.as_bytes()) {
+        for (start, first) in STARTS.iter().zip(&mut first).filter(|(_, first)| first.is_none()) {
+            let begin = point.checked_sub(if *start == "uuid." { 4 } else { 3 });
+            *first = begin.filter(|&begin| text.as_bytes()[begin..].starts_with(start.as_bytes()));
+        }
+    }
+    STARTS.iter().zip(first).find_map(|(start, at)| {
+        let at = at?;
         let name = word(&text[at..]);
         // A partition is not the device.
         let whole = match *start {
@@ -144,17 +152,19 @@ fn volume(text: &str) -> Option<&str> {
         let end = rest[start..].find(['\'', '"'])? + start;
         Some((start, end))
     };
-    if let Some(rest) = after(text, "vol ").or_else(|| after(text, "Vol "))
+    let says_volume = has(text, "ol");
+    if says_volume
+        && let Some(rest) = after(text, "vol ").or_else(|| after(text, "Vol "))
         && rest.starts_with(['\'', '"'])
         && let Some((start, end)) = quoted(rest)
     {
         return Some(&rest[start..end]);
     }
     // `at offset 4096 on vol gold`, as sources quote it.
-    if let Some(rest) = after(text, " on vol ").map(word).filter(|label| !label.is_empty()) {
+    if says_volume && let Some(rest) = after(text, " on vol ").map(word).filter(|label| !label.is_empty()) {
         return Some(rest.trim_end_matches(['.', ':']));
     }
-    for mark in ["volume ", "Volume "] {
+    for mark in ["volume ", "Volume "].into_iter().filter(|_| says_volume) {
         let Some(rest) = after(text, mark) else { continue };
         let id = word(rest);
         let label = rest[id.len()..].trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'));

@@ -103,15 +103,30 @@ pub fn number(text: &str) -> Option<u64> {
 /// A number in hex at the start of a text, without a prefix.
 #[must_use]
 pub fn hex(text: &str) -> Option<u64> {
-    let end = text.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap_or(text.len());
-    u64::from_str_radix(&text[..end], 16).ok()
+    read_digits(text, 16)
 }
 
 /// A number in decimal at the start of a text.
 #[must_use]
 pub fn decimal(text: &str) -> Option<u64> {
-    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    text[..end].parse().ok()
+    read_digits(text, 10)
+}
+
+/// The number that the digits at the start of a text make; `None` where there is none, or it is too large.
+fn read_digits(text: &str, radix: u32) -> Option<u64> {
+    let mut value: u64 = 0;
+    let mut is_one = false;
+    for digit in text.bytes().map_while(|byte| char::from(byte).to_digit(radix)) {
+        value = value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit))?;
+        is_one = true;
+    }
+    is_one.then_some(value)
+}
+
+/// The number in decimal that is all of a text.
+#[must_use]
+pub fn whole(text: &str) -> Option<u64> {
+    decimal(text).filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether a text holds another, letters of either case: for messages whose spelling changed over the years.

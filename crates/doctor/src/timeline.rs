@@ -38,7 +38,8 @@ pub fn settle(ledger: &mut Ledger) -> BTreeSet<InputId> {
         }
     }
     ledger.clocks = clocks;
-    straighten(ledger.facts_mut())
+    let steps = std::mem::take(&mut ledger.steps);
+    straighten(ledger.facts_mut(), &steps)
 }
 
 /// Where a log without years goes from December to January, another year begins.
@@ -61,8 +62,9 @@ fn turn_years(facts: &mut [Fact]) {
 }
 
 /// The inputs whose lines stand newest first, as log servers export them. What stands there at one moment, a whole second in many logs, was written in
-/// the order from the last line to the first, and is put a microsecond apart.
-fn straighten(facts: &mut [Fact]) -> BTreeSet<InputId> {
+/// the order from the last line to the first, and is put a microsecond apart. Where two facts are all that a log tells, the lines around them tell more: a clock that was
+/// set back goes back once.
+fn straighten(facts: &mut [Fact], around: &BTreeMap<InputId, (usize, usize)>) -> BTreeSet<InputId> {
     let mut steps: BTreeMap<InputId, (Option<Stamp>, usize, usize)> = BTreeMap::new();
     for fact in facts.iter() {
         let Some(when) = fact.when else { continue };
@@ -71,8 +73,14 @@ fn straighten(facts: &mut [Fact]) -> BTreeSet<InputId> {
         *falls += usize::from(apart < 0);
         *rises += usize::from(apart > 0);
     }
-    let newest_first: BTreeSet<InputId> =
-        steps.into_iter().filter(|(_, (_, falls, rises))| falls > rises).map(|(input, _)| input).collect();
+    let newest_first: BTreeSet<InputId> = steps
+        .into_iter()
+        .filter(|(input, (_, falls, rises))| {
+            let (more_falls, more_rises) = around.get(input).copied().unwrap_or_default();
+            falls + more_falls > rises + more_rises
+        })
+        .map(|(input, _)| input)
+        .collect();
     let mut moment: Option<(InputId, Stamp, i64)> = None;
     for fact in facts.iter_mut().rev().filter(|fact| newest_first.contains(&fact.place.input)) {
         let Some(when) = fact.when else { continue };

@@ -186,6 +186,25 @@ fn a_lock_held_through_the_hosts_own_slot_or_by_its_own_id_is_no_contention() {
     assert!(contended(&(asked.replace("63aa0c11", "63aa0c12") + &not_free(30))), "another host's id");
 }
 
+/// Whoever marks a slot takes its owner for dead: what that owner held is not held by a neighbour who lives.
+#[test]
+fn a_lock_held_through_a_slot_that_was_marked_as_dead_is_no_contention() {
+    let marks = |generation: u32| {
+        let slot = format!(
+            "[HB state abcdef02 offset 3358720 gen {generation} stampUS 991 uuid 66aa0001-bb000001-1111-0050560a0b0c jrnl <FB 0> drv 24.82]"
+        );
+        at(1, &format!("HBX: 3058: 'slate': HB at offset 3358720 - Marking HB: {slot}"))
+    };
+    let held = at(
+        40,
+        "DLX: 3902: vol 'slate', lock at 71303168: [Req mode: 1] Not free; Lock [type 10c00001 offset 71303168 v 9, hb offset 3358720 gen 8, mode 1, owner \
+                       66aa0001-bb000001-1111-0050560a0b0c mtime 12 num 0 gblnum 0 gblgen 0 gblbrk 0]",
+    );
+    assert!(!sure(&judge(&(marks(8) + &held))).contains(&"contention"));
+    assert!(sure(&judge(&(marks(7) + &held))).contains(&"contention"), "it came back since");
+    assert!(sure(&judge(&held)).contains(&"contention"));
+}
+
 #[test]
 fn one_path_that_refuses_the_test_is_not_a_device_without_it() {
     let refused = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.";

@@ -106,6 +106,24 @@ fn what_stands_behind_a_clock_that_was_set_back_came_later() {
     assert!(is_a_pair(&log));
 }
 
+/// Two facts are all that this log tells, and alone they would stand newest first: the lines between them tell that the clock went back.
+#[test]
+fn the_lines_around_two_facts_tell_which_way_a_log_stands() {
+    let other = |time: &str| {
+        format!("Oct 25 {time} esx9 vmkernel: cpu2:33001)World: 12237: VC opID a maps to vmkernel opID b")
+    };
+    let set_back = [local("02:58:50", FALSE), other("02:58:59"), other("02:00:03"), local("02:58:44", LATE)];
+    assert!(!is_a_pair(&set_back));
+    let newest_first = [
+        other("02:59:10"),
+        local("02:58:50", FALSE),
+        other("02:58:47"),
+        local("02:58:44", LATE),
+        other("02:50:00"),
+    ];
+    assert!(is_a_pair(&newest_first));
+}
+
 #[test]
 fn a_log_that_stands_newest_first_is_read_from_its_end() {
     let other = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x25 0x0.";

@@ -129,6 +129,43 @@ fn a_form_that_nobody_knows_proves_nothing_over_what_it_tells_apart() {
     }
 }
 
+/// Who gathers lines by hand notes behind them whose they are.
+#[test]
+fn a_name_behind_a_line_tells_speakers_apart() {
+    for end in ["   (@H)", " # @H", " <- @H", " [@H]", " (from @H)"] {
+        let text = format!("2026-06-01T02:00:0@S.123Z @M{end}\n");
+        let pair = |second: &str| {
+            told(&judge(&[("-".to_owned(), form(&text, "esx1", 0, LATE) + &form(&text, second, 2, FALSE))])).1
+        };
+        assert!(!pair("esx2"), "{end}");
+        assert!(pair("esx1"), "{end}");
+    }
+}
+
+/// Which of the hosts that answered to one command wrote which line, nobody knows.
+#[test]
+fn lines_behind_a_command_that_asks_several_hosts_may_be_of_any() {
+    let answer = |command: &str| {
+        let lines = format!("2026-06-01T02:00:00.123Z {LATE}\n2026-06-01T02:00:02.123Z {FALSE}\n");
+        told(&judge(&[("-".to_owned(), format!("{command}\n{lines}"))]))
+    };
+    for command in [
+        "ssh esx1 'grep 0x89 /var/log/vmkernel.log' ; ssh esx2 'grep 0x89 /var/log/vmkernel.log'",
+        "root@jump-1:~# ssh -q esx1 tail vmkernel.log && ssh -p 2222 root@esx2 tail vmkernel.log",
+        "$ for h in esx1 esx2; do ssh $h tail vmkernel.log; done",
+        "$ pssh -i -h hosts tail vmkernel.log",
+        "$ cat hosts | xargs -n1 -I{} ssh {} tail vmkernel.log",
+    ] {
+        assert_eq!(answer(command), (vec![], false), "{command}");
+    }
+    for command in
+        ["$ ssh -p 2222 root@esx1 tail vmkernel.log", "[root@jump-1 ~]# ssh esx1 tail vmkernel.log"]
+    {
+        assert_eq!(answer(command), (vec!["esx1".to_owned()], true), "{command}");
+    }
+    assert_eq!(answer("$ ssh esx1 df; ssh esx1 tail vmkernel.log"), (vec!["esx1".to_owned()], true));
+}
+
 /// The lines of one command stand apart where a log server mixes those of several hosts, and where a journal is exported by its fields.
 #[test]
 fn lines_of_one_command_are_put_together_by_host_and_tag() {

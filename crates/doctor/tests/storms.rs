@@ -54,6 +54,26 @@ fn a_false_test_makes_a_host_reset_the_device_at_once_or_not_at_all() {
     assert!(is_a_cascade(&(test(5, LATE) + &storm(14))), "one that nobody answered is not");
 }
 
+/// Two hosts whose clocks stand in two zones: what one of them ordered is what the other met.
+#[test]
+fn a_reset_that_another_host_sent_whole_hours_away_may_be_behind_the_storm() {
+    let of = |host: &str, log: String| log.replace("Z cpu", &format!("Z {host} vmkernel: cpu"));
+    let reset = |second| {
+        at(
+            second,
+            &format!(
+                "NMP: nmp_DeviceTaskMgmt:2290: Attempt to issue lun reset on device {LUN}. This will clear any SCSI-2 reservations on the device."
+            ),
+        )
+    };
+    let storm = of("esx2", test(5, LATE) + &storm(7));
+    assert!(is_a_cascade(&storm));
+    let elsewhere = of("esx1", reset(6)).replace("T03:", "T08:");
+    assert!(!is_a_cascade(&(storm.clone() + &elsewhere)));
+    let unrelated = of("esx1", reset(6)).replace("T03:00", "T08:05");
+    assert!(is_a_cascade(&(storm + &unrelated)));
+}
+
 #[test]
 fn a_race_that_a_living_host_won_makes_nobody_reset_anything() {
     let held = at(

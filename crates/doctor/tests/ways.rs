@@ -68,6 +68,23 @@ fn what_the_disks_own_adapter_suffers_does() {
     assert!(sure(&after(&link_down(6)), "path-fault"));
 }
 
+/// A card of disks in the host fails, and names itself by its driver's own number; the kernel has said whose SCSI host is whose.
+#[test]
+fn a_driver_speaks_of_its_own_adapters_alone() {
+    let judge_with = |found: &[&str]| {
+        let boot = found.iter().map(|line| kernel(1, line));
+        let fault = std::iter::once(kernel(21, "mpt3sas_cm0: fault_state(0x2622)!"));
+        judge(&boot.chain(fault).chain(pair()).collect::<Vec<_>>())
+    };
+    let (fabric, card) = ("scsi host6: qla2xxx", "scsi host11: Fusion MPT SAS Host");
+    assert!(!sure(&judge_with(&[fabric, card]), "hba-fault"));
+    assert!(!sure(&judge_with(&[card]), "hba-fault"), "the card is another host than the disk's");
+    assert!(!sure(&judge_with(&[fabric]), "hba-fault"), "the disk's host is of another driver");
+    assert!(sure(&judge_with(&["scsi host6: Fusion MPT SAS Host"]), "hba-fault"));
+    let two = ["scsi host6: Fusion MPT SAS Host", "scsi host7: Fusion MPT SAS Host"];
+    assert!(!sure(&judge_with(&two), "hba-fault"), "it may be the other card");
+}
+
 #[test]
 fn a_port_behind_the_same_adapter_may_be_another_targets() {
     let port = "rport-6:0-4: blocked FC remote port time out: removing target and saving binding";

@@ -10,7 +10,7 @@ use super::{Dialect, Reading};
 use crate::fact::{Kind, LockKind, LockRecord, Place, SlotImage, SlotState, Uuid};
 use crate::image_words;
 use crate::ledger::{Draft, Ledger};
-use crate::record::Record;
+use crate::record::{Ahead, Record};
 
 /// A slot, in bytes.
 const SLOT_BYTES: u64 = image_words::SLOT_BYTES;
@@ -223,7 +223,7 @@ impl Dump {
             } else {
                 continue;
             };
-            let record = Record::new(slot.place, &slot.line, &[]);
+            let record = Record::new(slot.place, &slot.line, Ahead::NOTHING);
             let whence = if slot.hidden { "its rows are hidden by the * below: " } else { "" };
             let text = format!("{words}; at {:#x} of the dump: {whence}{}", slot.address, slot.line);
             ledger.note_text(&record, &text, Draft::of(kind));

@@ -7,6 +7,11 @@ use crate::record::Record;
 use crate::scsi_line::{self, CommandLine};
 use crate::text::{after, between, decimal, has, number, position, word};
 
+/// The line that stands for others.
+const REPEATED: &str = "last error status from device";
+/// Before ESX 4.
+const OLDEST: &str = " status = ";
+
 /// Lines with H, D and P.
 #[derive(Debug)]
 pub struct EsxCommand;
@@ -17,15 +22,20 @@ impl Dialect for EsxCommand {
     }
 
     fn words(&self) -> Vec<&'static str> {
-        vec!["H:0x", "H:0\u{d7}", "D:0x", "Failed:", "last error status from device", " status = "]
+        vec!["H:0x", "H:0\u{d7}", "D:0x", "Failed:", REPEATED, OLDEST]
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
-        if let Some(rest) = after(body, "last error status from device ") {
+        if record.holds_word(REPEATED)
+            && let Some(rest) = after(body, REPEATED)
+            && let Some(rest) = rest.strip_prefix(' ')
+        {
             return repeated(record, rest, ledger);
         }
-        if let Some(rest) = after(body, " status = ") {
+        if record.holds_word(OLDEST)
+            && let Some(rest) = after(body, OLDEST)
+        {
             return oldest(record, body, rest, ledger);
         }
         // VMware's own fault injection says so in front of what it made up (KB338435).

@@ -6,7 +6,7 @@ use crate::image_line;
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{has, holds, position};
+use crate::text::{has, position};
 
 /// Lines of HBX, and of FS3 before it.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Dialect for EsxHeartbeat {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
-        let Some(step) = step(body) else { return Reading::Stranger };
+        let Some(step) = step(&body.to_ascii_lowercase()) else { return Reading::Stranger };
         let whole = |text: &str| image_line::slot(text).is_some();
         let cut = (has(body, "[HB") || body.trim_end().ends_with(':')) && !whole(body);
         let unwrapped = if cut { record.unwrapped(whole) } else { None };
@@ -51,12 +51,12 @@ impl Dialect for EsxHeartbeat {
     }
 }
 
-/// What happened. Spelling changed over the years, and one release says `beween`.
+/// What happened, by a message in small letters. Spelling changed over the years, and one release says `beween`.
 fn step(text: &str) -> Option<HeartbeatStep> {
     const STEPS: [(&[&str], HeartbeatStep); 17] = [
         (&["corrupt heartbeat"], HeartbeatStep::Corrupt),
-        (&["miscompare", "HB image"], HeartbeatStep::Miscompare),
-        (&["miscompare", "HBX"], HeartbeatStep::Miscompare),
+        (&["miscompare", "hb image"], HeartbeatStep::Miscompare),
+        (&["miscompare", "hbx"], HeartbeatStep::Miscompare),
         (&["reclaim", "failed"], HeartbeatStep::ReclaimFailed),
         (&["reclaimed"], HeartbeatStep::Reclaimed),
         (&["reclaiming"], HeartbeatStep::TimedOut),
@@ -73,5 +73,5 @@ fn step(text: &str) -> Option<HeartbeatStep> {
         (&["hbx", "clearing hb"], HeartbeatStep::CleanedUp),
         (&["hbx", "cleared pulse"], HeartbeatStep::CleanedUp),
     ];
-    STEPS.iter().find(|(words, _)| words.iter().all(|word| holds(text, word))).map(|(_, step)| *step)
+    STEPS.iter().find(|(words, _)| words.iter().all(|word| has(text, word))).map(|(_, step)| *step)
 }

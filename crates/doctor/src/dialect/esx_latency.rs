@@ -7,6 +7,9 @@ use crate::record::Record;
 use crate::subject;
 use crate::text::{after, decimal, has};
 
+/// Words of lines that tell it at once.
+const SPEAKS: [&str; 4] = ["performance has ", "latency increased", "latency reduced", "io.latency."];
+
 /// `Device naa.6 performance has deteriorated. I/O latency increased from average value of 1 microseconds to 2
 /// microseconds.`
 #[derive(Debug)]
@@ -18,12 +21,14 @@ impl Dialect for EsxLatency {
     }
 
     fn words(&self) -> Vec<&'static str> {
-        vec!["performance has ", "latency increased", "latency reduced", "io.latency.", "ScsiDeviceIO: "]
+        SPEAKS.into_iter().chain(["ScsiDeviceIO: "]).collect()
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
-        if let Some((usual, now)) = figures(body) {
+        // Failed commands have the same topic, and none of the words.
+        let speaks = SPEAKS.iter().any(|word| record.holds_word(word));
+        if speaks && let Some((usual, now)) = figures(body) {
             note(record, body, usual, now, ledger);
             return Reading::UNDERSTOOD;
         }

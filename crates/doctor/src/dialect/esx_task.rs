@@ -16,6 +16,9 @@ const PHRASES: &[Phrase] = &[
     phrase("VIRT_RESET", Means::Task(VirtualReset, Issued)),
     phrase("VMK Task: ABORT", Means::Task(Abort, Issued)),
     phrase("VMK Task: LUN_RESET", Means::Task(DeviceReset, Issued)),
+    beside("nmp_DeviceTaskMgmt", &["issue lun reset"], Means::Task(DeviceReset, Issued)),
+    beside("nmp_DeviceTaskMgmt", &["issue target reset"], Means::Task(WiderReset, Issued)),
+    beside("nmp_DeviceTaskMgmt", &["issue bus reset"], Means::Task(WiderReset, Issued)),
     phrase("ahciAbortIO", Means::Task(Abort, Issued)),
     phrase("scsiUnmapCommand", Means::Nothing),
     // What follows from a path that is gone, once for each path.

@@ -7,7 +7,7 @@ use super::{Dialect, Reading};
 use crate::error::DoctorError;
 use crate::fact::{Kind, Queue};
 use crate::ledger::{Draft, Ledger};
-use crate::record::Record;
+use crate::record::{Ahead, Record};
 use crate::rule::is_local;
 use crate::stamp::Stamp;
 use crate::text::{has, holds};
@@ -197,7 +197,7 @@ impl Esxtop {
     ) {
         let Some(device) = self.devices.get(device) else { return };
         let text = format!("{device}:{}", figures(&queue));
-        let mut dated = Record::new(record.place, &text, &[]);
+        let mut dated = Record::new(record.place, &text, Ahead::NOTHING);
         dated.prefix.when = when;
         dated.prefix.begins = true;
         let host = (!self.host.is_empty()).then_some(self.host.as_str());
@@ -341,7 +341,7 @@ mod tests {
         }
         for (number, line) in lines.iter().enumerate() {
             let place = Place { input: InputId(0), line: number as u64 + 1 };
-            assert_eq!(esxtop.read(&Record::new(place, line, &[]), &mut ledger), Reading::More);
+            assert_eq!(esxtop.read(&Record::new(place, line, Ahead::NOTHING), &mut ledger), Reading::More);
         }
         let kept = ledger.facts().iter().map(|fact| match &fact.kind {
             Kind::Queue(queue) => **queue,

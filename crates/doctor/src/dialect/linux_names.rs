@@ -7,12 +7,13 @@
 //!  mpatha: sdc - tur checker reports path is down         multipathd
 //!  checker failed path 8:32 in map mpatha
 //!  wwn-0x6005... -> ../../sdc                             ls -l /dev/disk/by-id
+//!  scsi host8: Fusion MPT SAS Host                        kernel: whose numbers begin with 8
 //! ```
 
 use super::{Dialect, Reading};
 use crate::ledger::Ledger;
 use crate::record::Record;
-use crate::text::{after, has, word};
+use crate::text::{after, has, whole, word};
 use crate::ties::Rank;
 
 /// Lines behind the head of a map within which its paths are listed.
@@ -32,6 +33,7 @@ impl Dialect for LinuxNames {
     fn words(&self) -> Vec<&'static str> {
         vec![
             ": [sd",
+            "scsi host",
             " - tur checker",
             " checker reports ",
             " in map ",
@@ -51,6 +53,7 @@ impl Dialect for LinuxNames {
         let tied = kernel(record, body, ledger)
             || self.head(record, body, ledger)
             || self.listed(record, body, ledger)
+            || adapter(record, body, ledger)
             || daemon(record, body, ledger)
             || link(record, body, ledger);
         if tied { Reading::UNDERSTOOD } else { Reading::Stranger }
@@ -109,6 +112,16 @@ fn kernel(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
         ledger.tie(record, (Rank::Path, path), (Rank::Nexus, nexus));
     }
     known
+}
+
+/// `scsi host8: Fusion MPT SAS Host`
+fn adapter(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+    let said = body.strip_prefix("scsi host").and_then(|rest| rest.split_once(": "));
+    let Some((Some(number), called)) = said.map(|(number, called)| (whole(number), called)) else {
+        return false;
+    };
+    ledger.drives(record, number, called);
+    true
 }
 
 /// `mpatha: sdc - tur checker reports path is down`, `checker failed path 8:32 in map mpatha`, `sdc [8:32]: path added to devmap mpatha`.

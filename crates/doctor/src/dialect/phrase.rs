@@ -8,7 +8,7 @@ use crate::fact::{
     VolumeEvent,
 };
 use crate::ledger::{Draft, Ledger};
-use crate::record::Record;
+use crate::record::{Record, mark};
 use crate::subject::{self, Subject};
 use crate::text::{after, decimal, has, position, word};
 
@@ -127,16 +127,18 @@ pub struct Phrase {
     pub and: &'static [&'static str],
     /// What it means.
     pub means: Means,
+    /// The mark of its words.
+    mark: u64,
 }
 
 /// A phrase that needs nothing else.
 pub const fn phrase(says: &'static str, means: Means) -> Phrase {
-    Phrase { says, and: &[], means }
+    Phrase { says, and: &[], means, mark: mark(says) }
 }
 
 /// A phrase that means this only beside other words.
 pub const fn beside(says: &'static str, and: &'static [&'static str], means: Means) -> Phrase {
-    Phrase { says, and, means }
+    Phrase { says, and, means, mark: mark(says) }
 }
 
 /// A dialect of phrases; the first that fits counts.
@@ -198,7 +200,9 @@ impl Dialect for PhraseBook {
 
 impl Phrase {
     fn fits(&self, record: &Record<'_>) -> bool {
-        record.holds_word(self.says) && self.and.iter().all(|word| has(record.line, word))
+        record.may_hold(self.mark)
+            && record.holds_word(self.says)
+            && self.and.iter().all(|word| has(record.line, word))
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Dialect, Reading, sense_words};
 use crate::fact::{Command, Component, DeviceStatus, Kind, Opcode, Place, Sense, Support};
 use crate::ledger::{Draft, Ledger};
-use crate::record::Record;
+use crate::record::{Ahead, Record};
 use crate::text::{after, cut, decimal, has, hex, holds, number, position, word};
 
 /// Commands of one session.
@@ -293,7 +293,7 @@ impl SgUtils {
     /// A command of which nothing was said has swapped.
     fn settle(&mut self, ledger: &mut Ledger) {
         if let Some((place, line)) = self.retried.take() {
-            let record = Record::new(place, &line, &[]);
+            let record = Record::new(place, &line, Ahead::NOTHING);
             let device = self.device.as_deref();
             ledger.note(&record, Draft { device, ..Draft::of(Kind::StaleImage) });
         }

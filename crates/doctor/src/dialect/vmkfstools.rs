@@ -14,7 +14,7 @@ use crate::fact::{Kind, LockRecord, Place, Uuid};
 use crate::image_line;
 use crate::image_words;
 use crate::ledger::{Draft, Ledger};
-use crate::record::Record;
+use crate::record::{Ahead, Record};
 use crate::text::{after, decimal, has};
 
 /// What one file's answer says.
@@ -97,7 +97,7 @@ impl Vmkfstools {
         }
         let Some(lock) = image_line::lock(&text) else { return Reading::Stranger };
         self.lock = Some(lock);
-        self.note(&Record::new(place, &text, &[]), lock, ledger);
+        self.note(&Record::new(place, &text, Ahead::NOTHING), lock, ledger);
         Reading::More
     }
 

@@ -1,7 +1,7 @@
 //! `array-full`: no space is left below the device.
 
 use super::case::{Case, total};
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{DeviceStatus, Kind, PluginStatus, Sense, SpaceEvent};
 
 /// One BUSY may be anything; an array without space says it to every write.
@@ -52,7 +52,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let mut lines: Vec<_> = ats.into_iter().take(2).collect();
     lines.extend(busy.into_iter().take(4));
     lines.extend(warned);
-    Judgement::Met(Proof::new(confidence, because, lines).and_collect(
+    let proof = Proof::new(confidence, because, lines).and_collect(
         "The array's own figures: physical space of the pool or aggregate, and its log of that minute.",
-    ))
+    );
+    // BUSY alone says nothing of space: the headline must not either.
+    Judgement::Met(if confidence == Confidence::Possible {
+        proof.in_words(&words::BUSY_TO_WRITES)
+    } else {
+        proof
+    })
 }

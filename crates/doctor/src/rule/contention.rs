@@ -30,6 +30,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             owner(own).map_or_else(String::new, |owner| owner.to_string())
         ));
     }
+    let (dead, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|fact| is_of_a_dead_host(case, fact));
+    if !dead.is_empty() && held.is_empty() && stale.is_empty() {
+        return Judgement::Aside(
+            "The lock is held through a heartbeat slot that had been marked as a dead host's before: it waits to be freed, and nobody who lives competes by these lines.".to_owned(),
+        );
+    }
     let late = case.unanswered_ats();
     let near_late = late
         .iter()
@@ -95,6 +101,10 @@ fn record(fact: &Fact) -> Option<LockRecord> {
 
 fn owner(fact: &Fact) -> Option<Uuid> {
     record(fact).and_then(|record| record.owner)
+}
+
+fn is_of_a_dead_host(case: &Case<'_>, fact: &Fact) -> bool {
+    record(fact).is_some_and(|lock| case.scene.knowledge.is_of_a_dead_host(fact, &lock))
 }
 
 fn is_own(case: &Case<'_>, fact: &Fact) -> bool {

@@ -6,7 +6,7 @@ use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{
     Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
-use crate::text::{has, holds};
+use crate::text::{decimal, has, holds};
 
 /// A reset takes the link down within seconds.
 const RESET_WITHIN_US: i64 = 10_000_000;
@@ -62,7 +62,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             && is_of_this_device(case, &hit);
         let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
         let confidence = if told { Confidence::Likely } else { Confidence::Possible };
-        return Judgement::Met(by_its_way(Proof::new(confidence, because, lines), &strong));
+        return Judgement::Met(by_its_way(case, Proof::new(confidence, because, lines), &strong));
     }
     let many = total(&strong) >= MANY;
     let all_gone = events.iter().any(|fact| fact.kind == Kind::Path(PathEvent::AllDown));
@@ -78,7 +78,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "Paths were lost, and commands with them. No atomic test and set is among these lines."
         };
         let told = strong.clone();
-        return Judgement::Met(by_its_way(Proof::new(confidence, because, strong), &told));
+        return Judgement::Met(by_its_way(case, Proof::new(confidence, because, strong), &told));
     }
     let aside = "A path was lost, but only after the first trouble, or long before it.";
     let taken_out = if stakes.is_empty() { taken_out_behind(case, &strong, &device_gone) } else { None };
@@ -98,11 +98,14 @@ fn taken_out_behind<'a>(
     let because = "A link, a port or a session was lost, and within a minute the host took a device out of use. If the device is reached over that, this is why; no \
                    line names its way.";
     let lines = taken_out.into_iter().take(4).chain(device_gone.iter().copied().take(4)).collect();
-    Some(Judgement::Met(by_its_way(Proof::new(Confidence::Possible, because, lines), lost)))
+    Some(Judgement::Met(by_its_way(case, Proof::new(Confidence::Possible, because, lines), lost)))
 }
 
 /// The proof with the words and next steps of its transport: a network has no optics of Fibre Channel, and its other end may have hung up.
-fn by_its_way<'a>(proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a> {
+fn by_its_way<'a>(case: &Case<'a>, proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a> {
+    if proof.confidence == Confidence::Possible && has_boot_media_alone(case) {
+        return proof.in_words(&words::BOOT_MEDIUM);
+    }
     let any = |is: fn(&Fact) -> bool| lost.iter().take(case::FIRST).any(|fact| is(fact));
     if any(|fact| fact.text.contains("login rejected")) {
         return proof.in_words(&words::NOT_LET_IN);
@@ -111,6 +114,18 @@ fn by_its_way<'a>(proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a> {
         return proof.in_words(&words::NETWORK).and_collect(super::unsolved::NETWORK_NEXT);
     }
     proof.and_collect(NEXT)
+}
+
+/// Whether all that is lost are sticks and cards behind USB: no optic, cable or session is on the way to one.
+fn has_boot_media_alone(case: &Case<'_>) -> bool {
+    /// Adapters of USB have numbers from here to those of networks.
+    const USB: std::ops::Range<u64> = 32..64;
+    let is_one = |name: &str| {
+        let adapter = name.strip_prefix("mpx.vmhba").and_then(decimal);
+        name.starts_with("t10.USB") || adapter.is_some_and(|adapter| USB.contains(&adapter))
+    };
+    let devices = &case.incident.devices;
+    !devices.is_empty() && devices.iter().all(|&device| is_one(case.scene.names.text(device)))
 }
 
 /// Whether a line is of iSCSI, or of NVMe over Fabrics without a word of Fibre Channel.

@@ -53,6 +53,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let at_once = victims.iter().take(FIRST).any(|victim| {
         same_host(trigger, victim) && before(trigger, victim) && near(trigger, victim, AT_ONCE_US)
     });
+    if let Some(reset) = reset_by_another_clock(case, trigger, &victims) {
+        let by = case.text(reset.host).unwrap_or("another host");
+        return Judgement::Met(proof.but(&format!(
+            "But {by} reset this device too, whole quarter hours away by its own clock: if that clock is of another zone, its reset is behind this one."
+        )));
+    }
     Judgement::Met(if was_false && !at_once {
         proof.but("But a test that was false is over, and seconds went by before the reset: it may be for another reason.")
     } else {
@@ -141,6 +147,23 @@ fn is_anothers_reset(trigger: &Fact, fact: &Fact) -> bool {
     (elsewhere || outcome == TaskOutcome::Ordered)
         && !before(fact, trigger)
         && near(trigger, fact, STORM_WITHIN_US)
+}
+
+/// A reset of the same device on another host, as many whole quarter hours away as clocks of two zones are, whose storm this may be.
+fn reset_by_another_clock<'a>(case: &Case<'a>, trigger: &Fact, victims: &[&Fact]) -> Option<&'a Fact> {
+    const QUARTER_HOUR_US: i64 = 900_000_000;
+    const ZONES_US: i64 = 26 * 4 * QUARTER_HOUR_US;
+    let began = victims.iter().find(|victim| before(trigger, victim))?.when?;
+    case.scene.facts.iter().find(|fact| {
+        let is_reset = matches!(fact.kind, Kind::Task { task: TaskKind::DeviceReset, .. })
+            && fact.device == trigger.device;
+        let elsewhere = fact.host.is_some() && trigger.host.is_some() && fact.host != trigger.host;
+        let apart = fact.when.and_then(|when| began.since(&when)).filter(|_| is_reset && elsewhere);
+        apart.is_some_and(|apart| {
+            let off = (apart + AT_ONCE_US).rem_euclid(QUARTER_HOUR_US);
+            apart.abs() <= ZONES_US && apart.abs() > STORM_WITHIN_US && off <= 2 * AT_ONCE_US
+        })
+    })
 }
 
 /// A guest asked for a reset of its disk, which the host carries out as aborts of that guest's commands.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::case::{Case, FIRST, command};
 use crate::fact::{Command, Fact};
 use crate::names::Name;
-use crate::text::{after, decimal};
+use crate::text::{after, decimal, whole};
 
 /// An adapter, by the name or the number that its host gives it. Two of different forms are not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,23 @@ impl<'a> Way<'a> {
         })
     }
 
+    /// The way that a line tells; where it tells a driver alone, those of all adapters of that driver.
+    fn all_of(case: &Case<'a>, fact: &'a Fact) -> Vec<Way<'a>> {
+        if let Some(way) = Way::of(case, fact) {
+            return vec![way];
+        }
+        let numbers = case.scene.knowledge.drivers.numbers(fact.host, &fact.text);
+        numbers
+            .into_iter()
+            .map(|number| Way { adapter: Adapter::Linux(number), target: None, unit: None })
+            .collect()
+    }
+
+    /// Whether the kernel said that this is an adapter of another driver than a line is of.
+    fn is_of_another_driver(&self, case: &Case<'_>, fact: &Fact) -> bool {
+        matches!(self.adapter, Adapter::Linux(number) if case.scene.knowledge.drivers.is_of_another(fact.host, number, &fact.text))
+    }
+
     /// Whether two may be one: what either does not tell is no difference, and one unit may be behind several targets.
     fn may_be(&self, other: &Way<'_>) -> bool {
         let differ =
@@ -58,11 +75,6 @@ impl<'a> Way<'a> {
         let one_unit = self.unit.is_some() && self.unit == other.unit;
         self.adapter == other.adapter && (one_unit || !differ(self.target, other.target))
     }
-}
-
-/// The number that is all of a text.
-fn whole(text: &str) -> Option<u64> {
-    decimal(text).filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `qla2xxx [0000:81:00.1]-500b:10: LOOP DOWN detected`: the SCSI host stands behind the number of the message (drivers/scsi/qla2xxx/qla_dbg.c).
@@ -109,11 +121,10 @@ fn are_of_a_network(ways: &BTreeSet<Way<'_>>) -> bool {
 pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let own: Vec<&Fact> = case.all(|fact| fact.device.is_some() && command(fact).is_some());
     let ways = ways(case);
-    let lost: Vec<Way<'_>> = hit.iter().take(FIRST).filter_map(|fact| Way::of(case, fact)).collect();
+    let lost: Vec<Way<'_>> = hit.iter().take(FIRST).flat_map(|fact| Way::all_of(case, fact)).collect();
     let names_it = hit.iter().take(FIRST).any(|fact| {
         fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)))
-            || !is_of_a_far_port(case, fact)
-                && Way::of(case, fact).is_some_and(|lost| ways.iter().any(|way| way.may_be(&lost)))
+            || !is_of_a_far_port(case, fact) && is_on_one(&Way::all_of(case, fact), &ways)
     });
     if names_it {
         return true;
@@ -122,13 +133,21 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let both = |form: fn(&Adapter<'_>) -> bool| {
         lost.iter().any(|way| form(&way.adapter)) && ways.iter().any(|way| form(&way.adapter))
     };
-    let elsewhere =
-        both(|way| matches!(way, Adapter::Vmware(_))) || both(|way| matches!(way, Adapter::Linux(_)));
+    let of_another_driver = !ways.is_empty()
+        && hit.iter().take(FIRST).all(|fact| ways.iter().all(|way| way.is_of_another_driver(case, fact)));
+    let elsewhere = of_another_driver
+        || both(|way| matches!(way, Adapter::Vmware(_)))
+        || both(|way| matches!(way, Adapter::Linux(_)));
     if elsewhere || lost.is_empty() && are_of_a_network(&ways) || case.is_of_local_volumes_alone() {
         return false;
     }
     // Lines that name no device contradict nothing.
     own.is_empty() || own.iter().take(FIRST).any(|fact| command(fact).is_some_and(Command::unanswered))
+}
+
+/// Whether what was lost lies on one of these ways, whichever of a driver's adapters it was.
+fn is_on_one(lost: &[Way<'_>], ways: &BTreeSet<Way<'_>>) -> bool {
+    !lost.is_empty() && lost.iter().all(|lost| ways.iter().any(|way| way.may_be(lost)))
 }
 
 /// Whether a line is about one of the ports behind an adapter: another target's may be lost, and this device's stay.

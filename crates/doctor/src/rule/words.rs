@@ -360,6 +360,25 @@ pub static QUEUE_FULL: Words = Words {
     ],
 };
 
+/// A device that is busy for writes and for nothing else.
+pub static BUSY_TO_WRITES: Words = Words {
+    title: "The device answered BUSY to every write",
+    layer: Layer::Array,
+    what: "The array executed none of these writes and asked for patience. A controller that is overloaded or moves a LUN answers so, and so does a thin pool \
+           that ran full; reads that fail the same way would speak for the first.",
+    consequence: "What was refused so was not executed, and its sender knows it. A heartbeat that is refused again and again comes late.",
+    remedy: &[
+        remedy(
+            Risk::Looks,
+            "Look how full the pool or aggregate below the LUN is, on the array: the volume's own free space says nothing of it.",
+        ),
+        remedy(
+            Risk::Looks,
+            "Look at the array's load and events of that minute: a controller that was restarted, a rebuild, a snapshot, a scrub.",
+        ),
+    ],
+};
+
 /// A fence that was ordered.
 pub static FENCED_BY_ORDER: Words = Words {
     title: "A host was fenced because somebody ordered it",

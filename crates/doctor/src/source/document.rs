@@ -10,7 +10,7 @@
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::origin::{host_of, is_usual};
+use super::origin::{host_of, is_a_file, is_usual, names_a_host};
 use crate::plain::plain;
 use crate::prefix;
 use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
@@ -51,8 +51,19 @@ const DATED_FOR_EACH_MAX: usize = 20;
 pub(super) struct Document {
     /// One for each line; empty where all are said by programs.
     manners: Vec<Manner>,
-    /// Where another section begins, and whose it is, where that is told.
-    sections: Vec<(u64, Option<String>)>,
+    /// Where another section begins, and whose it is.
+    sections: Vec<(u64, Whose)>,
+}
+
+/// Whose a section is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Whose {
+    /// That host's.
+    Host(String),
+    /// One host's, which nobody names.
+    Nobody,
+    /// Of several hosts that answered to one command: each line may be another's.
+    Each,
 }
 
 /// What is open while the lines are gone through.
@@ -150,11 +161,13 @@ impl Document {
     /// The section that a line stands in, 0 for none, and whose it is.
     pub(super) fn section(&self, line: u64) -> (u32, Option<&str>) {
         let begun = self.sections.partition_point(|(from, _)| *from <= line);
-        let host = begun
-            .checked_sub(1)
-            .and_then(|last| self.sections.get(last))
-            .and_then(|(_, host)| host.as_deref());
-        (u32::try_from(begun).unwrap_or(u32::MAX), host)
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        match begun.checked_sub(1).and_then(|last| self.sections.get(last)) {
+            // A section of its own: their numbers begin at the other end.
+            Some((_, Whose::Each)) => (u32::MAX - number(line), None),
+            Some((_, Whose::Host(host))) => (number(begun as u64), Some(host)),
+            Some((_, Whose::Nobody)) | None => (number(begun as u64), None),
+        }
     }
 }
 
@@ -319,7 +332,7 @@ fn is_title(bare: &str) -> bool {
 
 /// Whether a line begins a section of its own, and whose: `==> esx1/vmkernel.log <==`, `esx1 | CHANGED | rc=0 >>`, `esx1:`, `# Host esx1`. A section
 /// that is named after a log alone is nobody else's.
-fn section(line: &str, sentence: &str) -> Option<Option<String>> {
+fn section(line: &str, sentence: &str) -> Option<Whose> {
     const WORDS_MAX: usize = 12;
     const TITLE_WORDS_MAX: usize = 3;
     let line = line.trim();
@@ -332,14 +345,18 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     {
         return new_voice(name);
     }
-    if let Some(host) = host_of_prompt(line).or_else(|| host_of_command(line)) {
+    let command = behind_prompt(line);
+    if asks_several(command) {
+        return Some(Whose::Each);
+    }
+    if let Some(host) = host_of_command(command).or_else(|| host_of_prompt(line)) {
         return new_voice(host);
     }
     if let Some((_, host)) = PSSH.iter().find_map(|mark| line.split_once(mark)) {
         return new_voice(host.split(' ').next().unwrap_or(host));
     }
     if lets_time_pass(sentence) {
-        return Some(None);
+        return Some(Whose::Nobody);
     }
     let bracketed = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let sentence = bracketed.unwrap_or(sentence);
@@ -348,13 +365,13 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
     let words: Vec<&str> = sentence.trim_matches([':', '-', '=', ' ']).split(' ').collect();
     let announces = is_heading(line) || bold || ruled || bracketed.is_some() || sentence.ends_with(':');
     if !announces || words.len() > WORDS_MAX {
-        return is_a_name_alone(line).then_some(None);
+        return is_a_name_alone(line).then_some(Whose::Nobody);
     }
     if let [name] = words[..] {
-        let named = names_a_host(name) || is_file(name);
+        let named = names_a_host(name) || is_a_file(name);
         // `[snip]`
         let usual = name.is_empty() || prefix::is_program(name) || is_usual(name) || bracketed.is_some();
-        return if named { new_voice(name) } else { (!usual).then_some(None) };
+        return if named { new_voice(name) } else { (!usual).then_some(Whose::Nobody) };
     }
     // `Log of esx-02`, `on esx1`, `host esx1`; `gw-1 dmesg`
     let behind = words.windows(2).filter(|pair| {
@@ -371,8 +388,8 @@ fn section(line: &str, sentence: &str) -> Option<Option<String>> {
         .any(|word| words.iter().any(|said| said.eq_ignore_ascii_case(word)));
     let and_of_this = words.windows(2).any(|pair| pair == ["this", "one"]);
     match named {
-        Some(name) => Some(Some(name.to_owned())),
-        None => (speaks_of_another || and_of_this).then_some(None),
+        Some(name) => Some(Whose::Host(name.to_owned())),
+        None => (speaks_of_another || and_of_this).then_some(Whose::Nobody),
     }
 }
 
@@ -412,16 +429,70 @@ fn lets_time_pass(sentence: &str) -> bool {
         && words.iter().any(|word| ["later", "next"].contains(&word.as_str()))
 }
 
-/// `ssh esx1 tail ...`, behind a prompt or without one.
-fn host_of_command(line: &str) -> Option<&str> {
-    let command = line.trim_start_matches(['$', '#', '>', ' ']).strip_prefix("ssh ")?;
-    // What two hosts answered to one line, no line parts.
-    if has(command, "ssh ") {
-        return None;
+/// What was typed behind a prompt; all of the line where there is none.
+fn behind_prompt(line: &str) -> &str {
+    let ends = ["# ", "$ ", "% ", "> ", "] "].iter().filter_map(|end| Some(line.find(end)? + end.len()));
+    let Some(end) = ends.min() else { return line };
+    let prompt = line[..end].trim_end();
+    let is_prompt = prompt.len() <= 1
+        || prompt.contains('@')
+        || !prompt.contains(' ')
+        || names_a_host(prompt[..prompt.len() - 1].trim_end());
+    if is_prompt { line[end..].trim_start_matches(['#', '$', '>', ' ']) } else { line }
+}
+
+/// The hosts that a command line goes to by ssh, in their order.
+fn hosts_of_ssh(command: &str) -> impl Iterator<Item = &str> {
+    let words =
+        command.split([' ', ';', '&', '|', '(', ')', '{', '`', '\'', '"']).filter(|word| !word.is_empty());
+    let mut after_ssh = false;
+    let mut takes_value = false;
+    words.filter_map(move |word| {
+        if word == "ssh" || word.ends_with("/ssh") {
+            after_ssh = true;
+            return None;
+        }
+        // `-p 22`, `-i key`: the next word is no host.
+        if !after_ssh || std::mem::take(&mut takes_value) {
+            return None;
+        }
+        if word.starts_with('-') {
+            takes_value = word.len() == 2
+                && word.ends_with([
+                    'p', 'i', 'l', 'o', 'F', 'J', 'L', 'R', 'c', 'm', 'b', 'D', 'E', 'e', 'S', 'W',
+                ]);
+            return None;
+        }
+        after_ssh = false;
+        Some(word.rsplit('@').next().unwrap_or(word))
+    })
+}
+
+/// `ssh esx1 ... ; ssh esx2 ...`, `for host in ...; do ssh $host ...`, `pssh -h hosts ...`: several hosts answer to one command, and no line parts what they say.
+fn asks_several(command: &str) -> bool {
+    const TOOLS: [&str; 9] =
+        ["pssh", "parallel-ssh", "pdsh", "clush", "dsh", "mussh", "ansible", "salt", "parallel"];
+    const BEGINS: [&str; 7] = ["ssh", "sshpass", "for", "while", "cat", "echo", "xargs"];
+    let first = command.split(' ').next().unwrap_or("");
+    if TOOLS.contains(&first) {
+        return command.len() > first.len();
     }
-    let mut words = command.split(' ').skip_while(|word| word.starts_with('-'));
-    let host = words.next()?;
-    Some(host.rsplit('@').next().unwrap_or(host)).filter(|host| prefix::is_host(host))
+    if !BEGINS.contains(&first) {
+        return false;
+    }
+    let mut hosts = hosts_of_ssh(command);
+    let Some(one) = hosts.next() else { return false };
+    one.contains(['$', '%'])
+        || has(command, "xargs")
+        || has(command, "parallel")
+        || hosts.any(|other| other != one)
+}
+
+/// `ssh esx1 tail ...`
+fn host_of_command(command: &str) -> Option<&str> {
+    let first = command.split(' ').next()?;
+    let host = hosts_of_ssh(command).next().filter(|_| ["ssh", "sshpass"].contains(&first))?;
+    prefix::is_host(host).then_some(host)
 }
 
 /// `[root@esx1:~] `, `root@gw-1:~# `, `esx1 # `: where a session goes on.
@@ -439,27 +510,11 @@ fn host_of_prompt(line: &str) -> Option<&str> {
     (named && !user.is_empty() && prompts && prefix::is_host(host)).then_some(host)
 }
 
-fn is_file(name: &str) -> bool {
-    name.contains('/') || [".log", ".txt", ".gz"].iter().any(|end| name.ends_with(end))
-}
-
 /// The host of a section that is named so; nothing where that is the name that a log has on every host.
-fn new_voice(name: &str) -> Option<Option<String>> {
-    if is_file(name) {
-        let host = host_of(name).map(str::to_owned);
-        return if host.is_none() && is_usual(name) { None } else { Some(host) };
+fn new_voice(name: &str) -> Option<Whose> {
+    if is_a_file(name) {
+        let host = host_of(name).map(|host| Whose::Host(host.to_owned()));
+        return if host.is_none() && is_usual(name) { None } else { Some(host.unwrap_or(Whose::Nobody)) };
     }
-    Some(Some(name.to_owned()).filter(|name| prefix::is_host(name)))
-}
-
-/// Whether a word may be a host's name: letters and digits, and none of what else has both.
-fn names_a_host(word: &str) -> bool {
-    const OTHERS: [&str; 12] =
-        ["naa.", "eui.", "t10.", "vmhba", "vmnic", "vmk", "kb", "lun", "sd", "nvme", "esxi", "step"];
-    let lower = word.to_ascii_lowercase();
-    prefix::is_host(word)
-        && word.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && word.bytes().any(|byte| byte.is_ascii_digit())
-        && !is_file(word)
-        && !OTHERS.iter().any(|other| lower.starts_with(other))
+    Some(if prefix::is_host(name) { Whose::Host(name.to_owned()) } else { Whose::Nobody })
 }

@@ -1,7 +1,9 @@
 //! Records that a log server, a journal or a container's runtime exported by their fields: JSON, the journal's own form, rows of a table. Each is
 //! made the line that its program wrote: time, host, program, message; for whose host it is, only the fields tell.
 
-use memchr::memmem;
+use std::cell::OnceCell;
+
+use memchr::{memchr2, memmem};
 
 use crate::bounds::RECORD_LINES_MAX;
 use crate::machine_line::utc;
@@ -67,8 +69,28 @@ pub(super) fn line_of(line: &str, before: &[u8], behind: &[u8]) -> Option<String
     }
 }
 
+/// What stands behind a record of an export: made lines once, where a record may go on there.
+#[derive(Debug)]
+pub struct ExportedAhead<'a> {
+    /// The record's own line, as it was exported.
+    line: &'a str,
+    behind: &'a [u8],
+    made: OnceCell<Vec<u8>>,
+}
+
+impl<'a> ExportedAhead<'a> {
+    pub(super) fn of(line: &'a str, behind: &'a [u8]) -> ExportedAhead<'a> {
+        ExportedAhead { line, behind, made: OnceCell::new() }
+    }
+
+    /// The lines that follow, each as its program wrote it.
+    pub fn lines(&self) -> &[u8] {
+        self.made.get_or_init(|| behind_of(self.line, self.behind))
+    }
+}
+
 /// The lines that follow one that was exported, each as its program wrote it: a record may be told over several.
-pub(super) fn behind_of(line: &str, behind: &[u8]) -> Vec<u8> {
+fn behind_of(line: &str, behind: &[u8]) -> Vec<u8> {
     let mut lines = String::new();
     if line.starts_with("MESSAGE=") {
         let mut rest = behind.get(end_of_block(behind).1..).unwrap_or_default();
@@ -234,23 +256,26 @@ impl Fields {
 /// A string of JSON at the start of a text, and how many bytes it takes.
 fn string(text: &str) -> Option<(String, usize)> {
     let mut value = String::new();
-    let mut letters = text.char_indices().skip(1);
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '"' => return Some((value, at + 1)),
-            '\\' => match letters.next()?.1 {
-                'n' | 'r' | 't' => value.push(' '),
-                'u' => {
-                    let digits: String = letters.by_ref().take(4).map(|(_, digit)| digit).collect();
-                    let letter = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
-                    value.push(letter.unwrap_or('\u{fffd}'));
-                }
-                other => value.push(other),
-            },
+    let mut at = 1;
+    loop {
+        // Up to the next sign that means something, all is as it stands.
+        let sign = at + memchr2(b'"', b'\\', text.as_bytes().get(at..)?)?;
+        value.push_str(&text[at..sign]);
+        if text.as_bytes()[sign] == b'"' {
+            return Some((value, sign + 1));
+        }
+        let mut letters = text[sign + 1..].chars();
+        match letters.next()? {
+            'n' | 'r' | 't' => value.push(' '),
+            'u' => {
+                let digits: String = letters.by_ref().take(4).collect();
+                let letter = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
+                value.push(letter.unwrap_or('\u{fffd}'));
+            }
             other => value.push(other),
         }
+        at = text.len() - letters.as_str().len();
     }
-    None
 }
 
 /// A time as lines have it: as it stands, or from a number of seconds, milliseconds or microseconds since 1970.
@@ -280,7 +305,7 @@ fn fraction(text: &str) -> i64 {
 fn row(line: &str) -> Option<String> {
     const CELLS_MIN: usize = 3;
     const TIME_BYTES_MAX: usize = 48;
-    let separator = line.bytes().take(TIME_BYTES_MAX).position(|byte| b",;".contains(&byte))?;
+    let separator = memchr2(b',', b';', &line.as_bytes()[..line.len().min(TIME_BYTES_MAX)])?;
     // `2024-06-01 02:00:00,123`: a fraction of a second.
     if line[separator + 1..].starts_with(|letter: char| letter.is_ascii_digit()) {
         return None;

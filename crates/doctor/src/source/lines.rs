@@ -9,11 +9,12 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::iter::Peekable;
+use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::document::Document;
-use super::exported::{behind_of, line_of};
+use super::exported::{ExportedAhead, line_of};
 use super::origin::host_of;
 use super::sniff::Intake;
 use crate::bounds::{
@@ -24,12 +25,18 @@ use crate::dialect::Reading;
 use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::{plain, plain_row};
-use crate::record::{Record, glued};
+use crate::prefix;
+use crate::record::{Ahead, Record, glued};
 use crate::said::{self, Manner};
 use crate::sieve::Hit;
+use crate::stamp::Stamp;
 
 /// Bytes behind a record of an export that may hold the rest of what it tells: its other fields, and the next records.
 const BEHIND_BYTES: usize = 16 << 10;
+/// Lines of an input whose neighbours' times are looked at.
+const LOOKS_MAX: u32 = 16;
+/// Bytes of a line in which its time stands.
+const TIME_BYTES: usize = 120;
 /// Key words of one line that are handed on.
 const WORDS_MAX: usize = 64;
 
@@ -44,6 +51,8 @@ struct Progress {
     read_until: u64,
     /// Whether the whole input is a few lines: then every line is looked at, for somebody chose each of them.
     few: bool,
+    /// Lines whose neighbours were looked at.
+    looks: u32,
     /// What the sentences around its lines say of them.
     document: Document,
 }
@@ -52,7 +61,7 @@ struct Progress {
 struct Line<'a> {
     place: Place,
     text: &'a [u8],
-    ahead: &'a [u8],
+    ahead: Ahead<'a>,
 }
 
 /// Reads all lines of an input.
@@ -69,6 +78,7 @@ pub(super) fn read(
         follower: None,
         read_until: 0,
         few: false,
+        looks: 0,
         document: Document::default(),
     };
     let mut buffer = std::mem::take(&mut intake.buffer);
@@ -113,6 +123,25 @@ fn whole_lines(filled: &[u8]) -> usize {
     memrchr(b'\n', &filled[..limit]).map_or(0, |newline| newline + 1)
 }
 
+impl Intake {
+    /// The key words of a line: those that the sieve found, where it is as it was read; those that it finds now, where it was made plain since, and may hold
+    /// others. None at all where there are too many.
+    fn words_of(&mut self, line: &str, raw: bool) -> Vec<&'static str> {
+        let mut words = std::mem::take(&mut self.words);
+        if !raw {
+            let mut hits = std::mem::take(&mut self.line_hits);
+            self.sieve.search(line.as_bytes(), &mut hits);
+            words.clear();
+            words.extend(hits.iter().map(|hit| hit.word));
+            self.line_hits = hits;
+        }
+        if words.len() > WORDS_MAX {
+            words.clear();
+        }
+        words
+    }
+}
+
 impl Progress {
     /// Reads the lines of `text` that begin before `end`; the answer is where the first line that is not done begins.
     fn chunk(&mut self, intake: &mut Intake, text: &[u8], end: usize, ledger: &mut Ledger) -> usize {
@@ -129,7 +158,9 @@ impl Progress {
             if self.few {
                 let line_end = memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline);
                 let mask = words_until(&mut ahead, line_end, &mut intake.words);
+                let (start, understood) = (at, ledger.understood);
                 at = self.line(intake, text, at, mask, ledger);
+                self.look_around(text, start..at, understood, ledger);
                 continue;
             }
             let Some(hit) = ahead.peek().map(|hit| hit.at) else {
@@ -145,10 +176,33 @@ impl Progress {
             self.lines += newlines(&text[at..start]);
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
             let mask = words_until(&mut ahead, line_end, &mut intake.words);
+            let understood = ledger.understood;
             at = self.line(intake, text, start, mask, ledger);
+            self.look_around(text, start..at, understood, ledger);
         }
         intake.hits = hits;
         at
+    }
+
+    /// Compares the times of a line that was understood, of which there were so many before it, and of its neighbours: a log stands oldest first or newest
+    /// first, and two facts alone do not tell which.
+    fn look_around(&mut self, text: &[u8], line: Range<usize>, understood: u64, ledger: &mut Ledger) {
+        if ledger.understood == understood || self.looks >= LOOKS_MAX {
+            return;
+        }
+        self.looks += 1;
+        let before = text[..line.start].strip_suffix(b"\n").map(|before| {
+            let begin = memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            &before[begin..]
+        });
+        let behind = &text[line.end..];
+        let behind = &behind[..memchr(b'\n', behind).unwrap_or(behind.len())];
+        let own = time_of(&text[line]);
+        for (one, other) in [(before.and_then(time_of), own), (own, time_of(behind))] {
+            if let Some((one, other)) = one.zip(other) {
+                ledger.step(self.input, one, other);
+            }
+        }
     }
 
     /// Reads the line that begins at `start`; the answer is where the next begins.
@@ -165,7 +219,7 @@ impl Progress {
         self.lines += 1;
         let place = Place { input: self.input, line: self.lines };
         let exported;
-        let mut ahead = &text[next..text.len().min(next + AHEAD_BYTES)];
+        let mut ahead = Ahead::Plain(&text[next..text.len().min(next + AHEAD_BYTES)]);
         let line = &text[start..end];
         if let Some(follower) = self.follower {
             if self.follow(intake, follower, Line { place, text: line, ahead }, ledger) {
@@ -188,29 +242,27 @@ impl Progress {
         }
         let of_table = mask & intake.dialects.tables() != 0;
         let limit = if of_table { LINE_BYTES_MAX } else { RECORD_BYTES_MAX };
-        let mut line = made_plain(&line[..line.len().min(limit)], of_table);
-        if !of_table && let Some(own) = line_of(&line, &text[..start], &text[next..]) {
-            exported = behind_of(&line, &text[next..text.len().min(next + BEHIND_BYTES)]);
+        let written = made_plain(&line[..line.len().min(limit)], of_table);
+        let mut line = Cow::Borrowed(&*written);
+        if !of_table && let Some(own) = line_of(&written, &text[..start], &text[next..]) {
+            exported = ExportedAhead::of(&written, &text[next..text.len().min(next + BEHIND_BYTES)]);
             line = Cow::Owned(own);
-            ahead = &exported;
+            ahead = Ahead::Exported(&exported);
         }
-        // What was made plain may hold words that the raw line did not.
-        let raw = matches!(line, Cow::Borrowed(_)) && intake.words.len() <= WORDS_MAX;
-        let words = if raw { std::mem::take(&mut intake.words) } else { Vec::new() };
+        let raw = matches!((&written, &line), (Cow::Borrowed(_), Cow::Borrowed(_)));
+        let words = intake.words_of(&line, raw);
         let asked = if self.few { mask | intake.dialects.last_resort() } else { mask };
         let (section, host) = self.document.section(self.lines);
         ledger.listen(section, host);
         let mut understood = false;
         for part in glued(&line) {
-            let record = Record { words: &words, ..Record::new(place, part, ahead) };
+            let record = Record::new(place, part, ahead).with_words(&words);
             ledger.saw_time(record.prefix.when);
             ledger.hear(said::of(&record).max(around));
             let (dialect, reading) = intake.dialects.read(asked, &record, ledger);
             understood |= self.take(dialect, reading, ledger);
         }
-        if raw {
-            intake.words = words;
-        }
+        intake.words = words;
         if understood {
             ledger.understood += 1;
         } else if mask != 0 {
@@ -252,6 +304,11 @@ impl Progress {
         }
         true
     }
+}
+
+/// When a line was written, as far as it says so itself.
+fn time_of(line: &[u8]) -> Option<Stamp> {
+    prefix::split(&plain(&line[..line.len().min(TIME_BYTES)])).when
 }
 
 fn made_plain(line: &[u8], of_table: bool) -> Cow<'_, str> {

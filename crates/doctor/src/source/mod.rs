@@ -13,5 +13,6 @@ mod sniff;
 mod utf16;
 mod wrapping;
 
-pub use origin::{host_of, is_usual};
+pub use exported::ExportedAhead;
+pub use origin::{host_of, is_usual, names_a_host};
 pub use sniff::Intake;

@@ -1,5 +1,7 @@
 //! Which host wrote a file: what its place tells, where its lines do not.
 
+use crate::prefix;
+
 /// Names that log files have on every host; they tell nothing.
 const USUAL: [&str; 46] = [
     "vmkernel",
@@ -173,6 +175,23 @@ fn host_in_folders<'a>(folders: &[&'a str]) -> Option<&'a str> {
 pub fn is_usual(name: &str) -> bool {
     let file = name.rsplit(['/', '\\', '!']).next().unwrap_or(name);
     matches!(host_in_stem(file), Stem::Usual)
+}
+
+/// Whether a word may be a host's name: letters and digits, and none of what else has both.
+pub fn names_a_host(word: &str) -> bool {
+    const OTHERS: [&str; 12] =
+        ["naa.", "eui.", "t10.", "vmhba", "vmnic", "vmk", "kb", "lun", "sd", "nvme", "esxi", "step"];
+    let lower = word.to_ascii_lowercase();
+    prefix::is_host(word)
+        && word.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && !is_a_file(word)
+        && !OTHERS.iter().any(|other| lower.starts_with(other))
+}
+
+/// Whether a word names a file.
+pub fn is_a_file(name: &str) -> bool {
+    name.contains('/') || [".log", ".txt", ".gz"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub struct Intake {
     pub(super) buffer: Vec<u8>,
     /// What the sieve found in the chunk that is being read.
     pub(super) hits: Vec<Hit>,
+    /// What it found in a line that was made plain.
+    pub(super) line_hits: Vec<Hit>,
     /// The key words of the line that is being read.
     pub(super) words: Vec<&'static str>,
 }
@@ -39,6 +41,7 @@ impl Intake {
             sieve: Sieve::of_all()?,
             buffer: Vec::new(),
             hits: Vec::new(),
+            line_hits: Vec::new(),
             words: Vec::new(),
         })
     }
