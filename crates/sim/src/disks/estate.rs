@@ -96,16 +96,19 @@ impl Estate {
         run.violation("disks", &format!("{id}: {message}"));
     }
 
-    /// A host has attached a disk for its former life's sake: nobody may have had it since.
-    pub fn came_back(&self, run: &Run, id: LayerId, host: HostId) {
-        let servers = self.images.borrow().get(&id).map(|image| (image.server, image.layer.server));
+    /// Which host each record says to have served its disk last.
+    pub fn servers(&self) -> BTreeMap<LayerId, HostId> {
+        let images = self.images.borrow();
+        images.iter().filter_map(|(id, image)| Some((*id, image.layer.server?))).collect()
+    }
+
+    /// A host has attached a disk for its former life's sake: nobody may have had it since. `before`: what records said when it began.
+    pub fn came_back(&self, run: &Run, id: LayerId, host: HostId, before: &BTreeMap<LayerId, HostId>) {
+        let server = self.images.borrow().get(&id).and_then(|image| image.server);
         // Whoever was about to serve it, and died over that, may come back, too.
-        if let Some((Some(other), said)) =
-            servers.filter(|(server, said)| ![*server, *said].contains(&Some(host)))
-        {
-            let message =
-                format!("{host:?} came back to it, {other:?} had it since, and {said:?} is said to");
-            Estate::wrong(run, id, &message);
+        let said = before.get(&id).copied();
+        if let Some(other) = server.filter(|server| *server != host && said != Some(host)) {
+            Estate::wrong(run, id, &format!("{host:?} came back to it, and {other:?} had it since"));
         }
     }
 

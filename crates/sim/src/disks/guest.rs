@@ -242,8 +242,9 @@ impl Guest {
         let attachment = match purpose {
             Purpose::Together => host.share_disk(&target.disk, self.soon()).await?,
             Purpose::Alone if self.below(4) == 0 => {
+                let before = self.run().estate.servers();
                 let back = host.attach_disk_again(&target.disk, self.soon()).await?;
-                self.run().estate.came_back(self.run(), back.id(), host.status().owner.host);
+                self.run().estate.came_back(self.run(), back.id(), host.status().owner.host, &before);
                 self.did("attach again");
                 back
             }
