@@ -209,12 +209,38 @@ fn a_disk_of_a_living_host_is_refused_at_once_with_its_name_and_served_elsewhere
     refused.fails(1, "OAR-0287").says("in use by host a, which is live");
     assert!(began.elapsed() < Duration::from_secs(5), "it is not waited for: {:?}", began.elapsed());
     place.run(&["disk", "rename", "disk", "other", "--host", "b"]).fails(1, "OAR-0287").says("host a");
+    place.run(&["disk", "rename", "disk", "other", "--host", "a"]).fails(1, "OAR-0288");
     place.run(&["disk", "delete", "disk", "--host", "b"]).fails(1, "OAR-0287").says("host a");
     // Answered, and not flushed: a host that leaves takes nothing along.
     guest.write(MIB, &pattern(3, 3)).unwrap();
     a.signal(Signal::TERM);
     assert_eq!(a.wait(), 0, "with a client that is connected");
     assert_eq!(attach(&place, "b", "disk").read(MIB, BLOCK).unwrap(), pattern(3, 3));
+}
+
+/// The folder was full: both exited with 0, and the next life served what had been detached, and not what had been attached.
+#[test]
+fn where_the_list_of_exports_cannot_be_written_whoever_attaches_or_detaches_hears_it() {
+    let place = Place::for_disks("256M");
+    let _a = place.up("a");
+    for disk in ["one", "two"] {
+        place.run(&["disk", "create", disk, "--size", "64M"]).succeeds();
+    }
+    drop(attach(&place, "a", "one"));
+    let files = std::fs::read_dir(place.path("run/store")).unwrap().map(|file| file.unwrap().path());
+    let list =
+        files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "exports")).unwrap();
+    let mut beside = list.into_os_string();
+    beside.push("~");
+    std::fs::create_dir(&beside).unwrap();
+    place.run(&["disk", "attach", "two"]).fails(1, "OAR-0325");
+    assert!(Guest::at(&place.door("a"), "two").is_err());
+    assert_eq!(place.show("a", "two")["mode"], "free");
+    place.run(&["disk", "detach", "one"]).fails(1, "OAR-0325");
+    assert_eq!(place.show("a", "one")["mode"], "free");
+    std::fs::remove_dir(&beside).unwrap();
+    drop(attach(&place, "a", "two"));
+    place.run(&["disk", "detach", "two"]).succeeds();
 }
 
 /// Decision 0074: the host took the disk back in the moment in which the other one was restarted.

@@ -135,6 +135,27 @@ fn a_disk_goes_to_another_host_and_back_under_load_and_no_write_is_lost() {
     assert!(Guest::at(&place.door("a"), "disk").is_err(), "and by nobody else");
 }
 
+/// The receiver was killed before it had written down that the disk came, and its next life did not serve it.
+#[test]
+fn a_receiver_that_is_killed_right_behind_the_handoff_serves_the_disk_in_its_next_life() {
+    let place = Place::for_disks("256M");
+    let (_a, mut b) = (place.up("a"), place.up("b"));
+    place.run(&["disk", "create", "disk", "--size", "64M"]).succeeds();
+    place.run(&["disk", "attach", "disk", "--host", "a"]).succeeds();
+    guest(&place, "a").write(0, &block(1, 1)).unwrap();
+    for _ in 0..3 {
+        place.run(&["disk", "attach", "disk", "--incoming", "--host", "b"]).succeeds();
+        place.run(&["disk", "handoff", "disk", "--to", "b", "--host", "a"]).succeeds();
+        b.signal(Signal::KILL);
+        b.wait();
+        b = place.up("b");
+        eventually("it is served", || Guest::at(&place.door("b"), "disk").is_ok());
+        assert_eq!(guest(&place, "b").read(0, BLOCK).unwrap(), block(1, 1));
+        place.run(&["disk", "attach", "disk", "--incoming", "--host", "a"]).succeeds();
+        place.run(&["disk", "handoff", "disk", "--to", "a", "--host", "b"]).succeeds();
+    }
+}
+
 #[test]
 fn a_handoff_to_a_host_that_is_gone_or_stands_still_is_handed_back() {
     let place = Place::for_disks("256M");

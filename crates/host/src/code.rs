@@ -379,7 +379,7 @@ codes! {
         "Give another place with `--nbd`, or the same folder with `--tls`.";
     ExportList = "OAR-0325", "the list of exports cannot be kept",
         "The file that tells the host's next life what to export could not be read or written; the system's words are in the message.",
-        "Check the permissions of the folder and the space of its file system; then attach the disk again.";
+        "Check the permissions of the folder and the space of its file system; then attach the disk again. One that was to be detached is, and comes back with the host's next life: attach and detach it once more.";
 
     NoHost = "OAR-0401", "no host runs here",
         "No socket of a running host was found.",

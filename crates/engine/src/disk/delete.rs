@@ -30,9 +30,6 @@ pub(super) async fn delete(
         next_round(core, &mut round, name, deadline).await?;
         let Some((number, found)) = find_target(core, &target, deadline).await? else { continue };
         let id = LayerId { descriptor: number, uid: found.uid };
-        if here.attached_to_stay(number, deadline).await.is_some() {
-            return Err(DiskError::AttachedHere { name: name.to_string() });
-        }
         if doom(here, &target, (number, &found), deadline).await? {
             tend_soon(here, id);
             if let Some(parent) = found.layer.and_then(|layer| layer.parent) {
@@ -51,6 +48,9 @@ pub(super) async fn doom(
     deadline: Instant,
 ) -> Result<bool, DiskError> {
     let core = &here.core;
+    if here.attached_to_stay(number, deadline).await.is_some() {
+        return Err(DiskError::AttachedHere { name: target.to_string() });
+    }
     let hold = match take(core, number, &DescriptorRecord::clone, deadline).await {
         Ok(hold) => hold,
         Err(error) => return Err(in_use_by(here, target, number, error).await),

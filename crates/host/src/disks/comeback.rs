@@ -83,7 +83,8 @@ impl Exports {
         if self.turn(name, Claim::Returning, None) {
             let detail = format!("{name} was exported before, and is not any more: {reason}");
             self.inner.engine.note(Action::Lost, detail);
-            self.keep_list().await;
+            // Where it is not written the next life finds the same.
+            let _ = self.keep_list().await;
         }
     }
 }

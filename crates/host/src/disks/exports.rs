@@ -144,8 +144,14 @@ impl Exports {
             if attached.is_err() {
                 this.state().disks.remove(&name);
             }
-            this.keep_list().await;
-            attached
+            match (attached, this.keep_list().await) {
+                (Ok(_), Err(error)) => {
+                    // The next life would not serve it, and whoever asked for it would find that out then.
+                    let _ = this.detach_now(&target).await;
+                    Err(error)
+                }
+                (attached, _) => attached,
+            }
         })
         .await
     }
@@ -308,12 +314,12 @@ impl Exports {
         let wanted = Wanted { place: door.clone(), layer: Some(number_of(&disk)), ..wanted };
         let attached = AttachedDisk { name: wanted.name.clone(), uri: uri.clone() };
         let exported = Exported { export, disk, door, uri };
-        // One that is to come is on the list once it is there.
-        let listed = arrival.is_none().then(|| wanted.clone());
-        match self.stand((&wanted.name, listed), exported, claim) {
+        // One that is to come is on the list, too: this host may be killed in the moment in which it came. Where it did not, its record
+        // says so to whoever comes back to it.
+        match self.stand(&wanted, exported, claim) {
             Ok(()) => {
                 if let Some(arrival) = arrival {
-                    tokio::spawn(self.clone().await_arrival(target.clone(), wanted, arrival));
+                    tokio::spawn(self.clone().await_arrival(target.clone(), arrival));
                 }
                 Ok(attached)
             }
@@ -344,18 +350,13 @@ impl Exports {
     }
 
     /// It is exported from now on; given back where the host is leaving, or nobody wants it any more.
-    fn stand(
-        &self,
-        (name, wanted): (&str, Option<Wanted>),
-        exported: Exported,
-        claim: Claim,
-    ) -> Result<(), Box<Exported>> {
+    fn stand(&self, wanted: &Wanted, exported: Exported, claim: Claim) -> Result<(), Box<Exported>> {
         let mut state = self.state();
         let is_over = state.is_over;
-        let disk = state.disks.get_mut(name);
+        let disk = state.disks.get_mut(&wanted.name);
         match disk.filter(|disk| !is_over && claim.is_on(&disk.standing)) {
             Some(disk) => {
-                *disk = Disk { wanted, standing: Standing::Exported(exported) };
+                *disk = Disk { wanted: Some(wanted.clone()), standing: Standing::Exported(exported) };
                 Ok(())
             }
             None => Err(Box::new(exported)),
@@ -365,11 +366,10 @@ impl Exports {
     async fn detach_now(&self, target: &DiskTarget) -> Result<(), HostError> {
         let name = target.to_string();
         let Some(standing) = self.in_turn(|| self.take_for_detach(&name)).await? else {
-            self.keep_list().await;
-            return Ok(());
+            return self.keep_list().await;
         };
-        // Whatever happens from here on, nobody wants it exported any more.
-        self.keep_list().await;
+        // Whatever happens from here on, nobody wants it exported any more. Where that cannot be written down it is detached all the same.
+        let kept = self.keep_list().await;
         let disk = match standing {
             Standing::Exported(Exported { export, disk, door, .. }) => {
                 self.inner.doors.withdraw(&door, &name).await;
@@ -392,7 +392,7 @@ impl Exports {
                 state.disks.insert(name, Disk { wanted: None, standing: Standing::Stranded(disk) });
             }
         }
-        detached
+        detached.and(kept)
     }
 
     /// What is to be detached; nothing where it was only awaited, and is not any more.
@@ -415,17 +415,19 @@ impl Exports {
     }
 
     /// Writes the list as it is now. Where it cannot be written, the next life exports something else: that is told.
-    pub(super) async fn keep_list(&self) {
+    /// Writes the list for the next life.
+    pub(super) async fn keep_list(&self) -> Result<(), HostError> {
         let _turn = self.inner.writing.lock().await;
         let wanted: Vec<Wanted> =
             self.state().disks.values().filter_map(|disk| disk.wanted.clone()).collect();
         let list = self.inner.list.clone();
         let written = aside(move || list.write(&wanted.iter().collect::<Vec<_>>())).await;
-        if let Err(error) | Ok(Err(error)) = written {
-            self.inner
-                .engine
-                .note(Action::Lost, format!("a restart would export what was exported before: {error}"));
+        let written = written.and_then(|written| written);
+        if let Err(error) = &written {
+            let detail = format!("a restart would export what was exported before: {error}");
+            self.inner.engine.note(Action::Lost, detail);
         }
+        written
     }
 }
 

@@ -14,7 +14,7 @@ use futures::stream::StreamExt;
 use oarlock_causes::Action;
 use oarlock_format::{DiskTarget, HostName, LayerName};
 
-use super::exports::{Exports, Standing, aside, number_of, see_through};
+use super::exports::{Exports, Standing, aside, see_through};
 use super::list::Wanted;
 use super::request::{Arrival, HeldDisk};
 use crate::api::HandedOffDisk;
@@ -132,27 +132,14 @@ impl Exports {
             this.inner.doors.leave(&door).await;
             drop(disk);
         });
-        self.keep_list().await;
+        // Where it is not written the next life finds in the record that the disk is another host's.
+        let _ = self.keep_list().await;
     }
 
-    /// Puts a disk that was to come on the list once it is there, and takes it out where it will not come.
-    pub(super) async fn await_arrival(self, target: DiskTarget, wanted: Wanted, arrival: Arrival) {
+    /// Takes a disk that was to come out where it will not come.
+    pub(super) async fn await_arrival(self, target: DiskTarget, arrival: Arrival) {
         match arrival.await {
-            Ok(Ok(())) => {
-                {
-                    let mut state = self.state();
-                    let disk = state.disks.get_mut(&wanted.name);
-                    let is_it = |standing: &Standing| match standing {
-                        Standing::Exported(exported) => wanted.layer == Some(number_of(&exported.disk)),
-                        _ => false,
-                    };
-                    match disk.filter(|disk| is_it(&disk.standing)) {
-                        Some(disk) => disk.wanted = Some(wanted),
-                        None => return,
-                    }
-                }
-                self.keep_list().await;
-            }
+            Ok(Ok(())) => {}
             Ok(Err(_)) => {
                 // The engine has told why.
                 let _ = self.detach(target).await;

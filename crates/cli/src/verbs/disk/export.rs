@@ -1,16 +1,20 @@
 //! `oarlock disk export`: writes a disk, or a snapshot, into an image file, whole or not at all.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::BinaryBytes;
 use oarlock::{Api, Purpose};
-use oarlock_format::DiskTarget;
+use oarlock_block::BlockSize;
+use oarlock_format::{DiskTarget, stamp_of};
 use oarlock_image::{Destination, Exported, Format, export};
 use serde::Serialize;
 
 use super::copy::{FormatName, Watcher, attach};
 use super::target;
+use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::host_choice::HostChoice;
 use crate::report;
@@ -60,6 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut watcher = Watcher::new(Stop::catch()?, "exporting");
     let file = arguments.file.as_path();
     let format = arguments.format.map_or_else(|| Format::of_name(file), Format::from);
+    refuse_a_datastore(file)?;
     let destination = Destination::new(file, format, arguments.force)?;
     let api = arguments.choice.find(Purpose::OneHost)?;
     let name = arguments.name.to_string();
@@ -75,6 +80,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             file.display()
         ))
     }
+}
+
+/// A datastore is no file that may go, whatever is said: every disk in it would, that of this export among them.
+fn refuse_a_datastore(file: &Path) -> Result<(), Failure> {
+    let mut beginning = Vec::new();
+    // One that cannot be read is looked at by whoever puts the image in its place.
+    let read =
+        File::open(file).and_then(|there| there.take(BlockSize::LARGEST as u64).read_to_end(&mut beginning));
+    let lengths = [BlockSize::B512, BlockSize::B4096].map(BlockSize::length);
+    let holds_one = |length: usize| beginning.get(..length).and_then(stamp_of).is_some();
+    if read.is_err() || !lengths.into_iter().any(holds_one) {
+        return Ok(());
+    }
+    let what = format!("{} holds a datastore: no image is put in its place", file.display());
+    Err(Failure::new(Code::ImageExists, what).with_cure("Give another path."))
 }
 
 /// Attaches what is to be copied, writes the image and detaches it, whatever came of it.
