@@ -65,7 +65,7 @@ impl Dialect for LinuxScsi {
         if has(body, "SCSI reservation conflict") {
             return Reading::Stranger;
         }
-        if subject::is_of_an_optical_drive(body) {
+        if subject::is_of_no_disk(body) {
             return Reading::UNDERSTOOD;
         }
         if has(body, "hostbyte=") {
