@@ -3,12 +3,15 @@
 use super::{Dialect, Reading};
 use crate::fact::{Command, DeviceStatus, HostStatus, Kind, Sense};
 use crate::ledger::{Draft, Ledger};
+use crate::prefix;
 use crate::record::Record;
 use crate::scsi_line::{self, CommandLine};
 use crate::text::{after, between, decimal, has, number, position, word};
 
 /// The line that stands for others.
 const REPEATED: &str = "last error status from device";
+/// The two halves of a record are written at once.
+const HALVES_US: i64 = 1_000_000;
 /// Before ESX 4.
 const OLDEST: &str = " status = ";
 
@@ -78,13 +81,21 @@ fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
         let plugin = has(&line, "nmp_") || has(&line, "Hpp");
         let at = position(&line, "H:0x").filter(|_| plugin)?;
         let found = Some(scsi_line::read(&line)).filter(|found| found.command.opcode.is_none())?;
-        let own = processor(&line).is_some() && processor(&line) == processor(record.line);
-        Some((own, (found.command, line[at..].to_owned())))
+        // Both are written in one breath, by one world: records of several processors run into one another.
+        let of_another = processor(&line)
+            .zip(processor(record.line))
+            .is_some_and(|(one, other)| one != other && !is_masked(one) && !is_masked(other));
+        let apart =
+            prefix::split(&line).when.zip(record.prefix.when).and_then(|(when, then)| when.since(&then));
+        let of_another_time = apart.is_some_and(|us| us.abs() > HALVES_US);
+        (!of_another && !of_another_time).then(|| (found.command, line[at..].to_owned()))
     };
-    let mut halves: Vec<_> = record.following().filter_map(half).collect();
-    // Records of several processors run into one another: the half of the same processor is the other half.
-    let at = halves.iter().position(|(own, _)| *own).unwrap_or(0);
-    (at < halves.len()).then(|| halves.swap_remove(at).1)
+    record.following().find_map(half)
+}
+
+/// The numbers of a processor and a world that somebody hid: `cpuX:XXXXXXX`.
+fn is_masked(processor: &str) -> bool {
+    !processor.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
 }
 
 /// `cpu9:2097312`
