@@ -199,7 +199,7 @@ fn volume(text: &str) -> Option<&str> {
     // `[esx.problem.vmfs.heartbeat.timedout] 66aa...-... bronze`: the id, then the label.
     if let Some(rest) = after(text, ".vmfs.").and_then(|rest| after(rest, "] ")) {
         let id = word(rest);
-        let label = word(rest[id.len()..].trim_start());
+        let label = to_the_end(rest[id.len()..].trim_start());
         if is_uuid(id) {
             return Some(if label.is_empty() { id } else { label });
         }
@@ -207,6 +207,13 @@ fn volume(text: &str) -> Option<&str> {
     let before = position(text, "': HB ").or_else(|| position(text, "': [Req"))?;
     let start = text[..before].rfind('\'')? + 1;
     Some(&text[start..before])
+}
+
+/// A label that ends a message, blanks in it and all: up to what an export puts behind it.
+fn to_the_end(text: &str) -> &str {
+    let end = [text.find(['"', '\'', '(', '[', '{', '|', ';', '#']), text.find("  "), text.find(". ")];
+    let end = end.into_iter().flatten().min().unwrap_or(text.len());
+    text[..end].trim_end_matches([' ', '.', ',', '\\'])
 }
 
 /// Whether a word has the form of a volume's id.

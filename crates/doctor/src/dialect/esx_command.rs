@@ -10,8 +10,6 @@ use crate::text::{after, between, decimal, has, number, position, word};
 
 /// The line that stands for others.
 const REPEATED: &str = "last error status from device";
-/// The two halves of a record are written at once.
-const HALVES_US: i64 = 1_000_000;
 /// Before ESX 4.
 const OLDEST: &str = " status = ";
 
@@ -81,26 +79,10 @@ fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
         let plugin = has(&line, "nmp_") || has(&line, "Hpp");
         let at = position(&line, "H:0x").filter(|_| plugin)?;
         let found = Some(scsi_line::read(&line)).filter(|found| found.command.opcode.is_none())?;
-        // Both are written in one breath, by one world: records of several processors run into one another.
-        let of_another = processor(&line)
-            .zip(processor(record.line))
-            .is_some_and(|(one, other)| one != other && !is_masked(one) && !is_masked(other));
-        let apart =
-            prefix::split(&line).when.zip(record.prefix.when).and_then(|(when, then)| when.since(&then));
-        let of_another_time = apart.is_some_and(|us| us.abs() > HALVES_US);
-        (!of_another && !of_another_time).then(|| (found.command, line[at..].to_owned()))
+        // Both are written in one breath, by one world: records of several processors and hosts run into one another.
+        (!record.is_of_another(&prefix::split(&line))).then(|| (found.command, line[at..].to_owned()))
     };
     record.following().find_map(half)
-}
-
-/// The numbers of a processor and a world that somebody hid: `cpuX:XXXXXXX`.
-fn is_masked(processor: &str) -> bool {
-    !processor.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
-}
-
-/// `cpu9:2097312`
-fn processor(line: &str) -> Option<&str> {
-    between(line, "cpu", ")").filter(|inner| inner.starts_with(|letter: char| letter.is_ascii_digit()))
 }
 
 /// `naa.6 repeated 10 times`
