@@ -62,6 +62,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let confidence = match (complete.is_empty(), contested, record) {
         (false, _, _) => Confidence::Certain,
         (true, _, _) if !tied => Confidence::Possible,
+        (true, _, _) if is_of_a_hidden_disk(case, answer) => Confidence::Possible,
         (true, _, _) if was_answered(case, earlier, answer, &false_ones) => Confidence::Possible,
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
@@ -113,6 +114,11 @@ fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
         return true;
     }
     case.scene.facts.iter().any(|fact| fact.volume == Some(volume) && fact.device == Some(device))
+}
+
+/// Whether whoever published the lines hid which disk they are about: two disks may stand behind one mask.
+fn is_of_a_hidden_disk(case: &Case<'_>, answer: &Fact) -> bool {
+    Side::of(case, answer).is_some_and(|side| side.is_of_a_hidden_disk())
 }
 
 /// Whether the target itself says that it answered a test false before this one, which no host got: that may be the one that was left open, and then it

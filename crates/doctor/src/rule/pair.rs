@@ -29,6 +29,12 @@ impl<'a> Side<'a> {
         })
     }
 
+    /// Whether nothing tells the disk from others: its name is hidden, and no path names its unit.
+    pub fn is_of_a_hidden_disk(&self) -> bool {
+        let of_numbers = |name: &str| ["naa.", "eui.", "<", "["].iter().any(|start| name.starts_with(start));
+        self.path.is_none() && self.device.is_some_and(|name| of_numbers(name) && !is_an_identity(name))
+    }
+
     /// Whether the lines themselves say that two commands have nothing to do with each other.
     pub fn is_another(&self, other: &Side<'_>) -> bool {
         self.is_of_another_disk(other)
