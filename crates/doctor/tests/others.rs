@@ -80,6 +80,10 @@ fn a_name_that_was_hidden_is_no_identity() {
         let log = at(1, &line(name, 4, LATE)) + &at(9, &line(name, 9, FALSE));
         assert!(!is_sure(&judge(&log), "delayed-own-write"), "{name}: two units of one target");
     }
+    for name in ["naa.<masked>", "naa.****", "naa.6006xx"] {
+        let log = at(1, &failed("0x89", name, LATE)) + &at(9, &failed("0x89", name, FALSE));
+        assert!(!is_sure(&judge(&log), "delayed-own-write"), "{name}: no path names the unit");
+    }
     let quoted = format!("&quot;{DEVICE}&quot;");
     let other = format!("&quot;{}&quot;", DEVICE.replace("3001", "3002"));
     let log = |second: &str| {
