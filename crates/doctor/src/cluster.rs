@@ -100,6 +100,7 @@ fn is_of_each_host(name: &str) -> bool {
     name.starts_with("mpx.")
         || name.starts_with("mpath")
         || name == "datastore1"
+        || crate::units::is_numbers(name)
         || name.starts_with("datastore1 (")
         || name.strip_prefix("dm-").is_some_and(numbered)
         || name.strip_prefix("nvme").is_some_and(numbered)

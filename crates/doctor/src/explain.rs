@@ -259,6 +259,10 @@ fn sense_meaning(found: &CommandLine<'_>) -> String {
             "invalid by the line's own word: uninitialised memory, to be ignored".to_owned()
         }
         (Some(sense), _) => in_words(sense),
+        (None, _) if found.command.device == Some(DeviceStatus::CHECK_CONDITION) => {
+            "none that the standards know, although the status says that there are some: the numbers were cut, masked or overwritten"
+                .to_owned()
+        }
         (None, _) => {
             "no sense data: zero, or left there by another command, for this one met no check condition"
                 .to_owned()

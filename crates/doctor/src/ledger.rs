@@ -146,6 +146,8 @@ pub struct Ledger {
     section_host: Option<Name>,
     section: u32,
     voices: u32,
+    /// Who speaks in the logs of each archive that names no host.
+    archives: HashMap<String, u32>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// How many more there were than are named.
@@ -167,9 +169,20 @@ impl Ledger {
         (self.section, self.section_host) = (0, None);
         // Files that are named as on every host are of one host, as far as anybody knows; others may be of any.
         self.voice = 0;
+        let archive = name.rsplit_once('!').map(|(archive, _)| archive);
         if !is_usual(name) {
             self.voices = self.voices.saturating_add(1);
             self.voice = self.voices;
+        } else if let Some(archive) = archive {
+            // What one archive holds is of one host, and what another holds may be another's.
+            self.voice = match self.archives.get(archive) {
+                Some(&voice) => voice,
+                None => {
+                    self.voices = self.voices.saturating_add(1);
+                    self.archives.insert(archive.to_owned(), self.voices);
+                    self.voices
+                }
+            };
         }
         id
     }
@@ -210,6 +223,11 @@ impl Ledger {
             inputs.get(fact.place.input.0 as usize).and_then(|input| input.host_text.as_deref())
         };
         self.hosts.settle(&mut self.names, &mut self.facts, input_host);
+    }
+
+    /// Gives what units say of themselves, named by their numbers alone, a device.
+    pub(crate) fn settle_units(&mut self) {
+        crate::units::settle(&mut self.facts, &self.names);
     }
 
     /// Notes something that could not be read: what else there is, is read nevertheless.

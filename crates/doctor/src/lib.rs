@@ -55,6 +55,7 @@ mod suggestion;
 mod text;
 mod ties;
 mod timeline;
+mod units;
 mod voice;
 mod volumes;
 mod zoneless;

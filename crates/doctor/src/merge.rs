@@ -54,6 +54,10 @@ impl Merged {
         if is_lone(known) && is_lone(finding) {
             return true;
         }
+        // Each was lost to an owner who lives, as a busy cluster has them all day: one finding tells it as well as a hundred.
+        if is_a_lost_race(known) && is_a_lost_race(finding) && known.confidence == finding.confidence {
+            return known.volume == finding.volume && known.own_title == finding.own_title;
+        }
         // What nobody could explain is not explained by its likes; what has words of its own is.
         let explained = known.cause != oarlock_causes::Cause::CannotTell.name() || known.own_title.is_some();
         // A damaged record stays damaged: what is said of one volume again is no new case.
@@ -115,7 +119,15 @@ fn is_lone(finding: &Finding) -> bool {
     finding.cause == oarlock_causes::Cause::CannotTell.name()
         && finding.own_title.is_none()
         && finding.because == crate::rule::unsolved::LONE
-        && finding.events <= LONE_EVENTS_MAX.saturating_mul(finding.devices.len().max(1) as u64)
+        && finding.events
+            <= LONE_EVENTS_MAX.saturating_mul(finding.devices.len().max(finding.hosts.len()).max(1) as u64)
+}
+
+/// Races for locks that harmed nobody: their senders know that nothing was written, and why.
+fn is_a_lost_race(finding: &Finding) -> bool {
+    finding.cause == oarlock_causes::Cause::Contention.name()
+        && finding.also.is_empty()
+        && finding.harm <= crate::gravity::Harm::False
 }
 
 fn is_of_a_damaged_record(finding: &Finding) -> bool {

@@ -33,11 +33,31 @@ fn made_plain(line: &[u8], tabs: Tabs) -> Cow<'_, str> {
         Ok(text) => Cow::Owned(replaced(text, tabs)),
         Err(_) => Cow::Owned(replaced(&latin(line), tabs)),
     };
+    let text = if memchr(b'&', text.as_bytes()).is_some() { without_entities(text) } else { text };
     if memchr(b'^', text.as_bytes()).is_some() && (text.starts_with("^M") || text.contains(" ^M")) {
         Cow::Owned(text.replace("^M", ""))
     } else {
         text
     }
+}
+
+/// Quotes and brackets that a page or an export wrote as entities: what they enclose is a name, and they are no part of it.
+fn without_entities(text: Cow<'_, str>) -> Cow<'_, str> {
+    const ENTITIES: [(&str, &str); 8] = [
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&apos;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+    ];
+    let found = ENTITIES.iter().filter(|(entity, _)| text.contains(entity));
+    let plain = found.fold(None, |plain: Option<String>, (entity, sign)| {
+        Some(plain.as_deref().unwrap_or(&text).replace(entity, sign))
+    });
+    plain.map_or(text, Cow::Owned)
 }
 
 /// Bytes that are no UTF-8: the valid stretches as they are, each other byte as Windows-1252 has it, as far as it matters.
@@ -89,6 +109,7 @@ mod tests {
     fn what_a_web_page_made_of_a_line_is_undone() {
         assert_eq!(plain("dev „naa.5“ H:0×0\u{a0}D:0×2\r".as_bytes()), "dev \"naa.5\" H:0x0 D:0x2 ");
         assert_eq!(plain(b"dev \x93naa.5\x94 H:0\xd70"), "dev \"naa.5\" H:0x0");
+        assert_eq!(plain(b"vol &#39;a b&#39; dev &quot;naa.5&quot;"), "vol 'a b' dev \"naa.5\"");
         assert_eq!(plain(b"\x1b[31mred\x1b[0m"), "red");
         assert!(matches!(plain(b"plain"), Cow::Borrowed("plain")));
         assert_eq!((&*plain(b"a\tb"), &*plain_row(b"a\tb\r")), ("a b", "a\tb "));

@@ -7,7 +7,9 @@ mod times;
 
 use std::net::IpAddr;
 
-use times::{boot, day, epoch, iso, kernel, klog, masked, syslog};
+use times::{
+    behind_the_day_of_the_week, boot, day, epoch, iso, kernel, klog, masked, syslog, with_year_behind,
+};
 
 use crate::source::host_of;
 use crate::stamp::{Axis, Stamp};
@@ -115,7 +117,10 @@ fn time(prefix: &mut Prefix) -> bool {
         return false;
     }
     let open = body.strip_prefix('[').unwrap_or(body).trim_start();
-    let found = iso(open).or_else(|| masked(open)).or_else(|| {
+    // `[Sat Feb  1 10:00:00 2026]`, as `dmesg -T` prints it, and `Sat 2026-02-01 10:00:00 UTC`.
+    let (body, open) = behind_the_day_of_the_week(open).map_or((body, open), |rest| (rest, rest));
+    let found = with_year_behind(open).map(|(stamp, rest)| (Some(stamp), rest));
+    let found = found.or_else(|| iso(open)).or_else(|| masked(open)).or_else(|| {
         let when = syslog(body).or_else(|| day(body)).or_else(|| boot(body)).or_else(|| klog(body));
         let when = when.or_else(|| epoch(open));
         when.map(|(stamp, rest)| (Some(stamp), rest))

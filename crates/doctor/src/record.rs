@@ -103,6 +103,9 @@ impl<'a> Record<'a> {
         let mut taken = 0;
         for line in self.following() {
             let next = prefix::split(&line);
+            if self.is_of_another(&next) {
+                return None;
+            }
             // Some versions put time and processor before each line of a wrapped record; a new one has a topic.
             let next_body = without_processor(next.body).trim();
             let begins = next.begins && is_new_message(next_body);
@@ -124,6 +127,30 @@ impl<'a> Record<'a> {
         }
         None
     }
+}
+
+impl Record<'_> {
+    /// Whether a line that has a time of its own is of another host, of another world, or of another moment: then it goes on with nothing of this record.
+    #[must_use]
+    pub fn is_of_another(&self, next: &Prefix<'_>) -> bool {
+        let differ =
+            |one: Option<&str>, other: Option<&str>| one.zip(other).is_some_and(|(one, other)| one != other);
+        let apart = next.when.zip(self.prefix.when).and_then(|(when, then)| when.since(&then));
+        next.begins
+            && (differ(self.prefix.host, next.host)
+                || differ(world(self.prefix.body), world(next.body))
+                || apart.is_some_and(|us| us.abs() > BREATH_US))
+    }
+}
+
+/// What one record says over several lines is written in one breath.
+const BREATH_US: i64 = 1_000_000;
+
+/// `cpu9:2097312`: who wrote a line of a VMkernel; nothing where the numbers are masked.
+fn world(body: &str) -> Option<&str> {
+    let inner = body.split_once(')').map(|(front, _)| front).filter(|_| body.starts_with("cpu"))?;
+    let name = inner.split(' ').next()?;
+    name["cpu".len()..].bytes().all(|byte| byte.is_ascii_digit() || byte == b':').then_some(name)
 }
 
 /// Whether a message begins with a topic, as new messages do: `HBX: 2313: `, `WARNING: `.

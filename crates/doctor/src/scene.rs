@@ -38,6 +38,7 @@ impl<'a> Scene<'a> {
     pub fn set(ledger: &'a mut Ledger, advisories: &'a Advisories) -> Scene<'a> {
         ledger.part_hosts();
         crate::ties::settle(ledger);
+        ledger.settle_units();
         let newest_first = crate::timeline::settle(ledger);
         ledger.facts_mut().sort_by(order);
         crate::volumes::settle(ledger.facts_mut());

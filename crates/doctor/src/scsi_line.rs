@@ -42,8 +42,8 @@ pub struct CommandLine<'a> {
 #[must_use]
 pub fn read(text: &str) -> CommandLine<'_> {
     let mut found = CommandLine {
-        device: device(text),
-        path: between(text, "path \"", "\"").filter(|path| !path.is_empty()),
+        device: device(text).or_else(|| any_device(text)),
+        path: between(text, "path \"", "\"").filter(|path| !path.is_empty()).or_else(|| any_path(text)),
         cmd_sn: after(text, "CmdSN ").and_then(number).or_else(|| after(text, "cmdSN ").and_then(number)),
         world: after(text, "from world ").and_then(number),
         ..CommandLine::default()
@@ -82,6 +82,25 @@ fn bare(text: &str) -> Option<&str> {
     let name = word(text.trim_start_matches(['"', '\'']));
     let known = ["naa.", "eui.", "t10.", "mpx.", "sym.", "vml.", "vmhba", "uuid."];
     known.iter().any(|start| name.starts_with(start)).then(|| name.trim_end_matches(['.', ':']))
+}
+
+/// A whole id, whatever stands around it: an export's or a page's quotes (`&quot;`, `\u0022`, a backtick) are many.
+fn any_device(text: &str) -> Option<&str> {
+    const DIGITS_MIN: usize = 16;
+    let ids = ["naa.", "eui."].iter().filter_map(|start| Some((position(text, start)?, start.len())));
+    ids.filter_map(|(at, start)| {
+        let digits = text[at + start..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        (digits >= DIGITS_MIN).then(|| &text[at..at + start + digits])
+    })
+    .next()
+}
+
+/// A whole path, whatever stands around it: `to path vmhba2:C0:T3:L9 failed`.
+fn any_path(text: &str) -> Option<&str> {
+    let at = position(text, "vmhba").filter(|&at| !text[..at].ends_with("mpx."))?;
+    let length = text[at..].bytes().take_while(|&byte| byte.is_ascii_alphanumeric() || byte == b':').count();
+    let path = text[at..at + length].trim_end_matches(':');
+    (path.split(':').count() == 4 && has(path, ":L")).then_some(path)
 }
 
 /// `H:0x5 D:0x0 P:0x0`; each of them may be cut off or masked.

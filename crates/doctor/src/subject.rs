@@ -42,12 +42,17 @@ pub fn is_of_a_storage_port(text: &str) -> bool {
     NAMES.iter().any(|name| has(text, name))
 }
 
-/// Whether a line of Linux is about an optical drive, `sr0`: nobody keeps a volume on one, and what is scratched is a disc.
+/// Whether a line of Linux is about no disk: an optical drive, `sr0`, a tape, `st0`, a changer of tapes, `ch0`, or an enclosure. Nobody keeps a volume
+/// on one, and what is scratched or torn there is a disc or a tape.
 #[must_use]
-pub fn is_of_an_optical_drive(text: &str) -> bool {
-    ["[sr", "dev sr"].iter().any(|mark| {
-        after(text, mark).is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
-    })
+pub fn is_of_no_disk(text: &str) -> bool {
+    const NAMED: [&str; 5] = ["[sr", "dev sr", "[st", "[nst", "[ch"];
+    const DRIVERS: [&str; 4] = ["st ", "ch ", "ses ", "osst "];
+    let numbered = |rest: Option<&str>| {
+        rest.is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+    };
+    let driver = || DRIVERS.iter().any(|driver| numbered(text.trim_start().strip_prefix(driver)));
+    NAMED.iter().any(|mark| numbered(after(text, mark))) || driver()
 }
 
 /// The device alone: for messages that name no path or volume.
@@ -194,7 +199,7 @@ fn volume(text: &str) -> Option<&str> {
     // `[esx.problem.vmfs.heartbeat.timedout] 66aa...-... bronze`: the id, then the label.
     if let Some(rest) = after(text, ".vmfs.").and_then(|rest| after(rest, "] ")) {
         let id = word(rest);
-        let label = word(rest[id.len()..].trim_start());
+        let label = to_the_end(rest[id.len()..].trim_start());
         if is_uuid(id) {
             return Some(if label.is_empty() { id } else { label });
         }
@@ -202,6 +207,13 @@ fn volume(text: &str) -> Option<&str> {
     let before = position(text, "': HB ").or_else(|| position(text, "': [Req"))?;
     let start = text[..before].rfind('\'')? + 1;
     Some(&text[start..before])
+}
+
+/// A label that ends a message, blanks in it and all: up to what an export puts behind it.
+fn to_the_end(text: &str) -> &str {
+    let end = [text.find(['"', '\'', '(', '[', '{', '|', ';', '#']), text.find("  "), text.find(". ")];
+    let end = end.into_iter().flatten().min().unwrap_or(text.len());
+    text[..end].trim_end_matches([' ', '.', ',', '\\'])
 }
 
 /// Whether a word has the form of a volume's id.

@@ -11,6 +11,7 @@ use crate::fact::{Kind, LockKind, LockRecord, Place, SlotImage, SlotState, Uuid}
 use crate::image_words;
 use crate::ledger::{Draft, Ledger};
 use crate::record::{Ahead, Record};
+use crate::text::has;
 
 /// A slot, in bytes.
 const SLOT_BYTES: u64 = image_words::SLOT_BYTES;
@@ -20,6 +21,8 @@ const SLOTS_MAX: usize = 4_096;
 const KEPT: usize = 64;
 /// Rows that wait until the base of their addresses is known: the second or, behind a `*`, the fourth tells it.
 const WAITING_MAX: usize = 8;
+/// What dd says of what it could not read.
+const UNREAD: &str = "Input/output error";
 /// The base of nearly all dumps, where too few rows were pasted to tell.
 const USUAL_BASE: u32 = 16;
 
@@ -33,6 +36,8 @@ pub struct Dump {
     last: Option<(u64, Line)>,
     repeats: bool,
     slots: Vec<RawSlot>,
+    /// Whether whoever made the dump could not read all of it: then dd wrote zeros for what it could not (`conv=noerror,sync`).
+    padded: bool,
     /// Bytes that `xxd -p` printed so far: it prints no addresses.
     plain: u64,
 }
@@ -65,7 +70,7 @@ impl Dialect for Dump {
     }
 
     fn words(&self) -> Vec<&'static str> {
-        dump_row::WORDS.to_vec()
+        dump_row::WORDS.iter().copied().chain([UNREAD]).collect()
     }
 
     /// Bytes without addresses: the first line need not hold any of the words.
@@ -84,6 +89,11 @@ impl Dialect for Dump {
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let line = dump_row::unquoted(record.line);
+        if has(line, UNREAD) && line.trim_start().starts_with("dd: ") {
+            self.finish(ledger);
+            self.padded = true;
+            return Reading::UNDERSTOOD;
+        }
         let open = self.last.is_some() || !self.waiting.is_empty();
         if open && dump_row::stands_for_repeats(line) {
             self.repeats = true;
@@ -115,6 +125,7 @@ impl Dialect for Dump {
 
     fn end(&mut self, ledger: &mut Ledger) {
         self.finish(ledger);
+        self.padded = false;
     }
 }
 
@@ -196,7 +207,8 @@ impl Dump {
     fn finish(&mut self, ledger: &mut Ledger) {
         self.settle();
         let slots = std::mem::take(&mut self.slots);
-        *self = Dump::default();
+        let padded = self.padded;
+        *self = Dump { padded, ..Dump::default() };
         let lone = slots.len() == 1;
         let start = start_of_volume(&slots).filter(|_| !lone);
         let of_region = |slot: &RawSlot| start.map(|start| slot.address.wrapping_sub(start));
@@ -212,7 +224,7 @@ impl Dump {
             let image = SlotImage { found_at: of_region(slot), ..decode(slot) };
             let amid = first.is_some_and(|first| first < index) && last.is_some_and(|last| index < last);
             let beyond = slot.zero && !amid && image.found_at.and_then(image_words::slot_number).is_none();
-            if image.found_at.is_some_and(between_slots) {
+            if image.found_at.is_some_and(between_slots) || slot.zero && padded {
                 continue;
             }
             let is_slot = start.is_some() && !beyond || lone && is_like_a_slot(&image);

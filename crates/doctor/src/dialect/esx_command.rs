@@ -3,6 +3,7 @@
 use super::{Dialect, Reading};
 use crate::fact::{Command, DeviceStatus, HostStatus, Kind, Sense};
 use crate::ledger::{Draft, Ledger};
+use crate::prefix;
 use crate::record::Record;
 use crate::scsi_line::{self, CommandLine};
 use crate::text::{after, between, decimal, has, number, position, word};
@@ -78,18 +79,10 @@ fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
         let plugin = has(&line, "nmp_") || has(&line, "Hpp");
         let at = position(&line, "H:0x").filter(|_| plugin)?;
         let found = Some(scsi_line::read(&line)).filter(|found| found.command.opcode.is_none())?;
-        let own = processor(&line).is_some() && processor(&line) == processor(record.line);
-        Some((own, (found.command, line[at..].to_owned())))
+        // Both are written in one breath, by one world: records of several processors and hosts run into one another.
+        (!record.is_of_another(&prefix::split(&line))).then(|| (found.command, line[at..].to_owned()))
     };
-    let mut halves: Vec<_> = record.following().filter_map(half).collect();
-    // Records of several processors run into one another: the half of the same processor is the other half.
-    let at = halves.iter().position(|(own, _)| *own).unwrap_or(0);
-    (at < halves.len()).then(|| halves.swap_remove(at).1)
-}
-
-/// `cpu9:2097312`
-fn processor(line: &str) -> Option<&str> {
-    between(line, "cpu", ")").filter(|inner| inner.starts_with(|letter: char| letter.is_ascii_digit()))
+    record.following().find_map(half)
 }
 
 /// `naa.6 repeated 10 times`

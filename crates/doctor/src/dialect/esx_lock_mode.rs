@@ -23,10 +23,15 @@ impl Dialect for EsxLockMode {
     }
 
     fn words(&self) -> Vec<&'static str> {
-        vec!["  VMFS-5  ", "  VMFS-6  ", "Locking Mode  "]
+        vec!["vmfs lockmode set", "  VMFS-5  ", "  VMFS-6  ", "Locking Mode  "]
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+        // What was listed before the mode was changed, and what is listed after it, are not of one time.
+        if has(record.line, "vmfs lockmode set") {
+            self.modes.clear();
+            return Reading::UNDERSTOOD;
+        }
         let Some(id) = Uuid::find(record.line) else {
             let title = has(record.line, "Locking Mode");
             return if title { Reading::UNDERSTOOD } else { Reading::Stranger };

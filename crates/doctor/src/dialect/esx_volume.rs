@@ -106,6 +106,10 @@ const PHRASES: &[Phrase] = &[
     phrase("edium error", Means::Medium),
     phrase("MEDIUM ERROR", Means::Medium),
     phrase("Boot Successful", Means::Restart),
+    phrase("esx.audit.host.stop.", Means::Restart),
+    phrase("VMKernel shutting down", Means::Restart),
+    beside("systemd-logind", &["System is rebooting"], Means::Restart),
+    beside("systemd-logind", &["System is powering down"], Means::Restart),
     phrase("bootstop: Host has booted", Means::Restart),
     phrase("BlueScreen", Means::Restart),
 ];

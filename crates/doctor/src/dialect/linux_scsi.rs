@@ -46,6 +46,7 @@ impl Dialect for LinuxScsi {
             "hostbyte=",
             "return code = 0x",
             "Sense Key : ",
+            "sense key: ",
             "Add. Sense: ",
             "CDB: ",
             "reservation conflict",
@@ -65,7 +66,7 @@ impl Dialect for LinuxScsi {
         if has(body, "SCSI reservation conflict") {
             return Reading::Stranger;
         }
-        if subject::is_of_an_optical_drive(body) {
+        if subject::is_of_no_disk(body) {
             return Reading::UNDERSTOOD;
         }
         if has(body, "hostbyte=") {
@@ -98,9 +99,13 @@ impl Dialect for LinuxScsi {
             ledger.note(record, draft);
         } else if has(body, "Sense Key") && self.was_told(record) {
             return Reading::UNDERSTOOD;
-        } else if let Some(sense) = key_of(body).filter(|_| has(body, "Sense Key")) {
-            // A sense key whose first line is missing; its code may stand in the next one.
-            let code = record.following().next().filter(|line| self::device(line) == self::device(body));
+        } else if let Some(sense) = key_of(body) {
+            // A sense key whose first line is missing; its code may stand in the next one, which in kernels before 2.6.27 names no disk.
+            let is_old = has(body, "urrent: sense key: ");
+            let of_it = |line: &std::borrow::Cow<'_, str>| {
+                self::device(line) == self::device(body) || is_old && self::device(line).is_none()
+            };
+            let code = record.following().next().filter(of_it);
             let code = code
                 .as_deref()
                 .and_then(|line| after(line, "Add. Sense: ").map(|text| with_code(sense, text)));
@@ -273,7 +278,8 @@ fn host_status(text: &str) -> Option<HostStatus> {
 
 /// `Sense Key : Miscompare [current]`, and in older kernels `Sense Key : 0xe`.
 fn key_of(text: &str) -> Option<Sense> {
-    after(text, "Sense Key : ").and_then(sense_words::of_key)
+    let key = after(text, "Sense Key : ").or_else(|| after(text, "urrent: sense key: "));
+    key.and_then(sense_words::of_key)
 }
 
 /// The code in words; or `ASC=0x3f <<vendor>>ASCQ=0xe`, as the kernel prints codes that it has no words for.

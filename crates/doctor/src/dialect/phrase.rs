@@ -167,7 +167,7 @@ impl Dialect for PhraseBook {
         let Some(phrase) = self.phrases.iter().find(|phrase| phrase.fits(record)) else {
             return Reading::Stranger;
         };
-        let is_of_a_disc = matches!(phrase.means, Means::Medium) && subject::is_of_an_optical_drive(line);
+        let is_of_a_disc = matches!(phrase.means, Means::Medium) && subject::is_of_no_disk(record.body());
         if matches!(phrase.means, Means::Nothing) || is_of_a_disc || is_a_zero(phrase.means, record) {
             return Reading::UNDERSTOOD;
         }

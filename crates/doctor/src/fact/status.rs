@@ -40,7 +40,7 @@ impl HostStatus {
             0x9 => "BAD INTERRUPT",
             0xa => "PASS THROUGH",
             0xb => {
-                "SOFT ERROR (VMware: the driver asks for a retry); by Linux's numbering IMMEDIATE RETRY or REQUEUE without a path failure"
+                "SOFT ERROR: the driver asks for a retry (VMware, and Linux's DID_SOFT_ERROR); some sources call it a REQUEUE without a path failure"
             }
             0xc => {
                 "SOFT ERROR (VMware: retry, do not count it); by Linux's numbering IMMEDIATE RETRY or REQUEUE: sources disagree"

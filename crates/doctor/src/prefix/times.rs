@@ -79,6 +79,10 @@ fn zone(text: &str) -> (Option<i16>, &str) {
     if let Some(rest) = text.strip_prefix('Z') {
         return (Some(0), rest);
     }
+    let named = [" UTC", " GMT"].iter().find_map(|zone| text.strip_prefix(zone));
+    if let Some(rest) = named.filter(|rest| rest.is_empty() || rest.starts_with([' ', ']'])) {
+        return (Some(0), rest);
+    }
     let sign = match text.as_bytes().first() {
         Some(b'+') => 1,
         Some(b'-') => -1,
@@ -117,6 +121,28 @@ pub(super) fn syslog(text: &str) -> Option<(Stamp, &str)> {
     let axis = if year.is_some() { Axis::Wall } else { Axis::Yearless };
     let micros = civil::days(year.unwrap_or(YEARLESS_YEAR), month, day) * DAY_US + time;
     Some((Stamp { micros, axis, zone_minutes: None, precision }, rest))
+}
+
+/// `Feb  1 10:00:00 2026`: as C's `ctime` has it.
+pub(super) fn with_year_behind(text: &str) -> Option<(Stamp, &str)> {
+    let (stamp, rest) = syslog(text).filter(|(stamp, _)| stamp.axis == Axis::Yearless)?;
+    let rest = rest.strip_prefix(' ')?;
+    let year = digits(rest, 0, 4).filter(|year| (1970..2200).contains(year))?;
+    let rest = &rest[4..];
+    let ends = rest.is_empty() || rest.starts_with([']', ' ']);
+    let (month, day) = (civil::month(text.get(..3)?)?, i64::try_from(decimal(text[3..].trim_start())?).ok()?);
+    let time = stamp.micros.rem_euclid(DAY_US);
+    ends.then_some((
+        Stamp { micros: civil::days(year, month, day) * DAY_US + time, axis: Axis::Wall, ..stamp },
+        rest,
+    ))
+}
+
+/// What stands behind `Sat `.
+pub(super) fn behind_the_day_of_the_week(text: &str) -> Option<&str> {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let rest = DAYS.iter().find_map(|day| text.strip_prefix(day))?;
+    rest.strip_prefix(',').unwrap_or(rest).strip_prefix(' ')
 }
 
 /// `E1111 17:31:06.529205`: severity, month and day, as programs of Kubernetes write it.

@@ -1,11 +1,16 @@
 //! `array-load`: the array is busy with work that hosts gave it in bulk, or with its own.
 
-use super::case::{Case, total};
+use super::case::{Case, FIRST, command, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{HostStatus, Opcode};
+use crate::fact::{Fact, HostStatus, Opcode};
+use crate::scene::{near, same_host};
 
 /// A few UNMAPs are everyday.
 const MASS_MIN: u64 = 5;
+/// What stands still at once is lost within this.
+const AT_ONCE_US: i64 = 2_000_000;
+/// One command of another device may be lost by chance.
+const LOST_MIN: u64 = 3;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let unmaps = case.commands(|command| command.opcode == Some(Opcode::UNMAP) && command.unanswered());
@@ -40,9 +45,28 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         "{} UNMAP commands had no answer in the same minutes: space reclamation keeps the array busy, and heartbeats wait behind it.",
         total(&unmaps)
     );
+    let stopped = own.first().is_some_and(|first| all_stopped(case, first, &own));
     let lines = own.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-    Judgement::Met(
-        Proof::new(confidence, because, lines)
-            .and_collect("The schedule of the array's own jobs and of space reclamation (`esxcli storage vmfs reclaim config get`)."),
-    )
+    let proof = Proof::new(confidence, because, lines)
+        .and_collect("The schedule of the array's own jobs and of space reclamation (`esxcli storage vmfs reclaim config get`).");
+    Judgement::Met(if stopped {
+        proof.but("But other devices, which were sent no UNMAP, lost their commands in the same moment: all of them stood still together, and the UNMAPs may be victims as the others are.")
+    } else {
+        proof
+    })
+}
+
+/// Whether devices that had no UNMAP lost commands at the very time at which the first UNMAP was lost.
+fn all_stopped(case: &Case<'_>, first: &Fact, own: &[&Fact]) -> bool {
+    let beside = |fact: &&Fact| {
+        fact.device.is_some()
+            && own.iter().all(|unmap| unmap.device != fact.device)
+            && same_host(fact, first)
+            && near(fact, first, AT_ONCE_US)
+            && command(fact).is_some_and(|command| {
+                command.unanswered() && command.opcode.is_some_and(|opcode| opcode.moves_data())
+            })
+    };
+    let lost: Vec<&Fact> = case.scene.facts.iter().filter(beside).take(FIRST).collect();
+    total(&lost) >= LOST_MIN
 }

@@ -1,16 +1,19 @@
 //! `ats-unsupported`: the device does not execute COMPARE AND WRITE.
 
-use super::case::{Case, command};
+use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof, words};
-use crate::fact::{Fact, Kind, NvmeStatus, Sense, Support};
+use crate::bounds::EXCERPT_LINES_MAX;
+use crate::fact::{Fact, Kind, NvmeStatus, Opcode, Sense, Support};
 use crate::incident::{Weight, is_denied, weight};
 use crate::scene::{before, same_host};
 use crate::text::{after, decimal, hex};
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     const BAD_OPCODE: NvmeStatus = NvmeStatus { kind: 0, code: 1 };
+    // That a device does not know the opcode which one vendor used before the standard had one says nothing of COMPARE AND WRITE.
     let refused = case.commands(|command| {
         command.is_ats()
+            && command.opcode != Some(Opcode::VENDOR_ATS)
             && (command.sense.is_some_and(Sense::is_unsupported) || command.nvme == Some(BAD_OPCODE))
     });
     let needed = case.all(|fact| fact.kind == Kind::Support(Support::NeededByVolume));
@@ -54,7 +57,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                     .to_owned(),
             );
         }
-        let confidence = match (of_a_field, many || has_it) {
+        // A device that compares, before or behind it, knows the command; and one that does not know it refuses each of them.
+        let compares = of_a_field && !case.miscompares().is_empty();
+        let once = total(&lines) <= 1 && case.scene.lines > EXCERPT_LINES_MAX;
+        let confidence = match (of_a_field, many || has_it || compares || once) {
             (true, true) => Confidence::Possible,
             (true, false) => Confidence::Likely,
             (false, _) => Confidence::Certain,

@@ -3,10 +3,14 @@
 use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
 use super::pair::Side;
 use super::{Confidence, Judgement, Proof, untied};
-use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TaskKind, TaskOutcome};
+use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TargetStep, TaskKind, TaskOutcome};
+
 use crate::names::Name;
 use crate::scene::{before, near, same_host};
+use crate::text::{after, decimal};
 
+/// A target and a host write of one answer within this.
+const AT_ONCE_US: i64 = 2_000_000;
 /// A heartbeat that was given up is tried again every second, for the 16 seconds until access is lost (KB320840): an answer
 /// later than that may be to another command.
 const NEXT_TRY_US: i64 = 20_000_000;
@@ -58,6 +62,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let confidence = match (complete.is_empty(), contested, record) {
         (false, _, _) => Confidence::Certain,
         (true, _, _) if !tied => Confidence::Possible,
+        (true, _, _) if is_of_a_hidden_disk(case, answer) => Confidence::Possible,
+        (true, _, _) if was_answered(case, earlier, answer, &false_ones) => Confidence::Possible,
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
         (true, _, _) if !near(earlier, answer, NEXT_TRY_US) => Confidence::Possible,
@@ -87,6 +93,18 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     )
 }
 
+/// The offset of the heartbeat slot that a line is about, where it prints one: two offsets are two slots.
+fn slot_of(fact: &Fact) -> Option<u64> {
+    let Kind::Heartbeat(heartbeat) = &fact.kind else { return None };
+    let printed = || {
+        ["HB at offset ", "HB images at offset "]
+            .iter()
+            .find_map(|mark| after(&fact.text, mark))
+            .and_then(decimal)
+    };
+    heartbeat.slot.map(|slot| slot.offset).or_else(printed)
+}
+
 /// Whether what was left open and what was false are about one disk, as far as any line tells: a volume and a device that are only
 /// near each other in time may be two of many.
 fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
@@ -96,6 +114,26 @@ fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
         return true;
     }
     case.scene.facts.iter().any(|fact| fact.volume == Some(volume) && fact.device == Some(device))
+}
+
+/// Whether whoever published the lines hid which disk they are about: two disks may stand behind one mask.
+fn is_of_a_hidden_disk(case: &Case<'_>, answer: &Fact) -> bool {
+    Side::of(case, answer).is_some_and(|side| side.is_of_a_hidden_disk())
+}
+
+/// Whether the target itself says that it answered a test false before this one, which no host got: that may be the one that was left open, and then it
+/// was not executed.
+fn was_answered(case: &Case<'_>, earlier: &Fact, answer: &Fact, false_ones: &[&Fact]) -> bool {
+    let at_once = |one: &Fact, other: &Fact| {
+        let apart = one.when.zip(other.when).and_then(|(one, other)| one.since(&other));
+        apart.is_none_or(|us| us.abs() <= AT_ONCE_US)
+    };
+    case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare)).into_iter().any(|told| {
+        near(told, earlier, JUST_BEFORE_US)
+            && before(told, answer)
+            && !false_ones.iter().take(FIRST).any(|known| at_once(known, told))
+            && !untied::is_of_a_stranger(case, told)
+    })
 }
 
 /// What this host left open before a false answer. A heartbeat that was given up explains none about a lock record: that is
@@ -111,6 +149,7 @@ fn open_before<'a>(case: &Case<'a>, answer: &Fact, open: &[Open<'a>]) -> Option<
         .filter(|open| !is_another(open))
         .map(|open| open.fact)
         .filter(|earlier| !(of_lock && matches!(earlier.kind, Kind::Heartbeat(_))))
+        .filter(|earlier| slot_of(earlier).zip(slot_of(answer)).is_none_or(|(one, other)| one == other))
         .filter(|earlier| before(earlier, answer) && near(earlier, answer, JUST_BEFORE_US))
         .filter(|earlier| !case.scene.is_set_back(earlier, answer))
         .filter(|earlier| of_lock || recovery(case, earlier, answer) != Recovery::Shown)

@@ -41,6 +41,9 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     if !is_a_neighbour(cause) || of_the_disk_itself {
         return proof;
     }
+    if is_of_a_stop(case, &proof.lines) {
+        return proof.but("But the host said right before that it was being shut down: it lets go of its links and heartbeats itself then.");
+    }
     let harmed = case.all(is_harm);
     // That a disk has unreadable sectors is true whoever won the race.
     let sure = proof.confidence > Confidence::Possible;
@@ -71,6 +74,22 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     );
     // A slow command is told when it ends.
     Proof { is_beside: cause != Cause::SlowStorage, ..proof }
+}
+
+/// Whether every line of a proof was written by a host that had just said that it stops.
+fn is_of_a_stop(case: &Case<'_>, lines: &[&Fact]) -> bool {
+    const WORDS: [&str; 4] = [".host.stop.", "shutting down", "is rebooting", "is powering down"];
+    let stops =
+        case.all(|fact| fact.kind == Kind::Restart && WORDS.iter().any(|word| fact.text.contains(word)));
+    !lines.is_empty()
+        && lines.iter().take(FIRST).all(|fact| {
+            stops.iter().any(|stop| {
+                before(stop, fact)
+                    && near(stop, fact, 2 * JUST_BEFORE_US)
+                    && same_host(stop, fact)
+                    && (fact.host.is_some() || stop.voice == fact.voice)
+            })
+        })
 }
 
 /// Whether an adapter or a path is in trouble on some hosts alone, while others, which have none, lose their answers at the same time. That a test was

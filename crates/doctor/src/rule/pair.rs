@@ -29,6 +29,12 @@ impl<'a> Side<'a> {
         })
     }
 
+    /// Whether nothing tells the disk from others: its name is hidden, and no path names its unit.
+    pub fn is_of_a_hidden_disk(&self) -> bool {
+        let of_numbers = |name: &str| ["naa.", "eui.", "<", "["].iter().any(|start| name.starts_with(start));
+        self.path.is_none() && self.device.is_some_and(|name| of_numbers(name) && !is_an_identity(name))
+    }
+
     /// Whether the lines themselves say that two commands have nothing to do with each other.
     pub fn is_another(&self, other: &Side<'_>) -> bool {
         self.is_of_another_disk(other)
@@ -39,10 +45,12 @@ impl<'a> Side<'a> {
     /// `sdc` was given anew to a disk behind other numbers; or a name that was masked stands for whatever it hides, and the numbers of the units differ.
     fn is_of_another_disk(&self, other: &Side<'_>) -> bool {
         let unit = |path: Option<&'_ str>| path.and_then(|path| path.rsplit(':').next()).map(str::to_owned);
-        self.device.is_some_and(|name| {
-            name.starts_with("sd") && differ(self.path, other.path)
-                || is_masked(name) && differ(unit(self.path), unit(other.path))
-        })
+        match self.device {
+            Some(name) if name.starts_with("sd") => differ(self.path, other.path),
+            Some(name) => !is_an_identity(name) && differ(unit(self.path), unit(other.path)),
+            // Whatever stood there was not read: it may be any.
+            None => differ(unit(self.path), unit(other.path)),
+        }
     }
 
     /// Commands of guests have serial numbers of their own; two worlds are two guests, and a host's own command is none of theirs.
@@ -57,9 +65,17 @@ fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
-/// `naa.XXXXXXXX`, `naa.60060160####`
-fn is_masked(name: &str) -> bool {
-    ["XXX", "xxx", "###", "***", "..."].iter().any(|mask| name.contains(mask))
+/// Whether a name tells one disk from all others. `naa.XXXXXXXX`, `naa.<masked>`, `naa.[REDACTED]`, `<device>` and `DEVICE_1` stand for whatever whoever
+/// published the lines hid behind them.
+fn is_an_identity(name: &str) -> bool {
+    const MASKS: [&str; 9] = ["XXX", "xxx", "###", "***", "...", "<", "[", "____", "idden"];
+    let of_numbers = |rest: &str| {
+        rest.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.bytes().any(|byte| byte != b'0')
+    };
+    let known = ["t10.", "mpx.", "sym.", "vml.", "uuid.", "nqn.", "vmhba", "dm-", "nvme", "mpath"];
+    let numbered = ["naa.", "eui."].iter().find_map(|start| name.strip_prefix(start));
+    !MASKS.iter().any(|mask| name.contains(mask))
+        && numbered.map_or_else(|| known.iter().any(|start| name.starts_with(start)), of_numbers)
 }
 
 /// The address in `CDB: Compare and write 89 00 00 00 00 00 00 00 08 00 ...`: bytes 2 to 9 (SBC-4, COMPARE AND WRITE).

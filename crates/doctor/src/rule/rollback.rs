@@ -44,15 +44,18 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 let soon = gap_us(earlier, later).is_some_and(|gap| gap <= SOON_US);
                 // The version of a lock alone may be another volume's of that name; a test that was false beside it is not.
                 let shown = slot(earlier).is_some() || !case.false_answers().is_empty() || !lost.is_empty();
+                let two_writers = goes_forth_again(earlier, later, &images[index + 1..]);
                 let confidence = match (soon && shown, lost.is_empty()) {
+                    _ if two_writers => Confidence::Possible,
                     (false, _) => Confidence::Possible,
                     (true, true) => Confidence::Likely,
                     (true, false) => Confidence::Certain,
                 };
                 let lines = [*earlier, *later].into_iter().chain(lost).collect();
+                let proof = Proof::new(confidence, because, lines);
+                let proof = if two_writers { proof.but(TWO_WRITERS) } else { proof };
                 return Judgement::Met(
-                    Proof::new(confidence, because, lines)
-                        .and_collect("What happened to the array in between: power loss, controller failover, restore, replication failover."),
+                    proof.and_collect("What happened to the array in between: power loss, controller failover, restore, replication failover."),
                 );
             }
         }
@@ -89,6 +92,29 @@ fn is_of_one_log(earlier: &Fact, later: &Fact) -> bool {
 /// true one. Of a log that stands newest first nothing is said either: what is gone from a disk is too grave for a guess.
 fn is_read_backwards(earlier: &Fact, later: &Fact) -> bool {
     earlier.place.input == later.place.input && earlier.place.line > later.place.line
+}
+
+const TWO_WRITERS: &str = "But the newer image stood there again after that: nothing is gone that comes back. Two hosts of one and the same id write this slot by turns \
+                           (`esxcli system uuid get` on each; hosts that were installed by copying a boot disk share their id).";
+
+/// Whether the stamp of a slot that went back goes on later where it had been: by far more than the time that went by.
+fn goes_forth_again(earlier: &Fact, later: &Fact, images: &[&Fact]) -> bool {
+    const REACH: usize = 200;
+    let (Some(new), Some(old)) = (slot(earlier), slot(later)) else { return false };
+    let returns = |fact: &&&Fact| {
+        slot(fact).is_some_and(|again| {
+            again.offset == old.offset
+                && again.owner == old.owner
+                && again.generation == old.generation
+                && again.stamp_us >= new.stamp_us
+                && again.stamp_us > old.stamp_us.saturating_add(STAMP_BACK_US)
+        })
+    };
+    images
+        .iter()
+        .take(REACH)
+        .filter(|fact| before(later, fact) && is_of_one_log(later, fact))
+        .any(|fact| returns(&fact))
 }
 
 fn slot(fact: &Fact) -> Option<&SlotImage> {

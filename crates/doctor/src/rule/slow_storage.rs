@@ -1,6 +1,7 @@
 //! `slow-storage`: the device, or what is behind it, was far slower than usual.
 
-use super::case::{Case, JUST_BEFORE_US, Record, total};
+use super::case::{Case, FIRST, JUST_BEFORE_US, Record, total};
+use super::device_fault::is_a_local_disk;
 use super::order::is_harm;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{ClusterStep, Fact, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
@@ -8,6 +9,8 @@ use crate::scene::{near, same_host};
 
 /// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
 const SLOW_US: u64 = 200_000;
+/// What strikes all devices strikes them within this.
+const AT_ONCE_US: i64 = 2_000_000;
 /// So many times the usual is far slower.
 const TIMES: u64 = 4;
 /// DAVG over this is slow [common practice: 20 to 25 ms].
@@ -46,6 +49,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 "The device took up to {worst} ms for a command, many times its usual. No false answer is among these lines: one may follow."
             )
         };
+        let of_the_host = spikes.iter().take(FIRST).all(|spike| strikes_a_local_disk(case, spike));
         let lines = spikes.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
         // A host that does not run for a while measures its own pause.
         let paused = !case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused)).is_empty();
@@ -57,8 +61,16 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         } else {
             because
         };
+        let because = if of_the_host {
+            format!(
+                "{because} But a disk in the host's own case was as slow in the same moment: what strikes that and the array alike is of the host, which stood still or was \
+                 overloaded."
+            )
+        } else {
+            because
+        };
         let beside = !hit && is_harmed;
-        let confidence = if case.is_a_plain_race() || paused || beside {
+        let confidence = if case.is_a_plain_race() || paused || of_the_host || beside {
             Confidence::Possible
         } else {
             Confidence::Likely
@@ -185,6 +197,22 @@ fn renewals<'a>(case: &Case<'a>) -> Judgement<'a> {
             Judgement::Met(Proof::new(Confidence::Possible, because, late).and_collect(NEXT))
         }
     }
+}
+
+/// Whether a local disk of the same host took about as long in the same moment.
+fn strikes_a_local_disk(case: &Case<'_>, spike: &Fact) -> bool {
+    let long = latency(spike);
+    let is_local = |fact: &Fact| fact.device.is_some_and(|device| is_a_local_disk(case, device));
+    !is_local(spike)
+        && case.scene.facts.iter().any(|fact| {
+            is_spike(fact)
+                && fact.device != spike.device
+                && same_host(fact, spike)
+                && near(fact, spike, AT_ONCE_US)
+                && latency(fact) >= long / 2
+                && long >= latency(fact) / 2
+                && is_local(fact)
+        })
 }
 
 fn is_target(fact: &Fact) -> bool {

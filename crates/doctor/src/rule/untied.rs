@@ -8,6 +8,7 @@ use super::{Confidence, Proof};
 use crate::fact::{Fact, Kind};
 use crate::incident::Incident;
 use crate::names::Name;
+use crate::stamp;
 
 /// The proof, no surer than its ties allow.
 #[must_use]
@@ -26,12 +27,23 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
             .but("But these lines stand in different files or sections, and no line says that one host wrote them.")
             .and_collect("Which host wrote each of these lines: its name before the line, or each host's log in a folder of its name.");
     }
+    if bear_unread_times(&proof.lines) {
+        return proof
+            .but("But the times of these lines are written in a form that is not read here: nothing shows that they are near each other.")
+            .and_collect("The same lines with their times as `2026-01-31T12:00:00Z`, or the log as its host wrote it.");
+    }
     let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
     let names = case.scene.names;
     let (volume, device) = (names.text(volume), names.text(device));
     proof
         .but(&format!("This holds if volume {volume} lies on {device}, which no line says."))
         .and_collect("Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.")
+}
+
+/// Whether a proof of several lines has some whose time is printed and was not understood: that is not the same as none.
+fn bear_unread_times(lines: &[&Fact]) -> bool {
+    let unread = |fact: &&Fact| fact.when.is_none() && stamp::looks_dated(&fact.text);
+    lines.len() > 1 && lines.iter().take(FIRST).any(unread)
 }
 
 /// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.

@@ -220,7 +220,7 @@ impl Progress {
         let place = Place { input: self.input, line: self.lines };
         let exported;
         let mut ahead = Ahead::Plain(&text[next..text.len().min(next + AHEAD_BYTES)]);
-        let line = &text[start..end];
+        let line = behind_a_hole(&text[start..end]);
         if let Some(follower) = self.follower {
             if self.follow(intake, follower, Line { place, text: line, ahead }, ledger) {
                 return next;
@@ -304,6 +304,13 @@ impl Progress {
         }
         true
     }
+}
+
+/// A line without the zero bytes that a crash left in it: what stands behind the last of them; where nothing does, what stands before the first.
+fn behind_a_hole(line: &[u8]) -> &[u8] {
+    let Some(first) = memchr(0, line) else { return line };
+    let behind = memrchr(0, line).map_or(line, |last| &line[last + 1..]);
+    if behind.trim_ascii().is_empty() { &line[..first] } else { behind }
 }
 
 /// When a line was written, as far as it says so itself.

@@ -59,6 +59,15 @@ pub fn host_of(name: &str) -> Option<&str> {
     let parts: Vec<&str> = name.split(['/', '\\', '!']).filter(|part| !part.is_empty()).collect();
     let bundle = parts.iter().rev().find_map(|part| host_of_bundle(part).or_else(|| host_of_sosreport(part)));
     bundle.or_else(|| {
+        // What lies in an archive has the folders within it; the archive's own name tells a host only where it looks like a log's of that host.
+        if let Some((outer, inner)) = name.rsplit_once('!') {
+            let archive = outer.rsplit(['/', '\\', '!']).next().unwrap_or(outer);
+            let of_archive = || match host_in_stem(archive) {
+                Stem::Host(host) => Some(host),
+                Stem::Usual | Stem::Unknown => None,
+            };
+            return host_of(inner).or_else(of_archive);
+        }
         let (file, folders) = parts.split_last()?;
         match host_in_stem(file) {
             Stem::Host(host) => Some(host),

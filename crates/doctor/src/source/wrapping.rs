@@ -68,9 +68,19 @@ pub(super) fn of(head: &[u8]) -> Wrapping {
     if is_binary(head) { Wrapping::Binary } else { Wrapping::Text }
 }
 
-/// Text has no zero bytes.
+/// Text has no zero bytes; but a crash, or a log that was cut under its writer, leaves a hole of them in one.
 fn is_binary(head: &[u8]) -> bool {
-    head.iter().filter(|&&byte| byte == 0).count() > head.len() / 16
+    head.iter().filter(|&&byte| byte == 0).count() > head.len() / 16 && !is_text_with_a_hole(head)
+}
+
+/// Whether zero bytes stand together, between lines of text.
+fn is_text_with_a_hole(head: &[u8]) -> bool {
+    /// A few letters may stand in anything.
+    const LETTERS_MIN: usize = 32;
+    let holes = head.split(|&byte| byte != 0).filter(|hole| !hole.is_empty()).count();
+    let mut letters = head.iter().filter(|&&byte| byte != 0);
+    let is_text = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..);
+    holes <= 2 && letters.clone().count() >= LETTERS_MIN && letters.all(is_text)
 }
 
 /// The order of UTF-16 without a mark: logs are mostly ASCII, of which each letter has a zero byte, always on the same side.

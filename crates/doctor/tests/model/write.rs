@@ -18,11 +18,12 @@ pub fn files(world: &mut World) -> Vec<(String, Vec<u8>)> {
         let skew_ms = if skewed && host > 0 { world.dice.between(60_000, 5_400_000) } else { 0 };
         let mut text = String::new();
         let own: Vec<&Line> = lines.iter().filter(|line| line.host == host).collect();
+        let mut writer = String::new();
         for line in own {
             if lossy && line.spare && world.dice.chance(30) || torn && world.dice.chance(20) {
                 continue;
             }
-            text.push_str(&dressed(line, host, skew_ms, world.style, &mut world.dice));
+            text.push_str(&dressed(line, host, skew_ms, world.style, (&mut world.dice, &mut writer)));
             text.push('\n');
         }
         let name = format!("esx{host:02}/vmkernel.log");
@@ -40,10 +41,23 @@ pub fn files(world: &mut World) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A line with what its host's style puts before the message. Lines of other programs come with their own process.
-fn dressed(line: &Line, host: usize, skew_ms: u64, style: Style, dice: &mut Dice) -> String {
+///
+/// One world writes both halves of a record that ESXi 8 splits: whoever wrote the first is kept for the second.
+fn dressed(
+    line: &Line,
+    host: usize,
+    skew_ms: u64,
+    style: Style,
+    (dice, writer): (&mut Dice, &mut String),
+) -> String {
     let at = line.at_ms + skew_ms;
     let iso = iso(at);
-    let processor = format!("cpu{}:{}", dice.between(0, 63), dice.between(32_768, 2_199_999));
+    let mut processor = format!("cpu{}:{}", dice.between(0, 63), dice.between(32_768, 2_199_999));
+    if line.text.ends_with("Failed:") {
+        writer.clone_from(&processor);
+    } else if line.text.starts_with("NMP: nmp_ThrottleLogForDevice:3875") {
+        processor.clone_from(writer);
+    }
     if let Some(own) = line.text.strip_prefix('!') {
         return match style {
             Style::Plain | Style::Eight => format!("{iso} {own}"),
