@@ -144,9 +144,10 @@ impl Hosts {
         eventually("a host leaves", LIMIT, || taker.ended().is_some())
     }
 
-    /// The host comes back to what it has lost: a new life of it, and what it served.
+    /// The host comes back, and is asked for what it has lost: by itself it leaves alone what another had since.
     pub fn give_it_back(&mut self) -> Result<(), String> {
-        self.kill_and_restart()
+        self.kill_and_restart()?;
+        self.attach()
     }
 
     /// The host leaves in order, and what it leaves is sound.
