@@ -262,6 +262,9 @@ fn a_file_that_is_there_stays_unless_it_may_go() {
     place.run(&["disk", "export", "disk", "none/at/all.raw"]).fails(1, "OAR-0521");
     // It took the place of its own datastore's file, and everything went with the last host.
     place.run(&["disk", "export", "disk", "pool", "--force"]).fails(1, "OAR-0520").says("holds a datastore");
+    // A pipe that nobody writes into is not waited for.
+    assert!(Command::new("mkfifo").arg(place.path("pipe")).status().unwrap().success());
+    place.run(&["disk", "export", "disk", "pipe", "--force"]).fails(1, "OAR-0520");
     assert_eq!(bytes(&there), b"mine");
     place.run(&["disk", "export", "other", "other.raw"]).fails(1, "OAR-0283");
     place.run(&["disk", "export", "disk", "there.raw", "--force"]).succeeds();

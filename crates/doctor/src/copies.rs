@@ -15,7 +15,7 @@ use crate::names::Name;
 use crate::record::Record;
 use crate::stamp::{Axis, Stamp};
 
-/// Messages that are remembered. When there are more, all are forgotten: a copy may then count twice.
+/// Messages that are remembered, and streams. When there are more, all are forgotten: a copy may then count twice.
 const MESSAGES_MAX: usize = 100_000;
 /// Streams of one message that are told apart.
 const STREAMS_MAX: usize = 16;
@@ -53,9 +53,9 @@ impl Copies {
     pub fn is_copy(&mut self, fact: &Fact, record: &Record<'_>) -> bool {
         let Some(when) = record.prefix.when else { return false };
         let key = digest(&(record.body().trim(), std::mem::discriminant(&fact.kind), second(when)));
-        if self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key) {
-            self.told.clear();
-            self.more.clear();
+        let too_many = self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key);
+        if too_many || self.streams.len() >= MESSAGES_MAX {
+            *self = Copies::default();
         }
         let own =
             Stream { input: fact.place.input, process: digest(&record.prefix.process), host: fact.host };
@@ -67,7 +67,7 @@ impl Copies {
             }
             Entry::Occupied(entry) => entry.into_mut(),
         };
-        if first.stream == stream && self.more.is_empty() {
+        if first.stream == stream && !self.more.contains_key(&key) {
             first.times = first.times.saturating_add(1);
             return false;
         }
@@ -89,7 +89,7 @@ impl Copies {
         })
     }
 
-    /// The number of a stream; most lines are of the same as the line before.
+    /// The number of a stream; most lines are of the newest.
     fn number(&mut self, stream: Stream) -> u32 {
         if self.streams.last() == Some(&stream) {
             return u32::try_from(self.streams.len() - 1).unwrap_or(u32::MAX);

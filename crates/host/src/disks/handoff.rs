@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   source:    Exported -- handed over --> withdrawn, clients sent away --> gone, and off the list
-//!   receiver:  Exported, nothing answered yet -- taken up --> Exported, and on the list
-//!                                             -- it will not come --> gone
+//!   receiver:  Exported and on the list, nothing answered yet -- taken up --> answered
+//!                                                           -- it will not come --> gone
 //! ```
 
 use std::time::Duration;
@@ -138,14 +138,9 @@ impl Exports {
 
     /// Takes a disk that was to come out where it will not come.
     pub(super) async fn await_arrival(self, target: DiskTarget, arrival: Arrival) {
-        match arrival.await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => {
-                // The engine has told why.
-                let _ = self.detach(target).await;
-            }
-            // It was detached, or the host has ended.
-            Err(oneshot::Canceled) => {}
+        // The engine has told why. Nothing is to be done where it came, was detached, or the host has ended.
+        if let Ok(Err(_)) = arrival.await {
+            let _ = self.detach(target).await;
         }
     }
 }

@@ -64,8 +64,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut watcher = Watcher::new(Stop::catch()?, "exporting");
     let file = arguments.file.as_path();
     let format = arguments.format.map_or_else(|| Format::of_name(file), Format::from);
-    refuse_a_datastore(file)?;
+    // First: it refuses what is no plain file, and a pipe would be opened for ever.
     let destination = Destination::new(file, format, arguments.force)?;
+    refuse_a_datastore(file)?;
     let api = arguments.choice.find(Purpose::OneHost)?;
     let name = arguments.name.to_string();
     let copied = copy(&api, &name, &destination, &mut watcher);
