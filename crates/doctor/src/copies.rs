@@ -53,10 +53,7 @@ impl Copies {
     pub fn is_copy(&mut self, fact: &Fact, record: &Record<'_>) -> bool {
         let Some(when) = record.prefix.when else { return false };
         let key = digest(&(record.body().trim(), std::mem::discriminant(&fact.kind), second(when)));
-        let too_many = self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key);
-        if too_many || self.streams.len() >= MESSAGES_MAX {
-            *self = Copies::default();
-        }
+        self.forget_where_full(key);
         let own =
             Stream { input: fact.place.input, process: digest(&record.prefix.process), host: fact.host };
         let stream = self.number(own);
@@ -89,6 +86,14 @@ impl Copies {
         })
     }
 
+    /// Makes room for a message, and for a stream.
+    fn forget_where_full(&mut self, key: u64) {
+        let too_many = self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key);
+        if too_many || self.streams.len() >= MESSAGES_MAX {
+            *self = Copies::default();
+        }
+    }
+
     /// The number of a stream; most lines are of the newest.
     fn number(&mut self, stream: Stream) -> u32 {
         if self.streams.last() == Some(&stream) {
@@ -114,6 +119,7 @@ fn second(when: Stamp) -> (bool, i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::{Doctor, Report};
 
     const CONFLICT: &str = "cpu7:2055)ScsiDeviceIO: 1672: Cmd(0x43) 0x89, CmdSN 0x1b from world 34 to dev \"naa.60b001\" failed H:0x5 D:0x0 P:0x0";
@@ -128,6 +134,17 @@ mod tests {
 
     fn events(report: &Report) -> Vec<u64> {
         report.incidents.iter().map(|finding| finding.events).collect()
+    }
+
+    /// A log in which each line has another program's name.
+    #[test]
+    fn streams_are_forgotten_where_there_are_too_many() {
+        let mut copies = Copies::default();
+        for process in 0..2 * MESSAGES_MAX as u64 + 7 {
+            copies.forget_where_full(process);
+            copies.number(Stream { input: InputId(0), process, host: None });
+        }
+        assert_eq!((copies.streams.len(), copies.numbers.len()), (7, 7));
     }
 
     #[test]
