@@ -36,12 +36,12 @@ unsafe impl Memory for Hold {
 }
 
 impl DataBuffer {
-    /// A buffer of `length` bytes; `None` beyond the limits.
-    pub(crate) fn take(pool: &Arc<Pool>, length: usize) -> Option<DataBuffer> {
+    /// A buffer of `length` bytes; `None` beyond [`DATA_BUFFER_MAX`] and where the pool's would be more than `out_max` bytes.
+    pub(crate) fn take(pool: &Arc<Pool>, length: usize, out_max: usize) -> Option<DataBuffer> {
         if length > DATA_BUFFER_MAX {
             return None;
         }
-        pool.take_with_headroom(length, DATA_BYTES_MAX).map(|buffer| DataBuffer { shared: Rc::new(buffer) })
+        pool.take_with_headroom(length, out_max).map(|buffer| DataBuffer { shared: Rc::new(buffer) })
     }
 
     pub(crate) fn hold(&self) -> Hold {
@@ -80,6 +80,33 @@ impl DataBuffer {
     }
 }
 
+/// The bytes of a buffer that nobody changes any more: shared, shown, and given back with the last clone. No command can be
+/// given them.
+#[derive(Clone)]
+pub struct DataBytes {
+    shared: Rc<Buffer>,
+}
+
+impl DataBuffer {
+    /// The bytes, for good.
+    ///
+    /// # Panics
+    /// While a command of the buffer is in flight: a programmer's error.
+    #[must_use]
+    pub fn into_bytes(self) -> DataBytes {
+        assert!(!self.is_in_flight(), "the bytes of a buffer are the kernel's while a command of it is in flight");
+        DataBytes { shared: self.shared }
+    }
+}
+
+impl std::ops::Deref for DataBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.shared
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,7 +114,7 @@ mod tests {
     #[test]
     fn a_buffer_that_a_command_holds_shows_nobody_its_bytes_and_shows_them_again_afterwards() {
         let pool = Arc::new(Pool::default());
-        let mut buffer = DataBuffer::take(&pool, 512).unwrap();
+        let mut buffer = DataBuffer::take(&pool, 512, DATA_BYTES_MAX).unwrap();
         let hold = buffer.hold();
         assert!(buffer.is_in_flight());
         let shown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| buffer.bytes().len()));
@@ -99,7 +126,7 @@ mod tests {
     #[test]
     fn a_dropped_buffer_s_memory_stays_until_its_last_command_ended() {
         let pool = Arc::new(Pool::default());
-        let buffer = DataBuffer::take(&pool, 4096).unwrap();
+        let buffer = DataBuffer::take(&pool, 4096, DATA_BYTES_MAX).unwrap();
         let hold = buffer.hold();
         drop(buffer);
         assert_eq!(pool.out_bytes(), 2 * PAGE);
@@ -110,9 +137,9 @@ mod tests {
     #[test]
     fn no_buffer_is_longer_and_no_ring_has_more_than_its_limit() {
         let pool = Arc::new(Pool::default());
-        assert!(DataBuffer::take(&pool, DATA_BUFFER_MAX + 1).is_none());
-        let _held = DataBuffer::take(&pool, DATA_BUFFER_MAX).unwrap();
-        assert!(DataBuffer::take(&pool, DATA_BUFFER_MAX).is_none());
-        assert!(DataBuffer::take(&pool, DATA_BUFFER_MAX / 2).is_some());
+        assert!(DataBuffer::take(&pool, DATA_BUFFER_MAX + 1, DATA_BYTES_MAX).is_none());
+        let _held = DataBuffer::take(&pool, DATA_BUFFER_MAX, DATA_BYTES_MAX).unwrap();
+        assert!(DataBuffer::take(&pool, DATA_BUFFER_MAX, DATA_BYTES_MAX).is_none());
+        assert!(DataBuffer::take(&pool, DATA_BUFFER_MAX / 2, DATA_BYTES_MAX).is_some());
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct DataCommand {
 pub(crate) enum Work {
     Read(Transfer),
     Write(Transfer),
+    /// A write that is durable when it is answered.
+    WriteThrough(Transfer),
     Flush,
     Clear { clear: Clear, start: u64, length: u64 },
 }
@@ -63,7 +65,7 @@ impl DataCommand {
         }
         let (transfer, failed, at_end): (_, fn(Errno) -> IoError, _) = match &mut self.work {
             Work::Read(transfer) => (transfer, failure::of_read, IoError::Refused(Refusal::OutOfRange)),
-            Work::Write(transfer) => (transfer, failure::of_write, failure::of_write(Errno::IO)),
+            Work::Write(transfer) | Work::WriteThrough(transfer) => (transfer, failure::of_write, failure::of_write(Errno::IO)),
             Work::Flush => return Next::Ended(result.map(drop).map_err(failure::of_flush)),
             Work::Clear { .. } => return Next::Ended(result.map(drop).map_err(failure::of_write)),
         };

@@ -2,14 +2,14 @@
 
 use oarlock_block::Refusal;
 
-use crate::data_ring::DATA_DEPTH_MAX;
-
 /// A command, buffer or turn that the ring could not give.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataRingError {
-    /// A depth of none, or beyond [`DATA_DEPTH_MAX`].
-    #[error("a data ring is 1 to {DATA_DEPTH_MAX} commands deep, not {asked}")]
+    /// A depth of none, or beyond what such a ring has.
+    #[error("a data ring is 1 to {max} commands deep, not {asked}")]
     Depth {
+        /// The deepest that there is.
+        max: usize,
         /// The depth that was asked for.
         asked: usize,
     },

@@ -7,17 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oarlock_block::{Geometry, IoError, Refusal};
-use rustix::io::Errno;
 
-use crate::buffer::Pool;
 use crate::clear::Clear;
-use crate::data_buffer::{DataBuffer, Hold};
-use crate::data_command::{DataCommand, Next, Transfer, Work};
-use crate::data_error::{DataRingError, kernel};
+use crate::data_buffer::{DATA_BYTES_MAX, DataBuffer, Hold};
+use crate::data_command::{Transfer, Work};
+use crate::data_error::DataRingError;
 use crate::description::Description;
 use crate::file::FileDevice;
+use crate::places::Places;
 use crate::range_table::CommandId;
-use crate::ring::{self, Ring};
 use crate::turns::{TurnIndex, Turns};
 use crate::wake::Wake;
 use crate::watch::{Interest, Readiness, Watch};
@@ -70,33 +68,23 @@ pub enum Completed {
 ///
 /// A drop sends what was collected and waits for all of it, five seconds at most.
 pub struct DataRing {
-    ring: Ring<Hold>,
+    places: Places<Tag>,
     description: Arc<Description>,
-    wake: Arc<Wake>,
-    pool: Arc<Pool>,
-    /// One per place of the ring.
-    commands: Vec<Option<Command>>,
-    free: Vec<usize>,
     turns: Turns,
     /// Where a plain file ended when this turn first asked.
     file_end: Option<u64>,
-    ended: Vec<ring::Completion<Hold>>,
 }
 
-struct Command {
+/// What a command is known by, and the turn that it counts with; a look counts with none.
+struct Tag {
     token: Token,
-    kind: Kind,
-}
-
-enum Kind {
-    Device(TurnIndex, DataCommand),
-    Watch(Watch),
+    turn: Option<TurnIndex>,
 }
 
 /// Ends the wait of a [`DataRing`] from any thread: its present [`turn`](DataRing::turn), or its next one.
 #[derive(Clone)]
 pub struct RingWaker {
-    wake: Arc<Wake>,
+    pub(crate) wake: Arc<Wake>,
 }
 
 impl RingWaker {
@@ -117,20 +105,13 @@ impl DataRing {
 
     fn on(description: Arc<Description>, depth: usize) -> Result<DataRing, DataRingError> {
         if depth == 0 || depth > DATA_DEPTH_MAX {
-            return Err(DataRingError::Depth { asked: depth });
+            return Err(DataRingError::Depth { max: DATA_DEPTH_MAX, asked: depth });
         }
-        let wake = Arc::new(Wake::new().map_err(kernel)?);
-        let ring = Ring::new(depth, Arc::clone(&description.file), Arc::clone(&wake)).map_err(kernel)?;
         Ok(DataRing {
-            ring,
+            places: Places::new(depth)?,
             description,
-            wake,
-            pool: Arc::default(),
-            commands: (0..depth).map(|_| None).collect(),
-            free: (0..depth).rev().collect(),
             turns: Turns::default(),
             file_end: None,
-            ended: Vec::with_capacity(depth),
         })
     }
 
@@ -143,13 +124,13 @@ impl DataRing {
     /// Commands that can be asked for now.
     #[must_use]
     pub fn places_free(&self) -> usize {
-        self.free.len()
+        self.places.free()
     }
 
     /// What ends this ring's wait from other threads.
     #[must_use]
     pub fn waker(&self) -> RingWaker {
-        RingWaker { wake: Arc::clone(&self.wake) }
+        self.places.waker()
     }
 
     /// A buffer of `length` bytes, with whatever content it had.
@@ -157,8 +138,7 @@ impl DataRing {
     /// # Errors
     /// [`DataRingError::NoBuffer`] beyond the limits.
     pub fn buffer(&self, length: usize) -> Result<DataBuffer, DataRingError> {
-        let no_buffer = || DataRingError::NoBuffer { length, in_use: self.pool.out_bytes() };
-        DataBuffer::take(&self.pool, length).ok_or_else(no_buffer)
+        self.places.buffer(length, DATA_BYTES_MAX)
     }
 
     /// Reads from the device's byte `from_byte` on into `part` of the buffer.
@@ -243,10 +223,7 @@ impl DataRing {
         socket: Rc<dyn AsFd>,
         interest: Interest,
     ) -> Result<Watch, DataRingError> {
-        let place = self.place()?;
-        let watch = Watch(self.ring.poll(place, socket, interest.events()).map_err(kernel)?);
-        self.taken(place, Command { token, kind: Kind::Watch(watch) });
-        Ok(watch)
+        self.places.watch(Tag { token, turn: None }, socket, interest)
     }
 
     /// Cancels a look: unless it saw something first, it completes as [`Completed::Unwatched`]. `false` where it is
@@ -255,7 +232,7 @@ impl DataRing {
     /// # Errors
     /// [`DataRingError::Kernel`].
     pub fn unwatch(&mut self, watch: Watch) -> Result<bool, DataRingError> {
-        self.ring.cancel_poll(watch.0).map_err(kernel)
+        self.places.unwatch(watch)
     }
 
     /// Sends what was asked for, waits until a command ended, somebody [woke](RingWaker) the ring, or `timeout` is over
@@ -270,13 +247,13 @@ impl DataRing {
     ) -> Result<bool, DataRingError> {
         self.file_end = None;
         self.end(Turns::close);
-        let mut ended = std::mem::take(&mut self.ended);
-        let woken = self.ring.wait(timeout, &mut ended).map_err(kernel)?;
-        for completion in ended.drain(..) {
-            completions.extend(self.on_ended(completion)?);
-        }
-        self.ended = ended;
-        Ok(woken)
+        let DataRing { places, turns, description, .. } = self;
+        places.turn(timeout, |Tag { token, turn }, outcome| {
+            if let Some(id) = turn.and_then(|turn| turns.leave(turn)) {
+                description.ended(id);
+            }
+            completions.push(Completion { token, outcome });
+        })
     }
 
     fn transfer(
@@ -329,72 +306,16 @@ impl DataRing {
         self.begin(token, Work::Clear { clear, start, length }, None)
     }
 
-    /// A free place, which stays free until it is taken.
-    fn place(&self) -> Result<usize, DataRingError> {
-        self.free.last().copied().ok_or(DataRingError::Full { depth: self.commands.len() })
-    }
-
-    /// The place that was free is taken now.
-    fn taken(&mut self, place: usize, command: Command) {
-        self.free.pop();
-        self.commands[place] = Some(command);
-    }
-
     fn begin(&mut self, token: Token, work: Work, hold: Option<Hold>) -> Result<(), DataRingError> {
-        let place = self.place()?;
-        let command = DataCommand::new(work);
-        self.ask(place, &command.work, hold)?;
+        self.places.place()?;
         // It is not sent before the next turn, so it is counted in time.
         let turn = self.turns.join(|| self.description.begin());
-        self.taken(place, Command { token, kind: Kind::Device(turn, command) });
-        Ok(())
-    }
-
-    fn ask(&mut self, place: usize, work: &Work, hold: Option<Hold>) -> Result<(), DataRingError> {
-        let asked = match (work, hold) {
-            (Work::Read(transfer), Some(hold)) => {
-                let (part, offset) = transfer.rest();
-                self.ring.read(place, hold, part, offset)
-            }
-            (Work::Write(transfer), Some(hold)) => {
-                let (part, offset) = transfer.rest();
-                self.ring.write(place, hold, part, offset)
-            }
-            (Work::Clear { clear, start, length }, _) => {
-                self.ring.allocate(place, clear.mode(), *start, *length)
-            }
-            (Work::Flush, _) => self.ring.sync(place),
-            (Work::Read(_) | Work::Write(_), None) => unreachable!("a transfer has a buffer"),
-        };
-        asked.map_err(kernel)
-    }
-
-    /// What the kernel's answer comes to; `None` where the command goes on.
-    fn on_ended(&mut self, ended: ring::Completion<Hold>) -> Result<Option<Completion>, DataRingError> {
-        let ring::Completion { place, result, held } = ended;
-        let Some(Command { token, kind }) = self.commands[place].take() else { return Ok(None) };
-        let outcome = match kind {
-            Kind::Watch(_) => match result {
-                Ok(events) => Completed::Watched(Readiness::of_events(events)),
-                Err(Errno::CANCELED) => Completed::Unwatched,
-                Err(_) => Completed::Watched(Readiness::FAILED),
-            },
-            Kind::Device(turn, command) => {
-                match command.after(result, self.description.geometry.block_size.length()) {
-                    Next::Again(command) => {
-                        self.ask(place, &command.work, held)?;
-                        self.commands[place] = Some(Command { token, kind: Kind::Device(turn, command) });
-                        return Ok(None);
-                    }
-                    Next::Ended(outcome) => {
-                        self.end(|turns| turns.leave(turn));
-                        Completed::Device(outcome)
-                    }
-                }
-            }
-        };
-        self.free.push(place);
-        Ok(Some(Completion { token, outcome }))
+        let file = (&self.description.file, self.description.geometry.block_size.length());
+        let begun = self.places.begin(Tag { token, turn: Some(turn) }, file, work, hold);
+        if begun.is_err() {
+            self.end(|turns| turns.leave(turn));
+        }
+        begun
     }
 
     /// Tells the description of a turn of which nothing is out any more.
@@ -403,25 +324,16 @@ impl DataRing {
             self.description.ended(id);
         }
     }
-
-    fn unwatch_all(&mut self) -> Result<(), DataRingError> {
-        for place in 0..self.commands.len() {
-            if let Some(Command { kind: Kind::Watch(watch), .. }) = self.commands[place] {
-                self.unwatch(watch)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Drop for DataRing {
     fn drop(&mut self) {
         let deadline = Instant::now() + DROP_WAIT_MAX;
         let mut ended = Vec::new();
-        if self.unwatch_all().is_err() {
+        if self.places.unwatch_all().is_err() {
             return;
         }
-        while self.free.len() < self.commands.len() {
+        while !self.places.are_all_free() {
             let left = deadline.saturating_duration_since(Instant::now());
             // A ring that broke, or a device that does not answer: the memory stays with the kernel for good.
             if left.is_zero() || self.turn(Some(left), &mut ended).is_err() {

@@ -28,7 +28,7 @@ pub(crate) fn start(lane: Lane, description: &Arc<Description>) -> io::Result<()
     std::thread::Builder::new().name(format!("oarlock-{}", lane.name())).spawn(move || {
         let wake = Arc::clone(&description.inbox(lane).wake);
         let ended = EndOnDrop { lane, description: Arc::clone(&description) };
-        match Ring::new(IN_FLIGHT_MAX, Arc::clone(&description.file), wake) {
+        match Ring::new(IN_FLIGHT_MAX, wake) {
             Ok(ring) => {
                 let _ = sender.send(Ok(()));
                 LaneThread::new(lane, description, ring).run();
@@ -233,7 +233,8 @@ impl LaneThread {
                     return None;
                 }
                 let ByteRange { start, length } = head.range;
-                let sent = self.ring.allocate(head.token, clear.mode(), start, length);
+                let file = &self.description.file;
+                let sent = self.ring.allocate(head.token, file, clear.mode(), (start, length));
                 sent.is_ok().then_some(Stage::Clearing { reply })
             }
         }
@@ -244,16 +245,18 @@ impl LaneThread {
 
     fn submit_read(&mut self, head: &Head, buffer: Buffer, done: usize) -> bool {
         let part = done..buffer.len();
-        self.ring.read(head.token, buffer, part, head.range.start + done as u64).is_ok()
+        let file = &self.description.file;
+        self.ring.read(head.token, file, buffer, part, head.range.start + done as u64).is_ok()
     }
 
     fn submit_write(&mut self, head: &Head, buffer: Buffer, done: usize) -> bool {
         let part = done..buffer.len();
-        self.ring.write(head.token, buffer, part, head.range.start + done as u64).is_ok()
+        let file = &self.description.file;
+        self.ring.write(head.token, file, buffer, (part, head.range.start + done as u64), false).is_ok()
     }
 
     fn start_sync(&mut self, head: &Head, reply: DoneReply) -> Next {
-        self.ring.sync(head.token).is_ok().then_some(Stage::Syncing { reply })
+        self.ring.sync(head.token, &self.description.file).is_ok().then_some(Stage::Syncing { reply })
     }
 
     fn on_completion(&mut self, completion: Completion<Buffer>) {

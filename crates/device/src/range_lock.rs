@@ -35,7 +35,16 @@ impl ByteRange {
 
 /// Takes the range, exclusively, if nothing on another description stands against it; at once and without waiting.
 pub(crate) fn try_lock(file: BorrowedFd<'_>, range: ByteRange) -> io::Result<bool> {
-    match control(file, libc::F_OFD_SETLK, libc::F_WRLCK, range) {
+    try_kind(file, libc::F_WRLCK, range)
+}
+
+/// Takes the range together with others that only read, at once and without waiting.
+pub(crate) fn try_share(file: BorrowedFd<'_>, range: ByteRange) -> io::Result<bool> {
+    try_kind(file, libc::F_RDLCK, range)
+}
+
+fn try_kind(file: BorrowedFd<'_>, kind: libc::c_int, range: ByteRange) -> io::Result<bool> {
+    match control(file, libc::F_OFD_SETLK, kind, range) {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
         Err(error) => Err(error),

@@ -1,4 +1,4 @@
-//! A safe io_uring over one file: it owns the buffers of what is in flight, and gives them back with the completion.
+//! A safe io_uring over files and sockets: it owns the buffers of what is in flight, and gives them back with the completion.
 //!
 //! The one core of both users, the [lanes](crate::lane) of commands with their locks and the
 //! [data ring](crate::DataRing) of an export's thread. It knows places and file offsets; what a command is, what its
@@ -80,7 +80,6 @@ unsafe impl Memory for Buffer {
 /// A ring of one thread. Commands have places below its depth; one command per place.
 pub(crate) struct Ring<Held> {
     ring: IoUring,
-    file: Arc<OwnedFd>,
     wake: Arc<Wake>,
     wake_armed: bool,
     places: Vec<Place<Held>>,
@@ -95,10 +94,10 @@ struct Place<Held> {
 
 enum Flight<Held> {
     Nothing,
-    Transfer(Held),
+    Transfer(Held, #[expect(dead_code, reason = "held so that the file stays open")] Arc<OwnedFd>),
     Poll(#[expect(dead_code, reason = "held so that the descriptor stays open")] Rc<dyn AsFd>),
     /// A sync, or a change of what is allocated.
-    Bare,
+    Bare(#[expect(dead_code, reason = "held so that the file stays open")] Arc<OwnedFd>),
 }
 
 /// Names one use of one place, for a cancellation.
@@ -127,7 +126,7 @@ pub(crate) struct Completion<Held> {
 impl<Held: Memory> Ring<Held> {
     /// Makes a ring for `depth` commands on `file`; a call of `wake` ends a wait. To be used on the thread that made
     /// it.
-    pub(crate) fn new(depth: usize, file: Arc<OwnedFd>, wake: Arc<Wake>) -> io::Result<Ring<Held>> {
+    pub(crate) fn new(depth: usize, wake: Arc<Wake>) -> io::Result<Ring<Held>> {
         // Each place has a command and its cancellation at most; one entry more for the look at the wake descriptor.
         let entries =
             u32::try_from(2 * depth + 1).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -139,46 +138,54 @@ impl<Held: Memory> Ring<Held> {
             .or_else(|_| IoUring::new(entries))?;
         let free = || Place { flight: Flight::Nothing, uses: 0, cancelled: false };
         let places = (0..depth).map(|_| free()).collect();
-        Ok(Ring { ring, file, wake, wake_armed: false, places })
+        Ok(Ring { ring, wake, wake_armed: false, places })
     }
 
     /// Reads from the file's byte `offset` on into `part` of what is held.
     pub(crate) fn read(
         &mut self,
         place: usize,
+        file: &Arc<OwnedFd>,
         held: Held,
         part: Range<usize>,
         offset: u64,
     ) -> io::Result<()> {
         let (start, length) = part_of(&held, part)?;
-        let entry = opcode::Read::new(types::Fd(self.file.as_raw_fd()), start, length).offset(offset);
-        self.begin(place, Flight::Transfer(held), entry.build()).map(drop)
+        let entry = opcode::Read::new(types::Fd(file.as_raw_fd()), start, length).offset(offset);
+        self.begin(place, Flight::Transfer(held, Arc::clone(file)), entry.build()).map(drop)
     }
 
-    /// Writes `part` of what is held to the file's byte `offset` and on.
+    /// Writes `part` of what is held to the file's byte `offset` and on; with `is_durable` past every cache (RWF_DSYNC).
     pub(crate) fn write(
         &mut self,
         place: usize,
+        file: &Arc<OwnedFd>,
         held: Held,
-        part: Range<usize>,
-        offset: u64,
+        (part, offset): (Range<usize>, u64),
+        is_durable: bool,
     ) -> io::Result<()> {
         let (start, length) = part_of(&held, part)?;
-        let entry = opcode::Write::new(types::Fd(self.file.as_raw_fd()), start, length).offset(offset);
-        self.begin(place, Flight::Transfer(held), entry.build()).map(drop)
+        let flags = if is_durable { libc::RWF_DSYNC } else { 0 };
+        let entry = opcode::Write::new(types::Fd(file.as_raw_fd()), start, length).offset(offset);
+        self.begin(place, Flight::Transfer(held, Arc::clone(file)), entry.rw_flags(flags).build()).map(drop)
     }
 
     /// Makes the file's data durable.
-    pub(crate) fn sync(&mut self, place: usize) -> io::Result<()> {
-        let entry = opcode::Fsync::new(types::Fd(self.file.as_raw_fd())).flags(types::FsyncFlags::DATASYNC);
-        self.begin(place, Flight::Bare, entry.build()).map(drop)
+    pub(crate) fn sync(&mut self, place: usize, file: &Arc<OwnedFd>) -> io::Result<()> {
+        let entry = opcode::Fsync::new(types::Fd(file.as_raw_fd())).flags(types::FsyncFlags::DATASYNC);
+        self.begin(place, Flight::Bare(Arc::clone(file)), entry.build()).map(drop)
     }
 
     /// Changes what is allocated of the file: fallocate(2) with `mode`.
-    pub(crate) fn allocate(&mut self, place: usize, mode: i32, offset: u64, length: u64) -> io::Result<()> {
-        let entry =
-            opcode::Fallocate::new(types::Fd(self.file.as_raw_fd()), length).offset(offset).mode(mode);
-        self.begin(place, Flight::Bare, entry.build()).map(drop)
+    pub(crate) fn allocate(
+        &mut self,
+        place: usize,
+        file: &Arc<OwnedFd>,
+        mode: i32,
+        (offset, length): (u64, u64),
+    ) -> io::Result<()> {
+        let entry = opcode::Fallocate::new(types::Fd(file.as_raw_fd()), length).offset(offset).mode(mode);
+        self.begin(place, Flight::Bare(Arc::clone(file)), entry.build()).map(drop)
     }
 
     /// Looks once whether one of `events` is there; the completion tells which, as a number.
@@ -260,8 +267,8 @@ impl<Held: Memory> Ring<Held> {
             let place = Use(entry.user_data()).place();
             let Some(taken) = self.places.get_mut(place) else { continue };
             let held = match std::mem::replace(&mut taken.flight, Flight::Nothing) {
-                Flight::Transfer(held) => Some(held),
-                Flight::Poll(_) | Flight::Bare => None,
+                Flight::Transfer(held, _) => Some(held),
+                Flight::Poll(_) | Flight::Bare(_) => None,
                 Flight::Nothing => continue,
             };
             completions.push(Completion { place, result, held });
@@ -283,7 +290,7 @@ impl<Held> Drop for Ring<Held> {
         // Its user ends with nothing in flight. Where a thread panicked or its ring broke, the kernel may still write
         // into these buffers: better never freed than given to somebody else.
         for place in self.places.drain(..) {
-            if let Flight::Transfer(held) = place.flight {
+            if let Flight::Transfer(held, _) = place.flight {
                 std::mem::forget(held);
             }
         }

@@ -1,0 +1,269 @@
+//! What an array stores a logical unit on: a plain file or a block device, wherever it lies, held against every other user.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use oarlock_block::{BlockCount, BlockSize, ByteCount, Geometry};
+use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::io::Errno;
+
+use crate::geometry;
+use crate::locate::{Location, LocationKind};
+use crate::open::OpenError;
+use crate::range_lock::{self, ByteRange};
+
+/// All bytes that a lock can name: those of the data, and those by which hosts live in slots (R13).
+const EVERY_BYTE: ByteRange = ByteRange { start: 0, length: i64::MAX as u64 };
+
+/// How a medium is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MediumOptions {
+    /// Never written.
+    pub read_only: bool,
+    /// A plain file that is absent is made, of so many bytes.
+    pub create: Option<ByteCount>,
+    /// The logical block; 512 bytes where nobody asks.
+    pub block_size: Option<BlockSize>,
+}
+
+/// Why a medium cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MediumError {
+    /// It cannot be opened or measured.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Another process has it: a host whose datastore it is, or another target.
+    #[error("{} is in use by another process, a host or another target", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It has not even one block.
+    #[error("{} is empty: an absent file is made with size=", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A file or block device that belongs to one array.
+///
+/// It is opened with O_DIRECT where what is below allows that. Who may write holds a lock on every byte that a lock can name, so
+/// no host can join a datastore on the same file beside the array, and no second array can serve it; who only reads shares it
+/// with other readers.
+#[derive(Debug)]
+pub struct Medium {
+    pub(crate) file: Arc<OwnedFd>,
+    path: PathBuf,
+    block_size: BlockSize,
+    physical_block: ByteCount,
+    blocks: AtomicU64,
+    read_only: bool,
+    is_direct: bool,
+    is_file: bool,
+}
+
+/// A run of bytes of a medium that is alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Whether there may be data; elsewhere are zeros that take no place.
+    pub has_data: bool,
+    /// The first byte behind it.
+    pub end_byte: u64,
+}
+
+impl Medium {
+    /// Opens `path` and takes it for this process.
+    ///
+    /// # Errors
+    /// [`MediumError`].
+    pub fn open(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {
+        let io = |action, error: &io::Error| MediumError::Open(OpenError::io(path, action, error));
+        if let Some(size) = options.create {
+            create(path, size).map_err(|errno| io("create", &errno.into()))?;
+        }
+        let path = fs::canonicalize(path).map_err(|error| io("resolve", &error))?;
+        let kind = fs::metadata(&path).map_err(|error| io("look at", &error))?.file_type();
+        if !kind.is_file() && !kind.is_block_device() {
+            let found = "something else";
+            return Err(OpenError::NotADevice { path: path.clone(), found }.into());
+        }
+        let (file, is_direct) =
+            open_file(&path, options.read_only, kind.is_file()).map_err(|errno| io("open", &errno.into()))?;
+        take(&path, &file, options.read_only)?;
+        let location_kind = match kind.is_file() {
+            true => LocationKind::File,
+            false => LocationKind::Disk { number: (0, 0), folder: PathBuf::new() },
+        };
+        let location = Location { path: path.clone(), kind: location_kind, base: 0, length: None };
+        let asked = options.block_size.or(Some(BlockSize::B512));
+        let geometry = geometry::geometry(file.as_fd(), &location, asked)?;
+        if geometry.blocks.0 == 0 {
+            return Err(MediumError::Empty { path });
+        }
+        Ok(Medium {
+            file: Arc::new(file),
+            path,
+            block_size: geometry.block_size,
+            physical_block: geometry.physical_block,
+            blocks: AtomicU64::new(geometry.blocks.0),
+            read_only: options.read_only,
+            is_direct,
+            is_file: kind.is_file(),
+        })
+    }
+
+    /// Its shape now.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        Geometry {
+            block_size: self.block_size,
+            physical_block: self.physical_block,
+            blocks: BlockCount(self.blocks.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is never written.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether commands go past the kernel's page cache.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
+    }
+
+    /// Makes a plain file longer where `size` says so, and measures the medium anew. It never becomes shorter.
+    ///
+    /// # Errors
+    /// Where it cannot be lengthened or measured.
+    pub fn grow(&self, size: Option<ByteCount>) -> io::Result<Geometry> {
+        let now = self.geometry();
+        if let Some(size) = size.filter(|size| self.is_file && *size > now.size()) {
+            rustix::fs::ftruncate(&self.file, size.0)?;
+            rustix::fs::fsync(&self.file)?;
+        }
+        let end = rustix::fs::seek(&self.file, SeekFrom::End(0))?;
+        let blocks = ByteCount(end).whole_blocks(self.block_size).max(now.blocks);
+        self.blocks.store(blocks.0, Ordering::Relaxed);
+        Ok(self.geometry())
+    }
+
+    /// The region that the byte `at_byte` lies in, as far as one look shows it. A block device is one region of data.
+    ///
+    /// # Errors
+    /// Where the file system does not say.
+    pub fn region(&self, at_byte: u64) -> io::Result<Region> {
+        let end = self.geometry().size().0;
+        let all = Region { has_data: true, end_byte: end };
+        if !self.is_file {
+            return Ok(all);
+        }
+        match rustix::fs::seek(&self.file, SeekFrom::Data(at_byte)) {
+            Ok(data) if data > at_byte => Ok(Region { has_data: false, end_byte: data.min(end) }),
+            Ok(_) => {
+                let hole = rustix::fs::seek(&self.file, SeekFrom::Hole(at_byte))?;
+                Ok(Region { has_data: true, end_byte: hole.min(end) })
+            }
+            Err(Errno::NXIO) => Ok(Region { has_data: false, end_byte: end }),
+            Err(Errno::INVAL) => Ok(all),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+fn create(path: &Path, size: ByteCount) -> rustix::io::Result<()> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP) {
+        Ok(file) => file,
+        // It stands already, or another was first.
+        Err(Errno::EXIST) => return Ok(()),
+        Err(errno) => return Err(errno),
+    };
+    let made = rustix::fs::ftruncate(&file, size.0).and_then(|()| rustix::fs::fsync(&file));
+    made.inspect_err(|_| drop(fs::remove_file(path)))
+}
+
+/// Past the page cache where that can be done (NFS of old kernels and some FUSE file systems cannot). A block device that a
+/// file system is mounted from is refused by the kernel (O_EXCL).
+fn open_file(path: &Path, read_only: bool, is_file: bool) -> rustix::io::Result<(OwnedFd, bool)> {
+    let access = if read_only { OFlags::RDONLY } else { OFlags::RDWR };
+    let alone = if is_file { OFlags::empty() } else { OFlags::EXCL };
+    let flags = access | alone | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags | OFlags::DIRECT, Mode::empty()) {
+        Err(Errno::INVAL) => Ok((rustix::fs::open(path, flags, Mode::empty())?, false)),
+        opened => Ok((opened?, true)),
+    }
+}
+
+fn take(path: &Path, file: &OwnedFd, read_only: bool) -> Result<(), MediumError> {
+    let lock = if read_only { range_lock::try_share } else { range_lock::try_lock };
+    match lock(file.as_fd(), EVERY_BYTE) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(MediumError::InUse { path: path.to_owned() }),
+        Err(error) => Err(OpenError::io(path, "lock", &error).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(size: u64) -> MediumOptions {
+        MediumOptions { create: Some(ByteCount(size)), ..MediumOptions::default() }
+    }
+
+    #[test]
+    fn one_array_has_a_medium_alone_and_readers_share_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let medium = Medium::open(&path, options(1 << 20)).unwrap();
+        assert_eq!(medium.geometry().blocks, BlockCount(2048));
+        let second = Medium::open(&path, options(1 << 20)).unwrap_err();
+        assert!(matches!(second, MediumError::InUse { .. }), "{second}");
+        drop(medium);
+        let reader = MediumOptions { read_only: true, ..MediumOptions::default() };
+        let readers = [Medium::open(&path, reader).unwrap(), Medium::open(&path, reader).unwrap()];
+        assert!(matches!(Medium::open(&path, options(1)), Err(MediumError::InUse { .. })));
+        drop(readers);
+    }
+
+    #[test]
+    fn what_is_absent_empty_or_no_file_is_refused_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let absent = folder.path().join("absent");
+        let error = Medium::open(&absent, MediumOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("absent") && error.contains("resolve"), "{error}");
+        let error = Medium::open(folder.path(), MediumOptions::default()).unwrap_err();
+        assert!(matches!(error, MediumError::Open(OpenError::NotADevice { .. })), "{error}");
+        let empty = folder.path().join("empty");
+        fs::write(&empty, "").unwrap();
+        let error = Medium::open(&empty, MediumOptions::default()).unwrap_err();
+        assert!(matches!(error, MediumError::Empty { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_grows_and_never_shrinks_and_its_holes_are_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let medium = Medium::open(&path, options(1 << 20)).unwrap();
+        assert_eq!(medium.region(0).unwrap(), Region { has_data: false, end_byte: 1 << 20 });
+        rustix::fs::fallocate(&medium.file, rustix::fs::FallocateFlags::empty(), 0, 4096).unwrap();
+        let grown = medium.grow(Some(ByteCount(2 << 20))).unwrap();
+        assert_eq!(grown.blocks, BlockCount(4096));
+        assert_eq!(medium.grow(Some(ByteCount(512))).unwrap().blocks, BlockCount(4096));
+    }
+}
