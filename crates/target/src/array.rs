@@ -1,0 +1,215 @@
+//! The array's state on its thread: units, sessions, connections, and the work that is under way.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use futures::future::LocalBoxFuture;
+use oarlock_device::OsRandom;
+use oarlock_scsi::iscsi::{Accounts, LoginRequest, LoginStatus, NodeName, SessionHandle};
+
+use crate::connection::Connection;
+use crate::early::Early;
+use crate::limits::CONNECTIONS_MAX;
+use crate::login::next_handle;
+use crate::media::Media;
+use crate::session::{Nexus, PortalIndex, Session};
+use crate::task::Abort;
+use crate::unit::Unit;
+
+/// What an array is, for as long as it runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) name: NodeName,
+    pub(crate) accounts: Accounts,
+    /// Initiators that may come in; empty: all.
+    pub(crate) allowed: Vec<NodeName>,
+    /// The address that initiators are told for each portal.
+    pub(crate) portals: Vec<SocketAddr>,
+    /// What those are told instead, where it was asked for.
+    pub(crate) advertised: Vec<String>,
+}
+
+/// All that the array's thread has.
+pub(crate) struct Array {
+    pub(crate) config: Config,
+    pub(crate) media: Rc<Media>,
+    pub(crate) early: Early,
+    pub(crate) random: OsRandom,
+    pub(crate) units: RefCell<BTreeMap<u16, Rc<Unit>>>,
+    pub(crate) connections: RefCell<Vec<Option<Connection>>>,
+    sessions: RefCell<BTreeMap<SessionHandle, Rc<Session>>>,
+    /// Sessions that ended and whose tasks have not.
+    leaving: RefCell<Vec<Rc<Session>>>,
+    last_handle: Cell<SessionHandle>,
+    /// Connections that have something to send, or to be looked at for another reason.
+    pub(crate) ready: Rc<RefCell<Vec<usize>>>,
+    /// Connections that are to be closed.
+    pub(crate) condemned: RefCell<Vec<(usize, &'static str)>>,
+    starting: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
+    now: Cell<Instant>,
+    log: Box<dyn Fn(&str)>,
+}
+
+impl Array {
+    pub(crate) fn new(config: Config, media: Media, log: Box<dyn Fn(&str)>) -> Array {
+        Array {
+            config,
+            media: Rc::new(media),
+            early: Early::default(),
+            random: OsRandom,
+            units: RefCell::default(),
+            connections: RefCell::default(),
+            sessions: RefCell::default(),
+            leaving: RefCell::default(),
+            last_handle: Cell::new(SessionHandle(0)),
+            ready: Rc::default(),
+            condemned: RefCell::default(),
+            starting: RefCell::default(),
+            now: Cell::new(Instant::now()),
+            log,
+        }
+    }
+
+    /// Tells the operator.
+    pub(crate) fn log(&self, line: &str) {
+        (self.log)(line);
+    }
+
+    /// The time of this turn.
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    pub(crate) fn set_now(&self, now: Instant) {
+        self.now.set(now);
+    }
+
+    /// Starts work on the array's thread.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        self.starting.borrow_mut().push(Box::pin(work));
+    }
+
+    pub(crate) fn take_starting(&self) -> Vec<LocalBoxFuture<'static, ()>> {
+        std::mem::take(&mut *self.starting.borrow_mut())
+    }
+
+    pub(crate) fn unit(&self, number: u16) -> Option<Rc<Unit>> {
+        self.units.borrow().get(&number).cloned()
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Rc<Session>> {
+        self.sessions.borrow().values().cloned().collect()
+    }
+
+    /// Every nexus that has a session now.
+    pub(crate) fn nexuses(&self) -> Vec<Nexus> {
+        let sessions = self.sessions.borrow();
+        sessions.values().filter(|session| !session.is_discovery).map(|session| session.nexus.clone()).collect()
+    }
+
+    /// The handle for a login, after what an earlier session of the same name had under way has ended.
+    pub(crate) async fn succeed(
+        &self,
+        nexus: &Nexus,
+        request: &LoginRequest,
+        is_discovery: bool,
+    ) -> Result<SessionHandle, LoginStatus> {
+        let asked = request.session_handle;
+        if asked != SessionHandle::NEW {
+            let is_same = self.sessions.borrow().get(&asked).is_some_and(|session| session.nexus == *nexus);
+            if !is_same {
+                return Err(LoginStatus::SessionDoesNotExist);
+            }
+        }
+        if !is_discovery {
+            let earlier: Vec<_> =
+                self.sessions().into_iter().filter(|session| session.nexus == *nexus).collect();
+            for session in earlier {
+                self.leave(&session, "its initiator logged in again");
+            }
+            self.departed(nexus).await;
+        }
+        if asked != SessionHandle::NEW {
+            return Ok(asked);
+        }
+        let sessions = self.sessions.borrow();
+        if sessions.len() >= CONNECTIONS_MAX {
+            return Err(LoginStatus::OutOfResources);
+        }
+        let handle = next_handle(self.last_handle.get(), |handle| sessions.contains_key(&handle))
+            .ok_or(LoginStatus::OutOfResources)?;
+        self.last_handle.set(handle);
+        Ok(handle)
+    }
+
+    /// A session begins.
+    pub(crate) fn join(&self, session: Rc<Session>) {
+        if !session.is_discovery {
+            self.units.borrow().values().for_each(|unit| unit.meet(&session.nexus));
+        }
+        self.sessions.borrow_mut().insert(session.handle, session);
+    }
+
+    /// A session ends: its tasks do nothing that they have not begun, and its connection is closed.
+    pub(crate) fn leave(&self, session: &Rc<Session>, reason: &'static str) {
+        let is_its_own = |known: &Rc<Session>| Rc::ptr_eq(known, session);
+        let mut sessions = self.sessions.borrow_mut();
+        if sessions.get(&session.handle).is_some_and(is_its_own) {
+            sessions.remove(&session.handle);
+        }
+        drop(sessions);
+        if session.is_gone() {
+            return;
+        }
+        session.end();
+        self.condemned.borrow_mut().push((session.connection, reason));
+        let tasks: Vec<_> = session.tasks.borrow().values().cloned().collect();
+        if !session.is_discovery {
+            self.units.borrow().values().for_each(|unit| unit.lose(&session.nexus));
+        }
+        if tasks.is_empty() {
+            return;
+        }
+        tasks.iter().for_each(|task| task.abort(Abort::Silent));
+        self.leaving.borrow_mut().push(Rc::clone(session));
+    }
+
+    /// Waits until nothing of a nexus that ended is under way.
+    async fn departed(&self, nexus: &Nexus) {
+        loop {
+            let left = {
+                let mut leaving = self.leaving.borrow_mut();
+                leaving.retain(|session| !session.tasks.borrow().is_empty());
+                let of_nexus = leaving.iter().find(|session| session.nexus == *nexus);
+                of_nexus.and_then(|session| session.tasks.borrow().values().next().cloned())
+            };
+            match left {
+                Some(task) => task.ended().await,
+                None => return,
+            }
+        }
+    }
+
+    /// Forgets sessions whose tasks have ended.
+    pub(crate) fn sweep(&self) {
+        self.leaving.borrow_mut().retain(|session| !session.tasks.borrow().is_empty());
+    }
+
+    /// Whether work of sessions that ended is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sweep();
+        self.leaving.borrow().is_empty() && self.sessions.borrow().values().all(|session| session.tasks.borrow().is_empty())
+    }
+
+    /// The address that an initiator is told for a portal.
+    pub(crate) fn address(&self, portal: PortalIndex) -> Option<String> {
+        let place = usize::from(portal.0);
+        match self.config.advertised.get(place) {
+            Some(address) => Some(address.clone()),
+            None => self.config.portals.get(place).map(SocketAddr::to_string),
+        }
+    }
+}

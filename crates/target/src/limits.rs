@@ -1,0 +1,72 @@
+//! What bounds an array: every queue, buffer and wait of it, with the reason for its number.
+
+use std::time::Duration;
+
+use oarlock_device::MEDIA_DEPTH_MAX;
+
+/// Connections at once, those that log in included.
+pub const CONNECTIONS_MAX: usize = 2048;
+
+/// Connections that have not logged in. The next one takes the place of the oldest, so that ten thousand who say nothing
+/// keep nobody out.
+pub const LOGINS_MAX: usize = 512;
+
+/// How long a login may take.
+pub const LOGIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Commands that one session may have open: its command window.
+pub const WINDOW: u32 = 128;
+
+/// Immediate commands that a session may have open besides, so that task management always gets through.
+pub const IMMEDIATE_MAX: usize = 64;
+
+/// Commands that one logical unit has open; the next is told TASK SET FULL.
+pub const UNIT_TASKS_MAX: usize = 2048;
+
+/// Places of the ring. Each connection has two looks at its socket, and each portal one.
+pub const RING_DEPTH: usize = MEDIA_DEPTH_MAX;
+
+/// Bytes of data that commands hold at once; who wants more waits for its turn.
+pub const DATA_BYTES_MAX: usize = 192 << 20;
+
+/// Bytes of data that came unasked and whose commands have not begun; what comes beyond that is told TASK SET FULL.
+pub const EARLY_BYTES_MAX: usize = 64 << 20;
+
+/// The longest transfer of one command, as VPD page B0h tells it.
+pub const TRANSFER_MAX: usize = 16 << 20;
+
+/// The most blocks that one COMPARE AND WRITE compares.
+pub const COMPARE_BLOCKS_MAX: u8 = 255;
+
+/// Bytes that are read from a socket at once.
+pub const READ_MAX: usize = 256 << 10;
+
+/// How often one socket is read before others have their turn.
+pub const READS_A_TURN_MAX: usize = 4;
+
+/// Bytes of answers that wait for an initiator to read them, data included; whoever lets more wait gets no further command
+/// looked at.
+pub const OUTPUT_MAX: usize = 16 << 20;
+
+/// Runs of bytes that one write gathers.
+pub const SLICES_MAX: usize = 128;
+
+/// Portals of one array.
+pub const PORTALS_MAX: usize = 64;
+
+/// Logical units of one array.
+pub const UNITS_MAX: usize = 256;
+
+/// What happens by the clock is looked at so often.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// An initiator that says nothing for so long is asked whether it lives (NOP-In), and given up after another such time.
+pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How long an array that is told to stop waits for what is under way.
+pub const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// How long a connection that is being closed may take to read its last answers.
+pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
+
+const _: () = assert!(2 * CONNECTIONS_MAX + PORTALS_MAX <= RING_DEPTH / 2 + PORTALS_MAX, "commands have half of the ring");

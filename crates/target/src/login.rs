@@ -1,0 +1,181 @@
+//! A connection that logs in, and the session that comes of it (RFC 7143, 6.3).
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use oarlock_scsi::iscsi::{
+    Accounts, Admission, Gate, Header, LoggedIn, Login, LoginRequest, LoginResponse, LoginStatus, LoginStep, NodeName,
+    Numbering, SessionHandle, StatSn, padded,
+};
+
+use crate::array::Array;
+use crate::connection::{Broken, Connection, Phase};
+use crate::output::Output;
+use crate::session::{Nexus, PortalIndex, Session};
+
+/// What a login needs besides its own state.
+pub(crate) struct LoginPhase {
+    login: Login,
+    pub(crate) since: Instant,
+    stat_sn: StatSn,
+    pub(crate) output: Output,
+    /// It waits for the end of what an earlier session left behind.
+    pub(crate) is_waiting: bool,
+}
+
+impl LoginPhase {
+    pub(crate) fn new(now: Instant) -> LoginPhase {
+        LoginPhase {
+            login: Login::default(),
+            since: now,
+            stat_sn: StatSn(0),
+            output: Output::default(),
+            is_waiting: false,
+        }
+    }
+
+    fn send(&mut self, request: &LoginRequest, response: LoginResponse, text: &[u8]) {
+        let numbering = Numbering {
+            stat_sn: self.stat_sn,
+            exp_cmd_sn: request.cmd_sn,
+            max_cmd_sn: request.cmd_sn,
+        };
+        self.stat_sn = self.stat_sn.next();
+        put(&mut self.output, response.encode(), numbering, text);
+    }
+}
+
+fn put(output: &mut Output, mut header: Header, numbering: Numbering, text: &[u8]) {
+    header.set_numbering(numbering);
+    header.set_data_length(text.len());
+    output.small(&header.0);
+    output.small(text);
+    output.small(&[0; 3][..padded(text.len()) - text.len()]);
+}
+
+/// Who may come in by one portal.
+struct PortalGate<'a> {
+    array: &'a Array,
+    portal: PortalIndex,
+}
+
+impl Gate for PortalGate<'_> {
+    fn has_target(&self, target: &NodeName) -> bool {
+        *target == self.array.config.name
+    }
+
+    fn admit(&self, initiator: &NodeName, _target: Option<&NodeName>) -> Admission<'_> {
+        let config = &self.array.config;
+        let is_allowed = config.allowed.is_empty() || config.allowed.contains(initiator);
+        match &config.accounts {
+            _ if !is_allowed => Admission::Refused,
+            Accounts { initiators, .. } if initiators.is_empty() => Admission::Open,
+            accounts => Admission::Chap(accounts),
+        }
+    }
+
+    fn portal_group_tag(&self) -> u16 {
+        self.portal.port()
+    }
+}
+
+/// Takes a login request and its text.
+pub(crate) fn request(
+    array: &Rc<Array>,
+    connection: &mut Connection,
+    place: usize,
+    header: &Header,
+    text: &[u8],
+) -> Result<(), Broken> {
+    let (portal, peer) = (connection.portal, connection.peer);
+    let Phase::Login(phase) = &mut connection.phase else { return Err(Broken::Protocol) };
+    let request = LoginRequest::decode(header);
+    let gate = PortalGate { array, portal };
+    match phase.login.take(&request, text, &gate, &array.random) {
+        LoginStep::Answer(response, text) => phase.send(&request, response, &text),
+        LoginStep::Refused(response) => {
+            array.log(&format!("{peer}: login refused, status {:04x}h", response.status));
+            phase.send(&request, response, &[]);
+            connection.closing_since = Some(array.now());
+        }
+        LoginStep::Complete(response, text, logged_in) => {
+            phase.is_waiting = true;
+            let arriving = Arriving { place, portal, request, response, text, logged_in: *logged_in };
+            let started = Rc::clone(array);
+            array.spawn(async move { arrive(&started, arriving).await });
+        }
+    }
+    array.ready.borrow_mut().push(place);
+    Ok(())
+}
+
+/// A login that is complete but for the session.
+struct Arriving {
+    place: usize,
+    portal: PortalIndex,
+    request: LoginRequest,
+    response: LoginResponse,
+    text: Vec<u8>,
+    logged_in: LoggedIn,
+}
+
+/// Makes the session, after all that an earlier one of the same name left behind has ended (RFC 7143, 6.3.5): what it sent
+/// must not land on what the new one writes.
+async fn arrive(array: &Rc<Array>, arriving: Arriving) {
+    let nexus = Nexus {
+        initiator: arriving.logged_in.initiator.clone(),
+        session_id: arriving.request.session_id,
+        portal: arriving.portal,
+    };
+    let handle = match array.succeed(&nexus, &arriving.request, arriving.logged_in.target.is_none()).await {
+        Ok(handle) => handle,
+        Err(status) => {
+            refuse(array, &arriving, status);
+            return;
+        }
+    };
+    let place = arriving.place;
+    let mut connections = array.connections.borrow_mut();
+    let Some(Some(connection)) = connections.get_mut(place) else { return };
+    let Phase::Login(phase) = &mut connection.phase else { return };
+    if !phase.is_waiting {
+        return;
+    }
+    let response = LoginResponse { session_handle: handle, ..arriving.response };
+    // The window opens with the last response, by the numbers of the session itself.
+    let request = arriving.request;
+    let session = Rc::new(Session::new(
+        (place, arriving.portal),
+        arriving.logged_in,
+        (request.session_id, handle),
+        (request.cmd_sn, phase.stat_sn.next()),
+        Rc::clone(&array.ready),
+    ));
+    let numbering =
+        Numbering { stat_sn: phase.stat_sn, exp_cmd_sn: request.cmd_sn, max_cmd_sn: session.max_cmd_sn() };
+    let mut output = std::mem::take(&mut phase.output);
+    put(&mut output, response.encode(), numbering, &arriving.text);
+    *session.output.borrow_mut() = output;
+    array.ready.borrow_mut().push(place);
+    array.log(&format!("{}: {} logged in", connection.peer, session.nexus.initiator));
+    connection.phase = Phase::Full(Rc::clone(&session));
+    drop(connections);
+    array.join(session);
+}
+
+fn refuse(array: &Rc<Array>, arriving: &Arriving, status: LoginStatus) {
+    let mut connections = array.connections.borrow_mut();
+    let Some(Some(connection)) = connections.get_mut(arriving.place) else { return };
+    let Phase::Login(phase) = &mut connection.phase else { return };
+    phase.is_waiting = false;
+    phase.send(&arriving.request, arriving.response.refuse(status), &[]);
+    connection.closing_since = Some(array.now());
+    array.ready.borrow_mut().push(arriving.place);
+}
+
+/// The handle of a session that nobody has, after `last`.
+pub(crate) fn next_handle(last: SessionHandle, is_taken: impl Fn(SessionHandle) -> bool) -> Option<SessionHandle> {
+    (1..=u16::MAX).map(|step| SessionHandle(last.0.wrapping_add(step))).find(|handle| {
+        *handle != SessionHandle::NEW && !is_taken(*handle)
+    })
+}

@@ -1,0 +1,262 @@
+//! The ring of the array's thread as futures: reads, writes, flushes, and the memory that they need.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use oarlock_block::{IoError, Refusal};
+use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
+
+use crate::limits::DATA_BYTES_MAX;
+
+/// The ring, and who waits for what.
+pub(crate) struct Media {
+    pub(crate) ring: RefCell<MediaRing>,
+    slots: RefCell<Slots>,
+    /// Commands that found no place in the ring.
+    crowded: RefCell<VecDeque<Waker>>,
+    memory: RefCell<Memory>,
+    next_waiter: Cell<u64>,
+}
+
+#[derive(Default)]
+struct Slots {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+}
+
+enum Slot {
+    Free,
+    Out(Option<Waker>),
+    /// Whoever asked is gone.
+    Abandoned,
+    Ended(Result<(), IoError>),
+}
+
+/// Bytes that are left to give, and who waits for some, in the order of asking.
+struct Memory {
+    free: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    number: u64,
+    bytes: usize,
+    waker: Option<Waker>,
+}
+
+/// A right to so many bytes of memory, until it is dropped.
+pub(crate) struct Permit {
+    media: Rc<Media>,
+    bytes: usize,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut memory = self.media.memory.borrow_mut();
+        memory.free += self.bytes;
+        if let Some(waker) = memory.waiting.front_mut().and_then(|first| first.waker.take()) {
+            waker.wake();
+        }
+    }
+}
+
+impl Media {
+    pub(crate) fn new(ring: MediaRing) -> Media {
+        Media {
+            ring: RefCell::new(ring),
+            slots: RefCell::default(),
+            crowded: RefCell::default(),
+            memory: RefCell::new(Memory { free: DATA_BYTES_MAX, waiting: VecDeque::new() }),
+            next_waiter: Cell::new(0),
+        }
+    }
+
+    /// Waits for the right to `bytes` bytes: in the order of asking, so that the long ones are not starved.
+    ///
+    /// Whoever has a permit asks for no other before it gave that one back: so all who wait get theirs.
+    pub(crate) async fn permit(self: &Rc<Media>, bytes: usize) -> Permit {
+        let bytes = bytes.min(DATA_BYTES_MAX);
+        let number = self.next_waiter.get();
+        self.next_waiter.set(number + 1);
+        let _leaves = Leaves { media: self, number };
+        poll_fn(|context| {
+            let mut memory = self.memory.borrow_mut();
+            let first = memory.waiting.front().map_or(number, |first| first.number);
+            if first == number && memory.free >= bytes {
+                memory.free -= bytes;
+                return Poll::Ready(());
+            }
+            match memory.waiting.iter_mut().find(|waiting| waiting.number == number) {
+                Some(waiting) => waiting.waker = Some(context.waker().clone()),
+                None => {
+                    let waker = Some(context.waker().clone());
+                    memory.waiting.push_back(Waiting { number, bytes, waker });
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        Permit { media: Rc::clone(self), bytes }
+    }
+
+    /// A buffer; whoever asks holds a permit, so there is room but for what rounding up takes.
+    pub(crate) fn buffer(&self, length: usize) -> Result<DataBuffer, IoError> {
+        self.ring.borrow().buffer(length).map_err(|_| IoError::Refused(Refusal::Busy))
+    }
+
+    pub(crate) async fn read(
+        &self,
+        medium: &Medium,
+        buffer: &DataBuffer,
+        part: Range<usize>,
+        from_byte: u64,
+    ) -> Result<(), IoError> {
+        self.ask(|ring, token| ring.read(token, medium, (buffer, part.clone()), from_byte)).await
+    }
+
+    pub(crate) async fn write(
+        &self,
+        medium: &Medium,
+        buffer: &DataBuffer,
+        part: Range<usize>,
+        to_byte: u64,
+        durability: Durability,
+    ) -> Result<(), IoError> {
+        self.ask(|ring, token| ring.write(token, medium, (buffer, part.clone()), to_byte, durability)).await
+    }
+
+    pub(crate) async fn flush(&self, medium: &Medium) -> Result<(), IoError> {
+        self.ask(|ring, token| ring.flush(token, medium)).await
+    }
+
+    pub(crate) async fn discard(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+        self.ask(|ring, token| ring.discard(token, medium, bytes)).await
+    }
+
+    pub(crate) async fn write_zeroes(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+        self.ask(|ring, token| ring.write_zeroes(token, medium, bytes)).await
+    }
+
+    async fn ask(
+        &self,
+        mut begin: impl FnMut(&mut MediaRing, Token) -> Result<(), DataRingError>,
+    ) -> Result<(), IoError> {
+        let place = self.slots.borrow_mut().take();
+        loop {
+            let begun = begin(&mut self.ring.borrow_mut(), Token(place as u64));
+            match begun {
+                Ok(()) => break,
+                Err(DataRingError::Full { .. }) => self.wait_for_place().await,
+                Err(error) => {
+                    self.slots.borrow_mut().release(place);
+                    return Err(IoError::Refused(match error {
+                        DataRingError::Refused(refusal) => refusal,
+                        DataRingError::NoBuffer { .. } => Refusal::Busy,
+                        _ => Refusal::Gone,
+                    }));
+                }
+            }
+        }
+        let _abandons = Abandons { media: self, place };
+        poll_fn(|context| self.slots.borrow_mut().poll(place, context.waker())).await
+    }
+
+    async fn wait_for_place(&self) {
+        let mut has_waited = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut has_waited, true) {
+                return Poll::Ready(());
+            }
+            self.crowded.borrow_mut().push_back(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// A command ended.
+    pub(crate) fn ended(&self, Token(token): Token, outcome: Result<(), IoError>) {
+        let waker = self.slots.borrow_mut().ended(usize::try_from(token).unwrap_or(usize::MAX), outcome);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if let Some(waker) = self.crowded.borrow_mut().pop_front() {
+            waker.wake();
+        }
+    }
+}
+
+impl Slots {
+    fn take(&mut self) -> usize {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::Free);
+            self.slots.len() - 1
+        });
+        self.slots[place] = Slot::Out(None);
+        place
+    }
+
+    fn release(&mut self, place: usize) {
+        self.slots[place] = Slot::Free;
+        self.free.push(place);
+    }
+
+    fn poll(&mut self, place: usize, waker: &Waker) -> Poll<Result<(), IoError>> {
+        match std::mem::replace(&mut self.slots[place], Slot::Out(None)) {
+            Slot::Ended(outcome) => {
+                self.release(place);
+                Poll::Ready(outcome)
+            }
+            _ => {
+                self.slots[place] = Slot::Out(Some(waker.clone()));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn ended(&mut self, place: usize, outcome: Result<(), IoError>) -> Option<Waker> {
+        match std::mem::replace(self.slots.get_mut(place)?, Slot::Ended(outcome)) {
+            Slot::Out(waker) => waker,
+            Slot::Abandoned | Slot::Free | Slot::Ended(_) => {
+                self.release(place);
+                None
+            }
+        }
+    }
+}
+
+/// Whoever stops waiting for memory leaves the queue, and wakes the next.
+struct Leaves<'a> {
+    media: &'a Media,
+    number: u64,
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        let mut memory = self.media.memory.borrow_mut();
+        memory.waiting.retain(|waiting| waiting.number != self.number);
+        if let Some(waker) = memory.waiting.front_mut().and_then(|first| first.waker.take()) {
+            waker.wake();
+        }
+    }
+}
+
+/// A command whose future is dropped goes on without it.
+struct Abandons<'a> {
+    media: &'a Media,
+    place: usize,
+}
+
+impl Drop for Abandons<'_> {
+    fn drop(&mut self) {
+        let mut slots = self.media.slots.borrow_mut();
+        match slots.slots[self.place] {
+            Slot::Out(_) => slots.slots[self.place] = Slot::Abandoned,
+            Slot::Ended(_) => slots.release(self.place),
+            Slot::Free | Slot::Abandoned => {}
+        }
+    }
+}
