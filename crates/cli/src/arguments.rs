@@ -72,6 +72,8 @@ verbs! {
     Grow => grow in "datastore";
     /// Give a copied datastore a life of its own
     Resignature => resignature in "datastore";
+    /// Be an array: serve files and block devices over iSCSI
+    Target => target in "datastore";
     /// Find out from logs why an atomic test and set was false, and what to do
     Doctor => doctor in "doctor";
     /// The catalogue: why an atomic test and set can be false, what proves it, what helps

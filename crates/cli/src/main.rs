@@ -22,6 +22,8 @@ mod host_choice;
 mod live;
 #[cfg(feature = "doctor")]
 mod logs;
+#[cfg(feature = "datastore")]
+mod lun_values;
 mod report;
 #[cfg(feature = "doctor")]
 mod report_file;

@@ -13,8 +13,8 @@ use crate::catalogue::Code;
 use crate::failure::Failure;
 
 /// The verbs that end in their own way when they are asked to, as they stand on the command line.
-const HEEDING: [&str; 8] =
-    ["bench", "check", "disk export", "disk import", "format", "grow", "resignature", "sim"];
+const HEEDING: [&str; 9] =
+    ["bench", "check", "disk export", "disk import", "format", "grow", "resignature", "sim", "target"];
 
 /// What was caught before the verb itself asked for it.
 static EARLY: Mutex<Option<Stop>> = Mutex::new(None);

@@ -104,6 +104,26 @@ pub enum ValueError {
         /// The kind of device.
         backend: &'static str,
     },
+    /// Not a unit of an array.
+    #[error("`{text}`: {wanted}; a unit is N=FILE[,size=S][,block=512][,thin][,ro][,removable][,wce=0][,serial=X]")]
+    Unit {
+        /// What was given.
+        text: String,
+        /// What is wanted.
+        wanted: String,
+    },
+    /// Not a name and a file with its secret.
+    #[error("`{text}` is no CHAP account: USER:FILE, where FILE has the secret")]
+    Chap {
+        /// What was given.
+        text: String,
+    },
+    /// Not an address for initiators.
+    #[error("`{text}` is no address: HOST:PORT, as in 192.0.2.7:3260 or [2001:db8::7]:3260")]
+    Address {
+        /// What was given.
+        text: String,
+    },
     /// No device.
     #[error("a device has a name: the path of a plain file or block device, as in pool.img")]
     NoDevice,

@@ -12,7 +12,7 @@ use oarlock_scsi::iscsi::{Accounts, LoginRequest, LoginStatus, NodeName, Session
 
 use crate::connection::Connection;
 use crate::early::Early;
-use crate::limits::CONNECTIONS_MAX;
+use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX};
 use crate::login::next_handle;
 use crate::media::Media;
 use crate::session::{Nexus, PortalIndex, Session};
@@ -173,7 +173,13 @@ impl Array {
         if tasks.is_empty() {
             return;
         }
-        tasks.iter().for_each(|task| task.abort(Abort::Silent));
+        for task in &tasks {
+            task.abort(Abort::Silent);
+            if !task.has_begun() {
+                session.tasks.borrow_mut().remove(&task.command.task_tag);
+                task.over();
+            }
+        }
         self.leaving.borrow_mut().push(Rc::clone(session));
     }
 
@@ -191,6 +197,36 @@ impl Array {
                 None => return,
             }
         }
+    }
+
+    /// A session ends as soon as what is to be sent to it was sent.
+    pub(crate) fn leave_when_sent(&self, session: &Rc<Session>, reason: &'static str) {
+        let place = session.connection;
+        if let Some(Some(connection)) = self.connections.borrow_mut().get_mut(place) {
+            connection.closing_since.get_or_insert(self.now());
+            self.log(&format!("{}: {}: {reason}", connection.peer, session.nexus.initiator));
+        }
+        self.ready.borrow_mut().push(place);
+    }
+
+    /// A session is asked to go; it ends when what it has under way was answered.
+    pub(crate) fn drain(self: &Rc<Array>, session: &Rc<Session>) {
+        session.ask_to_leave(u16::try_from(DRAIN_MAX.as_secs()).unwrap_or(u16::MAX));
+        let (array, session) = (Rc::clone(self), Rc::clone(session));
+        self.spawn(async move {
+            loop {
+                let task = session.tasks.borrow().values().next().cloned();
+                match task {
+                    Some(task) => task.ended().await,
+                    None => break,
+                }
+            }
+            array.leave_when_sent(&session, "the array stops");
+        });
+    }
+
+    pub(crate) fn has_nothing_to_start(&self) -> bool {
+        self.starting.borrow().is_empty()
     }
 
     /// Forgets sessions whose tasks have ended.

@@ -82,6 +82,16 @@ struct Segment {
     digest: Option<u32>,
 }
 
+/// How many bytes were taken, and whether what is behind them can be looked at.
+struct Took {
+    bytes: usize,
+    goes_on: bool,
+}
+
+impl Took {
+    const NOTHING: Took = Took { bytes: 0, goes_on: false };
+}
+
 /// Where the data of a PDU go.
 pub(crate) enum Sink {
     /// Nowhere.
@@ -195,12 +205,12 @@ impl Connection {
         let mut used = 0;
         loop {
             let rest = &bytes[used..];
-            let took = match self.segment.take() {
+            let Took { bytes: took, goes_on } = match self.segment.take() {
                 None => self.take_header(array, place, rest)?,
                 Some(segment) => self.take_data(array, place, segment, rest)?,
             };
             used += took;
-            if took == 0 {
+            if !goes_on {
                 return Ok(used);
             }
             if self.closing_since.is_some() {
@@ -209,13 +219,13 @@ impl Connection {
         }
     }
 
-    fn take_header(&mut self, array: &Rc<Array>, place: usize, bytes: &[u8]) -> Result<usize, Broken> {
-        let Some(first) = bytes.first_chunk::<HEADER_LENGTH>() else { return Ok(0) };
+    fn take_header(&mut self, array: &Rc<Array>, place: usize, bytes: &[u8]) -> Result<Took, Broken> {
+        let Some(first) = bytes.first_chunk::<HEADER_LENGTH>() else { return Ok(Took::NOTHING) };
         let header = Header(*first);
         let has_digest = self.session().is_some_and(|session| session.parameters().header_digest);
         let length = HEADER_LENGTH + header.additional_length();
         let whole = length + if has_digest { 4 } else { 0 };
-        let Some(taken) = bytes.get(..whole) else { return Ok(0) };
+        let Some(taken) = bytes.get(..whole) else { return Ok(Took::NOTHING) };
         if has_digest && checksum(&[&taken[..length]]).to_le_bytes() != taken[length..] {
             return Err(Broken::HeaderDigest);
         }
@@ -240,7 +250,7 @@ impl Connection {
         } else {
             self.segment = Some(segment);
         }
-        Ok(whole)
+        Ok(Took { bytes: whole, goes_on: true })
     }
 
     /// Takes data of the PDU that is under way; at its end it is delivered.
@@ -250,7 +260,7 @@ impl Connection {
         place: usize,
         mut segment: Segment,
         bytes: &[u8],
-    ) -> Result<usize, Broken> {
+    ) -> Result<Took, Broken> {
         let took = (segment.length - segment.done).min(bytes.len());
         segment.copy(&bytes[..took]);
         let trailer = padded(segment.length) - segment.length;
@@ -258,15 +268,14 @@ impl Connection {
         let behind = &bytes[took..];
         if segment.done < segment.length || behind.len() < tail {
             self.segment = Some(segment);
-            return Ok(took);
+            return Ok(Took { bytes: took, goes_on: false });
         }
         let is_sound = segment.digest.is_none_or(|digest| {
             crc32c::crc32c_append(digest, &behind[..trailer]).to_le_bytes() == behind[trailer..tail]
         });
         let Segment { header, sink, .. } = segment;
         deliver::deliver(array, self, place, header, sink, is_sound)?;
-        // A PDU without any data left here has its tail alone, and that is more than nothing.
-        Ok((took + tail).max(1))
+        Ok(Took { bytes: took + tail, goes_on: true })
     }
 }
 

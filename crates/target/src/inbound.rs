@@ -173,7 +173,7 @@ impl Task {
         let Some(buffer) = inbound.buffer.take() else {
             return Err(Stop::from(Sense::new(SenseKey::AbortedCommand, AdditionalSense::NOT_ENOUGH_UNSOLICITED_DATA)));
         };
-        Ok(Some(Received { buffer, length: wanted, permit }))
+        Ok(Some(Received { buffer, length: wanted, _permit: permit }))
     }
 
     /// A buffer for all of it; what came unasked moves there, unless it is all.

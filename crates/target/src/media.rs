@@ -44,7 +44,6 @@ struct Memory {
 
 struct Waiting {
     number: u64,
-    bytes: usize,
     waker: Option<Waker>,
 }
 
@@ -94,7 +93,7 @@ impl Media {
                 Some(waiting) => waiting.waker = Some(context.waker().clone()),
                 None => {
                     let waker = Some(context.waker().clone());
-                    memory.waiting.push_back(Waiting { number, bytes, waker });
+                    memory.waiting.push_back(Waiting { number, waker });
                 }
             }
             Poll::Pending

@@ -18,7 +18,7 @@ const SMALL_UNUSED_MAX: usize = 64 << 10;
 #[derive(Clone)]
 pub(crate) struct Data {
     pub(crate) bytes: DataBytes,
-    pub(crate) permit: Rc<Permit>,
+    pub(crate) _permit: Rc<Permit>,
 }
 
 /// What is to be sent, in order.
@@ -83,7 +83,7 @@ impl Output {
     /// Sends what the socket takes; `true` where it took all.
     pub(crate) fn send(&mut self, socket: &TcpStream) -> io::Result<bool> {
         while !self.pieces.is_empty() {
-            let mut slices = [const { IoSlice::new(&[]) }; SLICES_MAX];
+            let mut slices: [IoSlice<'_>; SLICES_MAX] = std::array::from_fn(|_| IoSlice::new(&[]));
             let mut count = 0;
             for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
                 let skipped = if count == 0 { self.sent } else { 0 };

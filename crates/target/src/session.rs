@@ -7,13 +7,17 @@ use std::rc::Rc;
 
 use oarlock_block::crc32c as checksum;
 use oarlock_scsi::iscsi::{
-    CmdSn, Header, LoggedIn, NodeName, Numbering, Parameters, SessionHandle, SessionId, StatSn, TaskTag, padded,
+    AsyncEvent, AsyncMessage, CmdSn, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters, SessionHandle, SessionId, StatSn, TaskTag, padded,
 };
 
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
 use crate::output::{Data, Output};
 use crate::task::Task;
+use crate::text::Texts;
+
+/// The tag of the question whether an initiator lives. There is one at a time.
+const QUESTION: TaskTag = TaskTag(0x5a5a_0001);
 
 /// One of the array's portals, each of which is a target port: its place in the list of portals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +56,10 @@ pub(crate) struct Session {
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
     pub(crate) waiting: RefCell<Waiting>,
+    pub(crate) texts: RefCell<Texts>,
     is_logging_out: Cell<bool>,
+    /// It ends when nothing of it is under way.
+    is_draining: Cell<bool>,
     /// It ended: nothing is sent any more.
     is_gone: Cell<bool>,
     /// Whom to tell that there is something to send.
@@ -80,7 +87,9 @@ impl Session {
             tasks: RefCell::default(),
             output: RefCell::default(),
             waiting: RefCell::default(),
+            texts: RefCell::default(),
             is_logging_out: Cell::new(false),
+            is_draining: Cell::new(false),
             is_gone: Cell::new(false),
             ready,
         }
@@ -113,6 +122,24 @@ impl Session {
 
     pub(crate) fn is_logging_out(&self) -> bool {
         self.is_logging_out.get()
+    }
+
+    /// Asks the initiator whether it lives (RFC 7143, 11.19).
+    pub(crate) fn ask(&self) {
+        let question = NopIn { lun: [0; 8], task_tag: TaskTag::NONE, transfer_tag: QUESTION };
+        self.send(question.encode(), false, &[]);
+    }
+
+    /// Asks the initiator to log out within `seconds` (RFC 7143, 11.9).
+    pub(crate) fn ask_to_leave(&self, seconds: u16) {
+        self.is_draining.set(true);
+        let message =
+            AsyncMessage { lun: [0; 8], event: AsyncEvent::LogoutRequested as u8, first: 0, second: 0, third: seconds };
+        self.send(message.encode(), true, &[]);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.get()
     }
 
     /// Open commands that took no place in the window.

@@ -25,6 +25,7 @@ pub(crate) struct Task {
     pub(crate) began: Instant,
     /// Somebody ended it: it does nothing that it has not begun, and how it is answered is theirs to say.
     aborted: Cell<Option<Abort>>,
+    has_begun: Cell<bool>,
     is_over: Cell<bool>,
     /// It waits for its data, or for its turn.
     waker: RefCell<Option<Waker>>,
@@ -65,7 +66,7 @@ pub(crate) type Outcome<T> = Result<T, Stop>;
 pub(crate) struct Received {
     pub(crate) buffer: DataBuffer,
     pub(crate) length: usize,
-    pub(crate) permit: Option<Permit>,
+    pub(crate) _permit: Option<Permit>,
 }
 
 impl Task {
@@ -82,6 +83,7 @@ impl Task {
             inbound: RefCell::new(inbound),
             began: Instant::now(),
             aborted: Cell::new(None),
+            has_begun: Cell::new(false),
             is_over: Cell::new(false),
             waker: RefCell::default(),
             mourners: RefCell::default(),
@@ -94,6 +96,15 @@ impl Task {
             self.aborted.set(Some(abort));
         }
         self.wake();
+    }
+
+    /// Its turn in the session's order came.
+    pub(crate) fn begun(&self) {
+        self.has_begun.set(true);
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.get()
     }
 
     pub(crate) fn aborted(&self) -> Option<Abort> {

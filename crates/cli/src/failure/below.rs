@@ -34,6 +34,12 @@ impl From<ValueError> for Failure {
     }
 }
 
+impl From<oarlock_target::TargetError> for Failure {
+    fn from(error: oarlock_target::TargetError) -> Failure {
+        Failure::new(Code::TargetNotStarted, error.to_string())
+    }
+}
+
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Failure {
         error.body().into()

@@ -40,4 +40,6 @@ pub mod sim;
 #[cfg(feature = "datastore")]
 pub mod status;
 #[cfg(feature = "datastore")]
+pub mod target;
+#[cfg(feature = "datastore")]
 pub mod up;

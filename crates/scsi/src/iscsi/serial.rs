@@ -9,7 +9,7 @@ pub struct CmdSn(pub u32);
 pub struct StatSn(pub u32);
 
 /// The place of a data PDU or of an R2T in its command's order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DataSn(pub u32);
 
 /// Whether `left` comes before `right`: by less than half of the numbers.

@@ -1,0 +1,160 @@
+//! Values of `oarlock target` on the command line: units, CHAP accounts, addresses.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use oarlock_scsi::iscsi::{Account, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN};
+use oarlock_target::UnitOptions;
+
+use crate::catalogue::Code;
+use crate::failure::Failure;
+use crate::values::{self, ValueError};
+
+/// A CHAP name, and the file that has its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChapFile {
+    name: String,
+    file: PathBuf,
+}
+
+/// A unit: `N=FILE`, and options behind commas.
+///
+/// # Errors
+/// [`ValueError::Unit`], and those of sizes.
+pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
+    let refused = |wanted: &str| ValueError::Unit { text: text.to_owned(), wanted: wanted.to_owned() };
+    let (number, rest) = text.split_once('=').ok_or_else(|| refused("it begins with a number and `=`"))?;
+    let number = values::count(number, 0, 16_383)?;
+    let mut parts = rest.split(',');
+    let path = parts.next().filter(|path| !path.is_empty()).ok_or_else(|| refused("it names no file"))?;
+    let mut unit = UnitOptions {
+        number,
+        path: values::device(path)?,
+        size: None,
+        block_size: None,
+        is_thin: false,
+        is_read_only: false,
+        is_removable: false,
+        write_cache: true,
+        serial: None,
+    };
+    for part in parts {
+        match part.split_once('=').unwrap_or((part, "")) {
+            ("size", size) => unit.size = Some(values::size(size)?),
+            ("block", size) => unit.block_size = Some(values::block_size(size)?),
+            ("thin", "") => unit.is_thin = true,
+            ("ro", "") => unit.is_read_only = true,
+            ("removable", "") => unit.is_removable = true,
+            ("wce", "0") => unit.write_cache = false,
+            ("wce", "1") => unit.write_cache = true,
+            ("serial", serial) if !serial.is_empty() => unit.serial = Some(serial.to_owned()),
+            _ => return Err(refused(&format!("`{part}` is no option of it"))),
+        }
+    }
+    Ok(unit)
+}
+
+/// A CHAP account: `USER:FILE`.
+///
+/// # Errors
+/// [`ValueError::Chap`].
+pub fn chap(text: &str) -> Result<ChapFile, ValueError> {
+    match text.split_once(':') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok(ChapFile { name: name.to_owned(), file: PathBuf::from(file) })
+        }
+        _ => Err(ValueError::Chap { text: text.to_owned() }),
+    }
+}
+
+/// An address as initiators are told it: a name or an address, and a port.
+///
+/// # Errors
+/// [`ValueError::Address`].
+pub fn address(text: &str) -> Result<String, ValueError> {
+    let parts = text.rsplit_once(':').filter(|(host, port)| {
+        let is_bare = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+        let has_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+        !host.is_empty() && is_bare && has_port && !host.contains([',', ' '])
+    });
+    parts.map(|_| text.to_owned()).ok_or_else(|| ValueError::Address { text: text.to_owned() })
+}
+
+impl ChapFile {
+    /// The account, with the secret from its file; a line's end behind it is none of it.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, is readable by others, or has no secret of a good length.
+    pub fn read(&self) -> Result<Account, Failure> {
+        let place = self.file.display();
+        let refused = |what: String| Failure::new(Code::ChapSecret, format!("{place}: {what}"));
+        let about = std::fs::metadata(&self.file).map_err(|error| refused(error.to_string()))?;
+        if !about.is_file() || about.mode() & 0o077 != 0 {
+            return Err(refused(format!("its mode is {:03o}; only its owner may read it", about.mode() & 0o777)));
+        }
+        let secret = std::fs::read(&self.file).map_err(|error| refused(error.to_string()))?;
+        let secret = secret.strip_suffix(b"\n").unwrap_or(&secret);
+        let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+        if !(SECRET_LENGTH_MIN..=SECRET_LENGTH_MAX).contains(&secret.len()) {
+            return Err(refused(format!(
+                "its secret has {} bytes; {SECRET_LENGTH_MIN} to {SECRET_LENGTH_MAX} are wanted",
+                secret.len()
+            )));
+        }
+        Ok(Account { name: self.name.clone(), secret: secret.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oarlock_block::{BlockSize, ByteCount};
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_unit_is_a_number_a_file_and_its_options() {
+        let found = unit("3=/srv/a.img,size=8G,block=4096,thin,ro,removable,wce=0,serial=A7").unwrap();
+        let wanted = UnitOptions {
+            number: 3,
+            path: PathBuf::from("/srv/a.img"),
+            size: Some(ByteCount(8 << 30)),
+            block_size: Some(BlockSize::B4096),
+            is_thin: true,
+            is_read_only: true,
+            is_removable: true,
+            write_cache: false,
+            serial: Some("A7".to_owned()),
+        };
+        assert_eq!(found, wanted);
+        assert!(unit("0=a.img").unwrap().write_cache);
+        for none in ["", "a.img", "x=a.img", "0=", "0=a,thick", "0=a,size=", "16384=a", "0=a,thin=1", "0=rbd:p/i"] {
+            assert!(unit(none).is_err(), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for good in ["192.0.2.7:3260", "[2001:db8::7]:3260", "array.example:3260"] {
+            assert_eq!(address(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "192.0.2.7", "192.0.2.7:0", "2001:db8::7:3260", ":3260", "a b:1", "a,1:2"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_or_that_is_short_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "a good long secret\n").unwrap();
+        let account = chap(&format!("esx:{}", file.display())).unwrap();
+        let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        assert!(account.read().unwrap_err().to_string().contains("644"));
+        mode(0o600);
+        assert_eq!(account.read().unwrap().secret, b"a good long secret");
+        std::fs::write(&file, "short").unwrap();
+        assert!(account.read().unwrap_err().to_string().contains("5 bytes"));
+        assert!(chap("esx").is_err() && chap(":f").is_err() && chap("u:").is_err());
+    }
+}

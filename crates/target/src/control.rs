@@ -1,0 +1,142 @@
+//! What other threads ask of the array's: units added, removed, grown; who is there; stop.
+
+use std::rc::Rc;
+use std::sync::mpsc::SyncSender;
+
+use oarlock_block::ByteCount;
+use oarlock_device::Medium;
+use oarlock_scsi::{AdditionalSense, Lun};
+
+use crate::TargetError;
+use crate::array::Array;
+use crate::limits::UNITS_MAX;
+use crate::options::{SessionReport, UnitReport};
+use crate::session::Session;
+use crate::task::Abort;
+use crate::unit::{Traits, Unit};
+
+/// A unit whose medium is open.
+pub(crate) struct NewUnit {
+    pub(crate) number: u16,
+    pub(crate) medium: Medium,
+    pub(crate) traits: Traits,
+    pub(crate) write_cache: bool,
+}
+
+/// A message to the array's thread.
+pub(crate) enum Message {
+    Stop,
+    Add(Box<NewUnit>, SyncSender<Result<(), TargetError>>),
+    Remove(u16, SyncSender<Result<(), TargetError>>),
+    Resize(u16, Option<ByteCount>, SyncSender<Result<UnitReport, TargetError>>),
+    Units(SyncSender<Vec<UnitReport>>),
+    Sessions(SyncSender<Vec<SessionReport>>),
+}
+
+/// Does what a message asks. Whoever asked may be gone by then, which changes nothing.
+pub(crate) fn obey(array: &Rc<Array>, message: Message) {
+    match message {
+        Message::Stop => {}
+        Message::Add(unit, told) => drop(told.try_send(add(array, *unit))),
+        Message::Remove(number, told) => remove(array, number, told),
+        Message::Resize(number, size, told) => drop(told.try_send(resize(array, number, size))),
+        Message::Units(told) => {
+            let units = array.units.borrow();
+            let _ = told.try_send(units.values().map(|unit| report(unit)).collect());
+        }
+        Message::Sessions(told) => {
+            let sessions = array.sessions();
+            let _ = told.try_send(sessions.iter().map(|session| report_session(array, session)).collect());
+        }
+    }
+}
+
+/// A unit begins to be there; whoever is there is told so.
+pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
+    let number = new.number;
+    let mut units = array.units.borrow_mut();
+    let lun = Lun::unit(number).ok_or(TargetError::UnitNumber { number })?;
+    if units.contains_key(&number) {
+        return Err(TargetError::UnitExists { number });
+    }
+    if units.len() >= UNITS_MAX {
+        return Err(TargetError::TooManyUnits { max: UNITS_MAX });
+    }
+    if let Some(other) = units.values().find(|unit| unit.traits.serial == new.traits.serial) {
+        return Err(TargetError::SerialInUse { number: other.number, serial: new.traits.serial });
+    }
+    let unit = Rc::new(Unit::new(number, lun, new.medium, new.traits, new.write_cache));
+    let nexuses = array.nexuses();
+    nexuses.iter().for_each(|nexus| unit.meet(nexus));
+    for other in units.values() {
+        nexuses.iter().for_each(|nexus| other.attend(nexus, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED));
+    }
+    units.insert(number, unit);
+    Ok(())
+}
+
+/// A unit is there no more, at once for what comes; the answer waits for what is under way.
+fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetError>>) {
+    let Some(unit) = array.units.borrow_mut().remove(&number) else {
+        let _ = told.try_send(Err(TargetError::NoUnit { number }));
+        return;
+    };
+    for other in array.units.borrow().values() {
+        other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
+    }
+    let tasks = unit.tasks();
+    tasks.iter().for_each(|task| task.abort(Abort::Told));
+    array.spawn(async move {
+        for task in tasks {
+            task.ended().await;
+        }
+        drop(unit);
+        let _ = told.try_send(Ok(()));
+    });
+}
+
+fn resize(array: &Array, number: u16, size: Option<ByteCount>) -> Result<UnitReport, TargetError> {
+    let unit = array.unit(number).ok_or(TargetError::NoUnit { number })?;
+    let before = unit.blocks();
+    if let Some(size) = size.filter(|size| *size < unit.geometry().size()) {
+        return Err(TargetError::Shrink { number, size, now: unit.geometry().size() });
+    }
+    unit.medium.grow(size).map_err(|error| TargetError::Grow { number, reason: error.to_string() })?;
+    if unit.blocks() != before {
+        unit.attend_others(None, AdditionalSense::CAPACITY_DATA_HAS_CHANGED);
+    }
+    Ok(report(&unit))
+}
+
+fn report(unit: &Unit) -> UnitReport {
+    let geometry = unit.geometry();
+    UnitReport {
+        number: unit.number,
+        path: unit.medium.path().to_owned(),
+        size: geometry.size(),
+        block_size: geometry.block_size,
+        is_thin: unit.traits.is_thin,
+        is_read_only: unit.traits.is_read_only,
+        is_removable: unit.traits.is_removable,
+        write_cache: unit.state.borrow().write_cache,
+        is_direct: unit.medium.is_direct(),
+        serial: unit.traits.serial.clone(),
+    }
+}
+
+fn report_session(array: &Array, session: &Session) -> SessionReport {
+    let peer = match array.connections.borrow().get(session.connection) {
+        Some(Some(connection)) => connection.peer.to_string(),
+        _ => String::new(),
+    };
+    SessionReport {
+        initiator: session.nexus.initiator.to_string(),
+        session_id: session.nexus.session_id.to_string(),
+        handle: session.handle.0,
+        portal: array.address(session.nexus.portal).unwrap_or_default(),
+        peer,
+        account: session.account.clone(),
+        is_discovery: session.is_discovery,
+        commands: session.tasks.borrow().len(),
+    }
+}

@@ -1,0 +1,220 @@
+//! Commands that move blocks: READ, WRITE, WRITE AND VERIFY, WRITE ATOMIC, ORWRITE, VERIFY (SBC-4).
+
+use std::rc::Rc;
+
+use oarlock_block::{BlockCount, Lba};
+use oarlock_device::{DataBuffer, Durability};
+use oarlock_scsi::{ByteCheck, Sense, Transfer, Verify, WriteAndVerify, WriteAtomic};
+
+use super::{Payload, Reply, Work, failed};
+use crate::limits::TRANSFER_MAX;
+use crate::output::Data;
+use crate::ranges::{Held, Hold};
+use crate::task::{Outcome, Received, Stop};
+
+/// What VERIFY reads at once.
+const VERIFY_STEP: usize = 1 << 20;
+
+impl Work {
+    pub(super) async fn hold(&self, lba: Lba, count: BlockCount, hold: Hold) -> Outcome<Held> {
+        let held = self.unit.ranges.hold(lba.0..lba.0 + count.0, hold).await;
+        self.task.check()?;
+        Ok(held)
+    }
+
+    /// A transfer that VPD page B0h says is too long.
+    pub(super) fn check_length(&self, count: BlockCount) -> Outcome<usize> {
+        let bytes = count.bytes(self.unit.block_size()).0;
+        match usize::try_from(bytes) {
+            Ok(length) if length <= TRANSFER_MAX => Ok(length),
+            _ => Err(Sense::invalid_cdb(self.transfer_length_byte(), None).into()),
+        }
+    }
+
+    /// Where the CDB's transfer length stands.
+    fn transfer_length_byte(&self) -> usize {
+        match self.command.description.cdb_length() {
+            6 => 4,
+            10 => 7,
+            12 => 6,
+            _ => 10,
+        }
+    }
+
+    pub(super) async fn read(&self, transfer: Transfer) -> Outcome<Reply> {
+        let length = self.check_length(transfer.count)?;
+        if length == 0 {
+            return Ok(Reply::good());
+        }
+        let permit = Rc::new(self.array.media.permit(length).await);
+        self.task.check()?;
+        let buffer = self.buffer(length)?;
+        let _held = self.hold(transfer.lba, transfer.count, Hold::Shared).await?;
+        self.read_into(&buffer, length, transfer.lba).await?;
+        let data = Data { bytes: buffer.into_bytes(), _permit: permit };
+        Ok(Reply { payload: Payload::Medium(data, length), ..Reply::good() })
+    }
+
+    pub(super) fn buffer(&self, length: usize) -> Outcome<DataBuffer> {
+        self.array.media.buffer(length).map_err(|error| failed(&error, false))
+    }
+
+    pub(super) async fn read_into(&self, buffer: &DataBuffer, length: usize, lba: Lba) -> Outcome<()> {
+        let from_byte = lba.byte_offset(self.unit.block_size());
+        let read = self.array.media.read(&self.unit.medium, buffer, 0..length, from_byte).await;
+        self.task.check()?;
+        read.map_err(|error| failed(&error, false))
+    }
+
+    pub(super) async fn write_from(
+        &self,
+        buffer: &DataBuffer,
+        part: std::ops::Range<usize>,
+        lba: Lba,
+        durability: Durability,
+    ) -> Outcome<()> {
+        let to_byte = lba.byte_offset(self.unit.block_size());
+        let written = self.array.media.write(&self.unit.medium, buffer, part, to_byte, durability).await;
+        self.task.check()?;
+        written.map_err(|error| failed(&error, true))
+    }
+
+    /// The data of a command that writes `length` bytes: whole blocks, as far as the initiator has them. `None`: none at all.
+    pub(super) async fn receive_blocks(&self, length: usize) -> Outcome<Option<Received>> {
+        let received = self.task.receive(&self.array.media, length).await?;
+        let block = self.unit.block_size().length();
+        Ok(received.map(|received| Received { length: received.length / block * block, ..received }).filter(|received| received.length > 0))
+    }
+
+    fn blocks_in(&self, length: usize) -> BlockCount {
+        BlockCount((length / self.unit.block_size().length()) as u64)
+    }
+
+    pub(super) async fn write(&self, transfer: Transfer) -> Outcome<Reply> {
+        let length = self.check_length(transfer.count)?;
+        let Some(received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+        let count = self.blocks_in(received.length);
+        let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
+        let durability = self.unit.durability(transfer.fua);
+        self.write_from(&received.buffer, 0..received.length, transfer.lba, durability).await?;
+        Ok(Reply::good())
+    }
+
+    /// Blocks are in nobody else's hands while they are written, so each write here is atomic towards the others; towards power
+    /// failure it is where the medium below is (SBC-4, WRITE ATOMIC (16) command).
+    pub(super) async fn write_atomic(&self, write: WriteAtomic) -> Outcome<Reply> {
+        if write.boundary.0 > 0 {
+            return Err(Sense::invalid_cdb(10, None).into());
+        }
+        self.write(write.transfer).await
+    }
+
+    /// Written durably, and read again (SBC-4, WRITE AND VERIFY).
+    pub(super) async fn write_and_verify(&self, write: WriteAndVerify) -> Outcome<Reply> {
+        let transfer = write.transfer;
+        let length = self.check_length(transfer.count)?;
+        let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+        let count = self.blocks_in(received.length);
+        let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
+        self.write_from(&received.buffer, 0..received.length, transfer.lba, Durability::Durable).await?;
+        self.compare(transfer.lba, &mut received, !write.compare).await?;
+        Ok(Reply::good())
+    }
+
+    /// The blocks become the bits of both (SBC-4, ORWRITE (16) command).
+    pub(super) async fn or_write(&self, transfer: Transfer) -> Outcome<Reply> {
+        let length = self.check_length(transfer.count)?;
+        let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+        let count = self.blocks_in(received.length);
+        let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
+        let mut found = self.buffer(received.length)?;
+        self.read_into(&found, received.length, transfer.lba).await?;
+        let new = &mut received.buffer.bytes()[..received.length];
+        new.iter_mut().zip(found.bytes()).for_each(|(new, found)| *new |= *found);
+        let durability = self.unit.durability(transfer.fua);
+        self.write_from(&received.buffer, 0..received.length, transfer.lba, durability).await?;
+        Ok(Reply::good())
+    }
+
+    pub(super) async fn verify(&self, verify: Verify) -> Outcome<Reply> {
+        let Transfer { lba, count, .. } = verify.transfer;
+        match verify.byte_check {
+            ByteCheck::Medium => self.verify_medium(lba, count).await,
+            ByteCheck::Blocks => {
+                let length = self.check_length(count)?;
+                let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+                let _held = self.hold(lba, self.blocks_in(received.length), Hold::Shared).await?;
+                self.compare(lba, &mut received, false).await?;
+                Ok(Reply::good())
+            }
+            ByteCheck::Same => self.verify_same(lba, count).await,
+        }
+    }
+
+    /// Every block can be read.
+    async fn verify_medium(&self, lba: Lba, count: BlockCount) -> Outcome<Reply> {
+        let _held = self.hold(lba, count, Hold::Shared).await?;
+        for (lba, count) in self.steps(lba, count) {
+            let length = self.check_length(count)?;
+            let _permit = self.array.media.permit(length).await;
+            self.task.check()?;
+            let buffer = self.buffer(length)?;
+            self.read_into(&buffer, length, lba).await?;
+        }
+        Ok(Reply::good())
+    }
+
+    /// Every block is the one that was sent.
+    async fn verify_same(&self, lba: Lba, count: BlockCount) -> Outcome<Reply> {
+        let block = self.unit.block_size().length();
+        let wanted = if count.0 == 0 { 0 } else { block };
+        let Some(mut received) = self.receive_blocks(wanted).await? else { return Ok(Reply::good()) };
+        let pattern = received.buffer.bytes()[..block].to_vec();
+        drop(received);
+        let _held = self.hold(lba, count, Hold::Shared).await?;
+        let mut done = 0;
+        for (lba, count) in self.steps(lba, count) {
+            let length = self.check_length(count)?;
+            let _permit = self.array.media.permit(length).await;
+            let mut found = self.buffer(length)?;
+            self.read_into(&found, length, lba).await?;
+            let found = &found.bytes()[..length];
+            for (place, found) in found.chunks_exact(block).enumerate() {
+                if let Some(offset) = first_difference(&pattern, found) {
+                    return Err(Sense::miscompare((done + place * block + offset) as u64).into());
+                }
+            }
+            done += length;
+        }
+        Ok(Reply::good())
+    }
+
+    /// Reads what was received again, and compares it unless only reading is asked for.
+    async fn compare(&self, lba: Lba, received: &mut Received, only_read: bool) -> Outcome<()> {
+        let mut found = self.buffer(received.length)?;
+        self.read_into(&found, received.length, lba).await?;
+        let length = received.length;
+        let difference = first_difference(&received.buffer.bytes()[..length], &found.bytes()[..length]);
+        match difference.filter(|_| !only_read) {
+            Some(offset) => Err(Stop::from(Sense::miscompare(offset as u64))),
+            None => Ok(()),
+        }
+    }
+
+    /// A run of blocks in steps that fit a buffer.
+    fn steps(&self, lba: Lba, count: BlockCount) -> impl Iterator<Item = (Lba, BlockCount)> + use<> {
+        let step = (VERIFY_STEP / self.unit.block_size().length()) as u64;
+        (0..count.0.div_ceil(step)).map(move |number| {
+            let done = number * step;
+            (Lba(lba.0 + done), BlockCount(step.min(count.0 - done)))
+        })
+    }
+}
+
+/// Where two runs of bytes first differ.
+pub(super) fn first_difference(left: &[u8], right: &[u8]) -> Option<usize> {
+    if left == right {
+        return None;
+    }
+    left.iter().zip(right).position(|(left, right)| left != right)
+}

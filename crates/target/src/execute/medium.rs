@@ -1,0 +1,99 @@
+//! The medium as a whole: SYNCHRONIZE CACHE, START STOP UNIT, PREVENT ALLOW, RESERVE, defects (SBC-4, SPC-2).
+
+use oarlock_scsi::{AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, Status};
+
+use super::{Reply, Work, failed};
+use crate::task::{Outcome, Stop};
+
+impl Work {
+    /// All of the medium, whatever the range: a file is flushed as a whole. With IMMED the status does not wait for it.
+    pub(super) async fn synchronize_cache(&self, range: CacheRange) -> Outcome<Reply> {
+        if range.immediate {
+            let (array, unit) = (self.array.clone(), self.unit.clone());
+            self.array.spawn(async move {
+                // Nobody waits for the outcome; a medium that fails says so to the next flush.
+                let _ = array.media.flush(&unit.medium).await;
+            });
+            return Ok(Reply::good());
+        }
+        let flushed = self.array.media.flush(&self.unit.medium).await;
+        self.task.check()?;
+        flushed.map_err(|error| failed(&error, true))?;
+        Ok(Reply::good())
+    }
+
+    /// SBC-4, START STOP UNIT command.
+    pub(super) async fn start_stop(&self, asked: StartStopUnit) -> Outcome<Reply> {
+        if asked.power_condition != 0 {
+            return Ok(Reply::good());
+        }
+        if asked.load_eject && !self.unit.traits.is_removable {
+            return Err(Sense::invalid_cdb(4, Some(1)).into());
+        }
+        let is_prevented = !self.unit.state.borrow().prevented_by.is_empty();
+        if asked.load_eject && !asked.start && is_prevented {
+            return Err(Sense::illegal(AdditionalSense::MEDIUM_REMOVAL_PREVENTED).into());
+        }
+        if !asked.start && !asked.no_flush && !self.unit.traits.is_read_only {
+            self.array.media.flush(&self.unit.medium).await.map_err(|error| failed(&error, true))?;
+        }
+        let was_loaded = {
+            let mut state = self.unit.state.borrow_mut();
+            let was_loaded = state.is_loaded;
+            state.is_started = asked.start;
+            if asked.load_eject {
+                state.is_loaded = asked.start;
+            }
+            was_loaded
+        };
+        if asked.load_eject && asked.start && !was_loaded {
+            self.unit
+                .attend_others(Some(&self.task.session.nexus), AdditionalSense::NOT_READY_TO_READY_CHANGE);
+        }
+        Ok(Reply::good())
+    }
+
+    /// SPC-5, PREVENT ALLOW MEDIUM REMOVAL command: each nexus for itself.
+    pub(super) fn prevent_removal(&self, prevent: bool) -> Outcome<Reply> {
+        if !self.unit.traits.is_removable {
+            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
+        }
+        let nexus = &self.task.session.nexus;
+        let prevented_by = &mut self.unit.state.borrow_mut().prevented_by;
+        if prevent {
+            prevented_by.insert(nexus.clone());
+        } else {
+            prevented_by.remove(nexus);
+        }
+        Ok(Reply::good())
+    }
+
+    /// RESERVE(6) and (10) of the whole unit (SPC-2, 7.21).
+    pub(super) fn reserve(&self) -> Outcome<Reply> {
+        let nexus = &self.task.session.nexus;
+        let mut state = self.unit.state.borrow_mut();
+        if state.reserved_by.as_ref().is_some_and(|holder| holder != nexus) {
+            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
+        }
+        state.reserved_by = Some(nexus.clone());
+        Ok(Reply::good())
+    }
+
+    /// A release by one who does not hold it does nothing (SPC-2, 7.17).
+    pub(super) fn release(&self) -> Reply {
+        let nexus = &self.task.session.nexus;
+        let mut state = self.unit.state.borrow_mut();
+        if state.reserved_by.as_ref() == Some(nexus) {
+            state.reserved_by = None;
+        }
+        Reply::good()
+    }
+
+    /// Lists of defects that are empty: a file has none, and a device below keeps its own.
+    pub(super) fn read_defect_data(&self, read: ReadDefectData) -> Reply {
+        let lists = u8::from(read.primary) << 4 | u8::from(read.grown) << 3 | read.format & 7;
+        let mut data = vec![0, lists];
+        data.resize(if read.is_twelve { 8 } else { 4 }, 0);
+        Reply::bytes(data, read.allocation_length)
+    }
+}

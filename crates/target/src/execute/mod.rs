@@ -1,0 +1,205 @@
+//! A command from its arrival to its status: what every command has in common.
+
+mod blocks;
+mod compare;
+mod inquire;
+mod map;
+mod medium;
+mod report;
+mod respond;
+mod same;
+
+use std::rc::Rc;
+
+use oarlock_block::{IoError, Refusal};
+use oarlock_scsi::{AdditionalSense, Command, Operation, Sense, SenseKey, Status, check_range, decode};
+
+use crate::array::Array;
+use crate::output::Data;
+use crate::task::{Outcome, Stop, Task};
+use crate::unit::{Order, Unit, order_of};
+
+/// What a command ends with.
+pub(crate) struct Reply {
+    pub(crate) status: Status,
+    pub(crate) sense: Option<Sense>,
+    pub(crate) payload: Payload,
+}
+
+/// What goes to the initiator.
+pub(crate) enum Payload {
+    Nothing,
+    /// Parameter data, and the allocation length that cuts them.
+    Bytes(Vec<u8>, u64),
+    /// What a medium gave: so many bytes of it.
+    Medium(Data, usize),
+}
+
+impl Reply {
+    pub(crate) fn good() -> Reply {
+        Reply { status: Status::GOOD, sense: None, payload: Payload::Nothing }
+    }
+
+    fn bytes(data: Vec<u8>, allocation_length: impl Into<u64>) -> Reply {
+        Reply { payload: Payload::Bytes(data, allocation_length.into()), ..Reply::good() }
+    }
+
+    fn check(sense: Sense) -> Reply {
+        Reply { status: Status::CHECK_CONDITION, sense: Some(sense), payload: Payload::Nothing }
+    }
+
+    fn status(status: Status) -> Reply {
+        Reply { status, sense: None, payload: Payload::Nothing }
+    }
+}
+
+/// Everything that a command's work needs.
+pub(crate) struct Work {
+    pub(crate) array: Rc<Array>,
+    pub(crate) task: Rc<Task>,
+    pub(crate) unit: Rc<Unit>,
+    pub(crate) command: Command,
+}
+
+/// A command begins: it takes its place in the task set of its unit.
+pub(crate) fn begin(array: &Rc<Array>, task: Rc<Task>) {
+    task.begun();
+    let array_of_task = Rc::clone(array);
+    array.spawn(async move { run(array_of_task, task).await });
+}
+
+async fn run(array: Rc<Array>, task: Rc<Task>) {
+    let order = order_of(&task);
+    let place = task.unit.as_ref().map(|unit| unit.enter(&task, order));
+    let outcome = match place {
+        Some(Err(_)) => Err(Stop::Status(Status::TASK_SET_FULL)),
+        _ if task.inbound.borrow().is_refused() => Err(Stop::Status(Status::TASK_SET_FULL)),
+        Some(Ok(number)) => in_turn(&array, &task, number, order).await,
+        None => without_unit(&task),
+    };
+    let reply = match outcome {
+        Ok(reply) => Ok(reply),
+        Err(Stop::Check(sense)) => Ok(Reply::check(*sense)),
+        Err(Stop::Status(status)) => Ok(Reply::status(status)),
+        Err(Stop::Aborted) => Err(()),
+    };
+    // What the initiator still sends unasked belongs to this command: its tag is not free before that came.
+    if reply.is_ok() {
+        let _ = task.until(|| !task.inbound.borrow().is_unasked_open()).await;
+    }
+    task.session.tasks.borrow_mut().remove(&task.command.task_tag);
+    if let (Some(unit), Some(Ok(number))) = (&task.unit, place) {
+        unit.exit(number, order);
+    }
+    respond::respond(&array, &task, reply.ok());
+    task.over();
+}
+
+async fn in_turn(array: &Rc<Array>, task: &Rc<Task>, number: u64, order: Order) -> Outcome<Reply> {
+    let Some(unit) = task.unit.clone() else { return without_unit(task) };
+    unit.turn(task, number, order).await?;
+    let command = decode(&task.command.cdb)?;
+    let nexus = &task.session.nexus;
+    if !command.description.passes_unit_attention
+        && let Some(code) = unit.take_attention(nexus)
+    {
+        return Err(Sense::attention(code).into());
+    }
+    let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit, command };
+    work.check()?;
+    work.perform().await
+}
+
+/// Commands to a unit that is not there (SPC-5, "Incorrect logical unit selection").
+fn without_unit(task: &Task) -> Outcome<Reply> {
+    let nothing = Sense::illegal(AdditionalSense::LOGICAL_UNIT_NOT_SUPPORTED);
+    match decode(&task.command.cdb).map(|command| command.operation) {
+        Ok(Operation::Inquiry(inquiry)) if inquiry.page.is_none() => {
+            Ok(Reply::bytes(inquire::nothing(), inquiry.allocation_length))
+        }
+        Ok(Operation::RequestSense(request)) => {
+            Ok(Reply::bytes(nothing.encode(request.form), request.allocation_length))
+        }
+        _ => Err(nothing.into()),
+    }
+}
+
+impl Work {
+    /// What keeps a command from being executed at all.
+    fn check(&self) -> Outcome<()> {
+        let description = self.command.description;
+        let state = self.unit.state.borrow();
+        let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| *holder != self.task.session.nexus);
+        if is_reserved && !self.command.reservation_rule().passes_reserve() {
+            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
+        }
+        if description.needs_medium && !state.is_loaded {
+            return Err(Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT).into());
+        }
+        if description.needs_medium && !state.is_started {
+            return Err(Sense::not_ready(AdditionalSense::INITIALIZING_COMMAND_REQUIRED).into());
+        }
+        drop(state);
+        if description.modifies_medium && self.unit.is_write_protected() {
+            return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
+        }
+        if let Some((lba, count)) = self.command.blocks(self.unit.blocks()) {
+            check_range(lba, count, self.unit.blocks())?;
+        }
+        Ok(())
+    }
+
+    async fn perform(&self) -> Outcome<Reply> {
+        match self.command.operation {
+            Operation::TestUnitReady => Ok(Reply::good()),
+            Operation::Inquiry(inquiry) => self.inquire(inquiry),
+            Operation::RequestSense(request) => Ok(self.request_sense(request)),
+            Operation::ReadCapacity10 => Ok(self.read_capacity_10()),
+            Operation::ReadCapacity16 { allocation_length } => Ok(self.read_capacity_16(allocation_length)),
+            Operation::ReportLuns(report) => Ok(self.report_luns(report)),
+            Operation::ReportSupportedOperationCodes(report) => self.report_operation_codes(report),
+            Operation::ReportSupportedTaskManagementFunctions(report) => Ok(self.report_task_functions(report)),
+            Operation::Read(transfer) => self.read(transfer).await,
+            Operation::Write(transfer) => self.write(transfer).await,
+            Operation::WriteAtomic(write) => self.write_atomic(write).await,
+            Operation::WriteAndVerify(write) => self.write_and_verify(write).await,
+            Operation::OrWrite(transfer) => self.or_write(transfer).await,
+            Operation::Verify(verify) => self.verify(verify).await,
+            Operation::CompareAndWrite(transfer) => self.compare_and_write(transfer).await,
+            Operation::WriteSame(write) => self.write_same(write).await,
+            Operation::Unmap(unmap) => self.unmap(unmap).await,
+            Operation::GetLbaStatus(status) => self.get_lba_status(status).await,
+            Operation::SynchronizeCache(range) => self.synchronize_cache(range).await,
+            Operation::PreFetch(_) => Ok(Reply::status(Status::CONDITION_MET)),
+            Operation::StartStopUnit(start) => self.start_stop(start).await,
+            Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
+            Operation::Reserve => self.reserve(),
+            Operation::Release => Ok(self.release()),
+            Operation::ReadDefectData(read) => Ok(self.read_defect_data(read)),
+            _ => Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into()),
+        }
+    }
+
+    /// The bytes of the unit where blocks begin, and how many they are.
+    fn bytes_of(&self, lba: oarlock_block::Lba, count: oarlock_block::BlockCount) -> (u64, u64) {
+        let block_size = self.unit.block_size();
+        (lba.byte_offset(block_size), count.bytes(block_size).0)
+    }
+}
+
+/// What an initiator is told where the medium failed a command that reads (`wrote` is false) or writes.
+fn failed(error: &IoError, wrote: bool) -> Stop {
+    let of_medium = if wrote { AdditionalSense::WRITE_ERROR } else { AdditionalSense::UNRECOVERED_READ_ERROR };
+    match error {
+        IoError::Refused(Refusal::Busy) => Stop::Status(Status::BUSY),
+        IoError::Refused(Refusal::Full) => {
+            Sense::new(SenseKey::DataProtect, AdditionalSense::SPACE_ALLOCATION_FAILED_WRITE_PROTECT).into()
+        }
+        IoError::Refused(Refusal::Gone | Refusal::Unsupported | Refusal::CutOff) => {
+            Sense::new(SenseKey::HardwareError, AdditionalSense::INTERNAL_TARGET_FAILURE).into()
+        }
+        IoError::Refused(Refusal::OutOfRange) | IoError::Unknown(_) | IoError::Medium => {
+            Sense::new(SenseKey::MediumError, of_medium).into()
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What an initiator gets of a command: its data, its status, how much was moved (RFC 7143, 11.4 and 11.7).
+
+use oarlock_scsi::iscsi::{DataIn, DataSn, Residual, ScsiResponse, ServiceResponse};
+use oarlock_scsi::{Sense, SenseForm, Status, decode};
+
+use super::{Payload, Reply};
+use crate::array::Array;
+use crate::output::Data;
+use crate::task::{Abort, Task};
+
+/// Ends a command towards its initiator. `reply`: `None` where somebody ended it.
+pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
+    if !task.command.is_immediate {
+        task.session.closed();
+    }
+    let reply = match (reply, task.aborted()) {
+        (_, Some(Abort::Silent)) | (None, None) => return,
+        (_, Some(Abort::Told)) => Reply::status(Status::TASK_ABORTED),
+        (Some(reply), None) => reply,
+    };
+    let _ = array;
+    let actual = actual_length(task, &reply);
+    let expected = u64::from(task.command.expected_length);
+    let residual = Residual::of(expected, actual);
+    let sendable = if task.command.reads { expected.min(actual) } else { 0 };
+    let sendable = usize::try_from(sendable).unwrap_or(usize::MAX);
+    let mut stream = Stream { task, data_sn: DataSn::FIRST, status: (reply.status, residual) };
+    let is_told = match &reply.payload {
+        Payload::Bytes(bytes, _) if sendable > 0 => {
+            stream.send(sendable, |from, to, header| {
+                task.session.send(header.0, header.1, &bytes[from..to]);
+            })
+        }
+        Payload::Medium(data, _) if sendable > 0 => stream.send_medium(sendable, data),
+        _ => false,
+    };
+    if !is_told {
+        let data_sn = if task.command.writes { task.inbound.borrow().r2ts() } else { stream.data_sn };
+        send_status(task, &reply, residual, data_sn);
+    }
+}
+
+/// How many bytes the command moved, or would have moved had the initiator had room for them.
+fn actual_length(task: &Task, reply: &Reply) -> u64 {
+    match &reply.payload {
+        Payload::Bytes(bytes, allocation_length) => (bytes.len() as u64).min(*allocation_length),
+        Payload::Medium(_, length) => *length as u64,
+        Payload::Nothing if reply.status == Status::GOOD || task.command.writes => {
+            let block_size = task.unit.as_ref().map(|unit| unit.block_size());
+            let command = decode(&task.command.cdb).ok();
+            let length = command.zip(block_size).and_then(|(command, size)| command.data_out_length(size));
+            length.map_or(0, |length| length.0)
+        }
+        Payload::Nothing => 0,
+    }
+}
+
+/// Data-In PDUs of one command.
+struct Stream<'a> {
+    task: &'a Task,
+    data_sn: DataSn,
+    status: (Status, Residual),
+}
+
+impl Stream<'_> {
+    /// Sends `length` bytes; the last PDU carries the status where that is GOOD. `true`: it did.
+    fn send(
+        &mut self,
+        length: usize,
+        mut put: impl FnMut(usize, usize, (oarlock_scsi::iscsi::Header, bool)),
+    ) -> bool {
+        let (segment_max, burst_max) = {
+            let parameters = self.task.session.parameters();
+            (parameters.initiator_segment_max as usize, parameters.burst_max as usize)
+        };
+        let is_good = self.status.0 == Status::GOOD;
+        let mut from = 0;
+        while from < length {
+            let burst_end = (from / burst_max + 1) * burst_max;
+            let to = length.min(from + segment_max).min(burst_end);
+            let is_last = to == length;
+            let data_in = DataIn {
+                is_final: is_last || to == burst_end,
+                status: (is_last && is_good).then_some((self.status.0.0, self.status.1)),
+                task_tag: self.task.command.task_tag,
+                data_sn: self.data_sn,
+                offset: u32::try_from(from).unwrap_or(u32::MAX),
+                length: 0,
+            };
+            self.data_sn = self.data_sn.next();
+            put(from, to, (data_in.encode(), is_last && is_good));
+            from = to;
+        }
+        is_good
+    }
+
+    fn send_medium(&mut self, length: usize, data: &Data) -> bool {
+        let session = &self.task.session;
+        self.send(length, |from, to, (header, has_status)| session.send_data(header, has_status, data, from..to))
+    }
+}
+
+fn send_status(task: &Task, reply: &Reply, residual: Residual, exp_data_sn: DataSn) {
+    let response = ScsiResponse {
+        response: ServiceResponse::Completed,
+        status: reply.status.0,
+        task_tag: task.command.task_tag,
+        exp_data_sn,
+        residual,
+    };
+    let sense = reply.sense.as_ref().map(|sense| with_length(sense, sense_form(task)));
+    task.session.send(response.encode(), true, sense.as_deref().unwrap_or_default());
+}
+
+fn sense_form(task: &Task) -> SenseForm {
+    let is_descriptor = task.unit.as_ref().is_some_and(|unit| unit.state.borrow().descriptor_sense);
+    if is_descriptor { SenseForm::Descriptor } else { SenseForm::Fixed }
+}
+
+/// Sense data behind their length (RFC 7143, 11.4.7).
+fn with_length(sense: &Sense, form: SenseForm) -> Vec<u8> {
+    let sense = sense.encode(form);
+    let mut data = u16::try_from(sense.len()).unwrap_or(u16::MAX).to_be_bytes().to_vec();
+    data.extend_from_slice(&sense);
+    data
+}

@@ -1,0 +1,155 @@
+//! WRITE SAME and UNMAP: many blocks at once, without their data (SBC-4).
+
+use oarlock_block::{BlockCount, IoError, Lba, Refusal};
+use oarlock_scsi::{AdditionalSense, Sense, Unmap, WriteSame};
+
+use super::{Reply, Work, failed};
+use crate::ranges::Hold;
+use crate::task::Outcome;
+
+/// The most blocks of one WRITE SAME, as VPD page B0h tells it: 4 GiB of 512-byte blocks.
+pub(super) const WRITE_SAME_MAX: u64 = 8 << 20;
+
+/// The most blocks of one UNMAP.
+pub(super) const UNMAP_BLOCKS_MAX: u32 = 8 << 20;
+
+/// The most descriptors of one UNMAP.
+pub(super) const UNMAP_DESCRIPTORS_MAX: u32 = 256;
+
+/// What one write of a pattern covers.
+const PATTERN_LENGTH: usize = 1 << 20;
+
+/// What one command that clears covers: a file system stops the file's other commands meanwhile.
+const CLEAR_STEP: u64 = 64 << 20;
+
+impl Work {
+    pub(super) async fn write_same(&self, write: WriteSame) -> Outcome<Reply> {
+        let count_byte = if self.command.description.cdb_length() == 10 { 7 } else { 10 };
+        // WSNZ is set in VPD page B0h: no count means none, not all.
+        let Some(count) = write.count.filter(|count| count.0 <= WRITE_SAME_MAX) else {
+            return Err(Sense::invalid_cdb(count_byte, None).into());
+        };
+        if (write.unmap && !self.unit.traits.is_thin) || write.anchor {
+            return Err(Sense::invalid_cdb(1, Some(if write.anchor { 4 } else { 3 })).into());
+        }
+        let block = self.unit.block_size().length();
+        let pattern = match write.no_data_out {
+            true => vec![0; block],
+            false => match self.receive_blocks(block).await? {
+                Some(mut received) => received.buffer.bytes()[..block].to_vec(),
+                None => return Ok(Reply::good()),
+            },
+        };
+        let _held = self.hold(write.lba, count, Hold::Alone).await?;
+        let is_zero = pattern.iter().all(|byte| *byte == 0);
+        match () {
+            // Unmapped blocks read as zeros: whoever wants something else gets it written.
+            () if write.unmap && is_zero => self.discard(write.lba, count).await?,
+            () if is_zero => self.zero(write.lba, count).await?,
+            () => self.write_pattern(&pattern, write.lba, count).await?,
+        }
+        self.settle().await?;
+        Ok(Reply::good())
+    }
+
+    pub(super) async fn unmap(&self, unmap: Unmap) -> Outcome<Reply> {
+        if !self.unit.traits.is_thin {
+            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
+        }
+        if unmap.anchor {
+            return Err(Sense::invalid_cdb(1, Some(0)).into());
+        }
+        let list = self.receive_list(usize::from(unmap.parameter_list_length)).await?;
+        let descriptors = super::map::unmap_descriptors(&list)?;
+        self.check_descriptors(&descriptors)?;
+        for (lba, count) in descriptors.into_iter().filter(|(_, count)| count.0 > 0) {
+            let _held = self.hold(lba, count, Hold::Alone).await?;
+            self.discard(lba, count).await?;
+        }
+        self.settle().await?;
+        Ok(Reply::good())
+    }
+
+    fn check_descriptors(&self, descriptors: &[(Lba, BlockCount)]) -> Outcome<()> {
+        let invalid = Sense::illegal(AdditionalSense::INVALID_FIELD_IN_PARAMETER_LIST);
+        let total: u64 = descriptors.iter().map(|(_, count)| count.0).sum();
+        if descriptors.len() > UNMAP_DESCRIPTORS_MAX as usize || total > u64::from(UNMAP_BLOCKS_MAX) {
+            return Err(invalid.into());
+        }
+        for (lba, count) in descriptors {
+            oarlock_scsi::check_range(*lba, *count, self.unit.blocks())?;
+        }
+        Ok(())
+    }
+
+    /// Durable, where the unit has no write cache.
+    async fn settle(&self) -> Outcome<()> {
+        if self.unit.durability(false) == oarlock_device::Durability::Durable {
+            self.array.media.flush(&self.unit.medium).await.map_err(|error| failed(&error, true))?;
+        }
+        self.task.check()
+    }
+
+    async fn discard(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
+        for bytes in self.clear_steps(lba, count) {
+            let discarded = self.array.media.discard(&self.unit.medium, bytes).await;
+            self.task.check()?;
+            match discarded {
+                Err(IoError::Refused(Refusal::Unsupported)) => return self.zero(lba, count).await,
+                discarded => discarded.map_err(|error| failed(&error, true))?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn zero(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
+        for bytes in self.clear_steps(lba, count) {
+            let zeroed = self.array.media.write_zeroes(&self.unit.medium, bytes).await;
+            self.task.check()?;
+            match zeroed {
+                Err(IoError::Refused(Refusal::Unsupported)) => {
+                    let block = self.unit.block_size().length();
+                    return self.write_pattern(&vec![0; block], lba, count).await;
+                }
+                zeroed => zeroed.map_err(|error| failed(&error, true))?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write_pattern(&self, pattern: &[u8], lba: Lba, count: BlockCount) -> Outcome<()> {
+        let (start, length) = self.bytes_of(lba, count);
+        let step = PATTERN_LENGTH.min(usize::try_from(length).unwrap_or(PATTERN_LENGTH));
+        let _permit = self.array.media.permit(step).await;
+        self.task.check()?;
+        let mut buffer = self.buffer(step)?;
+        buffer.bytes().chunks_exact_mut(pattern.len()).for_each(|block| block.copy_from_slice(pattern));
+        let mut done = 0;
+        while done < length {
+            let part = (length - done).min(step as u64);
+            let part = 0..usize::try_from(part).unwrap_or(step);
+            let durability = oarlock_device::Durability::Volatile;
+            let written = part.end as u64;
+            let media = &self.array.media;
+            let outcome = media.write(&self.unit.medium, &buffer, part, start + done, durability).await;
+            self.task.check()?;
+            outcome.map_err(|error| failed(&error, true))?;
+            done += written;
+        }
+        Ok(())
+    }
+
+    fn clear_steps(&self, lba: Lba, count: BlockCount) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let (start, length) = self.bytes_of(lba, count);
+        (0..length.div_ceil(CLEAR_STEP)).map(move |number| {
+            let done = number * CLEAR_STEP;
+            (start + done, CLEAR_STEP.min(length - done))
+        })
+    }
+
+    /// A parameter list of `length` bytes.
+    pub(super) async fn receive_list(&self, length: usize) -> Outcome<Vec<u8>> {
+        let received = self.task.receive(&self.array.media, length).await?;
+        Ok(received.map_or_else(Vec::new, |mut received| received.buffer.bytes()[..received.length].to_vec()))
+    }
+}

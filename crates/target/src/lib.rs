@@ -1,0 +1,43 @@
+//! The array: an iSCSI target that executes COMPARE AND WRITE right.
+//!
+//! [`Target::start`] serves files and block devices as logical units to iSCSI initiators: RFC 7143 for the wire, SPC-5 and SBC-4 for
+//! the commands, as far as ESXi, Windows, Linux and QEMU use them. It knows nothing of Oarlock's datastore.
+//!
+//! One thread has the whole array (docs/decisions/0075): sockets and media on one ring, commands as futures that wait for their data,
+//! for their blocks, for the medium. What makes a COMPARE AND WRITE one act is the table of held blocks of its unit (`ranges`), which
+//! every command that touches blocks goes through.
+//!
+//! ```text
+//!   service   the thread: its ring, its sockets, its turns
+//!     connection   bytes to PDUs             login     a session begins
+//!       deliver    PDUs in their order       text      which targets there are
+//!         execute  a command, to its status  management   commands that are ended
+//!           unit   task set, attentions, state     ranges   which blocks are in whose hands
+//!           media  the ring as futures, and memory
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod array;
+mod connection;
+mod control;
+mod deliver;
+mod early;
+mod execute;
+mod inbound;
+pub mod limits;
+mod login;
+mod management;
+mod media;
+mod options;
+mod output;
+mod ranges;
+mod service;
+mod session;
+mod target;
+mod task;
+mod text;
+mod unit;
+
+pub use options::{SessionReport, TargetError, TargetOptions, UnitOptions, UnitReport};
+pub use target::Target;

@@ -1,0 +1,116 @@
+//! Task management: what is to end is told so, and the answer comes when the fate of each command is known (RFC 7143, 11.5 and 11.6).
+
+use std::rc::Rc;
+
+use oarlock_scsi::iscsi::{TaskAnswer, TaskFunction, TaskRequest, TaskResponse};
+use oarlock_scsi::{AdditionalSense, Lun, LunAddress};
+
+use crate::array::Array;
+use crate::session::Session;
+use crate::task::{Abort, Task};
+use crate::unit::Unit;
+
+/// A function begins; its answer is sent when it is done.
+pub(crate) fn begin(array: &Rc<Array>, session: &Rc<Session>, request: TaskRequest) {
+    let (array, session) = (Rc::clone(array), Rc::clone(session));
+    // What is to end is told now: commands that come behind the function are not meant.
+    let started = start(&array, &session, &request);
+    let holder = Rc::clone(&array);
+    array.spawn(async move {
+        let answer = match started {
+            Ok(tasks) => {
+                for task in &tasks {
+                    task.ended().await;
+                }
+                finish(&holder, &session, &request)
+            }
+            Err(answer) => answer,
+        };
+        let response = TaskResponse { answer: answer as u8, task_tag: request.task_tag };
+        session.send(response.encode(), true, &[]);
+        if request.function == TaskFunction::TargetColdReset && answer == TaskAnswer::Complete {
+            holder.sessions().iter().for_each(|session| holder.leave_when_sent(session, "the target was reset"));
+        }
+    });
+}
+
+/// Tells the tasks that are meant to end, and names them.
+fn start(array: &Array, session: &Session, request: &TaskRequest) -> Result<Vec<Rc<Task>>, TaskAnswer> {
+    let unit = match Lun(request.lun).address() {
+        Some(LunAddress::Unit(number)) => array.unit(number),
+        _ => None,
+    };
+    let needed = || unit.as_ref().ok_or(TaskAnswer::NoUnit);
+    match request.function {
+        TaskFunction::AbortTask => {
+            let task = session.tasks.borrow().get(&request.referenced_tag).cloned();
+            let task = task.filter(|task| task.command.lun == request.lun).ok_or(TaskAnswer::NoTask)?;
+            end(&task, Abort::Silent);
+            Ok(vec![task])
+        }
+        TaskFunction::AbortTaskSet => {
+            let mut tasks = needed()?.tasks();
+            tasks.retain(|task| task.session.nexus == session.nexus);
+            tasks.iter().for_each(|task| end(task, Abort::Silent));
+            Ok(tasks)
+        }
+        TaskFunction::ClearTaskSet => Ok(clear(needed()?, session)),
+        TaskFunction::LogicalUnitReset => Ok(end_all(needed()?)),
+        TaskFunction::TargetWarmReset | TaskFunction::TargetColdReset => {
+            Ok(array.units.borrow().values().flat_map(|unit| end_all(unit)).collect())
+        }
+        TaskFunction::TaskReassign => Err(TaskAnswer::NoReassignment),
+        _ => Err(TaskAnswer::NotSupported),
+    }
+}
+
+fn end(task: &Rc<Task>, abort: Abort) {
+    task.abort(abort);
+    if !task.has_begun() {
+        // It waits for a number before its own, and nobody else would end it.
+        task.session.tasks.borrow_mut().remove(&task.command.task_tag);
+        task.over();
+    }
+}
+
+fn end_all(unit: &Unit) -> Vec<Rc<Task>> {
+    let tasks = unit.tasks();
+    tasks.iter().for_each(|task| end(task, Abort::Silent));
+    tasks
+}
+
+/// Those of others are told as the control mode page's TAS bit says: by a status, or by an attention (SAM-5, 5.8.5).
+fn clear(unit: &Unit, session: &Session) -> Vec<Rc<Task>> {
+    let is_told = unit.state.borrow().task_aborted_status;
+    let tasks = unit.tasks();
+    for task in &tasks {
+        let is_own = task.session.nexus == session.nexus;
+        let abort = if !is_own && is_told { Abort::Told } else { Abort::Silent };
+        end(task, abort);
+        if !is_own && !is_told {
+            unit.attend(&task.session.nexus, AdditionalSense::COMMANDS_CLEARED_BY_ANOTHER_INITIATOR);
+        }
+    }
+    tasks
+}
+
+/// What is left to do when all that was to end has ended.
+fn finish(array: &Array, session: &Session, request: &TaskRequest) -> TaskAnswer {
+    match request.function {
+        TaskFunction::LogicalUnitReset => {
+            if let Some(LunAddress::Unit(number)) = Lun(request.lun).address()
+                && let Some(unit) = array.unit(number)
+            {
+                array.log(&format!("{} resets unit {number}", session.nexus.initiator));
+                unit.reset(AdditionalSense::BUS_DEVICE_RESET_FUNCTION_OCCURRED);
+            }
+        }
+        TaskFunction::TargetWarmReset | TaskFunction::TargetColdReset => {
+            array.log(&format!("{} resets the target", session.nexus.initiator));
+            let units = array.units.borrow();
+            units.values().for_each(|unit| unit.reset(AdditionalSense::SCSI_BUS_RESET_OCCURRED));
+        }
+        _ => {}
+    }
+    TaskAnswer::Complete
+}

@@ -1,0 +1,198 @@
+//! What an array's owner says of it, and what it says of itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use oarlock_block::{BlockSize, ByteCount};
+use oarlock_device::MediumError;
+use oarlock_scsi::iscsi::{Accounts, NodeName};
+
+/// An array to be started.
+#[derive(Clone, Debug)]
+pub struct TargetOptions {
+    /// The target's name.
+    pub name: NodeName,
+    /// Where it listens: each is a target port of its own.
+    pub portals: Vec<SocketAddr>,
+    /// What initiators are told for each portal, where that is not the address it listens on.
+    pub advertised: Vec<String>,
+    /// Who has to prove what; without accounts nobody has to.
+    pub accounts: Accounts,
+    /// Who may come in; empty: everybody.
+    pub allowed: Vec<NodeName>,
+    /// Its units.
+    pub units: Vec<UnitOptions>,
+}
+
+/// A unit to be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitOptions {
+    /// Its number.
+    pub number: u16,
+    /// The file or block device.
+    pub path: PathBuf,
+    /// A plain file that is absent is made of this size.
+    pub size: Option<ByteCount>,
+    /// The logical block; 512 bytes where nothing is said.
+    pub block_size: Option<BlockSize>,
+    /// Blocks can be unmapped.
+    pub is_thin: bool,
+    /// It is never written.
+    pub is_read_only: bool,
+    /// Its medium can be taken out.
+    pub is_removable: bool,
+    /// Writes may be answered before they are durable, until the initiator says otherwise.
+    pub write_cache: bool,
+    /// Its serial number, of which its NAA name is made.
+    pub serial: Option<String>,
+}
+
+/// A unit that is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitReport {
+    /// Its number.
+    pub number: u16,
+    /// The file or block device.
+    pub path: PathBuf,
+    /// Its length.
+    pub size: ByteCount,
+    /// The logical block.
+    pub block_size: BlockSize,
+    /// Blocks can be unmapped.
+    pub is_thin: bool,
+    /// It is never written.
+    pub is_read_only: bool,
+    /// Its medium can be taken out.
+    pub is_removable: bool,
+    /// Writes may be answered before they are durable.
+    pub write_cache: bool,
+    /// Commands go past the kernel's page cache.
+    pub is_direct: bool,
+    /// Its serial number.
+    pub serial: String,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionReport {
+    /// Who.
+    pub initiator: String,
+    /// The initiator's part of the session's name, ISID.
+    pub session_id: String,
+    /// The target's part, TSIH.
+    pub handle: u16,
+    /// The portal's address.
+    pub portal: String,
+    /// The initiator's address.
+    pub peer: String,
+    /// The CHAP name that was proved.
+    pub account: Option<String>,
+    /// It may only ask which targets there are.
+    pub is_discovery: bool,
+    /// Commands under way.
+    pub commands: usize,
+}
+
+/// Why an array, or a unit of it, cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// A portal cannot be listened on.
+    #[error("cannot listen on {portal}: {reason}")]
+    Listen {
+        /// The portal.
+        portal: SocketAddr,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// There is no portal, or there are too many.
+    #[error("an array has 1 to {max} portals, not {asked}")]
+    Portals {
+        /// How many were asked for.
+        asked: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// Addresses to advertise are for some portals only.
+    #[error("{advertised} addresses to advertise for {portals} portals: name one for each, or none")]
+    Advertised {
+        /// Addresses.
+        advertised: usize,
+        /// Portals.
+        portals: usize,
+    },
+    /// A unit's medium cannot be used.
+    #[error("unit {number}: {error}")]
+    Medium {
+        /// The unit.
+        number: u16,
+        /// Why.
+        error: MediumError,
+    },
+    /// A number that no LUN can say.
+    #[error("{number} is no unit's number: they go from 0 to 16383")]
+    UnitNumber {
+        /// The number.
+        number: u16,
+    },
+    /// There is a unit of that number.
+    #[error("there is a unit {number} already")]
+    UnitExists {
+        /// The number.
+        number: u16,
+    },
+    /// There is none.
+    #[error("there is no unit {number}")]
+    NoUnit {
+        /// The number.
+        number: u16,
+    },
+    /// There are too many.
+    #[error("an array has at most {max} units")]
+    TooManyUnits {
+        /// How many there may be.
+        max: usize,
+    },
+    /// Two units would be taken for one.
+    #[error("unit {number} has the serial number `{serial}` already: two units of one number are one disk to every initiator")]
+    SerialInUse {
+        /// The unit that has it.
+        number: u16,
+        /// The serial number.
+        serial: String,
+    },
+    /// A serial number that no page can hold.
+    #[error("unit {number}: a serial number is 1 to 64 printable ASCII characters, not `{serial}`")]
+    Serial {
+        /// The unit.
+        number: u16,
+        /// What was given.
+        serial: String,
+    },
+    /// A unit would become shorter.
+    #[error("unit {number} has {now}; it cannot shrink to {size}, for initiators may use what is behind that")]
+    Shrink {
+        /// The unit.
+        number: u16,
+        /// What was asked for.
+        size: ByteCount,
+        /// What it has.
+        now: ByteCount,
+    },
+    /// A unit's medium cannot be lengthened or measured.
+    #[error("unit {number} cannot be grown: {reason}")]
+    Grow {
+        /// The unit.
+        number: u16,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The kernel gave no ring, or no thread.
+    #[error("the array's thread cannot be started: {reason}")]
+    Thread {
+        /// Why.
+        reason: String,
+    },
+    /// The array's thread is gone.
+    #[error("the array is not running any more")]
+    Gone,
+}

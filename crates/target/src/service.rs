@@ -1,0 +1,378 @@
+//! The array's thread: one ring for all media and all sockets.
+//!
+//! ```text
+//!     turn of the ring --> answers of media --> commands go on, or end --> answers to initiators
+//!        ^  sockets ready ---> PDUs come -----> commands begin ---^               |
+//!        |                                                                        v
+//!        +------------------------- looks at sockets <---- one write for each connection
+//! ```
+//!
+//! Everything of the array happens here, one thing after the other, so nothing needs a lock, and what one command sees no
+//! other can change between two of its waits. Other threads talk to it by messages.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use futures::future::LocalBoxFuture;
+use futures::stream::{FuturesUnordered, Stream};
+use oarlock_device::{Completed, Completion, DataRingError, Interest, Token};
+use rustix::net::sockopt;
+
+use crate::array::Array;
+use crate::connection::{Broken, Connection, Phase};
+use crate::control::Message;
+use crate::limits::{
+    CONNECTIONS_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, READ_MAX, SILENCE_MAX, TICK,
+};
+use crate::session::PortalIndex;
+
+/// Tokens of looks at sockets, by what is looked for; the place of the connection or portal is added.
+const READING: u64 = 1 << 62;
+const WRITING: u64 = 1 << 63;
+const LISTENING: u64 = READING | WRITING;
+
+/// Notes that some work can go on.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Flag>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Portal {
+    listener: Rc<TcpListener>,
+    is_watched: bool,
+}
+
+/// The state of the array's thread.
+pub(crate) struct Service {
+    array: Rc<Array>,
+    portals: Vec<Portal>,
+    messages: Receiver<Message>,
+    work: FuturesUnordered<LocalBoxFuture<'static, ()>>,
+    flag: Arc<Flag>,
+    waker: Waker,
+    /// Connections that were not read to their end.
+    hurried: Vec<usize>,
+    buffer: Vec<u8>,
+    completions: Vec<Completion>,
+    ticked: Instant,
+    stop_by: Option<Instant>,
+}
+
+impl Service {
+    pub(crate) fn new(array: Rc<Array>, listeners: Vec<TcpListener>, messages: Receiver<Message>) -> Service {
+        let flag = Arc::new(Flag::default());
+        Service {
+            array,
+            portals: listeners
+                .into_iter()
+                .map(|listener| Portal { listener: Rc::new(listener), is_watched: false })
+                .collect(),
+            messages,
+            work: FuturesUnordered::new(),
+            waker: Waker::from(Arc::clone(&flag)),
+            flag,
+            hurried: Vec::new(),
+            buffer: vec![0; 2 * READ_MAX],
+            completions: Vec::new(),
+            ticked: Instant::now(),
+            stop_by: None,
+        }
+    }
+
+    /// Serves until it is told to stop, and what was under way has ended.
+    pub(crate) fn run(mut self) {
+        if self.watch_portals().is_err() {
+            return;
+        }
+        while !self.is_over() {
+            if let Err(error) = self.turn() {
+                self.array.log(&format!("the array ends: {error}"));
+                return;
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(stop_by) = self.stop_by else { return false };
+        let is_quiet = self.array.is_idle() && self.array.connections.borrow().iter().all(Option::is_none);
+        is_quiet || Instant::now() >= stop_by
+    }
+
+    fn turn(&mut self) -> Result<(), DataRingError> {
+        let timeout = if self.hurried.is_empty() { TICK } else { Duration::ZERO };
+        let mut completions = std::mem::take(&mut self.completions);
+        let woken = self.array.media.ring.borrow_mut().turn(Some(timeout), &mut completions)?;
+        self.array.set_now(Instant::now());
+        for Completion { token, outcome } in completions.drain(..) {
+            match outcome {
+                Completed::Device(outcome) => self.array.media.ended(token, outcome),
+                Completed::Watched(_) | Completed::Unwatched => self.seen(token),
+            }
+        }
+        self.completions = completions;
+        for place in std::mem::take(&mut self.hurried) {
+            self.read(place);
+        }
+        if woken {
+            self.hear();
+        }
+        self.drive();
+        self.send();
+        if self.array.now().duration_since(self.ticked) >= TICK {
+            self.tick();
+        }
+        self.close_condemned();
+        self.watch_portals()
+    }
+
+    fn seen(&mut self, Token(token): Token) {
+        let place = usize::try_from(token & !LISTENING).unwrap_or(usize::MAX);
+        match token & LISTENING {
+            LISTENING => {
+                if let Some(portal) = self.portals.get_mut(place) {
+                    portal.is_watched = false;
+                }
+                self.accept(place);
+            }
+            READING => {
+                if let Some(Some(connection)) = self.array.connections.borrow_mut().get_mut(place) {
+                    connection.is_reading_watched = false;
+                }
+                self.read(place);
+            }
+            _ => {
+                if let Some(Some(connection)) = self.array.connections.borrow_mut().get_mut(place) {
+                    connection.is_writing_watched = false;
+                }
+                self.array.ready.borrow_mut().push(place);
+            }
+        }
+    }
+
+    // Portals.
+
+    fn watch_portals(&mut self) -> Result<(), DataRingError> {
+        if self.stop_by.is_some() {
+            return Ok(());
+        }
+        for (place, portal) in self.portals.iter_mut().enumerate().filter(|(_, portal)| !portal.is_watched) {
+            let listener = Rc::clone(&portal.listener) as Rc<dyn AsFd>;
+            let token = Token(LISTENING | place as u64);
+            self.array.media.ring.borrow_mut().watch(token, listener, Interest::Read)?;
+            portal.is_watched = true;
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, place: usize) {
+        let Some(portal) = self.portals.get(place) else { return };
+        let listener = Rc::clone(&portal.listener);
+        let portal = PortalIndex(u16::try_from(place).unwrap_or(u16::MAX));
+        // One look may stand for many initiators; the rest of them are seen by the next look.
+        while let Ok((socket, peer)) = listener.accept() {
+            if self.stop_by.is_some() || prepare(&socket).is_err() {
+                continue;
+            }
+            self.make_room();
+            let connection = Connection::new(socket, peer, portal, self.array.now());
+            let mut connections = self.array.connections.borrow_mut();
+            let free = connections.iter().position(Option::is_none);
+            let place = match free {
+                Some(place) => place,
+                None if connections.len() < CONNECTIONS_MAX => {
+                    connections.push(None);
+                    connections.len() - 1
+                }
+                None => continue,
+            };
+            connections[place] = Some(connection);
+            drop(connections);
+            self.hurried.push(place);
+        }
+    }
+
+    /// Where too many log in at once, the oldest login gives way.
+    fn make_room(&self) {
+        let mut connections = self.array.connections.borrow_mut();
+        let logins = || {
+            connections.iter().enumerate().filter_map(|(place, connection)| match &connection.as_ref()?.phase {
+                Phase::Login(login) => Some((login.since, place)),
+                Phase::Full(_) => None,
+            })
+        };
+        if logins().count() >= LOGINS_MAX
+            && let Some((_, place)) = logins().min()
+        {
+            connections[place] = None;
+        }
+    }
+
+    // Connections.
+
+    fn read(&mut self, place: usize) {
+        let taken = self.array.connections.borrow_mut().get_mut(place).and_then(Option::take);
+        let Some(mut connection) = taken else { return };
+        let outcome = connection.read(&self.array, place, &mut self.buffer);
+        let is_emptied = connection.is_emptied;
+        self.array.connections.borrow_mut()[place] = Some(connection);
+        match outcome {
+            Err(broken) => self.array.condemned.borrow_mut().push((place, broken.reason())),
+            Ok(()) if is_emptied => self.array.ready.borrow_mut().push(place),
+            Ok(()) => self.hurried.push(place),
+        }
+    }
+
+    /// Runs all work that can go on, until none can.
+    fn drive(&mut self) {
+        loop {
+            self.work.extend(self.array.take_starting());
+            self.flag.0.store(false, Ordering::Relaxed);
+            let mut context = Context::from_waker(&self.waker);
+            while let Poll::Ready(Some(())) = Pin::new(&mut self.work).poll_next(&mut context) {}
+            if !self.flag.0.load(Ordering::Relaxed) && self.array.has_nothing_to_start() {
+                return;
+            }
+        }
+    }
+
+    /// Sends what there is to send, and looks at sockets for what comes next.
+    fn send(&mut self) {
+        let mut ready = std::mem::take(&mut *self.array.ready.borrow_mut());
+        ready.sort_unstable();
+        ready.dedup();
+        for place in ready.drain(..) {
+            let mut connections = self.array.connections.borrow_mut();
+            let Some(Some(connection)) = connections.get_mut(place) else { continue };
+            let outcome = send(connection, self.array.now()).and_then(|()| {
+                watch(&self.array, connection, place).map_err(|_| Broken::Socket)
+            });
+            if let Err(broken) = outcome {
+                self.array.condemned.borrow_mut().push((place, broken.reason()));
+            } else if connection.closing_since.is_some() && connection.output_bytes() == 0 {
+                self.array.condemned.borrow_mut().push((place, "its session ended"));
+            }
+        }
+    }
+
+    /// Closes what was found broken, and ends the sessions of it.
+    fn close_condemned(&mut self) {
+        loop {
+            let Some((place, reason)) = self.array.condemned.borrow_mut().pop() else { return };
+            let taken = self.array.connections.borrow_mut().get_mut(place).and_then(Option::take);
+            let Some(connection) = taken else { continue };
+            let _ = connection.socket.shutdown(std::net::Shutdown::Both);
+            if let Some(session) = connection.session() {
+                self.array.log(&format!("{}: {}: {reason}", connection.peer, session.nexus.initiator));
+                self.array.leave(session, reason);
+            }
+            self.drive();
+        }
+    }
+
+    /// What is counted in seconds.
+    fn tick(&mut self) {
+        let now = self.array.now();
+        self.ticked = now;
+        self.array.sweep();
+        let mut connections = self.array.connections.borrow_mut();
+        for (place, connection) in connections.iter_mut().enumerate() {
+            let Some(connection) = connection else { continue };
+            if let Some(reason) = overdue(connection, now) {
+                self.array.condemned.borrow_mut().push((place, reason));
+            }
+        }
+        drop(connections);
+        self.send();
+    }
+
+    // Control.
+
+    fn hear(&mut self) {
+        while let Ok(message) = self.messages.try_recv() {
+            if let Message::Stop = message {
+                self.stop();
+            } else {
+                crate::control::obey(&self.array, message);
+            }
+        }
+    }
+
+    /// Nothing new begins; sessions are asked to go, and end when what they have under way has.
+    fn stop(&mut self) {
+        self.stop_by.get_or_insert(Instant::now() + DRAIN_MAX);
+        for session in self.array.sessions() {
+            self.array.drain(&session);
+        }
+        let mut connections = self.array.connections.borrow_mut();
+        for connection in connections.iter_mut() {
+            if matches!(connection, Some(Connection { phase: Phase::Login(_), .. })) {
+                *connection = None;
+            }
+        }
+    }
+}
+
+fn prepare(socket: &TcpStream) -> std::io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)?;
+    Ok(sockopt::set_socket_keepalive(socket, true)?)
+}
+
+fn send(connection: &mut Connection, now: Instant) -> Result<(), Broken> {
+    let before = connection.output_bytes();
+    if before == 0 {
+        return Ok(());
+    }
+    let outcome = match &mut connection.phase {
+        Phase::Login(login) => login.output.send(&connection.socket),
+        Phase::Full(session) => session.output.borrow_mut().send(&connection.socket),
+    };
+    if connection.output_bytes() < before {
+        connection.moved = now;
+    }
+    outcome.map(drop).map_err(|_| Broken::Socket)
+}
+
+fn watch(array: &Array, connection: &mut Connection, place: usize) -> Result<(), DataRingError> {
+    let mut ring = array.media.ring.borrow_mut();
+    if connection.wants_input() && !connection.is_reading_watched {
+        ring.watch(Token(READING | place as u64), connection.watched(), Interest::Read)?;
+        connection.is_reading_watched = true;
+    }
+    if connection.output_bytes() > 0 && !connection.is_writing_watched {
+        ring.watch(Token(WRITING | place as u64), connection.watched(), Interest::Write)?;
+        connection.is_writing_watched = true;
+    }
+    Ok(())
+}
+
+/// Why a connection is to be closed for having taken too long; an initiator that is silent is asked first.
+fn overdue(connection: &mut Connection, now: Instant) -> Option<&'static str> {
+    if connection.closing_since.is_some_and(|since| now.duration_since(since) > GOODBYE_MAX) {
+        return Some("it did not take its last answers");
+    }
+    let silence = now.duration_since(connection.moved);
+    match &connection.phase {
+        Phase::Login(login) => {
+            (now.duration_since(login.since) > LOGIN_LIMIT).then_some("its login took too long")
+        }
+        Phase::Full(_) if silence > 2 * SILENCE_MAX => Some("its initiator is silent"),
+        Phase::Full(session) if silence > SILENCE_MAX && !connection.is_asked => {
+            connection.is_asked = true;
+            session.ask();
+            None
+        }
+        Phase::Full(_) => None,
+    }
+}

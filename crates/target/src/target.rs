@@ -1,0 +1,225 @@
+//! The handle of a running array, for other threads.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
+
+use futures::channel::oneshot;
+use oarlock_block::{ByteCount, Random};
+use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom, RingWaker};
+
+use crate::array::{Array, Config};
+use crate::control::{self, Message, NewUnit};
+use crate::limits::{DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH};
+use crate::media::Media;
+use crate::options::{SessionReport, TargetError, TargetOptions, UnitOptions, UnitReport};
+use crate::service::Service;
+use crate::unit::Traits;
+
+/// Messages that the array's thread has not heard yet.
+const MESSAGES_MAX: usize = 64;
+
+/// Memory beyond what permits cover: what a COMPARE AND WRITE reads, what rounding up takes.
+const SLACK_BYTES: usize = 128 << 20;
+
+/// The longest serial number (SPC-5, Unit Serial Number page: it is ASCII; longer ones are cut by initiators).
+const SERIAL_LENGTH_MAX: usize = 64;
+
+/// A running array. It runs until it is [stopped](Target::stop); a dropped handle stops it and waits.
+pub struct Target {
+    messages: SyncSender<Message>,
+    waker: RingWaker,
+    portals: Vec<SocketAddr>,
+    thread: Option<JoinHandle<()>>,
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+/// What the array tells its operator, a line at a time. Called on the array's thread: it must not wait.
+pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+impl Target {
+    /// Listens, opens the media, starts the array's thread.
+    ///
+    /// # Errors
+    /// [`TargetError`]: nothing runs then.
+    pub fn start(options: TargetOptions, log: Log) -> Result<Target, TargetError> {
+        let asked = options.portals.len();
+        if asked == 0 || asked > PORTALS_MAX {
+            return Err(TargetError::Portals { asked, max: PORTALS_MAX });
+        }
+        if !options.advertised.is_empty() && options.advertised.len() != asked {
+            return Err(TargetError::Advertised { advertised: options.advertised.len(), portals: asked });
+        }
+        let listeners: Vec<TcpListener> =
+            options.portals.iter().map(|portal| listen(*portal)).collect::<Result<_, _>>()?;
+        let portals: Vec<SocketAddr> =
+            listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let units: Vec<NewUnit> = options.units.iter().map(open).collect::<Result<_, _>>()?;
+        let config = Config {
+            name: options.name,
+            accounts: options.accounts,
+            allowed: options.allowed,
+            portals: portals.clone(),
+            advertised: options.advertised,
+        };
+        let (messages, heard) = mpsc::sync_channel(MESSAGES_MAX);
+        let (started, is_started) = mpsc::sync_channel(1);
+        let (ends, ended) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("oarlock-array".to_owned()).spawn(move || {
+            // Dropped with the thread, whatever ends it.
+            let _ends = ends;
+            let array = match make(config, units, log) {
+                Ok(array) => Rc::new(array),
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                    return;
+                }
+            };
+            let _ = started.send(Ok(array.media.ring.borrow().waker()));
+            Service::new(array, listeners, heard).run();
+        });
+        let thread = thread.map_err(|error| TargetError::Thread { reason: error.to_string() })?;
+        let waker = is_started.recv().unwrap_or(Err(TargetError::Gone))?;
+        Ok(Target { messages, waker, portals, thread: Some(thread), ended: Some(ended) })
+    }
+
+    /// Where it listens; a port of 0 was chosen by the kernel.
+    #[must_use]
+    pub fn portals(&self) -> &[SocketAddr] {
+        &self.portals
+    }
+
+    /// Serves one more unit.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub fn add_unit(&self, options: &UnitOptions) -> Result<(), TargetError> {
+        let unit = Box::new(open(options)?);
+        self.ask(|told| Message::Add(unit, told))?
+    }
+
+    /// Serves a unit no more; returns when nothing of it is under way.
+    ///
+    /// # Errors
+    /// [`TargetError::NoUnit`], [`TargetError::Gone`].
+    pub fn remove_unit(&self, number: u16) -> Result<(), TargetError> {
+        self.ask(|told| Message::Remove(number, told))?
+    }
+
+    /// Takes what a unit's medium has gained into use; a plain file is made `size` long first, where that is more.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub fn resize_unit(&self, number: u16, size: Option<ByteCount>) -> Result<UnitReport, TargetError> {
+        self.ask(|told| Message::Resize(number, size, told))?
+    }
+
+    /// Its units.
+    ///
+    /// # Errors
+    /// [`TargetError::Gone`].
+    pub fn units(&self) -> Result<Vec<UnitReport>, TargetError> {
+        self.ask(Message::Units)
+    }
+
+    /// Its sessions.
+    ///
+    /// # Errors
+    /// [`TargetError::Gone`].
+    pub fn sessions(&self) -> Result<Vec<SessionReport>, TargetError> {
+        self.ask(Message::Sessions)
+    }
+
+    /// Resolves when the array ends by itself: its ring or its thread broke. To be called once.
+    pub fn ended(&mut self) -> impl Future<Output = ()> + use<> {
+        let ended = self.ended.take();
+        async move {
+            match ended {
+                Some(ended) => drop(ended.await),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Lets nobody in any more, waits for what is under way, and ends.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.messages.send(Message::Stop);
+        self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the array's thread was told when it happened.
+            let _ = thread.join();
+        }
+    }
+
+    fn ask<T>(&self, message: impl FnOnce(SyncSender<T>) -> Message) -> Result<T, TargetError> {
+        let (told, answer) = mpsc::sync_channel(1);
+        self.messages.send(message(told)).map_err(|_| TargetError::Gone)?;
+        self.waker.wake();
+        answer.recv().map_err(|_| TargetError::Gone)
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.end();
+        }
+    }
+}
+
+fn listen(portal: SocketAddr) -> Result<TcpListener, TargetError> {
+    let error = |error: std::io::Error| TargetError::Listen { portal, reason: error.to_string() };
+    let listener = TcpListener::bind(portal).map_err(error)?;
+    listener.set_nonblocking(true).map_err(error)?;
+    Ok(listener)
+}
+
+fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
+    let number = options.number;
+    let medium_options = MediumOptions {
+        read_only: options.is_read_only,
+        create: options.size,
+        block_size: options.block_size,
+    };
+    let medium = Medium::open(&options.path, medium_options)
+        .map_err(|error| TargetError::Medium { number, error })?;
+    let serial = match &options.serial {
+        Some(serial) => serial.clone(),
+        None => serial_of(&medium),
+    };
+    let is_printable = serial.bytes().all(|byte| byte.is_ascii_graphic());
+    if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
+        return Err(TargetError::Serial { number, serial });
+    }
+    let traits = Traits {
+        is_thin: options.is_thin,
+        is_read_only: options.is_read_only,
+        is_removable: options.is_removable,
+        serial,
+    };
+    Ok(NewUnit { number, medium, traits, write_cache: options.write_cache })
+}
+
+/// A serial number of the place where a medium lies: the same at the next start, and another for every other medium.
+fn serial_of(medium: &Medium) -> String {
+    let path = medium.path().to_string_lossy().into_owned();
+    format!("{:016X}", u64::from(oarlock_block::crc32c(&[path.as_bytes()])) << 32 | path.len() as u64)
+}
+
+fn make(config: Config, units: Vec<NewUnit>, log: Log) -> Result<Array, TargetError> {
+    let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
+        .map_err(|error| TargetError::Thread { reason: error.to_string() })?;
+    // A kernel without randomness would hang here, and not in the middle of a login.
+    let _ = OsRandom.bits();
+    let array = Array::new(config, Media::new(ring), Box::new(move |line| log(line)));
+    for unit in units {
+        control::add(&array, unit)?;
+    }
+    Ok(array)
+}

@@ -1,0 +1,301 @@
+//! A logical unit: its medium, its task set, what its nexuses must be told, who has it reserved (SAM-5, 4.6).
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use oarlock_block::{BlockCount, BlockSize, Geometry};
+use oarlock_device::{Durability, Medium};
+use oarlock_scsi::{AdditionalSense, Lun};
+
+use crate::limits::UNIT_TASKS_MAX;
+use crate::ranges::Ranges;
+use crate::session::Nexus;
+use crate::task::{Outcome, Task};
+
+/// What a unit is, as its owner says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Traits {
+    /// Blocks can be unmapped.
+    pub(crate) is_thin: bool,
+    pub(crate) is_read_only: bool,
+    pub(crate) is_removable: bool,
+    pub(crate) serial: String,
+}
+
+/// A logical unit.
+pub(crate) struct Unit {
+    pub(crate) number: u16,
+    pub(crate) lun: Lun,
+    pub(crate) medium: Medium,
+    pub(crate) traits: Traits,
+    /// The 16 bytes of its NAA name.
+    pub(crate) naa: [u8; 16],
+    pub(crate) ranges: Rc<Ranges>,
+    /// The task set, in the order of arrival.
+    tasks: RefCell<BTreeMap<u64, Rc<Task>>>,
+    next_task: Cell<u64>,
+    /// Tasks in the set that are not simple.
+    special: Cell<usize>,
+    attentions: RefCell<BTreeMap<Nexus, VecDeque<AdditionalSense>>>,
+    /// All attentions of all nexuses, so that a command looks for its own only where there is one.
+    attention_count: Cell<usize>,
+    met: RefCell<BTreeSet<Nexus>>,
+    pub(crate) state: RefCell<State>,
+}
+
+/// What commands change of a unit.
+pub(crate) struct State {
+    /// WCE: writes may be answered before they are durable.
+    pub(crate) write_cache: bool,
+    /// D_SENSE.
+    pub(crate) descriptor_sense: bool,
+    /// SWP.
+    pub(crate) software_write_protect: bool,
+    /// TAS.
+    pub(crate) task_aborted_status: bool,
+    pub(crate) is_started: bool,
+    pub(crate) is_loaded: bool,
+    /// Nexuses that forbid that the medium is taken out.
+    pub(crate) prevented_by: BTreeSet<Nexus>,
+    /// RESERVE(6) and (10) of SPC-2.
+    pub(crate) reserved_by: Option<Nexus>,
+}
+
+/// How a task stands among the others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Simple,
+    Ordered,
+    Head,
+}
+
+/// A unit that has no room for another task.
+pub(crate) struct TaskSetFull;
+
+/// Attentions that one nexus has not been told; the oldest go where there are more.
+const ATTENTIONS_MAX: usize = 32;
+
+/// The beginning of every NAA name here: type 6, and bits of the vendor's that say that there is none. Behind them stand 100 bits of the
+/// unit's serial number.
+const NAA_TYPE: u8 = 0x60;
+
+impl Unit {
+    pub(crate) fn new(number: u16, lun: Lun, medium: Medium, traits: Traits, write_cache: bool) -> Unit {
+        let naa = naa_of(&traits.serial);
+        Unit {
+            number,
+            lun,
+            medium,
+            traits,
+            naa,
+            ranges: Rc::default(),
+            tasks: RefCell::default(),
+            next_task: Cell::new(0),
+            special: Cell::new(0),
+            attentions: RefCell::default(),
+            attention_count: Cell::new(0),
+            met: RefCell::default(),
+            state: RefCell::new(State {
+                write_cache,
+                descriptor_sense: false,
+                software_write_protect: false,
+                task_aborted_status: false,
+                is_started: true,
+                is_loaded: true,
+                prevented_by: BTreeSet::new(),
+                reserved_by: None,
+            }),
+        }
+    }
+
+    pub(crate) fn geometry(&self) -> Geometry {
+        self.medium.geometry()
+    }
+
+    pub(crate) fn block_size(&self) -> BlockSize {
+        self.geometry().block_size
+    }
+
+    pub(crate) fn blocks(&self) -> BlockCount {
+        self.geometry().blocks
+    }
+
+    pub(crate) fn is_write_protected(&self) -> bool {
+        self.traits.is_read_only || self.state.borrow().software_write_protect
+    }
+
+    /// How durable a write is to be when it is answered (SBC-4, caching mode page).
+    pub(crate) fn durability(&self, force_unit_access: bool) -> Durability {
+        if force_unit_access || !self.state.borrow().write_cache {
+            Durability::Durable
+        } else {
+            Durability::Volatile
+        }
+    }
+
+    // The task set.
+
+    /// A task enters the set.
+    pub(crate) fn enter(&self, task: &Rc<Task>, order: Order) -> Result<u64, TaskSetFull> {
+        let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() >= UNIT_TASKS_MAX {
+            return Err(TaskSetFull);
+        }
+        let number = self.next_task.get();
+        self.next_task.set(number + 1);
+        tasks.insert(number, Rc::clone(task));
+        if order != Order::Simple {
+            self.special.set(self.special.get() + 1);
+        }
+        Ok(number)
+    }
+
+    /// Waits until the task may begin: an ordered one after all that came before it, a simple one after the ordered ones that
+    /// came before it (SAM-5, 8.6).
+    pub(crate) async fn turn(&self, task: &Task, number: u64, order: Order) -> Outcome<()> {
+        if self.special.get() == 0 || order == Order::Head {
+            return Ok(());
+        }
+        task.until(|| {
+            let tasks = self.tasks.borrow();
+            let mut earlier = tasks.range(..number).map(|(_, earlier)| earlier);
+            match order {
+                Order::Ordered => earlier.next().is_none(),
+                _ => !earlier.any(|earlier| order_of(earlier) == Order::Ordered),
+            }
+        })
+        .await
+    }
+
+    /// A task leaves the set.
+    pub(crate) fn exit(&self, number: u64, order: Order) {
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.remove(&number);
+        if self.special.get() > 0 {
+            tasks.values().for_each(|task| task.wake());
+        }
+        if order != Order::Simple {
+            self.special.set(self.special.get() - 1);
+        }
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<Rc<Task>> {
+        self.tasks.borrow().values().cloned().collect()
+    }
+
+    // Unit attentions.
+
+    /// A nexus begins, or begins anew.
+    pub(crate) fn meet(&self, nexus: &Nexus) {
+        let is_new = self.met.borrow_mut().insert(nexus.clone());
+        let code = if is_new {
+            AdditionalSense::POWER_ON_RESET_OR_BUS_DEVICE_RESET_OCCURRED
+        } else {
+            AdditionalSense::I_T_NEXUS_LOSS_OCCURRED
+        };
+        self.attend(nexus, code);
+    }
+
+    /// A nexus is lost: what it holds besides persistent reservations is given back (SAM-5, 6.3.4).
+    pub(crate) fn lose(&self, nexus: &Nexus) {
+        let mut state = self.state.borrow_mut();
+        state.prevented_by.remove(nexus);
+        if state.reserved_by.as_ref() == Some(nexus) {
+            state.reserved_by = None;
+        }
+    }
+
+    /// A nexus is to be told, before its next command.
+    pub(crate) fn attend(&self, nexus: &Nexus, code: AdditionalSense) {
+        if !self.met.borrow().contains(nexus) {
+            return;
+        }
+        let mut attentions = self.attentions.borrow_mut();
+        let queue = attentions.entry(nexus.clone()).or_default();
+        if queue.contains(&code) {
+            return;
+        }
+        if queue.len() >= ATTENTIONS_MAX {
+            queue.pop_front();
+            self.attention_count.set(self.attention_count.get() - 1);
+        }
+        queue.push_back(code);
+        self.attention_count.set(self.attention_count.get() + 1);
+    }
+
+    /// Every nexus but `except` is to be told.
+    pub(crate) fn attend_others(&self, except: Option<&Nexus>, code: AdditionalSense) {
+        let met: Vec<_> = self.met.borrow().iter().filter(|nexus| Some(*nexus) != except).cloned().collect();
+        met.iter().for_each(|nexus| self.attend(nexus, code));
+    }
+
+    /// What a nexus is to be told next; it counts as told.
+    pub(crate) fn take_attention(&self, nexus: &Nexus) -> Option<AdditionalSense> {
+        if self.attention_count.get() == 0 {
+            return None;
+        }
+        let mut attentions = self.attentions.borrow_mut();
+        let queue = attentions.get_mut(nexus)?;
+        let code = queue.pop_front()?;
+        if queue.is_empty() {
+            attentions.remove(nexus);
+        }
+        self.attention_count.set(self.attention_count.get() - 1);
+        Some(code)
+    }
+
+    /// Takes one attention of a nexus back, where it is pending.
+    pub(crate) fn clear_attention(&self, nexus: &Nexus, code: AdditionalSense) {
+        let mut attentions = self.attentions.borrow_mut();
+        let Some(queue) = attentions.get_mut(nexus) else { return };
+        let before = queue.len();
+        queue.retain(|pending| *pending != code);
+        self.attention_count.set(self.attention_count.get() - (before - queue.len()));
+        if queue.is_empty() {
+            attentions.remove(nexus);
+        }
+    }
+
+    pub(crate) fn has_attention(&self, nexus: &Nexus) -> bool {
+        self.attention_count.get() > 0 && self.attentions.borrow().contains_key(nexus)
+    }
+
+    /// The unit begins anew (SAM-5, 6.3.3): settings that are not saved are as at the start, and everybody is told.
+    pub(crate) fn reset(&self, code: AdditionalSense) {
+        {
+            let mut state = self.state.borrow_mut();
+            state.descriptor_sense = false;
+            state.software_write_protect = false;
+            state.task_aborted_status = false;
+            state.prevented_by.clear();
+            state.reserved_by = None;
+            state.is_started = true;
+        }
+        self.attend_others(None, code);
+    }
+}
+
+/// How a task stands among the others, by its attribute.
+pub(crate) fn order_of(task: &Task) -> Order {
+    use oarlock_scsi::iscsi::TaskAttribute;
+    match task.command.attribute {
+        TaskAttribute::Ordered => Order::Ordered,
+        TaskAttribute::HeadOfQueue => Order::Head,
+        _ => Order::Simple,
+    }
+}
+
+/// An NAA name of a serial number: the same for the same number, on whatever machine.
+fn naa_of(serial: &str) -> [u8; 16] {
+    // Two hashes of 64 bits by FNV-1a, from two starts: names need no secrecy, only to differ.
+    let hash = |start: u64| {
+        serial.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    };
+    let (high, low) = (hash(0xcbf2_9ce4_8422_2325), hash(0x6c62_272e_07bb_0142));
+    let mut naa = [0; 16];
+    naa[..8].copy_from_slice(&high.to_be_bytes());
+    naa[8..].copy_from_slice(&low.to_be_bytes());
+    naa[0] = NAA_TYPE | naa[0] & 0x0f;
+    naa
+}
