@@ -9,6 +9,7 @@ mod provisioning;
 mod tests;
 
 pub use block::{BlockCharacteristics, BlockLimits};
+pub(crate) use designation::name_string;
 pub use designation::{Association, Designation, Designator, PROTOCOL_ISCSI};
 pub use extended::{ExtendedInquiry, ModePagePolicy, ModePolicy};
 pub use identification::{DeviceIdentification, ScsiPort, ScsiPorts, SupportedPages, UnitSerialNumber};
