@@ -8,6 +8,7 @@
 mod bytes;
 mod capacity;
 mod command;
+mod copy;
 mod defect;
 mod inquiry;
 pub mod iscsi;
@@ -38,6 +39,9 @@ pub use command::{
     ReportSupportedTaskManagementFunctions, ReportTargetPortGroups, Reporting, RequestSense, Sanitize,
     SanitizeAction, SelectReport, StartStopUnit, Transfer, Unmap, Verify, WriteAndVerify, WriteAtomic,
     WriteSame, check_range, decode, describe, find,
+};
+pub use copy::{
+    CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyStatus, CopyTarget, ListIdUsage, Segment,
 };
 pub use defect::empty_defect_list;
 pub use inquiry::{Peripheral, StandardInquiry, TargetPortGroupSupport, VersionDescriptor};
