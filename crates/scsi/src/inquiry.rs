@@ -151,3 +151,60 @@ impl StandardInquiry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inquiry() -> StandardInquiry {
+        StandardInquiry {
+            peripheral: Peripheral::DISK,
+            removable: true,
+            version: StandardInquiry::VERSION_SPC_4,
+            hierarchical: true,
+            target_port_groups: TargetPortGroupSupport::Both,
+            third_party_copy: true,
+            multiple_ports: true,
+            command_queuing: true,
+            vendor: "OARLOCK".to_owned(),
+            product: "disk".to_owned(),
+            revision: "0.1".to_owned(),
+            versions: VersionDescriptor::ARRAY.to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_data_stand_as_the_standard_lays_them_out() {
+        let data = inquiry().encode();
+        assert_eq!(data[..8], [0x00, 0x80, 0x06, 0x12, 91, 0x38, 0x10, 0x02]);
+        assert_eq!(&data[8..36], b"OARLOCK disk            0.1 ");
+        assert_eq!(data[58..68], [0x00, 0xa0, 0x04, 0x60, 0x04, 0xc0, 0x09, 0x60, 0, 0]);
+        assert_eq!(data.len(), StandardInquiry::LENGTH);
+    }
+
+    #[test]
+    fn the_data_read_back_and_those_of_an_older_device_have_no_versions() {
+        assert_eq!(StandardInquiry::decode(&inquiry().encode()), Some(inquiry()));
+        let old = StandardInquiry::decode(&inquiry().encode()[..36]).unwrap();
+        assert_eq!(old, StandardInquiry { versions: Vec::new(), ..inquiry() });
+        assert_eq!(StandardInquiry::decode(&inquiry().encode()[..35]), None);
+    }
+
+    #[test]
+    fn where_nothing_is_the_qualifier_says_so() {
+        assert_eq!((Peripheral::NONE.qualifier(), Peripheral::NONE.device_type()), (3, 0x1f));
+        assert_eq!((Peripheral::WELL_KNOWN.qualifier(), Peripheral::WELL_KNOWN.device_type()), (0, 0x1e));
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_cut_and_further_versions_left_out() {
+        let long = StandardInquiry {
+            vendor: "more than eight".to_owned(),
+            versions: vec![VersionDescriptor::SPC_4; 12],
+            ..inquiry()
+        };
+        let data = long.encode();
+        assert_eq!(&data[8..20], b"more thadisk");
+        assert_eq!((data[73], data[74]), (0x60, 0));
+    }
+}

@@ -401,3 +401,101 @@ impl fmt::Display for Sense {
         write!(formatter, "{}: {}", self.key, self.code)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_invalid_field_stands_in_the_fixed_form_with_its_pointer() {
+        let bytes = Sense::invalid_cdb(2, Some(7)).encode(SenseForm::Fixed);
+        assert_eq!(bytes, [0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x24, 0, 0, 0xcf, 0, 2]);
+        let bytes = Sense::invalid_parameter(0x0102, None).encode(SenseForm::Fixed);
+        assert_eq!(bytes[12..], [0x26, 0, 0, 0x80, 1, 2]);
+    }
+
+    #[test]
+    fn a_miscompare_tells_its_offset_in_both_forms() {
+        let sense = Sense::miscompare(0x0203);
+        let fixed = sense.encode(SenseForm::Fixed);
+        assert_eq!(fixed, [0xf0, 0, 0xe, 0, 0, 2, 3, 10, 0, 0, 0, 0, 0x1d, 0, 0, 0, 0, 0]);
+        let descriptor = sense.encode(SenseForm::Descriptor);
+        assert_eq!(descriptor, [0x72, 0xe, 0x1d, 0, 0, 0, 0, 12, 0, 10, 0x80, 0, 0, 0, 0, 0, 0, 0, 2, 3]);
+    }
+
+    #[test]
+    fn a_pointer_stands_in_a_descriptor_of_its_own() {
+        let bytes = Sense::invalid_cdb(2, None).encode(SenseForm::Descriptor);
+        assert_eq!(bytes, [0x72, 5, 0x24, 0, 0, 0, 0, 8, 2, 6, 0, 0, 0xc0, 0, 2, 0]);
+    }
+
+    #[test]
+    fn information_beyond_32_bits_is_left_out_of_the_fixed_form() {
+        let sense = Sense::out_of_range().with_information(1 << 32);
+        let bytes = sense.encode(SenseForm::Fixed);
+        assert_eq!(bytes[..7], [0x70, 0, 5, 0, 0, 0, 0]);
+        assert_eq!(Sense::decode(&sense.encode(SenseForm::Descriptor)), Some(sense));
+    }
+
+    #[test]
+    fn progress_is_told_of_a_unit_that_is_not_ready() {
+        let sense = Sense::not_ready(AdditionalSense::SANITIZE_IN_PROGRESS).with_progress(0x8000);
+        assert_eq!(sense.encode(SenseForm::Fixed)[12..], [4, 0x1b, 0, 0x80, 0x80, 0]);
+        assert_eq!(Sense::decode(&sense.encode(SenseForm::Fixed)), Some(sense));
+    }
+
+    #[test]
+    fn what_was_cut_off_is_absent_and_what_is_no_sense_is_none() {
+        let bytes = Sense::miscompare(5).encode(SenseForm::Fixed);
+        let cut = Sense::decode(&bytes[..8]).unwrap();
+        assert_eq!((cut.key, cut.information), (SenseKey::Miscompare, Some(5)));
+        assert_eq!(cut.code, AdditionalSense::NO_ADDITIONAL_SENSE_INFORMATION);
+        let bytes = Sense::miscompare(5).encode(SenseForm::Descriptor);
+        let cut = Sense::decode(&bytes[..19]).unwrap();
+        assert_eq!((cut.code, cut.information), (AdditionalSense::MISCOMPARE_DURING_VERIFY_OPERATION, None));
+        for none in [&[][..], &[0x70], &[0x70, 0], &[0x7f; 18], &[0; 18]] {
+            assert_eq!(Sense::decode(none), None, "{none:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_field_beyond_the_pointer_has_none() {
+        assert_eq!(Sense::invalid_parameter(65_536, None).field(), None);
+        assert_eq!(Sense::invalid_parameter(65_535, None).field().unwrap().byte, 65_535);
+    }
+
+    fn specific(key: SenseKey, first: u8, number: u16) -> Option<SenseKeySpecific> {
+        let [high, low] = number.to_be_bytes();
+        SenseKeySpecific::decode(key, &[first, high, low])
+    }
+
+    proptest! {
+        #[test]
+        fn what_one_end_writes_the_other_reads(
+            key in 0_u8..16, code: u8, qualifier: u8, information: Option<u64>, command_specific: Option<u64>,
+            first: u8, number: u16, deferred: bool,
+        ) {
+            let key = SenseKey::from_bits(key);
+            let code = AdditionalSense::new(code, qualifier);
+            let specific = specific(key, first, number);
+            let sense = Sense { key, code, information, command_specific, specific, deferred };
+            let bytes = sense.encode(SenseForm::Descriptor);
+            prop_assert!(bytes.len() <= Sense::LENGTH_MAX);
+            prop_assert_eq!(Sense::decode(&bytes), Some(sense));
+            let short = |number: Option<u64>| number.filter(|&number| u32::try_from(number).is_ok());
+            let fixed = Sense {
+                information: short(information),
+                command_specific: short(command_specific).filter(|&number| number != 0),
+                ..sense
+            };
+            prop_assert_eq!(Sense::decode(&sense.encode(SenseForm::Fixed)), Some(fixed));
+        }
+
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), form in 0x70_u8..0x74) {
+            let _ = Sense::decode(&bytes);
+            let _ = Sense::decode(&[&[form], &bytes[..]].concat());
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod provisioning;
 mod tests;
 
 pub use block::{BlockCharacteristics, BlockLimits};
+pub(crate) use designation::name_string;
 pub use designation::{Association, Designation, Designator, PROTOCOL_ISCSI};
 pub use extended::{ExtendedInquiry, ModePagePolicy, ModePolicy};
 pub use identification::{DeviceIdentification, ScsiPort, ScsiPorts, SupportedPages, UnitSerialNumber};
@@ -31,6 +32,8 @@ pub mod page {
     pub const MODE_PAGE_POLICY: u8 = 0x87;
     /// SCSI ports.
     pub const SCSI_PORTS: u8 = 0x88;
+    /// Third-party copy: [`CopyLimits::page`](crate::CopyLimits::page).
+    pub const THIRD_PARTY_COPY: u8 = 0x8f;
     /// Block limits.
     pub const BLOCK_LIMITS: u8 = 0xb0;
     /// Block device characteristics.
