@@ -77,6 +77,15 @@ pub struct Region {
     pub end_byte: u64,
 }
 
+/// What a medium takes of what is below it, and what is left there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that it takes.
+    pub used_bytes: u64,
+    /// Bytes that its file system has left; 0 of a block device.
+    pub free_bytes: u64,
+}
+
 impl Medium {
     /// Opens `path` and takes it for this process.
     ///
@@ -160,6 +169,20 @@ impl Medium {
         let blocks = ByteCount(end).whole_blocks(self.block_size).max(now.blocks);
         self.blocks.store(blocks.0, Ordering::Relaxed);
         Ok(self.geometry())
+    }
+
+    /// What it takes, and what is left for it to take.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    pub fn space(&self) -> io::Result<Space> {
+        if !self.is_file {
+            return Ok(Space { used_bytes: self.geometry().size().0, free_bytes: 0 });
+        }
+        let file = rustix::fs::fstat(&self.file)?;
+        let below = rustix::fs::fstatvfs(&self.file)?;
+        let used_bytes = u64::try_from(file.st_blocks).unwrap_or(0) * 512;
+        Ok(Space { used_bytes, free_bytes: below.f_bavail.saturating_mul(below.f_frsize) })
     }
 
     /// The region that the byte `at_byte` lies in, as far as one look shows it. A block device is one region of data.

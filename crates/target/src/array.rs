@@ -11,6 +11,7 @@ use oarlock_device::OsRandom;
 use oarlock_scsi::iscsi::{Accounts, LoginRequest, LoginStatus, NodeName, SessionHandle};
 
 use crate::connection::Connection;
+use crate::copies::Copies;
 use crate::early::Early;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX};
 use crate::login::next_handle;
@@ -39,6 +40,7 @@ pub(crate) struct Array {
     pub(crate) early: Early,
     pub(crate) random: OsRandom,
     pub(crate) units: RefCell<BTreeMap<u16, Rc<Unit>>>,
+    pub(crate) copies: RefCell<Copies>,
     pub(crate) connections: RefCell<Vec<Option<Connection>>>,
     sessions: RefCell<BTreeMap<SessionHandle, Rc<Session>>>,
     /// Sessions that ended and whose tasks have not.
@@ -61,6 +63,7 @@ impl Array {
             early: Early::default(),
             random: OsRandom,
             units: RefCell::default(),
+            copies: RefCell::default(),
             connections: RefCell::default(),
             sessions: RefCell::default(),
             leaving: RefCell::default(),

@@ -11,6 +11,7 @@ use crate::TargetError;
 use crate::array::Array;
 use crate::limits::UNITS_MAX;
 use crate::options::{SessionReport, UnitReport};
+use crate::saved;
 use crate::session::Session;
 use crate::task::Abort;
 use crate::unit::{Traits, Unit};
@@ -66,6 +67,9 @@ pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
         return Err(TargetError::SerialInUse { number: other.number, serial: new.traits.serial });
     }
     let unit = Rc::new(Unit::new(number, lun, new.medium, new.traits, new.write_cache));
+    let reservations = saved::load(unit.medium.path())
+        .map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
+    *unit.reservations.borrow_mut() = reservations.unwrap_or_default();
     let nexuses = array.nexuses();
     nexuses.iter().for_each(|nexus| unit.meet(nexus));
     for other in units.values() {
@@ -118,7 +122,7 @@ fn report(unit: &Unit) -> UnitReport {
         is_thin: unit.traits.is_thin,
         is_read_only: unit.traits.is_read_only,
         is_removable: unit.traits.is_removable,
-        write_cache: unit.state.borrow().write_cache,
+        write_cache: unit.state.borrow().settings.write_cache,
         is_direct: unit.medium.is_direct(),
         serial: unit.traits.serial.clone(),
     }

@@ -21,6 +21,7 @@
 mod array;
 mod connection;
 mod control;
+mod copies;
 mod deliver;
 mod early;
 mod execute;
@@ -32,6 +33,8 @@ mod media;
 mod options;
 mod output;
 mod ranges;
+mod reservations;
+mod saved;
 mod service;
 mod session;
 mod target;

@@ -33,10 +33,10 @@ pub const DATA_BYTES_MAX: usize = 192 << 20;
 pub const EARLY_BYTES_MAX: usize = 64 << 20;
 
 /// The longest transfer of one command, as VPD page B0h tells it.
-pub const TRANSFER_MAX: usize = 16 << 20;
+pub const TRANSFER_MAX: usize = 32 << 20;
 
 /// The most blocks that one COMPARE AND WRITE compares.
-pub const COMPARE_BLOCKS_MAX: u8 = 255;
+pub const COMPARE_BLOCKS_MAX: u8 = 128;
 
 /// Bytes that are read from a socket at once.
 pub const READ_MAX: usize = 256 << 10;

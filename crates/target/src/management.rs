@@ -81,7 +81,7 @@ fn end_all(unit: &Unit) -> Vec<Rc<Task>> {
 
 /// Those of others are told as the control mode page's TAS bit says: by a status, or by an attention (SAM-5, 5.8.5).
 fn clear(unit: &Unit, session: &Session) -> Vec<Rc<Task>> {
-    let is_told = unit.state.borrow().task_aborted_status;
+    let is_told = unit.state.borrow().settings.task_aborted_status;
     let tasks = unit.tasks();
     for task in &tasks {
         let is_own = task.session.nexus == session.nexus;

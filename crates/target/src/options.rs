@@ -186,6 +186,14 @@ pub enum TargetError {
         /// The operating system's words.
         reason: String,
     },
+    /// Reservations that were to outlive the array cannot be read.
+    #[error("unit {number}: its saved reservations cannot be read: {reason}")]
+    Reservations {
+        /// The unit.
+        number: u16,
+        /// Why.
+        reason: String,
+    },
     /// The kernel gave no ring, or no thread.
     #[error("the array's thread cannot be started: {reason}")]
     Thread {

@@ -6,12 +6,18 @@ use std::rc::Rc;
 
 use oarlock_block::{BlockCount, BlockSize, Geometry};
 use oarlock_device::{Durability, Medium};
-use oarlock_scsi::{AdditionalSense, Lun};
+use oarlock_scsi::vpd::{Designation, Designator};
+use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
 use crate::limits::UNIT_TASKS_MAX;
 use crate::ranges::Ranges;
-use crate::session::Nexus;
+use crate::reservations::Reservations;
+use crate::saved;
+use crate::session::{Nexus, PortalIndex};
 use crate::task::{Outcome, Task};
+
+/// The vendor of every unit.
+pub(crate) const VENDOR: &str = "OARLOCK";
 
 /// What a unit is, as its owner says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,24 +48,38 @@ pub(crate) struct Unit {
     attention_count: Cell<usize>,
     met: RefCell<BTreeSet<Nexus>>,
     pub(crate) state: RefCell<State>,
+    pub(crate) reservations: RefCell<Reservations>,
+    pub(crate) statistics: Cell<GeneralStatistics>,
+    /// Groups of ports that are in another state than active and optimized.
+    access: RefCell<BTreeMap<PortalIndex, AccessState>>,
 }
 
 /// What commands change of a unit.
 pub(crate) struct State {
-    /// WCE: writes may be answered before they are durable.
-    pub(crate) write_cache: bool,
-    /// D_SENSE.
-    pub(crate) descriptor_sense: bool,
-    /// SWP.
-    pub(crate) software_write_protect: bool,
-    /// TAS.
-    pub(crate) task_aborted_status: bool,
+    pub(crate) settings: ModeSettings,
+    /// What the settings are after a reset.
+    pub(crate) defaults: ModeSettings,
+    pub(crate) sanitizing: Sanitizing,
+    /// A sanitize that failed may be left without another.
+    pub(crate) may_exit_failure: bool,
     pub(crate) is_started: bool,
     pub(crate) is_loaded: bool,
     /// Nexuses that forbid that the medium is taken out.
     pub(crate) prevented_by: BTreeSet<Nexus>,
     /// RESERVE(6) and (10) of SPC-2.
     pub(crate) reserved_by: Option<Nexus>,
+}
+
+/// Whether everything of a unit is being made unreadable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sanitizing {
+    No,
+    /// It is, and so far of 65,536 parts.
+    Under {
+        progress: u16,
+    },
+    /// It was, and failed.
+    Failed,
 }
 
 /// How a task stands among the others.
@@ -83,6 +103,7 @@ const NAA_TYPE: u8 = 0x60;
 impl Unit {
     pub(crate) fn new(number: u16, lun: Lun, medium: Medium, traits: Traits, write_cache: bool) -> Unit {
         let naa = naa_of(&traits.serial);
+        let defaults = ModeSettings { write_cache, ..ModeSettings::default() };
         Unit {
             number,
             lun,
@@ -97,15 +118,18 @@ impl Unit {
             attention_count: Cell::new(0),
             met: RefCell::default(),
             state: RefCell::new(State {
-                write_cache,
-                descriptor_sense: false,
-                software_write_protect: false,
-                task_aborted_status: false,
+                settings: defaults,
+                defaults,
+                sanitizing: Sanitizing::No,
+                may_exit_failure: false,
                 is_started: true,
                 is_loaded: true,
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
             }),
+            reservations: RefCell::default(),
+            statistics: Cell::default(),
+            access: RefCell::default(),
         }
     }
 
@@ -122,16 +146,44 @@ impl Unit {
     }
 
     pub(crate) fn is_write_protected(&self) -> bool {
-        self.traits.is_read_only || self.state.borrow().software_write_protect
+        self.traits.is_read_only || self.state.borrow().settings.write_protected
     }
 
     /// How durable a write is to be when it is answered (SBC-4, caching mode page).
     pub(crate) fn durability(&self, force_unit_access: bool) -> Durability {
-        if force_unit_access || !self.state.borrow().write_cache {
+        if force_unit_access || !self.state.borrow().settings.write_cache {
             Durability::Durable
         } else {
             Durability::Volatile
         }
+    }
+
+    /// Its names, as VPD page 83h has them.
+    pub(crate) fn names(&self) -> Vec<Designation> {
+        vec![
+            Designation::of_unit(Designator::Naa(self.naa.to_vec())),
+            Designation::of_unit(Designator::T10Vendor {
+                vendor: VENDOR.to_owned(),
+                identifier: self.traits.serial.clone(),
+            }),
+        ]
+    }
+
+    /// The asymmetric access state of a portal's group.
+    pub(crate) fn access(&self, portal: PortalIndex) -> AccessState {
+        self.access.borrow().get(&portal).copied().unwrap_or(AccessState::ActiveOptimized)
+    }
+
+    /// Sets it; `true` where that is a change.
+    pub(crate) fn set_access(&self, portal: PortalIndex, state: AccessState) -> bool {
+        let is_changed = self.access(portal) != state;
+        self.access.borrow_mut().insert(portal, state);
+        is_changed
+    }
+
+    /// Saves the reservations, where they are to outlive the array, or that there are none to.
+    pub(crate) fn save_reservations(&self) -> std::io::Result<()> {
+        saved::save(self.medium.path(), &self.reservations.borrow())
     }
 
     // The task set.
@@ -257,17 +309,11 @@ impl Unit {
         }
     }
 
-    pub(crate) fn has_attention(&self, nexus: &Nexus) -> bool {
-        self.attention_count.get() > 0 && self.attentions.borrow().contains_key(nexus)
-    }
-
     /// The unit begins anew (SAM-5, 6.3.3): settings that are not saved are as at the start, and everybody is told.
     pub(crate) fn reset(&self, code: AdditionalSense) {
         {
             let mut state = self.state.borrow_mut();
-            state.descriptor_sense = false;
-            state.software_write_protect = false;
-            state.task_aborted_status = false;
+            state.settings = state.defaults;
             state.prevented_by.clear();
             state.reserved_by = None;
             state.is_started = true;

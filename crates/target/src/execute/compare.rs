@@ -23,15 +23,14 @@ impl Work {
         if count > u64::from(COMPARE_BLOCKS_MAX) {
             return Err(Sense::invalid_cdb(COUNT_BYTE, None).into());
         }
-        if count == 0 {
-            return Ok(Reply::good());
-        }
         let length = transfer.count.bytes(self.unit.block_size()).0;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let received = self.task.receive(&self.array.media, 2 * length).await?;
-        // Half of what must be compared and written is nothing that could be.
-        let Some(mut received) = received.filter(|received| received.length == 2 * length) else {
+        // An initiator that sends anything but two times that means another count than it says.
+        if self.task.command.expected_length as usize != 2 * length {
             return Err(Sense::invalid_cdb(COUNT_BYTE, None).into());
+        }
+        let Some(mut received) = self.task.receive(&self.array.media, 2 * length).await? else {
+            return Ok(Reply::good());
         };
         let _held = self.hold(transfer.lba, transfer.count, Hold::Alone).await?;
         let mut found = self.buffer(length)?;

@@ -7,14 +7,14 @@ use oarlock_scsi::vpd::{
 };
 use oarlock_scsi::{Inquiry, Peripheral, Sense, StandardInquiry, TargetPortGroupSupport, VersionDescriptor};
 
+use super::copy::LIMITS;
 use super::same::{UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, WRITE_SAME_MAX};
+use super::settings::THRESHOLD_EXPONENT;
 use super::{Reply, Work};
 use crate::limits::{COMPARE_BLOCKS_MAX, TRANSFER_MAX};
 use crate::session::PortalIndex;
 use crate::task::Outcome;
-
-/// The vendor of every unit.
-pub(crate) const VENDOR: &str = "OARLOCK";
+use crate::unit::VENDOR;
 
 /// The product.
 const PRODUCT: &str = "ARRAY";
@@ -30,7 +30,7 @@ fn standard(peripheral: Peripheral, removable: bool, has_many_ports: bool) -> St
         removable,
         version: StandardInquiry::VERSION_SPC_4,
         hierarchical: true,
-        target_port_groups: TargetPortGroupSupport::Implicit,
+        target_port_groups: TargetPortGroupSupport::Explicit,
         third_party_copy: true,
         multiple_ports: has_many_ports,
         command_queuing: true,
@@ -60,13 +60,14 @@ impl Work {
     }
 
     fn page(&self, code: u8) -> Option<Vec<u8>> {
-        const PAGES: [u8; 9] = [
+        const PAGES: [u8; 10] = [
             page::SUPPORTED,
             page::UNIT_SERIAL_NUMBER,
             page::DEVICE_IDENTIFICATION,
             page::EXTENDED_INQUIRY,
             page::MODE_PAGE_POLICY,
             page::SCSI_PORTS,
+            page::THIRD_PARTY_COPY,
             page::BLOCK_LIMITS,
             page::BLOCK_CHARACTERISTICS,
             page::LOGICAL_BLOCK_PROVISIONING,
@@ -81,13 +82,14 @@ impl Work {
                 head_of_queue: true,
                 ordered: true,
                 simple: true,
-                volatile_cache: self.unit.state.borrow().write_cache,
+                volatile_cache: self.unit.state.borrow().settings.write_cache,
                 sense_length_max: 252,
                 ..ExtendedInquiry::default()
             }
             .encode(),
             page::MODE_PAGE_POLICY => ModePagePolicy { policy: ModePolicy::Shared }.encode(),
             page::SCSI_PORTS => self.ports().encode(),
+            page::THIRD_PARTY_COPY => LIMITS.page(),
             page::BLOCK_LIMITS => self.limits().encode(),
             page::BLOCK_CHARACTERISTICS => BlockCharacteristics {
                 rotation_rate: BlockCharacteristics::NON_ROTATING,
@@ -104,17 +106,14 @@ impl Work {
     fn identification(&self) -> DeviceIdentification {
         let name = self.array.config.name.to_string();
         let portal = self.task.session.nexus.portal;
-        let serial = self.unit.traits.serial.clone();
-        DeviceIdentification {
-            designations: vec![
-                Designation::of_unit(Designator::Naa(self.unit.naa.to_vec())),
-                Designation::of_unit(Designator::T10Vendor { vendor: VENDOR.to_owned(), identifier: serial }),
+        let mut designations = self.unit.names();
+        designations.extend([
                 Designation::of_port(Designator::RelativeTargetPort(portal.port())),
                 Designation::of_port(Designator::TargetPortGroup(portal.port())),
                 port_name(&name, portal),
                 Designation::of_device(Designator::ScsiName(name)),
-            ],
-        }
+        ]);
+        DeviceIdentification { designations }
     }
 
     fn ports(&self) -> ScsiPorts {
@@ -158,7 +157,7 @@ impl Work {
             reads_zeros: is_thin,
             anchors: false,
             kind: if is_thin { ProvisioningType::Thin } else { ProvisioningType::Full },
-            ..LogicalBlockProvisioning::default()
+            threshold_exponent: if is_thin { THRESHOLD_EXPONENT } else { 0 },
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The medium as a whole: SYNCHRONIZE CACHE, START STOP UNIT, PREVENT ALLOW, RESERVE, defects (SBC-4, SPC-2).
 
-use oarlock_scsi::{AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, Status};
+use oarlock_scsi::{AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, empty_defect_list};
 
 use super::{Reply, Work, failed};
-use crate::task::{Outcome, Stop};
+use crate::task::Outcome;
 
 impl Work {
     /// All of the medium, whatever the range: a file is flushed as a whole. With IMMED the status does not wait for it.
@@ -68,32 +68,8 @@ impl Work {
         Ok(Reply::good())
     }
 
-    /// RESERVE(6) and (10) of the whole unit (SPC-2, 7.21).
-    pub(super) fn reserve(&self) -> Outcome<Reply> {
-        let nexus = &self.task.session.nexus;
-        let mut state = self.unit.state.borrow_mut();
-        if state.reserved_by.as_ref().is_some_and(|holder| holder != nexus) {
-            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
-        }
-        state.reserved_by = Some(nexus.clone());
-        Ok(Reply::good())
-    }
-
-    /// A release by one who does not hold it does nothing (SPC-2, 7.17).
-    pub(super) fn release(&self) -> Reply {
-        let nexus = &self.task.session.nexus;
-        let mut state = self.unit.state.borrow_mut();
-        if state.reserved_by.as_ref() == Some(nexus) {
-            state.reserved_by = None;
-        }
-        Reply::good()
-    }
-
     /// Lists of defects that are empty: a file has none, and a device below keeps its own.
     pub(super) fn read_defect_data(&self, read: ReadDefectData) -> Reply {
-        let lists = u8::from(read.primary) << 4 | u8::from(read.grown) << 3 | read.format & 7;
-        let mut data = vec![0, lists];
-        data.resize(if read.is_twelve { 8 } else { 4 }, 0);
-        Reply::bytes(data, read.allocation_length)
+        Reply::bytes(empty_defect_list(&read), read.allocation_length)
     }
 }

@@ -2,17 +2,21 @@
 
 mod blocks;
 mod compare;
+mod copy;
 mod inquire;
 mod map;
 mod medium;
 mod report;
+mod reserve;
 mod respond;
 mod same;
+mod sanitize;
+mod settings;
 
 use std::rc::Rc;
 
 use oarlock_block::{IoError, Refusal};
-use oarlock_scsi::{AdditionalSense, Command, Operation, Sense, SenseKey, Status, check_range, decode};
+use oarlock_scsi::{AccessRule, AccessState, AdditionalSense, Command, Operation, Sense, SenseKey, Status, check_range, decode};
 
 use crate::array::Array;
 use crate::output::Data;
@@ -128,9 +132,13 @@ impl Work {
     /// What keeps a command from being executed at all.
     fn check(&self) -> Outcome<()> {
         let description = self.command.description;
+        let (nexus, rule) = (&self.task.session.nexus, self.command.reservation_rule());
+        self.check_access(description.access)?;
+        self.check_sanitize()?;
         let state = self.unit.state.borrow();
-        let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| *holder != self.task.session.nexus);
-        if is_reserved && !self.command.reservation_rule().passes_reserve() {
+        let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
+        let is_kept_out = is_reserved && !rule.passes_reserve();
+        if is_kept_out || !self.unit.reservations.borrow().lets(nexus, rule) {
             return Err(Stop::Status(Status::RESERVATION_CONFLICT));
         }
         if description.needs_medium && !state.is_loaded {
@@ -147,6 +155,18 @@ impl Work {
             check_range(lba, count, self.unit.blocks())?;
         }
         Ok(())
+    }
+
+    /// What the asymmetric access state of the port lets through (SPC-5, "Target port asymmetric access states").
+    fn check_access(&self, rule: AccessRule) -> Outcome<()> {
+        let code = match (self.unit.access(self.task.session.nexus.portal), rule) {
+            (AccessState::Standby, AccessRule::Active) => AdditionalSense::TARGET_PORT_IN_STANDBY_STATE,
+            (AccessState::Unavailable, AccessRule::Active | AccessRule::Standby) => {
+                AdditionalSense::TARGET_PORT_IN_UNAVAILABLE_STATE
+            }
+            _ => return Ok(()),
+        };
+        Err(Sense::not_ready(code).into())
     }
 
     async fn perform(&self) -> Outcome<Reply> {
@@ -174,9 +194,21 @@ impl Work {
             Operation::StartStopUnit(start) => self.start_stop(start).await,
             Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
             Operation::Reserve => self.reserve(),
-            Operation::Release => Ok(self.release()),
+            Operation::Release => self.release(),
+            Operation::PersistentReserveIn(request) => Ok(self.persistent_reserve_in(request)),
+            Operation::PersistentReserveOut(request) => self.persistent_reserve_out(request).await,
+            Operation::ModeSense(request) => self.mode_sense(&request),
+            Operation::ModeSelect(request) => self.mode_select(&request).await,
+            Operation::LogSense(request) => self.log_sense(&request),
+            Operation::LogSelect(request) => self.log_select(&request).await,
+            Operation::ReportTargetPortGroups(report) => Ok(self.report_target_port_groups(report)),
+            Operation::SetTargetPortGroups { parameter_list_length } => {
+                self.set_target_port_groups(parameter_list_length).await
+            }
+            Operation::Sanitize(sanitize) => self.sanitize(sanitize).await,
+            Operation::ExtendedCopy { parameter_list_length } => self.extended_copy(parameter_list_length).await,
+            Operation::ReceiveCopyResults(request) => self.receive_copy_results(request),
             Operation::ReadDefectData(read) => Ok(self.read_defect_data(read)),
-            _ => Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into()),
         }
     }
 

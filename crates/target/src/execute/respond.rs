@@ -113,7 +113,7 @@ fn send_status(task: &Task, reply: &Reply, residual: Residual, exp_data_sn: Data
 }
 
 fn sense_form(task: &Task) -> SenseForm {
-    let is_descriptor = task.unit.as_ref().is_some_and(|unit| unit.state.borrow().descriptor_sense);
+    let is_descriptor = task.unit.as_ref().is_some_and(|unit| unit.state.borrow().settings.descriptor_sense);
     if is_descriptor { SenseForm::Descriptor } else { SenseForm::Fixed }
 }
 

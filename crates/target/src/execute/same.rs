@@ -1,7 +1,7 @@
 //! WRITE SAME and UNMAP: many blocks at once, without their data (SBC-4).
 
 use oarlock_block::{BlockCount, IoError, Lba, Refusal};
-use oarlock_scsi::{AdditionalSense, Sense, Unmap, WriteSame};
+use oarlock_scsi::{AdditionalSense, Sense, Unmap, UnmapList, WriteSame};
 
 use super::{Reply, Work, failed};
 use crate::ranges::Hold;
@@ -11,7 +11,7 @@ use crate::task::Outcome;
 pub(super) const WRITE_SAME_MAX: u64 = 8 << 20;
 
 /// The most blocks of one UNMAP.
-pub(super) const UNMAP_BLOCKS_MAX: u32 = 8 << 20;
+pub(super) const UNMAP_BLOCKS_MAX: u32 = 1 << 20;
 
 /// The most descriptors of one UNMAP.
 pub(super) const UNMAP_DESCRIPTORS_MAX: u32 = 256;
@@ -60,7 +60,7 @@ impl Work {
             return Err(Sense::invalid_cdb(1, Some(0)).into());
         }
         let list = self.receive_list(usize::from(unmap.parameter_list_length)).await?;
-        let descriptors = super::map::unmap_descriptors(&list)?;
+        let descriptors = UnmapList::decode(&list)?.ranges;
         self.check_descriptors(&descriptors)?;
         for (lba, count) in descriptors.into_iter().filter(|(_, count)| count.0 > 0) {
             let _held = self.hold(lba, count, Hold::Alone).await?;
@@ -90,7 +90,7 @@ impl Work {
         self.task.check()
     }
 
-    async fn discard(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
+    pub(super) async fn discard(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
         for bytes in self.clear_steps(lba, count) {
             let discarded = self.array.media.discard(&self.unit.medium, bytes).await;
             self.task.check()?;

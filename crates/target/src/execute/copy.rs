@@ -1,0 +1,269 @@
+//! EXTENDED COPY and RECEIVE COPY RESULTS: blocks go from unit to unit without passing an initiator (SPC-4).
+
+use std::rc::Rc;
+
+use oarlock_block::{BlockCount, Lba};
+use oarlock_device::DataBuffer;
+use oarlock_scsi::{
+    AdditionalSense, CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyResults, CopyStatus, ListIdUsage,
+    ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense, SenseForm, SenseKey, Status, check_range,
+};
+
+use super::{Reply, Work, failed};
+use crate::copies::CopyResult;
+use crate::ranges::{Held, Hold};
+use crate::task::{Outcome, Stop};
+use crate::unit::Unit;
+
+/// What the copy manager can do.
+pub(super) const LIMITS: CopyLimits = CopyLimits {
+    targets_max: 16,
+    segments_max: 256,
+    descriptor_list_length_max: 16 << 10,
+    segment_length_max: 256 << 20,
+    held_data_max: 0,
+    concurrent_max: 64,
+    granularity_exponent: 9,
+};
+
+/// What is copied at once.
+const STEP: usize = 2 << 20;
+
+/// Bytes of one unit.
+#[derive(Clone)]
+struct Place {
+    unit: Rc<Unit>,
+    from_byte: u64,
+    length: u64,
+}
+
+impl Place {
+    fn blocks(&self) -> std::ops::Range<u64> {
+        let block = u64::from(self.unit.block_size().bytes());
+        self.from_byte / block..(self.from_byte + self.length).div_ceil(block)
+    }
+}
+
+impl Work {
+    pub(super) async fn extended_copy(&self, parameter_list_length: u32) -> Outcome<Reply> {
+        let length = usize::try_from(parameter_list_length).unwrap_or(usize::MAX);
+        if length > LIMITS.descriptor_list_length_max as usize + 16 {
+            return Err(Sense::parameter_list_length().into());
+        }
+        let list = self.receive_list(length).await?;
+        if list.len() < length {
+            return Err(Sense::parameter_list_length().into());
+        }
+        let Some(list) = CopyList::decode(&list, &LIMITS)? else { return Ok(Reply::good()) };
+        let nexus = &self.task.session.nexus;
+        let keeps = list.usage == ListIdUsage::Hold || list.usage == ListIdUsage::Discard;
+        if keeps && !self.array.copies.borrow_mut().begin(nexus, list.list_identifier) {
+            // Another copy of the same name is under way (SPC-4, LIST IDENTIFIER field).
+            return Err(Sense::illegal(AdditionalSense::OPERATION_IN_PROGRESS).into());
+        }
+        let mut result = CopyResult::default();
+        let outcome = self.copy_all(&list, &mut result).await;
+        if let Err(Stop::Check(sense)) = &outcome {
+            result.failure = Some((Status::CHECK_CONDITION, **sense));
+        }
+        if keeps {
+            self.array.copies.borrow_mut().end(nexus, list.list_identifier, result);
+        }
+        outcome.map(|()| Reply::good())
+    }
+
+    async fn copy_all(&self, list: &CopyList, result: &mut CopyResult) -> Outcome<()> {
+        for number in 0..list.segments.len() {
+            result.bytes += self.copy_segment(list, number).await?;
+            result.segments += 1;
+        }
+        Ok(())
+    }
+
+    async fn copy_segment(&self, list: &CopyList, number: usize) -> Outcome<u64> {
+        let source = self.copy_unit(list, number, false)?;
+        let destination = self.copy_unit(list, number, true)?;
+        let (from, to) = places(&list.segments[number], &source, &destination)?;
+        if from.length == 0 {
+            return Ok(0);
+        }
+        if from.length > u64::from(LIMITS.segment_length_max) {
+            return Err(Sense::invalid_parameter(0, None).into());
+        }
+        check_place(&from)?;
+        check_place(&to)?;
+        self.check_copy_access(&from.unit, ReservationRule::Read)?;
+        self.check_copy_access(&to.unit, ReservationRule::Write)?;
+        if to.unit.is_write_protected() {
+            return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
+        }
+        let _held = hold_both(&from, &to).await;
+        self.task.check()?;
+        self.move_bytes(&from, &to).await?;
+        Ok(from.length)
+    }
+
+    /// The unit that a segment names, of all that the array has.
+    fn copy_unit(&self, list: &CopyList, number: usize, is_destination: bool) -> Outcome<Rc<Unit>> {
+        let target = list.target(number, is_destination)?;
+        let units = self.array.units.borrow();
+        let found = units.values().find(|unit| target.names(&unit.names()));
+        let unit = found.cloned().ok_or_else(|| {
+            let byte = if is_destination { 6 } else { 4 };
+            Sense::new(SenseKey::CopyAborted, AdditionalSense::UNREACHABLE_COPY_TARGET)
+                .at_segment(SegmentPointer { in_segment: true, byte, bit: None })
+        })?;
+        if target.block_bytes != unit.block_size().bytes() && target.block_bytes != 0 {
+            return Err(Sense::new(SenseKey::CopyAborted, AdditionalSense::COPY_TARGET_DEVICE_DATA_UNDERRUN).into());
+        }
+        Ok(unit)
+    }
+
+    /// The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not.
+    fn check_copy_access(&self, unit: &Unit, rule: ReservationRule) -> Outcome<()> {
+        let nexus = &self.task.session.nexus;
+        let is_reserved = unit.state.borrow().reserved_by.as_ref().is_some_and(|holder| holder != nexus);
+        if is_reserved || !unit.reservations.borrow().lets(nexus, rule) {
+            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
+        }
+        Ok(())
+    }
+
+    async fn move_bytes(&self, from: &Place, to: &Place) -> Outcome<()> {
+        let step = STEP.min(usize::try_from(from.length).unwrap_or(STEP));
+        let _permit = self.array.media.permit(step + 2 * 4096).await;
+        self.task.check()?;
+        let mut done = 0;
+        // Backwards where the places overlap and the destination lies behind, so that nothing is read after it was written.
+        let is_backward = Rc::ptr_eq(&from.unit, &to.unit)
+            && from.from_byte < to.from_byte
+            && to.from_byte < from.from_byte + from.length;
+        while done < from.length {
+            let length = (from.length - done).min(step as u64);
+            let offset = if is_backward { from.length - done - length } else { done };
+            let data = self.read_bytes(from, offset, length).await?;
+            self.write_bytes(to, offset, data).await?;
+            done += length;
+        }
+        Ok(())
+    }
+
+    /// Bytes of a place, which need not be whole blocks of it.
+    async fn read_bytes(&self, place: &Place, offset: u64, length: u64) -> Outcome<Vec<u8>> {
+        let block = u64::from(place.unit.block_size().bytes());
+        let start = place.from_byte + offset;
+        let first = start / block * block;
+        let end = (start + length).next_multiple_of(block);
+        let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
+        let mut buffer = self.buffer(whole)?;
+        let read = self.array.media.read(&place.unit.medium, &buffer, 0..whole, first).await;
+        self.task.check()?;
+        read.map_err(|error| failed(&error, false))?;
+        let from = usize::try_from(start - first).unwrap_or(0);
+        Ok(buffer.bytes()[from..from + usize::try_from(length).unwrap_or(0)].to_vec())
+    }
+
+    async fn write_bytes(&self, place: &Place, offset: u64, data: Vec<u8>) -> Outcome<()> {
+        let block = u64::from(place.unit.block_size().bytes());
+        let start = place.from_byte + offset;
+        let first = start / block * block;
+        let end = (start + data.len() as u64).next_multiple_of(block);
+        let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
+        let mut buffer: DataBuffer = self.buffer(whole)?;
+        if whole != data.len() {
+            let read = self.array.media.read(&place.unit.medium, &buffer, 0..whole, first).await;
+            self.task.check()?;
+            read.map_err(|error| failed(&error, false))?;
+        }
+        let from = usize::try_from(start - first).unwrap_or(0);
+        buffer.bytes()[from..from + data.len()].copy_from_slice(&data);
+        let durability = place.unit.durability(false);
+        let written = self.array.media.write(&place.unit.medium, &buffer, 0..whole, first, durability).await;
+        self.task.check()?;
+        written.map_err(|error| failed(&error, true))
+    }
+
+    pub(super) fn receive_copy_results(&self, request: ReceiveCopyResults) -> Outcome<Reply> {
+        let nexus = &self.task.session.nexus;
+        let unknown = || Stop::from(Sense::invalid_cdb(2, None));
+        let mut copies = self.array.copies.borrow_mut();
+        let data = match request.results {
+            CopyResults::OperatingParameters => LIMITS.encode(),
+            CopyResults::Status { list_identifier } => {
+                let result = copies.status(nexus, list_identifier).ok_or_else(unknown)?;
+                result.map_or(
+                    CopyStatus {
+                        held_data_discarded: false,
+                        status: CopyManagerStatus::InProgress,
+                        segments_processed: 0,
+                        bytes_transferred: 0,
+                    },
+                    |result| CopyStatus {
+                        held_data_discarded: false,
+                        status: match result.failure {
+                            None => CopyManagerStatus::Done,
+                            Some(_) => CopyManagerStatus::Failed,
+                        },
+                        segments_processed: result.segments,
+                        bytes_transferred: result.bytes,
+                    },
+                )
+                .encode()
+            }
+            CopyResults::FailedSegmentDetails { list_identifier } => {
+                let result = copies.take(nexus, list_identifier).ok_or_else(unknown)?;
+                CopyFailure { failure: result.failure }.encode(SenseForm::Fixed)
+            }
+        };
+        Ok(Reply::bytes(data, request.allocation_length))
+    }
+}
+
+/// Where the bytes of a segment come from and go to.
+fn places(segment: &Segment, source: &Rc<Unit>, destination: &Rc<Unit>) -> Outcome<(Place, Place)> {
+    let (from_byte, to_byte, length) = match *segment {
+        Segment::Blocks { of_destination, count, source_lba, destination_lba, .. } => {
+            let counted = if of_destination { destination } else { source };
+            let length = BlockCount(u64::from(count)).bytes(counted.block_size()).0;
+            (byte_of(source, source_lba)?, byte_of(destination, destination_lba)?, length)
+        }
+        Segment::Bytes { bytes, source_lba, destination_lba, source_offset, destination_offset, .. } => (
+            byte_of(source, source_lba)? + u64::from(source_offset),
+            byte_of(destination, destination_lba)? + u64::from(destination_offset),
+            u64::from(bytes),
+        ),
+    };
+    let place = |unit: &Rc<Unit>, from_byte| Place { unit: Rc::clone(unit), from_byte, length };
+    Ok((place(source, from_byte), place(destination, to_byte)))
+}
+
+fn byte_of(unit: &Unit, lba: Lba) -> Outcome<u64> {
+    check_range(lba, BlockCount(0), unit.blocks())?;
+    Ok(lba.byte_offset(unit.block_size()))
+}
+
+fn check_place(place: &Place) -> Outcome<()> {
+    let end = place.from_byte.checked_add(place.length);
+    if end.is_some_and(|end| end <= place.unit.geometry().size().0) {
+        Ok(())
+    } else {
+        Err(Sense::new(SenseKey::CopyAborted, AdditionalSense::LOGICAL_BLOCK_ADDRESS_OUT_OF_RANGE).into())
+    }
+}
+
+/// Both places, in an order that is the same for every copy, so that no two wait for each other.
+async fn hold_both(from: &Place, to: &Place) -> (Held, Option<Held>) {
+    let (source, destination) = (from.blocks(), to.blocks());
+    let is_one_unit = Rc::ptr_eq(&from.unit, &to.unit);
+    if is_one_unit && source.start < destination.end && destination.start < source.end {
+        let both = source.start.min(destination.start)..source.end.max(destination.end);
+        return (from.unit.ranges.hold(both, Hold::Alone).await, None);
+    }
+    if (from.unit.number, source.start) < (to.unit.number, destination.start) {
+        let first = from.unit.ranges.hold(source, Hold::Shared).await;
+        (first, Some(to.unit.ranges.hold(destination, Hold::Alone).await))
+    } else {
+        let first = to.unit.ranges.hold(destination, Hold::Alone).await;
+        (first, Some(from.unit.ranges.hold(source, Hold::Shared).await))
+    }
+}

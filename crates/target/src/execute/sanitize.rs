@@ -1,0 +1,120 @@
+//! SANITIZE: everything of a unit is made unreadable (SBC-4, SANITIZE command).
+
+use std::rc::Rc;
+
+use oarlock_block::{BlockCount, Lba};
+use oarlock_scsi::{AdditionalSense, Operation, Sanitize, SanitizeAction, SanitizeOverwrite, Sense, SenseKey};
+
+use super::{Reply, Work};
+use crate::ranges::Hold;
+use crate::task::Outcome;
+use crate::unit::Sanitizing;
+
+/// What is done between two looks at how far it is.
+const STEP_BYTES: u64 = 64 << 20;
+
+impl Work {
+    /// What keeps commands out while a sanitize is under way, or after one that failed.
+    pub(super) fn check_sanitize(&self) -> Outcome<()> {
+        let passes = matches!(
+            self.command.operation,
+            Operation::Inquiry(_)
+                | Operation::RequestSense(_)
+                | Operation::ReportLuns(_)
+                | Operation::ReportSupportedOperationCodes(_)
+                | Operation::ReportSupportedTaskManagementFunctions(_)
+                | Operation::LogSense(_)
+                | Operation::PersistentReserveIn(_)
+                | Operation::ReportTargetPortGroups(_)
+        );
+        match self.unit.state.borrow().sanitizing {
+            _ if passes => Ok(()),
+            Sanitizing::No => Ok(()),
+            Sanitizing::Under { progress } => {
+                Err(Sense::not_ready(AdditionalSense::SANITIZE_IN_PROGRESS).with_progress(progress).into())
+            }
+            Sanitizing::Failed if matches!(self.command.operation, Operation::Sanitize(_)) => Ok(()),
+            Sanitizing::Failed => {
+                Err(Sense::new(SenseKey::MediumError, AdditionalSense::SANITIZE_COMMAND_FAILED).into())
+            }
+        }
+    }
+
+    pub(super) async fn sanitize(&self, sanitize: Sanitize) -> Outcome<Reply> {
+        let pattern = match sanitize.action {
+            SanitizeAction::Overwrite { parameter_list_length } => {
+                let list = self.receive_list(usize::from(parameter_list_length)).await?;
+                Some(SanitizeOverwrite::decode(&list, self.unit.block_size())?)
+            }
+            SanitizeAction::BlockErase => None,
+            SanitizeAction::ExitFailureMode => return self.exit_failure_mode(),
+        };
+        self.unit.state.borrow_mut().sanitizing = Sanitizing::Under { progress: 0 };
+        let work = Work {
+            array: Rc::clone(&self.array),
+            task: Rc::clone(&self.task),
+            unit: Rc::clone(&self.unit),
+            command: self.command,
+        };
+        if sanitize.immediate {
+            self.array.spawn(async move { drop(work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await) });
+            return Ok(Reply::good());
+        }
+        work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await?;
+        Ok(Reply::good())
+    }
+
+    /// A unit that failed may be used again only where the sanitize that failed allowed it (AUSE).
+    fn exit_failure_mode(&self) -> Outcome<Reply> {
+        let mut state = self.unit.state.borrow_mut();
+        if state.sanitizing == Sanitizing::Failed && !state.may_exit_failure {
+            return Err(Sense::invalid_cdb(1, Some(4)).into());
+        }
+        state.sanitizing = Sanitizing::No;
+        Ok(Reply::good())
+    }
+
+    async fn run_sanitize(&self, pattern: Option<SanitizeOverwrite>, may_exit: bool) -> Outcome<()> {
+        let blocks = self.unit.blocks();
+        // Not through the task: a sanitize goes on whatever becomes of the command (SBC-4, "Sanitize operations").
+        let _held = self.unit.ranges.hold(0..blocks.0, Hold::Alone).await;
+        let outcome = self.erase_all(pattern.as_ref(), blocks).await;
+        let mut state = self.unit.state.borrow_mut();
+        state.may_exit_failure = may_exit;
+        state.sanitizing = if outcome.is_ok() { Sanitizing::No } else { Sanitizing::Failed };
+        let failed = Sense::new(SenseKey::MediumError, AdditionalSense::SANITIZE_COMMAND_FAILED);
+        outcome.map_err(|()| failed.into())
+    }
+
+    async fn erase_all(&self, overwrite: Option<&SanitizeOverwrite>, blocks: BlockCount) -> Result<(), ()> {
+        let block = self.unit.block_size().length();
+        let step = STEP_BYTES / block as u64;
+        let passes = overwrite.map_or(1, |overwrite| u64::from(overwrite.passes));
+        let steps = blocks.0.div_ceil(step);
+        for pass in 0..passes {
+            let pattern = overwrite.map(|overwrite| pattern_of(overwrite, pass, block));
+            for number in 0..steps {
+                let lba = Lba(number * step);
+                let count = BlockCount(step.min(blocks.0 - lba.0));
+                self.erase(pattern.as_deref(), lba, count).await?;
+                let done = (pass * steps + number + 1) * u64::from(u16::MAX) / (passes * steps);
+                let progress = u16::try_from(done).unwrap_or(u16::MAX);
+                self.unit.state.borrow_mut().sanitizing = Sanitizing::Under { progress };
+            }
+        }
+        self.array.media.flush(&self.unit.medium).await.map_err(drop)
+    }
+
+    async fn erase(&self, pattern: Option<&[u8]>, lba: Lba, count: BlockCount) -> Result<(), ()> {
+        match pattern {
+            Some(pattern) => self.write_pattern(pattern, lba, count).await.map_err(drop),
+            None => self.discard(lba, count).await.map_err(drop),
+        }
+    }
+}
+
+/// The block of one pass (SBC-4: with INVERT every second one is inverted).
+fn pattern_of(overwrite: &SanitizeOverwrite, pass: u64, block: usize) -> Vec<u8> {
+    let inverts = overwrite.invert && pass % 2 == 1;
+    overwrite.pattern.iter().cycle().take(block).map(|byte| if inverts { !byte } else { *byte }).collect()
+}

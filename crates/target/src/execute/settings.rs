@@ -1,0 +1,162 @@
+//! MODE SENSE and SELECT, LOG SENSE and SELECT, target port groups (SPC-5).
+
+use oarlock_scsi::{
+    AccessState, AccessStatus, AdditionalSense, GeneralStatistics, LogSelect, LogSense, ModeMedium, ModePages, ModeSelect,
+    ModeSense, ModeSettings, ProvisioningResources, ReportTargetPortGroups, Sense, SetTargetPortGroupsList, TargetPortGroup,
+    TargetPortGroups, log_page, supported_log_pages, supported_log_subpages,
+};
+
+use super::{Reply, Work, failed};
+use crate::session::PortalIndex;
+use crate::task::Outcome;
+
+/// What MODE SELECT may change.
+const CHANGEABLE: ModeSettings = ModeSettings {
+    write_cache: true,
+    read_ahead_disabled: true,
+    descriptor_sense: true,
+    write_protected: true,
+    task_aborted_status: true,
+};
+
+/// States that SET TARGET PORT GROUPS may bring a group to.
+const STATES: [AccessState; 4] = [
+    AccessState::ActiveOptimized,
+    AccessState::ActiveNonOptimized,
+    AccessState::Standby,
+    AccessState::Unavailable,
+];
+
+/// THRESHOLD EXPONENT of the provisioning page: resources are counted in 2,048 blocks.
+pub(super) const THRESHOLD_EXPONENT: u8 = 11;
+
+impl Work {
+    fn mode_pages(&self) -> ModePages {
+        let geometry = self.unit.geometry();
+        let state = self.unit.state.borrow();
+        ModePages {
+            current: state.settings,
+            default: state.defaults,
+            saved: None,
+            changeable: CHANGEABLE,
+            medium: ModeMedium {
+                blocks: geometry.blocks,
+                block_size: geometry.block_size,
+                read_only: self.unit.traits.is_read_only,
+            },
+        }
+    }
+
+    pub(super) fn mode_sense(&self, request: &ModeSense) -> Outcome<Reply> {
+        Ok(Reply::bytes(self.mode_pages().sense(request)?, request.allocation_length))
+    }
+
+    /// Settings count for every nexus; the others are told (SPC-5, MODE SELECT). What a write cache held is durable before it is off.
+    pub(super) async fn mode_select(&self, request: &ModeSelect) -> Outcome<Reply> {
+        let list = self.receive_list(usize::from(request.parameter_list_length)).await?;
+        if list.len() < usize::from(request.parameter_list_length) {
+            return Err(Sense::parameter_list_length().into());
+        }
+        let settings = self.mode_pages().select(request, &list)?.settings;
+        let before = self.unit.state.borrow().settings;
+        if settings == before {
+            return Ok(Reply::good());
+        }
+        if before.write_cache && !settings.write_cache {
+            self.array.media.flush(&self.unit.medium).await.map_err(|error| failed(&error, true))?;
+        }
+        self.unit.state.borrow_mut().settings = settings;
+        self.unit.attend_others(Some(&self.task.session.nexus), AdditionalSense::MODE_PARAMETERS_CHANGED);
+        Ok(Reply::good())
+    }
+
+    pub(super) fn log_sense(&self, request: &LogSense) -> Outcome<Reply> {
+        let mut pages = vec![(log_page::GENERAL_STATISTICS, 0)];
+        if self.unit.traits.is_thin {
+            pages.push((log_page::LOGICAL_BLOCK_PROVISIONING, 0));
+        }
+        if request.save {
+            return Err(Sense::invalid_cdb(1, Some(0)).into());
+        }
+        let pointer = request.parameter_pointer;
+        let data = match (request.page, request.subpage) {
+            (log_page::SUPPORTED, 0) => supported_log_pages(&pages),
+            (log_page::SUPPORTED, log_page::ALL_SUBPAGES) => supported_log_subpages(&pages),
+            (log_page::GENERAL_STATISTICS, 0) => self.statistics().page().encode(pointer)?,
+            (log_page::LOGICAL_BLOCK_PROVISIONING, 0) if self.unit.traits.is_thin => {
+                self.resources().page(true).encode(pointer)?
+            }
+            _ => return Err(Sense::invalid_cdb(2, Some(5)).into()),
+        };
+        Ok(Reply::bytes(data, request.allocation_length))
+    }
+
+    fn statistics(&self) -> GeneralStatistics {
+        self.unit.statistics.get()
+    }
+
+    /// What the file below has taken, and what its file system has left.
+    fn resources(&self) -> ProvisioningResources {
+        let unit = (1_u64 << THRESHOLD_EXPONENT) * u64::from(self.unit.block_size().bytes());
+        let count = |bytes: u64| u32::try_from(bytes / unit).unwrap_or(u32::MAX);
+        let space = self.unit.medium.space().ok();
+        ProvisioningResources {
+            available: space.map(|space| count(space.free_bytes)),
+            used: space.map(|space| count(space.used_bytes)),
+        }
+    }
+
+    /// Counters are put back to zero; none has a threshold (SPC-5, LOG SELECT).
+    pub(super) async fn log_select(&self, request: &LogSelect) -> Outcome<Reply> {
+        let list = self.receive_list(usize::from(request.parameter_list_length)).await?;
+        if request.save {
+            return Err(Sense::invalid_cdb(1, Some(0)).into());
+        }
+        if !list.is_empty() {
+            return Err(Sense::invalid_parameter(0, Some(5)).into());
+        }
+        if request.reset {
+            self.unit.statistics.set(GeneralStatistics::default());
+            self.unit.attend_others(Some(&self.task.session.nexus), AdditionalSense::LOG_PARAMETERS_CHANGED);
+        }
+        Ok(Reply::good())
+    }
+
+    /// Each portal is a group of its own.
+    pub(super) fn report_target_port_groups(&self, report: ReportTargetPortGroups) -> Reply {
+        let places = (0..self.array.config.portals.len()).filter_map(|place| u16::try_from(place).ok());
+        let groups = places.map(|place| {
+            let portal = PortalIndex(place);
+            TargetPortGroup {
+                group: portal.port(),
+                preferred: false,
+                state: self.unit.access(portal),
+                supported: STATES.to_vec(),
+                status: AccessStatus::Explicit,
+                ports: vec![portal.port()],
+            }
+        });
+        let groups = TargetPortGroups { groups: groups.collect(), transition_seconds: 0 };
+        Reply::bytes(groups.encode(report.extended), report.allocation_length)
+    }
+
+    pub(super) async fn set_target_port_groups(&self, parameter_list_length: u32) -> Outcome<Reply> {
+        let list = self.receive_list(usize::try_from(parameter_list_length).unwrap_or(usize::MAX)).await?;
+        let asked = SetTargetPortGroupsList::decode(&list)?.groups;
+        for (place, (group, state)) in asked.iter().enumerate() {
+            let is_group = (1..=self.array.config.portals.len()).contains(&usize::from(*group));
+            if !is_group || !STATES.contains(state) {
+                return Err(Sense::invalid_parameter(4 + 4 * place, None).into());
+            }
+        }
+        let mut is_changed = false;
+        for (group, state) in asked {
+            is_changed |= self.unit.set_access(PortalIndex(group - 1), state);
+        }
+        if is_changed {
+            let own = &self.task.session.nexus;
+            self.unit.attend_others(Some(own), AdditionalSense::ASYMMETRIC_ACCESS_STATE_CHANGED);
+        }
+        Ok(Reply::good())
+    }
+}
