@@ -124,7 +124,8 @@ pub static COMMANDS: &[CommandDescription] = &[
         &[0x37, 0, 0x1f, 0, 0, 0, 0, 0xff, 0xff, 0],
         medium::read_defect_data_10,
     )
-    .reads(),
+    .on_medium()
+    .reserved_as(Rule::Write),
     row(
         "WRITE SAME(10)",
         "SBC-4, WRITE SAME (10) command",
@@ -469,7 +470,8 @@ pub static COMMANDS: &[CommandDescription] = &[
         &[0xb7, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0],
         medium::read_defect_data_12,
     )
-    .reads(),
+    .on_medium()
+    .reserved_as(Rule::Write),
 ];
 
 type Decode = fn(super::cdb::Cdb<'_>) -> Result<super::Operation, Sense>;
