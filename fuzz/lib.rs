@@ -8,4 +8,5 @@ pub mod nbd;
 pub mod pages;
 pub mod qcow2;
 pub mod records;
+pub mod scsi;
 pub mod texts;

@@ -1,7 +1,37 @@
 //! What the SCSI and iSCSI standards say, without sockets: both ends of the cable.
 //!
 //! Codecs and state machines for SPC-5 and SBC-4 (commands, sense, pages, parameter lists) and for RFC 7143 ([`iscsi`]: PDUs, text
-//! keys, login, sequencing). No socket, no thread, no clock, no runtime: bytes go in, bytes and values come out.
+//! keys, login, sequencing). No socket, no thread, no clock, no runtime: bytes go in, bytes and values come out. Clauses are cited by their
+//! headings, so that they are found in any edition.
+//!
+//! # One command
+//!
+//! ```text
+//!   CDB --> describe: a row of COMMANDS          who may pass a unit attention, a reservation, an access state; what a meter counts
+//!       --> decode:   a Command                  refused with a pointer to the bit, if its usage map does not have it
+//!               |      .data_out_length()        what the transport has to fetch
+//!               |      .blocks(), check_range    what is touched, and whether the unit has it
+//!               v
+//!           Operation --> parameter list         UnmapList, ModePages::select, PersistentReserveOutList, CopyList ...
+//!                     --> the caller does it
+//!                     --> parameter data         StandardInquiry, vpd, ModePages::sense, LogPage, Capacity ...
+//!   Status, Sense <--
+//! ```
+//!
+//! One table, [`COMMANDS`], feeds the decoder, REPORT SUPPORTED OPERATION CODES ([`report_operation_codes`]), the Third-party Copy page and the
+//! tests. A bit that its usage map does not have is refused; so the map is right, or a test that sets each bit of each CDB fails.
+//!
+//! # What is not there, and why
+//!
+//! - Protection information: RDPROTECT, WRPROTECT and their like are refused with a pointer, and no page speaks of them.
+//! - Auto contingent allegiance: NACA is refused, and nobody misses it.
+//! - GROUP NUMBER is taken, as initiators fill it, and nothing is counted by it.
+//! - EXTENDED COPY(LID4), POPULATE TOKEN and WRITE USING TOKEN; inline data; copies between other devices than disks.
+//!
+//! # What a peer may cost
+//!
+//! A decoder keeps no more than what came. Lists of descriptors end with the bytes; initiators of one REGISTER with
+//! [`PersistentReserveOutList::INITIATORS_MAX`], a copy's descriptors with [`CopyLimits`].
 
 #![forbid(unsafe_code)]
 
@@ -47,8 +77,8 @@ pub use defect::empty_defect_list;
 pub use inquiry::{Peripheral, StandardInquiry, TargetPortGroupSupport, VersionDescriptor};
 pub use lba_status::{LbaStatus, LbaStatusList};
 pub use log::{
-    GeneralStatistics, LogPage, LogParameter, ProvisioningResources, log_page, supported_log_pages,
-    supported_log_subpages,
+    ErrorCounters, GeneralStatistics, LogPage, LogParameter, ProvisioningResources, log_page,
+    supported_log_pages, supported_log_subpages,
 };
 pub use lun::{Lun, LunAddress};
 pub use mode::{ModeList, ModeMedium, ModePages, ModeSettings};

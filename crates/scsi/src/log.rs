@@ -220,6 +220,31 @@ impl ProvisioningResources {
     }
 }
 
+/// The Read Error Counters and Write Error Counters pages (SPC-5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErrorCounters {
+    /// Total errors corrected.
+    pub corrected: u64,
+    /// Total bytes processed.
+    pub bytes_processed: u64,
+    /// Total uncorrected errors.
+    pub uncorrected: u64,
+}
+
+impl ErrorCounters {
+    /// The page of that code: [`log_page::READ_ERRORS`] or [`log_page::WRITE_ERRORS`].
+    #[must_use]
+    pub fn page(&self, page: u8) -> LogPage {
+        let counters = [(0x0003, self.corrected), (0x0005, self.bytes_processed), (0x0006, self.uncorrected)];
+        let parameters = counters.map(|(code, count)| LogParameter {
+            code,
+            control: LogParameter::COUNTER,
+            value: count.to_be_bytes().to_vec(),
+        });
+        LogPage { page, subpage: 0, parameters: parameters.to_vec() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,6 +265,14 @@ mod tests {
         assert_eq!(bytes[..4], [0x0c, 0, 0, 24]);
         assert_eq!(bytes[4..], [0, 1, 3, 8, 0, 0, 1, 2, 2, 0, 0, 0, 0, 2, 3, 8, 0, 0, 0, 3, 1, 0, 0, 0]);
         assert_eq!(LogPage::decode(&bytes), Some(page));
+    }
+
+    #[test]
+    fn error_counters_stand_by_their_codes() {
+        let counters = ErrorCounters { corrected: 0, bytes_processed: 0x0102, uncorrected: 3 };
+        let bytes = counters.page(log_page::WRITE_ERRORS).encode(5).unwrap();
+        assert_eq!(bytes[..16], [0x02, 0, 0, 24, 0, 5, 0, 8, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(bytes[16..], [0, 6, 0, 8, 0, 0, 0, 0, 0, 0, 0, 3]);
     }
 
     #[test]

@@ -45,8 +45,8 @@ additional_sense! {
     TARGET_PORT_IN_STANDBY_STATE = 0x04/0x0b, "LOGICAL UNIT NOT ACCESSIBLE, TARGET PORT IN STANDBY STATE";
     TARGET_PORT_IN_UNAVAILABLE_STATE = 0x04/0x0c, "LOGICAL UNIT NOT ACCESSIBLE, TARGET PORT IN UNAVAILABLE STATE";
     SPACE_ALLOCATION_IN_PROGRESS = 0x04/0x14, "LOGICAL UNIT NOT READY, SPACE ALLOCATION IN PROGRESS";
+    START_STOP_UNIT_IN_PROGRESS = 0x04/0x1a, "LOGICAL UNIT NOT READY, START STOP UNIT COMMAND IN PROGRESS";
     SANITIZE_IN_PROGRESS = 0x04/0x1b, "LOGICAL UNIT NOT READY, SANITIZE IN PROGRESS";
-    START_STOP_UNIT_IN_PROGRESS = 0x04/0x1c, "LOGICAL UNIT NOT READY, START STOP UNIT COMMAND IN PROGRESS";
     LOGICAL_UNIT_DOES_NOT_RESPOND_TO_SELECTION = 0x05/0x00, "LOGICAL UNIT DOES NOT RESPOND TO SELECTION";
     LOGICAL_UNIT_COMMUNICATION_FAILURE = 0x08/0x00, "LOGICAL UNIT COMMUNICATION FAILURE";
     LOGICAL_UNIT_COMMUNICATION_TIME_OUT = 0x08/0x01, "LOGICAL UNIT COMMUNICATION TIME-OUT";
@@ -166,6 +166,13 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), AdditionalSense::NAMED.len());
+    }
+
+    /// 04h/1Ch stood here once, which says that a unit waits for power: sg_decode_sense read it aloud.
+    #[test]
+    fn a_unit_that_is_being_started_says_so() {
+        assert_eq!(AdditionalSense::START_STOP_UNIT_IN_PROGRESS, AdditionalSense::new(0x04, 0x1a));
+        assert_eq!(AdditionalSense::new(0x04, 0x1c).text(), None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::sense_code::AdditionalSense;
 const FUA_NV: &[(usize, u8)] = &[(1, 0x02)];
 /// SYNC_NV of SBC-2, bit 2 of byte 1: obsolete as well.
 const SYNC_NV: &[(usize, u8)] = &[(1, 0x04)];
+/// LIST IDENTIFIER of SPC-3's RECEIVE COPY RESULTS, which this service action never looked at.
+const LIST_IDENTIFIER: &[(usize, u8)] = &[(2, 0xff)];
 
 /// Every command, in the order of its operation code and service action.
 pub static COMMANDS: &[CommandDescription] = &[
@@ -124,7 +126,8 @@ pub static COMMANDS: &[CommandDescription] = &[
         &[0x37, 0, 0x1f, 0, 0, 0, 0, 0xff, 0xff, 0],
         medium::read_defect_data_10,
     )
-    .reads(),
+    .on_medium()
+    .reserved_as(Rule::Write),
     row(
         "WRITE SAME(10)",
         "SBC-4, WRITE SAME (10) command",
@@ -288,6 +291,7 @@ pub static COMMANDS: &[CommandDescription] = &[
         &[0x84, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0],
         copy::operating_parameters,
     )
+    .ignores(LIST_IDENTIFIER)
     .action(0x03)
     .reserved_as(Rule::Write),
     row(
@@ -469,7 +473,8 @@ pub static COMMANDS: &[CommandDescription] = &[
         &[0xb7, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0],
         medium::read_defect_data_12,
     )
-    .reads(),
+    .on_medium()
+    .reserved_as(Rule::Write),
 ];
 
 type Decode = fn(super::cdb::Cdb<'_>) -> Result<super::Operation, Sense>;
