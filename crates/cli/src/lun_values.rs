@@ -90,7 +90,10 @@ impl ChapFile {
         let refused = |what: String| Failure::new(Code::ChapSecret, format!("{place}: {what}"));
         let about = std::fs::metadata(&self.file).map_err(|error| refused(error.to_string()))?;
         if !about.is_file() || about.mode() & 0o077 != 0 {
-            return Err(refused(format!("its mode is {:03o}; only its owner may read it", about.mode() & 0o777)));
+            return Err(refused(format!(
+                "its mode is {:03o}; only its owner may read it",
+                about.mode() & 0o777
+            )));
         }
         let secret = std::fs::read(&self.file).map_err(|error| refused(error.to_string()))?;
         let secret = secret.strip_suffix(b"\n").unwrap_or(&secret);
@@ -127,7 +130,9 @@ mod tests {
         };
         assert_eq!(found, wanted);
         assert!(unit("0=a.img").unwrap().write_cache);
-        for none in ["", "a.img", "x=a.img", "0=", "0=a,thick", "0=a,size=", "16384=a", "0=a,thin=1", "0=rbd:p/i"] {
+        for none in
+            ["", "a.img", "x=a.img", "0=", "0=a,thick", "0=a,size=", "16384=a", "0=a,thin=1", "0=rbd:p/i"]
+        {
             assert!(unit(none).is_err(), "{none}");
         }
     }

@@ -105,7 +105,9 @@ pub enum ValueError {
         backend: &'static str,
     },
     /// Not a unit of an array.
-    #[error("`{text}`: {wanted}; a unit is N=FILE[,size=S][,block=512][,thin][,ro][,removable][,wce=0][,serial=X]")]
+    #[error(
+        "`{text}`: {wanted}; a unit is N=FILE[,size=S][,block=512][,thin][,ro][,removable][,wce=0][,serial=X]"
+    )]
     Unit {
         /// What was given.
         text: String,

@@ -94,7 +94,10 @@ impl DataBuffer {
     /// While a command of the buffer is in flight: a programmer's error.
     #[must_use]
     pub fn into_bytes(self) -> DataBytes {
-        assert!(!self.is_in_flight(), "the bytes of a buffer are the kernel's while a command of it is in flight");
+        assert!(
+            !self.is_in_flight(),
+            "the bytes of a buffer are the kernel's while a command of it is in flight"
+        );
         DataBytes { shared: self.shared }
     }
 }

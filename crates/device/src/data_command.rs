@@ -26,7 +26,11 @@ pub(crate) enum Work {
     /// A write that is durable when it is answered.
     WriteThrough(Transfer),
     Flush,
-    Clear { clear: Clear, start: u64, length: u64 },
+    Clear {
+        clear: Clear,
+        start: u64,
+        length: u64,
+    },
 }
 
 /// A part of a buffer, and the byte of the file that it comes from or goes to. `done`: bytes moved so far.
@@ -65,7 +69,9 @@ impl DataCommand {
         }
         let (transfer, failed, at_end): (_, fn(Errno) -> IoError, _) = match &mut self.work {
             Work::Read(transfer) => (transfer, failure::of_read, IoError::Refused(Refusal::OutOfRange)),
-            Work::Write(transfer) | Work::WriteThrough(transfer) => (transfer, failure::of_write, failure::of_write(Errno::IO)),
+            Work::Write(transfer) | Work::WriteThrough(transfer) => {
+                (transfer, failure::of_write, failure::of_write(Errno::IO))
+            }
             Work::Flush => return Next::Ended(result.map(drop).map_err(failure::of_flush)),
             Work::Clear { .. } => return Next::Ended(result.map(drop).map_err(failure::of_write)),
         };

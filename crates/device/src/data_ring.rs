@@ -107,12 +107,7 @@ impl DataRing {
         if depth == 0 || depth > DATA_DEPTH_MAX {
             return Err(DataRingError::Depth { max: DATA_DEPTH_MAX, asked: depth });
         }
-        Ok(DataRing {
-            places: Places::new(depth)?,
-            description,
-            turns: Turns::default(),
-            file_end: None,
-        })
+        Ok(DataRing { places: Places::new(depth)?, description, turns: Turns::default(), file_end: None })
     }
 
     /// The device's shape.

@@ -12,6 +12,7 @@ use oarlock_block::{BlockCount, BlockSize, ByteCount, Geometry};
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
+use crate::buffer::PAGE;
 use crate::geometry;
 use crate::locate::{Location, LocationKind};
 use crate::open::OpenError;
@@ -116,10 +117,10 @@ impl Medium {
             return Err(MediumError::Empty { path });
         }
         Ok(Medium {
+            physical_block: physical_block(&file, geometry.physical_block),
             file: Arc::new(file),
             path,
             block_size: geometry.block_size,
-            physical_block: geometry.physical_block,
             blocks: AtomicU64::new(geometry.blocks.0),
             read_only: options.read_only,
             is_direct,
@@ -206,6 +207,13 @@ impl Medium {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// What is best written at once. A file's is the block of its file system, below which a write makes that read, up to a page.
+fn physical_block(file: &OwnedFd, found: ByteCount) -> ByteCount {
+    let preferred = rustix::fs::fstat(file).map_or(0, |status| u64::try_from(status.st_blksize).unwrap_or(0));
+    let is_sound = preferred.is_power_of_two() && preferred <= PAGE as u64;
+    if is_sound { found.max(ByteCount(preferred)) } else { found }
 }
 
 fn create(path: &Path, size: ByteCount) -> rustix::io::Result<()> {

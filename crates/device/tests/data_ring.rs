@@ -104,7 +104,10 @@ fn the_depth_is_kept_and_the_next_command_is_told_that_the_ring_is_full() {
     let Some(scratch) = Scratch::new() else { return };
     let device = open(&scratch.path("file"));
     for asked in [0, DATA_DEPTH_MAX + 1] {
-        assert_eq!(DataRing::new(&device, asked).err(), Some(DataRingError::Depth { max: DATA_DEPTH_MAX, asked }));
+        assert_eq!(
+            DataRing::new(&device, asked).err(),
+            Some(DataRingError::Depth { max: DATA_DEPTH_MAX, asked })
+        );
     }
     for depth in [1, 3, DATA_DEPTH_MAX] {
         let mut ring = DataRing::new(&device, depth).unwrap();

@@ -110,7 +110,11 @@ impl Array {
     /// Every nexus that has a session now.
     pub(crate) fn nexuses(&self) -> Vec<Nexus> {
         let sessions = self.sessions.borrow();
-        sessions.values().filter(|session| !session.is_discovery).map(|session| session.nexus.clone()).collect()
+        sessions
+            .values()
+            .filter(|session| !session.is_discovery)
+            .map(|session| session.nexus.clone())
+            .collect()
     }
 
     /// The handle for a login, after what an earlier session of the same name had under way has ended.
@@ -240,7 +244,8 @@ impl Array {
     /// Whether work of sessions that ended is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.sweep();
-        self.leaving.borrow().is_empty() && self.sessions.borrow().values().all(|session| session.tasks.borrow().is_empty())
+        self.leaving.borrow().is_empty()
+            && self.sessions.borrow().values().all(|session| session.tasks.borrow().is_empty())
     }
 
     /// The address that an initiator is told for a portal.

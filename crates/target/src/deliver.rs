@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use oarlock_scsi::iscsi::{
-    CmdSn, DataOut, Header, LogoutAnswer, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Opcode, Reject,
-    RejectReason, ScsiCommand, TaskRequest, TaskTag, TextRequest,
+    CmdSn, DataOut, Header, LogoutAnswer, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Opcode,
+    Reject, RejectReason, ScsiCommand, TaskRequest, TaskTag, TextRequest,
 };
 use oarlock_scsi::{AdditionalSense, Lun, LunAddress};
 
@@ -38,7 +38,11 @@ pub(crate) enum Arrived {
 pub(crate) fn sink(array: &Rc<Array>, connection: &Connection, header: &Header) -> Result<Sink, Broken> {
     let Some(opcode) = header.opcode() else { return Ok(Sink::Discard) };
     let Phase::Full(session) = &connection.phase else {
-        return if opcode == Opcode::LoginRequest { Ok(Sink::Collect(Vec::new())) } else { Err(Broken::Protocol) };
+        return if opcode == Opcode::LoginRequest {
+            Ok(Sink::Collect(Vec::new()))
+        } else {
+            Err(Broken::Protocol)
+        };
     };
     Ok(match opcode {
         Opcode::ScsiCommand => command_sink(array, session, header),
@@ -73,7 +77,9 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
             None => inbound.refuse(),
         }
     }
-    if header.data_length() > unasked_max || (header.data_length() > 0 && !session.parameters().immediate_data) {
+    if header.data_length() > unasked_max
+        || (header.data_length() > 0 && !session.parameters().immediate_data)
+    {
         inbound.fail(AdditionalSense::UNEXPECTED_UNSOLICITED_DATA);
     }
     let unit = match Lun(command.lun).address() {
@@ -286,8 +292,7 @@ fn logout(session: &Session, request: &LogoutRequest) {
         LogoutReason::Unknown(_) => LogoutAnswer::Failed,
     };
     let wait_s = u16::try_from(session.parameters().time_to_wait_s).unwrap_or(u16::MAX);
-    let response =
-        LogoutResponse { answer: answer as u8, task_tag: request.task_tag, wait_s, retain_s: 0 };
+    let response = LogoutResponse { answer: answer as u8, task_tag: request.task_tag, wait_s, retain_s: 0 };
     session.send(response.encode(), true, &[]);
     if answer == LogoutAnswer::Closed {
         session.log_out();

@@ -150,7 +150,11 @@ impl Inbound {
 impl Task {
     /// Waits for the first `wanted` bytes of the command's data, or for all that the initiator means to send, where that is
     /// less. `None`: there are none.
-    pub(crate) async fn receive(self: &Rc<Task>, media: &Rc<Media>, wanted: usize) -> Outcome<Option<Received>> {
+    pub(crate) async fn receive(
+        self: &Rc<Task>,
+        media: &Rc<Media>,
+        wanted: usize,
+    ) -> Outcome<Option<Received>> {
         let command = &self.command;
         let expected = if command.writes { command.expected_length as usize } else { 0 };
         let wanted = wanted.min(expected);
@@ -167,11 +171,14 @@ impl Task {
         self.ask_for_data();
         self.until(|| self.inbound.borrow().is_complete()).await?;
         let mut inbound = self.inbound.borrow_mut();
-        if let Some(fault) = inbound.fault.clone() {
+        if let Some(fault) = inbound.fault {
             return Err(fault.into());
         }
         let Some(buffer) = inbound.buffer.take() else {
-            return Err(Stop::from(Sense::new(SenseKey::AbortedCommand, AdditionalSense::NOT_ENOUGH_UNSOLICITED_DATA)));
+            return Err(Stop::from(Sense::new(
+                SenseKey::AbortedCommand,
+                AdditionalSense::NOT_ENOUGH_UNSOLICITED_DATA,
+            )));
         };
         Ok(Some(Received { buffer, length: wanted, _permit: permit }))
     }
@@ -179,7 +186,8 @@ impl Task {
     /// A buffer for all of it; what came unasked moves there, unless it is all.
     async fn make_room(&self, media: &Rc<Media>, wanted: usize) -> Outcome<Option<Permit>> {
         let is_enough = |inbound: &Inbound| {
-            inbound.received >= wanted || inbound.buffer.as_ref().is_some_and(|buffer| buffer.length() >= wanted)
+            inbound.received >= wanted
+                || inbound.buffer.as_ref().is_some_and(|buffer| buffer.length() >= wanted)
         };
         if is_enough(&self.inbound.borrow()) {
             return Ok(None);

@@ -69,4 +69,7 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 /// How long a connection that is being closed may take to read its last answers.
 pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
-const _: () = assert!(2 * CONNECTIONS_MAX + PORTALS_MAX <= RING_DEPTH / 2 + PORTALS_MAX, "commands have half of the ring");
+const _: () = assert!(
+    2 * CONNECTIONS_MAX + PORTALS_MAX <= RING_DEPTH / 2 + PORTALS_MAX,
+    "commands have half of the ring"
+);

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use oarlock_scsi::iscsi::{
-    Accounts, Admission, Gate, Header, LoggedIn, Login, LoginRequest, LoginResponse, LoginStatus, LoginStep, NodeName,
-    Numbering, SessionHandle, StatSn, padded,
+    Accounts, Admission, Gate, Header, LoggedIn, Login, LoginRequest, LoginResponse, LoginStatus, LoginStep,
+    NodeName, Numbering, SessionHandle, StatSn, padded,
 };
 
 use crate::array::Array;
@@ -35,11 +35,8 @@ impl LoginPhase {
     }
 
     fn send(&mut self, request: &LoginRequest, response: LoginResponse, text: &[u8]) {
-        let numbering = Numbering {
-            stat_sn: self.stat_sn,
-            exp_cmd_sn: request.cmd_sn,
-            max_cmd_sn: request.cmd_sn,
-        };
+        let numbering =
+            Numbering { stat_sn: self.stat_sn, exp_cmd_sn: request.cmd_sn, max_cmd_sn: request.cmd_sn };
         self.stat_sn = self.stat_sn.next();
         put(&mut self.output, response.encode(), numbering, text);
     }
@@ -174,8 +171,11 @@ fn refuse(array: &Rc<Array>, arriving: &Arriving, status: LoginStatus) {
 }
 
 /// The handle of a session that nobody has, after `last`.
-pub(crate) fn next_handle(last: SessionHandle, is_taken: impl Fn(SessionHandle) -> bool) -> Option<SessionHandle> {
-    (1..=u16::MAX).map(|step| SessionHandle(last.0.wrapping_add(step))).find(|handle| {
-        *handle != SessionHandle::NEW && !is_taken(*handle)
-    })
+pub(crate) fn next_handle(
+    last: SessionHandle,
+    is_taken: impl Fn(SessionHandle) -> bool,
+) -> Option<SessionHandle> {
+    (1..=u16::MAX)
+        .map(|step| SessionHandle(last.0.wrapping_add(step)))
+        .find(|handle| *handle != SessionHandle::NEW && !is_taken(*handle))
 }

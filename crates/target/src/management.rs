@@ -29,7 +29,10 @@ pub(crate) fn begin(array: &Rc<Array>, session: &Rc<Session>, request: TaskReque
         let response = TaskResponse { answer: answer as u8, task_tag: request.task_tag };
         session.send(response.encode(), true, &[]);
         if request.function == TaskFunction::TargetColdReset && answer == TaskAnswer::Complete {
-            holder.sessions().iter().for_each(|session| holder.leave_when_sent(session, "the target was reset"));
+            holder
+                .sessions()
+                .iter()
+                .for_each(|session| holder.leave_when_sent(session, "the target was reset"));
         }
     });
 }

@@ -153,7 +153,9 @@ pub enum TargetError {
         max: usize,
     },
     /// Two units would be taken for one.
-    #[error("unit {number} has the serial number `{serial}` already: two units of one number are one disk to every initiator")]
+    #[error(
+        "unit {number} has the serial number `{serial}` already: two units of one number are one disk to every initiator"
+    )]
     SerialInUse {
         /// The unit that has it.
         number: u16,
@@ -169,7 +171,9 @@ pub enum TargetError {
         serial: String,
     },
     /// A unit would become shorter.
-    #[error("unit {number} has {now}; it cannot shrink to {size}, for initiators may use what is behind that")]
+    #[error(
+        "unit {number} has {now}; it cannot shrink to {size}, for initiators may use what is behind that"
+    )]
     Shrink {
         /// The unit.
         number: u16,

@@ -86,7 +86,8 @@ impl Ranges {
             if entry.is_granted || !left.is_in_the_way_of(&entry.blocks, entry.hold) {
                 continue;
             }
-            let is_free = !entries[..later].iter().any(|earlier| earlier.is_in_the_way_of(&entry.blocks, entry.hold));
+            let is_free =
+                !entries[..later].iter().any(|earlier| earlier.is_in_the_way_of(&entry.blocks, entry.hold));
             if is_free {
                 entries[later].is_granted = true;
                 if let Some(waker) = entries[later].waker.take() {

@@ -27,7 +27,11 @@ const FIRST_LINE: &str = "oarlock reservations 1";
 
 /// The file that has the reservations of a medium.
 pub(crate) fn path_of(medium: &Path) -> PathBuf {
-    let folder = if medium.starts_with("/dev") { Path::new("/var/lib/oarlock") } else { medium.parent().unwrap_or(medium) };
+    let folder = if medium.starts_with("/dev") {
+        Path::new("/var/lib/oarlock")
+    } else {
+        medium.parent().unwrap_or(medium)
+    };
     let name = medium.file_name().unwrap_or_default().to_string_lossy();
     // Shared memory is below /dev, too, and files there are plain ones.
     let folder = if medium.starts_with("/dev/shm") { medium.parent().unwrap_or(medium) } else { folder };

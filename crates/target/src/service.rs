@@ -206,9 +206,11 @@ impl Service {
     fn make_room(&self) {
         let mut connections = self.array.connections.borrow_mut();
         let logins = || {
-            connections.iter().enumerate().filter_map(|(place, connection)| match &connection.as_ref()?.phase {
-                Phase::Login(login) => Some((login.since, place)),
-                Phase::Full(_) => None,
+            connections.iter().enumerate().filter_map(|(place, connection)| {
+                match &connection.as_ref()?.phase {
+                    Phase::Login(login) => Some((login.since, place)),
+                    Phase::Full(_) => None,
+                }
             })
         };
         if logins().count() >= LOGINS_MAX
@@ -254,9 +256,8 @@ impl Service {
         for place in ready.drain(..) {
             let mut connections = self.array.connections.borrow_mut();
             let Some(Some(connection)) = connections.get_mut(place) else { continue };
-            let outcome = send(connection, self.array.now()).and_then(|()| {
-                watch(&self.array, connection, place).map_err(|_| Broken::Socket)
-            });
+            let outcome = send(connection, self.array.now())
+                .and_then(|()| watch(&self.array, connection, place).map_err(|_| Broken::Socket));
             if let Err(broken) = outcome {
                 self.array.condemned.borrow_mut().push((place, broken.reason()));
             } else if connection.closing_since.is_some() && connection.output_bytes() == 0 {

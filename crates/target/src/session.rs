@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use oarlock_block::crc32c as checksum;
 use oarlock_scsi::iscsi::{
-    AsyncEvent, AsyncMessage, CmdSn, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters, SessionHandle, SessionId, StatSn, TaskTag, padded,
+    AsyncEvent, AsyncMessage, CmdSn, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters, SessionHandle,
+    SessionId, StatSn, TaskTag, padded,
 };
 
 use crate::deliver::Waiting;
@@ -58,8 +59,6 @@ pub(crate) struct Session {
     pub(crate) waiting: RefCell<Waiting>,
     pub(crate) texts: RefCell<Texts>,
     is_logging_out: Cell<bool>,
-    /// It ends when nothing of it is under way.
-    is_draining: Cell<bool>,
     /// It ended: nothing is sent any more.
     is_gone: Cell<bool>,
     /// Whom to tell that there is something to send.
@@ -89,7 +88,6 @@ impl Session {
             waiting: RefCell::default(),
             texts: RefCell::default(),
             is_logging_out: Cell::new(false),
-            is_draining: Cell::new(false),
             is_gone: Cell::new(false),
             ready,
         }
@@ -132,14 +130,14 @@ impl Session {
 
     /// Asks the initiator to log out within `seconds` (RFC 7143, 11.9).
     pub(crate) fn ask_to_leave(&self, seconds: u16) {
-        self.is_draining.set(true);
-        let message =
-            AsyncMessage { lun: [0; 8], event: AsyncEvent::LogoutRequested as u8, first: 0, second: 0, third: seconds };
+        let message = AsyncMessage {
+            lun: [0; 8],
+            event: AsyncEvent::LogoutRequested as u8,
+            first: 0,
+            second: 0,
+            third: seconds,
+        };
         self.send(message.encode(), true, &[]);
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.is_draining.get()
     }
 
     /// Open commands that took no place in the window.
@@ -181,7 +179,13 @@ impl Session {
 
     /// Sends a PDU whose data are in memory.
     pub(crate) fn send(&self, header: Header, takes_status: bool, data: &[u8]) {
-        self.put(header, takes_status, data.len(), |output| output.small(data), |crc| crc32c::crc32c_append(crc, data));
+        self.put(
+            header,
+            takes_status,
+            data.len(),
+            |output| output.small(data),
+            |crc| crc32c::crc32c_append(crc, data),
+        );
     }
 
     /// Sends a PDU whose data are a part of what a medium gave.

@@ -187,8 +187,8 @@ fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         create: options.size,
         block_size: options.block_size,
     };
-    let medium = Medium::open(&options.path, medium_options)
-        .map_err(|error| TargetError::Medium { number, error })?;
+    let medium =
+        Medium::open(&options.path, medium_options).map_err(|error| TargetError::Medium { number, error })?;
     let serial = match &options.serial {
         Some(serial) => serial.clone(),
         None => serial_of(&medium),

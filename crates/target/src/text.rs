@@ -36,8 +36,12 @@ pub(crate) fn answer(array: &Rc<Array>, session: &Session, request: &TextRequest
     }
     texts.question.extend_from_slice(text);
     if request.is_continued {
-        let response =
-            TextResponse { is_final: false, is_continued: false, task_tag: request.task_tag, transfer_tag: GO_ON };
+        let response = TextResponse {
+            is_final: false,
+            is_continued: false,
+            task_tag: request.task_tag,
+            transfer_tag: GO_ON,
+        };
         session.send(response.encode(), true, &[]);
         return;
     }
@@ -57,14 +61,26 @@ fn answer_pair(array: &Array, session: &Session, key: &str, value: &str, answer:
     match key {
         "SendTargets" => send_targets(array, session, value, answer),
         // Declared by the initiator, and not answered (RFC 7143, 13.12).
-        "MaxRecvDataSegmentLength" => match pairs::number(value).filter(|length| (512..1 << 24).contains(length)) {
-            Some(length) => session.set_initiator_segment_max(length),
-            None => pairs::put(answer, key, "Reject"),
-        },
+        "MaxRecvDataSegmentLength" => {
+            match pairs::number(value).filter(|length| (512..1 << 24).contains(length)) {
+                Some(length) => session.set_initiator_segment_max(length),
+                None => pairs::put(answer, key, "Reject"),
+            }
+        }
         "InitiatorAlias" => {}
-        "MaxBurstLength" | "FirstBurstLength" | "HeaderDigest" | "DataDigest" | "InitialR2T" | "ImmediateData"
-        | "MaxOutstandingR2T" | "MaxConnections" | "ErrorRecoveryLevel" | "DefaultTime2Wait"
-        | "DefaultTime2Retain" | "DataPDUInOrder" | "DataSequenceInOrder" => pairs::put(answer, key, "Reject"),
+        "MaxBurstLength"
+        | "FirstBurstLength"
+        | "HeaderDigest"
+        | "DataDigest"
+        | "InitialR2T"
+        | "ImmediateData"
+        | "MaxOutstandingR2T"
+        | "MaxConnections"
+        | "ErrorRecoveryLevel"
+        | "DefaultTime2Wait"
+        | "DefaultTime2Retain"
+        | "DataPDUInOrder"
+        | "DataSequenceInOrder" => pairs::put(answer, key, "Reject"),
         _ => pairs::put(answer, key, "NotUnderstood"),
     }
 }

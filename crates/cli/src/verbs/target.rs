@@ -34,9 +34,11 @@ enum Verb {
 
 /// What `oarlock target serve` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "A unit is N=FILE with options behind commas: size=S (a plain file that is absent is made), block=512 or \
+#[command(
+    after_help = "A unit is N=FILE with options behind commas: size=S (a plain file that is absent is made), block=512 or \
     block=4096, thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X.\n\
-    A CHAP file has the secret alone, 12 to 255 bytes, and is readable by its owner only.")]
+    A CHAP file has the secret alone, 12 to 255 bytes, and is readable by its owner only."
+)]
 struct Serve {
     /// Listen there; given several times, each is a target port of its own, and a path to each unit
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3260")]

@@ -101,7 +101,8 @@ impl Challenge {
         let mut proved = None;
         for account in &accounts.initiators {
             let wanted = self.algorithm.response(self.identifier, &account.secret, &self.challenge);
-            let is_proved = bool::from(wanted.ct_eq(response)) & bool::from(account.name.as_bytes().ct_eq(name.as_bytes()));
+            let is_proved = bool::from(wanted.ct_eq(response))
+                & bool::from(account.name.as_bytes().ct_eq(name.as_bytes()));
             if is_proved {
                 proved = Some(account);
             }
@@ -121,10 +122,7 @@ mod tests {
         let of = |algorithm: Algorithm| hex(algorithm.response(b'a', b"b", b"c"));
         assert_eq!(of(Algorithm::Md5), "900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(of(Algorithm::Sha1), "a9993e364706816aba3e25717850c26c9cd0d89d");
-        assert_eq!(
-            of(Algorithm::Sha256),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(of(Algorithm::Sha256), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(of(Algorithm::Sha3), "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532");
     }
 

@@ -268,7 +268,8 @@ impl Login {
             text::put(answer, "CHAP_C", &text::to_hexadecimal(&challenge.challenge));
             self.security = Security::Challenged(challenge);
         } else if value("CHAP_R").is_some() || value("CHAP_N").is_some() {
-            let (Security::Challenged(challenge), Admission::Chap(accounts)) = (&self.security, admission) else {
+            let (Security::Challenged(challenge), Admission::Chap(accounts)) = (&self.security, admission)
+            else {
                 return Err(LoginStatus::InitiatorError);
             };
             self.account = Some(prove(challenge, accounts, pairs, answer)?);
@@ -353,8 +354,7 @@ impl Login {
 
 /// A challenge by the first of the initiator's algorithms that is known.
 fn challenge(algorithms: &str, random: &dyn Random) -> Option<Challenge> {
-    let algorithm =
-        algorithms.split(',').find_map(|number| Algorithm::from_number(text::number(number)?))?;
+    let algorithm = algorithms.split(',').find_map(|number| Algorithm::from_number(text::number(number)?))?;
     let mut challenge = Vec::with_capacity(CHALLENGE_LENGTH);
     while challenge.len() < CHALLENGE_LENGTH {
         challenge.extend_from_slice(&random.nonce().to_be_bytes());
@@ -379,7 +379,8 @@ fn prove(
         (None, None) => {}
         (Some(identifier), Some(asked)) => {
             let identifier = text::number(identifier).and_then(|number| u8::try_from(number).ok());
-            let (Some(identifier), Some(asked)) = (identifier, text::bytes(asked, CHALLENGE_LENGTH_MAX)) else {
+            let (Some(identifier), Some(asked)) = (identifier, text::bytes(asked, CHALLENGE_LENGTH_MAX))
+            else {
                 return Err(FAILURE);
             };
             let own = accounts.target.as_ref().ok_or(FAILURE)?;

@@ -31,7 +31,7 @@ pub use negotiate::{
 };
 pub use serial::{CmdSn, DataSn, StatSn};
 pub use session_pdu::{
-    AsyncEvent, AsyncMessage, LogoutAnswer, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Reject,
-    RejectReason, TextRequest, TextResponse,
+    AsyncEvent, AsyncMessage, LogoutAnswer, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut,
+    Reject, RejectReason, TextRequest, TextResponse,
 };
 pub use task::{TaskAnswer, TaskFunction, TaskRequest, TaskResponse};

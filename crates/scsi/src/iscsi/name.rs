@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let long = format!("iqn.2001-04.com.{}", "x".repeat(NAME_LENGTH_MAX));
-        for name in ["", "iqn", "iqn.", "iqn.2001-04", "iqn.2001-04.", "iqn.04-2001.com.example", "eui.12", &long]
+        for name in
+            ["", "iqn", "iqn.", "iqn.2001-04", "iqn.2001-04.", "iqn.04-2001.com.example", "eui.12", &long]
         {
             assert!(name.parse::<NodeName>().is_err(), "{name}");
         }

@@ -189,7 +189,8 @@ impl Negotiation {
 impl Rule {
     /// The answer to a value, after it took effect; `None` where none is due.
     fn agree(&self, value: &str, parameters: &mut Parameters) -> Option<String> {
-        let within = |(from, to): (u32, u32)| text::number(value).filter(|number| (from..=to).contains(number));
+        let within =
+            |(from, to): (u32, u32)| text::number(value).filter(|number| (from..=to).contains(number));
         let boolean = || match value {
             "Yes" => Some(true),
             "No" => Some(false),
@@ -197,9 +198,9 @@ impl Rule {
         };
         let told = |yes: bool| if yes { "Yes" } else { "No" }.to_owned();
         let agreed = match self {
-            Rule::Digest(place) => digest(value).inspect(|is_used| *place(parameters) = *is_used).map(|is_used| {
-                if is_used { "CRC32C" } else { "None" }.to_owned()
-            }),
+            Rule::Digest(place) => digest(value)
+                .inspect(|is_used| *place(parameters) = *is_used)
+                .map(|is_used| if is_used { "CRC32C" } else { "None" }.to_owned()),
             Rule::Declared(range, place) => {
                 let number = within(*range)?;
                 *place(parameters) = number;

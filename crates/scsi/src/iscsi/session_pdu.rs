@@ -267,11 +267,7 @@ impl NopIn {
     /// The PDU in a header of that opcode.
     #[must_use]
     pub const fn decode(header: &Header) -> NopIn {
-        NopIn {
-            lun: header.lun(),
-            task_tag: header.task_tag(),
-            transfer_tag: TaskTag(header.u32_at(20)),
-        }
+        NopIn { lun: header.lun(), task_tag: header.task_tag(), transfer_tag: TaskTag(header.u32_at(20)) }
     }
 
     /// The header of the PDU, without its numbering and the length of its data.
@@ -428,8 +424,7 @@ mod tests {
             exp_stat_sn,
         };
         assert_eq!(LogoutRequest::decode(&logout.encode()), logout);
-        let nop =
-            NopOut { is_immediate: true, lun: [1; 8], task_tag, transfer_tag, cmd_sn, exp_stat_sn };
+        let nop = NopOut { is_immediate: true, lun: [1; 8], task_tag, transfer_tag, cmd_sn, exp_stat_sn };
         assert_eq!(NopOut::decode(&nop.encode()), nop);
     }
 

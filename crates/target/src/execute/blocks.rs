@@ -83,7 +83,9 @@ impl Work {
     pub(super) async fn receive_blocks(&self, length: usize) -> Outcome<Option<Received>> {
         let received = self.task.receive(&self.array.media, length).await?;
         let block = self.unit.block_size().length();
-        Ok(received.map(|received| Received { length: received.length / block * block, ..received }).filter(|received| received.length > 0))
+        Ok(received
+            .map(|received| Received { length: received.length / block * block, ..received })
+            .filter(|received| received.length > 0))
     }
 
     fn blocks_in(&self, length: usize) -> BlockCount {

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use oarlock_block::{BlockCount, Lba};
 use oarlock_device::DataBuffer;
 use oarlock_scsi::{
-    AdditionalSense, CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyResults, CopyStatus, ListIdUsage,
-    ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense, SenseForm, SenseKey, Status, check_range,
+    AdditionalSense, CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyResults, CopyStatus,
+    ListIdUsage, ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense, SenseForm, SenseKey,
+    Status,
 };
 
 use super::{Reply, Work, failed};
@@ -25,6 +26,10 @@ pub(super) const LIMITS: CopyLimits = CopyLimits {
     concurrent_max: 64,
     granularity_exponent: 9,
 };
+
+/// Where a segment descriptor has the two addresses.
+const SOURCE_LBA_BYTE: u16 = 12;
+const DESTINATION_LBA_BYTE: u16 = 20;
 
 /// What is copied at once.
 const STEP: usize = 2 << 20;
@@ -83,15 +88,15 @@ impl Work {
     async fn copy_segment(&self, list: &CopyList, number: usize) -> Outcome<u64> {
         let source = self.copy_unit(list, number, false)?;
         let destination = self.copy_unit(list, number, true)?;
-        let (from, to) = places(&list.segments[number], &source, &destination)?;
+        let (from, to) = places(&list.segments[number], &source, &destination);
         if from.length == 0 {
             return Ok(0);
         }
         if from.length > u64::from(LIMITS.segment_length_max) {
             return Err(Sense::invalid_parameter(0, None).into());
         }
-        check_place(&from)?;
-        check_place(&to)?;
+        check_place(&from, SOURCE_LBA_BYTE)?;
+        check_place(&to, DESTINATION_LBA_BYTE)?;
         self.check_copy_access(&from.unit, ReservationRule::Read)?;
         self.check_copy_access(&to.unit, ReservationRule::Write)?;
         if to.unit.is_write_protected() {
@@ -114,7 +119,9 @@ impl Work {
                 .at_segment(SegmentPointer { in_segment: true, byte, bit: None })
         })?;
         if target.block_bytes != unit.block_size().bytes() && target.block_bytes != 0 {
-            return Err(Sense::new(SenseKey::CopyAborted, AdditionalSense::COPY_TARGET_DEVICE_DATA_UNDERRUN).into());
+            return Err(
+                Sense::new(SenseKey::CopyAborted, AdditionalSense::COPY_TARGET_DEVICE_DATA_UNDERRUN).into()
+            );
         }
         Ok(unit)
     }
@@ -191,24 +198,25 @@ impl Work {
             CopyResults::OperatingParameters => LIMITS.encode(),
             CopyResults::Status { list_identifier } => {
                 let result = copies.status(nexus, list_identifier).ok_or_else(unknown)?;
-                result.map_or(
-                    CopyStatus {
-                        held_data_discarded: false,
-                        status: CopyManagerStatus::InProgress,
-                        segments_processed: 0,
-                        bytes_transferred: 0,
-                    },
-                    |result| CopyStatus {
-                        held_data_discarded: false,
-                        status: match result.failure {
-                            None => CopyManagerStatus::Done,
-                            Some(_) => CopyManagerStatus::Failed,
+                result
+                    .map_or(
+                        CopyStatus {
+                            held_data_discarded: false,
+                            status: CopyManagerStatus::InProgress,
+                            segments_processed: 0,
+                            bytes_transferred: 0,
                         },
-                        segments_processed: result.segments,
-                        bytes_transferred: result.bytes,
-                    },
-                )
-                .encode()
+                        |result| CopyStatus {
+                            held_data_discarded: false,
+                            status: match result.failure {
+                                None => CopyManagerStatus::Done,
+                                Some(_) => CopyManagerStatus::Failed,
+                            },
+                            segments_processed: result.segments,
+                            bytes_transferred: result.bytes,
+                        },
+                    )
+                    .encode()
             }
             CopyResults::FailedSegmentDetails { list_identifier } => {
                 let result = copies.take(nexus, list_identifier).ok_or_else(unknown)?;
@@ -220,34 +228,38 @@ impl Work {
 }
 
 /// Where the bytes of a segment come from and go to.
-fn places(segment: &Segment, source: &Rc<Unit>, destination: &Rc<Unit>) -> Outcome<(Place, Place)> {
+fn places(segment: &Segment, source: &Rc<Unit>, destination: &Rc<Unit>) -> (Place, Place) {
     let (from_byte, to_byte, length) = match *segment {
         Segment::Blocks { of_destination, count, source_lba, destination_lba, .. } => {
             let counted = if of_destination { destination } else { source };
             let length = BlockCount(u64::from(count)).bytes(counted.block_size()).0;
-            (byte_of(source, source_lba)?, byte_of(destination, destination_lba)?, length)
+            (byte_of(source, source_lba), byte_of(destination, destination_lba), length)
         }
         Segment::Bytes { bytes, source_lba, destination_lba, source_offset, destination_offset, .. } => (
-            byte_of(source, source_lba)? + u64::from(source_offset),
-            byte_of(destination, destination_lba)? + u64::from(destination_offset),
+            byte_of(source, source_lba).saturating_add(u64::from(source_offset)),
+            byte_of(destination, destination_lba).saturating_add(u64::from(destination_offset)),
             u64::from(bytes),
         ),
     };
     let place = |unit: &Rc<Unit>, from_byte| Place { unit: Rc::clone(unit), from_byte, length };
-    Ok((place(source, from_byte), place(destination, to_byte)))
+    (place(source, from_byte), place(destination, to_byte))
 }
 
-fn byte_of(unit: &Unit, lba: Lba) -> Outcome<u64> {
-    check_range(lba, BlockCount(0), unit.blocks())?;
-    Ok(lba.byte_offset(unit.block_size()))
+fn byte_of(unit: &Unit, lba: Lba) -> u64 {
+    // An address whose byte passes 2^64 is beyond the end of every unit, and is found to be.
+    let beyond = unit.geometry().size().0.saturating_add(1);
+    lba.0.checked_mul(u64::from(unit.block_size().bytes())).unwrap_or(beyond)
 }
 
-fn check_place(place: &Place) -> Outcome<()> {
+/// A place beyond the end of its unit: the copy is given up, and the sense data point to where its address stands in the segment.
+fn check_place(place: &Place, byte: u16) -> Outcome<()> {
     let end = place.from_byte.checked_add(place.length);
     if end.is_some_and(|end| end <= place.unit.geometry().size().0) {
         Ok(())
     } else {
-        Err(Sense::new(SenseKey::CopyAborted, AdditionalSense::LOGICAL_BLOCK_ADDRESS_OUT_OF_RANGE).into())
+        Err(Sense::new(SenseKey::CopyAborted, AdditionalSense::NO_ADDITIONAL_SENSE_INFORMATION)
+            .at_segment(SegmentPointer { in_segment: true, byte, bit: None })
+            .into())
     }
 }
 

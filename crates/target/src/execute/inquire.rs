@@ -1,9 +1,9 @@
 //! INQUIRY and its vital product data (SPC-5, INQUIRY command; SBC-4, VPD parameters).
 
 use oarlock_scsi::vpd::{
-    Association, BlockCharacteristics, BlockLimits, Designation, Designator, DeviceIdentification, ExtendedInquiry,
-    LogicalBlockProvisioning, ModePagePolicy, ModePolicy, PROTOCOL_ISCSI, ProvisioningType, ScsiPort, ScsiPorts,
-    SupportedPages, UnitSerialNumber, page,
+    Association, BlockCharacteristics, BlockLimits, Designation, Designator, DeviceIdentification,
+    ExtendedInquiry, LogicalBlockProvisioning, ModePagePolicy, ModePolicy, PROTOCOL_ISCSI, ProvisioningType,
+    ScsiPort, ScsiPorts, SupportedPages, UnitSerialNumber, page,
 };
 use oarlock_scsi::{Inquiry, Peripheral, Sense, StandardInquiry, TargetPortGroupSupport, VersionDescriptor};
 
@@ -74,9 +74,7 @@ impl Work {
         ];
         Some(match code {
             page::SUPPORTED => SupportedPages { pages: PAGES.to_vec() }.encode(),
-            page::UNIT_SERIAL_NUMBER => {
-                UnitSerialNumber { serial: self.unit.traits.serial.clone() }.encode()
-            }
+            page::UNIT_SERIAL_NUMBER => UnitSerialNumber { serial: self.unit.traits.serial.clone() }.encode(),
             page::DEVICE_IDENTIFICATION => self.identification().encode(),
             page::EXTENDED_INQUIRY => ExtendedInquiry {
                 head_of_queue: true,
@@ -108,10 +106,10 @@ impl Work {
         let portal = self.task.session.nexus.portal;
         let mut designations = self.unit.names();
         designations.extend([
-                Designation::of_port(Designator::RelativeTargetPort(portal.port())),
-                Designation::of_port(Designator::TargetPortGroup(portal.port())),
-                port_name(&name, portal),
-                Designation::of_device(Designator::ScsiName(name)),
+            Designation::of_port(Designator::RelativeTargetPort(portal.port())),
+            Designation::of_port(Designator::TargetPortGroup(portal.port())),
+            port_name(&name, portal),
+            Designation::of_device(Designator::ScsiName(name)),
         ]);
         DeviceIdentification { designations }
     }
@@ -130,10 +128,10 @@ impl Work {
         let geometry = self.unit.geometry();
         let block = geometry.block_size.bytes();
         let transfer_max = u32::try_from(TRANSFER_MAX).unwrap_or(u32::MAX) / block;
-        let granularity = u32::try_from(geometry.physical_block.0.max(4096)).unwrap_or(4096) / block;
+        let granularity = u32::try_from(geometry.physical_block.0).unwrap_or(block) / block;
         let is_thin = self.unit.traits.is_thin;
         BlockLimits {
-            write_same_non_zero: true,
+            write_same_non_zero: false,
             compare_and_write_max: COMPARE_BLOCKS_MAX,
             transfer_granularity: u16::try_from(granularity).unwrap_or(1),
             transfer_max,

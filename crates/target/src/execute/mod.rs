@@ -16,7 +16,10 @@ mod settings;
 use std::rc::Rc;
 
 use oarlock_block::{IoError, Refusal};
-use oarlock_scsi::{AccessRule, AccessState, AdditionalSense, Command, Operation, Sense, SenseKey, Status, check_range, decode};
+use oarlock_scsi::{
+    AccessRule, AccessState, AdditionalSense, Command, Operation, Sense, SenseKey, Status, check_range,
+    decode,
+};
 
 use crate::array::Array;
 use crate::output::Data;
@@ -178,7 +181,9 @@ impl Work {
             Operation::ReadCapacity16 { allocation_length } => Ok(self.read_capacity_16(allocation_length)),
             Operation::ReportLuns(report) => Ok(self.report_luns(report)),
             Operation::ReportSupportedOperationCodes(report) => self.report_operation_codes(report),
-            Operation::ReportSupportedTaskManagementFunctions(report) => Ok(self.report_task_functions(report)),
+            Operation::ReportSupportedTaskManagementFunctions(report) => {
+                Ok(self.report_task_functions(report))
+            }
             Operation::Read(transfer) => self.read(transfer).await,
             Operation::Write(transfer) => self.write(transfer).await,
             Operation::WriteAtomic(write) => self.write_atomic(write).await,
@@ -206,7 +211,9 @@ impl Work {
                 self.set_target_port_groups(parameter_list_length).await
             }
             Operation::Sanitize(sanitize) => self.sanitize(sanitize).await,
-            Operation::ExtendedCopy { parameter_list_length } => self.extended_copy(parameter_list_length).await,
+            Operation::ExtendedCopy { parameter_list_length } => {
+                self.extended_copy(parameter_list_length).await
+            }
             Operation::ReceiveCopyResults(request) => self.receive_copy_results(request),
             Operation::ReadDefectData(read) => Ok(self.read_defect_data(read)),
         }
@@ -221,7 +228,8 @@ impl Work {
 
 /// What an initiator is told where the medium failed a command that reads (`wrote` is false) or writes.
 fn failed(error: &IoError, wrote: bool) -> Stop {
-    let of_medium = if wrote { AdditionalSense::WRITE_ERROR } else { AdditionalSense::UNRECOVERED_READ_ERROR };
+    let of_medium =
+        if wrote { AdditionalSense::WRITE_ERROR } else { AdditionalSense::UNRECOVERED_READ_ERROR };
     match error {
         IoError::Refused(Refusal::Busy) => Stop::Status(Status::BUSY),
         IoError::Refused(Refusal::Full) => {

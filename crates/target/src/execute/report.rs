@@ -2,9 +2,9 @@
 
 use oarlock_block::Lba;
 use oarlock_scsi::{
-    AdditionalSense, COMMANDS, Capacity, CommandDescription, CommandTimeouts, Lun, Opcode, LunList, ReportLuns, ReportSupportedOperationCodes,
-    ReportSupportedTaskManagementFunctions, RequestSense, SelectReport, Sense, SenseKey, TaskManagementSupport,
-    report_operation_codes,
+    AdditionalSense, COMMANDS, Capacity, CommandDescription, CommandTimeouts, Lun, LunList, Opcode,
+    ReportLuns, ReportSupportedOperationCodes, ReportSupportedTaskManagementFunctions, RequestSense,
+    SelectReport, Sense, SenseKey, TaskManagementSupport, report_operation_codes,
 };
 
 use super::{Reply, Work};

@@ -1,11 +1,11 @@
 //! PERSISTENT RESERVE IN and OUT (SPC-5), RESERVE and RELEASE (SPC-2).
 
+use oarlock_scsi::iscsi::SessionId;
 use oarlock_scsi::{
     AdditionalSense, FullStatus, HeldReservation, MoveList, PersistentReserveIn, PersistentReserveInAction,
     PersistentReserveOut, PersistentReserveOutAction as Action, PersistentReserveOutList, RegisterList,
     ReservationCapabilities, ReservationKeys, ReservationType, Sense, Status, StatusDescriptor, TransportId,
 };
-use oarlock_scsi::iscsi::SessionId;
 
 use super::{Reply, Work};
 use crate::reservations::Effect;
@@ -102,7 +102,8 @@ impl Work {
         if (before.persist || after.persist) && before != after {
             self.unit.save_reservations().map_err(|reason| {
                 *self.unit.reservations.borrow_mut() = before;
-                self.array.log(&format!("reservations of unit {} cannot be saved: {reason}", self.unit.number));
+                self.array
+                    .log(&format!("reservations of unit {} cannot be saved: {reason}", self.unit.number));
                 Stop::from(Sense::illegal(AdditionalSense::INSUFFICIENT_REGISTRATION_RESOURCES))
             })?;
         }
@@ -143,7 +144,9 @@ impl Work {
         if list.all_target_ports {
             let ports = (0..self.array.config.portals.len()).filter_map(|place| u16::try_from(place).ok());
             let others: Vec<Nexus> = ports
-                .flat_map(|place| all.iter().map(move |nexus| Nexus { portal: PortalIndex(place), ..nexus.clone() }))
+                .flat_map(|place| {
+                    all.iter().map(move |nexus| Nexus { portal: PortalIndex(place), ..nexus.clone() })
+                })
                 .collect();
             all.extend(others);
         }

@@ -1,7 +1,7 @@
 //! What an initiator gets of a command: its data, its status, how much was moved (RFC 7143, 11.4 and 11.7).
 
 use oarlock_scsi::iscsi::{DataIn, DataSn, Residual, ScsiResponse, ServiceResponse};
-use oarlock_scsi::{Sense, SenseForm, Status, decode};
+use oarlock_scsi::{GeneralStatistics, Operation, Sense, SenseForm, Status, decode};
 
 use super::{Payload, Reply};
 use crate::array::Array;
@@ -18,7 +18,7 @@ pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
         (_, Some(Abort::Told)) => Reply::status(Status::TASK_ABORTED),
         (Some(reply), None) => reply,
     };
-    let _ = array;
+    count(array, task, &reply);
     let actual = actual_length(task, &reply);
     let expected = u64::from(task.command.expected_length);
     let residual = Residual::of(expected, actual);
@@ -26,11 +26,9 @@ pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
     let sendable = usize::try_from(sendable).unwrap_or(usize::MAX);
     let mut stream = Stream { task, data_sn: DataSn::FIRST, status: (reply.status, residual) };
     let is_told = match &reply.payload {
-        Payload::Bytes(bytes, _) if sendable > 0 => {
-            stream.send(sendable, |from, to, header| {
-                task.session.send(header.0, header.1, &bytes[from..to]);
-            })
-        }
+        Payload::Bytes(bytes, _) if sendable > 0 => stream.send(sendable, |from, to, header| {
+            task.session.send(header.0, header.1, &bytes[from..to]);
+        }),
         Payload::Medium(data, _) if sendable > 0 => stream.send_medium(sendable, data),
         _ => false,
     };
@@ -38,6 +36,30 @@ pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
         let data_sn = if task.command.writes { task.inbound.borrow().r2ts() } else { stream.data_sn };
         send_status(task, &reply, residual, data_sn);
     }
+}
+
+/// Counts what was done for the log page of general statistics (SPC-5).
+fn count(array: &Array, task: &Task, reply: &Reply) {
+    let Some(unit) = task.unit.as_ref().filter(|_| reply.status == Status::GOOD) else { return };
+    let Ok(command) = decode(&task.command.cdb) else { return };
+    let Some((_, blocks)) = command.blocks(unit.blocks()) else { return };
+    let took = u64::try_from(array.now().duration_since(task.began).as_micros()).unwrap_or(u64::MAX);
+    let intervals = took / GeneralStatistics::INTERVAL_MICROSECONDS;
+    let mut statistics = unit.statistics.get();
+    match command.operation {
+        Operation::Read(_) => {
+            statistics.reads += 1;
+            statistics.blocks_transmitted += blocks.0;
+            statistics.read_intervals += intervals;
+        }
+        _ if command.is_write() => {
+            statistics.writes += 1;
+            statistics.blocks_received += blocks.0;
+            statistics.write_intervals += intervals;
+        }
+        _ => {}
+    }
+    unit.statistics.set(statistics);
 }
 
 /// How many bytes the command moved, or would have moved had the initiator had room for them.
@@ -96,7 +118,9 @@ impl Stream<'_> {
 
     fn send_medium(&mut self, length: usize, data: &Data) -> bool {
         let session = &self.task.session;
-        self.send(length, |from, to, (header, has_status)| session.send_data(header, has_status, data, from..to))
+        self.send(length, |from, to, (header, has_status)| {
+            session.send_data(header, has_status, data, from..to)
+        })
     }
 }
 

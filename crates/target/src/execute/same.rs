@@ -25,10 +25,11 @@ const CLEAR_STEP: u64 = 64 << 20;
 impl Work {
     pub(super) async fn write_same(&self, write: WriteSame) -> Outcome<Reply> {
         let count_byte = if self.command.description.cdb_length() == 10 { 7 } else { 10 };
-        // WSNZ is set in VPD page B0h: no count means none, not all.
-        let Some(count) = write.count.filter(|count| count.0 <= WRITE_SAME_MAX) else {
+        // No count means all from there on (WSNZ is not set in VPD page B0h).
+        let count = write.count.unwrap_or(BlockCount(self.unit.blocks().0 - write.lba.0));
+        if count.0 > WRITE_SAME_MAX {
             return Err(Sense::invalid_cdb(count_byte, None).into());
-        };
+        }
         if (write.unmap && !self.unit.traits.is_thin) || write.anchor {
             return Err(Sense::invalid_cdb(1, Some(if write.anchor { 4 } else { 3 })).into());
         }

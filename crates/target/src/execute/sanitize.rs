@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use oarlock_block::{BlockCount, Lba};
-use oarlock_scsi::{AdditionalSense, Operation, Sanitize, SanitizeAction, SanitizeOverwrite, Sense, SenseKey};
+use oarlock_scsi::{
+    AdditionalSense, Operation, Sanitize, SanitizeAction, SanitizeOverwrite, Sense, SenseKey,
+};
 
 use super::{Reply, Work};
 use crate::ranges::Hold;
@@ -57,7 +59,9 @@ impl Work {
             command: self.command,
         };
         if sanitize.immediate {
-            self.array.spawn(async move { drop(work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await) });
+            self.array.spawn(async move {
+                drop(work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await)
+            });
             return Ok(Reply::good());
         }
         work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await?;

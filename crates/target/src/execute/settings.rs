@@ -1,9 +1,10 @@
 //! MODE SENSE and SELECT, LOG SENSE and SELECT, target port groups (SPC-5).
 
 use oarlock_scsi::{
-    AccessState, AccessStatus, AdditionalSense, GeneralStatistics, LogSelect, LogSense, ModeMedium, ModePages, ModeSelect,
-    ModeSense, ModeSettings, ProvisioningResources, ReportTargetPortGroups, Sense, SetTargetPortGroupsList, TargetPortGroup,
-    TargetPortGroups, log_page, supported_log_pages, supported_log_subpages,
+    AccessState, AccessStatus, AdditionalSense, GeneralStatistics, LogSelect, LogSense, ModeMedium,
+    ModePages, ModeSelect, ModeSense, ModeSettings, ProvisioningResources, ReportTargetPortGroups, Sense,
+    SetTargetPortGroupsList, TargetPortGroup, TargetPortGroups, log_page, supported_log_pages,
+    supported_log_subpages,
 };
 
 use super::{Reply, Work, failed};
