@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use oarlock_block::ByteCount;
 use oarlock_scsi::iscsi::{Account, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN};
 use oarlock_target::UnitOptions;
 
@@ -32,6 +33,7 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
         path: values::device(path)?,
         size: None,
         block_size: None,
+        physical_block: None,
         is_thin: false,
         is_read_only: false,
         is_removable: false,
@@ -42,6 +44,7 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
         match part.split_once('=').unwrap_or((part, "")) {
             ("size", size) => unit.size = Some(values::size(size)?),
             ("block", size) => unit.block_size = Some(values::block_size(size)?),
+            ("physical", size) => unit.physical_block = Some(physical_block(size, &refused)?),
             ("thin", "") => unit.is_thin = true,
             ("ro", "") => unit.is_read_only = true,
             ("removable", "") => unit.is_removable = true,
@@ -51,7 +54,17 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
             _ => return Err(refused(&format!("`{part}` is no option of it"))),
         }
     }
+    let block = unit.block_size.map_or(512, oarlock_block::BlockSize::bytes);
+    if unit.physical_block.is_some_and(|physical| physical.0 < u64::from(block)) {
+        return Err(refused("a physical block is no smaller than a logical one"));
+    }
     Ok(unit)
+}
+
+fn physical_block(text: &str, refused: &dyn Fn(&str) -> ValueError) -> Result<ByteCount, ValueError> {
+    let size = values::size(text)?;
+    let is_sound = size.0.is_power_of_two() && (512..=65_536).contains(&size.0);
+    if is_sound { Ok(size) } else { Err(refused("a physical block is a power of two from 512 to 64K")) }
 }
 
 /// A CHAP account: `USER:FILE`.
@@ -111,17 +124,19 @@ impl ChapFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oarlock_block::{BlockSize, ByteCount};
+    use oarlock_block::BlockSize;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_unit_is_a_number_a_file_and_its_options() {
-        let found = unit("3=/srv/a.img,size=8G,block=4096,thin,ro,removable,wce=0,serial=A7").unwrap();
+        let found =
+            unit("3=/srv/a.img,size=8G,block=4096,physical=16K,thin,ro,removable,wce=0,serial=A7").unwrap();
         let wanted = UnitOptions {
             number: 3,
             path: PathBuf::from("/srv/a.img"),
             size: Some(ByteCount(8 << 30)),
             block_size: Some(BlockSize::B4096),
+            physical_block: Some(ByteCount(16_384)),
             is_thin: true,
             is_read_only: true,
             is_removable: true,
@@ -130,9 +145,19 @@ mod tests {
         };
         assert_eq!(found, wanted);
         assert!(unit("0=a.img").unwrap().write_cache);
-        for none in
-            ["", "a.img", "x=a.img", "0=", "0=a,thick", "0=a,size=", "16384=a", "0=a,thin=1", "0=rbd:p/i"]
-        {
+        for none in [
+            "",
+            "a.img",
+            "x=a.img",
+            "0=",
+            "0=a,thick",
+            "0=a,size=",
+            "16384=a",
+            "0=a,physical=3K",
+            "0=a,block=4096,physical=512",
+            "0=a,thin=1",
+            "0=rbd:p/i",
+        ] {
             assert!(unit(none).is_err(), "{none}");
         }
     }

@@ -30,6 +30,8 @@ pub struct MediumOptions {
     pub create: Option<ByteCount>,
     /// The logical block; 512 bytes where nobody asks.
     pub block_size: Option<BlockSize>,
+    /// What is best written at once, where somebody knows better than the file system.
+    pub physical_block: Option<ByteCount>,
 }
 
 /// Why a medium cannot be used.
@@ -117,7 +119,9 @@ impl Medium {
             return Err(MediumError::Empty { path });
         }
         Ok(Medium {
-            physical_block: physical_block(&file, geometry.physical_block),
+            physical_block: options
+                .physical_block
+                .unwrap_or_else(|| physical_block(&file, geometry.physical_block)),
             file: Arc::new(file),
             path,
             block_size: geometry.block_size,

@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         path: path.into(),
         size: Some(ByteCount(128 << 20)),
         block_size: None,
+        physical_block: None,
         is_thin: true,
         is_read_only: false,
         is_removable: false,

@@ -35,6 +35,8 @@ pub struct UnitOptions {
     pub size: Option<ByteCount>,
     /// The logical block; 512 bytes where nothing is said.
     pub block_size: Option<BlockSize>,
+    /// The physical block that initiators are told; what the file system prefers where nothing is said.
+    pub physical_block: Option<ByteCount>,
     /// Blocks can be unmapped.
     pub is_thin: bool,
     /// It is never written.

@@ -186,6 +186,7 @@ fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         read_only: options.is_read_only,
         create: options.size,
         block_size: options.block_size,
+        physical_block: options.physical_block,
     };
     let medium =
         Medium::open(&options.path, medium_options).map_err(|error| TargetError::Medium { number, error })?;

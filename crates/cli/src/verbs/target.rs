@@ -36,7 +36,8 @@ enum Verb {
 #[derive(Args, Debug)]
 #[command(
     after_help = "A unit is N=FILE with options behind commas: size=S (a plain file that is absent is made), block=512 or \
-    block=4096, thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X.\n\
+    block=4096, physical=4K (what \
+    initiators are told to align to), thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X.\n\
     A CHAP file has the secret alone, 12 to 255 bytes, and is readable by its owner only."
 )]
 struct Serve {
@@ -49,7 +50,7 @@ struct Serve {
     /// The target's name
     #[arg(long, value_name = "IQN", default_value = NAME)]
     iqn: NodeName,
-    /// A unit: N=FILE[,size=S][,block=512][,thin][,ro][,removable][,wce=0][,serial=X]
+    /// A unit: N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X]
     #[arg(long, value_name = "N=FILE,...", value_parser = lun_values::unit, required = true)]
     lun: Vec<UnitOptions>,
     /// Let in only who proves by CHAP that it knows the secret in FILE

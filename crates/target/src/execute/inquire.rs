@@ -131,7 +131,7 @@ impl Work {
         let granularity = u32::try_from(geometry.physical_block.0).unwrap_or(block) / block;
         let is_thin = self.unit.traits.is_thin;
         BlockLimits {
-            write_same_non_zero: false,
+            write_same_non_zero: true,
             compare_and_write_max: COMPARE_BLOCKS_MAX,
             transfer_granularity: u16::try_from(granularity).unwrap_or(1),
             transfer_max,

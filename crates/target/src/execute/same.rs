@@ -25,17 +25,20 @@ const CLEAR_STEP: u64 = 64 << 20;
 impl Work {
     pub(super) async fn write_same(&self, write: WriteSame) -> Outcome<Reply> {
         let count_byte = if self.command.description.cdb_length() == 10 { 7 } else { 10 };
-        // No count means all from there on (WSNZ is not set in VPD page B0h).
-        let count = write.count.unwrap_or(BlockCount(self.unit.blocks().0 - write.lba.0));
-        if count.0 > WRITE_SAME_MAX {
+        // WSNZ is set in VPD page B0h: no count means none, not all.
+        let Some(count) = write.count.filter(|count| count.0 <= WRITE_SAME_MAX) else {
             return Err(Sense::invalid_cdb(count_byte, None).into());
-        }
+        };
         if (write.unmap && !self.unit.traits.is_thin) || write.anchor {
             return Err(Sense::invalid_cdb(1, Some(if write.anchor { 4 } else { 3 })).into());
         }
         let block = self.unit.block_size().length();
         let pattern = match write.no_data_out {
             true => vec![0; block],
+            // Anything but one block is no block that could be written (SBC-4, WRITE SAME (10) command).
+            false if self.task.command.expected_length as usize != block => {
+                return Err(Sense::invalid_cdb(0, None).into());
+            }
             false => match self.receive_blocks(block).await? {
                 Some(mut received) => received.buffer.bytes()[..block].to_vec(),
                 None => return Ok(Reply::good()),
