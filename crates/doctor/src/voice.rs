@@ -1,13 +1,14 @@
 //! Who speaks where no line says whose it is: nobody knows, but where what stands around a message differs, another may.
 
 use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::civil;
 use crate::digest::Digest;
 use crate::prefix;
 use crate::record::Record;
 use crate::source::names_a_host;
-use crate::text::position;
+use crate::text::{after, position};
 
 /// Who speaks in a record: its place, what stands before the message and is no time, no program and no severity, and a name that is set off behind
 /// it. Nobody knows what these mean, but where they differ, another may speak. `about` is what the message itself is about.
@@ -35,8 +36,39 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     let mut hasher = Digest::default();
     place.hash(&mut hasher);
     names.for_each(|name| name.hash(&mut hasher));
+    record.prefix.label.hash(&mut hasher);
+    addresses(front).for_each(|address| address.hash(&mut hasher));
+    named(line).hash(&mut hasher);
     set_off(line).filter(|name| !about.contains(&Some(name))).hash(&mut hasher);
     hasher.finish()
+}
+
+/// The addresses in what stands before a message. A time alone has too few words to hold one.
+fn addresses(front: &str) -> impl Iterator<Item = IpAddr> {
+    const WORDS_MAX: usize = 16;
+    let words =
+        front.split(|letter: char| letter.is_whitespace() || ",;|=()\"<>".contains(letter)).take(WORDS_MAX);
+    words.filter_map(|word| {
+        let word = word.trim_matches(['[', ']']);
+        let parted = word.matches('.').count() == 3 || word.matches(':').count() > 1;
+        if !parted {
+            return None;
+        }
+        let address = word.trim_end_matches(':').parse().ok();
+        address.or_else(|| Some(word.parse::<SocketAddr>().ok()?.ip()))
+    })
+}
+
+/// `dvchost=esx1`, `host=esx1`: a field, wherever it stands, that names whoever spoke.
+fn named(line: &str) -> Option<&str> {
+    const FIELDS: [&str; 4] = ["host=", "src=", "dvc=", "node="];
+    if memchr::memchr(b'=', line.as_bytes()).is_none() {
+        return None;
+    }
+    let value = FIELDS.iter().find_map(|field| after(line, field))?;
+    let value = value.trim_start_matches(['"', '\'']);
+    let end = value.find(|letter: char| !(letter.is_ascii_alphanumeric() || "-_.:".contains(letter)));
+    Some(&value[..end.unwrap_or(value.len())])
 }
 
 /// Whether a letter is none of a time, nor of a number in hex.
@@ -72,15 +104,18 @@ fn set_off(line: &str) -> Option<&str> {
             (rest, inside.rsplit(' ').next()?, true)
         }
         _ => {
-            let (rest, name) = line.rsplit_once([' ', ';', '|'])?;
+            let (rest, name) = line.rsplit_once([' ', ';', '|', ','])?;
             let mark = rest.trim_end().rsplit(' ').next().unwrap_or("");
-            let at_once = line[rest.len()..].starts_with([';', '|']);
+            let at_once = line[rest.len()..].starts_with([';', '|', ',']);
             (rest, name.trim_start_matches('@'), at_once || name.starts_with('@') || MARKS.contains(&mark))
         }
     };
     // A message that ended has nothing more to say.
-    let ended =
-        if is_marked { rest.ends_with("  ") || rest.trim_end().ends_with('.') } else { rest.ends_with(' ') };
+    let ended = if is_marked {
+        rest.ends_with("  ") || rest.trim_end().ends_with('.')
+    } else {
+        rest.ends_with(' ') || rest.ends_with('.') && names_a_host(name)
+    };
     let is_name = name.starts_with(|letter: char| letter.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     (is_name && (ended || is_marked && names_a_host(name))).then_some(name)

@@ -62,6 +62,14 @@ impl Dialect for EsxCommand {
                 and_lines = 0;
             }
         }
+        // A line that was cut between the statuses and the sense data: they are of this command, and of no other.
+        let tail = if has_status && found.claim.is_none() { sense_behind(record) } else { None };
+        let whole = tail.map(|tail| format!("{} {tail}", body.trim_end()));
+        if let Some(whole) = &whole {
+            let sensed = scsi_line::read(whole);
+            (found.command, found.claim, and_lines) = (sensed.command, sensed.claim, 1);
+            quoted = Some(format!("{}{}", &record.line[..record.line.len() - body.len()], whole));
+        }
         note(record, quoted.as_deref().unwrap_or(record.line), &found, 1, ledger);
         Reading::Understood { and_lines }
     }
@@ -71,6 +79,17 @@ fn note(record: &Record<'_>, text: &str, found: &CommandLine<'_>, count: u64, le
     let draft =
         Draft { device: found.device, path: found.path, count, ..Draft::of(Kind::Command(found.command)) };
     ledger.note_text(record, text, draft);
+}
+
+/// The sense data of a record, where they begin the line behind it.
+fn sense_behind(record: &Record<'_>) -> Option<String> {
+    const STARTS: [&str; 4] = ["Valid sense data", "Possible sense data", "Invalid sense data", "sense data"];
+    let ends = record.body().trim_end();
+    // `P:0x0`, `P:0x0 Valid`
+    let is_cut = ends.rsplit(' ').take(2).any(|word| word.starts_with("P:"));
+    let next = record.following().next().filter(|_| is_cut)?;
+    let next = next.trim_start_matches([' ', '>', '|']);
+    STARTS.iter().any(|start| next.starts_with(start)).then(|| next.trim_end().to_owned())
 }
 
 /// ESXi 8 writes the statuses into a record of their own, a line or a few further on.

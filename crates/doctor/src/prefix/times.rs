@@ -83,6 +83,11 @@ fn zone(text: &str) -> (Option<i16>, &str) {
     if let Some(rest) = named.filter(|rest| rest.is_empty() || rest.starts_with([' ', ']'])) {
         return (Some(0), rest);
     }
+    // `10:00:00 +0100`
+    let parted =
+        text.strip_prefix(' ').filter(|rest| rest.starts_with(['+', '-']) && digits(rest, 1, 4).is_some());
+    let behind = text;
+    let text = parted.unwrap_or(text);
     let sign = match text.as_bytes().first() {
         Some(b'+') => 1,
         Some(b'-') => -1,
@@ -94,7 +99,7 @@ fn zone(text: &str) -> (Option<i16>, &str) {
             let minutes = i16::try_from(sign * (hours * 60 + minutes)).ok();
             (minutes, &text[5 + colon..])
         }
-        _ => (None, text),
+        _ => (None, behind),
     }
 }
 
@@ -197,8 +202,11 @@ pub(super) fn kernel(text: &str) -> Option<(Stamp, &str)> {
     let rest = text.strip_prefix('[')?.trim_start();
     let (seconds, rest) = rest.split_once('.')?;
     let seconds = (seconds.len() <= 10).then(|| digits(seconds, 0, seconds.len()))??;
-    let fraction = digits(rest, 0, 6)?;
-    let rest = rest[6..].strip_prefix(']')?;
+    let places = rest.bytes().take_while(u8::is_ascii_digit).count();
+    // Milliseconds, where whoever printed them cut them.
+    let fraction =
+        (3..=6).contains(&places).then(|| digits(rest, 0, places))?? * 10_i64.pow(6 - places as u32);
+    let rest = rest[places..].strip_prefix(']')?;
     let micros = seconds * 1_000_000 + fraction;
     Some((Stamp { micros, axis: Axis::Boot, zone_minutes: None, precision: Precision::Microsecond }, rest))
 }

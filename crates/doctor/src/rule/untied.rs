@@ -22,15 +22,15 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
             .but("But lines of it are quoted in a sentence, or stand in a document as an example may: whether they were seen here, only who wrote it knows.")
             .and_collect("The log itself, of the host and the minutes that this is about.");
     }
-    if speak_from_several_places(&proof.lines) {
-        return proof
-            .but("But these lines stand in different files or sections, and no line says that one host wrote them.")
-            .and_collect("Which host wrote each of these lines: its name before the line, or each host's log in a folder of its name.");
-    }
     if bear_unread_times(&proof.lines) {
         return proof
             .but("But the times of these lines are written in a form that is not read here: nothing shows that they are near each other.")
             .and_collect("The same lines with their times as `2026-01-31T12:00:00Z`, or the log as its host wrote it.");
+    }
+    if speak_from_several_places(&proof.lines) {
+        return proof
+            .but("But these lines stand in different files or sections, and no line says that one host wrote them.")
+            .and_collect("Which host wrote each of these lines: its name before the line, or each host's log in a folder of its name.");
     }
     let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
     let names = case.scene.names;
@@ -50,7 +50,13 @@ fn bear_unread_times(lines: &[&Fact]) -> bool {
 fn speak_from_several_places(lines: &[&Fact]) -> bool {
     let mut nameless = lines.iter().take(FIRST).filter(|fact| fact.host.is_none());
     let first = nameless.next();
-    first.is_some_and(|first| nameless.any(|other| other.voice != first.voice))
+    let Some(first) = first else { return false };
+    // What a line without a name says of its own host is not another's, whose name stands in the same input.
+    let is_own = |fact: &Fact| matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_));
+    let is_named_there =
+        |fact: &&Fact| fact.host.is_some() && fact.place.input == first.place.input && is_own(fact);
+    nameless.any(|other| other.voice != first.voice)
+        || is_own(first) && lines.iter().take(FIRST).any(is_named_there)
 }
 
 /// A volume and a device of a proof whose lines name one each, and that no line of all that was read names together.
