@@ -3,18 +3,22 @@
 //! Forms may follow one another, as where a syslog server wraps the line of an ESXi host: the innermost time wins, for it
 //! is the most exact, and the outermost host name.
 
+mod dates;
 mod label;
 mod times;
 
 use std::net::IpAddr;
 
+use dates::dated;
 use label::labelled;
+pub(crate) use times::ambiguous_zone;
 use times::{
     behind_the_day_of_the_week, boot, day, epoch, iso, kernel, klog, masked, syslog, with_year_behind,
 };
 
 use crate::stamp::{Axis, Stamp};
 use crate::text::{after, has, word};
+use crate::unread_time;
 
 /// What stands before a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +62,16 @@ pub fn split(line: &str) -> Prefix<'_> {
     if prefix.when.is_none() && !prefix.begins {
         trailing(&mut prefix);
     }
+    if prefix.when.is_none() && !prefix.begins {
+        prefix.when = unread_time::known_within(prefix.body);
+    }
     prefix
+}
+
+/// The time that a text begins with.
+pub(crate) fn time_of(text: &str) -> Option<Stamp> {
+    let mut prefix = Prefix { body: text, ..Prefix::default() };
+    time(&mut prefix).then_some(prefix.when)?
 }
 
 /// A line without the marks of a quoted mail, of a table's cell and of a patch before it.
@@ -152,7 +165,8 @@ fn time(prefix: &mut Prefix) -> bool {
         let when = when.or_else(|| epoch(open));
         when.map(|(stamp, rest)| (Some(stamp), rest))
     });
-    let found = found.or_else(|| kernel(body).map(|(stamp, rest)| (Some(stamp), rest)));
+    let found =
+        found.or_else(|| kernel(body).or_else(|| dated(open)).map(|(stamp, rest)| (Some(stamp), rest)));
     let Some((stamp, rest)) = found else { return false };
     let rest = rest.strip_prefix(']').unwrap_or(rest);
     // An uptime inside of a dated line tells less than the date.

@@ -193,7 +193,7 @@ fn further_records(line: &str) -> Vec<usize> {
 }
 
 /// `cpu12:3456)` or `cpu12:3456 opID=`.
-fn is_processor(text: &str) -> bool {
+pub fn is_processor(text: &str) -> bool {
     // Publishers mask numbers: `cpuX:XXXXXXX)`.
     let digits =
         |text: &str| text.bytes().take_while(|byte| byte.is_ascii_digit() || b"X#*x".contains(byte)).count();

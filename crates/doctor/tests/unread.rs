@@ -174,3 +174,65 @@ fn sense_data_that_were_cut_off_are_those_of_the_command_above_them() {
     assert!(!is_sure(&report, "delayed-own-write"), "the false answer is another device's");
     assert!(report.incidents.iter().all(|finding| !finding.devices.is_empty()), "and nobody else's");
 }
+
+/// Two records hours apart, and two that are seconds apart, in a form of time: @D, @H, @M and @S are its parts.
+fn apart(form: &str) -> (bool, bool) {
+    let line = |hour: u32, second: u32, status: &str| {
+        let front = form.replace("@H", &format!("{hour:02}")).replace("@S", &format!("{second:02}"));
+        format!("{front} esx1 vmkernel: {}\n", message(status))
+    };
+    let is_told = |text: String| is_sure(&judge(&text), "delayed-own-write");
+    (is_told(line(1, 1, LATE) + &line(9, 9, FALSE)), is_told(line(9, 1, LATE) + &line(9, 9, FALSE)))
+}
+
+#[test]
+fn a_time_that_is_read_is_near_or_far() {
+    for form in [
+        "2026-06-01 @H:00:@S AM",
+        "2026-06-01T@H-00-@S",
+        "2026-06-01_@H:00:@S",
+        "2026-06-01 @H:00:@S CET",
+        "2026-06-01 @H:00:@S CST",
+        "2026-06-01 @H:00:@S +0200",
+        "Mon, 01 Jun 2026 @H:00:@S +0000",
+        "Jun 1, 2026 @ @H:00:@S.000",
+        "01.06.2026 @H:00:@S",
+        "2026.06.01 @H.00.@S",
+        "20260601T@H00@SZ",
+        "01/Jun/2026:@H:00:@S +0000",
+        "1-Jun-2026 @H:00:@S",
+        "[Mon Jun  1 @H:00:@S 2026]",
+    ] {
+        assert_eq!(apart(form), (false, true), "{form}");
+    }
+}
+
+#[test]
+fn a_time_that_is_not_read_is_near_nothing() {
+    for form in [
+        "2026-06-31T@H:61:@S.000Z",
+        "2026年6月1日 @H時00分@S秒",
+        "TSC: 88@H00@S71",
+        "06/01/2026 @H:00:@S",
+        "26/06/01 @H:00:@S",
+        "1. Juni 2026 @H:00:@S",
+        "week 22 @H:00:@S",
+    ] {
+        assert_eq!(apart(form), (false, false), "{form}");
+    }
+}
+
+#[test]
+fn a_zone_is_told_by_its_name_and_one_that_is_several_by_none() {
+    let pair = |first: &str, second: &str| {
+        let line = |front: &str, status: &str| format!("{front} esx1 vmkernel: {}\n", message(status));
+        let text = line(first, LATE) + &line(second, FALSE);
+        is_sure(&judge(&text), "delayed-own-write")
+    };
+    assert!(pair("2026-06-01 12:00:01 CET", "2026-06-01 11:00:09 UTC"));
+    assert!(!pair("2026-06-01 12:00:01 PST", "2026-06-01 12:00:09 UTC"));
+    assert!(pair("2026-06-01 12:00:01 IST", "2026-06-01 12:00:09 IST"));
+    assert!(!pair("2026-06-01 12:00:01 IST", "2026-06-01 12:00:09 UTC"));
+    assert!(pair("23:59:58.100", "00:00:06.400"), "midnight lies between");
+    assert!(!pair("00:00:06.400", "23:59:58.100"));
+}

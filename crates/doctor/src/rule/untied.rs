@@ -8,7 +8,8 @@ use super::{Confidence, Proof};
 use crate::fact::{Fact, Kind};
 use crate::incident::Incident;
 use crate::names::Name;
-use crate::stamp;
+use crate::prefix;
+use crate::unread_time;
 
 /// The proof, no surer than its ties allow.
 #[must_use]
@@ -40,10 +41,12 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
         .and_collect("Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.")
 }
 
-/// Whether a proof of several lines has some whose time is printed and was not understood: that is not the same as none.
+/// Whether a proof of several lines has some whose time is printed and was not understood, or whose zones have names that mean several: that is not the same as none.
 fn bear_unread_times(lines: &[&Fact]) -> bool {
-    let unread = |fact: &&Fact| fact.when.is_none() && stamp::looks_dated(&fact.text);
-    lines.len() > 1 && lines.iter().take(FIRST).any(unread)
+    let unread = |fact: &&Fact| fact.when.is_none() && unread_time::stands_before(&fact.text);
+    let mut zones = lines.iter().take(FIRST).map(|fact| prefix::ambiguous_zone(&fact.text));
+    let first = zones.next().flatten();
+    lines.len() > 1 && (zones.any(|zone| zone != first) || lines.iter().take(FIRST).any(unread))
 }
 
 /// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.
