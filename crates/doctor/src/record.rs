@@ -130,16 +130,16 @@ impl<'a> Record<'a> {
 }
 
 impl Record<'_> {
-    /// Whether a line that has a time of its own is of another host, of another world, or of another moment: then it goes on with nothing of this record.
+    /// Whether a line is of another world, or has a time of its own and is of another host or moment: then it goes on with nothing of this record.
     #[must_use]
     pub fn is_of_another(&self, next: &Prefix<'_>) -> bool {
         let differ =
             |one: Option<&str>, other: Option<&str>| one.zip(other).is_some_and(|(one, other)| one != other);
         let apart = next.when.zip(self.prefix.when).and_then(|(when, then)| when.since(&then));
-        next.begins
-            && (differ(self.prefix.host, next.host)
-                || differ(world(self.prefix.body), world(next.body))
-                || apart.is_some_and(|us| us.abs() > BREATH_US))
+        // A world stands in a line also where its time was cut off.
+        differ(world(self.prefix.body), world(next.body))
+            || next.begins
+                && (differ(self.prefix.host, next.host) || apart.is_some_and(|us| us.abs() > BREATH_US))
     }
 }
 

@@ -204,9 +204,15 @@ fn volume(text: &str) -> Option<&str> {
             return Some(if label.is_empty() { id } else { label });
         }
     }
-    let before = position(text, "': HB ").or_else(|| position(text, "': [Req"))?;
-    let start = text[..before].rfind('\'')? + 1;
-    Some(&text[start..before])
+    if let Some(before) = position(text, "': HB ").or_else(|| position(text, "': [Req")) {
+        let start = text[..before].rfind('\'')? + 1;
+        return Some(&text[start..before]);
+    }
+    // `HBX: 2961: "gold": HB at`, `HBX: 2961: gold: HB at`: in other quotes, or in none.
+    let before = position(text, ": HB at ")?;
+    let (_, label) = text[..before].rsplit_once(": ").unwrap_or(("", &text[..before]));
+    let label = label.trim_matches(['"', '`', '\\', ' ']);
+    (!label.is_empty()).then_some(label)
 }
 
 /// A label that ends a message, blanks in it and all: up to what an export puts behind it.

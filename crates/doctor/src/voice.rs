@@ -62,9 +62,7 @@ fn addresses(front: &str) -> impl Iterator<Item = IpAddr> {
 /// `dvchost=esx1`, `host=esx1`: a field, wherever it stands, that names whoever spoke.
 fn named(line: &str) -> Option<&str> {
     const FIELDS: [&str; 4] = ["host=", "src=", "dvc=", "node="];
-    if memchr::memchr(b'=', line.as_bytes()).is_none() {
-        return None;
-    }
+    memchr::memchr(b'=', line.as_bytes())?;
     let value = FIELDS.iter().find_map(|field| after(line, field))?;
     let value = value.trim_start_matches(['"', '\'']);
     let end = value.find(|letter: char| !(letter.is_ascii_alphanumeric() || "-_.:".contains(letter)));

@@ -133,18 +133,18 @@ fn wrapped(text: &str, width: usize, indent: Option<&str>) -> String {
         let pieces = text.as_bytes().chunks(width).map(String::from_utf8_lossy);
         return pieces.collect::<Vec<_>>().join("\n");
     };
-    let mut lines = vec![String::new()];
+    let (mut lines, mut line) = (Vec::new(), String::new());
     for word in text.split(' ') {
-        let line = lines.last().unwrap();
-        if !line.trim().is_empty() && line.len() + 1 + word.len() > width {
-            lines.push(indent.to_owned());
+        let is_empty = |line: &str| line.trim_matches(['>', ' ']).is_empty();
+        if !is_empty(&line) && line.len() + 1 + word.len() > width {
+            lines.push(std::mem::replace(&mut line, indent.to_owned()));
         }
-        let line = lines.last_mut().unwrap();
-        if !line.trim_matches(['>', ' ']).is_empty() {
+        if !is_empty(&line) {
             line.push(' ');
         }
         line.push_str(word);
     }
+    lines.push(line);
     lines.join("\n")
 }
 

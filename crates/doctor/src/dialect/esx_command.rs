@@ -94,14 +94,23 @@ fn sense_behind(record: &Record<'_>) -> Option<String> {
 
 /// ESXi 8 writes the statuses into a record of their own, a line or a few further on.
 fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
-    let half = |line: std::borrow::Cow<'_, str>| {
-        let plugin = has(&line, "nmp_") || has(&line, "Hpp");
-        let at = position(&line, "H:0x").filter(|_| plugin)?;
-        let found = Some(scsi_line::read(&line)).filter(|found| found.command.opcode.is_none())?;
-        // Both are written in one breath, by one world: records of several processors and hosts run into one another.
-        (!record.is_of_another(&prefix::split(&line))).then(|| (found.command, line[at..].to_owned()))
-    };
-    record.following().find_map(half)
+    // Both are written in one breath, by one world: records of several processors and hosts run into one another.
+    let mut own = record.following().filter(|line| !record.is_of_another(&prefix::split(line)));
+    let (command, text) = own.find_map(|line| {
+        let (at, found) = half(&line)?;
+        Some((found, line[at..].to_owned()))
+    })?;
+    // Two of them in a row: one is another record's, and nobody can tell which.
+    let is_one_of_two = own.next().is_some_and(|line| half(&line).is_some());
+    (!is_one_of_two).then_some((command, text))
+}
+
+/// Where the statuses stand in a second half, and what they say.
+fn half(line: &str) -> Option<(usize, Command)> {
+    let plugin = has(line, "nmp_") || has(line, "Hpp");
+    let at = position(line, "H:0x").filter(|_| plugin)?;
+    let found = Some(scsi_line::read(line)).filter(|found| found.command.opcode.is_none())?;
+    Some((at, found.command))
 }
 
 /// `naa.6 repeated 10 times`

@@ -280,8 +280,8 @@ pub(super) fn kernel(text: &str) -> Option<(Stamp, &str)> {
     let seconds = (seconds.len() <= 10).then(|| digits(seconds, 0, seconds.len()))??;
     let places = rest.bytes().take_while(u8::is_ascii_digit).count();
     // Milliseconds, where whoever printed them cut them.
-    let fraction =
-        (3..=6).contains(&places).then(|| digits(rest, 0, places))?? * 10_i64.pow(6 - places as u32);
+    let fraction = (3..=6).contains(&places).then(|| digits(rest, 0, places))??;
+    let fraction = (places..6).fold(fraction, |fraction, _| fraction * 10);
     let rest = rest[places..].strip_prefix(']')?;
     let micros = seconds * 1_000_000 + fraction;
     Some((Stamp { micros, axis: Axis::Boot, zone_minutes: None, precision: Precision::Microsecond }, rest))

@@ -33,6 +33,11 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
             .but("But these lines stand in different files or sections, and no line says that one host wrote them.")
             .and_collect("Which host wrote each of these lines: its name before the line, or each host's log in a folder of its name.");
     }
+    if let Some(label) = label_of_several(case, &proof.lines) {
+        return proof
+            .but(&format!("But {label} is the label of several volumes in these lines, by their ids: which of them each line is about, it does not say."))
+            .and_collect("The ids of the volumes on this host: `esxcli storage filesystem list`.");
+    }
     let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
     let names = case.scene.names;
     let (volume, device) = (names.text(volume), names.text(device));
@@ -47,6 +52,29 @@ fn bear_unread_times(lines: &[&Fact]) -> bool {
     let mut zones = lines.iter().take(FIRST).map(|fact| prefix::ambiguous_zone(&fact.text));
     let first = zones.next().flatten();
     lines.len() > 1 && (zones.any(|zone| zone != first) || lines.iter().take(FIRST).any(unread))
+}
+
+/// The label that lines of a proof share, where lines of the incident print several ids with it: then it is no identity.
+fn label_of_several<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<&'a str> {
+    const ID_BYTES: usize = 35;
+    let mut volumes = lines.iter().take(FIRST).filter_map(|fact| fact.volume);
+    let first = volumes.next()?;
+    if volumes.all(|volume| volume != first) {
+        return None;
+    }
+    let label = case.text(Some(first))?;
+    // `[esx.problem.vmfs.heartbeat.timedout] 66aa...-... gold`, `volume 66aa...-... (gold)`
+    let id = |fact: &'a Fact| {
+        let at = fact.text.rfind(label)?;
+        let front = fact.text[..at].trim_end_matches([' ', '(', '"', '\'', '/']);
+        let id = front.get(front.len().checked_sub(ID_BYTES)?..)?;
+        let is_id =
+            id.matches('-').count() == 3 && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        is_id.then_some(id)
+    };
+    let mut ids = case.facts().take(FIRST).filter(|fact| fact.volume == Some(first)).filter_map(id);
+    let known = ids.next()?;
+    ids.any(|id| id != known).then_some(label)
 }
 
 /// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.
