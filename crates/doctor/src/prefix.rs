@@ -99,7 +99,9 @@ fn times(prefix: &mut Prefix<'_>) {
             break;
         }
         severity(prefix);
-        sender(prefix);
+        if prefix.body.starts_with(|letter: char| letter.is_ascii_uppercase()) {
+            sender(prefix);
+        }
         names(prefix);
     }
 }

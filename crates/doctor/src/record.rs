@@ -96,6 +96,13 @@ impl<'a> Record<'a> {
         self.ahead.bytes().split(|&byte| byte == b'\n').take(RECORD_LINES_MAX).map(plain)
     }
 
+    /// The line that follows, made plain, where it is one that `begins` likes without the marks of a quoted mail: nearly none is, and none of an export's.
+    pub fn next_if(&self, begins: impl Fn(&[u8]) -> bool) -> Option<Cow<'a, str>> {
+        let Ahead::Plain(bytes) = self.ahead else { return None };
+        let marks = bytes.iter().take_while(|byte| b" >|".contains(byte)).count();
+        begins(&bytes[marks..]).then(|| self.following().next())?
+    }
+
     /// The message with the lines that it was wrapped into, until `whole` is content; and how many lines were taken.
     /// `None` where it never is, or another record begins first.
     pub fn unwrapped(&self, whole: impl Fn(&str) -> bool) -> Option<(String, u64)> {

@@ -3,12 +3,14 @@
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
+use memchr::memchr_iter;
+
 use crate::civil;
 use crate::digest::Digest;
 use crate::prefix;
 use crate::record::Record;
 use crate::source::names_a_host;
-use crate::text::{after, position};
+use crate::text::position;
 
 /// Who speaks in a record: its place, what stands before the message and is no time, no program and no severity, and a name that is set off behind
 /// it. Nobody knows what these mean, but where they differ, another may speak. `about` is what the message itself is about.
@@ -37,13 +39,16 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     place.hash(&mut hasher);
     names.for_each(|name| name.hash(&mut hasher));
     record.prefix.label.hash(&mut hasher);
-    addresses(front).for_each(|address| address.hash(&mut hasher));
+    // A time has one point, and no colons in a row.
+    if memchr_iter(b'.', front.as_bytes()).nth(2).is_some() || front.contains("::") {
+        addresses(front).for_each(|address| address.hash(&mut hasher));
+    }
     named(line).hash(&mut hasher);
     set_off(line).filter(|name| !about.contains(&Some(name))).hash(&mut hasher);
     hasher.finish()
 }
 
-/// The addresses in what stands before a message. A time alone has too few words to hold one.
+/// The addresses in what stands before a message.
 fn addresses(front: &str) -> impl Iterator<Item = IpAddr> {
     const WORDS_MAX: usize = 16;
     let words =
@@ -61,10 +66,11 @@ fn addresses(front: &str) -> impl Iterator<Item = IpAddr> {
 
 /// `dvchost=esx1`, `host=esx1`: a field, wherever it stands, that names whoever spoke.
 fn named(line: &str) -> Option<&str> {
-    const FIELDS: [&str; 4] = ["host=", "src=", "dvc=", "node="];
-    memchr::memchr(b'=', line.as_bytes())?;
-    let value = FIELDS.iter().find_map(|field| after(line, field))?;
-    let value = value.trim_start_matches(['"', '\'']);
+    const FIELDS: [&str; 4] = ["host", "src", "dvc", "node"];
+    let mut signs = memchr_iter(b'=', line.as_bytes());
+    let sign =
+        signs.find(|&sign| FIELDS.iter().any(|field| line.as_bytes()[..sign].ends_with(field.as_bytes())))?;
+    let value = line[sign + 1..].trim_start_matches(['"', '\'']);
     let end = value.find(|letter: char| !(letter.is_ascii_alphanumeric() || "-_.:".contains(letter)));
     Some(&value[..end.unwrap_or(value.len())])
 }

@@ -87,9 +87,9 @@ fn sense_behind(record: &Record<'_>) -> Option<String> {
     let ends = record.body().trim_end();
     // `P:0x0`, `P:0x0 Valid`
     let is_cut = ends.rsplit(' ').take(2).any(|word| word.starts_with("P:"));
-    let next = record.following().next().filter(|_| is_cut)?;
-    let next = next.trim_start_matches([' ', '>', '|']);
-    STARTS.iter().any(|start| next.starts_with(start)).then(|| next.trim_end().to_owned())
+    let next =
+        record.next_if(|line| is_cut && STARTS.iter().any(|start| line.starts_with(start.as_bytes())))?;
+    Some(next.trim_matches([' ', '>', '|']).to_owned())
 }
 
 /// ESXi 8 writes the statuses into a record of their own, a line or a few further on.

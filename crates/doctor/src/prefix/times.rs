@@ -130,6 +130,9 @@ pub(crate) fn ambiguous_zone(line: &str) -> Option<&str> {
 
 /// `10:00:00 PM`: the time of the day, and what stands behind.
 pub(super) fn half(time: i64, rest: &str) -> (i64, &str) {
+    if !rest.as_bytes().get(1).is_some_and(|letter| b"AaPp".contains(letter)) {
+        return (time, rest);
+    }
     for (mark, offset) in [(" AM", 0), (" PM", 12), (" am", 0), (" pm", 12)] {
         if let Some(behind) = rest.strip_prefix(mark)
             && behind.starts_with([' ', ']', ','])

@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use crate::bounds::RECORD_LINES_MAX;
 use crate::machine_line::utc;
@@ -73,7 +73,8 @@ pub(super) fn line_of(line: &str, before: &[u8], behind: &[u8]) -> Option<String
 /// `2026-01-31 12:00:00 +0000 esx.log: {"message": ...}`: a time and a tag before the fields, as Fluentd writes a record.
 fn tagged(line: &str) -> Option<String> {
     const FRONT_BYTES_MAX: usize = 80;
-    let begin = memmem::find(line.get(..line.len().min(FRONT_BYTES_MAX))?.as_bytes(), b": {\"")?;
+    let brace = memchr(b'{', &line.as_bytes()[..line.len().min(FRONT_BYTES_MAX)])?;
+    let begin = line[..brace].strip_suffix(": ").filter(|_| line[brace..].starts_with("{\""))?.len();
     let (time, tag) = line[..begin].rsplit_once(' ')?;
     let mut fields = Fields::of_json(&line[begin + 2..])?;
     fields.add(&[], TIMES[0], time.to_owned());
