@@ -15,6 +15,11 @@ struct Day<'a> {
 
 /// A date of one of these forms and the time behind it. Where two orders of day and month fit, it is none of them.
 pub(super) fn dated(text: &str) -> Option<(Stamp, &str)> {
+    // Most words are no month's name, and that is seen at once.
+    let may_begin = |letter: u8| letter.is_ascii_digit() || b"JFMASOND".contains(&letter);
+    if !text.bytes().next().is_some_and(may_begin) {
+        return None;
+    }
     let found =
         pointed(text).or_else(|| packed(text)).or_else(|| day_first(text)).or_else(|| name_first(text));
     let Day { year, month, day, rest } = found?;
