@@ -262,6 +262,8 @@ fn drain(array: &Rc<Array>, session: &Rc<Session>) {
 
 fn handle(array: &Rc<Array>, session: &Rc<Session>, arrived: Arrived) {
     match arrived {
+        // It was ended while it waited for its number, and its tag may be another's by now.
+        Arrived::Command(task) if task.aborted().is_some() => {}
         Arrived::Command(task) => {
             if !task.command.is_immediate {
                 session.opened();
