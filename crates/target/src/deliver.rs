@@ -149,10 +149,6 @@ pub(crate) fn deliver(
         (Opcode::LogoutRequest, _) => {
             let request = LogoutRequest::decode(&header);
             in_order(array, &session, request.is_immediate, request.cmd_sn, Arrived::Logout(request));
-            // What an initiator sends behind its logout is nobody's (RFC 7143, 11.14).
-            if session.is_logging_out() {
-                connection.closing_since = Some(array.now());
-            }
         }
         (Opcode::NopOut, Sink::Collect(data)) => {
             let nop = NopOut::decode(&header);
@@ -162,6 +158,10 @@ pub(crate) fn deliver(
             }
         }
         _ => {}
+    }
+    // What an initiator sends behind its logout is nobody's (RFC 7143, 11.14), also where the logout waited for this PDU.
+    if session.is_logging_out() {
+        connection.closing_since.get_or_insert(array.now());
     }
     Ok(())
 }
