@@ -205,6 +205,10 @@ fn data_out(session: &Rc<Session>, header: &Header, sink: Sink) {
 
 fn begin_command(array: &Rc<Array>, session: &Rc<Session>, header: &Header, task: Rc<Task>) {
     let (is_immediate, cmd_sn, tag) = (task.command.is_immediate, task.command.cmd_sn, task.command.task_tag);
+    if !is_immediate && session.waiting.borrow().iter().any(|(number, _)| *number == cmd_sn) {
+        // Its number was used: it is ignored, and keeps nothing.
+        return;
+    }
     let is_taken = session.tasks.borrow().contains_key(&tag) || tag == TaskTag::NONE;
     if is_taken {
         reject(session, header, RejectReason::TaskInProgress);
