@@ -111,6 +111,8 @@ pub(crate) struct Session {
     /// Of the next command.
     pub(crate) cmd_sn: CmdSn,
     pub(crate) exp_stat_sn: StatSn,
+    /// The last command that the target takes now, as far as it has said so.
+    pub(crate) max_cmd_sn: CmdSn,
     pub(crate) attribute: TaskAttribute,
     pub(crate) unasked: Unasked,
     next_tag: u32,
@@ -139,6 +141,7 @@ impl Session {
             handle,
             cmd_sn,
             exp_stat_sn,
+            max_cmd_sn: cmd_sn,
             attribute: TaskAttribute::Simple,
             unasked: Unasked::Immediate,
             next_tag: 1,
@@ -177,9 +180,14 @@ impl Session {
     /// Sends a command whose data wait until [`release`](Session::release), and waits until the target asks for them.
     pub(crate) fn start_held(&mut self, unit: u16, cdb: [u8; 16], data: &[u8]) -> TaskTag {
         let command = self.command(unit, cdb, Flow::Out(data));
+        self.put_held(&command, data)
+    }
+
+    /// The same with a command that was made.
+    pub(crate) fn put_held(&mut self, command: &ScsiCommand, data: &[u8]) -> TaskTag {
         let tag = command.task_tag;
-        self.wire.send(command.encode(), &[]);
         self.open.insert(tag.0, Open { out: data.to_vec(), is_held: true, ..Open::default() });
+        self.wire.send(command.encode(), &[]);
         while self.open[&tag.0].asked.is_empty() {
             self.pump();
         }
@@ -257,6 +265,11 @@ impl Session {
             }
             self.pump();
         }
+    }
+
+    /// Whether the answer of a command has come so far.
+    pub(crate) fn is_answered(&self, tag: TaskTag) -> bool {
+        self.open[&tag.0].answer.is_some()
     }
 
     /// Waits for the end of any command.
@@ -358,16 +371,31 @@ impl Session {
         (pairs.collect(), count)
     }
 
-    /// Asks whether the target lives, with data that come back.
+    /// Asks whether the target lives, with data that come back, in the order of commands.
     pub(crate) fn ping(&mut self, data: &[u8]) -> Vec<u8> {
-        let nop = NopOut {
-            is_immediate: false,
+        let mut nop = self.nop();
+        (nop.is_immediate, nop.cmd_sn) = (false, self.take_cmd_sn());
+        self.ask(nop, data)
+    }
+
+    /// The same out of order: whatever was sent before has been looked at when the answer comes.
+    pub(crate) fn ping_now(&mut self) {
+        let nop = self.nop();
+        self.ask(nop, b"now");
+    }
+
+    fn nop(&mut self) -> NopOut {
+        NopOut {
+            is_immediate: true,
             lun: [0; 8],
             task_tag: self.tag(),
             transfer_tag: TaskTag::NONE,
-            cmd_sn: self.take_cmd_sn(),
+            cmd_sn: self.cmd_sn,
             exp_stat_sn: self.exp_stat_sn,
-        };
+        }
+    }
+
+    fn ask(&mut self, nop: NopOut, data: &[u8]) -> Vec<u8> {
         self.wire.send(nop.encode(), data);
         let pdu = self.other();
         assert_eq!(pdu.header.opcode(), Some(Opcode::NopIn), "{pdu:02x?}");
@@ -417,6 +445,9 @@ impl Session {
         };
         if opcode != Opcode::DataIn || takes_status {
             assert_eq!(numbering.stat_sn, self.exp_stat_sn, "{opcode:?}: statuses are numbered in their order");
+        }
+        if self.max_cmd_sn.is_before(numbering.max_cmd_sn) {
+            self.max_cmd_sn = numbering.max_cmd_sn;
         }
         if takes_status {
             self.exp_stat_sn = self.exp_stat_sn.next();
