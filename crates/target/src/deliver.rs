@@ -293,6 +293,9 @@ fn answer_nop(session: &Session, nop: &NopOut, data: &[u8]) {
 /// RFC 7143, 11.14 and 11.15. A session has one connection here, so either ends both.
 fn logout(session: &Session, request: &LogoutRequest) {
     let answer = match request.reason {
+        LogoutReason::CloseConnection if request.connection_id != session.connection_id => {
+            LogoutAnswer::NoConnection
+        }
         LogoutReason::CloseSession | LogoutReason::CloseConnection => LogoutAnswer::Closed,
         LogoutReason::RemoveForRecovery => LogoutAnswer::NoRecovery,
         LogoutReason::Unknown(_) => LogoutAnswer::Failed,
