@@ -14,6 +14,9 @@ use crate::initiator::{Flow, Session, TARGET, Who, cdb};
 /// POWER ON, RESET, OR BUS DEVICE RESET OCCURRED, as a unit attention.
 pub(crate) const POWER_ON: (u8, u8, u8) = (6, 0x29, 0x00);
 
+/// I_T NEXUS LOSS OCCURRED, as a unit attention.
+pub(crate) const NEXUS_LOSS: (u8, u8, u8) = (6, 0x29, 0x07);
+
 /// What every unit has, where a test says nothing else.
 const UNIT_BYTES: u64 = 64 << 20;
 
@@ -118,7 +121,8 @@ fn start(options: &TargetOptions, log: &Arc<Mutex<Vec<String>>>) -> Target {
     Target::start(options.clone(), write).unwrap()
 }
 
-/// Takes the unit attention of a session that begins.
+/// Takes the unit attention of a session that begins: of a power on, or of a nexus that was lost and comes back.
 pub(crate) fn meet(session: &mut Session, unit: u16) {
-    assert_eq!(session.run(unit, cdb::test_unit_ready(), Flow::None).code(), POWER_ON);
+    let code = session.run(unit, cdb::test_unit_ready(), Flow::None).code();
+    assert!(code == POWER_ON || code == NEXUS_LOSS, "{code:02x?}");
 }

@@ -208,6 +208,11 @@ impl Session {
         }
     }
 
+    /// A command of that tag is going to be sent as bytes.
+    pub(crate) fn expect(&mut self, tag: TaskTag) {
+        self.open.insert(tag.0, Open::default());
+    }
+
     /// Forgets a command that will not be answered.
     pub(crate) fn forget(&mut self, tag: TaskTag) {
         let open = self.open.remove(&tag.0).expect("an open command");
