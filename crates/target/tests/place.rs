@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use oarlock_block::{BlockSize, ByteCount};
+use oarlock_block::ByteCount;
 use oarlock_scsi::iscsi::Accounts;
 use oarlock_target::{Target, TargetOptions, UnitOptions};
 use tempfile::TempDir;
@@ -20,13 +20,12 @@ pub(crate) const NEXUS_LOSS: (u8, u8, u8) = (6, 0x29, 0x07);
 /// What every unit has, where a test says nothing else.
 const UNIT_BYTES: u64 = 64 << 20;
 
-/// A target, its folder, and what it logs.
+/// A target, and its folder.
 pub(crate) struct Place {
     target: Option<Target>,
     pub(crate) portals: Vec<SocketAddr>,
     pub(crate) options: TargetOptions,
     pub(crate) folder: TempDir,
-    log: Arc<Mutex<Vec<String>>>,
 }
 
 /// A unit in a folder: thin, writable, 512-byte blocks.
@@ -57,7 +56,16 @@ impl Place {
 
     /// A target with one unit and one portal, as `change` makes it.
     pub(crate) fn with(change: impl FnOnce(&mut TargetOptions, &TempDir)) -> Place {
-        let folder = tempfile::tempdir().unwrap();
+        Place::at(tempfile::tempdir().unwrap(), change)
+    }
+
+    /// The same on shared memory, where there is any: a race is run the more often the less each of its steps costs.
+    pub(crate) fn in_memory(change: impl FnOnce(&mut TargetOptions, &TempDir)) -> Place {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Place::at(folder.unwrap(), change)
+    }
+
+    fn at(folder: TempDir, change: impl FnOnce(&mut TargetOptions, &TempDir)) -> Place {
         let mut options = TargetOptions {
             name: TARGET.parse().unwrap(),
             portals: vec!["127.0.0.1:0".parse().unwrap()],
@@ -67,13 +75,8 @@ impl Place {
             units: vec![unit(&folder, 0)],
         };
         change(&mut options, &folder);
-        let log = Arc::default();
-        let target = start(&options, &log);
-        Place { portals: target.portals().to_vec(), target: Some(target), options, folder, log }
-    }
-
-    pub(crate) fn with_block_size(bytes: u32) -> Place {
-        Place::with(|options, _| options.units[0].block_size = Some(BlockSize::from_bytes(bytes).unwrap()))
+        let target = start(&options);
+        Place { portals: target.portals().to_vec(), target: Some(target), options, folder }
     }
 
     pub(crate) fn portal(&self) -> SocketAddr {
@@ -87,7 +90,7 @@ impl Place {
     /// Ends the target and starts it again on the same files, at other ports.
     pub(crate) fn restart(&mut self) {
         self.target.take().expect("it runs").stop();
-        let target = start(&self.options, &self.log);
+        let target = start(&self.options);
         self.portals = target.portals().to_vec();
         self.target = Some(target);
     }
@@ -108,17 +111,10 @@ impl Place {
         assert_eq!(session.run(0, cdb::read(9, 1), Flow::In(512)).good(), [0x39; 512]);
         session.logout();
     }
-
-    /// Fails where the target has said a line with that text less than `count` times.
-    pub(crate) fn has_logged(&self, text: &str) -> bool {
-        self.log.lock().unwrap().iter().any(|line| line.contains(text))
-    }
 }
 
-fn start(options: &TargetOptions, log: &Arc<Mutex<Vec<String>>>) -> Target {
-    let log = Arc::clone(log);
-    let write = Arc::new(move |line: &str| log.lock().unwrap().push(line.to_owned()));
-    Target::start(options.clone(), write).unwrap()
+fn start(options: &TargetOptions) -> Target {
+    Target::start(options.clone(), Arc::new(|_: &str| {})).unwrap()
 }
 
 /// Takes the unit attention of a session that begins: of a power on, or of a nexus that was lost and comes back.
