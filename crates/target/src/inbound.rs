@@ -192,8 +192,7 @@ impl Task {
         if is_enough(&self.inbound.borrow()) {
             return Ok(None);
         }
-        let permit = media.permit(wanted).await;
-        self.check()?;
+        let permit = self.or_aborted(media.permit(wanted)).await?;
         let mut buffer = media.buffer(wanted).map_err(|_| Stop::Status(oarlock_scsi::Status::BUSY))?;
         let mut inbound = self.inbound.borrow_mut();
         let received = inbound.received;

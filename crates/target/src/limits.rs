@@ -11,6 +11,10 @@ pub const CONNECTIONS_MAX: usize = 2048;
 /// keep nobody out.
 pub const LOGINS_MAX: usize = 512;
 
+/// Connections that wait to be taken in. One that finds the queue full tries again a second later: a fleet that comes back after
+/// a failure finds room for all of its paths at once.
+pub const ARRIVALS_MAX: i32 = 4096;
+
 /// How long a login may take.
 pub const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 

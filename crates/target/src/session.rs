@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use oarlock_block::crc32c as checksum;
 use oarlock_scsi::iscsi::{
-    AsyncEvent, AsyncMessage, CmdSn, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters, SessionHandle,
-    SessionId, StatSn, TaskTag, padded,
+    AsyncEvent, AsyncMessage, CmdSn, ConnectionId, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters,
+    SessionHandle, SessionId, StatSn, TaskTag, padded,
 };
 
 use crate::deliver::Waiting;
@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) connection: usize,
     pub(crate) nexus: Nexus,
     pub(crate) handle: SessionHandle,
+    /// The initiator's name for the one connection.
+    pub(crate) connection_id: ConnectionId,
     /// It may only ask which targets there are.
     pub(crate) is_discovery: bool,
     pub(crate) account: Option<String>,
@@ -69,7 +71,7 @@ impl Session {
     pub(crate) fn new(
         (connection, portal): (usize, PortalIndex),
         login: LoggedIn,
-        (session_id, handle): (SessionId, SessionHandle),
+        (session_id, handle, connection_id): (SessionId, SessionHandle, ConnectionId),
         (cmd_sn, stat_sn): (CmdSn, StatSn),
         ready: Rc<RefCell<Vec<usize>>>,
     ) -> Session {
@@ -77,6 +79,7 @@ impl Session {
             connection,
             nexus: Nexus { initiator: login.initiator, session_id, portal },
             handle,
+            connection_id,
             is_discovery: login.target.is_none(),
             account: login.account,
             parameters: RefCell::new(login.parameters),

@@ -12,7 +12,7 @@ use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom, RingWaker};
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
-use crate::limits::{DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH};
+use crate::limits::{ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH};
 use crate::media::Media;
 use crate::options::{SessionReport, TargetError, TargetOptions, UnitOptions, UnitReport};
 use crate::service::Service;
@@ -177,6 +177,8 @@ fn listen(portal: SocketAddr) -> Result<TcpListener, TargetError> {
     let error = |error: std::io::Error| TargetError::Listen { portal, reason: error.to_string() };
     let listener = TcpListener::bind(portal).map_err(error)?;
     listener.set_nonblocking(true).map_err(error)?;
+    // A second call sets the length of the queue; the first one's is not for the asking.
+    rustix::net::listen(&listener, ARRIVALS_MAX).map_err(|errno| error(errno.into()))?;
     Ok(listener)
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Unit {
     /// The 16 bytes of its NAA name.
     pub(crate) naa: [u8; 16],
     pub(crate) ranges: Rc<Ranges>,
+    /// It is served no more: commands that have not begun find nothing.
+    pub(crate) is_gone: Cell<bool>,
     /// The task set, in the order of arrival.
     tasks: RefCell<BTreeMap<u64, Rc<Task>>>,
     next_task: Cell<u64>,
@@ -110,6 +112,7 @@ impl Unit {
             traits,
             naa,
             ranges: Rc::default(),
+            is_gone: Cell::new(false),
             tasks: RefCell::default(),
             next_task: Cell::new(0),
             special: Cell::new(0),

@@ -16,10 +16,9 @@ use crate::task::{Outcome, Received, Stop};
 const VERIFY_STEP: usize = 1 << 20;
 
 impl Work {
+    /// Blocks in this command's hands. Whoever is ended while it waits for them stops waiting: its fate is known.
     pub(super) async fn hold(&self, lba: Lba, count: BlockCount, hold: Hold) -> Outcome<Held> {
-        let held = self.unit.ranges.hold(lba.0..lba.0 + count.0, hold).await;
-        self.task.check()?;
-        Ok(held)
+        self.task.or_aborted(self.unit.ranges.hold(lba.0..lba.0 + count.0, hold)).await
     }
 
     /// A transfer that VPD page B0h says is too long.
@@ -46,8 +45,7 @@ impl Work {
         if length == 0 {
             return Ok(Reply::good());
         }
-        let permit = Rc::new(self.array.media.permit(length).await);
-        self.task.check()?;
+        let permit = Rc::new(self.task.or_aborted(self.array.media.permit(length)).await?);
         let mut buffer = self.buffer(length)?;
         let _held = self.hold(transfer.lba, transfer.count, Hold::Shared).await?;
         self.read_into(&mut buffer, length, transfer.lba).await?;

@@ -102,8 +102,7 @@ impl Work {
         if to.unit.is_write_protected() {
             return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
         }
-        let _held = hold_both(&from, &to).await;
-        self.task.check()?;
+        let _held = self.task.or_aborted(hold_both(&from, &to)).await?;
         self.move_bytes(&from, &to).await?;
         Ok(from.length)
     }
