@@ -25,6 +25,7 @@ mod copies;
 mod deliver;
 mod early;
 mod execute;
+mod handle;
 mod inbound;
 pub mod limits;
 mod login;
@@ -42,5 +43,6 @@ mod task;
 mod text;
 mod unit;
 
+pub use handle::TargetHandle;
 pub use options::{SessionReport, TargetError, TargetOptions, UnitOptions, UnitReport};
 pub use target::Target;
