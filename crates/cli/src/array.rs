@@ -4,6 +4,7 @@
 //! client of HTTP. Here a control thread of its own (`oarlock-control`) has both, and asks the array by messages.
 
 pub mod choice;
+pub mod config;
 pub mod control;
 pub mod documents;
 mod routes;

@@ -1,7 +1,7 @@
 //! Values of `oarlock target` on the command line: units, CHAP accounts, addresses.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oarlock_block::ByteCount;
 use oarlock_scsi::iscsi::{Account, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN};
@@ -108,6 +108,12 @@ pub fn address(text: &str) -> Result<String, ValueError> {
 }
 
 impl ChapFile {
+    /// The same, where a path that is not whole begins in `folder`.
+    #[must_use]
+    pub fn in_folder(self, folder: &Path) -> ChapFile {
+        ChapFile { file: folder.join(self.file), ..self }
+    }
+
     /// The account, with the secret from its file; a line's end behind it is none of it.
     ///
     /// # Errors

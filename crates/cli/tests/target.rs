@@ -98,3 +98,44 @@ fn of_several_arrays_one_must_be_named_and_two_of_one_name_are_refused() {
     assert_eq!(place.target(&["lun", "list", "--api", "own.sock"])[0]["lun"], json!(9));
     place.run(&["status"]).fails(75, "OAR-0401");
 }
+
+#[test]
+fn a_file_says_what_flags_would_and_flags_say_it_better() {
+    let place = place();
+    place.write(
+        "array.toml",
+        b"listen = ['127.0.0.1:0', '127.0.0.1:0']\nallow = ['iqn.2026-11.org.example:esx']\n\
+          [[lun]]\nnumber = 0\nfile = 'a.img'\nserial = 'FILE'\n[[lun]]\nnumber = 1\nfile = 'b.img'\nsize = '64K'\n",
+    );
+    let from_file = ["target", "serve", "--config", "array.toml"];
+    let array = place.serve_as(&from_file);
+    assert_eq!(place.target(&["status"])["portals"].as_array().unwrap().len(), 2);
+    assert!(Initiator::try_log_in(&array.address(), "win").is_err_and(|status| status == 0x0202));
+    assert!(Initiator::try_log_in(&array.address(), "esx").is_ok());
+    drop(array);
+    let more =
+        ["--listen", "127.0.0.1:0", "--allow", "iqn.2026-11.org.example:win", "--lun", "0=a.img,serial=FLAG"];
+    let array = place.serve_as(&[&from_file[..], &more].concat());
+    assert_eq!(place.target(&["status"])["portals"].as_array().unwrap().len(), 1);
+    let luns = place.target(&["lun", "list"]);
+    assert_eq!((&luns[0]["serial"], &luns[1]["lun"]), (&json!("FLAG"), &json!(1)));
+    assert!(["esx", "win"].iter().all(|word| Initiator::try_log_in(&array.address(), word).is_ok()));
+}
+
+#[test]
+fn a_file_with_a_mistake_or_a_secret_that_others_read_serves_nothing() {
+    let place = place();
+    let config = |text: &str| {
+        place.write("array.toml", text.as_bytes());
+        place.run(&["target", "serve", "--config", "array.toml"])
+    };
+    config("[[lun]]\nnumber = 0\nfile = 'a.img'\nthick = true\n")
+        .fails(2, "OAR-0528")
+        .says("array.toml, line 4: unknown field `thick`");
+    let secret = place.write("esx.secret", b"a good long secret\n");
+    std::fs::set_permissions(secret, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let chap = "chap = ['esx:esx.secret']\nlisten = ['127.0.0.1:0']\n";
+    config(chap).fails(1, "OAR-0524").says("only its owner may read it");
+    config("chap_mutual = 'array:esx.secret'\n").fails(1, "OAR-0524");
+    place.run(&["target", "serve"]).fails(2, "OAR-0501").says("--lun");
+}
