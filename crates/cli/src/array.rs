@@ -7,5 +7,6 @@ pub mod choice;
 pub mod config;
 pub mod control;
 pub mod documents;
+mod metrics;
 mod routes;
 mod server;

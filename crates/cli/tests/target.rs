@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::json;
 
-use crate::common::array::{Initiator, NAME};
+use crate::common::array::{Initiator, NAME, get};
 use crate::common::{Place, eventually};
 
 fn place() -> Place {
@@ -120,6 +120,54 @@ fn a_file_says_what_flags_would_and_flags_say_it_better() {
     let luns = place.target(&["lun", "list"]);
     assert_eq!((&luns[0]["serial"], &luns[1]["lun"]), (&json!("FLAG"), &json!(1)));
     assert!(["esx", "win"].iter().all(|word| Initiator::try_log_in(&array.address(), word).is_ok()));
+}
+
+#[test]
+fn metrics_count_what_initiators_did() {
+    let place = place();
+    let more = ["--lun", "0=a.img", "--metrics", "127.0.0.1:0", "--allow", "iqn.2026-11.org.example:esx"];
+    let array = place.serve(&more);
+    let mut esx = Initiator::log_in(&array.address(), "esx");
+    assert!(Initiator::try_log_in(&array.address(), "win").is_err());
+    assert_eq!((esx.swap(1, 0, 1).status, esx.swap(1, 0, 2).status), (0, 2));
+    assert_eq!((esx.write(2, 7).status, esx.read(2).data), (0, vec![7; 512]));
+    let address = array.said_behind("its metrics are at http://");
+    let address = address.strip_suffix("/metrics").unwrap();
+    let metrics = get(address, "/metrics");
+    assert!(
+        metrics.starts_with("HTTP/1.1 200") && metrics.contains("text/plain; version=0.0.4"),
+        "{metrics}"
+    );
+    for line in [
+        r#"oarlock_target_commands_total{opcode="89h",status="good"} 1"#,
+        r#"oarlock_target_commands_total{opcode="89h",status="check_condition"} 1"#,
+        "oarlock_target_ats_total 2",
+        "oarlock_target_ats_false_total 1",
+        "oarlock_target_read_bytes_total 512",
+        "oarlock_target_written_bytes_total 2560",
+        r#"oarlock_target_command_duration_seconds_count{kind="compare_and_write"} 2"#,
+        r#"oarlock_target_command_duration_seconds_count{kind="read"} 1"#,
+        r#"oarlock_target_logins_total{result="accepted"} 1"#,
+        r#"oarlock_target_logins_total{result="refused"} 1"#,
+        "oarlock_target_sessions 1",
+        "oarlock_target_units 1",
+    ] {
+        assert!(metrics.lines().any(|there| there == line), "{line} is wanted: {metrics}");
+    }
+    assert!(get(address, "/v1/luns").starts_with("HTTP/1.1 404"), "the port only tells");
+    let taken = [
+        "target",
+        "serve",
+        "--lun",
+        "0=a.img",
+        "--listen",
+        "127.0.0.1:0",
+        "--api",
+        "x",
+        "--metrics",
+        address,
+    ];
+    place.run(&taken).fails(1, "OAR-0523").says("cannot serve metrics");
 }
 
 #[test]

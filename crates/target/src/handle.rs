@@ -6,6 +6,7 @@ use oarlock_block::ByteCount;
 use oarlock_device::RingWaker;
 
 use crate::control::Message;
+use crate::metrics::MetricsReport;
 use crate::options::{SessionReport, TargetError, UnitOptions, UnitReport};
 use crate::target::open;
 
@@ -61,6 +62,14 @@ impl TargetHandle {
     /// [`TargetError::Gone`].
     pub fn sessions(&self) -> Result<Vec<SessionReport>, TargetError> {
         self.ask(Message::Sessions)
+    }
+
+    /// What it has counted since it began.
+    ///
+    /// # Errors
+    /// [`TargetError::Gone`].
+    pub fn metrics(&self) -> Result<MetricsReport, TargetError> {
+        Ok(*self.ask(Message::Metrics)?)
     }
 
     pub(crate) fn send(&self, message: Message) -> Result<(), TargetError> {

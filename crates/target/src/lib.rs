@@ -31,6 +31,7 @@ pub mod limits;
 mod login;
 mod management;
 mod media;
+mod metrics;
 mod options;
 mod output;
 mod ranges;
@@ -44,5 +45,6 @@ mod text;
 mod unit;
 
 pub use handle::TargetHandle;
+pub use metrics::{CommandClass, CommandCount, LatencyReport, MetricsReport};
 pub use options::{SessionReport, TargetError, TargetOptions, UnitOptions, UnitReport};
 pub use target::Target;

@@ -43,6 +43,7 @@ pub struct Config {
     pub chap_mutual: Option<ChapFile>,
     pub allow: Vec<NodeName>,
     pub api: Option<PathBuf>,
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Config {
@@ -91,6 +92,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, (usize, String)> {
         chap_mutual: file.chap_mutual.map(|Chap(chap)| chap.in_folder(folder)),
         allow: file.allow.into_iter().map(|Name(name)| name).collect(),
         api: file.api.map(|api| folder.join(api)),
+        metrics: file.metrics,
     })
 }
 
@@ -105,6 +107,7 @@ struct File {
     chap_mutual: Option<Chap>,
     allow: Vec<Name>,
     api: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
 }
 
 #[derive(Deserialize)]
@@ -199,7 +202,7 @@ mod tests {
              chap = ['esx:esx.secret', 'win:/keys/win']\n\
              chap_mutual = 'array:array.secret'\n\
              allow = ['iqn.1998-01.com.vmware:esx1']\n\
-             api = 'array.sock'\n\
+             api = 'array.sock'\nmetrics = '127.0.0.1:9870'\n\
              [[lun]]\nnumber = 3\nfile = 'a.img'\nsize = '8G'\nblock = 4096\nphysical = '16K'\nthin = true\n\
              ro = true\nremovable = true\nwce = false\nserial = 'A7'\n\
              [[lun]]\nnumber = 4\nfile = '/srv/b.img'\nsize = 65536\n",
@@ -219,6 +222,7 @@ mod tests {
         assert_eq!(config.chap, [chap("esx:/etc/oarlock/esx.secret"), chap("win:/keys/win")]);
         assert_eq!(config.chap_mutual, Some(chap("array:/etc/oarlock/array.secret")));
         assert_eq!(config.api.unwrap(), Path::new("/etc/oarlock/array.sock"));
+        assert_eq!(config.metrics, Some("127.0.0.1:9870".parse().unwrap()));
         assert!(read("").unwrap().units.is_empty());
     }
 

@@ -1,5 +1,6 @@
-//! The control thread of an array: its API on a unix socket.
+//! The control thread of an array: its API on a unix socket, its metrics on a port.
 
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -10,8 +11,9 @@ use oarlock_scsi::iscsi::NodeName;
 use oarlock_target::Target;
 
 use super::documents::PortalEntry;
-use super::routes::{Desk, router};
+use super::routes::{Desk, metrics_router, router};
 use super::server::{Door, Served};
+use crate::catalogue::Code;
 use crate::failure::Failure;
 
 /// Threads that wait for the array at once; further questions wait for one.
@@ -31,6 +33,20 @@ pub fn take_socket(api: Option<&Path>, name: &NodeName) -> Result<Option<Socket>
     Ok(Some(Socket::bind(&path, Tenant::Array { name: name.as_str() })?))
 }
 
+/// Listens where metrics are asked for.
+///
+/// # Errors
+/// Where the address is taken or is not this machine's.
+pub fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.map_err(|error| {
+        Failure::new(Code::TargetNotStarted, format!("cannot serve metrics at {address}: {error}"))
+    })
+}
+
 /// A running control thread. Dropping it ends it, and waits until it has ended.
 pub struct Control {
     stop: Option<oneshot::Sender<()>>,
@@ -39,14 +55,14 @@ pub struct Control {
 }
 
 impl Control {
-    /// Begins to answer on `socket`.
+    /// Begins to answer on `socket`, and on the port of the metrics.
     ///
     /// # Errors
     /// Where the system gives no thread or runtime.
     pub fn start(
         target: &Target,
         (name, advertised): (&NodeName, &[String]),
-        socket: Option<Socket>,
+        (socket, metrics): (Option<Socket>, Option<TcpListener>),
     ) -> Result<Control, Failure> {
         let portals = target.portals().iter().enumerate().map(|(place, address)| {
             let address = address.to_string();
@@ -64,7 +80,7 @@ impl Control {
         let thread = std::thread::Builder::new()
             .name("oarlock-control".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(desk, api, stopped));
+                runtime.block_on(serve(desk, api, metrics, stopped));
                 // Whoever still waits for the array would be waited for here.
                 runtime.shutdown_background();
             })
@@ -83,12 +99,22 @@ impl Drop for Control {
     }
 }
 
-async fn serve(desk: Desk, api: Option<UnixListener>, stopped: oneshot::Receiver<()>) {
+async fn serve(
+    desk: Desk,
+    api: Option<UnixListener>,
+    metrics: Option<TcpListener>,
+    stopped: oneshot::Receiver<()>,
+) {
     let mut served = Vec::new();
     if let Some(listener) = api
         && let Ok(listener) = tokio::net::UnixListener::from_std(listener)
     {
-        served.push(Served::start(Door::Unix(listener), router(desk)));
+        served.push(Served::start(Door::Unix(listener), router(desk.clone())));
+    }
+    if let Some(listener) = metrics
+        && let Ok(listener) = tokio::net::TcpListener::from_std(listener)
+    {
+        served.push(Served::start(Door::Tcp(listener), metrics_router(desk)));
     }
     let _ = stopped.await;
     for served in served {

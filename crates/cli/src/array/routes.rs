@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use super::documents::{
     AddLunRequest, ArrayStatus, LunEntry, PortalEntry, RemovedLun, ResizeLunRequest, SessionEntry,
 };
+use super::metrics;
 use crate::catalogue::Code;
 use crate::failure::Failure;
 
@@ -41,10 +42,16 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/luns/{lun}", delete(remove_lun))
         .route("/v1/luns/{lun}/resize", post(resize_lun))
         .route("/v1/sessions", get(sessions))
+        .route("/metrics", get(metrics))
         .fallback(not_there)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(desk)
+}
+
+/// What `--metrics` answers: nothing that changes anything, for there is no login.
+pub fn metrics_router(desk: Desk) -> Router {
+    Router::new().route("/metrics", get(metrics)).fallback(not_there).with_state(desk)
 }
 
 /// An answer that is none: the failure, as the verb that asked tells it.
@@ -145,6 +152,13 @@ async fn resize_lun(
 async fn sessions(State(desk): State<Desk>) -> Outcome {
     let sessions = ask(&desk, TargetHandle::sessions).await?;
     Ok(json(&sessions.into_iter().map(SessionEntry::from).collect::<Vec<_>>()))
+}
+
+async fn metrics(State(desk): State<Desk>) -> Outcome {
+    let report = ask(&desk, TargetHandle::metrics).await?;
+    let mut response = Response::new(metrics::text(&desk.name, &report).into());
+    response.headers_mut().insert("content-type", HeaderValue::from_static(metrics::CONTENT_TYPE));
+    Ok(response)
 }
 
 async fn not_there(uri: Uri) -> Refused {

@@ -8,7 +8,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 /// Connections at once of one listener; further ones wait in its backlog.
@@ -30,6 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// What connections come from.
 pub enum Door {
     Unix(UnixListener),
+    Tcp(TcpListener),
 }
 
 /// What bytes come from and go to.
@@ -61,6 +62,7 @@ impl Door {
     async fn accept(&self) -> std::io::Result<Box<dyn Stream>> {
         Ok(match self {
             Door::Unix(listener) => Box::new(listener.accept().await?.0),
+            Door::Tcp(listener) => Box::new(listener.accept().await?.0),
         })
     }
 }

@@ -97,6 +97,15 @@ impl Drop for Served {
     }
 }
 
+/// What a server answers to one request, head and all.
+pub fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 /// One session.
 pub struct Initiator {
     stream: TcpStream,

@@ -33,8 +33,8 @@ const PORTAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3260
     block=4096, physical=4K (what \
     initiators are told to align to), thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X.\n\
     A CHAP file has the secret alone, 12 to 255 bytes, and is readable by its owner only.\n\
-    The file of --config has the same by the names of the flags: listen, advertise, iqn, chap, chap_mutual, allow, api, and a table [[lun]] with \
-    number, file and the options for each unit; paths begin where it lies. What is given here replaces its listen, advertise, iqn, chap_mutual, api \
+    The file of --config has the same by the names of the flags: listen, advertise, iqn, chap, chap_mutual, allow, api, metrics, and a table [[lun]] with \
+    number, file and the options for each unit; paths begin where it lies. What is given here replaces its listen, advertise, iqn, chap_mutual, api, metrics \
     and the unit of the same number, and adds to its other lists."
 )]
 pub struct Arguments {
@@ -62,6 +62,9 @@ pub struct Arguments {
     /// Let in only this initiator; may be given several times
     #[arg(long, value_name = "IQN")]
     allow: Vec<NodeName>,
+    /// Serve Prometheus metrics there, at /metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
     /// The socket of its API, where it is not RUNTIME/oarlock/target/IQN.sock
     #[arg(long, value_name = "PATH")]
     api: Option<PathBuf>,
@@ -84,6 +87,7 @@ impl Arguments {
             chap_mutual: self.chap_mutual.or(config.chap_mutual),
             allow: [config.allow, self.allow].concat(),
             api: self.api.or(config.api),
+            metrics: self.metrics.or(config.metrics),
             config: None,
         })
     }
@@ -115,6 +119,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     };
     let advertised = arguments.advertise;
     let socket = control::take_socket(arguments.api.as_deref(), &name)?;
+    let metrics = arguments.metrics.map(control::listen_for_metrics).transpose()?;
     let options = TargetOptions {
         name: name.clone(),
         portals: if arguments.listen.is_empty() { vec![PORTAL] } else { arguments.listen },
@@ -129,7 +134,11 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(socket) => report::say(&format!("its API is at {}", socket.path().display())),
         None => report::say("it has no API: XDG_RUNTIME_DIR is not set, and --api was not given"),
     }
-    let control = Control::start(&target, (&name, &advertised), socket)?;
+    if let Some(listener) = &metrics {
+        let address = listener.local_addr().map_err(|error| Failure::system("the metrics' port", &error))?;
+        report::say(&format!("its metrics are at http://{address}/metrics"));
+    }
+    let control = Control::start(&target, (&name, &advertised), (socket, metrics))?;
     report::print("ready\n")?;
     let ended = pin!(target.ended());
     match block_on(select(stop.signal(), ended)) {
