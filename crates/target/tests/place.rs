@@ -117,6 +117,12 @@ fn start(options: &TargetOptions) -> Target {
     Target::start(options.clone(), Arc::new(|_: &str| {})).unwrap()
 }
 
+/// Data of which no two blocks, and few bytes that are next to each other, are the same.
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
+    let low = |number: usize| number.to_le_bytes()[0];
+    (0..length).map(|place| low(place / 512 + place)).collect()
+}
+
 /// Takes the unit attention of a session that begins: of a power on, or of a nexus that was lost and comes back.
 pub(crate) fn meet(session: &mut Session, unit: u16) {
     let code = session.run(unit, cdb::test_unit_ready(), Flow::None).code();
