@@ -126,6 +126,18 @@ catalogue! {
     ChapSecret = "OAR-0524", EXIT_FAILED, "a CHAP secret that cannot be used",
         "The file is not there, others than its owner can read it, or its secret is shorter than 12 or longer than 255 bytes.",
         "Put the secret alone into a file of its own, `chmod 600` it, and name that.";
+    ArrayUnreachable = "OAR-0525", EXIT_TRY_AGAIN, "no running array answers",
+        "No array runs here, it runs as another user or with another `--api`, what was named is another program's socket, or the array is ending.",
+        "`oarlock target serve` says on standard error where its API is: name that with `--api`, or the array with `--iqn`.";
+    ArrayMustChoose = "OAR-0526", EXIT_USAGE, "several arrays run here",
+        "The verb is for one array, and more than one runs on this machine.",
+        "Say which: `--iqn IQN`, or `--api PATH`.";
+    UnitRefused = "OAR-0527", EXIT_FAILED, "a unit cannot be added, removed or grown",
+        "There is none of that number, or there is one already; its file is not there, is in use or has another unit's serial number; or it would shrink. The message says which.",
+        "`oarlock target lun list` shows the units; do what the message asks for.";
+    ConfigFile = "OAR-0528", EXIT_USAGE, "a configuration file that cannot be used",
+        "The file cannot be read, is no TOML, has a key that is not known, or a value that no flag would take; the message has the line.",
+        "The keys are those of `oarlock target serve --help`: listen, advertise, iqn, chap, chap_mutual, allow, api, metrics, and tables of [[lun]] with number, file, size, block, physical, thin, ro, removable, wce, serial.";
 }
 
 #[cfg(all(test, feature = "datastore"))]

@@ -1,7 +1,7 @@
 //! Values of `oarlock target` on the command line: units, CHAP accounts, addresses.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oarlock_block::ByteCount;
 use oarlock_scsi::iscsi::{Account, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN};
@@ -18,6 +18,14 @@ pub struct ChapFile {
     file: PathBuf,
 }
 
+/// A unit's number.
+///
+/// # Errors
+/// [`ValueError::Count`].
+pub fn number(text: &str) -> Result<u16, ValueError> {
+    values::count(text, 0, 16_383)
+}
+
 /// A unit: `N=FILE`, and options behind commas.
 ///
 /// # Errors
@@ -25,7 +33,7 @@ pub struct ChapFile {
 pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
     let refused = |wanted: &str| ValueError::Unit { text: text.to_owned(), wanted: wanted.to_owned() };
     let (number, rest) = text.split_once('=').ok_or_else(|| refused("it begins with a number and `=`"))?;
-    let number = values::count(number, 0, 16_383)?;
+    let number = self::number(number)?;
     let mut parts = rest.split(',');
     let path = parts.next().filter(|path| !path.is_empty()).ok_or_else(|| refused("it names no file"))?;
     let mut unit = UnitOptions {
@@ -44,7 +52,7 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
         match part.split_once('=').unwrap_or((part, "")) {
             ("size", size) => unit.size = Some(values::size(size)?),
             ("block", size) => unit.block_size = Some(values::block_size(size)?),
-            ("physical", size) => unit.physical_block = Some(physical_block(size, &refused)?),
+            ("physical", size) => unit.physical_block = Some(values::size(size)?),
             ("thin", "") => unit.is_thin = true,
             ("ro", "") => unit.is_read_only = true,
             ("removable", "") => unit.is_removable = true,
@@ -54,17 +62,23 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
             _ => return Err(refused(&format!("`{part}` is no option of it"))),
         }
     }
-    let block = unit.block_size.map_or(512, oarlock_block::BlockSize::bytes);
-    if unit.physical_block.is_some_and(|physical| physical.0 < u64::from(block)) {
-        return Err(refused("a physical block is no smaller than a logical one"));
-    }
-    Ok(unit)
+    check(&unit).map(|()| unit).map_err(refused)
 }
 
-fn physical_block(text: &str, refused: &dyn Fn(&str) -> ValueError) -> Result<ByteCount, ValueError> {
-    let size = values::size(text)?;
-    let is_sound = size.0.is_power_of_two() && (512..=65_536).contains(&size.0);
-    if is_sound { Ok(size) } else { Err(refused("a physical block is a power of two from 512 to 64K")) }
+/// What holds for every unit, wherever it was asked for.
+///
+/// # Errors
+/// What is wanted instead.
+pub fn check(unit: &UnitOptions) -> Result<(), &'static str> {
+    let Some(ByteCount(physical)) = unit.physical_block else { return Ok(()) };
+    if !physical.is_power_of_two() || !(512..=65_536).contains(&physical) {
+        return Err("a physical block is a power of two from 512 to 64K");
+    }
+    let block = unit.block_size.map_or(512, oarlock_block::BlockSize::bytes);
+    if physical < u64::from(block) {
+        return Err("a physical block is no smaller than a logical one");
+    }
+    Ok(())
 }
 
 /// A CHAP account: `USER:FILE`.
@@ -94,6 +108,12 @@ pub fn address(text: &str) -> Result<String, ValueError> {
 }
 
 impl ChapFile {
+    /// The same, where a path that is not whole begins in `folder`.
+    #[must_use]
+    pub fn in_folder(self, folder: &Path) -> ChapFile {
+        ChapFile { file: folder.join(self.file), ..self }
+    }
+
     /// The account, with the secret from its file; a line's end behind it is none of it.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 mod arguments;
 #[cfg(feature = "datastore")]
+mod array;
+#[cfg(feature = "datastore")]
 mod bench;
 #[cfg_attr(not(feature = "datastore"), allow(dead_code, reason = "one catalogue, whichever verbs are built"))]
 mod catalogue;

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 /// The verbs that end in their own way when they are asked to, as they stand on the command line.
 const HEEDING: [&str; 9] =
-    ["bench", "check", "disk export", "disk import", "format", "grow", "resignature", "sim", "target"];
+    ["bench", "check", "disk export", "disk import", "format", "grow", "resignature", "sim", "target serve"];
 
 /// What was caught before the verb itself asked for it.
 static EARLY: Mutex<Option<Stop>> = Mutex::new(None);
@@ -128,7 +128,7 @@ mod tests {
             let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
             files.collect::<Vec<_>>()
         };
-        let mut heeding: Vec<String> = ["", "disk"]
+        let mut heeding: Vec<String> = ["", "disk", "target"]
             .iter()
             .flat_map(|folder| files(folder))
             .filter(|path| std::fs::read_to_string(path).unwrap().contains("Stop::catch()"))

@@ -25,3 +25,4 @@ mod marks;
 mod resignature;
 mod shared;
 mod stopped;
+mod target;

@@ -132,6 +132,21 @@ impl Api {
         self.parse::<Evicted>(&answer.whole()?).map(|_| ())
     }
 
+    /// One request, and its answer: for whatever else speaks JSON over HTTP on a unix socket as a host does, as an array.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    #[doc(hidden)]
+    pub fn exchange<T: DeserializeOwned>(
+        &self,
+        (method, target): (&str, &str),
+        body: Option<&impl serde::Serialize>,
+        limit: Duration,
+    ) -> Result<T, Error> {
+        let body = body.map(serde_json::to_vec).transpose().map_err(|error| self.bad(&error))?;
+        self.parse(&self.send(method, target, body.as_deref(), limit)?.whole()?)
+    }
+
     pub(crate) fn get<T: DeserializeOwned>(&self, target: &str, limit: Duration) -> Result<T, Error> {
         let answer = successful(http::ask(&self.path, ("GET", target), None, limit)?)?;
         self.parse(&answer.whole()?)

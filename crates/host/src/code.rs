@@ -306,17 +306,17 @@ codes! {
         "Detach it on every host that has it (`oarlock disk show NAME` tells which), and ask again.";
 
     SocketTaken = "OAR-0301", "the socket is in use",
-        "Another live process listens there: a host of another datastore of this label, another host's exports, or some other program.",
-        "Stop it, or choose another path: with `--api` for a host, with `--nbd` for a disk.";
+        "Another live process listens there: a host of another datastore of this label, another host's exports, an array of this name, or some other program.",
+        "Stop it, or choose another path: with `--api` for a host or an array, with `--nbd` for a disk.";
     SocketPath = "OAR-0302", "not a place for a socket",
         "The path is too long for a socket (106 bytes are the most), or something that is no socket stands there.",
-        "Choose another path: with `--api` for a host, with `--nbd` for a disk.";
+        "Choose another path: with `--api` for a host or an array, with `--nbd` for a disk.";
     NoRuntimeFolder = "OAR-0303", "no folder for sockets",
         "XDG_RUNTIME_DIR is not set, so that the place of the socket is not known.",
         "Set XDG_RUNTIME_DIR, or give the path with `--api`.";
     SocketIo = "OAR-0304", "the socket cannot be made",
         "The operating system refused to make the socket or its folder; its words are in the message.",
-        "Check the permissions of the folder, or choose another path: with `--api` for a host, with `--nbd` for a disk.";
+        "Check the permissions of the folder, or choose another path: with `--api` for a host or an array, with `--nbd` for a disk.";
     UnsafeClock = "OAR-0305", "a clock that stops with its virtual machine",
         "This machine is virtual: its clock stops when it is paused. The device has neither file locks, reservations nor a blocklist that would protect the others from it.",
         "Use a device that can cut a host off; or say `--unsafe-clock`, and never pause this machine.";

@@ -17,6 +17,12 @@ const SYSTEM_STATE: &str = "/var/lib/oarlock";
 /// Sockets that are looked at when hosts are searched for: far more than one machine runs.
 const SOCKETS_MAX: usize = 4096;
 
+/// The folder of arrays' sockets, beside those of datastores.
+const ARRAYS: &str = "target";
+
+/// The longest name of an array that its socket is called by: with it, a path in anybody's folder stays below the 106 bytes of a socket's.
+const ARRAY_NAME_MAX: usize = 64;
+
 /// The folders of one user: `RUNTIME/LABEL/HOST.sock`, `STATE/LABEL/HOST.events`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folders {
@@ -75,6 +81,30 @@ impl Folders {
         Ok(runtime.join(label).join(format!("{host}.sock")))
     }
 
+    /// The socket of an array, by its iSCSI name.
+    ///
+    /// # Errors
+    /// [`HostError::NoRuntimeFolder`] where there is no folder for it.
+    pub fn array_socket(&self, name: &str) -> Result<PathBuf, HostError> {
+        let runtime = self.runtime.as_ref().ok_or(HostError::NoRuntimeFolder)?;
+        Ok(runtime.join(ARRAYS).join(format!("{}.sock", array_file_name(name))))
+    }
+
+    /// Every socket of an array that stands in these folders, whether or not anybody listens there; in the order of names.
+    #[must_use]
+    pub fn array_sockets(&self) -> Vec<FoundSocket> {
+        let folders = self.runtime.iter().chain(&self.runtime_of_others);
+        let mut found: Vec<FoundSocket> = folders
+            .map(|folder| folder.join(ARRAYS))
+            .flat_map(|folder| entries(&folder).map(move |path| (folder.clone(), path)))
+            .filter_map(|(folder, path)| FoundSocket::of(&folder, path))
+            .filter(FoundSocket::is_of_an_array)
+            .take(SOCKETS_MAX)
+            .collect();
+        found.sort_by(|left, right| left.host.cmp(&right.host));
+        found
+    }
+
     /// The file of a host's events.
     #[must_use]
     pub fn events(&self, label: &str, host: &str) -> Option<PathBuf> {
@@ -105,6 +135,7 @@ impl Folders {
             .flat_map(|folder| entries(folder))
             .flat_map(|label| entries(&label).map(move |path| (label.clone(), path)))
             .filter_map(|(label, path)| FoundSocket::of(&label, path))
+            .filter(|found| !found.is_of_an_array())
             .take(SOCKETS_MAX)
             .collect();
         found.sort_by(|left, right| (&left.store, &left.host).cmp(&(&right.store, &right.host)));
@@ -129,6 +160,25 @@ impl FoundSocket {
         let store = label.file_name()?.to_str()?.to_owned();
         Some(FoundSocket { store, host, path })
     }
+
+    /// A datastore may be called `target`, too: its hosts are told from arrays by the names of these.
+    fn is_of_an_array(&self) -> bool {
+        self.store == ARRAYS && ["iqn.", "eui.", "naa."].iter().any(|begin| self.host.starts_with(begin))
+    }
+}
+
+/// An iSCSI name as a file is called: it has no `/`, and where it is too long for a socket's path, a checksum of all of it stands for
+/// its end.
+fn array_file_name(name: &str) -> String {
+    if name.len() <= ARRAY_NAME_MAX {
+        return name.to_owned();
+    }
+    let kept: String = name
+        .char_indices()
+        .take_while(|(at, letter)| at + letter.len_utf8() < ARRAY_NAME_MAX - 8)
+        .map(|(_, letter)| letter)
+        .collect();
+    format!("{kept}-{:08x}", oarlock_block::crc32c(&[name.as_bytes()]))
 }
 
 /// What is in a folder; nothing where it cannot be read.
@@ -164,6 +214,31 @@ mod tests {
         let root = folders(true, &[("XDG_RUNTIME_DIR", "/run/user/0"), ("HOME", "/root")]);
         assert_eq!(root.socket("store", "a").unwrap(), Path::new("/run/oarlock/store/a.sock"));
         assert_eq!(root.events("store", "a").unwrap(), Path::new("/var/lib/oarlock/store/a.events"));
+    }
+
+    #[test]
+    fn an_array_s_socket_is_none_of_a_host_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folders(true, &[("OARLOCK_RUNTIME_DIR", folder.path().to_str().unwrap())]);
+        let name = "iqn.2026-11.org.example:array";
+        let array = own.array_socket(name).unwrap();
+        assert_eq!(array, folder.path().join("target/iqn.2026-11.org.example:array.sock"));
+        let host = own.socket("target", "esx1").unwrap();
+        fs::create_dir_all(array.parent().unwrap()).unwrap();
+        [&array, &host].iter().for_each(|path| fs::write(path, "").unwrap());
+        let names = |found: Vec<FoundSocket>| found.into_iter().map(|one| one.host).collect::<Vec<_>>();
+        assert_eq!(
+            (names(own.sockets()), names(own.array_sockets())),
+            (vec!["esx1".into()], vec![name.into()])
+        );
+    }
+
+    #[test]
+    fn the_longest_name_of_an_array_has_a_socket_of_its_own() {
+        let own = folders(true, &[]);
+        let long = |end: &str| format!("iqn.2026-11.org.example:{}{end}", "x".repeat(190));
+        let (first, second) = (own.array_socket(&long("1")).unwrap(), own.array_socket(&long("2")).unwrap());
+        assert!(first.as_os_str().len() <= 106 && first != second, "{first:?}");
     }
 
     #[test]

@@ -47,5 +47,6 @@ pub use oarlock_engine::{Ended, StopReason, Want};
 pub use record::{EVENTS_KEPT_MAX, EventLog, Follower, Recorder};
 pub use request::{Engine, HeldLock, LOCKS_MAX, REQUESTS_MAX};
 pub use routes::openapi_document;
+pub use socket::{Socket, Tenant};
 pub use surroundings::EngineOptions;
 pub use wait::wait_for;

@@ -1,4 +1,4 @@
-//! The socket of a host: one living process listens on it, and its user and group alone may connect.
+//! The socket of a host, or of an array: one living process listens on it, and its user and group alone may connect.
 //!
 //! The listener is made beside its place and moved there once its permissions are right: so nobody connects before,
 //! and a socket that a dead host left is replaced in one step. Who may do so is settled by a lock on `PATH.lock`, which
@@ -29,9 +29,19 @@ const TENANT_BYTES_MAX: u64 = 256;
 
 /// Whose socket it is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Tenant<'a> {
+pub enum Tenant<'a> {
     /// A host's, for its API.
-    Host { datastore: FormatId, name: &'a HostName },
+    Host {
+        /// Its datastore.
+        datastore: FormatId,
+        /// Its name.
+        name: &'a HostName,
+    },
+    /// An array's, for its API: another of its name is another process's.
+    Array {
+        /// The target's name.
+        name: &'a str,
+    },
     /// A door's, for exports. There is nothing to be told of whoever holds it but that it is taken.
     Door,
 }
@@ -40,6 +50,7 @@ impl Tenant<'_> {
     fn line(self) -> String {
         match self {
             Tenant::Host { datastore, name } => format!("{datastore} {name}\n"),
+            Tenant::Array { name } => format!("array {name}\n"),
             Tenant::Door => "exports\n".to_owned(),
         }
     }
@@ -50,14 +61,14 @@ impl Tenant<'_> {
             Tenant::Host { name, .. } if there == self.line() => {
                 HostError::NamesakeHere { host: name.clone(), path }
             }
-            Tenant::Host { .. } | Tenant::Door => HostError::SocketTaken { path },
+            Tenant::Host { .. } | Tenant::Array { .. } | Tenant::Door => HostError::SocketTaken { path },
         }
     }
 }
 
 /// A listener at its place. Dropping it removes the socket, if it is still this one.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
     inode: u64,
@@ -66,7 +77,10 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Listens at `path`; makes its folder where that is absent.
-    pub(crate) fn bind(path: &Path, tenant: Tenant<'_>) -> Result<Socket, HostError> {
+    ///
+    /// # Errors
+    /// Where another process listens there, or the system lets nobody listen.
+    pub fn bind(path: &Path, tenant: Tenant<'_>) -> Result<Socket, HostError> {
         let beside = with_suffix(path, "~");
         if path.as_os_str().len() > PATH_BYTES_MAX {
             return Err(HostError::SocketPath { path: path.to_owned(), reason: TOO_LONG });
@@ -96,11 +110,16 @@ impl Socket {
     }
 
     /// The listener, which does not block.
-    pub(crate) fn listener(&self) -> Result<UnixListener, HostError> {
+    ///
+    /// # Errors
+    /// Where the system gives no descriptor.
+    pub fn listener(&self) -> Result<UnixListener, HostError> {
         self.listener.try_clone().map_err(|error| failure(&self.path, "listen at", &error))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -16,6 +16,7 @@ use crate::early::Early;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX};
 use crate::login::next_handle;
 use crate::media::Media;
+use crate::metrics::{Metrics, MetricsReport};
 use crate::session::{Nexus, PortalIndex, Session};
 use crate::task::Abort;
 use crate::unit::Unit;
@@ -37,6 +38,7 @@ pub(crate) struct Config {
 pub(crate) struct Array {
     pub(crate) config: Config,
     pub(crate) media: Rc<Media>,
+    pub(crate) metrics: Metrics,
     pub(crate) early: Early,
     pub(crate) random: OsRandom,
     pub(crate) units: RefCell<BTreeMap<u16, Rc<Unit>>>,
@@ -60,6 +62,7 @@ impl Array {
         Array {
             config,
             media: Rc::new(media),
+            metrics: Metrics::default(),
             early: Early::default(),
             random: OsRandom,
             units: RefCell::default(),
@@ -105,6 +108,16 @@ impl Array {
 
     pub(crate) fn sessions(&self) -> Vec<Rc<Session>> {
         self.sessions.borrow().values().cloned().collect()
+    }
+
+    /// What was counted, and what is there.
+    pub(crate) fn metrics_report(&self) -> MetricsReport {
+        MetricsReport {
+            sessions: self.sessions.borrow().len(),
+            connections: self.connections.borrow().iter().flatten().count(),
+            units: self.units.borrow().len(),
+            ..self.metrics.report()
+        }
     }
 
     /// Every nexus that has a session now.

@@ -10,6 +10,7 @@ use oarlock_scsi::{AdditionalSense, Lun};
 use crate::TargetError;
 use crate::array::Array;
 use crate::limits::UNITS_MAX;
+use crate::metrics::MetricsReport;
 use crate::options::{SessionReport, UnitReport};
 use crate::saved;
 use crate::session::Session;
@@ -32,6 +33,7 @@ pub(crate) enum Message {
     Resize(u16, Option<ByteCount>, SyncSender<Result<UnitReport, TargetError>>),
     Units(SyncSender<Vec<UnitReport>>),
     Sessions(SyncSender<Vec<SessionReport>>),
+    Metrics(SyncSender<Box<MetricsReport>>),
 }
 
 /// Does what a message asks. Whoever asked may be gone by then, which changes nothing.
@@ -45,6 +47,7 @@ pub(crate) fn obey(array: &Rc<Array>, message: Message) {
             let units = array.units.borrow();
             let _ = told.try_send(units.values().map(|unit| report(unit)).collect());
         }
+        Message::Metrics(told) => drop(told.try_send(Box::new(array.metrics_report()))),
         Message::Sessions(told) => {
             let sessions = array.sessions();
             let _ = told.try_send(sessions.iter().map(|session| report_session(array, session)).collect());

@@ -91,6 +91,7 @@ pub(crate) fn request(
     match phase.login.take(&request, text, &gate, &array.random) {
         LoginStep::Answer(response, text) => phase.send(&request, response, &text),
         LoginStep::Refused(response) => {
+            array.metrics.login_refused();
             array.log(&format!("{peer}: login refused, status {:04x}h", response.status));
             phase.send(&request, response, &[]);
             connection.closing_since = Some(array.now());
@@ -155,12 +156,14 @@ async fn arrive(array: &Rc<Array>, arriving: Arriving) {
     *session.output.borrow_mut() = output;
     array.ready.borrow_mut().push(place);
     array.log(&format!("{}: {} logged in", connection.peer, session.nexus.initiator));
+    array.metrics.logged_in();
     connection.phase = Phase::Full(Rc::clone(&session));
     drop(connections);
     array.join(session);
 }
 
 fn refuse(array: &Rc<Array>, arriving: &Arriving, status: LoginStatus) {
+    array.metrics.login_refused();
     let mut connections = array.connections.borrow_mut();
     let Some(Some(connection)) = connections.get_mut(arriving.place) else { return };
     let Phase::Login(phase) = &mut connection.phase else { return };

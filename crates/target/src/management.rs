@@ -12,6 +12,7 @@ use crate::unit::Unit;
 
 /// A function begins; its answer is sent when it is done.
 pub(crate) fn begin(array: &Rc<Array>, session: &Rc<Session>, request: TaskRequest) {
+    array.metrics.managed(request.function);
     let (array, session) = (Rc::clone(array), Rc::clone(session));
     // What is to end is told now: commands that come behind the function are not meant.
     let started = start(&array, &session, &request);

@@ -12,6 +12,9 @@ use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, T
 
 use crate::limits::DATA_BYTES_MAX;
 
+/// What is copied to and from memory at once: more would keep all others waiting.
+const AT_ONCE_MAX: usize = 4 << 20;
+
 /// The ring, and who waits for what.
 pub(crate) struct Media {
     pub(crate) ring: RefCell<MediaRing>,
@@ -110,21 +113,29 @@ impl Media {
     pub(crate) async fn read(
         &self,
         medium: &Medium,
-        buffer: &DataBuffer,
+        buffer: &mut DataBuffer,
         part: Range<usize>,
         from_byte: u64,
     ) -> Result<(), IoError> {
+        if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
+            return medium.read_now(buffer, part, from_byte);
+        }
+        let buffer = &*buffer;
         self.ask(|ring, token| ring.read(token, medium, (buffer, part.clone()), from_byte)).await
     }
 
     pub(crate) async fn write(
         &self,
         medium: &Medium,
-        buffer: &DataBuffer,
+        buffer: &mut DataBuffer,
         part: Range<usize>,
         to_byte: u64,
         durability: Durability,
     ) -> Result<(), IoError> {
+        if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
+            return medium.write_now(buffer, part, to_byte);
+        }
+        let buffer = &*buffer;
         self.ask(|ring, token| ring.write(token, medium, (buffer, part.clone()), to_byte, durability)).await
     }
 

@@ -1,20 +1,22 @@
 //! The handle of a running array, for other threads.
 
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use futures::channel::oneshot;
-use oarlock_block::{ByteCount, Random};
-use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom, RingWaker};
+use oarlock_block::Random;
+use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom};
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
+use crate::handle::TargetHandle;
 use crate::limits::{ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH};
 use crate::media::Media;
-use crate::options::{SessionReport, TargetError, TargetOptions, UnitOptions, UnitReport};
+use crate::options::{TargetError, TargetOptions, UnitOptions};
 use crate::service::Service;
 use crate::unit::Traits;
 
@@ -29,8 +31,7 @@ const SERIAL_LENGTH_MAX: usize = 64;
 
 /// A running array. It runs until it is [stopped](Target::stop); a dropped handle stops it and waits.
 pub struct Target {
-    messages: SyncSender<Message>,
-    waker: RingWaker,
+    handle: TargetHandle,
     portals: Vec<SocketAddr>,
     thread: Option<JoinHandle<()>>,
     ended: Option<oneshot::Receiver<()>>,
@@ -82,7 +83,8 @@ impl Target {
         });
         let thread = thread.map_err(|error| TargetError::Thread { reason: error.to_string() })?;
         let waker = is_started.recv().unwrap_or(Err(TargetError::Gone))?;
-        Ok(Target { messages, waker, portals, thread: Some(thread), ended: Some(ended) })
+        let handle = TargetHandle::new(messages, waker);
+        Ok(Target { handle, portals, thread: Some(thread), ended: Some(ended) })
     }
 
     /// Where it listens; a port of 0 was chosen by the kernel.
@@ -91,45 +93,10 @@ impl Target {
         &self.portals
     }
 
-    /// Serves one more unit.
-    ///
-    /// # Errors
-    /// [`TargetError`].
-    pub fn add_unit(&self, options: &UnitOptions) -> Result<(), TargetError> {
-        let unit = Box::new(open(options)?);
-        self.ask(|told| Message::Add(unit, told))?
-    }
-
-    /// Serves a unit no more; returns when nothing of it is under way.
-    ///
-    /// # Errors
-    /// [`TargetError::NoUnit`], [`TargetError::Gone`].
-    pub fn remove_unit(&self, number: u16) -> Result<(), TargetError> {
-        self.ask(|told| Message::Remove(number, told))?
-    }
-
-    /// Takes what a unit's medium has gained into use; a plain file is made `size` long first, where that is more.
-    ///
-    /// # Errors
-    /// [`TargetError`].
-    pub fn resize_unit(&self, number: u16, size: Option<ByteCount>) -> Result<UnitReport, TargetError> {
-        self.ask(|told| Message::Resize(number, size, told))?
-    }
-
-    /// Its units.
-    ///
-    /// # Errors
-    /// [`TargetError::Gone`].
-    pub fn units(&self) -> Result<Vec<UnitReport>, TargetError> {
-        self.ask(Message::Units)
-    }
-
-    /// Its sessions.
-    ///
-    /// # Errors
-    /// [`TargetError::Gone`].
-    pub fn sessions(&self) -> Result<Vec<SessionReport>, TargetError> {
-        self.ask(Message::Sessions)
+    /// A handle that other threads ask by.
+    #[must_use]
+    pub fn handle(&self) -> TargetHandle {
+        self.handle.clone()
     }
 
     /// Resolves when the array ends by itself: its ring or its thread broke. To be called once.
@@ -149,19 +116,20 @@ impl Target {
     }
 
     fn end(&mut self) {
-        let _ = self.messages.send(Message::Stop);
-        self.waker.wake();
+        let _ = self.handle.send(Message::Stop);
         if let Some(thread) = self.thread.take() {
             // A panic of the array's thread was told when it happened.
             let _ = thread.join();
         }
     }
+}
 
-    fn ask<T>(&self, message: impl FnOnce(SyncSender<T>) -> Message) -> Result<T, TargetError> {
-        let (told, answer) = mpsc::sync_channel(1);
-        self.messages.send(message(told)).map_err(|_| TargetError::Gone)?;
-        self.waker.wake();
-        answer.recv().map_err(|_| TargetError::Gone)
+/// Whoever has the array can ask it.
+impl Deref for Target {
+    type Target = TargetHandle;
+
+    fn deref(&self) -> &TargetHandle {
+        &self.handle
     }
 }
 
@@ -182,7 +150,7 @@ fn listen(portal: SocketAddr) -> Result<TcpListener, TargetError> {
     Ok(listener)
 }
 
-fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
+pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
     let number = options.number;
     let medium_options = MediumOptions {
         read_only: options.is_read_only,

@@ -64,7 +64,6 @@ pub(crate) struct State {
     pub(crate) sanitizing: Sanitizing,
     /// A sanitize that failed may be left without another.
     pub(crate) may_exit_failure: bool,
-    pub(crate) is_started: bool,
     pub(crate) is_loaded: bool,
     /// Nexuses that forbid that the medium is taken out.
     pub(crate) prevented_by: BTreeSet<Nexus>,
@@ -125,7 +124,6 @@ impl Unit {
                 defaults,
                 sanitizing: Sanitizing::No,
                 may_exit_failure: false,
-                is_started: true,
                 is_loaded: true,
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
@@ -319,7 +317,6 @@ impl Unit {
             state.settings = state.defaults;
             state.prevented_by.clear();
             state.reserved_by = None;
-            state.is_started = true;
         }
         self.attend_others(None, code);
     }

@@ -28,6 +28,14 @@ pub(super) fn of_value(error: &clap::Error, what: &str) -> Option<Failure> {
     }
 }
 
+impl Failure {
+    /// The failure as an API tells it.
+    #[must_use]
+    pub fn body(&self) -> ErrorBody {
+        ErrorBody { code: self.code.clone(), message: self.what.clone(), hint: self.cure.clone() }
+    }
+}
+
 impl From<ValueError> for Failure {
     fn from(error: ValueError) -> Failure {
         Failure::new(Code::BadValue, error.to_string())

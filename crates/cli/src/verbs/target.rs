@@ -1,23 +1,12 @@
-//! `oarlock target`: the array, an iSCSI target, in the foreground until SIGTERM.
+//! `oarlock target`: the array, an iSCSI target; and what can be asked of one that runs.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::pin::pin;
-use std::sync::Arc;
+mod lun;
+mod serve;
+mod sessions;
 
 use clap::{Args, Subcommand};
-use futures::executor::block_on;
-use futures::future::{Either, select};
-use oarlock_scsi::iscsi::{Accounts, NodeName};
-use oarlock_target::{Target, TargetError, TargetOptions, UnitOptions};
 
 use crate::failure::Failure;
-use crate::lun_values::{self, ChapFile};
-use crate::report;
-use crate::stop::Stop;
-
-/// The name of a target that was given none.
-const NAME: &str = "iqn.2026-11.org.oarlock:array";
 
 /// What `oarlock target` takes.
 #[derive(Args, Debug)]
@@ -29,39 +18,13 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Serve files and block devices as logical units over iSCSI, until SIGTERM
-    Serve(Box<Serve>),
-}
-
-/// What `oarlock target serve` takes.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "A unit is N=FILE with options behind commas: size=S (a plain file that is absent is made), block=512 or \
-    block=4096, physical=4K (what \
-    initiators are told to align to), thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X.\n\
-    A CHAP file has the secret alone, 12 to 255 bytes, and is readable by its owner only."
-)]
-struct Serve {
-    /// Listen there; given several times, each is a target port of its own, and a path to each unit
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3260")]
-    listen: Vec<SocketAddr>,
-    /// Tell initiators this address of the portal of the same place, where it is not the one listened on
-    #[arg(long, value_name = "HOST:PORT", value_parser = lun_values::address)]
-    advertise: Vec<String>,
-    /// The target's name
-    #[arg(long, value_name = "IQN", default_value = NAME)]
-    iqn: NodeName,
-    /// A unit: N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X]
-    #[arg(long, value_name = "N=FILE,...", value_parser = lun_values::unit, required = true)]
-    lun: Vec<UnitOptions>,
-    /// Let in only who proves by CHAP that it knows the secret in FILE
-    #[arg(long, value_name = "USER:FILE", value_parser = lun_values::chap)]
-    chap: Vec<ChapFile>,
-    /// Prove to initiators that ask by CHAP who this target is, by the secret in FILE
-    #[arg(long, value_name = "USER:FILE", value_parser = lun_values::chap, requires = "chap")]
-    chap_mutual: Option<ChapFile>,
-    /// Let in only this initiator; may be given several times
-    #[arg(long, value_name = "IQN")]
-    allow: Vec<NodeName>,
+    Serve(Box<serve::Arguments>),
+    /// The units of a running array: list, add, remove and grow them
+    Lun(lun::Arguments),
+    /// Who has a session with a running array
+    Sessions(sessions::Arguments),
+    /// A running array: its name and where it listens
+    Status(sessions::Arguments),
 }
 
 /// Does what the words behind `target` say.
@@ -70,61 +33,9 @@ struct Serve {
 /// Why it failed.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     match arguments.verb {
-        Verb::Serve(serve) => run_serve(*serve),
+        Verb::Serve(arguments) => serve::run(*arguments),
+        Verb::Lun(arguments) => lun::run(arguments),
+        Verb::Sessions(arguments) => sessions::run(&arguments),
+        Verb::Status(arguments) => sessions::run_status(&arguments),
     }
-}
-
-fn run_serve(serve: Serve) -> Result<u8, Failure> {
-    let mut stop = Stop::catch()?;
-    let accounts = Accounts {
-        initiators: serve.chap.iter().map(ChapFile::read).collect::<Result<_, _>>()?,
-        target: serve.chap_mutual.as_ref().map(ChapFile::read).transpose()?,
-    };
-    let options = TargetOptions {
-        name: serve.iqn.clone(),
-        portals: serve.listen,
-        advertised: serve.advertise,
-        accounts,
-        allowed: serve.allow,
-        units: serve.lun,
-    };
-    let mut target = Target::start(options, Arc::new(|line: &str| report::say(line)))?;
-    tell(&target, &serve.iqn)?;
-    report::print("ready\n")?;
-    let ended = pin!(target.ended());
-    match block_on(select(stop.signal(), ended)) {
-        Either::Left((signal, _)) => {
-            report::say(&format!("{signal}: waits for what is under way"));
-            target.stop();
-            Ok(0)
-        }
-        Either::Right(_) => Err(TargetError::Gone.into()),
-    }
-}
-
-/// What is served, and where.
-fn tell(target: &Target, name: &NodeName) -> Result<(), Failure> {
-    for portal in target.portals() {
-        report::say(&format!("{name} at {portal}"));
-    }
-    for unit in target.units()? {
-        let path: &Path = &unit.path;
-        let traits = [
-            (unit.is_thin, ", thin"),
-            (unit.is_read_only, ", read-only"),
-            (unit.is_removable, ", removable"),
-            (!unit.write_cache, ", write cache off"),
-            (!unit.is_direct, ", through the page cache"),
-        ];
-        let traits: String = traits.iter().filter(|(has, _)| *has).map(|(_, words)| *words).collect();
-        report::say(&format!(
-            "unit {}: {}, {} in blocks of {}{traits}, serial {}",
-            unit.number,
-            path.display(),
-            unit.size,
-            unit.block_size.bytes(),
-            unit.serial
-        ));
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the program's tests share: a folder that a datastore may lie in, the real program, and bytes to spoil.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Its functions are called by tests alone.
 
+pub mod array;
 pub mod guarded;
 pub mod guest;
 

@@ -46,9 +46,9 @@ impl Work {
             return Ok(Reply::good());
         }
         let permit = Rc::new(self.task.or_aborted(self.array.media.permit(length)).await?);
-        let buffer = self.buffer(length)?;
+        let mut buffer = self.buffer(length)?;
         let _held = self.hold(transfer.lba, transfer.count, Hold::Shared).await?;
-        self.read_into(&buffer, length, transfer.lba).await?;
+        self.read_into(&mut buffer, length, transfer.lba).await?;
         let data = Data { bytes: buffer.into_bytes(), _permit: permit };
         Ok(Reply { payload: Payload::Medium(data, length), ..Reply::good() })
     }
@@ -57,7 +57,7 @@ impl Work {
         self.array.media.buffer(length).map_err(|error| failed(&error, false))
     }
 
-    pub(super) async fn read_into(&self, buffer: &DataBuffer, length: usize, lba: Lba) -> Outcome<()> {
+    pub(super) async fn read_into(&self, buffer: &mut DataBuffer, length: usize, lba: Lba) -> Outcome<()> {
         let from_byte = lba.byte_offset(self.unit.block_size());
         let read = self.array.media.read(&self.unit.medium, buffer, 0..length, from_byte).await;
         self.task.check()?;
@@ -66,7 +66,7 @@ impl Work {
 
     pub(super) async fn write_from(
         &self,
-        buffer: &DataBuffer,
+        buffer: &mut DataBuffer,
         part: std::ops::Range<usize>,
         lba: Lba,
         durability: Durability,
@@ -92,11 +92,11 @@ impl Work {
 
     pub(super) async fn write(&self, transfer: Transfer) -> Outcome<Reply> {
         let length = self.check_length(transfer.count)?;
-        let Some(received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+        let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
         let count = self.blocks_in(received.length);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
         let durability = self.unit.durability(transfer.fua);
-        self.write_from(&received.buffer, 0..received.length, transfer.lba, durability).await?;
+        self.write_from(&mut received.buffer, 0..received.length, transfer.lba, durability).await?;
         Ok(Reply::good())
     }
 
@@ -116,7 +116,7 @@ impl Work {
         let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
         let count = self.blocks_in(received.length);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
-        self.write_from(&received.buffer, 0..received.length, transfer.lba, Durability::Durable).await?;
+        self.write_from(&mut received.buffer, 0..received.length, transfer.lba, Durability::Durable).await?;
         self.compare(transfer.lba, &mut received, !write.compare).await?;
         Ok(Reply::good())
     }
@@ -128,11 +128,11 @@ impl Work {
         let count = self.blocks_in(received.length);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
         let mut found = self.buffer(received.length)?;
-        self.read_into(&found, received.length, transfer.lba).await?;
+        self.read_into(&mut found, received.length, transfer.lba).await?;
         let new = &mut received.buffer.bytes()[..received.length];
         new.iter_mut().zip(found.bytes()).for_each(|(new, found)| *new |= *found);
         let durability = self.unit.durability(transfer.fua);
-        self.write_from(&received.buffer, 0..received.length, transfer.lba, durability).await?;
+        self.write_from(&mut received.buffer, 0..received.length, transfer.lba, durability).await?;
         Ok(Reply::good())
     }
 
@@ -158,8 +158,8 @@ impl Work {
             let length = self.check_length(count)?;
             let _permit = self.array.media.permit(length).await;
             self.task.check()?;
-            let buffer = self.buffer(length)?;
-            self.read_into(&buffer, length, lba).await?;
+            let mut buffer = self.buffer(length)?;
+            self.read_into(&mut buffer, length, lba).await?;
         }
         Ok(Reply::good())
     }
@@ -177,7 +177,7 @@ impl Work {
             let length = self.check_length(count)?;
             let _permit = self.array.media.permit(length).await;
             let mut found = self.buffer(length)?;
-            self.read_into(&found, length, lba).await?;
+            self.read_into(&mut found, length, lba).await?;
             let found = &found.bytes()[..length];
             for (place, found) in found.chunks_exact(block).enumerate() {
                 if let Some(offset) = first_difference(&pattern, found) {
@@ -192,7 +192,7 @@ impl Work {
     /// Reads what was received again, and compares it unless only reading is asked for.
     async fn compare(&self, lba: Lba, received: &mut Received, only_read: bool) -> Outcome<()> {
         let mut found = self.buffer(received.length)?;
-        self.read_into(&found, received.length, lba).await?;
+        self.read_into(&mut found, received.length, lba).await?;
         let length = received.length;
         let difference = first_difference(&received.buffer.bytes()[..length], &found.bytes()[..length]);
         match difference.filter(|_| !only_read) {

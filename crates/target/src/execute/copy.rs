@@ -162,7 +162,7 @@ impl Work {
         let end = (start + length).next_multiple_of(block);
         let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
         let mut buffer = self.buffer(whole)?;
-        let read = self.array.media.read(&place.unit.medium, &buffer, 0..whole, first).await;
+        let read = self.array.media.read(&place.unit.medium, &mut buffer, 0..whole, first).await;
         self.task.check()?;
         read.map_err(|error| failed(&error, false))?;
         let from = usize::try_from(start - first).unwrap_or(0);
@@ -177,14 +177,15 @@ impl Work {
         let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
         let mut buffer: DataBuffer = self.buffer(whole)?;
         if whole != data.len() {
-            let read = self.array.media.read(&place.unit.medium, &buffer, 0..whole, first).await;
+            let read = self.array.media.read(&place.unit.medium, &mut buffer, 0..whole, first).await;
             self.task.check()?;
             read.map_err(|error| failed(&error, false))?;
         }
         let from = usize::try_from(start - first).unwrap_or(0);
         buffer.bytes()[from..from + data.len()].copy_from_slice(&data);
         let durability = place.unit.durability(false);
-        let written = self.array.media.write(&place.unit.medium, &buffer, 0..whole, first, durability).await;
+        let written =
+            self.array.media.write(&place.unit.medium, &mut buffer, 0..whole, first, durability).await;
         self.task.check()?;
         written.map_err(|error| failed(&error, true))
     }

@@ -148,9 +148,6 @@ impl Work {
         if description.needs_medium && !state.is_loaded {
             return Err(Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT).into());
         }
-        if description.needs_medium && !state.is_started {
-            return Err(Sense::not_ready(AdditionalSense::INITIALIZING_COMMAND_REQUIRED).into());
-        }
         drop(state);
         if description.modifies_medium && self.unit.is_write_protected() {
             return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());

@@ -1,10 +1,11 @@
 //! What an initiator gets of a command: its data, its status, how much was moved (RFC 7143, 11.4 and 11.7).
 
 use oarlock_scsi::iscsi::{DataIn, DataSn, Residual, ScsiResponse, ServiceResponse};
-use oarlock_scsi::{GeneralStatistics, Operation, Sense, SenseForm, Status, decode};
+use oarlock_scsi::{GeneralStatistics, Operation, Sense, SenseForm, SenseKey, Status, decode};
 
 use super::{Payload, Reply};
 use crate::array::Array;
+use crate::metrics::Answered;
 use crate::output::Data;
 use crate::task::{Abort, Task};
 
@@ -14,13 +15,17 @@ pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
         task.session.closed();
     }
     let reply = match (reply, task.aborted()) {
-        (_, Some(Abort::Silent)) | (None, None) => return,
+        (_, Some(Abort::Silent)) | (None, None) => {
+            array.metrics.unanswered(task.command.cdb[0]);
+            return;
+        }
         (_, Some(Abort::Told)) => Reply::status(Status::TASK_ABORTED),
         (Some(reply), None) => reply,
     };
     count(array, task, &reply);
     let actual = actual_length(task, &reply);
     let expected = u64::from(task.command.expected_length);
+    array.metrics.answered(&answered(array, task, &reply, expected.min(actual)));
     let residual = Residual::of(expected, actual);
     let sendable = if task.command.reads { expected.min(actual) } else { 0 };
     let sendable = usize::try_from(sendable).unwrap_or(usize::MAX);
@@ -35,6 +40,24 @@ pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
     if !is_told {
         let data_sn = if task.command.writes { task.inbound.borrow().r2ts() } else { stream.data_sn };
         send_status(task, &reply, residual, data_sn);
+    }
+}
+
+/// What metrics have of a command that moved so many bytes.
+fn answered(array: &Array, task: &Task, reply: &Reply, moved: u64) -> Answered {
+    let is_miscompare = reply.sense.as_ref().is_some_and(|sense| sense.key == SenseKey::Miscompare);
+    Answered {
+        opcode: task.command.cdb[0],
+        status: reply.status,
+        is_miscompare,
+        read_bytes: if task.command.reads { moved } else { 0 },
+        // What fails for another reason may have ended before its data came.
+        written_bytes: if task.command.writes && (reply.status == Status::GOOD || is_miscompare) {
+            moved
+        } else {
+            0
+        },
+        took: array.now().duration_since(task.began),
     }
 }
 

@@ -135,7 +135,7 @@ impl Work {
             let durability = oarlock_device::Durability::Volatile;
             let written = part.end as u64;
             let media = &self.array.media;
-            let outcome = media.write(&self.unit.medium, &buffer, part, start + done, durability).await;
+            let outcome = media.write(&self.unit.medium, &mut buffer, part, start + done, durability).await;
             self.task.check()?;
             outcome.map_err(|error| failed(&error, true))?;
             done += written;
