@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use oarlock_scsi::iscsi::{
-    CmdSn, DataIn, DataOut, DataSn, LogoutReason, LogoutRequest, LogoutResponse, NopOut, Opcode,
+    CmdSn, DataIn, DataOut, DataSn, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Opcode,
     ReadyToTransfer, Residual, ScsiCommand, ScsiResponse, ServiceResponse, SessionHandle, StatSn,
     TaskAttribute, TaskFunction, TaskRequest, TaskResponse, TaskTag, TextRequest, TextResponse, text,
 };
@@ -473,8 +473,16 @@ impl Session {
             Opcode::DataIn => self.data_in(&pdu),
             Opcode::ReadyToTransfer => self.r2t(&pdu),
             Opcode::ScsiResponse => self.response(&pdu),
+            Opcode::NopIn if !takes_status => self.live(&pdu),
             _ => self.others.push_back(pdu),
         }
+    }
+
+    /// Answers the question whether it lives.
+    fn live(&mut self, pdu: &Pdu) {
+        let mut nop = self.nop();
+        (nop.task_tag, nop.transfer_tag) = (TaskTag::NONE, NopIn::decode(&pdu.header).transfer_tag);
+        self.wire.send(nop.encode(), &[]);
     }
 
     fn data_in(&mut self, pdu: &Pdu) {
