@@ -12,7 +12,8 @@ use oarlock_scsi::iscsi::{
 };
 
 use crate::deliver::Waiting;
-use crate::limits::WINDOW;
+use crate::limits::{SESSION_BYTES_MAX, WINDOW};
+use crate::memory::Pool;
 use crate::output::{Data, Output};
 use crate::task::Task;
 use crate::text::Texts;
@@ -55,6 +56,8 @@ pub(crate) struct Session {
     stat_sn: Cell<StatSn>,
     /// Commands with a number that have not been answered.
     open: Cell<u32>,
+    /// What its commands may hold of the memory for data.
+    pub(crate) memory: Rc<Pool>,
     pub(crate) tasks: RefCell<HashMap<TaskTag, Rc<Task>>>,
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
@@ -86,6 +89,7 @@ impl Session {
             exp_cmd_sn: Cell::new(cmd_sn),
             stat_sn: Cell::new(stat_sn),
             open: Cell::new(0),
+            memory: Pool::new(SESSION_BYTES_MAX),
             tasks: RefCell::default(),
             output: RefCell::default(),
             waiting: RefCell::default(),

@@ -14,7 +14,7 @@ use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom};
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
 use crate::handle::TargetHandle;
-use crate::limits::{ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH};
+use crate::limits::{ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH, STEP_BYTES_MAX};
 use crate::media::Media;
 use crate::options::{TargetError, TargetOptions, UnitOptions};
 use crate::service::Service;
@@ -184,7 +184,7 @@ fn serial_of(medium: &Medium) -> String {
 }
 
 fn make(config: Config, units: Vec<NewUnit>, log: Log) -> Result<Array, TargetError> {
-    let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
+    let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + STEP_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
         .map_err(|error| TargetError::Thread { reason: error.to_string() })?;
     // A kernel without randomness would hang here, and not in the middle of a login.
     let _ = OsRandom.bits();

@@ -12,7 +12,7 @@ use oarlock_scsi::iscsi::ScsiCommand;
 use oarlock_scsi::{Sense, Status};
 
 use crate::inbound::Inbound;
-use crate::media::Permit;
+use crate::memory::Permit;
 use crate::session::Session;
 use crate::unit::Unit;
 

@@ -159,8 +159,7 @@ fn no_increment_of_a_counter_is_lost_whatever_happens_beside_it() {
 #[test]
 fn of_many_that_compare_with_one_value_one_writes() {
     let place = two_portals();
-    let mut sessions: Vec<Session> =
-        (0..4).map(|number| session(&place.portals, "racer", number)).collect();
+    let mut sessions: Vec<Session> = (0..4).map(|number| session(&place.portals, "racer", number)).collect();
     for value in 0..200 {
         let mut tags = Vec::new();
         for (number, session) in sessions.iter_mut().enumerate() {
@@ -263,9 +262,8 @@ fn what_many_sessions_saw_of_one_block_could_have_happened_one_after_the_other()
     let began = Instant::now();
     let portals = &place.portals;
     let history: Vec<Event> = thread::scope(|scope| {
-        let sessions: Vec<_> = (0..6)
-            .map(|number| scope.spawn(move || history_of(portals, number, began, 500)))
-            .collect();
+        let sessions: Vec<_> =
+            (0..6).map(|number| scope.spawn(move || history_of(portals, number, began, 500))).collect();
         sessions.into_iter().flat_map(|session| session.join().unwrap()).collect()
     });
     let of: HashMap<bool, usize> = history.iter().fold(HashMap::new(), |mut counts, event| {

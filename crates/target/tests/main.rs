@@ -8,6 +8,7 @@ mod crash;
 mod history;
 mod initiator;
 mod management;
+mod memory;
 mod place;
 mod protocol;
 mod units;

@@ -216,7 +216,11 @@ fn preempt_and_abort_ends_the_tasks_of_whom_it_preempts_before_it_is_answered() 
     }
     let all_may_write_that_registered = 5;
     other
-        .run(0, cdb::reserve_out(1, all_may_write_that_registered), Flow::Out(&cdb::reserve_list(2, 0, false)))
+        .run(
+            0,
+            cdb::reserve_out(1, all_may_write_that_registered),
+            Flow::Out(&cdb::reserve_list(2, 0, false)),
+        )
         .good();
     let held = held_write(&mut other, 3);
     let asked = other.asked(held);

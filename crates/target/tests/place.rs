@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use oarlock_block::ByteCount;
-use oarlock_scsi::iscsi::Accounts;
+use oarlock_scsi::iscsi::{Accounts, TaskAttribute};
 use oarlock_target::{Target, TargetOptions, UnitOptions};
 use tempfile::TempDir;
 
@@ -104,9 +104,18 @@ impl Place {
 
     /// Fails unless a new initiator gets in and its commands are executed, in order with all that is under way.
     pub(crate) fn serves(&self) {
+        self.serves_by(TaskAttribute::Ordered);
+    }
+
+    /// The same where something is under way that does not end.
+    pub(crate) fn serves_unordered(&self) {
+        self.serves_by(TaskAttribute::Simple);
+    }
+
+    fn serves_by(&self, attribute: TaskAttribute) {
         let mut session = Who::new("witness").login(self.portal());
         session.run(0, cdb::test_unit_ready(), Flow::None);
-        session.attribute = oarlock_scsi::iscsi::TaskAttribute::Ordered;
+        session.attribute = attribute;
         session.run(0, cdb::write(9, 1), Flow::Out(&[0x39; 512])).good();
         assert_eq!(session.run(0, cdb::read(9, 1), Flow::In(512)).good(), [0x39; 512]);
         session.logout();
@@ -115,6 +124,12 @@ impl Place {
 
 fn start(options: &TargetOptions) -> Target {
     Target::start(options.clone(), Arc::new(|_: &str| {})).unwrap()
+}
+
+/// Data of which no two blocks, and few bytes that are next to each other, are the same.
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
+    let low = |number: usize| number.to_le_bytes()[0];
+    (0..length).map(|place| low(place / 512 + place)).collect()
 }
 
 /// Takes the unit attention of a session that begins: of a power on, or of a nexus that was lost and comes back.

@@ -5,7 +5,7 @@ use oarlock_scsi::iscsi::Residual;
 use oarlock_scsi::{SenseKey, Status};
 
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
-use crate::place::{NEXUS_LOSS, POWER_ON, Place, meet, unit};
+use crate::place::{NEXUS_LOSS, POWER_ON, Place, meet, pattern, unit};
 
 const LUNS_CHANGED: (u8, u8, u8) = (6, 0x3f, 0x0e);
 const CAPACITY_CHANGED: (u8, u8, u8) = (6, 0x2a, 0x09);
@@ -214,7 +214,7 @@ fn a_unit_of_large_blocks_counts_in_them() {
     let place = Place::with(|options, _| options.units[0].block_size = BlockSize::from_bytes(4096));
     let mut session = place.session("one");
     assert_eq!(capacity(&mut session, 0), (16_384, 4096));
-    let data: Vec<u8> = (0..4 * 4096_u32).map(|place| (place / 512 + place) as u8).collect();
+    let data = pattern(4 * 4096);
     session.run(0, cdb::write(16_380, 4), Flow::Out(&data)).good();
     assert_eq!(session.run(0, cdb::read(16_380, 4), Flow::In(data.len())).good(), data);
     assert_eq!(session.run(0, cdb::read(16_381, 4), Flow::In(data.len())).code(), OUT_OF_RANGE);
@@ -244,7 +244,11 @@ fn the_pages_that_say_what_a_unit_is_are_told_in_full_and_cut_where_asked() {
     }
     let limits = session.run(0, cdb::vpd(0xb0, 4096), Flow::In(4096)).good();
     let number = |at: usize| u32::from_be_bytes(limits[at..at + 4].try_into().unwrap());
-    assert_eq!((limits[5], number(8) as usize), (128, TRANSFER_MAX / 512), "of COMPARE AND WRITE, and of transfers");
+    assert_eq!(
+        (limits[5], number(8) as usize),
+        (128, TRANSFER_MAX / 512),
+        "of COMPARE AND WRITE, and of transfers"
+    );
     assert_eq!(session.run(0, cdb::vpd(0x7f, 255), Flow::In(255)).code(), INVALID_CDB);
 }
 
@@ -298,7 +302,7 @@ fn the_longest_transfer_goes_through_both_ways_and_one_block_more_is_refused() {
         .key("MaxOutstandingR2T", "8");
     let mut session = who.login(place.portal());
     meet(&mut session, 0);
-    let data: Vec<u8> = (0..TRANSFER_MAX as u32).map(|place| (place / 512 + place) as u8).collect();
+    let data = pattern(TRANSFER_MAX);
     let blocks = u32::try_from(TRANSFER_MAX / 512).unwrap();
     session.run(0, cdb::write(1, blocks), Flow::Out(&data)).good();
     assert!(session.run(0, cdb::read(1, blocks), Flow::In(TRANSFER_MAX)).good() == data);

@@ -45,7 +45,8 @@ impl Work {
         if length == 0 {
             return Ok(Reply::good());
         }
-        let permit = Rc::new(self.task.or_aborted(self.array.media.permit(length)).await?);
+        let permit = self.array.media.permit(&self.task.session.memory, length);
+        let permit = Rc::new(self.task.or_aborted(permit).await?);
         let mut buffer = self.buffer(length)?;
         let _held = self.hold(transfer.lba, transfer.count, Hold::Shared).await?;
         self.read_into(&mut buffer, length, transfer.lba).await?;
@@ -156,8 +157,7 @@ impl Work {
         let _held = self.hold(lba, count, Hold::Shared).await?;
         for (lba, count) in self.steps(lba, count) {
             let length = self.check_length(count)?;
-            let _permit = self.array.media.permit(length).await;
-            self.task.check()?;
+            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
             let mut buffer = self.buffer(length)?;
             self.read_into(&mut buffer, length, lba).await?;
         }
@@ -175,7 +175,7 @@ impl Work {
         let mut done = 0;
         for (lba, count) in self.steps(lba, count) {
             let length = self.check_length(count)?;
-            let _permit = self.array.media.permit(length).await;
+            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
             let mut found = self.buffer(length)?;
             self.read_into(&mut found, length, lba).await?;
             let found = &found.bytes()[..length];

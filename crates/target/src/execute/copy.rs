@@ -137,8 +137,7 @@ impl Work {
 
     async fn move_bytes(&self, from: &Place, to: &Place) -> Outcome<()> {
         let step = STEP.min(usize::try_from(from.length).unwrap_or(STEP));
-        let _permit = self.array.media.permit(step + 2 * 4096).await;
-        self.task.check()?;
+        let _grant = self.task.or_aborted(self.array.media.step(step + 2 * 4096)).await?;
         let mut done = 0;
         // Backwards where the places overlap and the destination lies behind, so that nothing is read after it was written.
         let is_backward = Rc::ptr_eq(&from.unit, &to.unit)

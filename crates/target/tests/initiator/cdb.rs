@@ -90,6 +90,10 @@ pub(crate) fn unmap_list(lba: u64, blocks: u32) -> Vec<u8> {
     list
 }
 
+pub(crate) fn synchronize_cache() -> [u8; 16] {
+    cdb(0x35, &[])
+}
+
 pub(crate) fn extended_copy(length: usize) -> [u8; 16] {
     cdb(0x83, &[(10, &u32::try_from(length).unwrap().to_be_bytes())])
 }

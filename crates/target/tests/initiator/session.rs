@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use oarlock_scsi::iscsi::{
-    CmdSn, DataIn, DataOut, DataSn, LogoutReason, LogoutRequest, LogoutResponse, NopOut, Opcode,
+    CmdSn, DataIn, DataOut, DataSn, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Opcode,
     ReadyToTransfer, Residual, ScsiCommand, ScsiResponse, ServiceResponse, SessionHandle, StatSn,
     TaskAttribute, TaskFunction, TaskRequest, TaskResponse, TaskTag, TextRequest, TextResponse, text,
 };
@@ -277,14 +277,15 @@ impl Session {
         self.open[&tag.0].answer.is_some()
     }
 
-    /// Waits for the end of any command.
-    pub(crate) fn finish_any(&mut self) -> (TaskTag, Answer) {
+    /// Waits for the end of any command; `None` where the connection ended first.
+    pub(crate) fn try_finish_any(&mut self) -> Option<(TaskTag, Answer)> {
         loop {
             let done = self.open.iter().find(|(_, open)| open.answer.is_some()).map(|(tag, _)| *tag);
             if let Some(tag) = done {
-                return (TaskTag(tag), self.finish(TaskTag(tag)));
+                return Some((TaskTag(tag), self.finish(TaskTag(tag))));
             }
-            self.pump();
+            let pdu = self.wire.try_receive()?;
+            self.take(pdu);
         }
     }
 
@@ -440,6 +441,10 @@ impl Session {
     /// Takes the next PDU to where it belongs.
     pub(crate) fn pump(&mut self) {
         let pdu = self.wire.receive();
+        self.take(pdu);
+    }
+
+    fn take(&mut self, pdu: Pdu) {
         let numbering = pdu.header.numbering();
         let opcode = pdu.header.opcode().expect("a known opcode");
         let takes_status = match opcode {
@@ -449,7 +454,10 @@ impl Session {
             _ => true,
         };
         if opcode != Opcode::DataIn || takes_status {
-            assert_eq!(numbering.stat_sn, self.exp_stat_sn, "{opcode:?}: statuses are numbered in their order");
+            assert_eq!(
+                numbering.stat_sn, self.exp_stat_sn,
+                "{opcode:?}: statuses are numbered in their order"
+            );
         }
         if self.max_cmd_sn.is_before(numbering.max_cmd_sn) {
             self.max_cmd_sn = numbering.max_cmd_sn;
@@ -457,13 +465,24 @@ impl Session {
         if takes_status {
             self.exp_stat_sn = self.exp_stat_sn.next();
         }
-        assert!(!numbering.max_cmd_sn.next().is_before(numbering.exp_cmd_sn), "a window of less than nothing");
+        assert!(
+            !numbering.max_cmd_sn.next().is_before(numbering.exp_cmd_sn),
+            "a window of less than nothing"
+        );
         match opcode {
             Opcode::DataIn => self.data_in(&pdu),
             Opcode::ReadyToTransfer => self.r2t(&pdu),
             Opcode::ScsiResponse => self.response(&pdu),
+            Opcode::NopIn if !takes_status => self.live(&pdu),
             _ => self.others.push_back(pdu),
         }
+    }
+
+    /// Answers the question whether it lives.
+    fn live(&mut self, pdu: &Pdu) {
+        let mut nop = self.nop();
+        (nop.task_tag, nop.transfer_tag) = (TaskTag::NONE, NopIn::decode(&pdu.header).transfer_tag);
+        self.wire.send(nop.encode(), &[]);
     }
 
     fn data_in(&mut self, pdu: &Pdu) {

@@ -110,7 +110,9 @@ impl Wire {
     fn fill(&mut self, bytes: &mut [u8]) -> Option<()> {
         match self.reader.read_exact(bytes) {
             Ok(()) => Some(()),
-            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => None,
+            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+                None
+            }
             Err(error) => panic!("no answer came: {error}"),
         }
     }

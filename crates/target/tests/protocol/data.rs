@@ -4,7 +4,7 @@ use oarlock_scsi::Status;
 use oarlock_scsi::iscsi::{DataOut, DataSn, NopOut, Opcode, SEGMENT_MAX, TaskAttribute, TaskTag};
 
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
-use crate::place::{Place, meet};
+use crate::place::{Place, meet, pattern};
 
 const DATA_DIGEST: u8 = 0x02;
 const NOT_SUPPORTED: u8 = 0x05;
@@ -37,7 +37,7 @@ fn nothing_happened(place: &Place, session: &mut Session) {
 #[test]
 fn data_arrive_whole_however_the_two_ends_agreed_to_send_them() {
     let place = Place::new();
-    let data: Vec<u8> = (0..200 * 512_u32).map(|place| (place / 512 * 3 + place) as u8).collect();
+    let data = pattern(200 * 512);
     let mut lba = 0;
     for choice in 0..32 {
         let yes = |bit: u8| if choice >> bit & 1 == 0 { "Yes" } else { "No" };

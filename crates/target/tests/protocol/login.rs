@@ -1,6 +1,8 @@
 //! Logins that go wrong (RFC 7143, 6.3 and 11.12).
 
-use oarlock_scsi::iscsi::{ConnectionId, LoginRequest, Opcode, SessionHandle, SessionId, Stage, TaskTag, text};
+use oarlock_scsi::iscsi::{
+    ConnectionId, LoginRequest, Opcode, SessionHandle, SessionId, Stage, TaskTag, text,
+};
 
 use crate::initiator::{Flow, Talk, Who, cdb};
 use crate::place::Place;
@@ -247,7 +249,8 @@ fn a_connection_that_ends_in_its_login_at_any_byte_leaves_nothing() {
     let place = Place::new();
     let who = Who::new("one");
     let talk = Talk::new(place.portal(), &who);
-    let whole = talk.wire.encode(talk.request(Stage::Operational, Some(Stage::FullFeature)).encode(), &who.text());
+    let whole =
+        talk.wire.encode(talk.request(Stage::Operational, Some(Stage::FullFeature)).encode(), &who.text());
     for length in 0..whole.len() {
         let mut talk = Talk::new(place.portal(), &who);
         talk.wire.send_bytes(&whole[..length]);

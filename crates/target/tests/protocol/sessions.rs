@@ -14,11 +14,9 @@ const FAILED: u8 = 3;
 #[test]
 fn a_session_ends_by_its_own_logout_or_that_of_its_one_connection() {
     let place = Place::new();
-    for (reason, connection) in [
-        (LogoutReason::CloseSession, 1),
-        (LogoutReason::CloseSession, 7),
-        (LogoutReason::CloseConnection, 1),
-    ] {
+    for (reason, connection) in
+        [(LogoutReason::CloseSession, 1), (LogoutReason::CloseSession, 7), (LogoutReason::CloseConnection, 1)]
+    {
         let mut session = Who::new("one").login(place.portal());
         let response = session.ask_to_leave(reason, connection);
         assert_eq!((response.answer, response.retain_s), (CLOSED, 0));

@@ -3,7 +3,7 @@
 use oarlock_scsi::iscsi::{TaskTag, TextRequest};
 
 use crate::initiator::{Flow, Session, TARGET, Who, cdb, pairs};
-use crate::place::Place;
+use crate::place::{Place, pattern};
 
 const SNACK: u8 = 0x03;
 const PROTOCOL: u8 = 0x04;
@@ -120,7 +120,7 @@ fn text_that_is_none_or_has_no_place_is_rejected_and_the_session_goes_on() {
 fn in_a_session_the_segment_length_can_still_be_changed_and_nothing_else() {
     let place = Place::new();
     let mut session = place.session("one");
-    let data: Vec<u8> = (0..8192_u32).map(|place| (place / 512) as u8).collect();
+    let data = pattern(8192);
     session.run(0, cdb::write(0, 16), Flow::Out(&data)).good();
     session.agreed.own_segment_max = 1024;
     assert_eq!(session.text(&[("MaxRecvDataSegmentLength", "1024")]).0, []);
