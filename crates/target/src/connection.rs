@@ -22,6 +22,12 @@ const LOGIN_SEGMENT_MAX: usize = 8192;
 /// A data segment that is shorter is copied out of the common buffer: that costs less than a place for it of its own.
 const DIRECT_MIN: usize = 16 << 10;
 
+/// Behind a segment of this length the next one is likely as long: only its header is read ahead, and its data go where they belong.
+const BULKY_MIN: usize = 64 << 10;
+
+/// What is read ahead of such a segment.
+const BULKY_READ: usize = 4 << 10;
+
 /// A connection that cannot go on: its socket broke, or its initiator broke a rule that ends connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
@@ -52,6 +58,8 @@ pub(crate) struct Connection {
     /// Bytes that came and are no whole header yet.
     leftover: Vec<u8>,
     segment: Option<Segment>,
+    /// The last PDU had long data.
+    is_bulky: bool,
     pub(crate) is_reading_watched: bool,
     pub(crate) is_writing_watched: bool,
     /// The last read left nothing behind.
@@ -111,6 +119,7 @@ impl Connection {
             phase: Phase::Login(Box::new(LoginPhase::new(now))),
             leftover: Vec::new(),
             segment: None,
+            is_bulky: false,
             is_reading_watched: false,
             is_writing_watched: false,
             is_emptied: false,
@@ -167,6 +176,8 @@ impl Connection {
         let kept = self.leftover.len();
         buffer[..kept].copy_from_slice(&self.leftover);
         self.leftover.clear();
+        let ahead = if self.is_bulky { (kept + BULKY_READ).min(buffer.len()) } else { buffer.len() };
+        let buffer = &mut buffer[..ahead];
         let (direct, got, asked) = {
             let mut in_task = self.segment.as_ref().and_then(Segment::task);
             let mut rest = in_task.as_mut().and_then(|(inbound, at, left)| inbound.place(*at, *left));
@@ -237,6 +248,7 @@ impl Connection {
             return Err(Broken::Protocol);
         }
         let has_data_digest = self.session().is_some_and(|session| session.parameters().data_digest);
+        self.is_bulky = header.data_length() >= BULKY_MIN;
         let sink = deliver::sink(array, self, &header)?;
         let segment = Segment {
             header,
