@@ -15,7 +15,6 @@ const INVALID_CDB: (u8, u8, u8) = (5, 0x24, 0x00);
 const OUT_OF_RANGE: (u8, u8, u8) = (5, 0x21, 0x00);
 const WRITE_PROTECTED: (u8, u8, u8) = (7, 0x27, 0x00);
 const NO_MEDIUM: (u8, u8, u8) = (2, 0x3a, 0x00);
-const STOPPED: (u8, u8, u8) = (2, 0x04, 0x02);
 const REMOVAL_PREVENTED: (u8, u8, u8) = (5, 0x53, 0x02);
 
 /// The longest transfer of one command.
@@ -203,9 +202,9 @@ fn a_removable_medium_goes_and_comes_unless_somebody_forbids_it() {
     other.run(0, cdb::start_stop(true, true), Flow::None).good();
     is_ready(&mut other, 0);
     assert_eq!(code(&mut session, 0), MEDIUM_CHANGED);
+    // Nothing turns here: a host that stops the unit stops it for nobody.
     other.run(0, cdb::start_stop(false, false), Flow::None).good();
-    assert_eq!(code(&mut session, 0), STOPPED);
-    other.run(0, cdb::start_stop(true, false), Flow::None).good();
+    is_ready(&mut session, 0);
     assert_eq!(session.run(0, cdb::read(0, 1), Flow::In(512)).good(), [0; 512]);
 }
 
