@@ -30,7 +30,8 @@
 //! | `bit` | which bit of the block, from the first byte's lowest on, counted round | 0 |
 //! | `answer` | `first` or `second` | `second` |
 //!
-//! The array speaks the same language with more words (an initiator, a portal); what is not known is an error here.
+//! The array speaks the same language with more words (an initiator, a portal: [`ArrayFaultSpec`](crate::ArrayFaultSpec)); what is not
+//! known is an error here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -211,9 +212,39 @@ impl Fault {
         }
     }
 
+    /// Changes a block that was read, of which an earlier read gave `earlier`; says whether anything changed.
+    pub fn alter(self, earlier: Option<&[u8]>, block: &mut [u8]) -> bool {
+        // A block of another size is another block.
+        let earlier = earlier.filter(|earlier| earlier.len() == block.len());
+        match (self, earlier) {
+            (Fault::StaleRead, Some(earlier)) => block.copy_from_slice(earlier),
+            (Fault::TornRead, Some(earlier)) => {
+                let half = block.len() / 2;
+                block[..half].copy_from_slice(&earlier[..half]);
+            }
+            (Fault::Flip { bit }, _) => {
+                let bit = bit as usize % (block.len() * 8);
+                block[bit / 8] ^= 1 << (bit % 8);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Whether it gives out earlier images, so that somebody must remember them.
-    pub(crate) const fn needs_memory(self) -> bool {
+    #[must_use]
+    pub const fn needs_memory(self) -> bool {
         matches!(self, Fault::StaleRead | Fault::TornRead)
+    }
+}
+
+impl FaultSpec {
+    /// Whether it strikes the selected command of that number, the first being 1, when it has struck so many before.
+    #[must_use]
+    pub fn is_turn(&self, number: u64, struck: u64) -> bool {
+        let late_enough = number.checked_sub(self.after).filter(|number| *number > 0);
+        late_enough.is_some_and(|number| number.is_multiple_of(self.every))
+            && self.count.is_none_or(|count| struck < count)
     }
 }
 
@@ -373,7 +404,7 @@ fn record(text: &str) -> Result<String, FaultSpecError> {
     Ok(text.to_owned())
 }
 
-fn wrong(key: &'static str, value: &str, wanted: &'static str) -> FaultSpecError {
+pub(crate) fn wrong(key: &'static str, value: &str, wanted: &'static str) -> FaultSpecError {
     FaultSpecError::Value { key, value: value.to_owned(), wanted }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 mod memory;
 mod trigger;
 
-use memory::Memory;
+pub use memory::Memory as ReadMemory;
 use trigger::Trigger;
 
 /// So many late executions are under way at once at most; beyond that the fault does not strike.
@@ -41,7 +41,7 @@ pub struct Faulty {
     device: Rc<dyn Device>,
     surroundings: Surroundings,
     triggers: Vec<Trigger>,
-    memory: RefCell<Memory>,
+    memory: RefCell<ReadMemory>,
     late_executions: Rc<Cell<usize>>,
 }
 
@@ -186,7 +186,7 @@ impl Faulty {
             if let Some(strike) = strike
                 && selected(&self.triggers[strike.place])
             {
-                effective |= lie(strike.fault, memory.earlier(at), block);
+                effective |= strike.fault.alter(memory.earlier(at), block);
             }
         }
         if let Some(Strike { place, fault }) = strike
@@ -197,23 +197,6 @@ impl Faulty {
             self.triggers[place].take_back();
         }
     }
-}
-
-/// Changes a block that was read; says whether anything changed.
-fn lie(fault: Fault, earlier: Option<&[u8]>, block: &mut [u8]) -> bool {
-    match (fault, earlier) {
-        (Fault::StaleRead, Some(earlier)) => block.copy_from_slice(earlier),
-        (Fault::TornRead, Some(earlier)) => {
-            let half = block.len() / 2;
-            block[..half].copy_from_slice(&earlier[..half]);
-        }
-        (Fault::Flip { bit }, _) => {
-            let bit = bit as usize % (block.len() * 8);
-            block[bit / 8] ^= 1 << (bit % 8);
-        }
-        _ => return false,
-    }
-    true
 }
 
 impl Device for Faulty {

@@ -4,6 +4,7 @@
 
 mod address;
 mod answer;
+mod array_fault_spec;
 mod checksum;
 mod clock;
 mod command;
@@ -21,13 +22,14 @@ mod zeros;
 
 pub use address::{BlockCount, BlockSize, ByteCount, Lba};
 pub use answer::{Answer, Attempted, Refusal, UnknownCause};
+pub use array_fault_spec::{ArrayFaultSpec, RefusalStatus};
 pub use checksum::crc32c;
 pub use clock::{Clock, Instant, WallTime};
 pub use command::{CommandKind, Outcome};
 pub use cut_off::{CutOff, EnterError, NotCutOff, ProcessIdentity, Proof, SlotIndex, Victim};
 pub use device::{Device, DeviceIdentity, Fencing, Geometry, IoError};
 pub use fault_spec::{Fault, FaultSpec, FaultSpecError, GivenAnswer, Selector};
-pub use faulty::{Faulty, Surroundings};
+pub use faulty::{Faulty, ReadMemory, Surroundings};
 pub use histogram::Histogram;
 pub use metered::{Meter, Metered};
 pub use random::Random;

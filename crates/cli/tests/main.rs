@@ -1,6 +1,7 @@
 //! The program, as a person and as a script use it: every test in one binary, which is linked once.
 
 mod architecture;
+mod array_faults;
 mod blocks;
 mod check;
 mod common;

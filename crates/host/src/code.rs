@@ -355,7 +355,7 @@ codes! {
         "Leave `--size` out, or make the file of that size first.";
     FaultSpec = "OAR-0317", "not a fault specification",
         "A fault specification could not be understood; the message says where.",
-        "KIND:KEY=VALUE,...: see `oarlock up --help`.";
+        "KIND:KEY=VALUE,...: see `oarlock up --help` for a host, docs/FAULTS.md for an array.";
     BadPlace = "OAR-0318", "not a place for exports",
         "Exports are served at `unix:PATH` or `tcp:ADDRESS:PORT`, and what was given is neither.",
         "Give one of them, as `--nbd unix:/run/vm.nbd` or `--nbd tcp:127.0.0.1:10809`.";

@@ -13,12 +13,14 @@ use oarlock_scsi::iscsi::{Accounts, LoginRequest, LoginStatus, NodeName, Session
 use crate::connection::Connection;
 use crate::copies::Copies;
 use crate::early::Early;
+use crate::execute::Faults;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX};
 use crate::login::next_handle;
 use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
 use crate::session::{Nexus, PortalIndex, Session};
 use crate::task::Abort;
+use crate::timers::Timers;
 use crate::unit::Unit;
 
 /// What an array is, for as long as it runs.
@@ -40,6 +42,8 @@ pub(crate) struct Array {
     pub(crate) media: Rc<Media>,
     pub(crate) metrics: Metrics,
     pub(crate) early: Early,
+    pub(crate) faults: Faults,
+    pub(crate) timers: Timers,
     pub(crate) random: OsRandom,
     pub(crate) units: RefCell<BTreeMap<u16, Rc<Unit>>>,
     pub(crate) copies: RefCell<Copies>,
@@ -58,12 +62,14 @@ pub(crate) struct Array {
 }
 
 impl Array {
-    pub(crate) fn new(config: Config, media: Media, log: Box<dyn Fn(&str)>) -> Array {
+    pub(crate) fn new(config: Config, media: Media, faults: Faults, log: Box<dyn Fn(&str)>) -> Array {
         Array {
             config,
             media: Rc::new(media),
             metrics: Metrics::default(),
             early: Early::default(),
+            faults,
+            timers: Timers::default(),
             random: OsRandom,
             units: RefCell::default(),
             copies: RefCell::default(),
@@ -116,6 +122,7 @@ impl Array {
             sessions: self.sessions.borrow().len(),
             connections: self.connections.borrow().iter().flatten().count(),
             units: self.units.borrow().len(),
+            faults: self.faults.struck(),
             ..self.metrics.report()
         }
     }

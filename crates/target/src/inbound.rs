@@ -57,6 +57,11 @@ impl Inbound {
         Inbound { buffer, early, is_unasked_open: is_open, unasked_max, ..Inbound::default() }
     }
 
+    /// For a command all of whose data are there: the first `length` bytes of the buffer.
+    pub(crate) fn whole(buffer: DataBuffer, length: usize) -> Inbound {
+        Inbound { buffer: Some(buffer), received: length, ..Inbound::default() }
+    }
+
     /// How many R2Ts it had: what its response tells.
     pub(crate) fn r2ts(&self) -> DataSn {
         self.r2t_sn

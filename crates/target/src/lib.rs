@@ -43,6 +43,7 @@ mod session;
 mod target;
 mod task;
 mod text;
+mod timers;
 mod unit;
 
 pub use handle::TargetHandle;

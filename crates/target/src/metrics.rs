@@ -188,6 +188,7 @@ impl Metrics {
             sessions: 0,
             connections: 0,
             units: 0,
+            faults: Vec::new(),
         }
     }
 }
@@ -258,6 +259,8 @@ pub struct MetricsReport {
     pub connections: usize,
     /// Units now.
     pub units: usize,
+    /// The faults that the array was armed with, and how many commands each struck.
+    pub faults: Vec<(String, u64)>,
 }
 
 /// Commands of one kind with one end.

@@ -110,10 +110,11 @@ impl Service {
     }
 
     fn turn(&mut self) -> Result<(), DataRingError> {
-        let timeout = if self.hurried.is_empty() { TICK } else { Duration::ZERO };
+        let timeout = if self.hurried.is_empty() { self.array.timers.wait(TICK) } else { Duration::ZERO };
         let mut completions = std::mem::take(&mut self.completions);
         let woken = self.array.media.ring.borrow_mut().turn(Some(timeout), &mut completions)?;
         self.array.set_now(Instant::now());
+        self.array.timers.fire(self.array.now());
         for Completion { token, outcome } in completions.drain(..) {
             match outcome {
                 Completed::Device(outcome) => self.array.media.ended(token, outcome),

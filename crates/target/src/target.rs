@@ -8,11 +8,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use futures::channel::oneshot;
-use oarlock_block::Random;
+use oarlock_block::{ArrayFaultSpec, Random};
 use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom};
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
+use crate::execute::Faults;
 use crate::handle::TargetHandle;
 use crate::limits::{ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH, STEP_BYTES_MAX};
 use crate::media::Media;
@@ -46,6 +47,18 @@ impl Target {
     /// # Errors
     /// [`TargetError`]: nothing runs then.
     pub fn start(options: TargetOptions, log: Log) -> Result<Target, TargetError> {
+        Target::start_faulty(options, Vec::new(), log)
+    }
+
+    /// The same, with an array that misbehaves as `faults` say.
+    ///
+    /// # Errors
+    /// As [`start`](Target::start).
+    pub fn start_faulty(
+        options: TargetOptions,
+        faults: Vec<ArrayFaultSpec>,
+        log: Log,
+    ) -> Result<Target, TargetError> {
         let asked = options.portals.len();
         if asked == 0 || asked > PORTALS_MAX {
             return Err(TargetError::Portals { asked, max: PORTALS_MAX });
@@ -71,7 +84,7 @@ impl Target {
         let thread = std::thread::Builder::new().name("oarlock-array".to_owned()).spawn(move || {
             // Dropped with the thread, whatever ends it.
             let _ends = ends;
-            let array = match make(config, units, log) {
+            let array = match make(config, units, Faults::new(faults), log) {
                 Ok(array) => Rc::new(array),
                 Err(error) => {
                     let _ = started.send(Err(error));
@@ -183,12 +196,12 @@ fn serial_of(medium: &Medium) -> String {
     format!("{:016X}", u64::from(oarlock_block::crc32c(&[path.as_bytes()])) << 32 | path.len() as u64)
 }
 
-fn make(config: Config, units: Vec<NewUnit>, log: Log) -> Result<Array, TargetError> {
+fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Array, TargetError> {
     let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + STEP_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
         .map_err(|error| TargetError::Thread { reason: error.to_string() })?;
     // A kernel without randomness would hang here, and not in the middle of a login.
     let _ = OsRandom.bits();
-    let array = Array::new(config, Media::new(ring), Box::new(move |line| log(line)));
+    let array = Array::new(config, Media::new(ring), faults, Box::new(move |line| log(line)));
     for unit in units {
         control::add(&array, unit)?;
     }

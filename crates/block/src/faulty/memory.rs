@@ -9,7 +9,7 @@ const BLOCKS_MAX: usize = 4096;
 
 /// For each block that was read: the newest image, and the one before it that differed.
 #[derive(Default)]
-pub(super) struct Memory {
+pub struct Memory {
     blocks: BTreeMap<Lba, Images>,
 }
 
@@ -20,7 +20,7 @@ struct Images {
 
 impl Memory {
     /// Remembers what the block holds in truth.
-    pub(super) fn remember(&mut self, lba: Lba, image: &[u8]) {
+    pub fn remember(&mut self, lba: Lba, image: &[u8]) {
         if let Some(images) = self.blocks.get_mut(&lba) {
             if *images.newest != *image {
                 images.earlier = Some(std::mem::replace(&mut images.newest, image.into()));
@@ -31,7 +31,8 @@ impl Memory {
     }
 
     /// The newest image that an earlier read gave and that differs from the one remembered last.
-    pub(super) fn earlier(&self, lba: Lba) -> Option<&[u8]> {
+    #[must_use]
+    pub fn earlier(&self, lba: Lba) -> Option<&[u8]> {
         self.blocks.get(&lba)?.earlier.as_deref()
     }
 }

@@ -48,9 +48,7 @@ impl Trigger {
     /// Counts a selected command; says whether it is one to be struck.
     pub(super) fn turn(&self) -> bool {
         self.seen.set(self.seen.get() + 1);
-        let late_enough = self.seen.get().checked_sub(self.spec.after).filter(|number| *number > 0);
-        late_enough.is_some_and(|number| number.is_multiple_of(self.spec.every))
-            && self.spec.count.is_none_or(|count| self.struck.get() < count)
+        self.spec.is_turn(self.seen.get(), self.struck.get())
     }
 
     /// The command is struck.

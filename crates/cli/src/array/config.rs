@@ -18,7 +18,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use oarlock_block::{BlockSize, ByteCount};
+use oarlock_block::{ArrayFaultSpec, BlockSize, ByteCount};
 use oarlock_scsi::iscsi::NodeName;
 use oarlock_target::UnitOptions;
 use serde::de::Error as _;
@@ -44,6 +44,7 @@ pub struct Config {
     pub allow: Vec<NodeName>,
     pub api: Option<PathBuf>,
     pub metrics: Option<SocketAddr>,
+    pub faults: Vec<ArrayFaultSpec>,
 }
 
 impl Config {
@@ -93,6 +94,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, (usize, String)> {
         allow: file.allow.into_iter().map(|Name(name)| name).collect(),
         api: file.api.map(|api| folder.join(api)),
         metrics: file.metrics,
+        faults: file.fault.into_iter().map(|FaultSpec(fault)| fault).collect(),
     })
 }
 
@@ -108,6 +110,7 @@ struct File {
     allow: Vec<Name>,
     api: Option<PathBuf>,
     metrics: Option<SocketAddr>,
+    fault: Vec<FaultSpec>,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +186,7 @@ words! {
     Name(NodeName) = str::parse::<NodeName>;
     Advertised(String) = lun_values::address;
     Chap(ChapFile) = lun_values::chap;
+    FaultSpec(ArrayFaultSpec) = str::parse::<ArrayFaultSpec>;
 }
 
 #[cfg(test)]
@@ -203,6 +207,7 @@ mod tests {
              chap_mutual = 'array:array.secret'\n\
              allow = ['iqn.1998-01.com.vmware:esx1']\n\
              api = 'array.sock'\nmetrics = '127.0.0.1:9870'\n\
+             fault = ['refuse:op=ats,every=3', 'lose-reply:portal=2']\n\
              [[lun]]\nnumber = 3\nfile = 'a.img'\nsize = '8G'\nblock = 4096\nphysical = '16K'\nthin = true\n\
              ro = true\nremovable = true\nwce = false\nserial = 'A7'\n\
              [[lun]]\nnumber = 4\nfile = '/srv/b.img'\nsize = 65536\n",
@@ -223,6 +228,7 @@ mod tests {
         assert_eq!(config.chap_mutual, Some(chap("array:/etc/oarlock/array.secret")));
         assert_eq!(config.api.unwrap(), Path::new("/etc/oarlock/array.sock"));
         assert_eq!(config.metrics, Some("127.0.0.1:9870".parse().unwrap()));
+        assert_eq!(config.faults[1].to_string(), "lose-reply:portal=2");
         assert!(read("").unwrap().units.is_empty());
     }
 
@@ -242,6 +248,7 @@ mod tests {
             ("chap = ['esx']\n", 1, "USER:FILE"),
             ("chap = ['esx:f']\nsecret = 'x'\n", 2, "`secret`"),
             ("allow = [\n", 1, ""),
+            ("\nfault = ['refuse:record=slot']\n", 2, "no key `record`"),
         ] {
             let (at, what) = read(text).unwrap_err();
             assert!(at == line && what.contains(words), "{text:?}: line {at}: {what}");

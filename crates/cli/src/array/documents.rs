@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use oarlock::api::FaultStatus;
 use oarlock_block::{BlockSize, ByteCount};
 use oarlock_target::{SessionReport, UnitOptions, UnitReport};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub struct ArrayStatus {
     pub luns: usize,
     /// How many sessions it has.
     pub sessions: usize,
+    /// The faults that it was armed with.
+    pub faults: Vec<FaultStatus>,
     /// Its process.
     pub pid: u32,
     /// The program's version.

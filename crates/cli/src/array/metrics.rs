@@ -16,7 +16,7 @@ struct Family {
     samples: fn(&mut Samples<'_>),
 }
 
-const FAMILIES: [Family; 13] = [
+const FAMILIES: [Family; 14] = [
     Family {
         name: "oarlock_target_info",
         kind: "gauge",
@@ -114,6 +114,16 @@ const FAMILIES: [Family; 13] = [
         help: "Logical units now",
         samples: |samples| samples.put("", &[], samples.report.units as u64),
     },
+    Family {
+        name: "oarlock_target_fault_struck_total",
+        kind: "counter",
+        help: "Commands that a fault struck, by fault, where `--fault` arms the array with some",
+        samples: |samples| {
+            for (fault, struck) in &samples.report.faults {
+                samples.put("", &[("fault", fault)], *struck);
+            }
+        },
+    },
 ];
 
 /// The samples of one family on their way into the text.
@@ -197,6 +207,7 @@ mod tests {
             sessions: 2,
             connections: 3,
             units: 6,
+            faults: vec![("refuse:lun=0".to_owned(), 7)],
         }
     }
 
@@ -215,6 +226,7 @@ mod tests {
             r#"oarlock_target_task_management_total{function="abort_task"} 5"#,
             r#"oarlock_target_logins_total{result="refused"} 4"#,
             "oarlock_target_units 6",
+            r#"oarlock_target_fault_struck_total{fault="refuse:lun=0"} 7"#,
             "# TYPE oarlock_target_ats_total counter",
         ] {
             assert!(text.lines().any(|there| there == line), "{line}\n{text}");

@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use oarlock::api::FaultStatus;
 use oarlock_block::ByteCount;
 use oarlock_host::HostError;
 use oarlock_target::{TargetError, TargetHandle};
@@ -107,12 +108,14 @@ async fn ask<T: Send + 'static>(
 }
 
 async fn target(State(desk): State<Desk>) -> Outcome {
-    let (units, sessions) = ask(&desk, |array| Ok((array.units()?, array.sessions()?))).await?;
+    let report = ask(&desk, TargetHandle::metrics).await?;
+    let faults = report.faults.into_iter().map(|(spec, struck)| FaultStatus { spec, struck });
     Ok(json(&ArrayStatus {
         name: desk.name.to_string(),
         portals: desk.portals.to_vec(),
-        luns: units.len(),
-        sessions: sessions.len(),
+        luns: report.units,
+        sessions: report.sessions,
+        faults: faults.collect(),
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use oarlock_scsi::iscsi::{
     CmdSn, ConnectionId, Header, LoginRequest, Opcode, Parameters, ScsiCommand, SessionHandle, SessionId,
-    Stage, StatSn, TaskAttribute, TaskTag, padded,
+    Stage, StatSn, TaskAttribute, TaskFunction, TaskRequest, TaskTag, padded,
 };
 use rustix::process::Signal;
 
@@ -237,6 +237,25 @@ impl Initiator {
     pub fn command(&mut self, cdb: &[u8], data: &[u8], expected: u32) -> Ended {
         self.begin(cdb, data, expected);
         self.end()
+    }
+
+    /// Ends a command by ABORT TASK; the answer.
+    pub fn abort(&mut self, tag: u32) -> u8 {
+        let request = TaskRequest {
+            is_immediate: true,
+            function: TaskFunction::AbortTask,
+            lun: [0; 8],
+            task_tag: TaskTag(0x0abc_0000 + tag),
+            referenced_tag: TaskTag(tag),
+            cmd_sn: CmdSn(self.cmd_sn),
+            exp_stat_sn: StatSn(0),
+            referenced_cmd_sn: CmdSn(0),
+        };
+        self.send(request.encode(), &[]);
+        let (header, _) = self.receive();
+        // Answers that came before would stand here: the test asked for none.
+        assert_eq!(header.opcode(), Some(Opcode::TaskResponse));
+        header.0[2]
     }
 
     pub fn read(&mut self, block: u8) -> Ended {

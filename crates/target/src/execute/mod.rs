@@ -3,6 +3,7 @@
 mod blocks;
 mod compare;
 mod copy;
+mod fault;
 mod inquire;
 mod map;
 mod medium;
@@ -25,6 +26,8 @@ use crate::array::Array;
 use crate::output::Data;
 use crate::task::{Outcome, Stop, Task};
 use crate::unit::{Order, Unit, order_of};
+
+pub(crate) use fault::Faults;
 
 /// What a command ends with.
 pub(crate) struct Reply {
@@ -115,7 +118,7 @@ async fn in_turn(array: &Rc<Array>, task: &Rc<Task>, number: u64, order: Order) 
     }
     let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit, command };
     work.check()?;
-    work.perform().await
+    if array.faults.is_empty() { work.perform().await } else { work.misbehave().await }
 }
 
 /// Commands to a unit that is not there (SPC-5, "Incorrect logical unit selection").

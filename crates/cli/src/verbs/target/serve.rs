@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use futures::executor::block_on;
 use futures::future::{Either, select};
+use oarlock_block::ArrayFaultSpec;
 use oarlock_scsi::iscsi::{Accounts, NodeName};
 use oarlock_target::{Target, TargetError, TargetOptions, UnitOptions};
 
@@ -33,7 +34,7 @@ const PORTAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3260
     block=4096, physical=4K (what \
     initiators are told to align to), thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X.\n\
     A CHAP file has the secret alone, 12 to 255 bytes, and is readable by its owner only.\n\
-    The file of --config has the same by the names of the flags: listen, advertise, iqn, chap, chap_mutual, allow, api, metrics, and a table [[lun]] with \
+    The file of --config has the same by the names of the flags: listen, advertise, iqn, chap, chap_mutual, allow, api, metrics, fault, and a table [[lun]] with \
     number, file and the options for each unit; paths begin where it lies. What is given here replaces its listen, advertise, iqn, chap_mutual, api, metrics \
     and the unit of the same number, and adds to its other lists."
 )]
@@ -65,6 +66,9 @@ pub struct Arguments {
     /// Serve Prometheus metrics there, at /metrics
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    /// For the lab: misbehave; KIND:KEY=VALUE,... as in late-execution:op=ats,delay=3s,count=1 (docs/FAULTS.md); may be given several times
+    #[arg(long, value_name = "SPEC")]
+    fault: Vec<ArrayFaultSpec>,
     /// The socket of its API, where it is not RUNTIME/oarlock/target/IQN.sock
     #[arg(long, value_name = "PATH")]
     api: Option<PathBuf>,
@@ -88,6 +92,7 @@ impl Arguments {
             allow: [config.allow, self.allow].concat(),
             api: self.api.or(config.api),
             metrics: self.metrics.or(config.metrics),
+            fault: [config.faults, self.fault].concat(),
             config: None,
         })
     }
@@ -128,7 +133,11 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
         allowed: arguments.allow,
         units: arguments.lun,
     };
-    let mut target = Target::start(options, Arc::new(|line: &str| report::say(line)))?;
+    for fault in &arguments.fault {
+        report::say(&format!("the fault `{fault}` is armed"));
+    }
+    let log = Arc::new(|line: &str| report::say(line));
+    let mut target = Target::start_faulty(options, arguments.fault, log)?;
     tell(&target, &name)?;
     match &socket {
         Some(socket) => report::say(&format!("its API is at {}", socket.path().display())),

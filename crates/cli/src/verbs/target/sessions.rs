@@ -71,5 +71,8 @@ fn status_text(status: &ArrayStatus) -> String {
         }
         text.push('\n');
     }
+    for fault in &status.faults {
+        text += &format!("  the fault {} struck {} times\n", fault.spec, fault.struck);
+    }
     text
 }
