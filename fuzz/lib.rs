@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod datastore;
 pub mod documents;
+pub mod iscsi;
 pub mod logs;
 pub mod nbd;
 pub mod pages;

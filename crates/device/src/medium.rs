@@ -2,17 +2,21 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use oarlock_block::{BlockCount, BlockSize, ByteCount, Geometry};
+use oarlock_block::{BlockCount, BlockSize, ByteCount, Geometry, IoError, Refusal};
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::buffer::PAGE;
+use crate::data_buffer::DataBuffer;
+use crate::failure;
+use crate::file_system::FileSystem;
 use crate::geometry;
 use crate::locate::{Location, LocationKind};
 use crate::open::OpenError;
@@ -69,6 +73,7 @@ pub struct Medium {
     read_only: bool,
     is_direct: bool,
     is_file: bool,
+    is_in_memory: bool,
 }
 
 /// A run of bytes of a medium that is alike.
@@ -108,6 +113,7 @@ impl Medium {
         let (file, is_direct) =
             open_file(&path, options.read_only, kind.is_file()).map_err(|errno| io("open", &errno.into()))?;
         take(&path, &file, options.read_only)?;
+        let is_in_memory = kind.is_file() && FileSystem::of_file(&file).is_ok_and(FileSystem::is_tmpfs);
         let location_kind = match kind.is_file() {
             true => LocationKind::File,
             false => LocationKind::Disk { number: (0, 0), folder: PathBuf::new() },
@@ -129,6 +135,7 @@ impl Medium {
             read_only: options.read_only,
             is_direct,
             is_file: kind.is_file(),
+            is_in_memory,
         })
     }
 
@@ -158,6 +165,63 @@ impl Medium {
     #[must_use]
     pub fn is_direct(&self) -> bool {
         self.is_direct
+    }
+
+    /// Whether it lies in memory (tmpfs). The kernel gives each write of a ring to a thread of its own there, for which it waits longer
+    /// than the write takes: what is copied in memory is better copied [at once](Medium::write_now).
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.is_in_memory
+    }
+
+    /// Reads from byte `from_byte` on into `part` of the buffer, without a ring.
+    ///
+    /// # Errors
+    /// As a [`MediaRing`](crate::MediaRing)'s read.
+    ///
+    /// # Panics
+    /// While a command of the buffer is in flight, and where the part exceeds it: programmer's errors.
+    pub fn read_now(
+        &self,
+        buffer: &mut DataBuffer,
+        part: Range<usize>,
+        from_byte: u64,
+    ) -> Result<(), IoError> {
+        let (bytes, mut done) = (&mut buffer.bytes()[part], 0);
+        while done < bytes.len() {
+            match rustix::io::pread(&self.file, &mut bytes[done..], from_byte + done as u64) {
+                Ok(0) => return Err(IoError::Refused(Refusal::OutOfRange)),
+                Ok(more) => done += more,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(failure::of_read(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `part` of the buffer to byte `to_byte` and on, without a ring.
+    ///
+    /// # Errors
+    /// As a [`MediaRing`](crate::MediaRing)'s write.
+    ///
+    /// # Panics
+    /// As [`read_now`](Medium::read_now).
+    pub fn write_now(
+        &self,
+        buffer: &mut DataBuffer,
+        part: Range<usize>,
+        to_byte: u64,
+    ) -> Result<(), IoError> {
+        let (bytes, mut done) = (&buffer.bytes()[part], 0);
+        while done < bytes.len() {
+            match rustix::io::pwrite(&self.file, &bytes[done..], to_byte + done as u64) {
+                Ok(0) => return Err(failure::of_write(Errno::IO)),
+                Ok(more) => done += more,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(failure::of_write(errno)),
+            }
+        }
+        Ok(())
     }
 
     /// Makes a plain file longer where `size` says so, and measures the medium anew. It never becomes shorter.

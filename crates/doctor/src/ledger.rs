@@ -24,6 +24,7 @@ use crate::source::is_usual;
 use crate::stamp::Stamp;
 use crate::text::cut;
 use crate::ties::{Rank, Ties};
+use crate::unread_time;
 use crate::voice::voice;
 
 /// Facts further apart than this are two, as long as there is room.
@@ -290,9 +291,11 @@ impl Ledger {
     pub fn note_text(&mut self, record: &Record<'_>, text: &str, draft: Draft<'_>) {
         let place = record.place;
         // A line without any time was written with the line before it. A masked time is not a missing one.
-        let inherited = if record.prefix.begins { None } else { self.last_when };
+        // Neither is one that is printed and was not read.
+        let is_unread = record.prefix.when.is_none() && unread_time::stands_before(record.line);
+        let inherited = if record.prefix.begins || is_unread { None } else { self.last_when };
         let when = record.prefix.when.or(inherited);
-        self.last_when = record.prefix.when.or(self.last_when);
+        self.last_when = record.prefix.when.or(self.last_when.filter(|_| !is_unread));
         let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
         let host = written.or(self.section_host).or(known);

@@ -56,6 +56,7 @@ mod text;
 mod ties;
 mod timeline;
 mod units;
+mod unread_time;
 mod voice;
 mod volumes;
 mod zoneless;

@@ -3,17 +3,22 @@
 //! Forms may follow one another, as where a syslog server wraps the line of an ESXi host: the innermost time wins, for it
 //! is the most exact, and the outermost host name.
 
+mod dates;
+mod label;
 mod times;
 
 use std::net::IpAddr;
 
+use dates::dated;
+use label::labelled;
+pub(crate) use times::ambiguous_zone;
 use times::{
     behind_the_day_of_the_week, boot, day, epoch, iso, kernel, klog, masked, syslog, with_year_behind,
 };
 
-use crate::source::host_of;
 use crate::stamp::{Axis, Stamp};
 use crate::text::{after, has, word};
+use crate::unread_time;
 
 /// What stands before a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub struct Prefix<'a> {
     pub process: Option<&'a str>,
     /// Whether a program wrote it whose lines do not matter here: it may say whatever, in words that others use.
     pub is_foreign: bool,
+    /// What stands before the first time, and was set aside: an address, a number. It may be a speaker.
+    pub label: Option<&'a str>,
     /// Whether there was a time, even one that was masked: then a new record begins here.
     pub begins: bool,
     /// The message.
@@ -38,7 +45,7 @@ const TIMES_MAX: usize = 4;
 /// Splits a line.
 #[must_use]
 pub fn split(line: &str) -> Prefix<'_> {
-    let mut prefix = Prefix { body: line.trim_start_matches([' ', '\t', '>', '|']), ..Prefix::default() };
+    let mut prefix = Prefix { body: unmarked(line), ..Prefix::default() };
     priority(&mut prefix);
     times(&mut prefix);
     if !prefix.begins {
@@ -55,7 +62,23 @@ pub fn split(line: &str) -> Prefix<'_> {
     if prefix.when.is_none() && !prefix.begins {
         trailing(&mut prefix);
     }
+    if prefix.when.is_none() && !prefix.begins {
+        prefix.when = unread_time::known_within(prefix.body);
+    }
     prefix
+}
+
+/// The time that a text begins with.
+pub(crate) fn time_of(text: &str) -> Option<Stamp> {
+    let mut prefix = Prefix { body: text, ..Prefix::default() };
+    time(&mut prefix).then_some(prefix.when)?
+}
+
+/// A line without the marks of a quoted mail, of a table's cell and of a patch before it.
+fn unmarked(line: &str) -> &str {
+    let line = line.trim_start_matches([' ', '\t', '>', '|']);
+    let dated = |rest: &&str| rest.starts_with(|letter: char| letter.is_ascii_digit());
+    line.strip_prefix(['"', '+']).filter(dated).unwrap_or(line)
 }
 
 /// A time behind the message, as tables have it whose last column it is.
@@ -76,7 +99,26 @@ fn times(prefix: &mut Prefix<'_>) {
             break;
         }
         severity(prefix);
+        if prefix.body.starts_with(|letter: char| letter.is_ascii_uppercase()) {
+            sender(prefix);
+        }
         names(prefix);
+    }
+}
+
+/// `Local4.Info 10.0.0.7 `: facility and severity, and whoever sent the line, as collectors on Windows write them.
+fn sender(prefix: &mut Prefix<'_>) {
+    const FACILITIES: [&str; 6] = ["Local", "Kernel.", "User.", "Daemon.", "System", "Syslog."];
+    if !FACILITIES.iter().any(|facility| prefix.body.starts_with(facility)) {
+        return;
+    }
+    if let Some((facility, rest)) = prefix.body.split_once(' ')
+        && facility.split_once('.').is_some_and(|(_, severity)| !severity.is_empty())
+        && let Some((host, message)) = rest.trim_start().split_once(' ')
+        && is_host(host)
+    {
+        prefix.host = prefix.host.or(Some(host));
+        prefix.body = message.trim_start();
     }
 }
 
@@ -125,7 +167,8 @@ fn time(prefix: &mut Prefix) -> bool {
         let when = when.or_else(|| epoch(open));
         when.map(|(stamp, rest)| (Some(stamp), rest))
     });
-    let found = found.or_else(|| kernel(body).map(|(stamp, rest)| (Some(stamp), rest)));
+    let found =
+        found.or_else(|| kernel(body).or_else(|| dated(open)).map(|(stamp, rest)| (Some(stamp), rest)));
     let Some((stamp, rest)) = found else { return false };
     let rest = rest.strip_prefix(']').unwrap_or(rest);
     // An uptime inside of a dated line tells less than the date.
@@ -217,43 +260,6 @@ fn structured(text: &str) -> Option<(&str, &str)> {
         _ => None,
     };
     message.filter(|_| known).map(|message| (program, message.trim_start_matches([' ', '\u{feff}'])))
-}
-
-/// What gathers lines from many hosts puts its name for the source before each: `gw1: `, `gw1-1  | `, `[pod/tgt-0/target] `, and grep its file,
-/// or the number of the line.
-fn labelled(prefix: &mut Prefix<'_>) -> bool {
-    const LABEL_BYTES_MAX: usize = 160;
-    /// Signs that may end a label and are looked at.
-    const ENDS_MAX: usize = 12;
-    let body = prefix.body;
-    let ends = body.bytes().take(LABEL_BYTES_MAX).enumerate().filter(|(_, byte)| b":|]-".contains(byte));
-    for (at, _) in ends.take(ENDS_MAX) {
-        let (label, rest) = (body[..at].trim_matches(['[', ' ']), body[at + 1..].trim_start());
-        if label.contains(' ') || label.is_empty() {
-            return false;
-        }
-        let dated = rest.starts_with(|letter: char| letter.is_ascii_digit() || letter.is_ascii_uppercase());
-        if !dated || !time(&mut Prefix { body: rest, ..Prefix::default() }) {
-            continue;
-        }
-        let lettered = label.starts_with(|letter: char| letter.is_ascii_alphabetic());
-        let numbered = label.bytes().all(|byte| byte.is_ascii_digit());
-        let pod = label.strip_prefix("pod/").and_then(|pod| pod.split('/').next());
-        let file = label.contains('/') || label.ends_with(".log");
-        let named =
-            lettered && is_host(label) && label.bytes().any(|b| b.is_ascii_digit() || b"-.".contains(&b));
-        if !(numbered || pod.is_some() || file || named) {
-            return false;
-        }
-        prefix.host = match (pod, file) {
-            (Some(pod), _) => Some(pod),
-            (None, true) => host_of(label),
-            (None, false) => Some(label).filter(|_| named),
-        };
-        prefix.body = rest;
-        return true;
-    }
-    false
 }
 
 /// Labels that a shipper of logs puts behind the time, or behind the message: `{host="esx1", job="x"} message`, `message host = esx1 source = y`.

@@ -96,6 +96,13 @@ impl<'a> Record<'a> {
         self.ahead.bytes().split(|&byte| byte == b'\n').take(RECORD_LINES_MAX).map(plain)
     }
 
+    /// The line that follows, made plain, where it is one that `begins` likes without the marks of a quoted mail: nearly none is, and none of an export's.
+    pub fn next_if(&self, begins: impl Fn(&[u8]) -> bool) -> Option<Cow<'a, str>> {
+        let Ahead::Plain(bytes) = self.ahead else { return None };
+        let marks = bytes.iter().take_while(|byte| b" >|".contains(byte)).count();
+        begins(&bytes[marks..]).then(|| self.following().next())?
+    }
+
     /// The message with the lines that it was wrapped into, until `whole` is content; and how many lines were taken.
     /// `None` where it never is, or another record begins first.
     pub fn unwrapped(&self, whole: impl Fn(&str) -> bool) -> Option<(String, u64)> {
@@ -130,16 +137,16 @@ impl<'a> Record<'a> {
 }
 
 impl Record<'_> {
-    /// Whether a line that has a time of its own is of another host, of another world, or of another moment: then it goes on with nothing of this record.
+    /// Whether a line is of another world, or has a time of its own and is of another host or moment: then it goes on with nothing of this record.
     #[must_use]
     pub fn is_of_another(&self, next: &Prefix<'_>) -> bool {
         let differ =
             |one: Option<&str>, other: Option<&str>| one.zip(other).is_some_and(|(one, other)| one != other);
         let apart = next.when.zip(self.prefix.when).and_then(|(when, then)| when.since(&then));
-        next.begins
-            && (differ(self.prefix.host, next.host)
-                || differ(world(self.prefix.body), world(next.body))
-                || apart.is_some_and(|us| us.abs() > BREATH_US))
+        // A world stands in a line also where its time was cut off.
+        differ(world(self.prefix.body), world(next.body))
+            || next.begins
+                && (differ(self.prefix.host, next.host) || apart.is_some_and(|us| us.abs() > BREATH_US))
     }
 }
 
@@ -193,7 +200,7 @@ fn further_records(line: &str) -> Vec<usize> {
 }
 
 /// `cpu12:3456)` or `cpu12:3456 opID=`.
-fn is_processor(text: &str) -> bool {
+pub fn is_processor(text: &str) -> bool {
     // Publishers mask numbers: `cpuX:XXXXXXX)`.
     let digits =
         |text: &str| text.bytes().take_while(|byte| byte.is_ascii_digit() || b"X#*x".contains(byte)).count();

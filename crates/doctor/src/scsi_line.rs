@@ -71,7 +71,7 @@ fn device(text: &str) -> Option<&str> {
     let marks = ["dev \"", "device \"", "Device \"", "dev '", "device '"];
     let quoted = marks.iter().find_map(|mark| {
         let rest = after(text, mark)?;
-        Some(rest.find(['"', '\'']).map_or_else(|| word(rest), |end| &rest[..end]))
+        Some(rest.find(['"', '\'']).map_or_else(|| word(rest), |end| rest[..end].trim()))
     });
     quoted
         .or_else(|| ["to dev ", "device ", "Device "].iter().find_map(|mark| bare(after(text, mark)?)))

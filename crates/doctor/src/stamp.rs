@@ -92,29 +92,6 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// Whether a line begins with what looks like a time of day, in whatever form of a date: `01.02.2026 10:00:00`, `20260201T100000Z`. Publishers mask theirs;
-/// those were understood as such.
-#[must_use]
-pub fn looks_dated(line: &str) -> bool {
-    /// Behind a priority, a host or an address.
-    const FRONT_BYTES: usize = 64;
-    let front = line.as_bytes();
-    let front = &front[..front.len().min(FRONT_BYTES)];
-    let digit = |at: usize| front.get(at).is_some_and(u8::is_ascii_digit);
-    let digits = |from: usize, count: usize| (from..from + count).all(digit);
-    let is_in_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b':' || byte == b'.';
-    let begins = |at: usize| at == 0 || !is_in_word(front[at - 1]);
-    let clock = |at: usize| {
-        let short = digits(at, 2) && front.get(at + 2) == Some(&b':') && digits(at + 3, 2);
-        let behind = front.get(at + 5).copied();
-        let whole =
-            behind == Some(b':') && digits(at + 6, 2) && !digit(at + 8) && front.get(at + 8) != Some(&b':');
-        short && (whole || behind.is_some_and(|byte| byte == b' ' || byte == b']'))
-    };
-    let packed = |at: usize| digits(at, 8) && front.get(at + 8) == Some(&b'T') && digits(at + 9, 4);
-    !crate::prefix::split(line).begins && (0..front.len()).any(|at| begins(at) && (clock(at) || packed(at)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -204,9 +204,17 @@ fn volume(text: &str) -> Option<&str> {
             return Some(if label.is_empty() { id } else { label });
         }
     }
-    let before = position(text, "': HB ").or_else(|| position(text, "': [Req"))?;
-    let start = text[..before].rfind('\'')? + 1;
-    Some(&text[start..before])
+    let beat = position(text, ": HB ");
+    let quoted = beat.and_then(|at| at.checked_sub(1)).filter(|&at| text.as_bytes()[at] == b'\'');
+    if let Some(before) = quoted.or_else(|| position(text, "': [Req")) {
+        let start = text[..before].rfind('\'')? + 1;
+        return Some(&text[start..before]);
+    }
+    // `HBX: 2961: "gold": HB at`, `HBX: 2961: gold: HB at`: in other quotes, or in none.
+    let before = beat.filter(|&at| text[at..].starts_with(": HB at "))?;
+    let (_, label) = text[..before].rsplit_once(": ").unwrap_or(("", &text[..before]));
+    let label = label.trim_matches(['"', '`', '\\', ' ']);
+    (!label.is_empty()).then_some(label)
 }
 
 /// A label that ends a message, blanks in it and all: up to what an export puts behind it.

@@ -12,10 +12,14 @@ use crate::stamp::{Axis, Stamp};
 /// A log that goes back by more than this went over New Year.
 const TURN_US: i64 = 300 * DAY_US;
 
+/// One without dates that goes back by more than this went over midnight.
+const TURN_OF_DAY_US: i64 = DAY_US / 2;
+
 /// Puts times without a year on the axis of those with one, where there are some: each into the year that brings it
 /// nearest to them; then all hosts on one clock, where common events tell how theirs differ. The answer are the inputs that stand newest first.
 pub fn settle(ledger: &mut Ledger) -> BTreeSet<InputId> {
     turn_years(ledger.facts_mut());
+    turn_days(ledger.facts_mut());
     // A file's own dates tell more of its year than those of other files, which may be of other years.
     let mut newest_of: BTreeMap<InputId, i64> = BTreeMap::new();
     for fact in ledger.facts() {
@@ -57,6 +61,24 @@ fn turn_years(facts: &mut [Fact]) {
         for stamp in [&mut fact.when, &mut fact.last].into_iter().flatten().filter(|_| years > 0) {
             let (year, month, day) = civil::date(stamp.micros.div_euclid(DAY_US));
             stamp.micros = civil::days(year + years, month, day) * DAY_US + stamp.micros.rem_euclid(DAY_US);
+        }
+    }
+}
+
+/// Where a log without dates goes from evening to morning, another day begins.
+fn turn_days(facts: &mut [Fact]) {
+    let mut last: Option<(InputId, i64)> = None;
+    let mut days = 0;
+    for fact in facts {
+        let Some(when) = fact.when.filter(|when| when.axis == Axis::Day) else { continue };
+        match last.replace((fact.place.input, when.micros)) {
+            Some((input, then)) if input == fact.place.input => {
+                days += i64::from(when.micros < then - TURN_OF_DAY_US)
+            }
+            _ => days = 0,
+        }
+        for stamp in [&mut fact.when, &mut fact.last].into_iter().flatten() {
+            stamp.micros += days * DAY_US;
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Who speaks where no line says whose it is: nobody knows, but where what stands around a message differs, another may.
 
 use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
+
+use memchr::memchr_iter;
 
 use crate::civil;
 use crate::digest::Digest;
@@ -35,8 +38,41 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     let mut hasher = Digest::default();
     place.hash(&mut hasher);
     names.for_each(|name| name.hash(&mut hasher));
+    record.prefix.label.hash(&mut hasher);
+    // A time has one point, and no colons in a row.
+    if memchr_iter(b'.', front.as_bytes()).nth(2).is_some() || front.contains("::") {
+        addresses(front).for_each(|address| address.hash(&mut hasher));
+    }
+    named(line).hash(&mut hasher);
     set_off(line).filter(|name| !about.contains(&Some(name))).hash(&mut hasher);
     hasher.finish()
+}
+
+/// The addresses in what stands before a message.
+fn addresses(front: &str) -> impl Iterator<Item = IpAddr> {
+    const WORDS_MAX: usize = 16;
+    let words =
+        front.split(|letter: char| letter.is_whitespace() || ",;|=()\"<>".contains(letter)).take(WORDS_MAX);
+    words.filter_map(|word| {
+        let word = word.trim_matches(['[', ']']);
+        let parted = word.matches('.').count() == 3 || word.matches(':').count() > 1;
+        if !parted {
+            return None;
+        }
+        let address = word.trim_end_matches(':').parse().ok();
+        address.or_else(|| Some(word.parse::<SocketAddr>().ok()?.ip()))
+    })
+}
+
+/// `dvchost=esx1`, `host=esx1`: a field, wherever it stands, that names whoever spoke.
+fn named(line: &str) -> Option<&str> {
+    const FIELDS: [&str; 4] = ["host", "src", "dvc", "node"];
+    let mut signs = memchr_iter(b'=', line.as_bytes());
+    let sign =
+        signs.find(|&sign| FIELDS.iter().any(|field| line.as_bytes()[..sign].ends_with(field.as_bytes())))?;
+    let value = line[sign + 1..].trim_start_matches(['"', '\'']);
+    let end = value.find(|letter: char| !(letter.is_ascii_alphanumeric() || "-_.:".contains(letter)));
+    Some(&value[..end.unwrap_or(value.len())])
 }
 
 /// Whether a letter is none of a time, nor of a number in hex.
@@ -72,15 +108,18 @@ fn set_off(line: &str) -> Option<&str> {
             (rest, inside.rsplit(' ').next()?, true)
         }
         _ => {
-            let (rest, name) = line.rsplit_once([' ', ';', '|'])?;
+            let (rest, name) = line.rsplit_once([' ', ';', '|', ','])?;
             let mark = rest.trim_end().rsplit(' ').next().unwrap_or("");
-            let at_once = line[rest.len()..].starts_with([';', '|']);
+            let at_once = line[rest.len()..].starts_with([';', '|', ',']);
             (rest, name.trim_start_matches('@'), at_once || name.starts_with('@') || MARKS.contains(&mark))
         }
     };
     // A message that ended has nothing more to say.
-    let ended =
-        if is_marked { rest.ends_with("  ") || rest.trim_end().ends_with('.') } else { rest.ends_with(' ') };
+    let ended = if is_marked {
+        rest.ends_with("  ") || rest.trim_end().ends_with('.')
+    } else {
+        rest.ends_with(' ') || rest.ends_with('.') && names_a_host(name)
+    };
     let is_name = name.starts_with(|letter: char| letter.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     (is_name && (ended || is_marked && names_a_host(name))).then_some(name)

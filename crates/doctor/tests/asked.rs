@@ -130,3 +130,36 @@ fn what_disks_without_scsi_say_is_told() {
         assert_eq!(report.incidents[0].device.as_deref(), Some(disk));
     }
 }
+
+#[test]
+fn a_boot_medium_that_is_gone_is_told_as_that_and_as_no_shared_disk() {
+    let report = judge(
+        "2026-10-11T04:00:00.000Z esx1 hostd: [esx.problem.visorfs.failure] Bootbank cannot be found at path '/bootbank'\n",
+    );
+    let explanation = &report.incidents[0].explanation;
+    assert!(explanation.contains("the medium that it starts from"), "{explanation}");
+    assert_eq!(said(&report), [("device-fault", "possible")]);
+}
+
+#[test]
+fn a_device_that_is_busy_to_every_write_is_not_called_full() {
+    let line = |second: u32, opcode: &str, status: &str| {
+        format!(
+            "2026-10-11T04:00:0{second}.000Z cpu3:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) {opcode}, CmdSN 0x8{second} from world 20 to dev \"naa.6c4a8d90e1b2c3d4\" failed {status}\n"
+        )
+    };
+    let busy = "H:0x0 D:0x8 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+    let log = line(1, "0x2a", busy)
+        + &line(2, "0x2a", busy)
+        + &line(3, "0x89", "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.");
+    let report = judge(&log);
+    let finding = report.incidents.iter().find(|finding| finding.cause == "array-full");
+    assert!(
+        finding.is_some_and(|finding| finding.explanation.contains("executed none of these writes")),
+        "{:?}",
+        said(&report)
+    );
+    assert!(finding.is_some_and(|finding| finding.confidence == "possible"));
+    let report = judge(&(log + &line(4, "0x28", busy)));
+    assert!(report.incidents.iter().all(|finding| finding.cause != "array-full"), "reads were refused, too");
+}

@@ -296,3 +296,78 @@ fn two_offsets_are_two_slots() {
     assert!(is_sure(&judge(&log(3_571_712)), "delayed-own-write"));
     assert!(!is_sure(&judge(&log(3_600_384)), "delayed-own-write"));
 }
+
+/// A record of ESXi 8 in its two halves, each with what stands before it.
+fn halves(first: [&str; 2], statuses: &[[&str; 2]]) -> String {
+    let [front, opcode] = first;
+    let head = format!(
+        "{front}NMP: nmp_ThrottleLogForDevice:3867: Cmd {opcode} (0x45b9, 20) to dev \"{DEVICE}\" on path \"vmhba2:C0:T0:L4\" Failed:\n"
+    );
+    let tail = |[front, status]: &[&str; 2]| {
+        format!("{front}NMP: nmp_ThrottleLogForDevice:3875: {status} Act:NONE.\n")
+    };
+    head + &statuses.iter().map(tail).collect::<String>()
+}
+
+#[test]
+fn halves_of_a_record_are_of_one_world_and_two_in_a_row_are_nobody_knows_whose() {
+    const REFUSED: &str = "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.";
+    let is_refused = |log: String| is_sure(&judge(&log), "ats-unsupported");
+    assert!(is_refused(halves(["cpu9:31 ", "0x89"], &[["cpu9:31 ", REFUSED]]).replace("31 ", "31)")));
+    for other in ["cpu30:99)", "2026-06-01T02:00:01Z cpu30:99)"] {
+        assert!(!is_refused(halves(["cpu9:31)", "0x89"], &[[other, REFUSED]])), "{other}");
+    }
+    let dated = "2026-06-01T02:00:01.001Z cpu9:31)";
+    let both = [[dated, REFUSED], [dated, FALSE]];
+    let log = halves([dated, "0x89"], &[]) + &halves([dated, "0x28"], &both).replace("3001\"", "3002\"");
+    assert!(!is_refused(log), "one of the two is the read's");
+}
+
+#[test]
+fn the_second_half_of_a_slow_record_is_about_no_other_hosts_device() {
+    let log = |host: &str| {
+        format!(
+            "2026-06-01T02:00:01.000Z esx1 vmkernel: cpu9:31)WARNING: ScsiDeviceIO: 1498: Device {DEVICE}\n\
+             2026-06-01T02:00:01.010Z {host} vmkernel: performance has deteriorated. I/O latency increased from average value of 902 microseconds to 9300000 microseconds.\n\
+             2026-06-01T02:00:05.000Z esx1 vmkernel: {}\n",
+            failed("0x89", DEVICE, FALSE)
+        )
+    };
+    assert!(is_sure(&judge(&log("esx1")), "slow-storage"));
+    assert!(!is_sure(&judge(&log("esx2")), "slow-storage"));
+}
+
+#[test]
+fn a_label_that_two_volumes_have_and_a_name_that_nobody_can_read_are_no_identity() {
+    let log = |first: &str, second: &str| {
+        at(
+            5,
+            &format!("esx1 vobd:  [vmfsCorrelator] 12us: [esx.problem.vmfs.heartbeat.timedout] {first} gold"),
+        ) + &at(
+            12,
+            "esx1 vmkernel: cpu7:33012)HBX: 276: ATS Miscompare detected between test and set HB images at offset 3571712 on vol 'gold'.",
+        ) + &at(13, &format!("esx1 vobd:  [vmfsCorrelator] 13us: [vob.vmfs.ats.miscompare] {second} gold"))
+    };
+    let [one, other] = ["66aa0001-bb000001-1111-0050560a0b0c", "66aa0002-bb000001-2222-0050560a0b0c"];
+    assert!(is_sure(&judge(&log(one, one)), "delayed-own-write"));
+    assert!(!is_sure(&judge(&log(one, other)), "delayed-own-write"));
+    for name in ["", "?"] {
+        let pair = at(1, &failed("0x89", name, LATE)) + &at(9, &failed("0x89", name, FALSE));
+        assert!(!is_sure(&judge(&pair), "delayed-own-write"), "{name}");
+    }
+    let slots = |first: &str, second: &str| {
+        at(1, &format!("cpu7:33012)HBX: 2961: {first}: HB at offset 3571712 - Waiting for timed out HB:"))
+            + &at(
+                9,
+                &format!(
+                    "cpu7:33012)HBX: 276: ATS Miscompare detected between test and set HB images at offset 3571712 on vol {second}."
+                ),
+            )
+    };
+    assert!(is_sure(&judge(&slots("'gold'", "'gold'")), "delayed-own-write"));
+    for (first, second) in
+        [("'gold'", "'silver'"), ("\"gold a\"", "\"silver b\""), ("gold", "silver"), ("`gold`", "`silver`")]
+    {
+        assert!(!is_sure(&judge(&slots(first, second)), "delayed-own-write"), "{second}");
+    }
+}

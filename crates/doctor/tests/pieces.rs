@@ -170,3 +170,45 @@ fn a_usual_line_is_said_to_be_usual() {
     let explanation = explain("sanlock[1]: s1 renewed lv 3");
     assert!(explanation.summary.contains("sual"), "{explanation:?}");
 }
+
+#[test]
+fn sense_data_name_the_command_that_they_answer() {
+    let explanation = explain("0x5 0x24 0x0 at 0x89");
+    assert!(explanation.summary.contains("atomic test and set was refused"), "{}", explanation.summary);
+    assert!(explain("0x5 0x24 0x0 at noon").fields.is_empty());
+}
+
+/// ESX 3.5 counts the commands that it gives up in words of its own.
+#[test]
+fn an_abort_of_the_oldest_hosts_is_known() {
+    let explanation =
+        explain("cpu3:4300)SCSI: vm 4300: 109: AsyncIO timeout (5000); aborting cmd w/ sn 88, handle 1/0x2");
+    assert!(explanation.fields.iter().any(|field| field.name == "task"), "{explanation:?}");
+}
+
+/// One number has two names: Linux's own is given where Linux wrote it.
+#[test]
+fn a_soft_error_is_what_its_driver_says() {
+    for line in ["hostbyte=DID_SOFT_ERROR", "Cmd 0x2a (0x41, 20) to dev \"naa.6\" Failed: H:0xb D:0x0 P:0x0"]
+    {
+        let explanation = explain(line);
+        let field = explanation.fields.iter().find(|field| field.name == "H").unwrap();
+        assert!(
+            field.meaning.starts_with("SOFT ERROR") && field.meaning.contains("DID_SOFT_ERROR"),
+            "{field:?}"
+        );
+        assert!(!field.meaning.contains("IMMEDIATE RETRY"), "{field:?}");
+    }
+}
+
+/// A check condition says that there are sense data: numbers that are none were cut or overwritten, not left by another command.
+#[test]
+fn sense_data_that_nobody_knows_are_not_another_commands_where_the_status_says_so() {
+    let sense = |line: &str| {
+        let explanation = explain(line);
+        explanation.fields.into_iter().find(|field| field.name == "sense").unwrap().meaning
+    };
+    let checked = sense("H:0x0 D:0x2 P:0x0 Valid sense data: 0x3f 0xff 0xff");
+    assert!(checked.contains("overwritten") && !checked.contains("no check condition"), "{checked}");
+    assert!(sense("H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0").contains("no check condition"));
+}

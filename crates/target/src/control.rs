@@ -88,6 +88,7 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
         let _ = told.try_send(Err(TargetError::NoUnit { number }));
         return;
     };
+    unit.is_gone.set(true);
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }

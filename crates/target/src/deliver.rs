@@ -149,10 +149,6 @@ pub(crate) fn deliver(
         (Opcode::LogoutRequest, _) => {
             let request = LogoutRequest::decode(&header);
             in_order(array, &session, request.is_immediate, request.cmd_sn, Arrived::Logout(request));
-            // What an initiator sends behind its logout is nobody's (RFC 7143, 11.14).
-            if session.is_logging_out() {
-                connection.closing_since = Some(array.now());
-            }
         }
         (Opcode::NopOut, Sink::Collect(data)) => {
             let nop = NopOut::decode(&header);
@@ -162,6 +158,10 @@ pub(crate) fn deliver(
             }
         }
         _ => {}
+    }
+    // What an initiator sends behind its logout is nobody's (RFC 7143, 11.14), also where the logout waited for this PDU.
+    if session.is_logging_out() {
+        connection.closing_since.get_or_insert(array.now());
     }
     Ok(())
 }
@@ -205,6 +205,10 @@ fn data_out(session: &Rc<Session>, header: &Header, sink: Sink) {
 
 fn begin_command(array: &Rc<Array>, session: &Rc<Session>, header: &Header, task: Rc<Task>) {
     let (is_immediate, cmd_sn, tag) = (task.command.is_immediate, task.command.cmd_sn, task.command.task_tag);
+    if !is_immediate && session.waiting.borrow().iter().any(|(number, _)| *number == cmd_sn) {
+        // Its number was used: it is ignored, and keeps nothing.
+        return;
+    }
     let is_taken = session.tasks.borrow().contains_key(&tag) || tag == TaskTag::NONE;
     if is_taken {
         reject(session, header, RejectReason::TaskInProgress);
@@ -262,6 +266,8 @@ fn drain(array: &Rc<Array>, session: &Rc<Session>) {
 
 fn handle(array: &Rc<Array>, session: &Rc<Session>, arrived: Arrived) {
     match arrived {
+        // It was ended while it waited for its number, and its tag may be another's by now.
+        Arrived::Command(task) if task.aborted().is_some() => {}
         Arrived::Command(task) => {
             if !task.command.is_immediate {
                 session.opened();
@@ -287,6 +293,9 @@ fn answer_nop(session: &Session, nop: &NopOut, data: &[u8]) {
 /// RFC 7143, 11.14 and 11.15. A session has one connection here, so either ends both.
 fn logout(session: &Session, request: &LogoutRequest) {
     let answer = match request.reason {
+        LogoutReason::CloseConnection if request.connection_id != session.connection_id => {
+            LogoutAnswer::NoConnection
+        }
         LogoutReason::CloseSession | LogoutReason::CloseConnection => LogoutAnswer::Closed,
         LogoutReason::RemoveForRecovery => LogoutAnswer::NoRecovery,
         LogoutReason::Unknown(_) => LogoutAnswer::Failed,

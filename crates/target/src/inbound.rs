@@ -8,7 +8,8 @@ use oarlock_scsi::iscsi::{DataOut, DataSn, ReadyToTransfer, TaskTag};
 use oarlock_scsi::{AdditionalSense, Sense, SenseKey};
 
 use crate::early::EarlyPermit;
-use crate::media::{Media, Permit};
+use crate::media::Media;
+use crate::memory::Permit;
 use crate::task::{Outcome, Received, Stop, Task};
 
 /// Where the data of one command go, and how far they are.
@@ -197,8 +198,7 @@ impl Task {
         if is_enough(&self.inbound.borrow()) {
             return Ok(None);
         }
-        let permit = media.permit(wanted).await;
-        self.check()?;
+        let permit = self.or_aborted(media.permit(&self.session.memory, wanted)).await?;
         let mut buffer = media.buffer(wanted).map_err(|_| Stop::Status(oarlock_scsi::Status::BUSY))?;
         let mut inbound = self.inbound.borrow_mut();
         let received = inbound.received;

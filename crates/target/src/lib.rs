@@ -31,6 +31,7 @@ pub mod limits;
 mod login;
 mod management;
 mod media;
+mod memory;
 mod metrics;
 mod options;
 mod output;

@@ -11,6 +11,10 @@ pub const CONNECTIONS_MAX: usize = 2048;
 /// keep nobody out.
 pub const LOGINS_MAX: usize = 512;
 
+/// Connections that wait to be taken in. One that finds the queue full tries again a second later: a fleet that comes back after
+/// a failure finds room for all of its paths at once.
+pub const ARRIVALS_MAX: i32 = 4096;
+
 /// How long a login may take.
 pub const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -28,6 +32,13 @@ pub const RING_DEPTH: usize = MEDIA_DEPTH_MAX;
 
 /// Bytes of data that commands hold at once; who wants more waits for its turn.
 pub const DATA_BYTES_MAX: usize = 192 << 20;
+
+/// Bytes of data that the commands of one session hold at once: what an initiator that sends no data, or reads no answer, keeps
+/// from the others until it is given up. Its own commands wait for each other beyond that.
+pub const SESSION_BYTES_MAX: usize = DATA_BYTES_MAX / 4;
+
+/// Bytes that commands which go over their blocks step by step have for that.
+pub const STEP_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of data that came unasked and whose commands have not begun; what comes beyond that is told TASK SET FULL.
 pub const EARLY_BYTES_MAX: usize = 64 << 20;
@@ -68,6 +79,8 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// How long a connection that is being closed may take to read its last answers.
 pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
+
+const _: () = assert!(SESSION_BYTES_MAX >= TRANSFER_MAX, "a session can have the longest transfer under way");
 
 const _: () = assert!(
     2 * CONNECTIONS_MAX + PORTALS_MAX <= RING_DEPTH / 2 + PORTALS_MAX,

@@ -145,7 +145,7 @@ async fn arrive(array: &Rc<Array>, arriving: Arriving) {
     let session = Rc::new(Session::new(
         (place, arriving.portal),
         arriving.logged_in,
-        (request.session_id, handle),
+        (request.session_id, handle, request.connection_id),
         (request.cmd_sn, phase.stat_sn.next()),
         Rc::clone(&array.ready),
     ));

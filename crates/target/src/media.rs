@@ -1,6 +1,6 @@
 //! The ring of the array's thread as futures: reads, writes, flushes, and the memory that they need.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::Range;
@@ -10,7 +10,11 @@ use std::task::{Poll, Waker};
 use oarlock_block::{IoError, Refusal};
 use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
 
-use crate::limits::DATA_BYTES_MAX;
+use crate::limits::{DATA_BYTES_MAX, STEP_BYTES_MAX};
+use crate::memory::{Grant, Permit, Pool};
+
+/// What is copied to and from memory at once: more would keep all others waiting.
+const AT_ONCE_MAX: usize = 4 << 20;
 
 /// The ring, and who waits for what.
 pub(crate) struct Media {
@@ -18,8 +22,8 @@ pub(crate) struct Media {
     slots: RefCell<Slots>,
     /// Commands that found no place in the ring.
     crowded: RefCell<VecDeque<Waker>>,
-    memory: RefCell<Memory>,
-    next_waiter: Cell<u64>,
+    data: Rc<Pool>,
+    steps: Rc<Pool>,
 }
 
 #[derive(Default)]
@@ -36,70 +40,28 @@ enum Slot {
     Ended(Result<(), IoError>),
 }
 
-/// Bytes that are left to give, and who waits for some, in the order of asking.
-struct Memory {
-    free: usize,
-    waiting: VecDeque<Waiting>,
-}
-
-struct Waiting {
-    number: u64,
-    waker: Option<Waker>,
-}
-
-/// A right to so many bytes of memory, until it is dropped.
-pub(crate) struct Permit {
-    media: Rc<Media>,
-    bytes: usize,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut memory = self.media.memory.borrow_mut();
-        memory.free += self.bytes;
-        if let Some(waker) = memory.waiting.front_mut().and_then(|first| first.waker.take()) {
-            waker.wake();
-        }
-    }
-}
-
 impl Media {
     pub(crate) fn new(ring: MediaRing) -> Media {
         Media {
             ring: RefCell::new(ring),
             slots: RefCell::default(),
             crowded: RefCell::default(),
-            memory: RefCell::new(Memory { free: DATA_BYTES_MAX, waiting: VecDeque::new() }),
-            next_waiter: Cell::new(0),
+            data: Pool::new(DATA_BYTES_MAX),
+            steps: Pool::new(STEP_BYTES_MAX),
         }
     }
 
-    /// Waits for the right to `bytes` bytes: in the order of asking, so that the long ones are not starved.
+    /// Waits for memory for the data of a command of a session.
     ///
     /// Whoever has a permit asks for no other before it gave that one back: so all who wait get theirs.
-    pub(crate) async fn permit(self: &Rc<Media>, bytes: usize) -> Permit {
-        let bytes = bytes.min(DATA_BYTES_MAX);
-        let number = self.next_waiter.get();
-        self.next_waiter.set(number + 1);
-        let _leaves = Leaves { media: self, number };
-        poll_fn(|context| {
-            let mut memory = self.memory.borrow_mut();
-            let first = memory.waiting.front().map_or(number, |first| first.number);
-            if first == number && memory.free >= bytes {
-                memory.free -= bytes;
-                return Poll::Ready(());
-            }
-            match memory.waiting.iter_mut().find(|waiting| waiting.number == number) {
-                Some(waiting) => waiting.waker = Some(context.waker().clone()),
-                None => {
-                    let waker = Some(context.waker().clone());
-                    memory.waiting.push_back(Waiting { number, waker });
-                }
-            }
-            Poll::Pending
-        })
-        .await;
-        Permit { media: Rc::clone(self), bytes }
+    pub(crate) async fn permit(&self, session: &Rc<Pool>, bytes: usize) -> Permit {
+        Permit::new(session, &self.data, bytes).await
+    }
+
+    /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
+    /// data.
+    pub(crate) async fn step(&self, bytes: usize) -> Grant {
+        self.steps.grant(bytes).await
     }
 
     /// A buffer; whoever asks holds a permit, so there is room but for what rounding up takes.
@@ -110,21 +72,29 @@ impl Media {
     pub(crate) async fn read(
         &self,
         medium: &Medium,
-        buffer: &DataBuffer,
+        buffer: &mut DataBuffer,
         part: Range<usize>,
         from_byte: u64,
     ) -> Result<(), IoError> {
+        if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
+            return medium.read_now(buffer, part, from_byte);
+        }
+        let buffer = &*buffer;
         self.ask(|ring, token| ring.read(token, medium, (buffer, part.clone()), from_byte)).await
     }
 
     pub(crate) async fn write(
         &self,
         medium: &Medium,
-        buffer: &DataBuffer,
+        buffer: &mut DataBuffer,
         part: Range<usize>,
         to_byte: u64,
         durability: Durability,
     ) -> Result<(), IoError> {
+        if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
+            return medium.write_now(buffer, part, to_byte);
+        }
+        let buffer = &*buffer;
         self.ask(|ring, token| ring.write(token, medium, (buffer, part.clone()), to_byte, durability)).await
     }
 
@@ -223,22 +193,6 @@ impl Slots {
                 self.release(place);
                 None
             }
-        }
-    }
-}
-
-/// Whoever stops waiting for memory leaves the queue, and wakes the next.
-struct Leaves<'a> {
-    media: &'a Media,
-    number: u64,
-}
-
-impl Drop for Leaves<'_> {
-    fn drop(&mut self) {
-        let mut memory = self.media.memory.borrow_mut();
-        memory.waiting.retain(|waiting| waiting.number != self.number);
-        if let Some(waker) = memory.waiting.front_mut().and_then(|first| first.waker.take()) {
-            waker.wake();
         }
     }
 }

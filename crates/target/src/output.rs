@@ -9,7 +9,7 @@ use std::rc::Rc;
 use oarlock_device::DataBytes;
 
 use crate::limits::SLICES_MAX;
-use crate::media::Permit;
+use crate::memory::Permit;
 
 /// Bytes of small pieces that were sent and still take memory.
 const SMALL_UNUSED_MAX: usize = 64 << 10;

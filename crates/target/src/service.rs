@@ -216,8 +216,9 @@ impl Service {
         };
         if logins().count() >= LOGINS_MAX
             && let Some((_, place)) = logins().min()
+            && let Some(connection) = connections[place].take()
         {
-            connections[place] = None;
+            hang_up(&connection);
         }
     }
 
@@ -273,7 +274,7 @@ impl Service {
             let Some((place, reason)) = self.array.condemned.borrow_mut().pop() else { return };
             let taken = self.array.connections.borrow_mut().get_mut(place).and_then(Option::take);
             let Some(connection) = taken else { continue };
-            let _ = connection.socket.shutdown(std::net::Shutdown::Both);
+            hang_up(&connection);
             if let Some(session) = connection.session() {
                 self.array.log(&format!("{}: {}: {reason}", connection.peer, session.nexus.initiator));
                 self.array.leave(session, reason);
@@ -318,8 +319,8 @@ impl Service {
         }
         let mut connections = self.array.connections.borrow_mut();
         for connection in connections.iter_mut() {
-            if matches!(connection, Some(Connection { phase: Phase::Login(_), .. })) {
-                *connection = None;
+            if let Some(Connection { phase: Phase::Login(_), .. }) = connection {
+                connection.take().iter().for_each(hang_up);
             }
         }
     }
@@ -329,6 +330,11 @@ fn prepare(socket: &TcpStream) -> std::io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)?;
     Ok(sockopt::set_socket_keepalive(socket, true)?)
+}
+
+/// Ends a connection's socket, and with it the looks at it, which would keep it open for as long as its initiator says nothing.
+fn hang_up(connection: &Connection) {
+    let _ = connection.socket.shutdown(std::net::Shutdown::Both);
 }
 
 fn send(connection: &mut Connection, now: Instant) -> Result<(), Broken> {

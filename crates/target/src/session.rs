@@ -7,12 +7,13 @@ use std::rc::Rc;
 
 use oarlock_block::crc32c as checksum;
 use oarlock_scsi::iscsi::{
-    AsyncEvent, AsyncMessage, CmdSn, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters, SessionHandle,
-    SessionId, StatSn, TaskTag, padded,
+    AsyncEvent, AsyncMessage, CmdSn, ConnectionId, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters,
+    SessionHandle, SessionId, StatSn, TaskTag, padded,
 };
 
 use crate::deliver::Waiting;
-use crate::limits::WINDOW;
+use crate::limits::{SESSION_BYTES_MAX, WINDOW};
+use crate::memory::Pool;
 use crate::output::{Data, Output};
 use crate::task::Task;
 use crate::text::Texts;
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) connection: usize,
     pub(crate) nexus: Nexus,
     pub(crate) handle: SessionHandle,
+    /// The initiator's name for the one connection.
+    pub(crate) connection_id: ConnectionId,
     /// It may only ask which targets there are.
     pub(crate) is_discovery: bool,
     pub(crate) account: Option<String>,
@@ -53,6 +56,8 @@ pub(crate) struct Session {
     stat_sn: Cell<StatSn>,
     /// Commands with a number that have not been answered.
     open: Cell<u32>,
+    /// What its commands may hold of the memory for data.
+    pub(crate) memory: Rc<Pool>,
     pub(crate) tasks: RefCell<HashMap<TaskTag, Rc<Task>>>,
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
@@ -69,7 +74,7 @@ impl Session {
     pub(crate) fn new(
         (connection, portal): (usize, PortalIndex),
         login: LoggedIn,
-        (session_id, handle): (SessionId, SessionHandle),
+        (session_id, handle, connection_id): (SessionId, SessionHandle, ConnectionId),
         (cmd_sn, stat_sn): (CmdSn, StatSn),
         ready: Rc<RefCell<Vec<usize>>>,
     ) -> Session {
@@ -77,12 +82,14 @@ impl Session {
             connection,
             nexus: Nexus { initiator: login.initiator, session_id, portal },
             handle,
+            connection_id,
             is_discovery: login.target.is_none(),
             account: login.account,
             parameters: RefCell::new(login.parameters),
             exp_cmd_sn: Cell::new(cmd_sn),
             stat_sn: Cell::new(stat_sn),
             open: Cell::new(0),
+            memory: Pool::new(SESSION_BYTES_MAX),
             tasks: RefCell::default(),
             output: RefCell::default(),
             waiting: RefCell::default(),

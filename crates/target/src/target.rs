@@ -15,7 +15,7 @@ use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
 use crate::execute::Faults;
 use crate::handle::TargetHandle;
-use crate::limits::{DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH};
+use crate::limits::{ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH, STEP_BYTES_MAX};
 use crate::media::Media;
 use crate::options::{TargetError, TargetOptions, UnitOptions};
 use crate::service::Service;
@@ -158,6 +158,8 @@ fn listen(portal: SocketAddr) -> Result<TcpListener, TargetError> {
     let error = |error: std::io::Error| TargetError::Listen { portal, reason: error.to_string() };
     let listener = TcpListener::bind(portal).map_err(error)?;
     listener.set_nonblocking(true).map_err(error)?;
+    // A second call sets the length of the queue; the first one's is not for the asking.
+    rustix::net::listen(&listener, ARRIVALS_MAX).map_err(|errno| error(errno.into()))?;
     Ok(listener)
 }
 
@@ -195,7 +197,7 @@ fn serial_of(medium: &Medium) -> String {
 }
 
 fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Array, TargetError> {
-    let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
+    let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + STEP_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
         .map_err(|error| TargetError::Thread { reason: error.to_string() })?;
     // A kernel without randomness would hang here, and not in the middle of a login.
     let _ = OsRandom.bits();

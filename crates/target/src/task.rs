@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use oarlock_scsi::iscsi::ScsiCommand;
 use oarlock_scsi::{Sense, Status};
 
 use crate::inbound::Inbound;
-use crate::media::Permit;
+use crate::memory::Permit;
 use crate::session::Session;
 use crate::unit::Unit;
 
@@ -133,6 +134,19 @@ impl Task {
             }
             *self.waker.borrow_mut() = Some(context.waker().clone());
             Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits for what somebody else brings about, and no longer than until the task is ended.
+    pub(crate) async fn or_aborted<T>(&self, wanted: impl Future<Output = T>) -> Outcome<T> {
+        let mut wanted = pin!(wanted);
+        poll_fn(|context| {
+            if self.aborted.get().is_some() {
+                return Poll::Ready(Err(Stop::Aborted));
+            }
+            *self.waker.borrow_mut() = Some(context.waker().clone());
+            wanted.as_mut().poll(context).map(Ok)
         })
         .await
     }

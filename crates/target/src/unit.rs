@@ -38,6 +38,8 @@ pub(crate) struct Unit {
     /// The 16 bytes of its NAA name.
     pub(crate) naa: [u8; 16],
     pub(crate) ranges: Rc<Ranges>,
+    /// It is served no more: commands that have not begun find nothing.
+    pub(crate) is_gone: Cell<bool>,
     /// The task set, in the order of arrival.
     tasks: RefCell<BTreeMap<u64, Rc<Task>>>,
     next_task: Cell<u64>,
@@ -62,7 +64,6 @@ pub(crate) struct State {
     pub(crate) sanitizing: Sanitizing,
     /// A sanitize that failed may be left without another.
     pub(crate) may_exit_failure: bool,
-    pub(crate) is_started: bool,
     pub(crate) is_loaded: bool,
     /// Nexuses that forbid that the medium is taken out.
     pub(crate) prevented_by: BTreeSet<Nexus>,
@@ -111,6 +112,7 @@ impl Unit {
             traits,
             naa,
             ranges: Rc::default(),
+            is_gone: Cell::new(false),
             tasks: RefCell::default(),
             next_task: Cell::new(0),
             special: Cell::new(0),
@@ -122,7 +124,6 @@ impl Unit {
                 defaults,
                 sanitizing: Sanitizing::No,
                 may_exit_failure: false,
-                is_started: true,
                 is_loaded: true,
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
@@ -316,7 +317,6 @@ impl Unit {
             state.settings = state.defaults;
             state.prevented_by.clear();
             state.reserved_by = None;
-            state.is_started = true;
         }
         self.attend_others(None, code);
     }

@@ -2,6 +2,7 @@
 //!
 //! They want root (loop devices, mounts) and programs of others; one that is missing is a failure, and the message says which.
 
+mod array;
 mod filesystem;
 mod guest;
 mod stack;
@@ -13,7 +14,8 @@ use std::time::Instant;
 /// A suite: its name, the programs that it wants, and how it is run; it says what it saw.
 type Suite = (&'static str, &'static [&'static str], fn() -> Result<String, String>);
 
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 4] = [
+    ("array", &["iscsi-test-cu", "timeout"], array::run),
     ("verify", &["fio", "qemu-storage-daemon", "nbdfuse"], verify::run),
     (
         "filesystem",

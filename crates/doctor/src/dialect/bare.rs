@@ -10,7 +10,7 @@ use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::scsi_line::{self, SenseClaim};
 use crate::subject;
-use crate::text::{hex, holds};
+use crate::text::{hex, holds, number};
 
 /// Lines without anything else.
 #[derive(Debug)]
@@ -122,13 +122,21 @@ fn triple(body: &str) -> Option<Command> {
     let parts = body.split(|letter: char| letter.is_whitespace() || ",/:;()[]{}\"'=.|".contains(letter));
     let mut numbers = [0; 3];
     let (mut count, mut words, mut marked, mut beside) = (0, 0, false, false);
-    for part in parts.filter(|part| !part.is_empty()) {
+    let mut opcode = None;
+    let mut parts = parts.filter(|part| !part.is_empty());
+    while let Some(part) = parts.next() {
         words += 1;
         if words > WORDS_MAX {
             return None;
         }
         if BESIDE.iter().any(|word| part.eq_ignore_ascii_case(word)) {
             beside = true;
+            continue;
+        }
+        // `0x5 0x24 0x0 at 0x89`: whose answer it was.
+        if count == 3 && opcode.is_none() && ["at", "for", "on", "to", "cmd"].contains(&part) {
+            let code = parts.next().filter(|code| code.starts_with("0x")).and_then(number)?;
+            opcode = Some(Opcode(u8::try_from(code).ok()?));
             continue;
         }
         let digits = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
@@ -143,7 +151,12 @@ fn triple(body: &str) -> Option<Command> {
     // Three numbers may be anything, a date too: without a mark or a word beside them only the miscompare is known by its look.
     let known = marked || beside || (key, code) == (0xe, 0x1d);
     let sense = Sense::of(key, code, qualifier).filter(|_| count == 3 && known)?;
-    Some(Command { device: Some(DeviceStatus::CHECK_CONDITION), sense: Some(sense), ..Command::default() })
+    Some(Command {
+        opcode,
+        device: Some(DeviceStatus::CHECK_CONDITION),
+        sense: Some(sense),
+        ..Command::default()
+    })
 }
 
 #[cfg(test)]

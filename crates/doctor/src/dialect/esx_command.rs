@@ -62,6 +62,14 @@ impl Dialect for EsxCommand {
                 and_lines = 0;
             }
         }
+        // A line that was cut between the statuses and the sense data: they are of this command, and of no other.
+        let tail = if has_status && found.claim.is_none() { sense_behind(record) } else { None };
+        let whole = tail.map(|tail| format!("{} {tail}", body.trim_end()));
+        if let Some(whole) = &whole {
+            let sensed = scsi_line::read(whole);
+            (found.command, found.claim, and_lines) = (sensed.command, sensed.claim, 1);
+            quoted = Some(format!("{}{}", &record.line[..record.line.len() - body.len()], whole));
+        }
         note(record, quoted.as_deref().unwrap_or(record.line), &found, 1, ledger);
         Reading::Understood { and_lines }
     }
@@ -73,16 +81,36 @@ fn note(record: &Record<'_>, text: &str, found: &CommandLine<'_>, count: u64, le
     ledger.note_text(record, text, draft);
 }
 
+/// The sense data of a record, where they begin the line behind it.
+fn sense_behind(record: &Record<'_>) -> Option<String> {
+    const STARTS: [&str; 4] = ["Valid sense data", "Possible sense data", "Invalid sense data", "sense data"];
+    let ends = record.body().trim_end();
+    // `P:0x0`, `P:0x0 Valid`
+    let is_cut = ends.rsplit(' ').take(2).any(|word| word.starts_with("P:"));
+    let next =
+        record.next_if(|line| is_cut && STARTS.iter().any(|start| line.starts_with(start.as_bytes())))?;
+    Some(next.trim_matches([' ', '>', '|']).to_owned())
+}
+
 /// ESXi 8 writes the statuses into a record of their own, a line or a few further on.
 fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
-    let half = |line: std::borrow::Cow<'_, str>| {
-        let plugin = has(&line, "nmp_") || has(&line, "Hpp");
-        let at = position(&line, "H:0x").filter(|_| plugin)?;
-        let found = Some(scsi_line::read(&line)).filter(|found| found.command.opcode.is_none())?;
-        // Both are written in one breath, by one world: records of several processors and hosts run into one another.
-        (!record.is_of_another(&prefix::split(&line))).then(|| (found.command, line[at..].to_owned()))
-    };
-    record.following().find_map(half)
+    // Both are written in one breath, by one world: records of several processors and hosts run into one another.
+    let mut own = record.following().filter(|line| !record.is_of_another(&prefix::split(line)));
+    let (command, text) = own.find_map(|line| {
+        let (at, found) = half(&line)?;
+        Some((found, line[at..].to_owned()))
+    })?;
+    // Two of them in a row: one is another record's, and nobody can tell which.
+    let is_one_of_two = own.next().is_some_and(|line| half(&line).is_some());
+    (!is_one_of_two).then_some((command, text))
+}
+
+/// Where the statuses stand in a second half, and what they say.
+fn half(line: &str) -> Option<(usize, Command)> {
+    let plugin = has(line, "nmp_") || has(line, "Hpp");
+    let at = position(line, "H:0x").filter(|_| plugin)?;
+    let found = Some(scsi_line::read(line)).filter(|found| found.command.opcode.is_none())?;
+    Some((at, found.command))
 }
 
 /// `naa.6 repeated 10 times`

@@ -23,6 +23,8 @@ const PHRASES: &[Phrase] = &[
     phrase("Dropped frame(s) detected", Means::Fabric(Dropped)),
     beside("FCP command status: ", &["qlnativefcStatusEntry"], Means::Nothing),
     phrase("fnic_fw_reset_handler", Means::Nothing),
+    // A network card's module: no fabric of storage.
+    beside("mlx5", &["redit stall"], Means::Nothing),
     phrase("redit stall", Means::Fabric(CreditStall)),
     phrase("write-quiesced", Means::Adapter),
     beside("Adapter failed to", &["lpfc"], Means::Adapter),

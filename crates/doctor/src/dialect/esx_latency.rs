@@ -29,6 +29,10 @@ impl Dialect for EsxLatency {
         // Failed commands have the same topic, and none of the words.
         let speaks = SPEAKS.iter().any(|word| record.holds_word(word));
         if speaks && let Some((usual, now)) = figures(body) {
+            // The second half of a record whose first half named the device: by itself it is about any, of any host.
+            if record.prefix.begins && body.starts_with("performance has") {
+                return Reading::UNDERSTOOD;
+            }
             note(record, body, usual, now, ledger);
             return Reading::UNDERSTOOD;
         }

@@ -32,6 +32,8 @@ const PHRASES: &[Phrase] = &[
     phrase("Completing reset", Means::Task(VirtualReset, Done)),
     phrase("FCPIO_ITMF_REJECTED", Means::Task(Abort, Failed)),
     phrase("abort reject received", Means::Task(Abort, Failed)),
+    // ESX 3.5: `AsyncIO timeout (5000); aborting cmd w/ sn 88, handle 1/0x2`.
+    beside("AsyncIO timeout", &["abort"], Means::Task(Abort, Issued)),
     phrase("Abort cmd called", Means::Task(Abort, Issued)),
     phrase("Abort for cmd tag", Means::Nothing),
     beside("fnic", &["FCPIO_IO_NOT_FOUND"], Means::Task(Abort, AlreadyComplete)),

@@ -4,7 +4,7 @@ use crate::civil::{self, DAY_US};
 use crate::stamp::{Axis, Precision, Stamp, YEARLESS_YEAR};
 use crate::text::decimal;
 
-fn digits(text: &str, from: usize, count: usize) -> Option<i64> {
+pub(super) fn digits(text: &str, from: usize, count: usize) -> Option<i64> {
     let part = text.as_bytes().get(from..from + count)?;
     part.iter().try_fold(0_i64, |value, byte| {
         let digit = Some(byte).filter(|byte| byte.is_ascii_digit())? - b'0';
@@ -13,17 +13,25 @@ fn digits(text: &str, from: usize, count: usize) -> Option<i64> {
 }
 
 /// `HH:MM:SS` with an optional fraction: microseconds, precision, and the rest.
-fn clock(text: &str) -> Option<(i64, Precision, &str)> {
+pub(super) fn clock(text: &str) -> Option<(i64, Precision, &str)> {
+    (text.as_bytes().get(2) == Some(&b':')).then(|| clock_behind_a_date(text))?
+}
+
+/// The same behind a date, where `HH-MM-SS`, `HH.MM.SS` and `HHMMSS` are times, too.
+pub(super) fn clock_behind_a_date(text: &str) -> Option<(i64, Precision, &str)> {
     let bytes = text.as_bytes();
-    if bytes.get(2) != Some(&b':') || bytes.get(5) != Some(&b':') {
-        return None;
-    }
-    let (hour, minute, second) = (digits(text, 0, 2)?, digits(text, 3, 2)?, digits(text, 6, 2)?);
+    let sign = *bytes.get(2)?;
+    let width = match (sign, bytes.get(5)) {
+        (b':', Some(b':')) | (b'-', Some(b'-')) | (b'.', Some(b'.')) => 3,
+        (b'0'..=b'9', Some(b'0'..=b'9')) if !bytes.get(6).is_some_and(u8::is_ascii_digit) => 2,
+        _ => return None,
+    };
+    let (hour, minute, second) = (digits(text, 0, 2)?, digits(text, width, 2)?, digits(text, 2 * width, 2)?);
     if hour > 24 || minute > 59 || second > 60 {
         return None;
     }
     let micros = (hour * 3_600 + minute * 60 + second) * 1_000_000;
-    let (part, precision, rest) = fraction(&text[8..]);
+    let (part, precision, rest) = fraction(&text[2 * width + 2..]);
     Some((micros + part, precision, rest))
 }
 
@@ -49,7 +57,7 @@ pub(super) fn iso(text: &str) -> Option<(Option<Stamp>, &str)> {
     let dash = *bytes.get(4)?;
     if !matches!(dash, b'-' | b'/')
         || bytes.get(7) != Some(&dash)
-        || !matches!(bytes.get(10), Some(b'T' | b' '))
+        || !matches!(bytes.get(10), Some(b'T' | b' ' | b'_'))
     {
         return None;
     }
@@ -58,31 +66,105 @@ pub(super) fn iso(text: &str) -> Option<(Option<Stamp>, &str)> {
         return None;
     }
     // `2017-02-08 AM 12:35:05`
-    let (half, rest) = match text.get(11..14) {
+    let (before, rest) = match text.get(11..14) {
         Some("AM ") => (Some(0), &text[14..]),
         Some("PM ") => (Some(12), &text[14..]),
         _ => (None, &text[11..]),
     };
-    let (mut time, precision, rest) = clock(rest)?;
-    if let Some(offset) = half {
-        let hour = time / 3_600_000_000;
-        time += (hour % 12 + offset - hour) * 3_600_000_000;
-    }
+    let (time, precision, rest) = clock_behind_a_date(rest)?;
+    let (time, rest) = if before.is_some() { (of_half(time, before), rest) } else { half(time, rest) };
     let (zone_minutes, rest) = zone(rest);
     let micros =
         civil::days(year, month, day) * DAY_US + time - i64::from(zone_minutes.unwrap_or(0)) * 60_000_000;
     Some((Some(Stamp { micros, axis: Axis::Wall, zone_minutes, precision }), rest))
 }
 
+/// Names of zones that stand for one, in minutes east of UTC.
+const ZONES: [(&str, i16); 27] = [
+    ("UTC", 0),
+    ("GMT", 0),
+    ("WET", 0),
+    ("WEST", 60),
+    ("CET", 60),
+    ("CEST", 120),
+    ("MEZ", 60),
+    ("MESZ", 120),
+    ("EET", 120),
+    ("EEST", 180),
+    ("MSK", 180),
+    ("HKT", 480),
+    ("SGT", 480),
+    ("JST", 540),
+    ("KST", 540),
+    ("AEST", 600),
+    ("AEDT", 660),
+    ("NZST", 720),
+    ("NZDT", 780),
+    ("EST", -300),
+    ("EDT", -240),
+    ("CDT", -300),
+    ("MST", -420),
+    ("MDT", -360),
+    ("PST", -480),
+    ("PDT", -420),
+    ("AKST", -540),
+];
+/// Names that stand for several: America's and China's, Britain's and Bangladesh's, India's and Israel's.
+const AMBIGUOUS: [&str; 4] = ["CST", "BST", "IST", "AST"];
+
+/// ` CET`: capital letters behind a time, and what follows.
+fn zone_name(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix(' ')?;
+    let count = rest.bytes().take_while(u8::is_ascii_uppercase).count();
+    let behind = &rest[count..];
+    let ends = behind.is_empty() || behind.starts_with([' ', ']', ',', ':']);
+    ((3..=4).contains(&count) && ends).then(|| (&rest[..count], behind))
+}
+
+/// The name of a zone behind the time of a line that nobody can tell: it may be one of several.
+pub(crate) fn ambiguous_zone(line: &str) -> Option<&str> {
+    const FRONT_BYTES: usize = 48;
+    let end = (0..=line.len().min(FRONT_BYTES)).rev().find(|&end| line.is_char_boundary(end))?;
+    line[..end].split([' ', ']']).find(|word| AMBIGUOUS.contains(word))
+}
+
+/// `10:00:00 PM`: the time of the day, and what stands behind.
+pub(super) fn half(time: i64, rest: &str) -> (i64, &str) {
+    if !rest.as_bytes().get(1).is_some_and(|letter| b"AaPp".contains(letter)) {
+        return (time, rest);
+    }
+    for (mark, offset) in [(" AM", 0), (" PM", 12), (" am", 0), (" pm", 12)] {
+        if let Some(behind) = rest.strip_prefix(mark)
+            && behind.starts_with([' ', ']', ','])
+        {
+            return (of_half(time, Some(offset)), behind);
+        }
+    }
+    (time, rest)
+}
+
+fn of_half(time: i64, offset: Option<i64>) -> i64 {
+    const HOUR_US: i64 = 3_600_000_000;
+    let hour = time / HOUR_US;
+    offset.map_or(time, |offset| time + (hour % 12 + offset - hour) * HOUR_US)
+}
+
 /// `Z`, `+02:00`, `+0200`, or nothing.
-fn zone(text: &str) -> (Option<i16>, &str) {
+pub(super) fn zone(text: &str) -> (Option<i16>, &str) {
     if let Some(rest) = text.strip_prefix('Z') {
         return (Some(0), rest);
     }
-    let named = [" UTC", " GMT"].iter().find_map(|zone| text.strip_prefix(zone));
-    if let Some(rest) = named.filter(|rest| rest.is_empty() || rest.starts_with([' ', ']'])) {
-        return (Some(0), rest);
+    if let Some((name, rest)) = zone_name(text) {
+        let known = ZONES.iter().find(|(known, _)| *known == name).map(|(_, minutes)| *minutes);
+        if known.is_some() || AMBIGUOUS.contains(&name) {
+            return (known, rest);
+        }
     }
+    // `10:00:00 +0100`
+    let parted =
+        text.strip_prefix(' ').filter(|rest| rest.starts_with(['+', '-']) && digits(rest, 1, 4).is_some());
+    let behind = text;
+    let text = parted.unwrap_or(text);
     let sign = match text.as_bytes().first() {
         Some(b'+') => 1,
         Some(b'-') => -1,
@@ -94,7 +176,7 @@ fn zone(text: &str) -> (Option<i16>, &str) {
             let minutes = i16::try_from(sign * (hours * 60 + minutes)).ok();
             (minutes, &text[5 + colon..])
         }
-        _ => (None, text),
+        _ => (None, behind),
     }
 }
 
@@ -105,7 +187,9 @@ pub(super) fn masked(text: &str) -> Option<(Option<Stamp>, &str)> {
     let sign = |at: usize| word.as_bytes().get(at).copied();
     let masked = (sign(4), sign(7), sign(10)) == (Some(b'-'), Some(b'-'), Some(b'T'))
         && (sign(13), sign(16)) == (Some(b':'), Some(b':'))
-        && word.bytes().all(letters);
+        && word.bytes().all(letters)
+        // Digits alone are masked nowhere: no calendar has that time.
+        && word.bytes().any(|byte| !byte.is_ascii_digit() && !b"TZ-:.".contains(&byte));
     masked.then(|| (None, &text[word.len()..]))
 }
 
@@ -197,8 +281,11 @@ pub(super) fn kernel(text: &str) -> Option<(Stamp, &str)> {
     let rest = text.strip_prefix('[')?.trim_start();
     let (seconds, rest) = rest.split_once('.')?;
     let seconds = (seconds.len() <= 10).then(|| digits(seconds, 0, seconds.len()))??;
-    let fraction = digits(rest, 0, 6)?;
-    let rest = rest[6..].strip_prefix(']')?;
+    let places = rest.bytes().take_while(u8::is_ascii_digit).count();
+    // Milliseconds, where whoever printed them cut them.
+    let fraction = (3..=6).contains(&places).then(|| digits(rest, 0, places))??;
+    let fraction = (places..6).fold(fraction, |fraction, _| fraction * 10);
+    let rest = rest[places..].strip_prefix(']')?;
     let micros = seconds * 1_000_000 + fraction;
     Some((Stamp { micros, axis: Axis::Boot, zone_minutes: None, precision: Precision::Microsecond }, rest))
 }

@@ -118,7 +118,8 @@ fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
 
 /// Whether whoever published the lines hid which disk they are about: two disks may stand behind one mask.
 fn is_of_a_hidden_disk(case: &Case<'_>, answer: &Fact) -> bool {
-    Side::of(case, answer).is_some_and(|side| side.is_of_a_hidden_disk())
+    let is_nameless = || answer.device.is_none() && answer.volume.is_none();
+    Side::of(case, answer).map_or_else(is_nameless, |side| side.is_of_a_hidden_disk())
 }
 
 /// Whether the target itself says that it answered a test false before this one, which no host got: that may be the one that was left open, and then it

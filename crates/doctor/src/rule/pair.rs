@@ -29,10 +29,11 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// Whether nothing tells the disk from others: its name is hidden, and no path names its unit.
+    /// Whether nothing tells the disk from others: its name is hidden, or there is none that can be read, and no path names its unit.
     pub fn is_of_a_hidden_disk(&self) -> bool {
-        let of_numbers = |name: &str| ["naa.", "eui.", "<", "["].iter().any(|start| name.starts_with(start));
-        self.path.is_none() && self.device.is_some_and(|name| of_numbers(name) && !is_an_identity(name))
+        // `sdc` is one of its host's, as long as its numbers are.
+        let tells_it = |name: &str| is_an_identity(name) || name.starts_with("sd");
+        self.path.is_none() && !self.device.is_some_and(tells_it)
     }
 
     /// Whether the lines themselves say that two commands have nothing to do with each other.

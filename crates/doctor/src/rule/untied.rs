@@ -8,7 +8,8 @@ use super::{Confidence, Proof};
 use crate::fact::{Fact, Kind};
 use crate::incident::Incident;
 use crate::names::Name;
-use crate::stamp;
+use crate::prefix;
+use crate::unread_time;
 
 /// The proof, no surer than its ties allow.
 #[must_use]
@@ -22,15 +23,20 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
             .but("But lines of it are quoted in a sentence, or stand in a document as an example may: whether they were seen here, only who wrote it knows.")
             .and_collect("The log itself, of the host and the minutes that this is about.");
     }
+    if bear_unread_times(&proof.lines) {
+        return proof
+            .but("But the times of these lines are written in a form that is not read here: nothing shows that they are near each other.")
+            .and_collect("The same lines with their times as `2026-01-31T12:00:00Z`, or the log as its host wrote it.");
+    }
     if speak_from_several_places(&proof.lines) {
         return proof
             .but("But these lines stand in different files or sections, and no line says that one host wrote them.")
             .and_collect("Which host wrote each of these lines: its name before the line, or each host's log in a folder of its name.");
     }
-    if bear_unread_times(&proof.lines) {
+    if let Some(label) = label_of_several(case, &proof.lines) {
         return proof
-            .but("But the times of these lines are written in a form that is not read here: nothing shows that they are near each other.")
-            .and_collect("The same lines with their times as `2026-01-31T12:00:00Z`, or the log as its host wrote it.");
+            .but(&format!("But {label} is the label of several volumes in these lines, by their ids: which of them each line is about, it does not say."))
+            .and_collect("The ids of the volumes on this host: `esxcli storage filesystem list`.");
     }
     let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
     let names = case.scene.names;
@@ -40,17 +46,48 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
         .and_collect("Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.")
 }
 
-/// Whether a proof of several lines has some whose time is printed and was not understood: that is not the same as none.
+/// Whether a proof of several lines has some whose time is printed and was not understood, or whose zones have names that mean several: that is not the same as none.
 fn bear_unread_times(lines: &[&Fact]) -> bool {
-    let unread = |fact: &&Fact| fact.when.is_none() && stamp::looks_dated(&fact.text);
-    lines.len() > 1 && lines.iter().take(FIRST).any(unread)
+    let unread = |fact: &&Fact| fact.when.is_none() && unread_time::stands_before(&fact.text);
+    let mut zones = lines.iter().take(FIRST).map(|fact| prefix::ambiguous_zone(&fact.text));
+    let first = zones.next().flatten();
+    lines.len() > 1 && (zones.any(|zone| zone != first) || lines.iter().take(FIRST).any(unread))
+}
+
+/// The label that lines of a proof share, where lines of the incident print several ids with it: then it is no identity.
+fn label_of_several<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<&'a str> {
+    const ID_BYTES: usize = 35;
+    let mut volumes = lines.iter().take(FIRST).filter_map(|fact| fact.volume);
+    let first = volumes.next()?;
+    if volumes.all(|volume| volume != first) {
+        return None;
+    }
+    let label = case.text(Some(first))?;
+    // `[esx.problem.vmfs.heartbeat.timedout] 66aa...-... gold`, `volume 66aa...-... (gold)`
+    let id = |fact: &'a Fact| {
+        let at = fact.text.rfind(label)?;
+        let front = fact.text[..at].trim_end_matches([' ', '(', '"', '\'', '/']);
+        let id = front.get(front.len().checked_sub(ID_BYTES)?..)?;
+        let is_id =
+            id.matches('-').count() == 3 && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        is_id.then_some(id)
+    };
+    let mut ids = case.facts().take(FIRST).filter(|fact| fact.volume == Some(first)).filter_map(id);
+    let known = ids.next()?;
+    ids.any(|id| id != known).then_some(label)
 }
 
 /// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.
 fn speak_from_several_places(lines: &[&Fact]) -> bool {
     let mut nameless = lines.iter().take(FIRST).filter(|fact| fact.host.is_none());
     let first = nameless.next();
-    first.is_some_and(|first| nameless.any(|other| other.voice != first.voice))
+    let Some(first) = first else { return false };
+    // What a line without a name says of its own host is not another's, whose name stands in the same input.
+    let is_own = |fact: &Fact| matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_));
+    let is_named_there =
+        |fact: &&Fact| fact.host.is_some() && fact.place.input == first.place.input && is_own(fact);
+    nameless.any(|other| other.voice != first.voice)
+        || is_own(first) && lines.iter().take(FIRST).any(is_named_there)
 }
 
 /// A volume and a device of a proof whose lines name one each, and that no line of all that was read names together.

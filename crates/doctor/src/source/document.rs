@@ -11,6 +11,7 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::origin::{host_of, is_a_file, is_usual, names_a_host};
+use super::unread::{self, Parted};
 use crate::plain::plain;
 use crate::prefix;
 use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
@@ -52,12 +53,23 @@ pub(super) struct Document {
     /// One for each line; empty where all are said by programs.
     manners: Vec<Manner>,
     /// Where another section begins, and whose it is.
-    sections: Vec<(u64, Whose)>,
+    sections: Vec<Section>,
+}
+
+/// The lines from one on, until the next section.
+#[derive(Clone, Debug)]
+struct Section {
+    from: u64,
+    /// From 1; that of the one before, where a line that seemed to begin it turned out to be of a record.
+    number: u32,
+    whose: Whose,
+    /// Whether nobody knows what the line that begins it is: what follows may be another's.
+    is_unread: bool,
 }
 
 /// Whose a section is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Whose {
+pub(super) enum Whose {
     /// That host's.
     Host(String),
     /// One host's, which nobody names.
@@ -97,10 +109,10 @@ impl Document {
         let (mut headings, mut seen) = (0, 0);
         let (mut nobodys, mut teaches) = (false, false);
         let (mut dated, mut sentences) = (0, 0);
-        let mut sections = Vec::new();
+        let mut sections: Vec<Section> = Vec::new();
         let mut above = String::new();
         let short = memchr_iter(b'\n', text).nth(SHORT_LINES).is_none();
-        for (number, line) in (1..).zip(lines(text)) {
+        for (number_of_line, line) in (1..).zip(lines(text)) {
             let of_pssh = PSSH.iter().any(|mark| memmem::find(line, mark.as_bytes()).is_some());
             if !of_pssh && is_dated(line) {
                 dated += 1;
@@ -131,7 +143,19 @@ impl Document {
                 Some(above) => section(&format!("# {above}"), above),
                 None => section(&line, &sentence),
             };
-            sections.extend(found.map(|host| (number, host)));
+            // The titles of a table's columns are nobody's name.
+            if unread::is_under_columns(&line) {
+                sections.pop_if(|last| last.is_unread && last.from + 1 == number_of_line);
+            }
+            let answers = unread::asks_the_name(behind_prompt(&above)) && is_a_name_alone(&line);
+            let found = if answers { Some(Whose::Host(line.trim().to_owned())) } else { found };
+            let parted = if found.is_none() { unread::parts(&line, &sentence, short) } else { None };
+            let unread = || Some(unread::whose(sections.last().map(|last| &last.whose), parted?));
+            if let Some(whose) = found.or_else(unread) {
+                let number = u32::try_from(sections.len() + 1).unwrap_or(u32::MAX);
+                let is_unread = parted.is_some_and(|parted| parted != Parted::Introduced);
+                sections.push(Section { from: number_of_line, number, whose, is_unread });
+            }
             above = sentence;
         }
         // An article, or a document that teaches: what it shows was seen by nobody in particular, unless it says who saw it. A log with a strange
@@ -158,15 +182,32 @@ impl Document {
 }
 
 impl Document {
-    /// The section that a line stands in, 0 for none, and whose it is.
+    /// The section that a line stands in, 0 for none, and whose it is. A line that nobody knows begins one for those behind it alone.
     pub(super) fn section(&self, line: u64) -> (u32, Option<&str>) {
-        let begun = self.sections.partition_point(|(from, _)| *from <= line);
+        let begun = self.sections.partition_point(|section| section.from <= line);
+        let at = begun.checked_sub(1).and_then(|last| {
+            let begins_here = self.sections.get(last).is_some_and(|own| own.is_unread && own.from == line);
+            if begins_here { last.checked_sub(1) } else { Some(last) }
+        });
         let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        match begun.checked_sub(1).and_then(|last| self.sections.get(last)) {
+        match at.and_then(|at| self.sections.get(at)) {
             // A section of its own: their numbers begin at the other end.
-            Some((_, Whose::Each)) => (u32::MAX - number(line), None),
-            Some((_, Whose::Host(host))) => (number(begun as u64), Some(host)),
-            Some((_, Whose::Nobody)) | None => (number(begun as u64), None),
+            Some(Section { whose: Whose::Each, .. }) => (u32::MAX - number(line), None),
+            Some(Section { whose: Whose::Host(host), number, .. }) => (*number, Some(host)),
+            Some(Section { whose: Whose::Nobody, number, .. }) => (*number, None),
+            None => (0, None),
+        }
+    }
+
+    /// Notes that the lines from `first` to `last` are of a record: what seemed to begin a section among them begins none.
+    pub(super) fn own(&mut self, first: u64, last: u64) {
+        let begin = self.sections.partition_point(|section| section.from < first);
+        let end = self.sections.partition_point(|section| section.from <= last);
+        for at in begin..end {
+            let (before, rest) = self.sections.split_at_mut(at);
+            let Some(section) = rest.first_mut().filter(|section| section.is_unread) else { continue };
+            let known = before.last().map(|known| (known.number, known.whose.clone()));
+            (section.number, section.whose) = known.unwrap_or((0, Whose::Nobody));
         }
     }
 }
@@ -266,7 +307,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether a line begins with a time: known by its first letter, before it is looked at.
-fn is_dated(line: &[u8]) -> bool {
+pub(super) fn is_dated(line: &[u8]) -> bool {
     let line = line.trim_ascii_start();
     let may = line.first().is_some_and(|&letter| {
         letter.is_ascii_digit() || b"[<>|".contains(&letter) || b"JFMASOND".contains(&letter)
@@ -332,7 +373,7 @@ fn is_title(bare: &str) -> bool {
 
 /// Whether a line begins a section of its own, and whose: `==> esx1/vmkernel.log <==`, `esx1 | CHANGED | rc=0 >>`, `esx1:`, `# Host esx1`. A section
 /// that is named after a log alone is nobody else's.
-fn section(line: &str, sentence: &str) -> Option<Whose> {
+pub(super) fn section(line: &str, sentence: &str) -> Option<Whose> {
     const WORDS_MAX: usize = 12;
     const TITLE_WORDS_MAX: usize = 3;
     let line = line.trim();
@@ -349,7 +390,11 @@ fn section(line: &str, sentence: &str) -> Option<Whose> {
     if asks_several(command) {
         return Some(Whose::Each);
     }
-    if let Some(host) = host_of_command(command).or_else(|| host_of_prompt(line)) {
+    let is_named = |host: &&str| *host != "localhost";
+    if let Some(host) = host_of_command(command).or_else(|| host_of_prompt(line)).filter(is_named) {
+        return new_voice(host);
+    }
+    if let Some(host) = unread::named(line) {
         return new_voice(host);
     }
     if let Some((_, host)) = PSSH.iter().find_map(|mark| line.split_once(mark)) {

@@ -3,12 +3,13 @@
 
 use std::cell::OnceCell;
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use crate::bounds::RECORD_LINES_MAX;
 use crate::machine_line::utc;
 use crate::plain::plain;
 use crate::prefix;
+use crate::source::names_a_host;
 
 /// Fields of one record that are looked at.
 const FIELDS_MAX: usize = 256;
@@ -64,9 +65,24 @@ pub(super) fn line_of(line: &str, before: &[u8], behind: &[u8]) -> Option<String
             Fields::of_json(&object(line, before, behind)?)?.line()
         }
         b'M' if start.starts_with("MESSAGE=") => Fields::of_journal(start, before, behind).line(),
-        b'"' | b'0'..=b'9' => row(start),
+        b'"' | b'0'..=b'9' => row(start).or_else(|| tagged(start)),
         _ => None,
     }
+}
+
+/// `2026-01-31 12:00:00 +0000 esx.log: {"message": ...}`: a time and a tag before the fields, as Fluentd writes a record.
+fn tagged(line: &str) -> Option<String> {
+    const FRONT_BYTES_MAX: usize = 80;
+    let brace = memchr(b'{', &line.as_bytes()[..line.len().min(FRONT_BYTES_MAX)])?;
+    let begin = line[..brace].strip_suffix(": ").filter(|_| line[brace..].starts_with("{\""))?.len();
+    let (time, tag) = line[..begin].rsplit_once(' ')?;
+    let mut fields = Fields::of_json(&line[begin + 2..])?;
+    fields.add(&[], TIMES[0], time.to_owned());
+    // `esx.esx1`
+    if let Some(host) = tag.rsplit('.').find(|part| names_a_host(part)) {
+        fields.add(&[], "tagged_host", host.to_owned());
+    }
+    fields.line()
 }
 
 /// What stands behind a record of an export: made lines once, where a record may go on there.
@@ -177,7 +193,7 @@ impl Fields {
                 }
                 '{' => within.push(key.take().unwrap_or_default()),
                 '}' if within.pop().is_none() => break,
-                '[' | 't' | 'f' | 'n' => key = None,
+                't' | 'f' | 'n' => key = None,
                 _ => {}
             }
             rest = &rest[skip..];

@@ -17,6 +17,7 @@ use super::document::Document;
 use super::exported::{ExportedAhead, line_of};
 use super::origin::host_of;
 use super::sniff::Intake;
+use super::wrapped;
 use crate::bounds::{
     AHEAD_BYTES, CHUNK_BYTES, DOCUMENT_BYTES_MAX, EXCERPT_LINES_MAX, FEW_BYTES_MAX, LINE_BYTES_MAX,
     RECORD_BYTES_MAX,
@@ -86,10 +87,18 @@ pub(super) fn read(
     let result = loop {
         buffer.resize(kept + CHUNK_BYTES, 0);
         let (read, error) = super::archive::fill_until_error(input, &mut buffer[kept..]);
-        let filled = kept + read;
+        let mut filled = kept + read;
         let last = read < CHUNK_BYTES;
-        let end = if last { filled } else { whole_lines(&buffer[..filled]) };
         let first = at.lines == 0 && kept == 0;
+        if first
+            && last
+            && filled <= DOCUMENT_BYTES_MAX
+            && let Some(joined) = wrapped::together(&buffer[..filled])
+        {
+            filled = joined.len();
+            buffer = joined;
+        }
+        let end = if last { filled } else { whole_lines(&buffer[..filled]) };
         at.few = first && last && filled <= FEW_BYTES_MAX && newlines(&buffer[..filled]) <= EXCERPT_LINES_MAX;
         if first && last && filled <= DOCUMENT_BYTES_MAX {
             at.document = Document::of(&buffer[..filled]);
@@ -265,6 +274,7 @@ impl Progress {
         intake.words = words;
         if understood {
             ledger.understood += 1;
+            self.document.own(self.lines, self.lines.max(self.read_until));
         } else if mask != 0 {
             ledger.stranger(place, &line);
         } else if self.few && !line.trim().is_empty() {
@@ -275,13 +285,16 @@ impl Progress {
     }
 
     /// Reads a line that a dialect asked for; whether it was one of its own.
-    fn follow(&self, intake: &mut Intake, follower: usize, line: Line<'_>, ledger: &mut Ledger) -> bool {
+    fn follow(&mut self, intake: &mut Intake, follower: usize, line: Line<'_>, ledger: &mut Ledger) -> bool {
         let limit = line.text.len().min(LINE_BYTES_MAX);
         let text = made_plain(&line.text[..limit], intake.dialects.tables() & 1 << follower != 0);
         let record = Record::new(line.place, &text, line.ahead);
         ledger.hear(Manner::Logged);
         match intake.dialects.read(1 << follower, &record, ledger).1 {
-            Reading::More => ledger.understood += 1,
+            Reading::More => {
+                ledger.understood += 1;
+                self.document.own(self.lines, self.lines);
+            }
             Reading::Skipped => ledger.stranger(line.place, &text),
             Reading::Stranger | Reading::Understood { .. } => return false,
         }

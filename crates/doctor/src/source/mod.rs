@@ -10,7 +10,9 @@ mod gunzip;
 mod lines;
 mod origin;
 mod sniff;
+mod unread;
 mod utf16;
+mod wrapped;
 mod wrapping;
 
 pub use exported::ExportedAhead;

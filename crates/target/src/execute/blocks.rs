@@ -16,10 +16,9 @@ use crate::task::{Outcome, Received, Stop};
 const VERIFY_STEP: usize = 1 << 20;
 
 impl Work {
+    /// Blocks in this command's hands. Whoever is ended while it waits for them stops waiting: its fate is known.
     pub(super) async fn hold(&self, lba: Lba, count: BlockCount, hold: Hold) -> Outcome<Held> {
-        let held = self.unit.ranges.hold(lba.0..lba.0 + count.0, hold).await;
-        self.task.check()?;
-        Ok(held)
+        self.task.or_aborted(self.unit.ranges.hold(lba.0..lba.0 + count.0, hold)).await
     }
 
     /// A transfer that VPD page B0h says is too long.
@@ -46,11 +45,11 @@ impl Work {
         if length == 0 {
             return Ok(Reply::good());
         }
-        let permit = Rc::new(self.array.media.permit(length).await);
-        self.task.check()?;
-        let buffer = self.buffer(length)?;
+        let permit = self.array.media.permit(&self.task.session.memory, length);
+        let permit = Rc::new(self.task.or_aborted(permit).await?);
+        let mut buffer = self.buffer(length)?;
         let _held = self.hold(transfer.lba, transfer.count, Hold::Shared).await?;
-        self.read_into(&buffer, length, transfer.lba).await?;
+        self.read_into(&mut buffer, length, transfer.lba).await?;
         let data = Data { bytes: buffer.into_bytes(), _permit: permit };
         Ok(Reply { payload: Payload::Medium(data, length), ..Reply::good() })
     }
@@ -59,7 +58,7 @@ impl Work {
         self.array.media.buffer(length).map_err(|error| failed(&error, false))
     }
 
-    pub(super) async fn read_into(&self, buffer: &DataBuffer, length: usize, lba: Lba) -> Outcome<()> {
+    pub(super) async fn read_into(&self, buffer: &mut DataBuffer, length: usize, lba: Lba) -> Outcome<()> {
         let from_byte = lba.byte_offset(self.unit.block_size());
         let read = self.array.media.read(&self.unit.medium, buffer, 0..length, from_byte).await;
         self.task.check()?;
@@ -68,7 +67,7 @@ impl Work {
 
     pub(super) async fn write_from(
         &self,
-        buffer: &DataBuffer,
+        buffer: &mut DataBuffer,
         part: std::ops::Range<usize>,
         lba: Lba,
         durability: Durability,
@@ -94,11 +93,11 @@ impl Work {
 
     pub(super) async fn write(&self, transfer: Transfer) -> Outcome<Reply> {
         let length = self.check_length(transfer.count)?;
-        let Some(received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+        let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
         let count = self.blocks_in(received.length);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
         let durability = self.unit.durability(transfer.fua);
-        self.write_from(&received.buffer, 0..received.length, transfer.lba, durability).await?;
+        self.write_from(&mut received.buffer, 0..received.length, transfer.lba, durability).await?;
         Ok(Reply::good())
     }
 
@@ -118,7 +117,7 @@ impl Work {
         let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
         let count = self.blocks_in(received.length);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
-        self.write_from(&received.buffer, 0..received.length, transfer.lba, Durability::Durable).await?;
+        self.write_from(&mut received.buffer, 0..received.length, transfer.lba, Durability::Durable).await?;
         self.compare(transfer.lba, &mut received, !write.compare).await?;
         Ok(Reply::good())
     }
@@ -130,11 +129,11 @@ impl Work {
         let count = self.blocks_in(received.length);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
         let mut found = self.buffer(received.length)?;
-        self.read_into(&found, received.length, transfer.lba).await?;
+        self.read_into(&mut found, received.length, transfer.lba).await?;
         let new = &mut received.buffer.bytes()[..received.length];
         new.iter_mut().zip(found.bytes()).for_each(|(new, found)| *new |= *found);
         let durability = self.unit.durability(transfer.fua);
-        self.write_from(&received.buffer, 0..received.length, transfer.lba, durability).await?;
+        self.write_from(&mut received.buffer, 0..received.length, transfer.lba, durability).await?;
         Ok(Reply::good())
     }
 
@@ -158,10 +157,9 @@ impl Work {
         let _held = self.hold(lba, count, Hold::Shared).await?;
         for (lba, count) in self.steps(lba, count) {
             let length = self.check_length(count)?;
-            let _permit = self.array.media.permit(length).await;
-            self.task.check()?;
-            let buffer = self.buffer(length)?;
-            self.read_into(&buffer, length, lba).await?;
+            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
+            let mut buffer = self.buffer(length)?;
+            self.read_into(&mut buffer, length, lba).await?;
         }
         Ok(Reply::good())
     }
@@ -177,9 +175,9 @@ impl Work {
         let mut done = 0;
         for (lba, count) in self.steps(lba, count) {
             let length = self.check_length(count)?;
-            let _permit = self.array.media.permit(length).await;
+            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
             let mut found = self.buffer(length)?;
-            self.read_into(&found, length, lba).await?;
+            self.read_into(&mut found, length, lba).await?;
             let found = &found.bytes()[..length];
             for (place, found) in found.chunks_exact(block).enumerate() {
                 if let Some(offset) = first_difference(&pattern, found) {
@@ -194,7 +192,7 @@ impl Work {
     /// Reads what was received again, and compares it unless only reading is asked for.
     async fn compare(&self, lba: Lba, received: &mut Received, only_read: bool) -> Outcome<()> {
         let mut found = self.buffer(received.length)?;
-        self.read_into(&found, received.length, lba).await?;
+        self.read_into(&mut found, received.length, lba).await?;
         let length = received.length;
         let difference = first_difference(&received.buffer.bytes()[..length], &found.bytes()[..length]);
         match difference.filter(|_| !only_read) {

@@ -34,12 +34,12 @@ impl Work {
         };
         let _held = self.hold(transfer.lba, transfer.count, Hold::Alone).await?;
         let mut found = self.buffer(length)?;
-        self.read_into(&found, length, transfer.lba).await?;
+        self.read_into(&mut found, length, transfer.lba).await?;
         if let Some(offset) = first_difference(&received.buffer.bytes()[..length], &found.bytes()[..length]) {
             return Err(Sense::miscompare(offset as u64).into());
         }
         let durability = self.unit.durability(transfer.fua);
-        self.write_from(&received.buffer, length..2 * length, transfer.lba, durability).await?;
+        self.write_from(&mut received.buffer, length..2 * length, transfer.lba, durability).await?;
         Ok(Reply::good())
     }
 }

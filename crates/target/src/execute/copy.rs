@@ -102,8 +102,7 @@ impl Work {
         if to.unit.is_write_protected() {
             return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
         }
-        let _held = hold_both(&from, &to).await;
-        self.task.check()?;
+        let _held = self.task.or_aborted(hold_both(&from, &to)).await?;
         self.move_bytes(&from, &to).await?;
         Ok(from.length)
     }
@@ -138,8 +137,7 @@ impl Work {
 
     async fn move_bytes(&self, from: &Place, to: &Place) -> Outcome<()> {
         let step = STEP.min(usize::try_from(from.length).unwrap_or(STEP));
-        let _permit = self.array.media.permit(step + 2 * 4096).await;
-        self.task.check()?;
+        let _grant = self.task.or_aborted(self.array.media.step(step + 2 * 4096)).await?;
         let mut done = 0;
         // Backwards where the places overlap and the destination lies behind, so that nothing is read after it was written.
         let is_backward = Rc::ptr_eq(&from.unit, &to.unit)
@@ -163,7 +161,7 @@ impl Work {
         let end = (start + length).next_multiple_of(block);
         let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
         let mut buffer = self.buffer(whole)?;
-        let read = self.array.media.read(&place.unit.medium, &buffer, 0..whole, first).await;
+        let read = self.array.media.read(&place.unit.medium, &mut buffer, 0..whole, first).await;
         self.task.check()?;
         read.map_err(|error| failed(&error, false))?;
         let from = usize::try_from(start - first).unwrap_or(0);
@@ -178,14 +176,15 @@ impl Work {
         let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
         let mut buffer: DataBuffer = self.buffer(whole)?;
         if whole != data.len() {
-            let read = self.array.media.read(&place.unit.medium, &buffer, 0..whole, first).await;
+            let read = self.array.media.read(&place.unit.medium, &mut buffer, 0..whole, first).await;
             self.task.check()?;
             read.map_err(|error| failed(&error, false))?;
         }
         let from = usize::try_from(start - first).unwrap_or(0);
         buffer.bytes()[from..from + data.len()].copy_from_slice(&data);
         let durability = place.unit.durability(false);
-        let written = self.array.media.write(&place.unit.medium, &buffer, 0..whole, first, durability).await;
+        let written =
+            self.array.media.write(&place.unit.medium, &mut buffer, 0..whole, first, durability).await;
         self.task.check()?;
         written.map_err(|error| failed(&error, true))
     }

@@ -22,7 +22,8 @@ impl Work {
         Ok(Reply::good())
     }
 
-    /// SBC-4, START STOP UNIT command.
+    /// SBC-4, START STOP UNIT command. A medium is taken out and put back; but nothing here turns, and a unit that one of its hosts stopped
+    /// would be stopped for all: a stop is a flush.
     pub(super) async fn start_stop(&self, asked: StartStopUnit) -> Outcome<Reply> {
         if asked.power_condition != 0 {
             return Ok(Reply::good());
@@ -31,7 +32,7 @@ impl Work {
             return Err(Sense::invalid_cdb(4, Some(1)).into());
         }
         let is_prevented = !self.unit.state.borrow().prevented_by.is_empty();
-        if asked.load_eject && !asked.start && is_prevented {
+        if asked.load_eject && is_prevented {
             return Err(Sense::illegal(AdditionalSense::MEDIUM_REMOVAL_PREVENTED).into());
         }
         if !asked.start && !asked.no_flush && !self.unit.traits.is_read_only {
@@ -40,7 +41,6 @@ impl Work {
         let was_loaded = {
             let mut state = self.unit.state.borrow_mut();
             let was_loaded = state.is_loaded;
-            state.is_started = asked.start;
             if asked.load_eject {
                 state.is_loaded = asked.start;
             }

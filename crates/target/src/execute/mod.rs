@@ -80,7 +80,8 @@ pub(crate) fn begin(array: &Rc<Array>, task: Rc<Task>) {
 
 async fn run(array: Rc<Array>, task: Rc<Task>) {
     let order = order_of(&task);
-    let place = task.unit.as_ref().map(|unit| unit.enter(&task, order));
+    let unit = task.unit.as_ref().filter(|unit| !unit.is_gone.get());
+    let place = unit.map(|unit| unit.enter(&task, order));
     let outcome = match place {
         Some(Err(_)) => Err(Stop::Status(Status::TASK_SET_FULL)),
         _ if task.inbound.borrow().is_refused() => Err(Stop::Status(Status::TASK_SET_FULL)),
@@ -149,9 +150,6 @@ impl Work {
         }
         if description.needs_medium && !state.is_loaded {
             return Err(Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT).into());
-        }
-        if description.needs_medium && !state.is_started {
-            return Err(Sense::not_ready(AdditionalSense::INITIALIZING_COMMAND_REQUIRED).into());
         }
         drop(state);
         if description.modifies_medium && self.unit.is_write_protected() {

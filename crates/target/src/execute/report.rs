@@ -10,6 +10,9 @@ use oarlock_scsi::{
 use super::{Reply, Work};
 use crate::task::Outcome;
 
+/// The service action of SANITIZE (SBC-4).
+const BLOCK_ERASE: u16 = 0x02;
+
 impl Work {
     fn capacity(&self) -> Capacity {
         let geometry = self.unit.geometry();
@@ -57,6 +60,8 @@ impl Work {
     fn is_supported(&self, command: &CommandDescription) -> bool {
         match command.opcode {
             Opcode::UNMAP => self.unit.traits.is_thin,
+            // What is erased reads as anything then: a unit that cannot unmap has nothing quicker than OVERWRITE.
+            Opcode::SANITIZE if command.service_action == Some(BLOCK_ERASE) => self.unit.traits.is_thin,
             Opcode::PREVENT_ALLOW_MEDIUM_REMOVAL => self.unit.traits.is_removable,
             _ => true,
         }
@@ -80,7 +85,6 @@ impl Work {
         let sense = match self.unit.take_attention(&self.task.session.nexus) {
             Some(code) => Sense::attention(code),
             None if !state.is_loaded => Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT),
-            None if !state.is_started => Sense::not_ready(AdditionalSense::INITIALIZING_COMMAND_REQUIRED),
             None => Sense::new(SenseKey::NoSense, AdditionalSense::NO_ADDITIONAL_SENSE_INFORMATION),
         };
         Reply::bytes(sense.encode(request.form), request.allocation_length)

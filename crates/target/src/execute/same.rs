@@ -124,8 +124,7 @@ impl Work {
     pub(super) async fn write_pattern(&self, pattern: &[u8], lba: Lba, count: BlockCount) -> Outcome<()> {
         let (start, length) = self.bytes_of(lba, count);
         let step = PATTERN_LENGTH.min(usize::try_from(length).unwrap_or(PATTERN_LENGTH));
-        let _permit = self.array.media.permit(step).await;
-        self.task.check()?;
+        let _grant = self.task.or_aborted(self.array.media.step(step)).await?;
         let mut buffer = self.buffer(step)?;
         buffer.bytes().chunks_exact_mut(pattern.len()).for_each(|block| block.copy_from_slice(pattern));
         let mut done = 0;
@@ -135,7 +134,7 @@ impl Work {
             let durability = oarlock_device::Durability::Volatile;
             let written = part.end as u64;
             let media = &self.array.media;
-            let outcome = media.write(&self.unit.medium, &buffer, part, start + done, durability).await;
+            let outcome = media.write(&self.unit.medium, &mut buffer, part, start + done, durability).await;
             self.task.check()?;
             outcome.map_err(|error| failed(&error, true))?;
             done += written;

@@ -1,5 +1,6 @@
 //! SANITIZE: everything of a unit is made unreadable (SBC-4, SANITIZE command).
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use oarlock_block::{BlockCount, Lba};
@@ -8,8 +9,9 @@ use oarlock_scsi::{
 };
 
 use super::{Reply, Work};
+use crate::inbound::Inbound;
 use crate::ranges::Hold;
-use crate::task::Outcome;
+use crate::task::{Outcome, Task};
 use crate::unit::Sanitizing;
 
 /// What is done between two looks at how far it is.
@@ -48,24 +50,38 @@ impl Work {
                 let list = self.receive_list(usize::from(parameter_list_length)).await?;
                 Some(SanitizeOverwrite::decode(&list, self.unit.block_size())?)
             }
+            SanitizeAction::BlockErase if !self.unit.traits.is_thin => {
+                return Err(Sense::invalid_cdb(1, Some(4)).into());
+            }
             SanitizeAction::BlockErase => None,
             SanitizeAction::ExitFailureMode => return self.exit_failure_mode(),
         };
         self.unit.state.borrow_mut().sanitizing = Sanitizing::Under { progress: 0 };
-        let work = Work {
-            array: Rc::clone(&self.array),
-            task: Rc::clone(&self.task),
-            unit: Rc::clone(&self.unit),
-            command: self.command,
-        };
+        let unit = Rc::clone(&self.unit);
+        // A task of its own, which nobody knows and nobody can end.
+        let unending = Task::new(
+            Rc::clone(&self.task.session),
+            self.task.command,
+            Some(Rc::clone(&unit)),
+            Inbound::default(),
+        );
+        let work =
+            Work { array: Rc::clone(&self.array), task: Rc::new(unending), unit, command: self.command };
+        // It goes on whatever becomes of the command (SBC-4, "Sanitize operations"): one that is ended ends alone.
+        let outcome = Rc::new(Cell::new(None));
+        let (told, task) = (Rc::clone(&outcome), Rc::clone(&self.task));
+        self.array.spawn(async move {
+            told.set(Some(work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await));
+            task.wake();
+        });
         if sanitize.immediate {
-            self.array.spawn(async move {
-                drop(work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await)
-            });
             return Ok(Reply::good());
         }
-        work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await?;
-        Ok(Reply::good())
+        self.task.until(|| outcome.get().is_some()).await?;
+        match outcome.get() {
+            Some(true) => Ok(Reply::good()),
+            _ => Err(Sense::new(SenseKey::MediumError, AdditionalSense::SANITIZE_COMMAND_FAILED).into()),
+        }
     }
 
     /// A unit that failed may be used again only where the sanitize that failed allowed it (AUSE).
@@ -78,16 +94,15 @@ impl Work {
         Ok(Reply::good())
     }
 
-    async fn run_sanitize(&self, pattern: Option<SanitizeOverwrite>, may_exit: bool) -> Outcome<()> {
+    /// Erases all; `false` where it failed.
+    async fn run_sanitize(&self, pattern: Option<SanitizeOverwrite>, may_exit: bool) -> bool {
         let blocks = self.unit.blocks();
-        // Not through the task: a sanitize goes on whatever becomes of the command (SBC-4, "Sanitize operations").
         let _held = self.unit.ranges.hold(0..blocks.0, Hold::Alone).await;
         let outcome = self.erase_all(pattern.as_ref(), blocks).await;
         let mut state = self.unit.state.borrow_mut();
         state.may_exit_failure = may_exit;
         state.sanitizing = if outcome.is_ok() { Sanitizing::No } else { Sanitizing::Failed };
-        let failed = Sense::new(SenseKey::MediumError, AdditionalSense::SANITIZE_COMMAND_FAILED);
-        outcome.map_err(|()| failed.into())
+        outcome.is_ok()
     }
 
     async fn erase_all(&self, overwrite: Option<&SanitizeOverwrite>, blocks: BlockCount) -> Result<(), ()> {

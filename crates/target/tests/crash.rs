@@ -1,0 +1,178 @@
+//! A target that is killed in the middle of writes: what it had acknowledged as durable is there when it comes back.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use oarlock_block::ByteCount;
+
+use crate::initiator::{DEADLINE, Flow, Session, Who, cdb};
+use crate::place::{Place, meet};
+
+/// How often it is killed.
+const ROUNDS: u64 = 10;
+/// Sessions that write.
+const WRITERS: u64 = 4;
+/// Blocks of each of them, written again and again.
+const BLOCKS: u64 = 64;
+/// Commands that each has under way.
+const DEPTH: usize = 4;
+/// Commands that are answered between two flushes, of a writer that flushes.
+const FLUSH_EVERY: u64 = 8;
+/// Tells the process that is to be killed where its unit lies.
+const FOLDER: &str = "OARLOCK_TEST_SERVES";
+const READY: &str = "ready at ";
+
+/// A target in a process of its own.
+struct Process {
+    child: Child,
+    portal: SocketAddr,
+}
+
+impl Process {
+    fn start(folder: &Path) -> Process {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crash::a_target_to_be_killed", "--ignored", "--nocapture"])
+            .env(FOLDER, folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut lines = output.lines().map_while(Result::ok);
+        let portal = lines.find_map(|line| Some(line.split_once(READY)?.1.parse().unwrap()));
+        Process { child, portal: portal.expect("the target says where it is") }
+    }
+
+    fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Whatever becomes of the test, the process does not outlive it.
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Not a test: the process that the test below kills. Run by itself, it ends at once.
+#[test]
+#[ignore = "the process that another test kills"]
+fn a_target_to_be_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let place = Place::with(|options, _| {
+        options.units[0].path = Path::new(&folder).join("disk.img");
+        options.units[0].size = Some(ByteCount(1 << 20));
+    });
+    println!("{READY}{}", place.portal());
+    std::io::stdout().flush().unwrap();
+    // It ends by itself only where the test that started it is gone, and the pipe with it.
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+fn login(portal: SocketAddr, name: &str) -> Session {
+    let mut session = Who::new(name).login(portal);
+    meet(&mut session, 0);
+    session
+}
+
+/// What one writer sent to each of its blocks, and what of it was acknowledged as durable, as numbers that only grow.
+#[derive(Default)]
+struct Written {
+    sent: BTreeMap<u64, u64>,
+    durable: BTreeMap<u64, u64>,
+}
+
+/// Writes until the target is gone: with FUA, or with a flush now and then. Each durable block is told to `told`.
+fn write_until_killed(session: &mut Session, writer: u64, first: u64, told: &Sender<()>) -> Written {
+    let (mut written, mut number, mut answered) = (Written::default(), first, 0);
+    let (mut open, mut volatile, mut flush) = (BTreeMap::new(), BTreeMap::new(), None);
+    let is_flushing = writer % 2 == 1;
+    loop {
+        while open.len() < DEPTH && flush.is_none() {
+            let lba = writer * BLOCKS + number % BLOCKS;
+            let data = number.to_be_bytes().repeat(64);
+            let command = if is_flushing { cdb::write(lba, 1) } else { cdb::write_through(lba, 1) };
+            written.sent.insert(lba, number);
+            open.insert(session.start(0, command, Flow::Out(&data)), (lba, number));
+            number += 1;
+        }
+        let Some((tag, answer)) = session.try_finish_any() else { return written };
+        answer.good();
+        if flush == Some(tag) {
+            flush = None;
+            volatile.keys().for_each(|_| told.send(()).unwrap());
+            written.durable.append(&mut volatile);
+            continue;
+        }
+        let (lba, value) = open.remove(&tag).expect("a command of this loop");
+        answered += 1;
+        if !is_flushing {
+            written.durable.insert(lba, value);
+            told.send(()).unwrap();
+            continue;
+        }
+        volatile.insert(lba, value);
+        if answered % FLUSH_EVERY == 0 {
+            flush = Some(session.start(0, cdb::synchronize_cache(), Flow::None));
+        }
+    }
+}
+
+/// One life of the target: it is killed after `durable` acknowledgements, with commands of every session under way.
+fn live(folder: &Path, first: u64, durable: u64, reservation_key: u64) -> Vec<Written> {
+    let process = Process::start(folder);
+    let mut registrar = login(process.portal, "registrar");
+    // Ignoring what was registered before, and to outlive the target.
+    let list = cdb::reserve_list(0, reservation_key, true);
+    registrar.run(0, cdb::reserve_out(6, 0), Flow::Out(&list)).good();
+    let (told, heard) = mpsc::channel();
+    let portal = process.portal;
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let told = told.clone();
+                scope.spawn(move || {
+                    let mut session = login(portal, &format!("writer-{writer}"));
+                    write_until_killed(&mut session, writer, first, &told)
+                })
+            })
+            .collect();
+        for _ in 0..durable {
+            heard.recv_timeout(DEADLINE).expect("writes are acknowledged");
+        }
+        process.kill();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn what_was_acknowledged_as_durable_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut before: BTreeMap<u64, u64> = BTreeMap::new();
+    for round in 0..ROUNDS {
+        let first = 1 + round * 1_000_000;
+        let lives = live(folder.path(), first, 50 + 13 * round, 1 + round);
+        let process = Process::start(folder.path());
+        let mut reader = login(process.portal, "reader");
+        let keys = reader.run(0, cdb::reserve_in(0), Flow::In(4096)).good();
+        assert_eq!(keys[8..], (1 + round).to_be_bytes(), "the registration of round {round}");
+        for (lba, sent) in lives.iter().flat_map(|written| &written.sent) {
+            let block = reader.run(0, cdb::read(*lba, 1), Flow::In(512)).good();
+            let found = u64::from_be_bytes(block[..8].try_into().unwrap());
+            assert_eq!(block, found.to_be_bytes().repeat(64), "a block that is torn");
+            let durable = lives.iter().find_map(|written| written.durable.get(lba)).or(before.get(lba));
+            let durable = durable.copied().unwrap_or(0);
+            assert!((durable..=*sent).contains(&found), "block {lba}: {found}, not {durable} to {sent}");
+            before.insert(*lba, found);
+        }
+        process.kill();
+    }
+}

@@ -1,0 +1,124 @@
+//! CDBs, each in sixteen bytes (SPC-5, SBC-4, SPC-2).
+
+/// A CDB: its operation code, and what stands in other bytes.
+fn cdb(operation: u8, fields: &[(usize, &[u8])]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[0] = operation;
+    for (at, field) in fields {
+        bytes[*at..at + field.len()].copy_from_slice(field);
+    }
+    bytes
+}
+
+fn long(operation: u8, flags: u8, lba: u64, blocks: u32) -> [u8; 16] {
+    cdb(operation, &[(1, &[flags]), (2, &lba.to_be_bytes()), (10, &blocks.to_be_bytes())])
+}
+
+pub(crate) fn test_unit_ready() -> [u8; 16] {
+    cdb(0x00, &[])
+}
+
+pub(crate) fn request_sense() -> [u8; 16] {
+    cdb(0x03, &[(4, &[252])])
+}
+
+pub(crate) fn inquiry(length: u16) -> [u8; 16] {
+    cdb(0x12, &[(3, &length.to_be_bytes())])
+}
+
+pub(crate) fn vpd(page: u8, length: u16) -> [u8; 16] {
+    cdb(0x12, &[(1, &[1, page]), (3, &length.to_be_bytes())])
+}
+
+pub(crate) fn mode_sense(page: u8) -> [u8; 16] {
+    // DBD: without a block descriptor.
+    cdb(0x1a, &[(1, &[0x08, page]), (4, &[252])])
+}
+
+pub(crate) fn mode_select(length: u8) -> [u8; 16] {
+    cdb(0x15, &[(1, &[0x10]), (4, &[length])])
+}
+
+pub(crate) fn reserve() -> [u8; 16] {
+    cdb(0x16, &[])
+}
+
+pub(crate) fn start_stop(start: bool, load_eject: bool) -> [u8; 16] {
+    cdb(0x1b, &[(4, &[u8::from(load_eject) << 1 | u8::from(start)])])
+}
+
+pub(crate) fn prevent_removal(prevent: bool) -> [u8; 16] {
+    cdb(0x1e, &[(4, &[u8::from(prevent)])])
+}
+
+pub(crate) fn read(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x88, 0, lba, blocks)
+}
+
+pub(crate) fn write(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x8a, 0, lba, blocks)
+}
+
+/// WRITE (16) with FUA.
+pub(crate) fn write_through(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x8a, 0x08, lba, blocks)
+}
+
+/// VERIFY (16) without data: every block can be read.
+pub(crate) fn verify(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x8f, 0, lba, blocks)
+}
+
+pub(crate) fn compare_and_write(lba: u64, blocks: u8) -> [u8; 16] {
+    cdb(0x89, &[(2, &lba.to_be_bytes()), (13, &[blocks])])
+}
+
+pub(crate) fn write_same(lba: u64, blocks: u32, unmaps: bool) -> [u8; 16] {
+    long(0x93, if unmaps { 0x08 } else { 0 }, lba, blocks)
+}
+
+pub(crate) fn unmap(length: u16) -> [u8; 16] {
+    cdb(0x42, &[(7, &length.to_be_bytes())])
+}
+
+/// The parameter list of an UNMAP of one run of blocks.
+pub(crate) fn unmap_list(lba: u64, blocks: u32) -> Vec<u8> {
+    let mut list = vec![0, 22, 0, 16, 0, 0, 0, 0];
+    list.extend(lba.to_be_bytes());
+    list.extend(blocks.to_be_bytes());
+    list.extend([0; 4]);
+    list
+}
+
+pub(crate) fn synchronize_cache() -> [u8; 16] {
+    cdb(0x35, &[])
+}
+
+pub(crate) fn extended_copy(length: usize) -> [u8; 16] {
+    cdb(0x83, &[(10, &u32::try_from(length).unwrap().to_be_bytes())])
+}
+
+pub(crate) fn read_capacity() -> [u8; 16] {
+    cdb(0x9e, &[(1, &[0x10]), (13, &[32])])
+}
+
+pub(crate) fn report_luns() -> [u8; 16] {
+    cdb(0xa0, &[(8, &[0x10, 0])])
+}
+
+pub(crate) fn reserve_in(action: u8) -> [u8; 16] {
+    cdb(0x5e, &[(1, &[action]), (7, &[0x10, 0])])
+}
+
+/// PERSISTENT RESERVE OUT: its action, its type.
+pub(crate) fn reserve_out(action: u8, kind: u8) -> [u8; 16] {
+    cdb(0x5f, &[(1, &[action, kind]), (8, &[24])])
+}
+
+/// The parameter list of a PERSISTENT RESERVE OUT.
+pub(crate) fn reserve_list(key: u64, new_key: u64, persist: bool) -> Vec<u8> {
+    let mut list = [key.to_be_bytes(), new_key.to_be_bytes()].concat();
+    list.resize(24, 0);
+    list[20] = u8::from(persist);
+    list
+}

@@ -1,0 +1,14 @@
+//! The array from outside: a target in this process, and initiators of our own that keep the rules, break them, and count.
+//! Every test in one binary, which is linked once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // All of it is called by tests alone, and fails as tests do.
+
+mod atomicity;
+mod crash;
+mod history;
+mod initiator;
+mod management;
+mod memory;
+mod place;
+mod protocol;
+mod units;

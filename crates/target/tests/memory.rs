@@ -1,0 +1,74 @@
+//! Memory is bounded, and no initiator keeps the others from it: not one that sends no data, and not one that reads no answer.
+
+use crate::initiator::{Flow, Session, Unasked, Who, cdb};
+use crate::place::{Place, meet, pattern};
+
+/// The longest transfer of one command.
+const LONGEST: usize = 32 << 20;
+/// Such commands that take all of the memory for data together.
+const ALL: u8 = 6;
+/// The blocks of one of them.
+const BLOCKS: u32 = 65_536;
+
+fn login(place: &Place, number: u8) -> Session {
+    let who = Who::new("one").with_session_id(number).key("MaxRecvDataSegmentLength", "262144");
+    let mut session = who.key("MaxBurstLength", "1048576").login(place.portal());
+    meet(&mut session, 0);
+    session.unasked = Unasked::Nothing;
+    session
+}
+
+/// Writes hold all of the memory and wait for the blocks of a VERIFY, which has memory of its own to go on with.
+#[test]
+fn who_waits_for_blocks_keeps_no_memory_from_who_has_them() {
+    let place = Place::in_memory(|_, _| {});
+    let data = pattern(LONGEST);
+    let mut writers: Vec<_> = (0..ALL)
+        .map(|number| {
+            let mut session = login(&place, number);
+            let tag = session.start_held(0, cdb::write(u64::from(number % 2), BLOCKS), &data);
+            (session, tag)
+        })
+        .collect();
+    let mut verifier = login(&place, ALL);
+    let verify = verifier.start(0, cdb::verify(0, 2 * BLOCKS), Flow::None);
+    verifier.ping_now();
+    for (session, tag) in &mut writers {
+        session.release(*tag);
+    }
+    for (session, tag) in &mut writers {
+        session.finish(*tag).good();
+    }
+    verifier.finish(verify).good();
+}
+
+#[test]
+fn an_initiator_that_sends_no_data_keeps_no_memory_from_others() {
+    let place = Place::in_memory(|_, _| {});
+    let mut session = login(&place, 0);
+    let data = pattern(LONGEST);
+    let first = session.start_held(0, cdb::write(65_536, BLOCKS), &data);
+    let others: Vec<_> =
+        (0..ALL).map(|_| session.start(0, cdb::write(65_536, BLOCKS), Flow::Out(&data))).collect();
+    session.ping_now();
+    place.serves_unordered();
+    session.release(first);
+    session.finish(first).good();
+    others.into_iter().for_each(|tag| drop(session.finish(tag).good()));
+}
+
+#[test]
+fn an_initiator_that_reads_no_answers_keeps_no_memory_from_others_and_gets_them_all() {
+    let place = Place::in_memory(|_, _| {});
+    let mut session = login(&place, 0);
+    let data = pattern(LONGEST);
+    session.run(0, cdb::write(65_536, BLOCKS), Flow::Out(&data)).good();
+    let reads: Vec<_> =
+        (0..=ALL).map(|_| session.start(0, cdb::read(65_536, BLOCKS), Flow::In(LONGEST))).collect();
+    // All of them have begun when one that came behind them on another connection is answered.
+    place.serves_unordered();
+    place.serves_unordered();
+    for tag in reads {
+        assert!(session.finish(tag).good() == data);
+    }
+}

@@ -1,0 +1,332 @@
+//! Units: what each nexus is told of them, what they are while they run, and how much of a transfer is told (SPC-5, SBC-4, SAM-5).
+
+use oarlock_block::{BlockSize, ByteCount};
+use oarlock_scsi::iscsi::Residual;
+use oarlock_scsi::{SenseKey, Status};
+
+use crate::initiator::{Flow, Session, Unasked, Who, cdb};
+use crate::place::{NEXUS_LOSS, POWER_ON, Place, meet, pattern, unit};
+
+const LUNS_CHANGED: (u8, u8, u8) = (6, 0x3f, 0x0e);
+const CAPACITY_CHANGED: (u8, u8, u8) = (6, 0x2a, 0x09);
+const MEDIUM_CHANGED: (u8, u8, u8) = (6, 0x28, 0x00);
+const NO_UNIT: (u8, u8, u8) = (5, 0x25, 0x00);
+const INVALID_CDB: (u8, u8, u8) = (5, 0x24, 0x00);
+const OUT_OF_RANGE: (u8, u8, u8) = (5, 0x21, 0x00);
+const WRITE_PROTECTED: (u8, u8, u8) = (7, 0x27, 0x00);
+const NO_MEDIUM: (u8, u8, u8) = (2, 0x3a, 0x00);
+const STOPPED: (u8, u8, u8) = (2, 0x04, 0x02);
+const REMOVAL_PREVENTED: (u8, u8, u8) = (5, 0x53, 0x02);
+
+/// The longest transfer of one command.
+const TRANSFER_MAX: usize = 32 << 20;
+
+fn code(session: &mut Session, unit: u16) -> (u8, u8, u8) {
+    session.run(unit, cdb::test_unit_ready(), Flow::None).code()
+}
+
+fn is_ready(session: &mut Session, unit: u16) {
+    session.run(unit, cdb::test_unit_ready(), Flow::None).good();
+}
+
+fn luns(session: &mut Session) -> Vec<u8> {
+    let list = session.run(0, cdb::report_luns(), Flow::In(4096)).good();
+    list[8..].chunks(8).map(|lun| lun[1]).collect()
+}
+
+fn capacity(session: &mut Session, unit: u16) -> (u64, u32) {
+    let data = session.run(unit, cdb::read_capacity(), Flow::In(32)).good();
+    let last = u64::from_be_bytes(data[..8].try_into().unwrap());
+    (last + 1, u32::from_be_bytes(data[8..12].try_into().unwrap()))
+}
+
+#[test]
+fn each_nexus_is_told_once_of_the_power_on_and_by_no_command_that_passes_it() {
+    let place = Place::new();
+    for name in ["one", "two"] {
+        let mut session = Who::new(name).login(place.portal());
+        session.run(0, cdb::inquiry(96), Flow::In(96)).good();
+        session.run(0, cdb::report_luns(), Flow::In(4096)).good();
+        assert_eq!(session.run(0, cdb::write(0, 1), Flow::Out(&[1; 512])).code(), POWER_ON);
+        assert_eq!(session.run(0, cdb::read(0, 1), Flow::In(512)).good(), [0; 512], "it was not executed");
+        is_ready(&mut session, 0);
+    }
+    let mut again = Who::new("one").login(place.portal());
+    assert_eq!(code(&mut again, 0), NEXUS_LOSS, "it was there before");
+    is_ready(&mut again, 0);
+}
+
+#[test]
+fn request_sense_tells_an_attention_instead_of_failing() {
+    let place = Place::new();
+    let mut session = Who::new("one").login(place.portal());
+    let data = session.run(0, cdb::request_sense(), Flow::In(252)).good();
+    let sense = oarlock_scsi::Sense::decode(&data).unwrap();
+    assert_eq!((sense.key, sense.code.code), (SenseKey::UnitAttention, 0x29));
+    is_ready(&mut session, 0);
+}
+
+#[test]
+fn units_come_and_go_while_the_array_runs_and_everybody_is_told() {
+    let place = Place::new();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    assert_eq!(code(&mut session, 1), NO_UNIT);
+    place.target().add_unit(&unit(&place.folder, 1)).unwrap();
+    for session in [&mut session, &mut other] {
+        assert_eq!(code(session, 0), LUNS_CHANGED);
+        is_ready(session, 0);
+        assert_eq!(code(session, 1), POWER_ON);
+        assert_eq!(luns(session), [0, 1]);
+    }
+    session.run(1, cdb::write(0, 1), Flow::Out(&[1; 512])).good();
+    place.target().remove_unit(1).unwrap();
+    for session in [&mut session, &mut other] {
+        assert_eq!(code(session, 0), LUNS_CHANGED);
+        assert_eq!(code(session, 1), NO_UNIT);
+        assert_eq!(luns(session), [0]);
+    }
+    place.target().add_unit(&unit(&place.folder, 1)).unwrap();
+    meet(&mut session, 1);
+    assert_eq!(session.run(1, cdb::read(0, 1), Flow::In(512)).good(), [1; 512]);
+}
+
+#[test]
+fn what_a_unit_has_under_way_when_it_goes_is_told_so() {
+    let place = Place::with(|options, folder| {
+        let second = unit(folder, 1);
+        options.units.push(second);
+    });
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    session.unasked = Unasked::Nothing;
+    let held = session.start_held(1, cdb::write(0, 1), &[1; 512]);
+    place.target().remove_unit(1).unwrap();
+    assert_eq!(session.finish(held).status, Status::TASK_ABORTED);
+    assert_eq!(code(&mut session, 0), LUNS_CHANGED);
+    is_ready(&mut session, 0);
+}
+
+/// A command belongs to the unit that is there when its turn comes: the one that was removed is written no more.
+#[test]
+fn a_command_that_came_in_part_before_its_unit_went_does_nothing_to_it() {
+    let place = Place::with(|options, folder| {
+        let second = unit(folder, 1);
+        options.units.push(second);
+    });
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    let command = session.command(1, cdb::write(0, 1), Flow::Out(&[1; 512]));
+    let bytes = session.wire.encode(command.encode(), &[1; 512]);
+    session.expect(command.task_tag);
+    session.wire.send_bytes(&bytes[..100]);
+    let mut other = place.session("two");
+    other.ping_now();
+    place.target().remove_unit(1).unwrap();
+    session.wire.send_bytes(&bytes[100..]);
+    assert_eq!(session.finish(command.task_tag).code(), NO_UNIT);
+    place.target().add_unit(&unit(&place.folder, 1)).unwrap();
+    meet(&mut other, 1);
+    assert_eq!(other.run(1, cdb::read(0, 1), Flow::In(512)).good(), [0; 512]);
+}
+
+#[test]
+fn a_unit_grows_while_it_runs_and_everybody_is_told() {
+    let place = Place::new();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    assert_eq!(capacity(&mut session, 0), (131_072, 512));
+    assert_eq!(session.run(0, cdb::write(131_072, 1), Flow::Out(&[1; 512])).code(), OUT_OF_RANGE);
+    place.target().resize_unit(0, Some(ByteCount(96 << 20))).unwrap();
+    for session in [&mut session, &mut other] {
+        assert_eq!(code(session, 0), CAPACITY_CHANGED);
+        assert_eq!(capacity(session, 0), (196_608, 512));
+    }
+    session.run(0, cdb::write(131_072, 1), Flow::Out(&[1; 512])).good();
+    place.target().resize_unit(0, Some(ByteCount(1 << 20))).unwrap_err();
+    is_ready(&mut other, 0);
+}
+
+#[test]
+fn reservations_that_are_to_last_are_there_after_a_restart_and_others_are_not() {
+    for persists in [true, false] {
+        let mut place = Place::new();
+        let mut session = place.session("one");
+        let out = |action, kind| cdb::reserve_out(action, kind);
+        session.run(0, out(0, 0), Flow::Out(&cdb::reserve_list(0, 0xabc, persists))).good();
+        session.run(0, out(1, 1), Flow::Out(&cdb::reserve_list(0xabc, 0, false))).good();
+        place.restart();
+        let (mut session, mut other) = (place.session("one"), place.session("two"));
+        let keys = session.run(0, cdb::reserve_in(0), Flow::In(4096)).good();
+        let write = other.run(0, cdb::write(0, 1), Flow::Out(&[1; 512])).status;
+        if persists {
+            assert_eq!(keys[8..], 0xabc_u64.to_be_bytes());
+            assert_eq!(write, Status::RESERVATION_CONFLICT);
+            session.run(0, cdb::write(0, 1), Flow::Out(&[2; 512])).good();
+            let held = session.run(0, cdb::reserve_in(1), Flow::In(4096)).good();
+            assert_eq!((&held[8..16], held[21]), (&0xabc_u64.to_be_bytes()[..], 1));
+        } else {
+            assert_eq!((keys.len(), write), (8, Status::GOOD));
+        }
+    }
+}
+
+#[test]
+fn a_unit_that_is_read_only_is_never_written() {
+    let mut place = Place::new();
+    place.options.units[0].is_read_only = true;
+    place.restart();
+    let mut session = place.session("one");
+    let pair = [[0; 512], [1; 512]].concat();
+    for (command, data) in [
+        (cdb::write(0, 1), vec![1; 512]),
+        (cdb::write_same(0, 1, false), vec![1; 512]),
+        (cdb::compare_and_write(0, 1), pair),
+        (cdb::unmap(24), cdb::unmap_list(0, 1)),
+    ] {
+        assert_eq!(session.run(0, command, Flow::Out(&data)).code(), WRITE_PROTECTED, "{:02x}h", command[0]);
+    }
+    assert_eq!(session.run(0, cdb::read(0, 1), Flow::In(512)).good(), [0; 512]);
+    assert_eq!(session.run(0, cdb::mode_sense(0x3f), Flow::In(252)).good()[2] & 0x80, 0x80, "WP");
+}
+
+#[test]
+fn a_removable_medium_goes_and_comes_unless_somebody_forbids_it() {
+    let place = Place::with(|options, _| options.units[0].is_removable = true);
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    session.run(0, cdb::prevent_removal(true), Flow::None).good();
+    assert_eq!(other.run(0, cdb::start_stop(false, true), Flow::None).code(), REMOVAL_PREVENTED);
+    // Who is gone forbids nothing any more.
+    session.logout();
+    other.run(0, cdb::start_stop(false, true), Flow::None).good();
+    assert_eq!(code(&mut other, 0), NO_MEDIUM);
+    assert_eq!(other.run(0, cdb::write(0, 1), Flow::Out(&[1; 512])).code(), NO_MEDIUM);
+    let mut session = place.session("one");
+    other.run(0, cdb::start_stop(true, true), Flow::None).good();
+    is_ready(&mut other, 0);
+    assert_eq!(code(&mut session, 0), MEDIUM_CHANGED);
+    other.run(0, cdb::start_stop(false, false), Flow::None).good();
+    assert_eq!(code(&mut session, 0), STOPPED);
+    other.run(0, cdb::start_stop(true, false), Flow::None).good();
+    assert_eq!(session.run(0, cdb::read(0, 1), Flow::In(512)).good(), [0; 512]);
+}
+
+#[test]
+fn a_unit_of_large_blocks_counts_in_them() {
+    let place = Place::with(|options, _| options.units[0].block_size = BlockSize::from_bytes(4096));
+    let mut session = place.session("one");
+    assert_eq!(capacity(&mut session, 0), (16_384, 4096));
+    let data = pattern(4 * 4096);
+    session.run(0, cdb::write(16_380, 4), Flow::Out(&data)).good();
+    assert_eq!(session.run(0, cdb::read(16_380, 4), Flow::In(data.len())).good(), data);
+    assert_eq!(session.run(0, cdb::read(16_381, 4), Flow::In(data.len())).code(), OUT_OF_RANGE);
+    let mut pair = [&data[..4096], &[9; 4096]].concat();
+    session.run(0, cdb::compare_and_write(16_380, 1), Flow::Out(&pair)).good();
+    pair[..4096].fill(9);
+    pair[4000] = 8;
+    let answer = session.run(0, cdb::compare_and_write(16_380, 1), Flow::Out(&pair));
+    assert_eq!(answer.code(), (0x0e, 0x1d, 0x00));
+    assert_eq!(answer.sense.unwrap().information, Some(4000), "the first byte that differs");
+}
+
+#[test]
+fn the_pages_that_say_what_a_unit_is_are_told_in_full_and_cut_where_asked() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    let pages = session.run(0, cdb::vpd(0x00, 255), Flow::In(255)).good()[4..].to_vec();
+    for wanted in [0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2] {
+        assert!(pages.contains(&wanted), "page {wanted:02x}h of {pages:02x?}");
+    }
+    for page in pages {
+        let whole = session.run(0, cdb::vpd(page, 4096), Flow::In(4096)).good();
+        assert_eq!(whole[1], page);
+        assert_eq!(usize::from(u16::from_be_bytes([whole[2], whole[3]])), whole.len() - 4);
+        let cut = session.run(0, cdb::vpd(page, 6), Flow::In(6)).good();
+        assert_eq!(cut, whole[..whole.len().min(6)]);
+    }
+    let limits = session.run(0, cdb::vpd(0xb0, 4096), Flow::In(4096)).good();
+    let number = |at: usize| u32::from_be_bytes(limits[at..at + 4].try_into().unwrap());
+    assert_eq!(
+        (limits[5], number(8) as usize),
+        (128, TRANSFER_MAX / 512),
+        "of COMPARE AND WRITE, and of transfers"
+    );
+    assert_eq!(session.run(0, cdb::vpd(0x7f, 255), Flow::In(255)).code(), INVALID_CDB);
+}
+
+#[test]
+fn a_read_tells_how_much_more_or_less_there_was_than_was_expected() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    session.run(0, cdb::write(0, 4), Flow::Out(&[7; 2048])).good();
+    for (expected, residual) in [
+        (2048, Residual::None),
+        (4096, Residual::Under(2048)),
+        (1000, Residual::Over(1048)),
+        (1, Residual::Over(2047)),
+    ] {
+        let answer = session.run(0, cdb::read(0, 4), Flow::In(expected));
+        assert_eq!((answer.residual, answer.data.len()), (residual, expected.min(2048)));
+        assert_eq!(answer.good(), vec![7; expected.min(2048)]);
+    }
+    let answer = session.run(0, cdb::read(0, 4), Flow::None);
+    assert_eq!((answer.residual, answer.data.len()), (Residual::Over(2048), 0));
+    let answer = session.run(0, cdb::test_unit_ready(), Flow::In(512));
+    assert_eq!((answer.residual, answer.good()), (Residual::Under(512), vec![]));
+}
+
+#[test]
+fn a_write_tells_how_much_more_or_less_was_wanted_than_was_sent() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    for unasked in [Unasked::Immediate, Unasked::Nothing] {
+        session.unasked = unasked;
+        for (sent, residual) in
+            [(2048, Residual::None), (4096, Residual::Under(2048)), (1024, Residual::Over(1024))]
+        {
+            session.run(0, cdb::write_same(0, 16, false), Flow::Out(&[0; 512])).good();
+            let answer = session.run(0, cdb::write(0, 4), Flow::Out(&vec![7; sent]));
+            assert_eq!((answer.status, answer.residual), (Status::GOOD, residual));
+            let found = session.run(0, cdb::read(0, 16), Flow::In(8192)).good();
+            let written = found.iter().take_while(|byte| **byte == 7).count();
+            assert_eq!(written, sent.min(2048));
+            assert!(found[written..].iter().all(|byte| *byte == 0));
+        }
+    }
+}
+
+#[test]
+fn the_longest_transfer_goes_through_both_ways_and_one_block_more_is_refused() {
+    let place = Place::new();
+    let who = Who::new("one")
+        .key("MaxRecvDataSegmentLength", "262144")
+        .key("MaxBurstLength", "1048576")
+        .key("MaxOutstandingR2T", "8");
+    let mut session = who.login(place.portal());
+    meet(&mut session, 0);
+    let data = pattern(TRANSFER_MAX);
+    let blocks = u32::try_from(TRANSFER_MAX / 512).unwrap();
+    session.run(0, cdb::write(1, blocks), Flow::Out(&data)).good();
+    assert!(session.run(0, cdb::read(1, blocks), Flow::In(TRANSFER_MAX)).good() == data);
+    assert_eq!(session.run(0, cdb::read(1, blocks + 1), Flow::In(TRANSFER_MAX + 512)).code(), INVALID_CDB);
+    let longer = vec![9; TRANSFER_MAX + 512];
+    assert_eq!(session.run(0, cdb::write(1, blocks + 1), Flow::Out(&longer)).code(), INVALID_CDB);
+    assert!(session.run(0, cdb::read(1, blocks), Flow::In(TRANSFER_MAX)).good() == data);
+}
+
+#[test]
+fn sense_data_have_the_form_that_was_set() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    let wrong = cdb::read(1 << 40, 1);
+    let fixed = session.run(0, wrong, Flow::In(512));
+    assert_eq!((fixed.sense_bytes[0] & 0x7f, fixed.code()), (0x70, OUT_OF_RANGE));
+    let mut list = vec![0, 0, 0, 0, 0x0a, 10, 0x04, 0x10, 0, 0, 0, 0, 0, 0, 0, 0];
+    session.run(0, cdb::mode_select(16), Flow::Out(&list)).good();
+    let descriptor = session.run(0, wrong, Flow::In(512));
+    assert_eq!((descriptor.sense_bytes[0] & 0x7f, descriptor.code()), (0x72, OUT_OF_RANGE));
+    let pair = [[1; 512], [2; 512]].concat();
+    let miscompare = session.run(0, cdb::compare_and_write(0, 1), Flow::Out(&pair));
+    assert_eq!((miscompare.sense_bytes[0], miscompare.sense.unwrap().information), (0x72, Some(0)));
+    list[6] = 0;
+    session.run(0, cdb::mode_select(16), Flow::Out(&list)).good();
+    assert_eq!(session.run(0, wrong, Flow::In(512)).sense_bytes[0] & 0x7f, 0x70);
+}
