@@ -52,11 +52,7 @@ fn what_is_selected_is_refused_by_its_turn_and_nothing_else() {
         struck[0],
         json!({"spec": "refuse:op=ats,lba=4,every=2,initiator=iqn.2026-11.org.example:esx", "struck": 1})
     );
-    assert!(
-        array.said().contains("strikes for the first time: iqn.2026-11.org.example:esx, 89h"),
-        "{}",
-        array.said()
-    );
+    assert_eq!(array.said_behind("strikes for the first time: "), "iqn.2026-11.org.example:esx, 89h");
 }
 
 #[test]

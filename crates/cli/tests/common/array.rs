@@ -71,11 +71,14 @@ impl Served {
         self.said.lock().unwrap().clone()
     }
 
-    /// What it said behind these words, to the end of the line.
+    /// What it says behind these words, to the end of the line: what was said before `ready` may be read after it.
     pub fn said_behind(&self, words: &str) -> String {
-        let said = self.said();
-        let line = said.lines().find_map(|line| Some(line.split_once(words)?.1.to_owned()));
-        line.unwrap_or_else(|| panic!("`{words}` is wanted: {said}"))
+        let mut found = None;
+        super::eventually(&format!("it says `{words}`"), || {
+            found = self.said().lines().find_map(|line| Some(line.split_once(words)?.1.to_owned()));
+            found.is_some()
+        });
+        found.unwrap()
     }
 
     /// Where its first portal listens.
