@@ -36,7 +36,7 @@ up() {
 serve_ours() {
     file ours
     address[ours]=127.0.0.1:33260 target[ours]=iqn.2026-11.org.oarlock:array lun[ours]=0
-    start "${pinned[@]}" "$oarlock" target serve --listen 127.0.0.1:33260 --lun "0=$work/ours.img,thin,physical=512" >"$work/ours.out" 2>&1
+    start "${pinned[@]}" "$oarlock" target serve --listen 127.0.0.1:33260 --api "$work/ours.sock" --lun "0=$work/ours.img,thin,physical=512" >"$work/ours.out" 2>&1
     pid[ours]=$started_pid
     up ours 127.0.0.1:33260
 }

@@ -77,6 +77,12 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long an array that is told to stop waits for what is under way.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 
+/// How long an array waits for media that another one still has: its own predecessor, most likely.
+pub const HANDOVER_MAX: Duration = Duration::from_secs(3);
+
+/// How often it looks whether they are free.
+pub const HANDOVER_STEP: Duration = Duration::from_millis(20);
+
 /// How long a connection that is being closed may take to read its last answers.
 pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
 

@@ -2,20 +2,30 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Deref;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use futures::channel::oneshot;
+<<<<<<< HEAD
 use oarlock_block::{ArrayFaultSpec, Random};
 use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom};
+=======
+use oarlock_block::Random;
+use oarlock_device::{MediaRing, Medium, MediumError, MediumOptions, OsRandom};
+>>>>>>> array-tests
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
 use crate::execute::Faults;
 use crate::handle::TargetHandle;
-use crate::limits::{ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, PORTALS_MAX, RING_DEPTH, STEP_BYTES_MAX};
+use crate::limits::{
+    ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, PORTALS_MAX, RING_DEPTH,
+    STEP_BYTES_MAX,
+};
 use crate::media::Media;
 use crate::options::{TargetError, TargetOptions, UnitOptions};
 use crate::service::Service;
@@ -172,7 +182,7 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         physical_block: options.physical_block,
     };
     let medium =
-        Medium::open(&options.path, medium_options).map_err(|error| TargetError::Medium { number, error })?;
+        open_medium(&options.path, medium_options).map_err(|error| TargetError::Medium { number, error })?;
     let serial = match &options.serial {
         Some(serial) => serial.clone(),
         None => serial_of(&medium),
@@ -188,6 +198,18 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         serial,
     };
     Ok(NewUnit { number, medium, traits, write_cache: options.write_cache })
+}
+
+/// The kernel frees the files of a ring a little after its process, or its thread, has ended: an array that is started again at once finds
+/// its media in use for that long.
+fn open_medium(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {
+    let by = Instant::now() + HANDOVER_MAX;
+    loop {
+        match Medium::open(path, options) {
+            Err(MediumError::InUse { .. }) if Instant::now() < by => std::thread::sleep(HANDOVER_STEP),
+            opened => return opened,
+        }
+    }
 }
 
 /// A serial number of the place where a medium lies: the same at the next start, and another for every other medium.

@@ -261,12 +261,12 @@ fn what_many_sessions_saw_of_one_block_could_have_happened_one_after_the_other()
     let place = two_portals();
     let began = Instant::now();
     let portals = &place.portals;
-    let history: Vec<Event> = thread::scope(|scope| {
+    let history: Vec<Vec<Event>> = thread::scope(|scope| {
         let sessions: Vec<_> =
             (0..6).map(|number| scope.spawn(move || history_of(portals, number, began, 500))).collect();
-        sessions.into_iter().flat_map(|session| session.join().unwrap()).collect()
+        sessions.into_iter().map(|session| session.join().unwrap()).collect()
     });
-    let of: HashMap<bool, usize> = history.iter().fold(HashMap::new(), |mut counts, event| {
+    let of: HashMap<bool, usize> = history.iter().flatten().fold(HashMap::new(), |mut counts, event| {
         if let Act::CompareAndWrite { wrote, .. } = event.act {
             *counts.entry(wrote).or_default() += 1;
         }

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::Instant;
 
 use oarlock_block::ByteCount;
 
@@ -35,19 +34,7 @@ struct Process {
 }
 
 impl Process {
-    /// Starts it. The kernel gives a killed process' files free a little after its end, and until then they are in use: whoever
-    /// starts an array again tries again.
     fn start(folder: &Path) -> Process {
-        let by = Instant::now() + DEADLINE;
-        loop {
-            match Process::try_start(folder) {
-                Some(process) => return process,
-                None => assert!(Instant::now() < by, "the target does not start"),
-            }
-        }
-    }
-
-    fn try_start(folder: &Path) -> Option<Process> {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::a_target_to_be_killed", "--ignored", "--nocapture"])
             .env(FOLDER, folder)
@@ -58,10 +45,7 @@ impl Process {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let portal = lines.find_map(|line| Some(line.split_once(READY)?.1.parse().unwrap()));
-        if portal.is_none() {
-            child.wait().unwrap();
-        }
-        portal.map(|portal| Process { child, portal })
+        Process { child, portal: portal.expect("the target says where it is") }
     }
 
     fn kill(self) {

@@ -31,54 +31,29 @@ pub(crate) struct Event {
     pub(crate) act: Act,
 }
 
-/// How far a search has got: all events before `from` have happened, and of those behind it the ones in the bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// How far a search has got: how many acts of each session have happened, and what the register has.
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Reached {
-    from: usize,
-    beyond: u64,
+    done: Vec<usize>,
     value: u64,
 }
 
-impl Reached {
-    fn has(&self, place: usize) -> bool {
-        place < self.from || (place - self.from < 64 && self.beyond >> (place - self.from) & 1 == 1)
-    }
-
-    fn with(mut self, place: usize, value: u64) -> Reached {
-        assert!(place - self.from < 64, "more acts at once than a search has bits");
-        self.beyond |= 1 << (place - self.from);
-        while self.beyond & 1 == 1 {
-            self.beyond >>= 1;
-            self.from += 1;
-        }
-        Reached { value, ..self }
-    }
-}
-
-/// Whether the events can be put in an order that explains what each of them saw, from `first` on.
-pub(crate) fn is_linearizable(history: &[Event], first: u64) -> bool {
-    let mut events = history.to_vec();
-    events.sort_by_key(|event| event.invoked);
+/// Whether the acts of sessions, each of which did one after the other, can be put in one order that explains what each of them
+/// saw, from `first` on.
+pub(crate) fn is_linearizable(sessions: &[Vec<Event>], first: u64) -> bool {
     let mut tried = HashSet::new();
-    let mut open = vec![Reached { from: 0, beyond: 0, value: first }];
+    let mut open = vec![Reached { done: vec![0; sessions.len()], value: first }];
     while let Some(reached) = open.pop() {
-        if reached.from == events.len() {
-            return true;
-        }
-        // The next act is one that was invoked before any other that is left was answered.
-        let mut answered_first = u128::MAX;
-        for (place, event) in events.iter().enumerate().skip(reached.from) {
-            if event.invoked > answered_first {
-                break;
-            }
-            if reached.has(place) {
-                continue;
-            }
-            answered_first = answered_first.min(event.answered);
+        let next = || sessions.iter().zip(&reached.done).map(|(events, done)| events.get(*done));
+        // What happens next was invoked before anything that is left was answered.
+        let Some(answered_first) = next().flatten().map(|event| event.answered).min() else { return true };
+        for (session, event) in next().enumerate() {
+            let Some(event) = event.filter(|event| event.invoked <= answered_first) else { continue };
             if let Some(value) = event.act.apply(reached.value) {
-                let next = reached.with(place, value);
-                if tried.insert(next) {
-                    open.push(next);
+                let mut further = Reached { done: reached.done.clone(), value };
+                further.done[session] += 1;
+                if tried.insert(further.clone()) {
+                    open.push(further);
                 }
             }
         }
@@ -88,10 +63,15 @@ pub(crate) fn is_linearizable(history: &[Event], first: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Act, Event};
 
     fn event(invoked: u128, answered: u128, act: Act) -> Event {
         Event { invoked, answered, act }
+    }
+
+    /// Each of the events by a session of its own.
+    fn is_linearizable(events: &[Event], first: u64) -> bool {
+        super::is_linearizable(&events.iter().map(|event| vec![*event]).collect::<Vec<_>>(), first)
     }
 
     #[test]

@@ -189,7 +189,8 @@ fn run_shape(program: &Path, folder: &Path, shape: &Shape) -> Result<Counts, Str
         let made = fs::File::create(&file).and_then(|file| file.set_len(128 << 20));
         made.map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    let array = Array::start(program, &format!("0={},{}", file.display(), shape.unit))?;
+    let array =
+        Array::start(program, &format!("0={},{}", file.display(), shape.unit), &file.with_extension("sock"))?;
     let mut counts = Counts::default();
     for tests in shape.tests {
         let printed = array.suite(shape.flags, tests)?;
@@ -220,7 +221,7 @@ struct Array {
 }
 
 impl Array {
-    fn start(program: &Path, unit: &str) -> Result<Array, String> {
+    fn start(program: &Path, unit: &str, api: &Path) -> Result<Array, String> {
         let mut command = Command::new(program);
         command.args([
             "target",
@@ -231,7 +232,9 @@ impl Array {
             "127.0.0.1:0",
             "--lun",
             unit,
+            "--api",
         ]);
+        command.arg(api);
         let mut process = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
