@@ -10,13 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use futures::channel::oneshot;
-<<<<<<< HEAD
 use oarlock_block::{ArrayFaultSpec, Random};
-use oarlock_device::{MediaRing, Medium, MediumOptions, OsRandom};
-=======
-use oarlock_block::Random;
 use oarlock_device::{MediaRing, Medium, MediumError, MediumOptions, OsRandom};
->>>>>>> array-tests
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
