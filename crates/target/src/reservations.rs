@@ -44,6 +44,23 @@ pub(crate) struct Effect {
     pub(crate) aborted: Vec<Nexus>,
 }
 
+/// What a REGISTER asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Registering {
+    /// RESERVATION KEY.
+    pub(crate) key: u64,
+    /// SERVICE ACTION RESERVATION KEY; 0 ends the registration.
+    pub(crate) new_key: u64,
+    /// REGISTER AND IGNORE EXISTING KEY.
+    pub(crate) ignores: bool,
+    /// ALL_TG_PT.
+    pub(crate) all_ports: bool,
+    /// SPEC_I_PT: it is for others, too.
+    pub(crate) names_others: bool,
+    /// APTPL.
+    pub(crate) persist: bool,
+}
+
 /// More registrations than any cluster has.
 const REGISTRANTS_MAX: usize = 4096;
 
@@ -65,7 +82,8 @@ impl Reservations {
 
     fn is_holder(&self, nexus: &Nexus) -> bool {
         self.held.as_ref().is_some_and(|held| {
-            held.by == *nexus || (held.kind.is_all_registrants() && self.registrants.contains_key(nexus))
+            let is_named = held.by == *nexus || held.kind.is_all_registrants();
+            is_named && self.registrants.contains_key(nexus)
         })
     }
 
@@ -77,52 +95,61 @@ impl Reservations {
         if self.key_of(nexus) == Some(key) { Ok(()) } else { Err(CONFLICT) }
     }
 
-    /// REGISTER, and with `ignores` REGISTER AND IGNORE EXISTING KEY, of the nexuses `of`, the first of which sent it.
-    pub(crate) fn register(
-        &mut self,
-        of: &[Nexus],
-        (key, new_key): (u64, u64),
-        ignores: bool,
-        (all_ports, persist): (bool, bool),
-    ) -> Done {
+    /// REGISTER and REGISTER AND IGNORE EXISTING KEY (SPC-5, "Register behaviors").
+    pub(crate) fn register(&mut self, of: &[Nexus], asked: Registering) -> Done {
         let Some(own) = of.first() else { return Err(CONFLICT) };
-        if !ignores && self.key_of(own).unwrap_or(0) != key {
+        let old_key = self.key_of(own);
+        if !asked.ignores && old_key.unwrap_or(0) != asked.key {
             return Err(CONFLICT);
         }
+        if asked.names_others && old_key.is_some() {
+            return Err(Sense::invalid_parameter(20, Some(3)).into());
+        }
         let mut effect = Effect::default();
-        if new_key == 0 {
-            of.iter().for_each(|nexus| self.unregister(nexus, &mut effect));
+        if asked.new_key == 0 {
+            // Who is not registered has nothing to give back, and nobody else's registration is its to end.
+            let Some(old_key) = old_key else { return Ok(effect) };
+            let is_own = |nexus: &&Nexus| self.is_own(nexus, own, old_key);
+            let own: Vec<Nexus> = of.iter().filter(is_own).cloned().collect();
+            own.iter().for_each(|nexus| self.unregister(nexus, &mut effect));
         } else {
-            // Only the sender may change a key that stands.
-            let is_new = |nexus: &&Nexus| *nexus == own || !self.registrants.contains_key(nexus);
-            let new: Vec<Nexus> = of.iter().filter(is_new).cloned().collect();
-            if self.registrants.len() + new.len() > REGISTRANTS_MAX {
+            // Only its owner may change a key that stands.
+            let is_open = |nexus: &&Nexus| {
+                !self.registrants.contains_key(nexus)
+                    || *nexus == own
+                    || old_key.is_some_and(|key| self.is_own(nexus, own, key))
+            };
+            let open: Vec<Nexus> = of.iter().filter(is_open).cloned().collect();
+            let new_count = open.iter().filter(|nexus| !self.registrants.contains_key(nexus)).count();
+            if self.registrants.len() + new_count > REGISTRANTS_MAX {
                 return Err(Sense::illegal(AdditionalSense::INSUFFICIENT_REGISTRATION_RESOURCES).into());
             }
-            for nexus in new {
-                self.registrants.insert(nexus, Registration { key: new_key, all_ports });
-            }
+            let registration = Registration { key: asked.new_key, all_ports: asked.all_ports };
+            self.registrants.extend(open.into_iter().map(|nexus| (nexus, registration)));
         }
-        self.persist = persist;
+        self.persist = asked.persist;
         self.generation = self.generation.wrapping_add(1);
         Ok(effect)
     }
 
+    /// Whether a registration is the sender's: its nexus', or with the same key the same initiator port's at another target port.
+    fn is_own(&self, nexus: &Nexus, own: &Nexus, key: u64) -> bool {
+        let is_same_port = nexus.initiator == own.initiator && nexus.session_id == own.session_id;
+        is_same_port && self.key_of(nexus) == Some(key)
+    }
+
     /// A registration ends, and with it the reservation, where it was its holder's (SPC-5, "Unregistering").
     fn unregister(&mut self, nexus: &Nexus, effect: &mut Effect) {
+        let held_by_one = self.held.clone().filter(|held| !held.kind.is_all_registrants());
         if self.registrants.remove(nexus).is_none() {
             return;
         }
-        let Some(held) = self.held.clone() else { return };
-        let is_over = match held.kind.is_all_registrants() {
-            true => self.registrants.is_empty(),
-            false => held.by == *nexus,
-        };
-        if is_over {
-            self.held = None;
-            if held.kind.lets_registrants() {
-                self.tell_all(None, AdditionalSense::RESERVATIONS_RELEASED, effect);
-            }
+        self.settle();
+        if let Some(held) = held_by_one
+            && self.held.is_none()
+            && held.kind.lets_registrants()
+        {
+            self.tell_all(None, AdditionalSense::RESERVATIONS_RELEASED, effect);
         }
     }
 
@@ -217,14 +244,14 @@ impl Reservations {
             }
             self.held = Some(Held { by: nexus.clone(), kind });
         } else {
-            self.settle_after_preempt();
+            self.settle();
         }
         self.generation = self.generation.wrapping_add(1);
         Ok(effect)
     }
 
-    /// A reservation of all registrants goes on with those who are left.
-    fn settle_after_preempt(&mut self) {
+    /// After registrations went: only a registrant holds a reservation, and one of all registrants goes on with those who are left.
+    pub(crate) fn settle(&mut self) {
         let Some(held) = &mut self.held else { return };
         if self.registrants.contains_key(&held.by) {
             return;
@@ -279,10 +306,14 @@ mod tests {
         }
     }
 
+    fn keys(key: u64, new_key: u64) -> Registering {
+        Registering { key, new_key, ..Registering::default() }
+    }
+
     fn registered(numbers: &[u8]) -> Reservations {
         let mut all = Reservations::default();
         for number in numbers {
-            all.register(&[nexus(*number)], (0, u64::from(*number)), false, (false, false)).unwrap();
+            all.register(&[nexus(*number)], keys(0, u64::from(*number))).unwrap();
         }
         all
     }
@@ -294,8 +325,8 @@ mod tests {
     #[test]
     fn a_key_that_does_not_match_conflicts_whatever_the_action() {
         let mut all = registered(&[1]);
-        assert_eq!(all.register(&[nexus(1)], (9, 2), false, (false, false)), Err(CONFLICT));
-        assert_eq!(all.register(&[nexus(2)], (9, 2), false, (false, false)), Err(CONFLICT));
+        assert_eq!(all.register(&[nexus(1)], keys(9, 2)), Err(CONFLICT));
+        assert_eq!(all.register(&[nexus(2)], keys(9, 2)), Err(CONFLICT));
         assert_eq!(all.reserve(&nexus(1), 9, ALONE), Err(CONFLICT));
         assert_eq!(all.reserve(&nexus(2), 0, ALONE), Err(CONFLICT), "it is not registered");
         assert_eq!(all.release(&nexus(1), 9, ALONE), Err(CONFLICT));
@@ -345,9 +376,12 @@ mod tests {
         let mut all = registered(&[1, 2]);
         all.reserve(&nexus(1), 1, ALL).unwrap();
         assert!(all.lets(&nexus(2), ReservationRule::Write), "every registrant holds it");
-        all.register(&[nexus(1)], (1, 0), false, (false, false)).unwrap();
-        assert!(all.held.is_some());
-        all.register(&[nexus(2)], (2, 0), false, (false, false)).unwrap();
+        all.register(&[nexus(1)], keys(1, 0)).unwrap();
+        assert_eq!(all.held, Some(Held { by: nexus(2), kind: ALL }));
+        for rule in [ReservationRule::Write, ReservationRule::Read] {
+            assert!(!all.lets(&nexus(1), rule), "who took it is a registrant no more, and is kept out");
+        }
+        all.register(&[nexus(2)], keys(2, 0)).unwrap();
         assert_eq!(all.held, None);
     }
 
@@ -355,9 +389,49 @@ mod tests {
     fn a_holder_that_unregisters_gives_the_reservation_back() {
         let mut all = registered(&[1, 2]);
         all.reserve(&nexus(1), 1, REGISTRANTS).unwrap();
-        let effect = all.register(&[nexus(1)], (1, 0), false, (false, false)).unwrap();
+        let effect = all.register(&[nexus(1)], keys(1, 0)).unwrap();
         assert_eq!(effect.attentions, [(nexus(2), AdditionalSense::RESERVATIONS_RELEASED)]);
         assert_eq!(all.held, None);
+    }
+
+    /// RESERVATION KEY and SERVICE ACTION RESERVATION KEY are both 0 in a list that anybody may send.
+    #[test]
+    fn who_is_not_registered_unregisters_nobody_else() {
+        let mut all = registered(&[1, 2]);
+        all.reserve(&nexus(1), 1, ALONE).unwrap();
+        let before = all.clone();
+        let named = [nexus(3), nexus(1), nexus(2)];
+        for ignores in [false, true] {
+            for names_others in [false, true] {
+                let asked = Registering { ignores, names_others, persist: true, ..keys(0, 0) };
+                assert_eq!(all.register(&named, asked), Ok(Effect::default()));
+                assert_eq!(all, before, "nothing was done, and PRGENERATION counts what was");
+            }
+        }
+    }
+
+    #[test]
+    fn a_registered_nexus_names_no_others_neither_to_register_nor_to_unregister_them() {
+        let mut all = registered(&[1, 2]);
+        for new_key in [0, 9] {
+            let asked = Registering { names_others: true, ..keys(1, new_key) };
+            let refused = all.register(&[nexus(1), nexus(2), nexus(3)], asked);
+            assert_eq!(refused, Err(Sense::invalid_parameter(20, Some(3)).into()));
+        }
+        assert_eq!(all, registered(&[1, 2]));
+    }
+
+    #[test]
+    fn an_initiator_port_unregisters_at_all_target_ports_only_what_has_its_key() {
+        let at = |portal| Nexus { portal: PortalIndex(portal), ..nexus(1) };
+        let mut all = registered(&[1, 2]);
+        let mut registers = |nexus: Nexus, key| all.register(&[nexus], keys(0, key)).unwrap();
+        registers(at(1), 1);
+        registers(at(2), 7);
+        let asked = Registering { all_ports: true, ..keys(1, 0) };
+        all.register(&[at(0), at(1), at(2)], asked).unwrap();
+        let left: Vec<_> = all.registrants.keys().cloned().collect();
+        assert_eq!(left, [at(2), nexus(2)]);
     }
 
     #[test]

@@ -121,6 +121,8 @@ fn decode(text: &str) -> Option<Reservations> {
             _ => return None,
         }
     }
+    // Earlier versions saved as the holder of a reservation of all registrants who was none any more.
+    all.settle();
     Some(all)
 }
 

@@ -11,4 +11,5 @@ mod management;
 mod memory;
 mod place;
 mod protocol;
+mod reservations;
 mod units;

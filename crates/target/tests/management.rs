@@ -25,7 +25,7 @@ const MODE_CHANGED: (u8, u8, u8) = (6, 0x2a, 0x01);
 const PREEMPTED: (u8, u8, u8) = (6, 0x2a, 0x05);
 
 /// The control mode page with TAS as it is to be.
-fn control_page(task_aborted_status: bool) -> Vec<u8> {
+pub(crate) fn control_page(task_aborted_status: bool) -> Vec<u8> {
     let mut list = vec![0, 0, 0, 0, 0x0a, 10, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0];
     list[4 + 5] = u8::from(task_aborted_status) << 6;
     list

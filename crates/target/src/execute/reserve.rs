@@ -8,7 +8,7 @@ use oarlock_scsi::{
 };
 
 use super::{Reply, Work};
-use crate::reservations::Effect;
+use crate::reservations::{Effect, Registering};
 use crate::session::{Nexus, PortalIndex};
 use crate::task::{Abort, Outcome, Stop};
 
@@ -119,8 +119,15 @@ impl Work {
         match request.action {
             Action::Register | Action::RegisterAndIgnoreExistingKey => {
                 let of = self.nexuses_of(list)?;
-                let ignores = request.action == Action::RegisterAndIgnoreExistingKey;
-                all.register(&of, keys, ignores, (list.all_target_ports, list.persist))
+                let asked = Registering {
+                    key: list.key,
+                    new_key: list.service_action_key,
+                    ignores: request.action == Action::RegisterAndIgnoreExistingKey,
+                    all_ports: list.all_target_ports,
+                    names_others: list.initiators.is_some(),
+                    persist: list.persist,
+                };
+                all.register(&of, asked)
             }
             Action::Reserve => all.reserve(nexus, list.key, kind()?),
             Action::Release => all.release(nexus, list.key, kind()?),
@@ -182,7 +189,8 @@ impl Work {
         self.unit.reservations.borrow_mut().register_and_move(nexus, keys, &to, how)
     }
 
-    /// Tells whom an action concerns; with `aborts`, ends the tasks of whom it preempted, and waits until their fate is known.
+    /// Tells whom an action concerns; with `aborts`, ends the tasks of whom it preempted, and waits until their fate is known. With TAS
+    /// the victims hear of each of them (SPC-5, control mode page), and need not wait for what does not come.
     async fn follow(&self, effect: Effect, aborts: bool) {
         for (nexus, code) in &effect.attentions {
             self.unit.attend(nexus, *code);
@@ -192,7 +200,9 @@ impl Work {
         }
         let mut tasks = self.unit.tasks();
         tasks.retain(|task| effect.aborted.contains(&task.session.nexus));
-        tasks.iter().for_each(|task| task.abort(Abort::Silent));
+        let is_told = self.unit.state.borrow().settings.task_aborted_status;
+        let abort = if is_told { Abort::Told } else { Abort::Silent };
+        tasks.iter().for_each(|task| task.abort(abort));
         for task in tasks {
             task.ended().await;
         }

@@ -115,6 +115,11 @@ pub(crate) fn reserve_out(action: u8, kind: u8) -> [u8; 16] {
     cdb(0x5f, &[(1, &[action, kind]), (8, &[24])])
 }
 
+/// The same with a list that names others.
+pub(crate) fn reserve_out_long(action: u8, kind: u8, length: u8) -> [u8; 16] {
+    cdb(0x5f, &[(1, &[action, kind]), (8, &[length])])
+}
+
 /// The parameter list of a PERSISTENT RESERVE OUT.
 pub(crate) fn reserve_list(key: u64, new_key: u64, persist: bool) -> Vec<u8> {
     let mut list = [key.to_be_bytes(), new_key.to_be_bytes()].concat();

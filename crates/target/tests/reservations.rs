@@ -1,0 +1,104 @@
+//! Persistent reservations from outside: whom they keep out, and what becomes of the commands of whoever is preempted (SPC-5,
+//! "Persistent reservations").
+
+use oarlock_scsi::iscsi::TaskTag;
+use oarlock_scsi::{PersistentReserveOutList, RegisterList, Status, TransportId};
+
+use crate::initiator::{Flow, Session, Unasked, cdb};
+use crate::management::control_page;
+use crate::place::Place;
+
+/// REGISTRATIONS PREEMPTED.
+const PREEMPTED: (u8, u8, u8) = (6, 0x2a, 0x05);
+/// MODE PARAMETERS CHANGED.
+const MODE_CHANGED: (u8, u8, u8) = (6, 0x2a, 0x01);
+
+const WRITE_EXCLUSIVE: u8 = 1;
+const WRITE_EXCLUSIVE_ALL_REGISTRANTS: u8 = 7;
+
+fn register(session: &mut Session, key: u64, new_key: u64) {
+    let list = cdb::reserve_list(key, new_key, false);
+    session.run(0, cdb::reserve_out(0, 0), Flow::Out(&list)).good();
+}
+
+fn reserve(session: &mut Session, key: u64, kind: u8) {
+    session.run(0, cdb::reserve_out(1, kind), Flow::Out(&cdb::reserve_list(key, 0, false))).good();
+}
+
+fn keys(session: &mut Session) -> Vec<u64> {
+    let data = session.run(0, cdb::reserve_in(0), Flow::In(4096)).good();
+    data[8..].chunks(8).map(|key| u64::from_be_bytes(key.try_into().unwrap())).collect()
+}
+
+fn write(session: &mut Session) -> Status {
+    session.run(0, cdb::write(3, 1), Flow::Out(&[0xee; 512])).status
+}
+
+/// A cluster's host that leaves is fenced like everybody who is not in it.
+#[test]
+fn who_took_a_reservation_of_all_registrants_and_unregisters_writes_no_more() {
+    let place = Place::new();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    register(&mut session, 0, 1);
+    register(&mut other, 0, 2);
+    reserve(&mut session, 1, WRITE_EXCLUSIVE_ALL_REGISTRANTS);
+    assert_eq!([write(&mut session), write(&mut other)], [Status::GOOD; 2]);
+    register(&mut session, 1, 0);
+    assert_eq!([write(&mut session), write(&mut other)], [Status::RESERVATION_CONFLICT, Status::GOOD]);
+    register(&mut other, 2, 0);
+    assert_eq!(write(&mut session), Status::GOOD, "nobody holds it any more");
+}
+
+/// Both keys of the list are 0, which is the key of whoever has none.
+#[test]
+fn a_stranger_unregisters_nobody_by_naming_him() {
+    let place = Place::new();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    register(&mut session, 0, 1);
+    reserve(&mut session, 1, WRITE_EXCLUSIVE);
+    let full = session.run(0, cdb::reserve_in(3), Flow::In(4096)).good();
+    let (holder, _) = TransportId::decode(&full[8 + 24..]).unwrap();
+    let list = PersistentReserveOutList::Register(RegisterList {
+        key: 0,
+        service_action_key: 0,
+        all_target_ports: true,
+        persist: false,
+        initiators: Some(vec![holder]),
+    })
+    .encode();
+    let length = u8::try_from(list.len()).unwrap();
+    other.run(0, cdb::reserve_out_long(0, 0, length), Flow::Out(&list)).good();
+    assert_eq!(keys(&mut other), [1]);
+    assert_eq!(write(&mut other), Status::RESERVATION_CONFLICT);
+}
+
+/// A write of one block that waits for its data.
+fn held_write(session: &mut Session, lba: u64) -> TaskTag {
+    session.unasked = Unasked::Nothing;
+    session.start_held(0, cdb::write(lba, 1), &[0xee; 512])
+}
+
+fn block(session: &mut Session, lba: u64) -> Vec<u8> {
+    session.run(0, cdb::read(lba, 1), Flow::In(512)).good()
+}
+
+fn code(session: &mut Session) -> (u8, u8, u8) {
+    session.run(0, cdb::test_unit_ready(), Flow::None).code()
+}
+
+#[test]
+fn preempt_and_abort_with_tas_answers_the_tasks_of_whom_it_preempts_with_task_aborted() {
+    let place = Place::new();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    session.run(0, cdb::mode_select(16), Flow::Out(&control_page(true))).good();
+    assert_eq!(code(&mut other), MODE_CHANGED);
+    register(&mut session, 0, 1);
+    register(&mut other, 0, 2);
+    reserve(&mut other, 2, WRITE_EXCLUSIVE);
+    let held = held_write(&mut other, 3);
+    let preempt = cdb::reserve_out(5, WRITE_EXCLUSIVE);
+    session.run(0, preempt, Flow::Out(&cdb::reserve_list(1, 2, false))).good();
+    assert_eq!(other.finish(held).status, Status::TASK_ABORTED);
+    assert_eq!(code(&mut other), PREEMPTED);
+    assert_eq!(block(&mut session, 3), [0; 512]);
+}
