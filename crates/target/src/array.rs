@@ -176,6 +176,7 @@ impl Array {
     pub(crate) fn join(&self, session: Rc<Session>) {
         if !session.is_discovery {
             self.units.borrow().values().for_each(|unit| unit.meet(&session.nexus));
+            self.warn_of_caches(&session.nexus);
         }
         self.sessions.borrow_mut().insert(session.handle, session);
     }

@@ -19,12 +19,14 @@
 #![forbid(unsafe_code)]
 
 mod array;
+mod cache;
 mod connection;
 mod control;
 mod copies;
 mod deliver;
 mod early;
 mod execute;
+mod flushes;
 mod handle;
 mod inbound;
 pub mod limits;

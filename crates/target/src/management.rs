@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use futures::future::join_all;
 use oarlock_scsi::iscsi::{TaskAnswer, TaskFunction, TaskRequest, TaskResponse};
 use oarlock_scsi::{AdditionalSense, Lun, LunAddress};
 
@@ -23,7 +24,7 @@ pub(crate) fn begin(array: &Rc<Array>, session: &Rc<Session>, request: TaskReque
                 for task in &tasks {
                     task.ended().await;
                 }
-                finish(&holder, &session, &request)
+                finish(&holder, &session, &request).await
             }
             Err(answer) => answer,
         };
@@ -99,20 +100,22 @@ fn clear(unit: &Unit, session: &Session) -> Vec<Rc<Task>> {
 }
 
 /// What is left to do when all that was to end has ended.
-fn finish(array: &Array, session: &Session, request: &TaskRequest) -> TaskAnswer {
+async fn finish(array: &Array, session: &Session, request: &TaskRequest) -> TaskAnswer {
     match request.function {
         TaskFunction::LogicalUnitReset => {
             if let Some(LunAddress::Unit(number)) = Lun(request.lun).address()
                 && let Some(unit) = array.unit(number)
             {
                 array.log(&format!("{} resets unit {number}", session.nexus.initiator));
-                unit.reset(AdditionalSense::BUS_DEVICE_RESET_FUNCTION_OCCURRED);
+                let code = AdditionalSense::BUS_DEVICE_RESET_FUNCTION_OCCURRED;
+                unit.reset_durably(code, unit.flush(array)).await;
             }
         }
         TaskFunction::TargetWarmReset | TaskFunction::TargetColdReset => {
             array.log(&format!("{} resets the target", session.nexus.initiator));
-            let units = array.units.borrow();
-            units.values().for_each(|unit| unit.reset(AdditionalSense::SCSI_BUS_RESET_OCCURRED));
+            let units: Vec<_> = array.units.borrow().values().cloned().collect();
+            let code = AdditionalSense::SCSI_BUS_RESET_OCCURRED;
+            join_all(units.iter().map(|unit| unit.reset_durably(code, unit.flush(array)))).await;
         }
         _ => {}
     }

@@ -9,6 +9,7 @@ use oarlock_device::{Durability, Medium};
 use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
+use crate::flushes::Flushes;
 use crate::limits::UNIT_TASKS_MAX;
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
@@ -38,6 +39,7 @@ pub(crate) struct Unit {
     /// The 16 bytes of its NAA name.
     pub(crate) naa: [u8; 16],
     pub(crate) ranges: Rc<Ranges>,
+    pub(crate) flushes: Flushes,
     /// It is served no more: commands that have not begun find nothing.
     pub(crate) is_gone: Cell<bool>,
     /// The task set, in the order of arrival.
@@ -112,6 +114,7 @@ impl Unit {
             traits,
             naa,
             ranges: Rc::default(),
+            flushes: Flushes::default(),
             is_gone: Cell::new(false),
             tasks: RefCell::default(),
             next_task: Cell::new(0),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use oarlock_block::ByteCount;
 use oarlock_scsi::iscsi::{Accounts, TaskAttribute};
@@ -26,7 +26,11 @@ pub(crate) struct Place {
     pub(crate) portals: Vec<SocketAddr>,
     pub(crate) options: TargetOptions,
     pub(crate) folder: TempDir,
+    /// What the array told its operator.
+    lines: Lines,
 }
+
+type Lines = Arc<Mutex<Vec<String>>>;
 
 /// A unit in a folder: thin, writable, 512-byte blocks.
 pub(crate) fn unit(folder: &TempDir, number: u16) -> UnitOptions {
@@ -75,8 +79,9 @@ impl Place {
             units: vec![unit(&folder, 0)],
         };
         change(&mut options, &folder);
-        let target = start(&options);
-        Place { portals: target.portals().to_vec(), target: Some(target), options, folder }
+        let lines = Lines::default();
+        let target = start(&options, &lines);
+        Place { portals: target.portals().to_vec(), target: Some(target), options, folder, lines }
     }
 
     pub(crate) fn portal(&self) -> SocketAddr {
@@ -90,9 +95,15 @@ impl Place {
     /// Ends the target and starts it again on the same files, at other ports.
     pub(crate) fn restart(&mut self) {
         self.target.take().expect("it runs").stop();
-        let target = start(&self.options);
+        let target = start(&self.options, &self.lines);
         self.portals = target.portals().to_vec();
         self.target = Some(target);
+    }
+
+    /// The lines for the operator so far that have `words` in them.
+    pub(crate) fn told(&self, words: &str) -> Vec<String> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().filter(|line| line.contains(words)).cloned().collect()
     }
 
     /// A session of an initiator of that name that has been told of the power on.
@@ -122,8 +133,10 @@ impl Place {
     }
 }
 
-fn start(options: &TargetOptions) -> Target {
-    Target::start(options.clone(), Arc::new(|_: &str| {})).unwrap()
+fn start(options: &TargetOptions, lines: &Lines) -> Target {
+    let lines = Arc::clone(lines);
+    Target::start(options.clone(), Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned())))
+        .unwrap()
 }
 
 /// Data of which no two blocks, and few bytes that are next to each other, are the same.

@@ -169,6 +169,21 @@ fn reservations_that_are_to_last_are_there_after_a_restart_and_others_are_not() 
 }
 
 #[test]
+fn an_operator_is_told_of_an_esxi_host_that_takes_a_write_cache_for_none() {
+    let place = Place::with(|options, folder| {
+        let second = unit(folder, 1);
+        options.units.push(second);
+        options.units[0].write_cache = false;
+    });
+    let esxi = Who { name: "iqn.1998-01.com.vmware:host-1a2b3c4d".to_owned(), ..Who::new("one") };
+    esxi.login(place.portal()).ping_now();
+    place.session("two");
+    let lines = place.told("wce=0");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("LUN 1 ") && lines[0].contains("host-1a2b3c4d"), "{lines:?}");
+}
+
+#[test]
 fn a_unit_that_is_read_only_is_never_written() {
     let mut place = Place::new();
     place.options.units[0].is_read_only = true;

@@ -73,7 +73,7 @@ impl Work {
         durability: Durability,
     ) -> Outcome<()> {
         let to_byte = lba.byte_offset(self.unit.block_size());
-        let written = self.array.media.write(&self.unit.medium, buffer, part, to_byte, durability).await;
+        let written = self.unit.write(&self.array, (buffer, part), to_byte, durability).await;
         self.task.check()?;
         written.map_err(|error| failed(&error, true))
     }

@@ -183,8 +183,7 @@ impl Work {
         let from = usize::try_from(start - first).unwrap_or(0);
         buffer.bytes()[from..from + data.len()].copy_from_slice(&data);
         let durability = place.unit.durability(false);
-        let written =
-            self.array.media.write(&place.unit.medium, &mut buffer, 0..whole, first, durability).await;
+        let written = place.unit.write(&self.array, (&mut buffer, 0..whole), first, durability).await;
         self.task.check()?;
         written.map_err(|error| failed(&error, true))
     }

@@ -6,17 +6,17 @@ use super::{Reply, Work, failed};
 use crate::task::Outcome;
 
 impl Work {
-    /// All of the medium, whatever the range: a file is flushed as a whole. With IMMED the status does not wait for it.
+    /// All of the medium, whatever the range: a file is flushed as a whole. With IMMED the status does not wait for it, and its failure
+    /// is that of every later one.
     pub(super) async fn synchronize_cache(&self, range: CacheRange) -> Outcome<Reply> {
-        if range.immediate {
+        if range.immediate && !self.unit.flushes.has_failed() {
             let (array, unit) = (self.array.clone(), self.unit.clone());
             self.array.spawn(async move {
-                // Nobody waits for the outcome; a medium that fails says so to the next flush.
-                let _ = array.media.flush(&unit.medium).await;
+                let _ = unit.flush(&array).await;
             });
             return Ok(Reply::good());
         }
-        let flushed = self.array.media.flush(&self.unit.medium).await;
+        let flushed = self.unit.flush(&self.array).await;
         self.task.check()?;
         flushed.map_err(|error| failed(&error, true))?;
         Ok(Reply::good())
@@ -36,7 +36,7 @@ impl Work {
             return Err(Sense::illegal(AdditionalSense::MEDIUM_REMOVAL_PREVENTED).into());
         }
         if !asked.start && !asked.no_flush && !self.unit.traits.is_read_only {
-            self.array.media.flush(&self.unit.medium).await.map_err(|error| failed(&error, true))?;
+            self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
         }
         let was_loaded = {
             let mut state = self.unit.state.borrow_mut();

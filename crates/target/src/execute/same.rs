@@ -89,7 +89,7 @@ impl Work {
     /// Durable, where the unit has no write cache.
     async fn settle(&self) -> Outcome<()> {
         if self.unit.durability(false) == oarlock_device::Durability::Durable {
-            self.array.media.flush(&self.unit.medium).await.map_err(|error| failed(&error, true))?;
+            self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
         }
         self.task.check()
     }

@@ -121,7 +121,7 @@ impl Work {
                 self.unit.state.borrow_mut().sanitizing = Sanitizing::Under { progress };
             }
         }
-        self.array.media.flush(&self.unit.medium).await.map_err(drop)
+        self.unit.flush(&self.array).await.map_err(drop)
     }
 
     async fn erase(&self, pattern: Option<&[u8]>, lba: Lba, count: BlockCount) -> Result<(), ()> {

@@ -1,5 +1,6 @@
 //! MODE SENSE and SELECT, LOG SENSE and SELECT, target port groups (SPC-5).
 
+use oarlock_block::Lba;
 use oarlock_scsi::{
     AccessState, AccessStatus, AdditionalSense, GeneralStatistics, LogSelect, LogSense, ModeMedium,
     ModePages, ModeSelect, ModeSense, ModeSettings, ProvisioningResources, ReportTargetPortGroups, Sense,
@@ -8,6 +9,7 @@ use oarlock_scsi::{
 };
 
 use super::{Reply, Work, failed};
+use crate::ranges::Hold;
 use crate::session::PortalIndex;
 use crate::task::Outcome;
 
@@ -58,16 +60,13 @@ impl Work {
         if list.len() < usize::from(request.parameter_list_length) {
             return Err(Sense::parameter_list_length().into());
         }
-        let settings = self.mode_pages().select(request, &list)?.settings;
-        let before = self.unit.state.borrow().settings;
-        if settings == before {
-            return Ok(Reply::good());
+        let select = || Ok(self.mode_pages().select(request, &list)?.settings);
+        let flush = async { self.unit.flush(&self.array).await.map_err(|error| failed(&error, true)) };
+        let hold = self.hold(Lba(0), self.unit.blocks(), Hold::Alone);
+        if self.unit.change_settings(select, hold, flush).await? {
+            let code = AdditionalSense::MODE_PARAMETERS_CHANGED;
+            self.unit.attend_others(Some(&self.task.session.nexus), code);
         }
-        if before.write_cache && !settings.write_cache {
-            self.array.media.flush(&self.unit.medium).await.map_err(|error| failed(&error, true))?;
-        }
-        self.unit.state.borrow_mut().settings = settings;
-        self.unit.attend_others(Some(&self.task.session.nexus), AdditionalSense::MODE_PARAMETERS_CHANGED);
         Ok(Reply::good())
     }
 
