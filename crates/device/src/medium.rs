@@ -74,6 +74,7 @@ pub struct Medium {
     is_direct: bool,
     is_file: bool,
     is_in_memory: bool,
+    is_new: bool,
 }
 
 /// A run of bytes of a medium that is alike.
@@ -101,9 +102,10 @@ impl Medium {
     /// [`MediumError`].
     pub fn open(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {
         let io = |action, error: &io::Error| MediumError::Open(OpenError::io(path, action, error));
-        if let Some(size) = options.create {
-            create(path, size).map_err(|errno| io("create", &errno.into()))?;
-        }
+        let is_new = match options.create {
+            Some(size) => create(path, size).map_err(|errno| io("create", &errno.into()))?,
+            None => false,
+        };
         let path = fs::canonicalize(path).map_err(|error| io("resolve", &error))?;
         let kind = fs::metadata(&path).map_err(|error| io("look at", &error))?.file_type();
         if !kind.is_file() && !kind.is_block_device() {
@@ -136,6 +138,7 @@ impl Medium {
             is_direct,
             is_file: kind.is_file(),
             is_in_memory,
+            is_new,
         })
     }
 
@@ -159,6 +162,18 @@ impl Medium {
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// Whether it is a block device, and no plain file.
+    #[must_use]
+    pub fn is_block_device(&self) -> bool {
+        !self.is_file
+    }
+
+    /// Whether it was absent, and was made when it was opened.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Whether commands go past the kernel's page cache.
@@ -284,16 +299,24 @@ fn physical_block(file: &OwnedFd, found: ByteCount) -> ByteCount {
     if is_sound { found.max(ByteCount(preferred)) } else { found }
 }
 
-fn create(path: &Path, size: ByteCount) -> rustix::io::Result<()> {
+/// Makes the file, and its entry in its folder, durably; `false` where it is there.
+fn create(path: &Path, size: ByteCount) -> rustix::io::Result<bool> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP) {
         Ok(file) => file,
         // It stands already, or another was first.
-        Err(Errno::EXIST) => return Ok(()),
+        Err(Errno::EXIST) => return Ok(false),
         Err(errno) => return Err(errno),
     };
     let made = rustix::fs::ftruncate(&file, size.0).and_then(|()| rustix::fs::fsync(&file));
-    made.inspect_err(|_| drop(fs::remove_file(path)))
+    let made = made.and_then(|()| sync_folder_of(path));
+    made.map(|()| true).inspect_err(|_| drop(fs::remove_file(path)))
+}
+
+fn sync_folder_of(path: &Path) -> rustix::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::fsync(rustix::fs::open(folder, flags, Mode::empty())?)
 }
 
 /// Past the page cache where that can be done (NFS of old kernels and some FUSE file systems cannot). A block device that a
@@ -330,6 +353,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("disk");
         let medium = Medium::open(&path, options(1 << 20)).unwrap();
+        assert!(medium.is_new() && !medium.is_block_device());
         assert_eq!(medium.geometry().blocks, BlockCount(2048));
         let second = Medium::open(&path, options(1 << 20)).unwrap_err();
         assert!(matches!(second, MediumError::InUse { .. }), "{second}");
@@ -338,6 +362,7 @@ mod tests {
         let readers = [Medium::open(&path, reader).unwrap(), Medium::open(&path, reader).unwrap()];
         assert!(matches!(Medium::open(&path, options(1)), Err(MediumError::InUse { .. })));
         drop(readers);
+        assert!(!Medium::open(&path, options(1)).unwrap().is_new(), "it stands");
     }
 
     #[test]

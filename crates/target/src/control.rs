@@ -23,6 +23,8 @@ pub(crate) struct NewUnit {
     pub(crate) medium: Medium,
     pub(crate) traits: Traits,
     pub(crate) write_cache: bool,
+    /// What its operator is to know.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A message to the array's thread.
@@ -79,6 +81,7 @@ pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
         nexuses.iter().for_each(|nexus| other.attend(nexus, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED));
     }
     units.insert(number, unit);
+    new.notes.iter().for_each(|note| array.log(&format!("unit {number}: {note}")));
     Ok(())
 }
 

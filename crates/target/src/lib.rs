@@ -28,6 +28,7 @@ mod early;
 mod execute;
 mod flushes;
 mod handle;
+mod identity;
 mod inbound;
 pub mod limits;
 mod login;

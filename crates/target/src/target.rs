@@ -17,6 +17,7 @@ use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
 use crate::execute::Faults;
 use crate::handle::TargetHandle;
+use crate::identity;
 use crate::limits::{
     ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, PORTALS_MAX, RING_DEPTH,
     STEP_BYTES_MAX,
@@ -178,9 +179,19 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
     };
     let medium =
         open_medium(&options.path, medium_options).map_err(|error| TargetError::Medium { number, error })?;
+    let mut notes = Vec::new();
+    if medium.is_new() {
+        notes.push(format!(
+            "{} was not there, and was made: it is empty. If it was there before, its file system is not mounted",
+            options.path.display()
+        ));
+    }
     let serial = match &options.serial {
         Some(serial) => serial.clone(),
-        None => serial_of(&medium),
+        None => {
+            notes.extend(identity::doubt(&options.path, &medium));
+            identity::serial_of(&options.path)
+        }
     };
     let is_printable = serial.bytes().all(|byte| byte.is_ascii_graphic());
     if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
@@ -192,7 +203,7 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         is_removable: options.is_removable,
         serial,
     };
-    Ok(NewUnit { number, medium, traits, write_cache: options.write_cache })
+    Ok(NewUnit { number, medium, traits, write_cache: options.write_cache, notes })
 }
 
 /// The kernel frees the files of a ring a little after its process, or its thread, has ended: an array that is started again at once finds
@@ -205,12 +216,6 @@ fn open_medium(path: &Path, options: MediumOptions) -> Result<Medium, MediumErro
             opened => return opened,
         }
     }
-}
-
-/// A serial number of the place where a medium lies: the same at the next start, and another for every other medium.
-fn serial_of(medium: &Medium) -> String {
-    let path = medium.path().to_string_lossy().into_owned();
-    format!("{:016X}", u64::from(oarlock_block::crc32c(&[path.as_bytes()])) << 32 | path.len() as u64)
 }
 
 fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Array, TargetError> {

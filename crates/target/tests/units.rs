@@ -168,6 +168,18 @@ fn reservations_that_are_to_last_are_there_after_a_restart_and_others_are_not() 
     }
 }
 
+/// A file system that is not mounted at a start has no file, and initiators find an empty disk of the name that they know.
+#[test]
+fn an_operator_is_told_of_a_file_that_was_made_and_of_none_that_was_there() {
+    let mut place = Place::new();
+    let made = "was not there, and was made";
+    assert_eq!(place.told(made).len(), 1);
+    place.restart();
+    assert_eq!(place.told(made).len(), 1);
+    place.target().add_unit(&unit(&place.folder, 3)).unwrap();
+    assert!(place.told(made)[1].starts_with("unit 3: "));
+}
+
 #[test]
 fn an_operator_is_told_of_an_esxi_host_that_takes_a_write_cache_for_none() {
     let place = Place::with(|options, folder| {
