@@ -45,7 +45,7 @@ impl Unit {
     ) {
         let turns_off = {
             let state = self.state.borrow();
-            state.settings.write_cache && !state.defaults.write_cache
+            state.settings.write_cache && !state.settings_after_reset().write_cache
         };
         if !turns_off {
             self.reset(code);

@@ -12,7 +12,6 @@ use crate::array::Array;
 use crate::limits::UNITS_MAX;
 use crate::metrics::MetricsReport;
 use crate::options::{SessionReport, UnitReport};
-use crate::saved;
 use crate::session::Session;
 use crate::task::Abort;
 use crate::unit::{Traits, Unit};
@@ -72,9 +71,7 @@ pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
         return Err(TargetError::SerialInUse { number: other.number, serial: new.traits.serial });
     }
     let unit = Rc::new(Unit::new(number, lun, new.medium, new.traits, new.write_cache));
-    let reservations = saved::load(unit.medium.path())
-        .map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
-    *unit.reservations.borrow_mut() = reservations.unwrap_or_default();
+    unit.load().map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
     let nexuses = array.nexuses();
     nexuses.iter().for_each(|nexus| unit.meet(nexus));
     for other in units.values() {

@@ -1,60 +1,124 @@
-//! Reservations that outlive the array (APTPL): a small file beside the medium's.
+//! What of a unit outlives the array: its reservations (APTPL), and settings that an initiator saved (MODE SELECT with SP).
 //!
 //! ```text
-//! oarlock reservations 1
+//! oarlock reservations 2
+//! serial 5A0C11D2E8F3B746
 //! generation 7
 //! registrant iqn.1998-01.com.example:host 400001370000 1 00000000deadbeef
 //! registrant-of-all-ports iqn.1998-01.com.example:host 400001370000 2 00000000deadbeef
 //! held iqn.1998-01.com.example:host 400001370000 1 5
+//! settings task-aborted-status
 //! checksum 1a2b3c4d
 //! ```
 //!
 //! A registrant's line has its initiator, its ISID, its relative target port and its key; the holder's the type's number in place of
-//! the key. The checksum is the CRC32C of all before it.
+//! the key. Without a generation there are no reservations that outlive the array. The settings are those that are on. The checksum is
+//! the CRC32C of all before it. Version 1 had neither serial number nor settings.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use oarlock_block::crc32c;
-use oarlock_scsi::ReservationType;
+use oarlock_device::Medium;
 use oarlock_scsi::iscsi::SessionId;
+use oarlock_scsi::{ModeSettings, ReservationType};
 
 use crate::reservations::{Held, Registration, Reservations};
 use crate::session::{Nexus, PortalIndex};
 
-const FIRST_LINE: &str = "oarlock reservations 1";
+const FIRST_LINE: &str = "oarlock reservations 2";
+const FIRST_LINE_OF_1: &str = "oarlock reservations 1";
 
-/// The file that has the reservations of a medium.
-pub(crate) fn path_of(medium: &Path) -> PathBuf {
-    let folder = if medium.starts_with("/dev") {
-        Path::new("/var/lib/oarlock")
-    } else {
-        medium.parent().unwrap_or(medium)
-    };
-    let name = medium.file_name().unwrap_or_default().to_string_lossy();
-    // Shared memory is below /dev, too, and files there are plain ones.
-    let folder = if medium.starts_with("/dev/shm") { medium.parent().unwrap_or(medium) } else { folder };
-    folder.join(format!("{name}.reservations"))
+/// Where units on block devices, beside which there is no place, have what they save.
+const FOLDER: &str = "/var/lib/oarlock";
+
+/// What outlives the array.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Saved {
+    /// With `persist`, or none.
+    pub(crate) reservations: Option<Reservations>,
+    pub(crate) settings: Option<ModeSettings>,
 }
 
-/// Saves them, durably; where they are not to outlive the array, there is no file.
-pub(crate) fn save(medium: &Path, reservations: &Reservations) -> io::Result<()> {
-    let path = path_of(medium);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    if !reservations.persist {
-        return match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => sync(folder),
-        };
+/// The file of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SavedFile {
+    path: PathBuf,
+    serial: String,
+    /// Beside a plain file a file of version 1 can only be of that file.
+    may_be_of_1: bool,
+}
+
+impl SavedFile {
+    /// Of a plain file beside it. Of a block device by the unit's serial number: its kernel's name is another device's after a restart.
+    pub(crate) fn of(medium: &Medium, serial: &str) -> SavedFile {
+        match medium.is_block_device() {
+            true => SavedFile::of_device(serial),
+            false => SavedFile::beside(medium.path(), serial),
+        }
     }
-    fs::create_dir_all(folder)?;
-    let draft = path.with_extension("reservations.draft");
-    let mut file = File::create(&draft)?;
-    file.write_all(encode(reservations).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, &path)?;
-    sync(folder)
+
+    fn of_device(serial: &str) -> SavedFile {
+        let escaped = |byte: u8| match byte {
+            b'-' | b'_' => char::from(byte).to_string(),
+            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        };
+        let name: String = serial.bytes().map(escaped).collect();
+        let path = Path::new(FOLDER).join(format!("{name}.reservations"));
+        SavedFile { path, serial: serial.to_owned(), may_be_of_1: false }
+    }
+
+    fn beside(file: &Path, serial: &str) -> SavedFile {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let path = file.parent().unwrap_or(file).join(format!("{name}.reservations"));
+        SavedFile { path, serial: serial.to_owned(), may_be_of_1: true }
+    }
+
+    /// Saves it, durably; where there is nothing to save, there is no file.
+    pub(crate) fn save(&self, saved: &Saved) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        if *saved == Saved::default() {
+            return match fs::remove_file(&self.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => sync(folder),
+            };
+        }
+        fs::create_dir_all(folder)?;
+        let draft = self.path.with_extension("reservations.draft");
+        let mut file = File::create(&draft)?;
+        file.write_all(encode(saved, &self.serial).as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, &self.path)?;
+        sync(folder)
+    }
+
+    /// What was saved.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, is not what was written, or is another unit's: reservations that are forgotten are worse than an
+    /// array that does not start.
+    pub(crate) fn load(&self) -> io::Result<Saved> {
+        let path = self.path.display();
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Saved::default()),
+            Err(error) => return Err(error),
+        };
+        let (saved, serial) =
+            decode(&text).ok_or_else(|| io::Error::other(format!("{path} is not as it was written")))?;
+        match serial {
+            Some(serial) if serial == self.serial => Ok(saved),
+            None if self.may_be_of_1 => Ok(saved),
+            serial => Err(io::Error::other(format!(
+                "{path} is of the unit with serial number {}, and this one has {}: give it that one by serial=, or remove the file where \
+                 nobody counts on those reservations",
+                serial.as_deref().unwrap_or("unknown"),
+                self.serial
+            ))),
+        }
+    }
 }
 
 fn sync(folder: &Path) -> io::Result<()> {
@@ -65,65 +129,96 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// What was saved; `None` where nothing was.
-///
-/// # Errors
-/// Where the file cannot be read, or is not what was written: reservations that are forgotten are worse than an array that does
-/// not start.
-pub(crate) fn load(medium: &Path) -> io::Result<Option<Reservations>> {
-    let path = path_of(medium);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let spoiled = || io::Error::other(format!("{} is not as it was written", path.display()));
-    decode(&text).map(Some).ok_or_else(spoiled)
-}
-
-fn encode(reservations: &Reservations) -> String {
+fn encode(saved: &Saved, serial: &str) -> String {
     let nexus = |nexus: &Nexus| format!("{} {} {}", nexus.initiator, nexus.session_id, nexus.portal.port());
-    let mut text = format!("{FIRST_LINE}\ngeneration {}\n", reservations.generation);
-    for (who, registration) in &reservations.registrants {
-        let kind = if registration.all_ports { "registrant-of-all-ports" } else { "registrant" };
-        text += &format!("{kind} {} {:016x}\n", nexus(who), registration.key);
+    let mut text = format!("{FIRST_LINE}\nserial {serial}\n");
+    if let Some(reservations) = &saved.reservations {
+        text += &format!("generation {}\n", reservations.generation);
+        for (who, registration) in &reservations.registrants {
+            let kind = if registration.all_ports { "registrant-of-all-ports" } else { "registrant" };
+            text += &format!("{kind} {} {:016x}\n", nexus(who), registration.key);
+        }
+        if let Some(held) = &reservations.held {
+            text += &format!("held {} {}\n", nexus(&held.by), held.kind.bits());
+        }
     }
-    if let Some(held) = &reservations.held {
-        text += &format!("held {} {}\n", nexus(&held.by), held.kind.bits());
+    if let Some(mut settings) = saved.settings {
+        text += "settings";
+        for (name, setting) in SETTINGS {
+            if *setting(&mut settings) {
+                text += &format!(" {name}");
+            }
+        }
+        text += "\n";
     }
     let checksum = crc32c(&[text.as_bytes()]);
     text + &format!("checksum {checksum:08x}\n")
 }
 
-fn decode(text: &str) -> Option<Reservations> {
+type Setting = fn(&mut ModeSettings) -> &mut bool;
+
+/// How settings are called in the file.
+const SETTINGS: [(&str, Setting); 5] = [
+    ("write-cache", |settings| &mut settings.write_cache),
+    ("read-ahead-disabled", |settings| &mut settings.read_ahead_disabled),
+    ("descriptor-sense", |settings| &mut settings.descriptor_sense),
+    ("write-protected", |settings| &mut settings.write_protected),
+    ("task-aborted-status", |settings| &mut settings.task_aborted_status),
+];
+
+/// What a file has, and whose it is, where it says so.
+fn decode(text: &str) -> Option<(Saved, Option<String>)> {
     let (body, checksum) = text.rsplit_once("checksum ")?;
     if u32::from_str_radix(checksum.trim_end(), 16).ok()? != crc32c(&[body.as_bytes()]) {
         return None;
     }
     let mut lines = body.lines();
-    if lines.next()? != FIRST_LINE {
-        return None;
-    }
-    let mut all = Reservations { persist: true, ..Reservations::default() };
+    let serial = match lines.next()? {
+        FIRST_LINE => Some(lines.next()?.strip_prefix("serial ")?.to_owned()),
+        FIRST_LINE_OF_1 => None,
+        _ => return None,
+    };
+    let mut saved = Saved::default();
     for line in lines {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["generation", number] => all.generation = number.parse().ok()?,
-            [kind @ ("registrant" | "registrant-of-all-ports"), name, id, port, key] => {
-                let all_ports = kind == "registrant-of-all-ports";
-                let key = u64::from_str_radix(key, 16).ok()?;
-                all.registrants.insert(nexus(name, id, port)?, Registration { key, all_ports });
+            ["generation", number] => {
+                let generation = number.parse().ok()?;
+                let reservations = Reservations { generation, persist: true, ..Reservations::default() };
+                saved.reservations = Some(reservations);
             }
-            ["held", name, id, port, kind] => {
-                let kind = ReservationType::from_bits(kind.parse().ok()?)?;
-                all.held = Some(Held { by: nexus(name, id, port)?, kind });
-            }
-            _ => return None,
+            ["settings", ref names @ ..] => saved.settings = Some(settings(names)?),
+            _ => take_reservation(saved.reservations.as_mut()?, &words)?,
         }
     }
     // Earlier versions saved as the holder of a reservation of all registrants who was none any more.
-    all.settle();
-    Some(all)
+    saved.reservations.iter_mut().for_each(Reservations::settle);
+    Some((saved, serial))
+}
+
+fn take_reservation(all: &mut Reservations, words: &[&str]) -> Option<()> {
+    match *words {
+        [kind @ ("registrant" | "registrant-of-all-ports"), name, id, port, key] => {
+            let all_ports = kind == "registrant-of-all-ports";
+            let key = u64::from_str_radix(key, 16).ok()?;
+            all.registrants.insert(nexus(name, id, port)?, Registration { key, all_ports });
+        }
+        ["held", name, id, port, kind] => {
+            let kind = ReservationType::from_bits(kind.parse().ok()?)?;
+            all.held = Some(Held { by: nexus(name, id, port)?, kind });
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn settings(names: &[&str]) -> Option<ModeSettings> {
+    let mut settings = ModeSettings::default();
+    for name in names {
+        let (_, setting) = SETTINGS.iter().find(|(known, _)| known == name)?;
+        *setting(&mut settings) = true;
+    }
+    Some(settings)
 }
 
 fn nexus(name: &str, id: &str, port: &str) -> Option<Nexus> {
@@ -150,27 +245,65 @@ mod tests {
         all
     }
 
+    fn saved() -> Saved {
+        let settings = ModeSettings { write_cache: false, write_protected: true, ..ModeSettings::default() };
+        Saved { reservations: Some(reservations()), settings: Some(settings) }
+    }
+
     #[test]
     fn what_was_saved_is_loaded_and_what_is_not_to_last_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let medium = folder.path().join("disk.img");
-        assert_eq!(load(&medium).unwrap(), None);
-        save(&medium, &reservations()).unwrap();
-        assert_eq!(load(&medium).unwrap(), Some(reservations()));
-        save(&medium, &Reservations::default()).unwrap();
-        assert_eq!(load(&medium).unwrap(), None);
+        let file = SavedFile::beside(&folder.path().join("disk.img"), "A7");
+        assert_eq!(file.load().unwrap(), Saved::default());
+        for part in [saved(), Saved { settings: None, ..saved() }, Saved { reservations: None, ..saved() }] {
+            file.save(&part).unwrap();
+            assert_eq!(file.load().unwrap(), part);
+        }
+        file.save(&Saved::default()).unwrap();
+        assert_eq!(file.load().unwrap(), Saved::default());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn a_file_that_was_changed_is_refused() {
-        let text = encode(&reservations());
-        assert_eq!(decode(&text), Some(reservations()));
+        let text = encode(&saved(), "A7");
+        assert_eq!(decode(&text), Some((saved(), Some("A7".to_owned()))));
         for place in 0..text.len() - 1 {
             let mut bytes = text.clone().into_bytes();
             bytes[place] ^= 1;
             let changed = String::from_utf8(bytes).unwrap();
-            assert_ne!(decode(&changed), Some(reservations()), "byte {place}");
+            assert_ne!(decode(&changed), Some((saved(), Some("A7".to_owned()))), "byte {place}");
         }
+    }
+
+    /// The device that had been dm-3 came back as dm-4: its hosts met the reservations of another volume, or none.
+    #[test]
+    fn what_a_block_device_saves_goes_by_its_serial_number_and_no_other_unit_takes_it() {
+        let file = SavedFile::of_device("vg/lun 1");
+        assert_eq!(file.path, Path::new("/var/lib/oarlock/vg%2flun%201.reservations"));
+        let folder = tempfile::tempdir().unwrap();
+        let of = |serial: &str, may_be_of_1| SavedFile {
+            path: folder.path().join("x.reservations"),
+            serial: serial.to_owned(),
+            may_be_of_1,
+        };
+        of("A7", false).save(&saved()).unwrap();
+        assert_eq!(of("A7", false).load().unwrap(), saved());
+        for may_be_of_1 in [false, true] {
+            let refused = of("A8", may_be_of_1).load().unwrap_err().to_string();
+            assert!(refused.contains("A7") && refused.contains("A8"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_version_1_is_read_beside_the_file_that_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SavedFile::beside(&folder.path().join("disk.img"), "A7");
+        let body = "oarlock reservations 1\ngeneration 3\n\
+                    registrant iqn.1998-01.com.example:host 400001370000 1 00000000deadbeef\n";
+        fs::write(&file.path, format!("{body}checksum {:08x}\n", crc32c(&[body.as_bytes()]))).unwrap();
+        let loaded = file.load().unwrap().reservations.unwrap();
+        assert_eq!((loaded.generation, loaded.registrants.len(), loaded.persist), (3, 1, true));
+        SavedFile { may_be_of_1: false, ..file }.load().unwrap_err();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::rc::Rc;
 
 use oarlock_block::{BlockCount, BlockSize, Geometry};
@@ -13,7 +14,7 @@ use crate::flushes::Flushes;
 use crate::limits::UNIT_TASKS_MAX;
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
-use crate::saved;
+use crate::saved::{Saved, SavedFile};
 use crate::session::{Nexus, PortalIndex};
 use crate::task::{Outcome, Task};
 
@@ -61,8 +62,10 @@ pub(crate) struct Unit {
 /// What commands change of a unit.
 pub(crate) struct State {
     pub(crate) settings: ModeSettings,
-    /// What the settings are after a reset.
+    /// What the unit's owner asked for.
     pub(crate) defaults: ModeSettings,
+    /// What an initiator saved (MODE SELECT with SP).
+    pub(crate) saved: Option<ModeSettings>,
     pub(crate) sanitizing: Sanitizing,
     /// A sanitize that failed may be left without another.
     pub(crate) may_exit_failure: bool,
@@ -71,6 +74,13 @@ pub(crate) struct State {
     pub(crate) prevented_by: BTreeSet<Nexus>,
     /// RESERVE(6) and (10) of SPC-2.
     pub(crate) reserved_by: Option<Nexus>,
+}
+
+impl State {
+    /// What the settings are after a reset.
+    pub(crate) fn settings_after_reset(&self) -> ModeSettings {
+        self.saved.unwrap_or(self.defaults)
+    }
 }
 
 /// Whether everything of a unit is being made unreadable.
@@ -125,6 +135,7 @@ impl Unit {
             state: RefCell::new(State {
                 settings: defaults,
                 defaults,
+                saved: None,
                 sanitizing: Sanitizing::No,
                 may_exit_failure: false,
                 is_loaded: true,
@@ -185,9 +196,33 @@ impl Unit {
         is_changed
     }
 
-    /// Saves the reservations, where they are to outlive the array, or that there are none to.
-    pub(crate) fn save_reservations(&self) -> std::io::Result<()> {
-        saved::save(self.medium.path(), &self.reservations.borrow())
+    /// Saves what is to outlive the array, or that there is nothing.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        let reservations = self.reservations.borrow();
+        let saved = Saved {
+            reservations: Some(reservations.clone()).filter(|all| all.persist),
+            settings: self.state.borrow().saved,
+        };
+        self.saved_file().save(&saved)
+    }
+
+    /// Takes what outlived the array.
+    pub(crate) fn load(&self) -> io::Result<()> {
+        let saved = self.saved_file().load()?;
+        *self.reservations.borrow_mut() = saved.reservations.unwrap_or_default();
+        let mut state = self.state.borrow_mut();
+        let defaults = state.defaults;
+        // An owner who wants no write cache has the last word.
+        state.saved = saved.settings.map(|settings| ModeSettings {
+            write_cache: settings.write_cache && defaults.write_cache,
+            ..settings
+        });
+        state.settings = state.settings_after_reset();
+        Ok(())
+    }
+
+    fn saved_file(&self) -> SavedFile {
+        SavedFile::of(&self.medium, &self.traits.serial)
     }
 
     // The task set.
@@ -317,7 +352,7 @@ impl Unit {
     pub(crate) fn reset(&self, code: AdditionalSense) {
         {
             let mut state = self.state.borrow_mut();
-            state.settings = state.defaults;
+            state.settings = state.settings_after_reset();
             state.prevented_by.clear();
             state.reserved_by = None;
         }

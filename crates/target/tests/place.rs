@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use oarlock_block::ByteCount;
 use oarlock_scsi::iscsi::{Accounts, TaskAttribute};
-use oarlock_target::{Target, TargetOptions, UnitOptions};
+use oarlock_target::{Target, TargetError, TargetOptions, UnitOptions};
 use tempfile::TempDir;
 
 use crate::initiator::{Flow, Session, TARGET, Who, cdb};
@@ -80,7 +80,7 @@ impl Place {
         };
         change(&mut options, &folder);
         let lines = Lines::default();
-        let target = start(&options, &lines);
+        let target = start(&options, &lines).unwrap();
         Place { portals: target.portals().to_vec(), target: Some(target), options, folder, lines }
     }
 
@@ -94,10 +94,18 @@ impl Place {
 
     /// Ends the target and starts it again on the same files, at other ports.
     pub(crate) fn restart(&mut self) {
-        self.target.take().expect("it runs").stop();
-        let target = start(&self.options, &self.lines);
+        self.try_restart().unwrap();
+    }
+
+    /// The same, where it may be refused.
+    pub(crate) fn try_restart(&mut self) -> Result<(), TargetError> {
+        if let Some(target) = self.target.take() {
+            target.stop();
+        }
+        let target = start(&self.options, &self.lines)?;
         self.portals = target.portals().to_vec();
         self.target = Some(target);
+        Ok(())
     }
 
     /// The lines for the operator so far that have `words` in them.
@@ -133,10 +141,9 @@ impl Place {
     }
 }
 
-fn start(options: &TargetOptions, lines: &Lines) -> Target {
+fn start(options: &TargetOptions, lines: &Lines) -> Result<Target, TargetError> {
     let lines = Arc::clone(lines);
     Target::start(options.clone(), Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned())))
-        .unwrap()
 }
 
 /// Data of which no two blocks, and few bytes that are next to each other, are the same.

@@ -1,7 +1,7 @@
 //! Units: what each nexus is told of them, what they are while they run, and how much of a transfer is told (SPC-5, SBC-4, SAM-5).
 
 use oarlock_block::{BlockSize, ByteCount};
-use oarlock_scsi::iscsi::Residual;
+use oarlock_scsi::iscsi::{Residual, TaskFunction, TaskTag};
 use oarlock_scsi::{SenseKey, Status};
 
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
@@ -193,6 +193,48 @@ fn an_operator_is_told_of_an_esxi_host_that_takes_a_write_cache_for_none() {
     let lines = place.told("wce=0");
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("LUN 1 ") && lines[0].contains("host-1a2b3c4d"), "{lines:?}");
+}
+
+#[test]
+fn a_unit_of_another_serial_number_does_not_take_the_reservations_that_it_finds() {
+    let mut place = Place::with(|options, _| options.units[0].serial = Some("A7".to_owned()));
+    let mut session = place.session("one");
+    session.run(0, cdb::reserve_out(0, 0), Flow::Out(&cdb::reserve_list(0, 0xabc, true))).good();
+    place.options.units[0].serial = Some("A8".to_owned());
+    let refused = place.try_restart().unwrap_err().to_string();
+    assert!(refused.contains("A7") && refused.contains("A8"), "{refused}");
+    place.options.units[0].serial = Some("A7".to_owned());
+    place.restart();
+    let keys = place.session("one").run(0, cdb::reserve_in(0), Flow::In(4096)).good();
+    assert_eq!(keys[8..], 0xabc_u64.to_be_bytes());
+}
+
+/// What Linux sends where somebody writes to a disk's `cache_type`: the caching page with WCE as asked, SP where PS was set.
+#[test]
+fn a_write_cache_that_was_turned_off_and_saved_is_off_after_a_reset_and_after_a_restart() {
+    let mut place = Place::new();
+    let mut session = place.session("one");
+    let caching = |session: &mut Session, control: u8| {
+        let data = session.run(0, cdb::mode_sense(control << 6 | 0x08), Flow::In(252)).good();
+        (data[4] & 0x80 != 0, data[4 + 2] & 0x04 != 0)
+    };
+    assert_eq!(caching(&mut session, 0), (true, true), "PS, WCE");
+    let mut list = session.run(0, cdb::mode_sense(0x08), Flow::In(252)).good();
+    list[..4].fill(0);
+    list[4] &= 0x7f;
+    list[6] &= !0x04;
+    let length = u8::try_from(list.len()).unwrap();
+    session.run(0, cdb::mode_select_saved(length), Flow::Out(&list)).good();
+    assert_eq!(session.manage(TaskFunction::LogicalUnitReset, 0, TaskTag::NONE), 0);
+    assert_eq!(code(&mut session, 0), (6, 0x29, 0x03));
+    place.restart();
+    let mut session = place.session("one");
+    let (current, default, saved) = (0, 2, 3);
+    assert_eq!(
+        [current, default, saved].map(|control| caching(&mut session, control).1),
+        [false, true, false]
+    );
+    assert!(!place.target().units().unwrap()[0].write_cache);
 }
 
 #[test]

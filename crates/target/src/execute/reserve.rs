@@ -100,7 +100,7 @@ impl Work {
         let after = self.unit.reservations.borrow().clone();
         // What is to outlive the array does so before it is answered.
         if (before.persist || after.persist) && before != after {
-            self.unit.save_reservations().map_err(|reason| {
+            self.unit.save().map_err(|reason| {
                 *self.unit.reservations.borrow_mut() = before;
                 self.array
                     .log(&format!("reservations of unit {} cannot be saved: {reason}", self.unit.number));

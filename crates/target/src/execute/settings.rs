@@ -4,14 +4,14 @@ use oarlock_block::Lba;
 use oarlock_scsi::{
     AccessState, AccessStatus, AdditionalSense, GeneralStatistics, LogSelect, LogSense, ModeMedium,
     ModePages, ModeSelect, ModeSense, ModeSettings, ProvisioningResources, ReportTargetPortGroups, Sense,
-    SetTargetPortGroupsList, TargetPortGroup, TargetPortGroups, log_page, supported_log_pages,
+    SenseKey, SetTargetPortGroupsList, TargetPortGroup, TargetPortGroups, log_page, supported_log_pages,
     supported_log_subpages,
 };
 
 use super::{Reply, Work, failed};
 use crate::ranges::Hold;
 use crate::session::PortalIndex;
-use crate::task::Outcome;
+use crate::task::{Outcome, Stop};
 
 /// What MODE SELECT may change.
 const CHANGEABLE: ModeSettings = ModeSettings {
@@ -40,7 +40,7 @@ impl Work {
         ModePages {
             current: state.settings,
             default: state.defaults,
-            saved: None,
+            saved: Some(state.settings_after_reset()),
             changeable: CHANGEABLE,
             medium: ModeMedium {
                 blocks: geometry.blocks,
@@ -67,7 +67,24 @@ impl Work {
             let code = AdditionalSense::MODE_PARAMETERS_CHANGED;
             self.unit.attend_others(Some(&self.task.session.nexus), code);
         }
+        if request.save {
+            self.save_settings()?;
+        }
         Ok(Reply::good())
+    }
+
+    /// What is set outlives a reset, and the array.
+    fn save_settings(&self) -> Outcome<()> {
+        let before = {
+            let mut state = self.unit.state.borrow_mut();
+            let settings = state.settings;
+            state.saved.replace(settings)
+        };
+        self.unit.save().map_err(|reason| {
+            self.unit.state.borrow_mut().saved = before;
+            self.array.log(&format!("settings of unit {} cannot be saved: {reason}", self.unit.number));
+            Stop::from(Sense::new(SenseKey::HardwareError, AdditionalSense::INTERNAL_TARGET_FAILURE))
+        })
     }
 
     pub(super) fn log_sense(&self, request: &LogSense) -> Outcome<Reply> {

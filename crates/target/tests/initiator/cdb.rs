@@ -39,6 +39,11 @@ pub(crate) fn mode_select(length: u8) -> [u8; 16] {
     cdb(0x15, &[(1, &[0x10]), (4, &[length])])
 }
 
+/// MODE SELECT with SP.
+pub(crate) fn mode_select_saved(length: u8) -> [u8; 16] {
+    cdb(0x15, &[(1, &[0x11]), (4, &[length])])
+}
+
 pub(crate) fn reserve() -> [u8; 16] {
     cdb(0x16, &[])
 }
