@@ -13,6 +13,7 @@
 //! until the last command of a dropped device ended. Each running [`cut_off`](oarlock_block::CutOff::cut_off) has one
 //! more, for seconds at most. A [`DataRing`] has none but its user's. One [`BootClock`] has one, `oarlock-clock`.
 
+mod atomic;
 #[allow(unsafe_code)]
 mod buffer;
 mod clear;

@@ -13,6 +13,7 @@ use oarlock_block::{BlockCount, BlockSize, ByteCount, Geometry, IoError, Refusal
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
+use crate::atomic;
 use crate::buffer::PAGE;
 use crate::data_buffer::DataBuffer;
 use crate::failure;
@@ -75,6 +76,7 @@ pub struct Medium {
     is_file: bool,
     is_in_memory: bool,
     is_new: bool,
+    atomic_block: Option<ByteCount>,
 }
 
 /// A run of bytes of a medium that is alike.
@@ -126,6 +128,7 @@ impl Medium {
         if geometry.blocks.0 == 0 {
             return Err(MediumError::Empty { path });
         }
+        let atomic_block = atomic::atomic_block(file.as_fd(), kind.is_file(), is_in_memory);
         Ok(Medium {
             physical_block: options
                 .physical_block
@@ -139,6 +142,7 @@ impl Medium {
             is_file: kind.is_file(),
             is_in_memory,
             is_new,
+            atomic_block,
         })
     }
 
@@ -168,6 +172,12 @@ impl Medium {
     #[must_use]
     pub fn is_block_device(&self) -> bool {
         !self.is_file
+    }
+
+    /// What is written whole or not at all where the power fails, at each multiple of it; `None` where nothing is known of what is below.
+    #[must_use]
+    pub fn atomic_block(&self) -> Option<ByteCount> {
+        self.atomic_block
     }
 
     /// Whether it was absent, and was made when it was opened.

@@ -160,6 +160,14 @@ impl Unit {
         self.geometry().blocks
     }
 
+    /// The blocks that are written whole or not at all whatever becomes of the power, from each multiple on; `None` where that is not
+    /// even one.
+    pub(crate) fn atomic_blocks(&self) -> Option<u32> {
+        let block = u64::from(self.block_size().bytes());
+        let blocks = self.medium.atomic_block()?.0 / block;
+        u32::try_from(blocks).ok().filter(|blocks| *blocks > 0)
+    }
+
     pub(crate) fn is_write_protected(&self) -> bool {
         self.traits.is_read_only || self.state.borrow().settings.write_protected
     }

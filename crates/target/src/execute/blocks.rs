@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use oarlock_block::{BlockCount, Lba};
 use oarlock_device::{DataBuffer, Durability};
-use oarlock_scsi::{ByteCheck, Sense, Transfer, Verify, WriteAndVerify, WriteAtomic};
+use oarlock_scsi::{AdditionalSense, ByteCheck, Sense, Transfer, Verify, WriteAndVerify, WriteAtomic};
 
 use super::{Payload, Reply, Work, failed};
 use crate::limits::TRANSFER_MAX;
@@ -101,13 +101,23 @@ impl Work {
         Ok(Reply::good())
     }
 
-    /// Blocks are in nobody else's hands while they are written, so each write here is atomic towards the others; towards power
-    /// failure it is where the medium below is (SBC-4, WRITE ATOMIC (16) command).
+    /// Towards other commands every write here is atomic; towards a failure of power what the device below writes at once is, and nothing
+    /// else is taken (SBC-4, WRITE ATOMIC (16) command; VPD page B0h says what).
     pub(super) async fn write_atomic(&self, write: WriteAtomic) -> Outcome<Reply> {
-        if write.boundary.0 > 0 {
-            return Err(Sense::invalid_cdb(10, None).into());
+        let Some(atomic) = self.unit.atomic_blocks().map(u64::from) else {
+            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
+        };
+        let Transfer { lba, count, .. } = write.transfer;
+        let wrong_byte = match () {
+            () if !lba.0.is_multiple_of(atomic) => Some(2),
+            () if write.boundary.0 > 0 => Some(10),
+            () if count.0 != 0 && count.0 != atomic => Some(12),
+            () => None,
+        };
+        match wrong_byte {
+            Some(byte) => Err(Sense::invalid_cdb(byte, None).into()),
+            None => self.write(write.transfer).await,
         }
-        self.write(write.transfer).await
     }
 
     /// Written durably, and read again (SBC-4, WRITE AND VERIFY).

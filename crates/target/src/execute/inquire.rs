@@ -130,6 +130,7 @@ impl Work {
         let transfer_max = u32::try_from(TRANSFER_MAX).unwrap_or(u32::MAX) / block;
         let granularity = u32::try_from(geometry.physical_block.0).unwrap_or(block) / block;
         let is_thin = self.unit.traits.is_thin;
+        let atomic = self.unit.atomic_blocks().unwrap_or(0);
         BlockLimits {
             write_same_non_zero: true,
             compare_and_write_max: COMPARE_BLOCKS_MAX,
@@ -141,7 +142,10 @@ impl Work {
             unmap_granularity: if is_thin { granularity } else { 0 },
             unmap_alignment: is_thin.then_some(0),
             write_same_max: WRITE_SAME_MAX,
-            atomic_max: transfer_max.min(u32::from(u16::MAX)),
+            // Nothing but whole atomic blocks, one at a time; zeros where the command is not there.
+            atomic_max: atomic,
+            atomic_alignment: atomic,
+            atomic_granularity: atomic,
             ..BlockLimits::default()
         }
     }

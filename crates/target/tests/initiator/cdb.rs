@@ -69,6 +69,15 @@ pub(crate) fn write_through(lba: u64, blocks: u32) -> [u8; 16] {
     long(0x8a, 0x08, lba, blocks)
 }
 
+pub(crate) fn write_atomic(lba: u64, blocks: u16) -> [u8; 16] {
+    cdb(0x9c, &[(2, &lba.to_be_bytes()), (12, &blocks.to_be_bytes())])
+}
+
+/// REPORT SUPPORTED OPERATION CODES of one operation code.
+pub(crate) fn report_operation_code(operation: u8) -> [u8; 16] {
+    cdb(0xa3, &[(1, &[0x0c, 0x01, operation]), (8, &[0x10])])
+}
+
 /// VERIFY (16) without data: every block can be read.
 pub(crate) fn verify(lba: u64, blocks: u32) -> [u8; 16] {
     long(0x8f, 0, lba, blocks)
