@@ -11,6 +11,8 @@ impl Peripheral {
     pub const DISK: Peripheral = Peripheral(0x00);
     /// The REPORT LUNS well-known logical unit is there.
     pub const WELL_KNOWN: Peripheral = Peripheral(0x1e);
+    /// Nothing is there, and something may come: qualifier 001b, type 1Fh.
+    pub const NOT_CONNECTED: Peripheral = Peripheral(0x3f);
     /// Nothing is there, and nothing can be: qualifier 011b, type 1Fh.
     pub const NONE: Peripheral = Peripheral(0x7f);
 
@@ -193,6 +195,10 @@ mod tests {
     #[test]
     fn where_nothing_is_the_qualifier_says_so() {
         assert_eq!((Peripheral::NONE.qualifier(), Peripheral::NONE.device_type()), (3, 0x1f));
+        assert_eq!(
+            (Peripheral::NOT_CONNECTED.qualifier(), Peripheral::NOT_CONNECTED.device_type()),
+            (1, 0x1f)
+        );
         assert_eq!((Peripheral::WELL_KNOWN.qualifier(), Peripheral::WELL_KNOWN.device_type()), (0, 0x1e));
     }
 

@@ -174,6 +174,10 @@ impl Array {
 
     /// A session begins.
     pub(crate) fn join(&self, session: Rc<Session>) {
+        if let Some(Some(connection)) = self.connections.borrow().get(session.connection) {
+            let local = connection.socket.local_addr().ok();
+            session.local.set(local.map(|address| address.ip().to_canonical()));
+        }
         if !session.is_discovery {
             self.units.borrow().values().for_each(|unit| unit.meet(&session.nexus));
             self.warn_of_caches(&session.nexus);
@@ -269,7 +273,20 @@ impl Array {
             && self.sessions.borrow().values().all(|session| session.tasks.borrow().is_empty())
     }
 
-    /// The address that an initiator is told for a portal.
+    /// The address that the initiator of a session is told for a portal. One that listens on every address has none that could be connected
+    /// to: it is reached where this initiator reached the array.
+    pub(crate) fn address_for(&self, session: &Session, portal: PortalIndex) -> Option<String> {
+        let place = usize::from(portal.0);
+        let listens_on = self.config.portals.get(place)?;
+        match session.local.get() {
+            Some(local) if self.config.advertised.is_empty() && listens_on.ip().is_unspecified() => {
+                Some(SocketAddr::new(local, listens_on.port()).to_string())
+            }
+            _ => self.address(portal),
+        }
+    }
+
+    /// The address of a portal, as initiators are told it, or as it is.
     pub(crate) fn address(&self, portal: PortalIndex) -> Option<String> {
         let place = usize::from(portal.0);
         match self.config.advertised.get(place) {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -46,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) connection: usize,
     pub(crate) nexus: Nexus,
     pub(crate) handle: SessionHandle,
+    /// The array's own address of its connection.
+    pub(crate) local: Cell<Option<IpAddr>>,
     /// The initiator's name for the one connection.
     pub(crate) connection_id: ConnectionId,
     /// It may only ask which targets there are.
@@ -82,6 +85,7 @@ impl Session {
             connection,
             nexus: Nexus { initiator: login.initiator, session_id, portal },
             handle,
+            local: Cell::new(None),
             connection_id,
             is_discovery: login.target.is_none(),
             account: login.account,

@@ -103,7 +103,7 @@ fn send_targets(array: &Array, session: &Session, value: &str, answer: &mut Vec<
     pairs::put(answer, "TargetName", &name);
     for place in 0..array.config.portals.len() {
         let portal = PortalIndex(u16::try_from(place).unwrap_or(u16::MAX));
-        if let Some(address) = array.address(portal) {
+        if let Some(address) = array.address_for(session, portal) {
             pairs::put(answer, "TargetAddress", &format!("{address},{}", portal.port()));
         }
     }

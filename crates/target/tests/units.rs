@@ -2,9 +2,9 @@
 
 use oarlock_block::{BlockSize, ByteCount};
 use oarlock_scsi::iscsi::{Residual, TaskFunction, TaskTag};
-use oarlock_scsi::{SenseKey, Status};
+use oarlock_scsi::{Lun, SenseKey, Status};
 
-use crate::initiator::{Flow, Session, Unasked, Who, cdb};
+use crate::initiator::{Answer, Flow, Session, Unasked, Who, cdb};
 use crate::place::{NEXUS_LOSS, POWER_ON, Place, meet, pattern, unit};
 
 const LUNS_CHANGED: (u8, u8, u8) = (6, 0x3f, 0x0e);
@@ -166,6 +166,74 @@ fn reservations_that_are_to_last_are_there_after_a_restart_and_others_are_not() 
             assert_eq!((keys.len(), write), (8, Status::GOOD));
         }
     }
+}
+
+/// Runs a command at the REPORT LUNS well-known unit.
+fn run_well_known(session: &mut Session, cdb: [u8; 16], flow: Flow<'_>) -> Answer {
+    let mut command = session.command(0, cdb, flow);
+    command.lun = Lun::REPORT_LUNS.0;
+    let tag = session.put(command, flow);
+    session.finish(tag)
+}
+
+/// Initiators ask LUN 0 first, or the well-known unit, and take its word for what there is.
+#[test]
+fn without_a_unit_0_the_others_are_found_all_the_same() {
+    let place = Place::with(|options, folder| options.units = vec![unit(folder, 3)]);
+    let mut session = Who::new("one").login(place.portal());
+    assert_eq!(luns(&mut session), [3]);
+    let inquiry = session.run(0, cdb::inquiry(96), Flow::In(96)).good();
+    assert_eq!((inquiry[0], inquiry.len()), (0x3f, 96), "nothing is connected there, and it answers");
+    assert_eq!(session.run(1, cdb::inquiry(96), Flow::In(96)).good()[0], 0x7f);
+    assert_eq!(code(&mut session, 0), NO_UNIT);
+    assert_eq!(session.run(1, cdb::report_luns(), Flow::In(4096)).code(), NO_UNIT);
+
+    let at_well_known = run_well_known(&mut session, cdb::report_luns(), Flow::In(4096)).good();
+    assert_eq!(at_well_known[8..], [0, 3, 0, 0, 0, 0, 0, 0]);
+    let inquiry = run_well_known(&mut session, cdb::inquiry(96), Flow::In(96)).good();
+    assert_eq!(inquiry[0], 0x1e);
+    let pages = run_well_known(&mut session, cdb::vpd(0, 255), Flow::In(255)).good();
+    assert_eq!(pages, [0x1e, 0, 0, 2, 0x00, 0x83]);
+    let names = run_well_known(&mut session, cdb::vpd(0x83, 4096), Flow::In(4096)).good();
+    assert_eq!((names[0], names[1]), (0x1e, 0x83));
+    run_well_known(&mut session, cdb::test_unit_ready(), Flow::None).good();
+    let read = run_well_known(&mut session, cdb::read(0, 1), Flow::In(512)).code();
+    assert_eq!(read, (5, 0x20, 0x00), "it has no blocks, and no such command");
+}
+
+#[test]
+fn units_are_listed_as_select_report_says() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    let (unit, well_known) = ([0; 8], Lun::REPORT_LUNS.0);
+    for (select, listed) in [
+        (0x00, vec![unit]),
+        (0x01, vec![well_known]),
+        (0x02, vec![unit, well_known]),
+        (0x10, vec![]),
+        (0x11, vec![unit]),
+        (0x12, vec![]),
+    ] {
+        let list = session.run(0, cdb::report_luns_of(select), Flow::In(4096)).good();
+        assert_eq!(list[8..], listed.concat(), "{select:02x}h");
+    }
+}
+
+/// `sg_sanitize` and others ask REQUEST SENSE how far it is, and take NO SENSE for its end.
+#[test]
+fn request_sense_says_that_a_sanitize_is_under_way() {
+    let place = Place::with(|options, _| {
+        // So large that it takes a while, and so empty that it costs nothing.
+        options.units[0].size = Some(ByteCount(1 << 43));
+        options.units[0].block_size = BlockSize::from_bytes(4096);
+    });
+    let mut session = place.session("one");
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    let data = session.run(0, cdb::request_sense(), Flow::In(252)).good();
+    let sense = oarlock_scsi::Sense::decode(&data).unwrap();
+    assert_eq!((sense.key.bits(), sense.code.code, sense.code.qualifier), (2, 0x04, 0x1b));
+    assert!(matches!(sense.specific, Some(oarlock_scsi::SenseKeySpecific::Progress(_))));
+    assert_eq!(code(&mut session, 0), (2, 0x04, 0x1b));
 }
 
 /// A file system that is not mounted at a start has no file, and initiators find an empty disk of the name that they know.

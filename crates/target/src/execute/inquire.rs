@@ -11,6 +11,7 @@ use super::copy::LIMITS;
 use super::same::{UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, WRITE_SAME_MAX};
 use super::settings::THRESHOLD_EXPONENT;
 use super::{Reply, Work};
+use crate::array::Array;
 use crate::limits::{COMPARE_BLOCKS_MAX, TRANSFER_MAX};
 use crate::session::PortalIndex;
 use crate::task::Outcome;
@@ -20,8 +21,12 @@ use crate::unit::VENDOR;
 const PRODUCT: &str = "ARRAY";
 
 /// What answers where there is no unit.
-pub(super) fn nothing() -> Vec<u8> {
-    standard(Peripheral::NONE, false, false).encode()
+pub(super) fn of_no_unit(peripheral: Peripheral) -> StandardInquiry {
+    StandardInquiry {
+        target_port_groups: TargetPortGroupSupport::None,
+        third_party_copy: false,
+        ..standard(peripheral, false, false)
+    }
 }
 
 fn standard(peripheral: Peripheral, removable: bool, has_many_ports: bool) -> StandardInquiry {
@@ -81,7 +86,8 @@ impl Work {
                 ordered: true,
                 simple: true,
                 volatile_cache: self.unit.state.borrow().settings.write_cache,
-                sense_length_max: 252,
+                inventory_clear: true,
+                sense_length_max: u8::try_from(Sense::LENGTH_MAX).unwrap_or(u8::MAX),
                 ..ExtendedInquiry::default()
             }
             .encode(),
@@ -102,15 +108,8 @@ impl Work {
     }
 
     fn identification(&self) -> DeviceIdentification {
-        let name = self.array.config.name.to_string();
-        let portal = self.task.session.nexus.portal;
         let mut designations = self.unit.names();
-        designations.extend([
-            Designation::of_port(Designator::RelativeTargetPort(portal.port())),
-            Designation::of_port(Designator::TargetPortGroup(portal.port())),
-            port_name(&name, portal),
-            Designation::of_device(Designator::ScsiName(name)),
-        ]);
+        designations.extend(self.array.designations(self.task.session.nexus.portal));
         DeviceIdentification { designations }
     }
 
@@ -161,6 +160,19 @@ impl Work {
             kind: if is_thin { ProvisioningType::Thin } else { ProvisioningType::Full },
             threshold_exponent: if is_thin { THRESHOLD_EXPONENT } else { 0 },
         }
+    }
+}
+
+impl Array {
+    /// The names of a port and of the target.
+    pub(super) fn designations(&self, portal: PortalIndex) -> Vec<Designation> {
+        let name = self.config.name.to_string();
+        vec![
+            Designation::of_port(Designator::RelativeTargetPort(portal.port())),
+            Designation::of_port(Designator::TargetPortGroup(portal.port())),
+            port_name(&name, portal),
+            Designation::of_device(Designator::ScsiName(name)),
+        ]
     }
 }
 

@@ -7,6 +7,7 @@ mod fault;
 mod inquire;
 mod map;
 mod medium;
+mod nowhere;
 mod report;
 mod reserve;
 mod respond;
@@ -86,7 +87,7 @@ async fn run(array: Rc<Array>, task: Rc<Task>) {
         Some(Err(_)) => Err(Stop::Status(Status::TASK_SET_FULL)),
         _ if task.inbound.borrow().is_refused() => Err(Stop::Status(Status::TASK_SET_FULL)),
         Some(Ok(number)) => in_turn(&array, &task, number, order).await,
-        None => without_unit(&task),
+        None => nowhere::perform(&array, &task),
     };
     let reply = match outcome {
         Ok(reply) => Ok(reply),
@@ -107,7 +108,7 @@ async fn run(array: Rc<Array>, task: Rc<Task>) {
 }
 
 async fn in_turn(array: &Rc<Array>, task: &Rc<Task>, number: u64, order: Order) -> Outcome<Reply> {
-    let Some(unit) = task.unit.clone() else { return without_unit(task) };
+    let Some(unit) = task.unit.clone() else { return nowhere::perform(array, task) };
     unit.turn(task, number, order).await?;
     let command = decode(&task.command.cdb)?;
     let nexus = &task.session.nexus;
@@ -119,20 +120,6 @@ async fn in_turn(array: &Rc<Array>, task: &Rc<Task>, number: u64, order: Order) 
     let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit, command };
     work.check()?;
     if array.faults.is_empty() { work.perform().await } else { work.misbehave().await }
-}
-
-/// Commands to a unit that is not there (SPC-5, "Incorrect logical unit selection").
-fn without_unit(task: &Task) -> Outcome<Reply> {
-    let nothing = Sense::illegal(AdditionalSense::LOGICAL_UNIT_NOT_SUPPORTED);
-    match decode(&task.command.cdb).map(|command| command.operation) {
-        Ok(Operation::Inquiry(inquiry)) if inquiry.page.is_none() => {
-            Ok(Reply::bytes(inquire::nothing(), inquiry.allocation_length))
-        }
-        Ok(Operation::RequestSense(request)) => {
-            Ok(Reply::bytes(nothing.encode(request.form), request.allocation_length))
-        }
-        _ => Err(nothing.into()),
-    }
 }
 
 impl Work {
@@ -180,7 +167,7 @@ impl Work {
             Operation::RequestSense(request) => Ok(self.request_sense(request)),
             Operation::ReadCapacity10 => Ok(self.read_capacity_10()),
             Operation::ReadCapacity16 { allocation_length } => Ok(self.read_capacity_16(allocation_length)),
-            Operation::ReportLuns(report) => Ok(self.report_luns(report)),
+            Operation::ReportLuns(report) => Ok(self.array.report_luns(&self.task.session.nexus, report)),
             Operation::ReportSupportedOperationCodes(report) => self.report_operation_codes(report),
             Operation::ReportSupportedTaskManagementFunctions(report) => {
                 Ok(self.report_task_functions(report))

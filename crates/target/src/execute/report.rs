@@ -2,13 +2,14 @@
 
 use oarlock_block::Lba;
 use oarlock_scsi::{
-    AdditionalSense, COMMANDS, Capacity, CommandDescription, CommandTimeouts, Lun, LunList, Opcode,
-    ReportLuns, ReportSupportedOperationCodes, ReportSupportedTaskManagementFunctions, RequestSense,
-    SelectReport, Sense, SenseKey, TaskManagementSupport, report_operation_codes,
+    AdditionalSense, COMMANDS, Capacity, CommandDescription, CommandTimeouts, Opcode,
+    ReportSupportedOperationCodes, ReportSupportedTaskManagementFunctions, RequestSense, Sense, SenseKey,
+    TaskManagementSupport, report_operation_codes,
 };
 
 use super::{Reply, Work};
 use crate::task::Outcome;
+use crate::unit::Sanitizing;
 
 /// The service action of SANITIZE (SBC-4).
 const BLOCK_ERASE: u16 = 0x02;
@@ -34,19 +35,6 @@ impl Work {
 
     pub(super) fn read_capacity_16(&self, allocation_length: u32) -> Reply {
         Reply::bytes(self.capacity().encode(), allocation_length)
-    }
-
-    pub(super) fn report_luns(&self, report: ReportLuns) -> Reply {
-        let nexus = &self.task.session.nexus;
-        let units = self.array.units.borrow();
-        units.values().for_each(|unit| {
-            unit.clear_attention(nexus, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
-        });
-        let luns = match report.select {
-            SelectReport::WellKnown => vec![Lun::REPORT_LUNS],
-            _ => units.values().map(|unit| unit.lun).collect(),
-        };
-        Reply::bytes(LunList { luns }.encode(), report.allocation_length)
     }
 
     pub(super) fn report_operation_codes(&self, report: ReportSupportedOperationCodes) -> Outcome<Reply> {
@@ -83,10 +71,18 @@ impl Work {
     /// Pending attentions are told, and count as told (SPC-5, REQUEST SENSE command).
     pub(super) fn request_sense(&self, request: RequestSense) -> Reply {
         let state = self.unit.state.borrow();
-        let sense = match self.unit.take_attention(&self.task.session.nexus) {
-            Some(code) => Sense::attention(code),
-            None if !state.is_loaded => Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT),
-            None => Sense::new(SenseKey::NoSense, AdditionalSense::NO_ADDITIONAL_SENSE_INFORMATION),
+        let attention = self.unit.take_attention(&self.task.session.nexus);
+        let sense = match (attention, state.sanitizing) {
+            (Some(code), _) => Sense::attention(code),
+            // Whoever waits for the end of a sanitize asks here how far it is (SBC-4, "Sanitize operations").
+            (None, Sanitizing::Under { progress }) => {
+                Sense::not_ready(AdditionalSense::SANITIZE_IN_PROGRESS).with_progress(progress)
+            }
+            (None, Sanitizing::Failed) => {
+                Sense::new(SenseKey::MediumError, AdditionalSense::SANITIZE_COMMAND_FAILED)
+            }
+            _ if !state.is_loaded => Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT),
+            _ => Sense::new(SenseKey::NoSense, AdditionalSense::NO_ADDITIONAL_SENSE_INFORMATION),
         };
         Reply::bytes(sense.encode(request.form), request.allocation_length)
     }

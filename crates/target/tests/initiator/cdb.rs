@@ -120,6 +120,16 @@ pub(crate) fn report_luns() -> [u8; 16] {
     cdb(0xa0, &[(8, &[0x10, 0])])
 }
 
+/// REPORT LUNS with SELECT REPORT.
+pub(crate) fn report_luns_of(select: u8) -> [u8; 16] {
+    cdb(0xa0, &[(2, &[select]), (8, &[0x10, 0])])
+}
+
+/// SANITIZE with a block erase, whose end is not waited for.
+pub(crate) fn block_erase() -> [u8; 16] {
+    cdb(0x48, &[(1, &[0x82])])
+}
+
 pub(crate) fn reserve_in(action: u8) -> [u8; 16] {
     cdb(0x5e, &[(1, &[action]), (7, &[0x10, 0])])
 }

@@ -6,5 +6,5 @@ mod session;
 mod wire;
 
 pub(crate) use login::{TARGET, Talk, Who, pairs};
-pub(crate) use session::{Flow, Session, Unasked, lun};
+pub(crate) use session::{Answer, Flow, Session, Unasked, lun};
 pub(crate) use wire::DEADLINE;

@@ -45,6 +45,26 @@ fn a_discovery_session_is_told_the_target_and_its_portals() {
     place.serves();
 }
 
+/// `0.0.0.0` is an initiator's own machine to the initiator.
+#[test]
+fn a_portal_on_every_address_is_told_by_the_address_that_the_initiator_came_by() {
+    let place = Place::with(|options, _| {
+        options.portals = ["0.0.0.0:0", "127.0.0.1:0"].map(|portal| portal.parse().unwrap()).to_vec();
+    });
+    let [everywhere, local] = [0, 1].map(|portal: usize| place.portals[portal].port());
+    for (by, seen) in [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2")] {
+        let portal = format!("{by}:{everywhere}").parse().unwrap();
+        let mut session = Who::new("one").discovery().login(portal);
+        let expected = [
+            pair("TargetName", TARGET),
+            pair("TargetAddress", &format!("{seen}:{everywhere},1")),
+            pair("TargetAddress", &format!("127.0.0.1:{local},2")),
+        ];
+        assert_eq!(session.text(&[("SendTargets", "All")]).0, expected);
+        session.logout();
+    }
+}
+
 #[test]
 fn a_session_with_the_target_is_told_of_that_target_alone() {
     let place = Place::new();
