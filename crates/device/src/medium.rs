@@ -93,8 +93,8 @@ pub struct Region {
 pub struct Space {
     /// Bytes that it takes.
     pub used_bytes: u64,
-    /// Bytes that its file system has left; 0 of a block device.
-    pub free_bytes: u64,
+    /// Bytes that its file system has left; `None` of a block device: what a thin pool below it has left, only the pool knows.
+    pub free_bytes: Option<u64>,
 }
 
 impl Medium {
@@ -271,12 +271,12 @@ impl Medium {
     /// Where the operating system does not say.
     pub fn space(&self) -> io::Result<Space> {
         if !self.is_file {
-            return Ok(Space { used_bytes: self.geometry().size().0, free_bytes: 0 });
+            return Ok(Space { used_bytes: self.geometry().size().0, free_bytes: None });
         }
         let file = rustix::fs::fstat(&self.file)?;
         let below = rustix::fs::fstatvfs(&self.file)?;
         let used_bytes = u64::try_from(file.st_blocks).unwrap_or(0) * 512;
-        Ok(Space { used_bytes, free_bytes: below.f_bavail.saturating_mul(below.f_frsize) })
+        Ok(Space { used_bytes, free_bytes: Some(below.f_bavail.saturating_mul(below.f_frsize)) })
     }
 
     /// The region that the byte `at_byte` lies in, as far as one look shows it. A block device is one region of data.

@@ -122,6 +122,14 @@ pub enum TargetError {
         /// Portals.
         portals: usize,
     },
+    /// The target would prove itself by what an initiator proves itself by.
+    #[error(
+        "the account `{account}` has the target's own secret: whoever knows one secret for both ways can play the target (RFC 7143, 12.1.3)"
+    )]
+    SharedSecret {
+        /// The initiators' account.
+        account: String,
+    },
     /// A unit's medium cannot be used.
     #[error("unit {number}: {error}")]
     Medium {

@@ -12,6 +12,7 @@ use std::time::Instant;
 use futures::channel::oneshot;
 use oarlock_block::{ArrayFaultSpec, Random};
 use oarlock_device::{MediaRing, Medium, MediumError, MediumOptions, OsRandom};
+use oarlock_scsi::iscsi::Account;
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
@@ -71,6 +72,11 @@ impl Target {
         }
         if !options.advertised.is_empty() && options.advertised.len() != asked {
             return Err(TargetError::Advertised { advertised: options.advertised.len(), portals: asked });
+        }
+        let own = options.accounts.target.as_ref();
+        let is_shared = |account: &&Account| own.is_some_and(|own| own.secret == account.secret);
+        if let Some(account) = options.accounts.initiators.iter().find(is_shared) {
+            return Err(TargetError::SharedSecret { account: account.name.clone() });
         }
         let listeners: Vec<TcpListener> =
             options.portals.iter().map(|portal| listen(*portal)).collect::<Result<_, _>>()?;

@@ -55,7 +55,7 @@ pub(crate) struct Unit {
     pub(crate) state: RefCell<State>,
     pub(crate) reservations: RefCell<Reservations>,
     pub(crate) statistics: Cell<GeneralStatistics>,
-    /// Groups of ports that are in another state than active and optimized.
+    /// The states of groups of ports that were changed; all others are active and optimized.
     access: RefCell<BTreeMap<PortalIndex, AccessState>>,
 }
 
@@ -200,8 +200,15 @@ impl Unit {
     /// Sets it; `true` where that is a change.
     pub(crate) fn set_access(&self, portal: PortalIndex, state: AccessState) -> bool {
         let is_changed = self.access(portal) != state;
-        self.access.borrow_mut().insert(portal, state);
+        if is_changed {
+            self.access.borrow_mut().insert(portal, state);
+        }
         is_changed
+    }
+
+    /// Whether somebody changed the state of a portal's group.
+    pub(crate) fn is_access_set(&self, portal: PortalIndex) -> bool {
+        self.access.borrow().contains_key(&portal)
     }
 
     /// Saves what is to outlive the array, or that there is nothing.

@@ -236,6 +236,35 @@ fn request_sense_says_that_a_sanitize_is_under_way() {
     assert_eq!(code(&mut session, 0), (2, 0x04, 0x1b));
 }
 
+/// A host that scans a path in standby asks for the size there, and keeps the disk with none if it is not told.
+#[test]
+fn a_standby_port_tells_the_size_and_who_set_it_so_is_told_for_the_unit_alone() {
+    let place = Place::with(|options, folder| {
+        let second = unit(folder, 1);
+        options.units.push(second);
+    });
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    let group = |session: &mut Session, unit: u16| {
+        let data = session.run(unit, cdb::report_target_port_groups(), Flow::In(4096)).good();
+        (data[4] & 0x0f, data[4 + 5])
+    };
+    assert_eq!(group(&mut session, 0), (0, 0), "active and optimized, and nobody made it so");
+    let list = |state: u8| [0, 0, 0, 0, state, 0, 0, 1];
+    session.run(0, cdb::set_target_port_groups(8), Flow::Out(&list(2))).good();
+    assert_eq!(group(&mut session, 0), (2, 1), "standby, by SET TARGET PORT GROUPS");
+    assert_eq!(group(&mut session, 1), (0, 0));
+    assert_eq!(capacity(&mut session, 0), (131_072, 512));
+    assert_eq!(code(&mut session, 0), (2, 0x04, 0x0b));
+    assert_eq!(session.run(0, cdb::read(0, 1), Flow::In(512)).code(), (2, 0x04, 0x0b));
+    let long = vec![0; 4 + 4 * 65];
+    let length = u32::try_from(long.len()).unwrap();
+    let refused = session.run(0, cdb::set_target_port_groups(length), Flow::Out(&long));
+    assert_eq!(refused.code(), (5, 0x1a, 0x00), "no list that says anything is so long");
+    session.run(0, cdb::set_target_port_groups(8), Flow::Out(&list(0))).good();
+    is_ready(&mut session, 0);
+}
+
 /// A file system that is not mounted at a start has no file, and initiators find an empty disk of the name that they know.
 #[test]
 fn an_operator_is_told_of_a_file_that_was_made_and_of_none_that_was_there() {

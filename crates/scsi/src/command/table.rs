@@ -73,6 +73,7 @@ pub static COMMANDS: &[CommandDescription] = &[
         &[0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         medium::read_capacity_10,
     )
+    .accessed(AccessRule::Standby)
     .on_medium(),
     row(
         "READ(10)",
@@ -385,6 +386,7 @@ pub static COMMANDS: &[CommandDescription] = &[
         medium::read_capacity_16,
     )
     .action(0x10)
+    .accessed(AccessRule::Standby)
     .on_medium(),
     row(
         "GET LBA STATUS(16)",

@@ -1,6 +1,7 @@
 //! MODE SENSE and SELECT, LOG SENSE and SELECT, target port groups (SPC-5).
 
-use oarlock_block::Lba;
+use oarlock_block::{BlockSize, Lba};
+use oarlock_device::Space;
 use oarlock_scsi::{
     AccessState, AccessStatus, AdditionalSense, GeneralStatistics, LogSelect, LogSense, ModeMedium,
     ModePages, ModeSelect, ModeSense, ModeSettings, ProvisioningResources, ReportTargetPortGroups, Sense,
@@ -9,6 +10,7 @@ use oarlock_scsi::{
 };
 
 use super::{Reply, Work, failed};
+use crate::limits::PORTALS_MAX;
 use crate::ranges::Hold;
 use crate::session::PortalIndex;
 use crate::task::{Outcome, Stop};
@@ -114,13 +116,7 @@ impl Work {
 
     /// What the file below has taken, and what its file system has left.
     fn resources(&self) -> ProvisioningResources {
-        let unit = (1_u64 << THRESHOLD_EXPONENT) * u64::from(self.unit.block_size().bytes());
-        let count = |bytes: u64| u32::try_from(bytes / unit).unwrap_or(u32::MAX);
-        let space = self.unit.medium.space().ok();
-        ProvisioningResources {
-            available: space.map(|space| count(space.free_bytes)),
-            used: space.map(|space| count(space.used_bytes)),
-        }
+        resources(self.unit.medium.space().ok(), self.unit.block_size())
     }
 
     /// Counters are put back to zero; none has a threshold (SPC-5, LOG SELECT).
@@ -149,7 +145,11 @@ impl Work {
                 preferred: false,
                 state: self.unit.access(portal),
                 supported: STATES.to_vec(),
-                status: AccessStatus::Explicit,
+                status: if self.unit.is_access_set(portal) {
+                    AccessStatus::Explicit
+                } else {
+                    AccessStatus::None
+                },
                 ports: vec![portal.port()],
             }
         });
@@ -158,7 +158,12 @@ impl Work {
     }
 
     pub(super) async fn set_target_port_groups(&self, parameter_list_length: u32) -> Outcome<Reply> {
-        let list = self.receive_list(usize::try_from(parameter_list_length).unwrap_or(usize::MAX)).await?;
+        // A list that names each group once is the longest that says anything.
+        let length = usize::try_from(parameter_list_length).unwrap_or(usize::MAX);
+        if length > 4 + 4 * PORTALS_MAX {
+            return Err(Sense::parameter_list_length().into());
+        }
+        let list = self.receive_list(length).await?;
         let asked = SetTargetPortGroupsList::decode(&list)?.groups;
         for (place, (group, state)) in asked.iter().enumerate() {
             let is_group = (1..=self.array.config.portals.len()).contains(&usize::from(*group));
@@ -175,5 +180,29 @@ impl Work {
             self.unit.attend_others(Some(own), AdditionalSense::ASYMMETRIC_ACCESS_STATE_CHANGED);
         }
         Ok(Reply::good())
+    }
+}
+
+fn resources(space: Option<Space>, block_size: BlockSize) -> ProvisioningResources {
+    let unit = (1_u64 << THRESHOLD_EXPONENT) * u64::from(block_size.bytes());
+    let count = |bytes: u64| u32::try_from(bytes / unit).unwrap_or(u32::MAX);
+    ProvisioningResources {
+        available: space.and_then(|space| space.free_bytes).map(count),
+        used: space.map(|space| count(space.used_bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// None available is an exhausted pool to an initiator, and a warning to its user.
+    #[test]
+    fn what_a_block_device_has_left_is_not_told_rather_than_none() {
+        let space = |free_bytes| Some(Space { used_bytes: 4 << 20, free_bytes });
+        let told = resources(space(Some(2 << 20)), BlockSize::B512);
+        assert_eq!(told, ProvisioningResources { available: Some(2), used: Some(4) });
+        let told = resources(space(None), BlockSize::B512);
+        assert_eq!(told, ProvisioningResources { available: None, used: Some(4) });
     }
 }

@@ -130,6 +130,14 @@ pub(crate) fn block_erase() -> [u8; 16] {
     cdb(0x48, &[(1, &[0x82])])
 }
 
+pub(crate) fn report_target_port_groups() -> [u8; 16] {
+    cdb(0xa3, &[(1, &[0x0a]), (8, &[0x10])])
+}
+
+pub(crate) fn set_target_port_groups(length: u32) -> [u8; 16] {
+    cdb(0xa4, &[(1, &[0x0a]), (6, &length.to_be_bytes())])
+}
+
 pub(crate) fn reserve_in(action: u8) -> [u8; 16] {
     cdb(0x5e, &[(1, &[action]), (7, &[0x10, 0])])
 }

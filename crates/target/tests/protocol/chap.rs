@@ -71,6 +71,16 @@ fn enter(mut talk: Talk, who: &Who) -> Session {
 }
 
 #[test]
+fn a_target_with_the_secret_of_an_initiator_does_not_start() {
+    let mut place = place(true);
+    place.options.accounts.target = Some(account("array", SECRET));
+    let refused = place.try_restart().unwrap_err().to_string();
+    assert!(refused.contains("`one`") && refused.contains("secret"), "{refused}");
+    place.options.accounts.target = None;
+    place.restart();
+}
+
+#[test]
 fn who_knows_the_secret_comes_in_by_each_algorithm() {
     let place = place(false);
     let who = Who::new("one");
