@@ -98,9 +98,21 @@ impl Unit {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
     use futures::FutureExt;
     use futures::channel::oneshot;
+    use oarlock_block::ByteCount;
+    use oarlock_device::{MediaRing, Medium, MediumOptions};
+    use oarlock_scsi::Lun;
+    use oarlock_scsi::iscsi::Accounts;
+
+    use super::*;
+    use crate::array::Config;
+    use crate::execute::Faults;
+    use crate::media::Media;
+    use crate::unit::Traits;
 
     const UNASKED: fn() -> std::future::Ready<Result<(), IoError>> = || panic!("the medium was asked again");
 
@@ -157,5 +169,37 @@ mod tests {
         assert_eq!((&mut first).now_or_never(), Some(Ok(true)));
         assert_eq!((&mut second).now_or_never(), Some(Ok(true)));
         assert_eq!((&mut third).now_or_never(), Some(Ok(false)));
+    }
+
+    #[test]
+    fn after_a_failed_flush_no_durable_write_is_answered_well_and_the_operator_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = MediumOptions { create: Some(ByteCount(1 << 20)), ..MediumOptions::default() };
+        let medium = Medium::open(&folder.path().join("disk"), options).unwrap();
+        let traits =
+            Traits { is_thin: true, is_read_only: false, is_removable: false, serial: "1".to_owned() };
+        let unit = Unit::new(7, Lun::unit(7).unwrap(), medium, traits, true);
+        let lines = Rc::new(RefCell::new(Vec::new()));
+        let heard = Rc::clone(&lines);
+        let config = Config {
+            name: "iqn.2026-11.example:array".parse().unwrap(),
+            accounts: Accounts::default(),
+            allowed: Vec::new(),
+            portals: Vec::new(),
+            advertised: Vec::new(),
+        };
+        let ring = MediaRing::new(8, 1 << 20).unwrap();
+        let log = move |line: &str| heard.borrow_mut().push(line.to_owned());
+        let array = Array::new(config, Media::new(ring), Faults::default(), Box::new(log));
+
+        assert_eq!(unit.flushes.run(async { Err(FAILED) }).now_or_never(), Some(Err(FAILED)));
+        for _ in 0..2 {
+            assert_eq!(unit.flush(&array).now_or_never(), Some(Err(FAILED)));
+            let mut buffer = array.media.buffer(512).unwrap();
+            let written = unit.write(&array, (&mut buffer, 0..512), 0, Durability::Durable);
+            assert_eq!(written.now_or_never(), Some(Err(FAILED)));
+        }
+        let lines = lines.borrow();
+        assert!(lines.len() == 1 && lines[0].starts_with("UNIT 7 HAS LOST WRITES"), "{lines:?}");
     }
 }

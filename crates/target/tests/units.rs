@@ -414,6 +414,9 @@ fn the_pages_that_say_what_a_unit_is_are_told_in_full_and_cut_where_asked() {
         (128, TRANSFER_MAX / 512),
         "of COMPARE AND WRITE, and of transfers"
     );
+    let extended = session.run(0, cdb::vpd(0x86, 4096), Flow::In(4096)).good();
+    assert_eq!(extended[4 + 3] & 1, 1, "LUICLR: one REPORT LUNS clears the attention everywhere");
+    assert_eq!(usize::from(extended[4 + 9]), oarlock_scsi::Sense::LENGTH_MAX);
     assert_eq!(session.run(0, cdb::vpd(0x7f, 255), Flow::In(255)).code(), INVALID_CDB);
 }
 
