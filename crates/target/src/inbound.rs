@@ -127,7 +127,10 @@ impl Inbound {
 
     /// A Data-Out, or the command's immediate data, came in full.
     pub(crate) fn came(&mut self, transfer_tag: Option<TaskTag>, end: usize, is_final: bool) {
-        self.received = self.received.max(end);
+        // What came where it should not was not kept, and there may be no memory as far as it says.
+        if self.fault.is_none() {
+            self.received = self.received.max(end);
+        }
         match transfer_tag {
             None => {}
             Some(TaskTag::NONE) => {
@@ -168,6 +171,10 @@ impl Task {
             return Ok(None);
         }
         self.until(|| !self.inbound.borrow().is_unasked_open).await?;
+        let fault = self.inbound.borrow().fault;
+        if let Some(fault) = fault {
+            return Err(fault.into());
+        }
         let permit = self.make_room(media, wanted).await?;
         {
             let mut inbound = self.inbound.borrow_mut();
