@@ -207,6 +207,7 @@ impl Unit {
     /// Waits until the task may begin: an ordered one after all that came before it, a simple one after the ordered ones that
     /// came before it (SAM-5, 8.6).
     pub(crate) async fn turn(&self, task: &Task, number: u64, order: Order) -> Outcome<()> {
+        task.check()?;
         if self.special.get() == 0 || order == Order::Head {
             return Ok(());
         }

@@ -167,6 +167,31 @@ fn a_unit_reset_ends_all_tasks_gives_back_reservations_and_settings_and_tells_ev
     assert_eq!(page[4 + 5] & 0x40, 0, "TAS is as it was at the start");
 }
 
+/// A machine that was stalled finds the command and the function that gives it up in its socket together.
+#[test]
+fn what_ends_commands_ends_those_that_came_in_one_piece_with_it() {
+    let functions = [
+        TaskFunction::AbortTask,
+        TaskFunction::AbortTaskSet,
+        TaskFunction::ClearTaskSet,
+        TaskFunction::LogicalUnitReset,
+        TaskFunction::TargetWarmReset,
+    ];
+    for function in functions {
+        let place = Place::new();
+        let mut session = place.session("one");
+        let command = session.command(0, cdb::write(5, 1), Flow::Out(&[0xee; 512]));
+        let request = session.request(function, 0, command.task_tag);
+        session.expect(command.task_tag);
+        let write = session.wire.encode(command.encode(), &[0xee; 512]);
+        let bytes = [write, session.wire.encode(request.encode(), &[])].concat();
+        session.wire.send_bytes(&bytes);
+        assert_eq!(session.managed(request.task_tag), COMPLETE);
+        session.forget(command.task_tag);
+        assert_eq!(block_after_attentions(&mut session, 5), [0; 512], "{function:?}");
+    }
+}
+
 #[test]
 fn a_warm_reset_resets_every_unit_and_keeps_the_sessions() {
     let place = Place::with(|options, folder| {

@@ -25,7 +25,7 @@ use oarlock_scsi::{
 use crate::array::Array;
 use crate::output::Data;
 use crate::task::{Outcome, Stop, Task};
-use crate::unit::{Order, Unit, order_of};
+use crate::unit::{Order, TaskSetFull, Unit, order_of};
 
 pub(crate) use fault::Faults;
 
@@ -71,22 +71,31 @@ pub(crate) struct Work {
     pub(crate) command: Command,
 }
 
-/// A command begins: it takes its place in the task set of its unit.
+/// A command begins: it takes its place in the task set of its unit, at once, for task management that comes behind it in the
+/// same turn means it, too.
 pub(crate) fn begin(array: &Rc<Array>, task: Rc<Task>) {
     task.begun();
+    let order = order_of(&task);
+    let unit = task.unit.clone().filter(|unit| !unit.is_gone.get());
+    let place = unit.map(|unit| unit.enter(&task, order).map(|number| Place { unit, number, order }));
     let array_of_task = Rc::clone(array);
-    array.spawn(async move { run(array_of_task, task).await });
+    array.spawn(async move { run(array_of_task, task, place).await });
 }
 
-async fn run(array: Rc<Array>, task: Rc<Task>) {
-    let order = order_of(&task);
-    let unit = task.unit.as_ref().filter(|unit| !unit.is_gone.get());
-    let place = unit.map(|unit| unit.enter(&task, order));
-    let outcome = match place {
+/// Where a task stands in the task set of its unit.
+struct Place {
+    unit: Rc<Unit>,
+    number: u64,
+    order: Order,
+}
+
+async fn run(array: Rc<Array>, task: Rc<Task>, place: Option<Result<Place, TaskSetFull>>) {
+    let command = decode(&task.command.cdb);
+    let outcome = match &place {
         Some(Err(_)) => Err(Stop::Status(Status::TASK_SET_FULL)),
         _ if task.inbound.borrow().is_refused() => Err(Stop::Status(Status::TASK_SET_FULL)),
-        Some(Ok(number)) => in_turn(&array, &task, number, order).await,
-        None => without_unit(&task),
+        Some(Ok(place)) => in_turn(&array, &task, place, command).await,
+        None => without_unit(command),
     };
     let reply = match outcome {
         Ok(reply) => Ok(reply),
@@ -99,32 +108,37 @@ async fn run(array: Rc<Array>, task: Rc<Task>) {
         let _ = task.until(|| !task.inbound.borrow().is_unasked_open()).await;
     }
     task.session.tasks.borrow_mut().remove(&task.command.task_tag);
-    if let (Some(unit), Some(Ok(number))) = (&task.unit, place) {
-        unit.exit(number, order);
+    if let Some(Ok(place)) = &place {
+        place.unit.exit(place.number, place.order);
     }
-    respond::respond(&array, &task, reply.ok());
+    respond::respond(&array, &task, command.ok(), reply.ok());
     task.over();
 }
 
-async fn in_turn(array: &Rc<Array>, task: &Rc<Task>, number: u64, order: Order) -> Outcome<Reply> {
-    let Some(unit) = task.unit.clone() else { return without_unit(task) };
-    unit.turn(task, number, order).await?;
-    let command = decode(&task.command.cdb)?;
+async fn in_turn(
+    array: &Rc<Array>,
+    task: &Rc<Task>,
+    place: &Place,
+    command: Result<Command, Sense>,
+) -> Outcome<Reply> {
+    let unit = &place.unit;
+    unit.turn(task, place.number, place.order).await?;
+    let command = command?;
     let nexus = &task.session.nexus;
     if !command.description.passes_unit_attention
         && let Some(code) = unit.take_attention(nexus)
     {
         return Err(Sense::attention(code).into());
     }
-    let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit, command };
+    let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit: Rc::clone(unit), command };
     work.check()?;
     if array.faults.is_empty() { work.perform().await } else { work.misbehave().await }
 }
 
 /// Commands to a unit that is not there (SPC-5, "Incorrect logical unit selection").
-fn without_unit(task: &Task) -> Outcome<Reply> {
+fn without_unit(command: Result<Command, Sense>) -> Outcome<Reply> {
     let nothing = Sense::illegal(AdditionalSense::LOGICAL_UNIT_NOT_SUPPORTED);
-    match decode(&task.command.cdb).map(|command| command.operation) {
+    match command.map(|command| command.operation) {
         Ok(Operation::Inquiry(inquiry)) if inquiry.page.is_none() => {
             Ok(Reply::bytes(inquire::nothing(), inquiry.allocation_length))
         }
