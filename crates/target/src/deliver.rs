@@ -112,14 +112,13 @@ fn is_in_window(session: &Session, is_immediate: bool, cmd_sn: CmdSn) -> bool {
 pub(crate) fn deliver(
     array: &Rc<Array>,
     connection: &mut Connection,
-    place: usize,
     header: Header,
     sink: Sink,
     is_sound: bool,
 ) -> Result<(), Broken> {
     let Phase::Full(session) = &connection.phase else {
         let Sink::Collect(text) = sink else { return Err(Broken::Protocol) };
-        return login::request(array, connection, place, &header, &text);
+        return login::request(array, connection, &header, &text);
     };
     let session = Rc::clone(session);
     let Some(opcode) = header.opcode().filter(|opcode| opcode.is_request()) else {

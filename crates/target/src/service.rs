@@ -26,17 +26,20 @@ use oarlock_device::{Completed, Completion, DataRingError, Interest, Token};
 use rustix::net::sockopt;
 
 use crate::array::Array;
-use crate::connection::{Broken, Connection, Phase};
+use crate::connection::{Broken, Connection, Phase, Seat};
 use crate::control::Message;
 use crate::limits::{
     CONNECTIONS_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, READ_MAX, SILENCE_MAX, TICK,
 };
 use crate::session::PortalIndex;
 
-/// Tokens of looks at sockets, by what is looked for; the place of the connection or portal is added.
+/// Tokens of looks at sockets, by what is looked for; the place of the portal is added, or that of the connection and its turn there.
 const READING: u64 = 1 << 62;
 const WRITING: u64 = 1 << 63;
 const LISTENING: u64 = READING | WRITING;
+/// Behind the place in a token, which has fewer bits.
+const TURN_SHIFT: u32 = 16;
+const _: () = assert!(CONNECTIONS_MAX <= 1 << TURN_SHIFT, "a place fits in front of the turn");
 
 /// Notes that some work can go on.
 #[derive(Default)]
@@ -67,6 +70,8 @@ pub(crate) struct Service {
     completions: Vec<Completion>,
     ticked: Instant,
     stop_by: Option<Instant>,
+    /// Connections so far.
+    turns: u32,
 }
 
 impl Service {
@@ -87,6 +92,7 @@ impl Service {
             completions: Vec::new(),
             ticked: Instant::now(),
             stop_by: None,
+            turns: 0,
         }
     }
 
@@ -138,26 +144,25 @@ impl Service {
     }
 
     fn seen(&mut self, Token(token): Token) {
-        let place = usize::try_from(token & !LISTENING).unwrap_or(usize::MAX);
-        match token & LISTENING {
-            LISTENING => {
-                if let Some(portal) = self.portals.get_mut(place) {
-                    portal.is_watched = false;
-                }
-                self.accept(place);
+        let kind = token & LISTENING;
+        if kind == LISTENING {
+            let place = usize::try_from(token & !LISTENING).unwrap_or(usize::MAX);
+            if let Some(portal) = self.portals.get_mut(place) {
+                portal.is_watched = false;
             }
-            READING => {
-                if let Some(Some(connection)) = self.array.connections.borrow_mut().get_mut(place) {
-                    connection.is_reading_watched = false;
-                }
-                self.read(place);
-            }
-            _ => {
-                if let Some(Some(connection)) = self.array.connections.borrow_mut().get_mut(place) {
-                    connection.is_writing_watched = false;
-                }
-                self.array.ready.borrow_mut().push(place);
-            }
+            self.accept(place);
+            return;
+        }
+        let seat = seat_of(token);
+        let is_there = self.array.with_connection(seat, |connection| match kind {
+            READING => connection.is_reading_watched = false,
+            _ => connection.is_writing_watched = false,
+        });
+        match (is_there, kind) {
+            // A look at one that is gone.
+            (None, _) => {}
+            (Some(()), READING) => self.read(seat.place),
+            (Some(()), _) => self.array.ready.borrow_mut().push(seat.place),
         }
     }
 
@@ -186,7 +191,6 @@ impl Service {
                 continue;
             }
             self.make_room();
-            let connection = Connection::new(socket, peer, portal, self.array.now());
             let mut connections = self.array.connections.borrow_mut();
             let free = connections.iter().position(Option::is_none);
             let place = match free {
@@ -197,7 +201,9 @@ impl Service {
                 }
                 None => continue,
             };
-            connections[place] = Some(connection);
+            self.turns = self.turns.wrapping_add(1);
+            let seat = Seat { place, turn: self.turns };
+            connections[place] = Some(Connection::new(seat, socket, peer, portal, self.array.now()));
             drop(connections);
             self.hurried.push(place);
         }
@@ -227,11 +233,11 @@ impl Service {
     fn read(&mut self, place: usize) {
         let taken = self.array.connections.borrow_mut().get_mut(place).and_then(Option::take);
         let Some(mut connection) = taken else { return };
-        let outcome = connection.read(&self.array, place, &mut self.buffer);
-        let is_emptied = connection.is_emptied;
+        let outcome = connection.read(&self.array, &mut self.buffer);
+        let (seat, is_emptied) = (connection.seat, connection.is_emptied);
         self.array.connections.borrow_mut()[place] = Some(connection);
         match outcome {
-            Err(broken) => self.array.condemned.borrow_mut().push((place, broken.reason())),
+            Err(broken) => self.array.condemned.borrow_mut().push((seat, broken.reason())),
             Ok(()) if is_emptied => self.array.ready.borrow_mut().push(place),
             Ok(()) => self.hurried.push(place),
         }
@@ -259,11 +265,11 @@ impl Service {
             let mut connections = self.array.connections.borrow_mut();
             let Some(Some(connection)) = connections.get_mut(place) else { continue };
             let outcome = send(connection, self.array.now())
-                .and_then(|()| watch(&self.array, connection, place).map_err(|_| Broken::Socket));
+                .and_then(|()| watch(&self.array, connection).map_err(|_| Broken::Socket));
             if let Err(broken) = outcome {
-                self.array.condemned.borrow_mut().push((place, broken.reason()));
+                self.array.condemned.borrow_mut().push((connection.seat, broken.reason()));
             } else if connection.closing_since.is_some() && connection.output_bytes() == 0 {
-                self.array.condemned.borrow_mut().push((place, "its session ended"));
+                self.array.condemned.borrow_mut().push((connection.seat, "its session ended"));
             }
         }
     }
@@ -271,9 +277,8 @@ impl Service {
     /// Closes what was found broken, and ends the sessions of it.
     fn close_condemned(&mut self) {
         loop {
-            let Some((place, reason)) = self.array.condemned.borrow_mut().pop() else { return };
-            let taken = self.array.connections.borrow_mut().get_mut(place).and_then(Option::take);
-            let Some(connection) = taken else { continue };
+            let Some((seat, reason)) = self.array.condemned.borrow_mut().pop() else { return };
+            let Some(connection) = self.array.take_connection(seat) else { continue };
             hang_up(&connection);
             if let Some(session) = connection.session() {
                 self.array.log(&format!("{}: {}: {reason}", connection.peer, session.nexus.initiator));
@@ -289,10 +294,9 @@ impl Service {
         self.ticked = now;
         self.array.sweep();
         let mut connections = self.array.connections.borrow_mut();
-        for (place, connection) in connections.iter_mut().enumerate() {
-            let Some(connection) = connection else { continue };
+        for connection in connections.iter_mut().flatten() {
             if let Some(reason) = overdue(connection, now) {
-                self.array.condemned.borrow_mut().push((place, reason));
+                self.array.condemned.borrow_mut().push((connection.seat, reason));
             }
         }
         drop(connections);
@@ -352,14 +356,21 @@ fn send(connection: &mut Connection, now: Instant) -> Result<(), Broken> {
     outcome.map(drop).map_err(|_| Broken::Socket)
 }
 
-fn watch(array: &Array, connection: &mut Connection, place: usize) -> Result<(), DataRingError> {
+fn seat_of(token: u64) -> Seat {
+    let place = usize::try_from(token & ((1 << TURN_SHIFT) - 1)).unwrap_or(usize::MAX);
+    Seat { place, turn: u32::try_from((token & !LISTENING) >> TURN_SHIFT).unwrap_or(u32::MAX) }
+}
+
+fn watch(array: &Array, connection: &mut Connection) -> Result<(), DataRingError> {
+    let Seat { place, turn } = connection.seat;
+    let token = |kind: u64| Token(kind | u64::from(turn) << TURN_SHIFT | place as u64);
     let mut ring = array.media.ring.borrow_mut();
     if connection.wants_input() && !connection.is_reading_watched {
-        ring.watch(Token(READING | place as u64), connection.watched(), Interest::Read)?;
+        ring.watch(token(READING), connection.watched(), Interest::Read)?;
         connection.is_reading_watched = true;
     }
     if connection.output_bytes() > 0 && !connection.is_writing_watched {
-        ring.watch(Token(WRITING | place as u64), connection.watched(), Interest::Write)?;
+        ring.watch(token(WRITING), connection.watched(), Interest::Write)?;
         connection.is_writing_watched = true;
     }
     Ok(())

@@ -11,6 +11,7 @@ use oarlock_scsi::iscsi::{
     SessionHandle, SessionId, StatSn, TaskTag, padded,
 };
 
+use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::{SESSION_BYTES_MAX, WINDOW};
 use crate::memory::Pool;
@@ -42,8 +43,8 @@ pub(crate) struct Nexus {
 
 /// A session in its full feature phase.
 pub(crate) struct Session {
-    /// The place of its connection.
-    pub(crate) connection: usize,
+    /// Its connection.
+    pub(crate) connection: Seat,
     pub(crate) nexus: Nexus,
     pub(crate) handle: SessionHandle,
     /// The initiator's name for the one connection.
@@ -72,7 +73,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
-        (connection, portal): (usize, PortalIndex),
+        (connection, portal): (Seat, PortalIndex),
         login: LoggedIn,
         (session_id, handle, connection_id): (SessionId, SessionHandle, ConnectionId),
         (cmd_sn, stat_sn): (CmdSn, StatSn),
@@ -223,7 +224,7 @@ impl Session {
         let parameters = self.parameters.borrow();
         let mut output = self.output.borrow_mut();
         if output.is_empty() {
-            self.ready.borrow_mut().push(self.connection);
+            self.ready.borrow_mut().push(self.connection.place);
         }
         output.small(&header.0);
         if parameters.header_digest {
