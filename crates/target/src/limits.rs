@@ -77,7 +77,7 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long an array that is told to stop waits for what is under way.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 
-/// How long an array waits for media that another one still has: its own predecessor, most likely.
+/// How long an array waits for media and portals that another one still has: its own predecessor, most likely.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(3);
 
 /// How often it looks whether they are free.
