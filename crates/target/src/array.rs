@@ -283,10 +283,11 @@ impl Array {
         self.leaving.borrow_mut().retain(|session| !session.tasks.borrow().is_empty());
     }
 
-    /// Whether work of sessions that ended is under way.
+    /// Whether nothing is under way, neither of sessions that are there nor of those that ended.
     pub(crate) fn is_idle(&self) -> bool {
         self.sweep();
         self.leaving.borrow().is_empty()
+            && self.units.borrow().values().all(|unit| unit.work().is_empty())
             && self.sessions.borrow().values().all(|session| session.tasks.borrow().is_empty())
     }
 

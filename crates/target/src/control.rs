@@ -92,7 +92,7 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }
-    let tasks = unit.tasks();
+    let tasks = unit.work();
     tasks.iter().for_each(|task| task.abort(Abort::Told));
     array.spawn(async move {
         for task in tasks {

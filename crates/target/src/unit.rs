@@ -45,6 +45,8 @@ pub(crate) struct Unit {
     next_task: Cell<u64>,
     /// Tasks in the set that are not simple.
     special: Cell<usize>,
+    /// The task of the sanitize that is under way, which is in no set.
+    sanitizes: RefCell<Option<Rc<Task>>>,
     attentions: RefCell<BTreeMap<Nexus, VecDeque<AdditionalSense>>>,
     /// All attentions of all nexuses, so that a command looks for its own only where there is one.
     attention_count: Cell<usize>,
@@ -116,6 +118,7 @@ impl Unit {
             tasks: RefCell::default(),
             next_task: Cell::new(0),
             special: Cell::new(0),
+            sanitizes: RefCell::default(),
             attentions: RefCell::default(),
             attention_count: Cell::new(0),
             met: RefCell::default(),
@@ -238,6 +241,16 @@ impl Unit {
         self.tasks.borrow().values().cloned().collect()
     }
 
+    /// A sanitize begins, or (`None`) it ended: work that is in no task set, for no initiator can end it.
+    pub(crate) fn sanitizes(&self, task: Option<&Rc<Task>>) {
+        *self.sanitizes.borrow_mut() = task.cloned();
+    }
+
+    /// All that must have ended before nothing more happens to the medium.
+    pub(crate) fn work(&self) -> Vec<Rc<Task>> {
+        self.tasks().into_iter().chain(self.sanitizes.borrow().clone()).collect()
+    }
+
     // Unit attentions.
 
     /// A nexus begins, or begins anew.
@@ -320,6 +333,25 @@ impl Unit {
             state.reserved_by = None;
         }
         self.attend_others(None, code);
+    }
+}
+
+/// A task in the set of a unit that it was not sent to, which it reads or writes: until it is dropped.
+pub(crate) struct Visit {
+    unit: Rc<Unit>,
+    number: u64,
+}
+
+impl Visit {
+    pub(crate) fn begin(unit: &Rc<Unit>, task: &Rc<Task>) -> Result<Visit, TaskSetFull> {
+        let number = unit.enter(task, Order::Simple)?;
+        Ok(Visit { unit: Rc::clone(unit), number })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.unit.exit(self.number, Order::Simple);
     }
 }
 

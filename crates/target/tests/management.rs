@@ -89,16 +89,31 @@ fn a_command_that_waits_for_blocks_is_aborted_without_waiting_for_them() {
         options.units[0].block_size = BlockSize::from_bytes(4096);
     });
     let (mut session, mut other) = (place.session("one"), place.session("two"));
-    let verify = other.start(0, cdb::verify(0, 1 << 31), Flow::None);
-    // The verify has its blocks when its session has answered what came behind it.
+    let same = other.start(0, cdb::write_same(0, 1 << 20, false), Flow::Out(&[0x11; 4096]));
+    // It has its blocks when its session has answered what came behind it, and takes long for four GiB.
     other.ping(b"behind it");
-    let write = session.start(0, cdb::write(1 << 20, 1), Flow::Out(&[0xee; 4096]));
+    let write = session.start(0, cdb::write((1 << 20) - 1, 1), Flow::Out(&[0xee; 4096]));
     session.ping(b"behind it");
     assert_eq!(session.manage(TaskFunction::AbortTask, 0, write), COMPLETE);
     session.forget(write);
-    assert_eq!(other.manage(TaskFunction::AbortTask, 0, verify), COMPLETE);
+    assert_eq!(other.manage(TaskFunction::AbortTask, 0, same), COMPLETE);
+    other.forget(same);
+    assert_eq!(session.run(0, cdb::read((1 << 20) - 1, 1), Flow::In(4096)).good(), [0; 4096]);
+}
+
+/// A backup that verifies a whole disk keeps nobody's heartbeat waiting.
+#[test]
+fn a_write_does_not_wait_for_the_end_of_a_verify() {
+    let place = Place::with(|options, _| {
+        options.units[0].size = Some(ByteCount(1 << 43));
+        options.units[0].block_size = BlockSize::from_bytes(4096);
+    });
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    let verify = other.start(0, cdb::verify(0, 1 << 31), Flow::None);
+    other.ping(b"behind it");
+    session.run(0, cdb::write(1 << 30, 1), Flow::Out(&[0xee; 4096])).good();
+    assert_eq!(other.manage(TaskFunction::AbortTask, 0, verify), COMPLETE, "it was under way");
     other.forget(verify);
-    assert_eq!(session.run(0, cdb::read(1 << 20, 1), Flow::In(4096)).good(), [0; 4096]);
 }
 
 #[test]

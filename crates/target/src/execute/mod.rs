@@ -18,8 +18,8 @@ use std::rc::Rc;
 
 use oarlock_block::{IoError, Refusal};
 use oarlock_scsi::{
-    AccessRule, AccessState, AdditionalSense, Command, Operation, Sense, SenseKey, Status, check_range,
-    decode,
+    AccessRule, AccessState, AdditionalSense, Command, Operation, ReservationRule, Sense, SenseKey, Status,
+    check_range, decode,
 };
 
 use crate::array::Array;
@@ -149,35 +149,55 @@ fn without_unit(command: Result<Command, Sense>) -> Outcome<Reply> {
     }
 }
 
+/// What a command wants of a unit.
+#[derive(Clone, Copy)]
+struct Wanted {
+    access: AccessRule,
+    reservation: ReservationRule,
+    needs_medium: bool,
+    modifies_medium: bool,
+}
+
 impl Work {
     /// What keeps a command from being executed at all.
     fn check(&self) -> Outcome<()> {
         let description = self.command.description;
-        let (nexus, rule) = (&self.task.session.nexus, self.command.reservation_rule());
-        self.check_access(description.access)?;
-        self.check_sanitize()?;
-        let state = self.unit.state.borrow();
-        let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
-        let is_kept_out = is_reserved && !rule.passes_reserve();
-        if is_kept_out || !self.unit.reservations.borrow().lets(nexus, rule) {
-            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
-        }
-        if description.needs_medium && !state.is_loaded {
-            return Err(Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT).into());
-        }
-        drop(state);
-        if description.modifies_medium && self.unit.is_write_protected() {
-            return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
-        }
+        let wanted = Wanted {
+            access: description.access,
+            reservation: self.command.reservation_rule(),
+            needs_medium: description.needs_medium,
+            modifies_medium: description.modifies_medium,
+        };
+        self.check_unit(&self.unit, wanted)?;
         if let Some((lba, count)) = self.command.blocks(self.unit.blocks()) {
             check_range(lba, count, self.unit.blocks())?;
         }
         Ok(())
     }
 
+    fn check_unit(&self, unit: &Unit, wanted: Wanted) -> Outcome<()> {
+        let nexus = &self.task.session.nexus;
+        self.check_access(unit, wanted.access)?;
+        self.check_sanitize(unit)?;
+        let state = unit.state.borrow();
+        let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
+        let is_kept_out = is_reserved && !wanted.reservation.passes_reserve();
+        if is_kept_out || !unit.reservations.borrow().lets(nexus, wanted.reservation) {
+            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
+        }
+        if wanted.needs_medium && !state.is_loaded {
+            return Err(Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT).into());
+        }
+        drop(state);
+        if wanted.modifies_medium && unit.is_write_protected() {
+            return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
+        }
+        Ok(())
+    }
+
     /// What the asymmetric access state of the port lets through (SPC-5, "Target port asymmetric access states").
-    fn check_access(&self, rule: AccessRule) -> Outcome<()> {
-        let code = match (self.unit.access(self.task.session.nexus.portal), rule) {
+    fn check_access(&self, unit: &Unit, rule: AccessRule) -> Outcome<()> {
+        let code = match (unit.access(self.task.session.nexus.portal), rule) {
             (AccessState::Standby, AccessRule::Active) => AdditionalSense::TARGET_PORT_IN_STANDBY_STATE,
             (AccessState::Unavailable, AccessRule::Active | AccessRule::Standby) => {
                 AdditionalSense::TARGET_PORT_IN_UNAVAILABLE_STATE
