@@ -74,8 +74,10 @@ pub(crate) struct Connection {
     pub(crate) is_emptied: bool,
     /// Nothing more is read; it is closed when its last answers are sent, or when that takes too long.
     pub(crate) closing_since: Option<Instant>,
-    /// When it last sent or took anything.
-    pub(crate) moved: Instant,
+    /// Looks at it since it sent or took anything.
+    pub(crate) quiet: u64,
+    /// Looks at it since it took any of what waits for it.
+    pub(crate) unread: u64,
     /// It was asked whether it lives.
     pub(crate) is_asked: bool,
 }
@@ -139,7 +141,8 @@ impl Connection {
             is_writing_watched: false,
             is_emptied: false,
             closing_since: None,
-            moved: now,
+            quiet: 0,
+            unread: 0,
             is_asked: false,
         }
     }
@@ -216,7 +219,7 @@ impl Connection {
             }
             got => got.map_err(|_: io::Error| Broken::Socket)?,
         };
-        self.moved = array.now();
+        self.quiet = 0;
         self.is_asked = false;
         let in_place = got.min(direct);
         if let Some(segment) = self.segment.as_mut().filter(|_| in_place > 0) {

@@ -64,6 +64,10 @@ pub(crate) struct Session {
     /// What came before its turn.
     pub(crate) waiting: RefCell<Waiting>,
     pub(crate) texts: RefCell<Texts>,
+    /// Task management functions that have not been answered.
+    pub(crate) functions: Cell<usize>,
+    /// What its commands have of the memory for data that come unasked.
+    pub(crate) early: Rc<Cell<usize>>,
     is_logging_out: Cell<bool>,
     /// It ended: nothing is sent any more.
     is_gone: Cell<bool>,
@@ -95,6 +99,8 @@ impl Session {
             output: RefCell::default(),
             waiting: RefCell::default(),
             texts: RefCell::default(),
+            functions: Cell::new(0),
+            early: Rc::default(),
             is_logging_out: Cell::new(false),
             is_gone: Cell::new(false),
             ready,

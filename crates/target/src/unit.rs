@@ -9,7 +9,7 @@ use oarlock_device::{Durability, Medium};
 use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
-use crate::limits::UNIT_TASKS_MAX;
+use crate::limits::{GONE_MAX, UNIT_TASKS_MAX};
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved;
@@ -51,6 +51,8 @@ pub(crate) struct Unit {
     /// All attentions of all nexuses, so that a command looks for its own only where there is one.
     attention_count: Cell<usize>,
     met: RefCell<BTreeSet<Nexus>>,
+    /// Those of them that are gone, the one that went first in front.
+    gone: RefCell<VecDeque<Nexus>>,
     pub(crate) state: RefCell<State>,
     pub(crate) reservations: RefCell<Reservations>,
     pub(crate) statistics: Cell<GeneralStatistics>,
@@ -122,6 +124,7 @@ impl Unit {
             attentions: RefCell::default(),
             attention_count: Cell::new(0),
             met: RefCell::default(),
+            gone: RefCell::default(),
             state: RefCell::new(State {
                 settings: defaults,
                 defaults,
@@ -256,6 +259,7 @@ impl Unit {
     /// A nexus begins, or begins anew.
     pub(crate) fn meet(&self, nexus: &Nexus) {
         let is_new = self.met.borrow_mut().insert(nexus.clone());
+        self.gone.borrow_mut().retain(|gone| gone != nexus);
         let code = if is_new {
             AdditionalSense::POWER_ON_RESET_OR_BUS_DEVICE_RESET_OCCURRED
         } else {
@@ -270,6 +274,19 @@ impl Unit {
         state.prevented_by.remove(nexus);
         if state.reserved_by.as_ref() == Some(nexus) {
             state.reserved_by = None;
+        }
+        drop(state);
+        let mut gone = self.gone.borrow_mut();
+        if self.met.borrow().contains(nexus) && !gone.contains(nexus) {
+            gone.push_back(nexus.clone());
+        }
+        // Some initiators take a new name for each session: those that went first are strangers again.
+        if gone.len() > GONE_MAX
+            && let Some(first) = gone.pop_front()
+        {
+            self.met.borrow_mut().remove(&first);
+            let left = self.attentions.borrow_mut().remove(&first).map_or(0, |queue| queue.len());
+            self.attention_count.set(self.attention_count.get() - left);
         }
     }
 

@@ -208,6 +208,27 @@ fn what_ends_commands_ends_those_that_came_in_one_piece_with_it() {
 }
 
 #[test]
+fn functions_that_wait_for_one_command_are_bounded() {
+    const REJECTED: u8 = 255;
+    let place = Place::in_memory(|options, _| options.units[0].size = Some(ByteCount(2 << 30)));
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    let same = other.start(0, cdb::write_same(0, 4 << 20, false), Flow::Out(&[0x11; 512]));
+    other.ping(b"behind it");
+    // In one piece: none of them is answered before the last one has come.
+    let mut bytes = Vec::new();
+    for _ in 0..65 {
+        let request = session.request(TaskFunction::ClearTaskSet, 0, TaskTag::NONE);
+        bytes.extend(session.wire.encode(request.encode(), &[]));
+    }
+    session.wire.send_bytes(&bytes);
+    let mut answers: Vec<_> = (0..65).map(|_| session.any_managed()).collect();
+    answers.sort_unstable();
+    assert_eq!(answers.iter().filter(|answer| **answer == COMPLETE).count(), 64);
+    assert_eq!(answers.last(), Some(&REJECTED));
+    other.forget(same);
+}
+
+#[test]
 fn a_warm_reset_resets_every_unit_and_keeps_the_sessions() {
     let place = Place::with(|options, folder| {
         let second = unit(folder, 1);

@@ -337,11 +337,20 @@ impl Session {
     }
 
     pub(crate) fn managed(&mut self, tag: TaskTag) -> u8 {
-        let pdu = self.other();
-        assert_eq!(pdu.header.opcode(), Some(Opcode::TaskResponse), "{pdu:02x?}");
-        let response = TaskResponse::decode(&pdu.header);
+        let response = self.task_response();
         assert_eq!(response.task_tag, tag);
         response.answer
+    }
+
+    /// The answer to any task management function.
+    pub(crate) fn any_managed(&mut self) -> u8 {
+        self.task_response().answer
+    }
+
+    fn task_response(&mut self) -> TaskResponse {
+        let pdu = self.other();
+        assert_eq!(pdu.header.opcode(), Some(Opcode::TaskResponse), "{pdu:02x?}");
+        TaskResponse::decode(&pdu.header)
     }
 
     /// A text request and its answer, which goes on for as long as the target says so; and how many responses that were.
