@@ -6,6 +6,7 @@
 pub mod choice;
 pub mod config;
 pub mod control;
+pub mod descriptors;
 pub mod documents;
 mod metrics;
 mod routes;

@@ -10,7 +10,7 @@ use futures::future::LocalBoxFuture;
 use oarlock_device::OsRandom;
 use oarlock_scsi::iscsi::{Accounts, LoginRequest, LoginStatus, NodeName, SessionHandle};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Seat};
 use crate::copies::Copies;
 use crate::early::Early;
 use crate::execute::Faults;
@@ -19,7 +19,7 @@ use crate::login::next_handle;
 use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
 use crate::session::{Nexus, PortalIndex, Session};
-use crate::task::Abort;
+use crate::task::{Abort, Task};
 use crate::timers::Timers;
 use crate::unit::Unit;
 
@@ -55,7 +55,7 @@ pub(crate) struct Array {
     /// Connections that have something to send, or to be looked at for another reason.
     pub(crate) ready: Rc<RefCell<Vec<usize>>>,
     /// Connections that are to be closed.
-    pub(crate) condemned: RefCell<Vec<(usize, &'static str)>>,
+    pub(crate) condemned: RefCell<Vec<(Seat, &'static str)>>,
     starting: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
     now: Cell<Instant>,
     log: Box<dyn Fn(&str)>,
@@ -152,12 +152,7 @@ impl Array {
             }
         }
         if !is_discovery {
-            let earlier: Vec<_> =
-                self.sessions().into_iter().filter(|session| session.nexus == *nexus).collect();
-            for session in earlier {
-                self.leave(&session, "its initiator logged in again");
-            }
-            self.departed(nexus).await;
+            self.supersede(nexus).await;
         }
         if asked != SessionHandle::NEW {
             return Ok(asked);
@@ -172,12 +167,26 @@ impl Array {
         Ok(handle)
     }
 
+    /// Ends the sessions of a nexus, and waits for what they had under way. Another login of it may have come through by then.
+    async fn supersede(&self, nexus: &Nexus) {
+        loop {
+            let is_of_nexus = |session: &Rc<Session>| session.nexus == *nexus && !session.is_discovery;
+            let earlier: Vec<_> = self.sessions().into_iter().filter(is_of_nexus).collect();
+            if earlier.is_empty() && self.left_behind(nexus).is_none() {
+                return;
+            }
+            for session in earlier {
+                self.leave(&session, "its initiator logged in again");
+            }
+            self.departed(nexus).await;
+        }
+    }
+
     /// A session begins.
     pub(crate) fn join(&self, session: Rc<Session>) {
-        if let Some(Some(connection)) = self.connections.borrow().get(session.connection) {
-            let local = connection.socket.local_addr().ok();
-            session.local.set(local.map(|address| address.ip().to_canonical()));
-        }
+        let local =
+            self.with_connection(session.connection, |connection| connection.socket.local_addr().ok());
+        session.local.set(local.flatten().map(|address| address.ip().to_canonical()));
         if !session.is_discovery {
             self.units.borrow().values().for_each(|unit| unit.meet(&session.nexus));
             self.warn_of_caches(&session.nexus);
@@ -217,28 +226,40 @@ impl Array {
 
     /// Waits until nothing of a nexus that ended is under way.
     async fn departed(&self, nexus: &Nexus) {
-        loop {
-            let left = {
-                let mut leaving = self.leaving.borrow_mut();
-                leaving.retain(|session| !session.tasks.borrow().is_empty());
-                let of_nexus = leaving.iter().find(|session| session.nexus == *nexus);
-                of_nexus.and_then(|session| session.tasks.borrow().values().next().cloned())
-            };
-            match left {
-                Some(task) => task.ended().await,
-                None => return,
-            }
+        while let Some(task) = self.left_behind(nexus) {
+            task.ended().await;
         }
+    }
+
+    /// A task of an earlier session of a nexus that has not ended.
+    fn left_behind(&self, nexus: &Nexus) -> Option<Rc<Task>> {
+        self.sweep();
+        let leaving = self.leaving.borrow();
+        let of_nexus = leaving.iter().find(|session| session.nexus == *nexus);
+        of_nexus.and_then(|session| session.tasks.borrow().values().next().cloned())
+    }
+
+    /// Does something with the connection of that seat, where it is there still.
+    pub(crate) fn with_connection<T>(&self, seat: Seat, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
+        let mut connections = self.connections.borrow_mut();
+        let connection = connections.get_mut(seat.place)?.as_mut();
+        connection.filter(|connection| connection.seat == seat).map(act)
+    }
+
+    /// The connection of that seat, which is free then.
+    pub(crate) fn take_connection(&self, seat: Seat) -> Option<Connection> {
+        let mut connections = self.connections.borrow_mut();
+        let place = connections.get_mut(seat.place)?;
+        place.take_if(|connection| connection.seat == seat)
     }
 
     /// A session ends as soon as what is to be sent to it was sent.
     pub(crate) fn leave_when_sent(&self, session: &Rc<Session>, reason: &'static str) {
-        let place = session.connection;
-        if let Some(Some(connection)) = self.connections.borrow_mut().get_mut(place) {
+        self.with_connection(session.connection, |connection| {
             connection.closing_since.get_or_insert(self.now());
             self.log(&format!("{}: {}: {reason}", connection.peer, session.nexus.initiator));
-        }
-        self.ready.borrow_mut().push(place);
+        });
+        self.ready.borrow_mut().push(session.connection.place);
     }
 
     /// A session is asked to go; it ends when what it has under way was answered.
@@ -266,10 +287,11 @@ impl Array {
         self.leaving.borrow_mut().retain(|session| !session.tasks.borrow().is_empty());
     }
 
-    /// Whether work of sessions that ended is under way.
+    /// Whether nothing is under way, neither of sessions that are there nor of those that ended.
     pub(crate) fn is_idle(&self) -> bool {
         self.sweep();
         self.leaving.borrow().is_empty()
+            && self.units.borrow().values().all(|unit| unit.work().is_empty())
             && self.sessions.borrow().values().all(|session| session.tasks.borrow().is_empty())
     }
 

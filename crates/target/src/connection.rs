@@ -49,8 +49,16 @@ impl Broken {
     }
 }
 
+/// Where a connection sits among the others, and which of those that sat there it is: work that was begun for one is never another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) place: usize,
+    pub(crate) turn: u32,
+}
+
 /// A connection of one initiator.
 pub(crate) struct Connection {
+    pub(crate) seat: Seat,
     pub(crate) socket: Rc<TcpStream>,
     pub(crate) peer: SocketAddr,
     pub(crate) portal: PortalIndex,
@@ -66,8 +74,10 @@ pub(crate) struct Connection {
     pub(crate) is_emptied: bool,
     /// Nothing more is read; it is closed when its last answers are sent, or when that takes too long.
     pub(crate) closing_since: Option<Instant>,
-    /// When it last sent or took anything.
-    pub(crate) moved: Instant,
+    /// Looks at it since it sent or took anything.
+    pub(crate) quiet: u64,
+    /// Looks at it since it took any of what waits for it.
+    pub(crate) unread: u64,
     /// It was asked whether it lives.
     pub(crate) is_asked: bool,
 }
@@ -111,8 +121,15 @@ pub(crate) enum Sink {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, portal: PortalIndex, now: Instant) -> Connection {
+    pub(crate) fn new(
+        seat: Seat,
+        socket: TcpStream,
+        peer: SocketAddr,
+        portal: PortalIndex,
+        now: Instant,
+    ) -> Connection {
         Connection {
+            seat,
             socket: Rc::new(socket),
             peer,
             portal,
@@ -124,7 +141,8 @@ impl Connection {
             is_writing_watched: false,
             is_emptied: false,
             closing_since: None,
-            moved: now,
+            quiet: 0,
+            unread: 0,
             is_asked: false,
         }
     }
@@ -150,7 +168,7 @@ impl Connection {
 
     /// Whether it is to be read: it is open, and its initiator takes what it asked for.
     pub(crate) fn wants_input(&self) -> bool {
-        let is_waiting = matches!(&self.phase, Phase::Login(login) if login.is_waiting);
+        let is_waiting = matches!(&self.phase, Phase::Login(login) if login.is_waiting());
         self.closing_since.is_none() && !is_waiting && self.output_bytes() < OUTPUT_MAX
     }
 
@@ -158,12 +176,14 @@ impl Connection {
     ///
     /// # Errors
     /// [`Broken`]: the connection is of no use any more.
-    pub(crate) fn read(&mut self, array: &Rc<Array>, place: usize, buffer: &mut [u8]) -> Result<(), Broken> {
+    pub(crate) fn read(&mut self, array: &Rc<Array>, buffer: &mut [u8]) -> Result<(), Broken> {
         for _ in 0..READS_A_TURN_MAX {
             if !self.wants_input() {
+                // What is left in the socket is looked at again when it may be read.
+                self.is_emptied = true;
                 return Ok(());
             }
-            self.is_emptied = self.read_once(array, place, buffer)?;
+            self.is_emptied = self.read_once(array, buffer)?;
             if self.is_emptied {
                 return Ok(());
             }
@@ -172,7 +192,7 @@ impl Connection {
     }
 
     /// One read; `true` where it left nothing behind.
-    fn read_once(&mut self, array: &Rc<Array>, place: usize, buffer: &mut [u8]) -> Result<bool, Broken> {
+    fn read_once(&mut self, array: &Rc<Array>, buffer: &mut [u8]) -> Result<bool, Broken> {
         let kept = self.leftover.len();
         buffer[..kept].copy_from_slice(&self.leftover);
         self.leftover.clear();
@@ -199,26 +219,26 @@ impl Connection {
             }
             got => got.map_err(|_: io::Error| Broken::Socket)?,
         };
-        self.moved = array.now();
+        self.quiet = 0;
         self.is_asked = false;
         let in_place = got.min(direct);
         if let Some(segment) = self.segment.as_mut().filter(|_| in_place > 0) {
             segment.came_in_place(in_place);
         }
         let filled = kept + (got - in_place);
-        let used = self.take(array, place, &buffer[..filled])?;
+        let used = self.take(array, &buffer[..filled])?;
         self.leftover.extend_from_slice(&buffer[used..filled]);
         Ok(got < asked)
     }
 
     /// Handles what is whole in `bytes`, and says how many of them that was.
-    fn take(&mut self, array: &Rc<Array>, place: usize, bytes: &[u8]) -> Result<usize, Broken> {
+    fn take(&mut self, array: &Rc<Array>, bytes: &[u8]) -> Result<usize, Broken> {
         let mut used = 0;
         loop {
             let rest = &bytes[used..];
             let Took { bytes: took, goes_on } = match self.segment.take() {
-                None => self.take_header(array, place, rest)?,
-                Some(segment) => self.take_data(array, place, segment, rest)?,
+                None => self.take_header(array, rest)?,
+                Some(segment) => self.take_data(array, segment, rest)?,
             };
             used += took;
             if !goes_on {
@@ -230,7 +250,7 @@ impl Connection {
         }
     }
 
-    fn take_header(&mut self, array: &Rc<Array>, place: usize, bytes: &[u8]) -> Result<Took, Broken> {
+    fn take_header(&mut self, array: &Rc<Array>, bytes: &[u8]) -> Result<Took, Broken> {
         let Some(first) = bytes.first_chunk::<HEADER_LENGTH>() else { return Ok(Took::NOTHING) };
         let header = Header(*first);
         let has_digest = self.session().is_some_and(|session| session.parameters().header_digest);
@@ -258,7 +278,7 @@ impl Connection {
             digest: has_data_digest.then_some(0),
         };
         if segment.length == 0 {
-            deliver::deliver(array, self, place, header, segment.sink, true)?;
+            deliver::deliver(array, self, header, segment.sink, true)?;
         } else {
             self.segment = Some(segment);
         }
@@ -266,13 +286,7 @@ impl Connection {
     }
 
     /// Takes data of the PDU that is under way; at its end it is delivered.
-    fn take_data(
-        &mut self,
-        array: &Rc<Array>,
-        place: usize,
-        mut segment: Segment,
-        bytes: &[u8],
-    ) -> Result<Took, Broken> {
+    fn take_data(&mut self, array: &Rc<Array>, mut segment: Segment, bytes: &[u8]) -> Result<Took, Broken> {
         let took = (segment.length - segment.done).min(bytes.len());
         segment.copy(&bytes[..took]);
         let trailer = padded(segment.length) - segment.length;
@@ -286,7 +300,7 @@ impl Connection {
             crc32c::crc32c_append(digest, &behind[..trailer]).to_le_bytes() == behind[trailer..tail]
         });
         let Segment { header, sink, .. } = segment;
-        deliver::deliver(array, self, place, header, sink, is_sound)?;
+        deliver::deliver(array, self, header, sink, is_sound)?;
         Ok(Took { bytes: took + tail, goes_on: true })
     }
 }

@@ -92,7 +92,7 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }
-    let tasks = unit.tasks();
+    let tasks = unit.work();
     tasks.iter().for_each(|task| task.abort(Abort::Told));
     array.spawn(async move {
         for task in tasks {
@@ -133,16 +133,13 @@ fn report(unit: &Unit) -> UnitReport {
 }
 
 fn report_session(array: &Array, session: &Session) -> SessionReport {
-    let peer = match array.connections.borrow().get(session.connection) {
-        Some(Some(connection)) => connection.peer.to_string(),
-        _ => String::new(),
-    };
+    let peer = array.with_connection(session.connection, |connection| connection.peer.to_string());
     SessionReport {
         initiator: session.nexus.initiator.to_string(),
         session_id: session.nexus.session_id.to_string(),
         handle: session.handle.0,
         portal: array.address(session.nexus.portal).unwrap_or_default(),
-        peer,
+        peer: peer.unwrap_or_default(),
         account: session.account.clone(),
         is_discovery: session.is_discovery,
         commands: session.tasks.borrow().len(),

@@ -13,7 +13,7 @@ use crate::array::Array;
 use crate::connection::{Broken, Connection, Phase, Sink};
 use crate::execute;
 use crate::inbound::Inbound;
-use crate::limits::{IMMEDIATE_MAX, WINDOW};
+use crate::limits::{IMMEDIATE_MAX, WAITING_BYTES_MAX, WINDOW};
 use crate::session::Session;
 use crate::task::Task;
 use crate::{login, management, text};
@@ -32,6 +32,16 @@ pub(crate) enum Arrived {
     Text(TextRequest, Vec<u8>),
     Logout(LogoutRequest),
     Nop(NopOut, Vec<u8>),
+}
+
+impl Arrived {
+    /// Bytes that it keeps; those of commands are counted elsewhere.
+    fn bytes(&self) -> usize {
+        match self {
+            Arrived::Text(_, data) | Arrived::Nop(_, data) => data.len(),
+            Arrived::Command(_) | Arrived::Task(_) | Arrived::Logout(_) => 0,
+        }
+    }
 }
 
 /// Where the data of a PDU go, by its header.
@@ -71,7 +81,7 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
     };
     let mut inbound = Inbound::new(None, is_unasked_open, unasked_max);
     if early_length > 0 {
-        let permit = array.early.permit(early_length);
+        let permit = array.early.permit(&session.early, early_length);
         match permit.and_then(|permit| Some((array.media.buffer(early_length).ok()?, permit))) {
             Some(early) => inbound = Inbound::new(Some(early), is_unasked_open, unasked_max),
             None => inbound.refuse(),
@@ -112,14 +122,13 @@ fn is_in_window(session: &Session, is_immediate: bool, cmd_sn: CmdSn) -> bool {
 pub(crate) fn deliver(
     array: &Rc<Array>,
     connection: &mut Connection,
-    place: usize,
     header: Header,
     sink: Sink,
     is_sound: bool,
 ) -> Result<(), Broken> {
     let Phase::Full(session) = &connection.phase else {
         let Sink::Collect(text) = sink else { return Err(Broken::Protocol) };
-        return login::request(array, connection, place, &header, &text);
+        return login::request(array, connection, &header, &text);
     };
     let session = Rc::clone(session);
     let Some(opcode) = header.opcode().filter(|opcode| opcode.is_request()) else {
@@ -240,6 +249,12 @@ fn in_order(array: &Rc<Array>, session: &Rc<Session>, is_immediate: bool, cmd_sn
         session.advance();
         handle(array, session, arrived);
         drain(array, session);
+        return;
+    }
+    if session.waiting.borrow().iter().map(|(_, waits)| waits.bytes()).sum::<usize>() + arrived.bytes()
+        > WAITING_BYTES_MAX
+    {
+        array.leave(session, "it sent too much before its turn");
         return;
     }
     let mut waiting = session.waiting.borrow_mut();

@@ -1,4 +1,4 @@
-//! Memory for data that come unasked, before their commands begin: bounded for all sessions together.
+//! Memory for data that come unasked, before their commands begin: bounded for all sessions together, and so that none takes all of it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,6 +14,7 @@ pub(crate) struct Early {
 /// A right to so many bytes, until it is dropped.
 pub(crate) struct EarlyPermit {
     free: Rc<Cell<usize>>,
+    of_session: Rc<Cell<usize>>,
     bytes: usize,
 }
 
@@ -24,16 +25,46 @@ impl Default for Early {
 }
 
 impl Early {
-    /// The right to `bytes` bytes, where they are left.
-    pub(crate) fn permit(&self, bytes: usize) -> Option<EarlyPermit> {
+    /// The right to `bytes` bytes for a session that has `of_session`, where they are left. It may have as much as it leaves free: one alone
+    /// has half, two a third each, and there is always some left for another one (dynamic thresholds of shared switch buffers,
+    /// Choudhury and Hahne, 1998).
+    pub(crate) fn permit(&self, of_session: &Rc<Cell<usize>>, bytes: usize) -> Option<EarlyPermit> {
         let left = self.free.get().checked_sub(bytes)?;
+        let has = of_session.get() + bytes;
+        if has > left {
+            return None;
+        }
         self.free.set(left);
-        Some(EarlyPermit { free: Rc::clone(&self.free), bytes })
+        of_session.set(has);
+        Some(EarlyPermit { free: Rc::clone(&self.free), of_session: Rc::clone(of_session), bytes })
     }
 }
 
 impl Drop for EarlyPermit {
     fn drop(&mut self) {
         self.free.set(self.free.get() + self.bytes);
+        self.of_session.set(self.of_session.get() - self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes as much as it gets, in pieces of 256 KiB.
+    fn take_all(early: &Early, session: &Rc<Cell<usize>>) -> Vec<EarlyPermit> {
+        std::iter::from_fn(|| early.permit(session, 256 << 10)).collect()
+    }
+
+    #[test]
+    fn sessions_that_take_what_they_get_leave_room_for_the_next_one() {
+        let early = Early::default();
+        let greedy: Vec<_> = (0..8).map(|_| Rc::default()).collect();
+        let mut permits: Vec<_> = greedy.iter().map(|session| take_all(&early, session)).collect();
+        assert!(greedy[0].get() >= EARLY_BYTES_MAX / 4, "one alone has plenty");
+        assert!(early.permit(&Rc::default(), 4096).is_some(), "and another one is not kept out");
+        permits.clear();
+        assert_eq!(early.free.get(), EARLY_BYTES_MAX);
+        assert!(greedy.iter().all(|session| session.get() == 0));
     }
 }

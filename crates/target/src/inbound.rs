@@ -8,6 +8,7 @@ use oarlock_scsi::iscsi::{DataOut, DataSn, ReadyToTransfer, TaskTag};
 use oarlock_scsi::{AdditionalSense, Sense, SenseKey};
 
 use crate::early::EarlyPermit;
+use crate::limits::{DATA_SILENCE_MAX, ticks};
 use crate::media::Media;
 use crate::memory::Permit;
 use crate::task::{Outcome, Received, Stop, Task};
@@ -29,6 +30,8 @@ pub(crate) struct Inbound {
     /// Bytes that came or were asked for.
     asked: usize,
     open: VecDeque<Asked>,
+    /// Looks at it since data came or were asked for last.
+    quiet: u64,
     r2t_sn: DataSn,
     is_refused: bool,
     /// What the initiator did wrong.
@@ -127,7 +130,11 @@ impl Inbound {
 
     /// A Data-Out, or the command's immediate data, came in full.
     pub(crate) fn came(&mut self, transfer_tag: Option<TaskTag>, end: usize, is_final: bool) {
-        self.received = self.received.max(end);
+        // What came where it should not was not kept, and there may be no memory as far as it says.
+        if self.fault.is_none() {
+            self.received = self.received.max(end);
+        }
+        self.quiet = 0;
         match transfer_tag {
             None => {}
             Some(TaskTag::NONE) => {
@@ -146,6 +153,14 @@ impl Inbound {
                 }
             }
         }
+    }
+
+    /// One more look at it: whether its data have failed to come for too long.
+    pub(crate) fn is_overdue(&mut self) -> bool {
+        if self.is_unasked_open || !self.open.is_empty() {
+            self.quiet += 1;
+        }
+        self.quiet > ticks(DATA_SILENCE_MAX)
     }
 
     fn is_complete(&self) -> bool {
@@ -168,6 +183,10 @@ impl Task {
             return Ok(None);
         }
         self.until(|| !self.inbound.borrow().is_unasked_open).await?;
+        let fault = self.inbound.borrow().fault;
+        if let Some(fault) = fault {
+            return Err(fault.into());
+        }
         let permit = self.make_room(media, wanted).await?;
         {
             let mut inbound = self.inbound.borrow_mut();
@@ -229,6 +248,7 @@ impl Task {
                 let r2t_sn = inbound.r2t_sn;
                 inbound.r2t_sn = r2t_sn.next();
                 inbound.asked += length;
+                inbound.quiet = 0;
                 inbound.open.push_back(Asked { tag, end: offset + length, data_sn: DataSn::FIRST });
                 ReadyToTransfer {
                     lun: self.command.lun,
@@ -241,5 +261,25 @@ impl Task {
             };
             self.session.send(wanted.encode(), false, &[]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_that_nobody_waits_for_are_never_overdue_and_others_are_when_none_came_for_long() {
+        let mut at_rest = Inbound::new(None, false, 0);
+        let mut open = Inbound::new(None, true, 4096);
+        let limit = ticks(DATA_SILENCE_MAX);
+        for _ in 0..limit {
+            assert!(!at_rest.is_overdue() && !open.is_overdue());
+        }
+        open.came(Some(TaskTag::NONE), 512, false);
+        for _ in 0..limit {
+            assert!(!at_rest.is_overdue() && !open.is_overdue());
+        }
+        assert!(!at_rest.is_overdue() && open.is_overdue());
     }
 }

@@ -24,6 +24,16 @@ pub const WINDOW: u32 = 128;
 /// Immediate commands that a session may have open besides, so that task management always gets through.
 pub const IMMEDIATE_MAX: usize = 64;
 
+/// Task management functions that one session may have open; the next is rejected.
+pub const FUNCTIONS_MAX: usize = 64;
+
+/// Bytes of PDUs of one session that came before their turn. One connection keeps the order, so there are some only where an initiator
+/// leaves a number out.
+pub const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// Nexuses that are gone and still known to a unit, so that they are told what happened meanwhile when they come back.
+pub const GONE_MAX: usize = 1024;
+
 /// Commands that one logical unit has open; the next is told TASK SET FULL.
 pub const UNIT_TASKS_MAX: usize = 2048;
 
@@ -40,7 +50,8 @@ pub const SESSION_BYTES_MAX: usize = DATA_BYTES_MAX / 4;
 /// Bytes that commands which go over their blocks step by step have for that.
 pub const STEP_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes of data that came unasked and whose commands have not begun; what comes beyond that is told TASK SET FULL.
+/// Bytes of data that came unasked, for all sessions; a command that finds no room is told TASK SET FULL. A session has at most as much as
+/// it leaves to the others.
 pub const EARLY_BYTES_MAX: usize = 64 << 20;
 
 /// The longest transfer of one command, as VPD page B0h tells it.
@@ -74,10 +85,17 @@ pub const TICK: Duration = Duration::from_secs(1);
 /// An initiator that says nothing for so long is asked whether it lives (NOP-In), and given up after another such time.
 pub const SILENCE_MAX: Duration = Duration::from_secs(30);
 
+/// How long data that a command waits for may fail to come, before the session that does not send them is given up. Counted in looks, so
+/// that an array that stood still itself blames nobody.
+pub const DATA_SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How long answers may wait for an initiator that reads nothing.
+pub const UNREAD_MAX: Duration = Duration::from_secs(60);
+
 /// How long an array that is told to stop waits for what is under way.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 
-/// How long an array waits for media that another one still has: its own predecessor, most likely.
+/// How long an array waits for media and portals that another one still has: its own predecessor, most likely.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(3);
 
 /// How often it looks whether they are free.
@@ -88,7 +106,10 @@ pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
 const _: () = assert!(SESSION_BYTES_MAX >= TRANSFER_MAX, "a session can have the longest transfer under way");
 
-const _: () = assert!(
-    2 * CONNECTIONS_MAX + PORTALS_MAX <= RING_DEPTH / 2 + PORTALS_MAX,
-    "commands have half of the ring"
-);
+/// Commands in the ring at once: the rest of it is for looks at sockets, also while the media stand still.
+pub const RING_COMMANDS_MAX: usize = RING_DEPTH - 2 * CONNECTIONS_MAX - PORTALS_MAX;
+
+/// How many looks that are [a tick](TICK) apart a time has.
+pub(crate) const fn ticks(time: Duration) -> u64 {
+    time.as_secs() / TICK.as_secs()
+}

@@ -9,7 +9,7 @@ use oarlock_scsi::iscsi::{
 };
 
 use crate::array::Array;
-use crate::connection::{Broken, Connection, Phase};
+use crate::connection::{Broken, Connection, Phase, Seat};
 use crate::output::Output;
 use crate::session::{Nexus, PortalIndex, Session};
 
@@ -19,8 +19,8 @@ pub(crate) struct LoginPhase {
     pub(crate) since: Instant,
     stat_sn: StatSn,
     pub(crate) output: Output,
-    /// It waits for the end of what an earlier session left behind.
-    pub(crate) is_waiting: bool,
+    /// It waits, as that nexus, for the end of what an earlier session left behind.
+    waits_as: Option<Nexus>,
 }
 
 impl LoginPhase {
@@ -30,8 +30,12 @@ impl LoginPhase {
             since: now,
             stat_sn: StatSn(0),
             output: Output::default(),
-            is_waiting: false,
+            waits_as: None,
         }
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waits_as.is_some()
     }
 
     fn send(&mut self, request: &LoginRequest, response: LoginResponse, text: &[u8]) {
@@ -80,11 +84,10 @@ impl Gate for PortalGate<'_> {
 pub(crate) fn request(
     array: &Rc<Array>,
     connection: &mut Connection,
-    place: usize,
     header: &Header,
     text: &[u8],
 ) -> Result<(), Broken> {
-    let (portal, peer) = (connection.portal, connection.peer);
+    let (seat, portal, peer) = (connection.seat, connection.portal, connection.peer);
     let Phase::Login(phase) = &mut connection.phase else { return Err(Broken::Protocol) };
     let request = LoginRequest::decode(header);
     let gate = PortalGate { array, portal };
@@ -97,53 +100,81 @@ pub(crate) fn request(
             connection.closing_since = Some(array.now());
         }
         LoginStep::Complete(response, text, logged_in) => {
-            phase.is_waiting = true;
-            let arriving = Arriving { place, portal, request, response, text, logged_in: *logged_in };
+            let nexus =
+                Nexus { initiator: logged_in.initiator.clone(), session_id: request.session_id, portal };
+            let arriving = Arriving { seat, nexus, request, response, text, logged_in: *logged_in };
+            arriving.replace_others(array);
+            phase.waits_as = Some(arriving.nexus.clone());
             let started = Rc::clone(array);
             array.spawn(async move { arrive(&started, arriving).await });
         }
     }
-    array.ready.borrow_mut().push(place);
+    array.ready.borrow_mut().push(seat.place);
     Ok(())
 }
 
 /// A login that is complete but for the session.
 struct Arriving {
-    place: usize,
-    portal: PortalIndex,
+    seat: Seat,
+    nexus: Nexus,
     request: LoginRequest,
     response: LoginResponse,
     text: Vec<u8>,
     logged_in: LoggedIn,
 }
 
+impl Arriving {
+    fn is_discovery(&self) -> bool {
+        self.logged_in.target.is_none()
+    }
+
+    /// The newest login of a nexus is the one that counts: those that still wait are given up.
+    fn replace_others(&self, array: &Array) {
+        if self.is_discovery() {
+            return;
+        }
+        for connection in array.connections.borrow_mut().iter_mut().flatten() {
+            if let Phase::Login(phase) = &mut connection.phase
+                && phase.waits_as.as_ref() == Some(&self.nexus)
+            {
+                phase.waits_as = None;
+                array.condemned.borrow_mut().push((connection.seat, "its initiator logged in again"));
+            }
+        }
+    }
+}
+
 /// Makes the session, after all that an earlier one of the same name left behind has ended (RFC 7143, 6.3.5): what it sent
 /// must not land on what the new one writes.
 async fn arrive(array: &Rc<Array>, arriving: Arriving) {
-    let nexus = Nexus {
-        initiator: arriving.logged_in.initiator.clone(),
-        session_id: arriving.request.session_id,
-        portal: arriving.portal,
-    };
-    let handle = match array.succeed(&nexus, &arriving.request, arriving.logged_in.target.is_none()).await {
-        Ok(handle) => handle,
-        Err(status) => {
-            refuse(array, &arriving, status);
-            return;
+    match array.succeed(&arriving.nexus, &arriving.request, arriving.is_discovery()).await {
+        Ok(handle) => {
+            let seat = arriving.seat;
+            let joined = array
+                .with_connection(seat, |connection| begin(array, connection, arriving, handle))
+                .flatten();
+            if let Some(session) = joined {
+                array.join(session);
+            }
         }
-    };
-    let place = arriving.place;
-    let mut connections = array.connections.borrow_mut();
-    let Some(Some(connection)) = connections.get_mut(place) else { return };
-    let Phase::Login(phase) = &mut connection.phase else { return };
-    if !phase.is_waiting {
-        return;
+        Err(status) => refuse(array, &arriving, status),
     }
+}
+
+/// The login becomes a session, where it waits still.
+fn begin(
+    array: &Array,
+    connection: &mut Connection,
+    arriving: Arriving,
+    handle: SessionHandle,
+) -> Option<Rc<Session>> {
+    let Phase::Login(phase) = &mut connection.phase else { return None };
+    phase.waits_as.take()?;
     let response = LoginResponse { session_handle: handle, ..arriving.response };
     // The window opens with the last response, by the numbers of the session itself.
     let request = arriving.request;
     let session = Rc::new(Session::new(
-        (place, arriving.portal),
+        (arriving.seat, arriving.nexus.portal),
         arriving.logged_in,
         (request.session_id, handle, request.connection_id),
         (request.cmd_sn, phase.stat_sn.next()),
@@ -154,23 +185,22 @@ async fn arrive(array: &Rc<Array>, arriving: Arriving) {
     let mut output = std::mem::take(&mut phase.output);
     put(&mut output, response.encode(), numbering, &arriving.text);
     *session.output.borrow_mut() = output;
-    array.ready.borrow_mut().push(place);
+    array.ready.borrow_mut().push(arriving.seat.place);
     array.log(&format!("{}: {} logged in", connection.peer, session.nexus.initiator));
     array.metrics.logged_in();
     connection.phase = Phase::Full(Rc::clone(&session));
-    drop(connections);
-    array.join(session);
+    Some(session)
 }
 
 fn refuse(array: &Rc<Array>, arriving: &Arriving, status: LoginStatus) {
     array.metrics.login_refused();
-    let mut connections = array.connections.borrow_mut();
-    let Some(Some(connection)) = connections.get_mut(arriving.place) else { return };
-    let Phase::Login(phase) = &mut connection.phase else { return };
-    phase.is_waiting = false;
-    phase.send(&arriving.request, arriving.response.refuse(status), &[]);
-    connection.closing_since = Some(array.now());
-    array.ready.borrow_mut().push(arriving.place);
+    array.with_connection(arriving.seat, |connection| {
+        let Phase::Login(phase) = &mut connection.phase else { return };
+        phase.waits_as = None;
+        phase.send(&arriving.request, arriving.response.refuse(status), &[]);
+        connection.closing_since = Some(array.now());
+    });
+    array.ready.borrow_mut().push(arriving.seat.place);
 }
 
 /// The handle of a session that nobody has, after `last`.

@@ -7,6 +7,7 @@ use oarlock_scsi::iscsi::{TaskAnswer, TaskFunction, TaskRequest, TaskResponse};
 use oarlock_scsi::{AdditionalSense, Lun, LunAddress};
 
 use crate::array::Array;
+use crate::limits::FUNCTIONS_MAX;
 use crate::session::Session;
 use crate::task::{Abort, Task};
 use crate::unit::Unit;
@@ -15,11 +16,16 @@ use crate::unit::Unit;
 pub(crate) fn begin(array: &Rc<Array>, session: &Rc<Session>, request: TaskRequest) {
     array.metrics.managed(request.function);
     let (array, session) = (Rc::clone(array), Rc::clone(session));
+    if session.functions.get() >= FUNCTIONS_MAX {
+        answer(&session, &request, TaskAnswer::Rejected);
+        return;
+    }
+    session.functions.set(session.functions.get() + 1);
     // What is to end is told now: commands that come behind the function are not meant.
     let started = start(&array, &session, &request);
     let holder = Rc::clone(&array);
     array.spawn(async move {
-        let answer = match started {
+        let result = match started {
             Ok(tasks) => {
                 for task in &tasks {
                     task.ended().await;
@@ -28,15 +34,20 @@ pub(crate) fn begin(array: &Rc<Array>, session: &Rc<Session>, request: TaskReque
             }
             Err(answer) => answer,
         };
-        let response = TaskResponse { answer: answer as u8, task_tag: request.task_tag };
-        session.send(response.encode(), true, &[]);
-        if request.function == TaskFunction::TargetColdReset && answer == TaskAnswer::Complete {
+        session.functions.set(session.functions.get() - 1);
+        answer(&session, &request, result);
+        if request.function == TaskFunction::TargetColdReset && result == TaskAnswer::Complete {
             holder
                 .sessions()
                 .iter()
                 .for_each(|session| holder.leave_when_sent(session, "the target was reset"));
         }
     });
+}
+
+fn answer(session: &Session, request: &TaskRequest, answer: TaskAnswer) {
+    let response = TaskResponse { answer: answer as u8, task_tag: request.task_tag };
+    session.send(response.encode(), true, &[]);
 }
 
 /// Tells the tasks that are meant to end, and names them.

@@ -1,6 +1,6 @@
 //! The ring of the array's thread as futures: reads, writes, flushes, and the memory that they need.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use oarlock_block::{IoError, Refusal};
 use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
 
-use crate::limits::{DATA_BYTES_MAX, STEP_BYTES_MAX};
+use crate::limits::{DATA_BYTES_MAX, RING_COMMANDS_MAX, STEP_BYTES_MAX};
 use crate::memory::{Grant, Permit, Pool};
 
 /// What is copied to and from memory at once: more would keep all others waiting.
@@ -20,6 +20,8 @@ const AT_ONCE_MAX: usize = 4 << 20;
 pub(crate) struct Media {
     pub(crate) ring: RefCell<MediaRing>,
     slots: RefCell<Slots>,
+    /// Commands that are in the ring.
+    out: Cell<usize>,
     /// Commands that found no place in the ring.
     crowded: RefCell<VecDeque<Waker>>,
     data: Rc<Pool>,
@@ -45,6 +47,7 @@ impl Media {
         Media {
             ring: RefCell::new(ring),
             slots: RefCell::default(),
+            out: Cell::new(0),
             crowded: RefCell::default(),
             data: Pool::new(DATA_BYTES_MAX),
             steps: Pool::new(STEP_BYTES_MAX),
@@ -116,6 +119,10 @@ impl Media {
     ) -> Result<(), IoError> {
         let place = self.slots.borrow_mut().take();
         loop {
+            if self.out.get() >= RING_COMMANDS_MAX {
+                self.wait_for_place().await;
+                continue;
+            }
             let begun = begin(&mut self.ring.borrow_mut(), Token(place as u64));
             match begun {
                 Ok(()) => break,
@@ -130,6 +137,7 @@ impl Media {
                 }
             }
         }
+        self.out.set(self.out.get() + 1);
         let _abandons = Abandons { media: self, place };
         poll_fn(|context| self.slots.borrow_mut().poll(place, context.waker())).await
     }
@@ -148,6 +156,7 @@ impl Media {
 
     /// A command ended.
     pub(crate) fn ended(&self, Token(token): Token, outcome: Result<(), IoError>) {
+        self.out.set(self.out.get() - 1);
         let waker = self.slots.borrow_mut().ended(usize::try_from(token).unwrap_or(usize::MAX), outcome);
         if let Some(waker) = waker {
             waker.wake();

@@ -28,16 +28,31 @@ pub(crate) struct Ranges {
 
 struct Entry {
     number: u64,
-    blocks: Range<u64>,
-    hold: Hold,
+    wanted: Wanted,
     is_granted: bool,
     waker: Option<Waker>,
 }
 
-impl Entry {
-    fn is_in_the_way_of(&self, blocks: &Range<u64>, hold: Hold) -> bool {
-        let overlaps = self.blocks.start < blocks.end && blocks.start < self.blocks.end;
-        overlaps && (self.hold == Hold::Alone || hold == Hold::Alone)
+/// One run of blocks, or two that are had together or not at all.
+struct Wanted {
+    first: Run,
+    second: Option<Run>,
+}
+
+/// Blocks, and how they are held.
+pub(crate) type Run = (Range<u64>, Hold);
+
+impl Wanted {
+    fn runs(&self) -> impl Iterator<Item = &Run> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
+    fn is_in_the_way_of(&self, other: &Wanted) -> bool {
+        let excludes = |(blocks, hold): &Run, (others, others_hold): &Run| {
+            let overlaps = blocks.start < others.end && others.start < blocks.end;
+            overlaps && (*hold == Hold::Alone || *others_hold == Hold::Alone)
+        };
+        self.runs().any(|run| other.runs().any(|others| excludes(run, others)))
     }
 }
 
@@ -50,12 +65,22 @@ pub(crate) struct Held {
 impl Ranges {
     /// Waits until nobody who asked before holds or wants any of `blocks`, as far as `hold` minds.
     pub(crate) async fn hold(self: &Rc<Ranges>, blocks: Range<u64>, hold: Hold) -> Held {
+        self.take(Wanted { first: (blocks, hold), second: None }).await
+    }
+
+    /// The same for two runs at once. Whoever asked for them one after the other could wait for somebody who wants both and waits for the
+    /// first of them.
+    pub(crate) async fn hold_both(self: &Rc<Ranges>, first: Run, second: Run) -> Held {
+        self.take(Wanted { first, second: Some(second) }).await
+    }
+
+    async fn take(self: &Rc<Ranges>, wanted: Wanted) -> Held {
         let number = self.next.get();
         self.next.set(number + 1);
         let is_granted = {
             let mut entries = self.entries.borrow_mut();
-            let is_granted = !entries.iter().any(|entry| entry.is_in_the_way_of(&blocks, hold));
-            entries.push(Entry { number, blocks, hold, is_granted, waker: None });
+            let is_granted = !entries.iter().any(|entry| entry.wanted.is_in_the_way_of(&wanted));
+            entries.push(Entry { number, wanted, is_granted, waker: None });
             is_granted
         };
         let held = Held { ranges: Rc::clone(self), number };
@@ -83,11 +108,11 @@ impl Ranges {
         // Who came before cannot have waited for it.
         for later in place..entries.len() {
             let entry = &entries[later];
-            if entry.is_granted || !left.is_in_the_way_of(&entry.blocks, entry.hold) {
+            if entry.is_granted || !left.wanted.is_in_the_way_of(&entry.wanted) {
                 continue;
             }
             let is_free =
-                !entries[..later].iter().any(|earlier| earlier.is_in_the_way_of(&entry.blocks, entry.hold));
+                !entries[..later].iter().any(|earlier| earlier.wanted.is_in_the_way_of(&entry.wanted));
             if is_free {
                 entries[later].is_granted = true;
                 if let Some(waker) = entries[later].waker.take() {
@@ -146,6 +171,25 @@ mod tests {
         assert!((&mut late).now_or_never().is_none());
         drop(held);
         assert!((&mut late).now_or_never().is_some());
+    }
+
+    /// A copy from 0 to 9, and an unmap of all of it that came while somebody had block 0.
+    #[test]
+    fn who_wants_two_runs_does_not_wait_for_somebody_who_waits_for_one_of_them() {
+        let ranges = Rc::new(Ranges::default());
+        let first = now(ask(&ranges, 0..1, Hold::Alone)).unwrap();
+        let both = Rc::clone(&ranges);
+        let mut copy =
+            Box::pin(async move { both.hold_both((0..1, Hold::Shared), (9..10, Hold::Alone)).await });
+        assert!((&mut copy).now_or_never().is_none());
+        let mut unmap = Box::pin(ask(&ranges, 0..10, Hold::Alone));
+        assert!((&mut unmap).now_or_never().is_none());
+        assert!(now(ask(&ranges, 9..10, Hold::Shared)).is_none(), "the copy's, too");
+        drop(first);
+        let held = (&mut copy).now_or_never().expect("the copy came before the unmap");
+        assert!((&mut unmap).now_or_never().is_none());
+        drop(held);
+        assert!((&mut unmap).now_or_never().is_some());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! Everything of the array happens here, one thing after the other, so nothing needs a lock, and what one command sees no
 //! other can change between two of its waits. Other threads talk to it by messages.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::pin::Pin;
@@ -23,20 +24,25 @@ use std::time::{Duration, Instant};
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, Stream};
 use oarlock_device::{Completed, Completion, DataRingError, Interest, Token};
+use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use crate::array::Array;
-use crate::connection::{Broken, Connection, Phase};
+use crate::connection::{Broken, Connection, Phase, Seat};
 use crate::control::Message;
 use crate::limits::{
     CONNECTIONS_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, READ_MAX, SILENCE_MAX, TICK,
+    UNREAD_MAX, ticks,
 };
 use crate::session::PortalIndex;
 
-/// Tokens of looks at sockets, by what is looked for; the place of the connection or portal is added.
+/// Tokens of looks at sockets, by what is looked for; the place of the portal is added, or that of the connection and its turn there.
 const READING: u64 = 1 << 62;
 const WRITING: u64 = 1 << 63;
 const LISTENING: u64 = READING | WRITING;
+/// Behind the place in a token, which has fewer bits.
+const TURN_SHIFT: u32 = 16;
+const _: () = assert!(CONNECTIONS_MAX <= 1 << TURN_SHIFT, "a place fits in front of the turn");
 
 /// Notes that some work can go on.
 #[derive(Default)]
@@ -67,6 +73,11 @@ pub(crate) struct Service {
     completions: Vec<Completion>,
     ticked: Instant,
     stop_by: Option<Instant>,
+    /// Connections so far.
+    turns: u32,
+    /// A descriptor that is given up where there is none for a connection.
+    spare: Option<File>,
+    is_out_of_descriptors: bool,
 }
 
 impl Service {
@@ -87,6 +98,9 @@ impl Service {
             completions: Vec::new(),
             ticked: Instant::now(),
             stop_by: None,
+            turns: 0,
+            spare: spare(),
+            is_out_of_descriptors: false,
         }
     }
 
@@ -138,26 +152,25 @@ impl Service {
     }
 
     fn seen(&mut self, Token(token): Token) {
-        let place = usize::try_from(token & !LISTENING).unwrap_or(usize::MAX);
-        match token & LISTENING {
-            LISTENING => {
-                if let Some(portal) = self.portals.get_mut(place) {
-                    portal.is_watched = false;
-                }
-                self.accept(place);
+        let kind = token & LISTENING;
+        if kind == LISTENING {
+            let place = usize::try_from(token & !LISTENING).unwrap_or(usize::MAX);
+            if let Some(portal) = self.portals.get_mut(place) {
+                portal.is_watched = false;
             }
-            READING => {
-                if let Some(Some(connection)) = self.array.connections.borrow_mut().get_mut(place) {
-                    connection.is_reading_watched = false;
-                }
-                self.read(place);
-            }
-            _ => {
-                if let Some(Some(connection)) = self.array.connections.borrow_mut().get_mut(place) {
-                    connection.is_writing_watched = false;
-                }
-                self.array.ready.borrow_mut().push(place);
-            }
+            self.accept(place);
+            return;
+        }
+        let seat = seat_of(token);
+        let is_there = self.array.with_connection(seat, |connection| match kind {
+            READING => connection.is_reading_watched = false,
+            _ => connection.is_writing_watched = false,
+        });
+        match (is_there, kind) {
+            // A look at one that is gone.
+            (None, _) => {}
+            (Some(()), READING) => self.read(seat.place),
+            (Some(()), _) => self.array.ready.borrow_mut().push(seat.place),
         }
     }
 
@@ -170,8 +183,12 @@ impl Service {
         for (place, portal) in self.portals.iter_mut().enumerate().filter(|(_, portal)| !portal.is_watched) {
             let listener = Rc::clone(&portal.listener) as Rc<dyn AsFd>;
             let token = Token(LISTENING | place as u64);
-            self.array.media.ring.borrow_mut().watch(token, listener, Interest::Read)?;
-            portal.is_watched = true;
+            match self.array.media.ring.borrow_mut().watch(token, listener, Interest::Read) {
+                Ok(_) => portal.is_watched = true,
+                // Looks at sockets that were closed are on their way out; the next turn finds room.
+                Err(DataRingError::Full { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -181,12 +198,22 @@ impl Service {
         let listener = Rc::clone(&portal.listener);
         let portal = PortalIndex(u16::try_from(place).unwrap_or(u16::MAX));
         // One look may stand for many initiators; the rest of them are seen by the next look.
-        while let Ok((socket, peer)) = listener.accept() {
+        loop {
+            let (socket, peer) = match listener.accept() {
+                Ok(accepted) => {
+                    self.is_out_of_descriptors = false;
+                    accepted
+                }
+                Err(error) if is_out_of_descriptors(&error) => {
+                    self.turn_away(&listener);
+                    return;
+                }
+                Err(_) => return,
+            };
             if self.stop_by.is_some() || prepare(&socket).is_err() {
                 continue;
             }
             self.make_room();
-            let connection = Connection::new(socket, peer, portal, self.array.now());
             let mut connections = self.array.connections.borrow_mut();
             let free = connections.iter().position(Option::is_none);
             let place = match free {
@@ -197,10 +224,24 @@ impl Service {
                 }
                 None => continue,
             };
-            connections[place] = Some(connection);
+            self.turns = self.turns.wrapping_add(1);
+            let seat = Seat { place, turn: self.turns };
+            connections[place] = Some(Connection::new(seat, socket, peer, portal, self.array.now()));
             drop(connections);
             self.hurried.push(place);
         }
+    }
+
+    /// There is no descriptor for whoever comes: with the spare one they are told so, for else they would be seen again at once, for ever.
+    fn turn_away(&mut self, listener: &TcpListener) {
+        if self.spare.take().is_some() && !std::mem::replace(&mut self.is_out_of_descriptors, true) {
+            self.array
+                .log("there is no file descriptor left: initiators are turned away (raise `ulimit -n`)");
+        }
+        while let Ok((socket, _)) = listener.accept() {
+            drop(socket);
+        }
+        self.spare = spare();
     }
 
     /// Where too many log in at once, the oldest login gives way.
@@ -227,11 +268,11 @@ impl Service {
     fn read(&mut self, place: usize) {
         let taken = self.array.connections.borrow_mut().get_mut(place).and_then(Option::take);
         let Some(mut connection) = taken else { return };
-        let outcome = connection.read(&self.array, place, &mut self.buffer);
-        let is_emptied = connection.is_emptied;
+        let outcome = connection.read(&self.array, &mut self.buffer);
+        let (seat, is_emptied) = (connection.seat, connection.is_emptied);
         self.array.connections.borrow_mut()[place] = Some(connection);
         match outcome {
-            Err(broken) => self.array.condemned.borrow_mut().push((place, broken.reason())),
+            Err(broken) => self.array.condemned.borrow_mut().push((seat, broken.reason())),
             Ok(()) if is_emptied => self.array.ready.borrow_mut().push(place),
             Ok(()) => self.hurried.push(place),
         }
@@ -258,12 +299,11 @@ impl Service {
         for place in ready.drain(..) {
             let mut connections = self.array.connections.borrow_mut();
             let Some(Some(connection)) = connections.get_mut(place) else { continue };
-            let outcome = send(connection, self.array.now())
-                .and_then(|()| watch(&self.array, connection, place).map_err(|_| Broken::Socket));
+            let outcome = send(connection).and_then(|()| watch(&self.array, connection));
             if let Err(broken) = outcome {
-                self.array.condemned.borrow_mut().push((place, broken.reason()));
+                self.array.condemned.borrow_mut().push((connection.seat, broken.reason()));
             } else if connection.closing_since.is_some() && connection.output_bytes() == 0 {
-                self.array.condemned.borrow_mut().push((place, "its session ended"));
+                self.array.condemned.borrow_mut().push((connection.seat, "its session ended"));
             }
         }
     }
@@ -271,9 +311,8 @@ impl Service {
     /// Closes what was found broken, and ends the sessions of it.
     fn close_condemned(&mut self) {
         loop {
-            let Some((place, reason)) = self.array.condemned.borrow_mut().pop() else { return };
-            let taken = self.array.connections.borrow_mut().get_mut(place).and_then(Option::take);
-            let Some(connection) = taken else { continue };
+            let Some((seat, reason)) = self.array.condemned.borrow_mut().pop() else { return };
+            let Some(connection) = self.array.take_connection(seat) else { continue };
             hang_up(&connection);
             if let Some(session) = connection.session() {
                 self.array.log(&format!("{}: {}: {reason}", connection.peer, session.nexus.initiator));
@@ -289,10 +328,9 @@ impl Service {
         self.ticked = now;
         self.array.sweep();
         let mut connections = self.array.connections.borrow_mut();
-        for (place, connection) in connections.iter_mut().enumerate() {
-            let Some(connection) = connection else { continue };
-            if let Some(reason) = overdue(connection, now) {
-                self.array.condemned.borrow_mut().push((place, reason));
+        for connection in connections.iter_mut().flatten() {
+            if let Some(reason) = overdue(connection, now).or_else(|| lacks_data(connection)) {
+                self.array.condemned.borrow_mut().push((connection.seat, reason));
             }
         }
         drop(connections);
@@ -326,6 +364,14 @@ impl Service {
     }
 }
 
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn is_out_of_descriptors(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
 fn prepare(socket: &TcpStream) -> std::io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)?;
@@ -337,7 +383,7 @@ fn hang_up(connection: &Connection) {
     let _ = connection.socket.shutdown(std::net::Shutdown::Both);
 }
 
-fn send(connection: &mut Connection, now: Instant) -> Result<(), Broken> {
+fn send(connection: &mut Connection) -> Result<(), Broken> {
     let before = connection.output_bytes();
     if before == 0 {
         return Ok(());
@@ -347,22 +393,46 @@ fn send(connection: &mut Connection, now: Instant) -> Result<(), Broken> {
         Phase::Full(session) => session.output.borrow_mut().send(&connection.socket),
     };
     if connection.output_bytes() < before {
-        connection.moved = now;
+        (connection.quiet, connection.unread) = (0, 0);
     }
     outcome.map(drop).map_err(|_| Broken::Socket)
 }
 
-fn watch(array: &Array, connection: &mut Connection, place: usize) -> Result<(), DataRingError> {
-    let mut ring = array.media.ring.borrow_mut();
+fn seat_of(token: u64) -> Seat {
+    let place = usize::try_from(token & ((1 << TURN_SHIFT) - 1)).unwrap_or(usize::MAX);
+    Seat { place, turn: u32::try_from((token & !LISTENING) >> TURN_SHIFT).unwrap_or(u32::MAX) }
+}
+
+fn watch(array: &Array, connection: &mut Connection) -> Result<(), Broken> {
+    let Seat { place, turn } = connection.seat;
+    let socket = connection.watched();
+    let look = |kind: u64, interest: Interest| {
+        let token = Token(kind | u64::from(turn) << TURN_SHIFT | place as u64);
+        match array.media.ring.borrow_mut().watch(token, Rc::clone(&socket), interest) {
+            Ok(_) => Ok(true),
+            // Looks at sockets that were closed are on their way out; the next turn finds room.
+            Err(DataRingError::Full { .. }) => {
+                array.ready.borrow_mut().push(place);
+                Ok(false)
+            }
+            Err(_) => Err(Broken::Socket),
+        }
+    };
     if connection.wants_input() && !connection.is_reading_watched {
-        ring.watch(Token(READING | place as u64), connection.watched(), Interest::Read)?;
-        connection.is_reading_watched = true;
+        connection.is_reading_watched = look(READING, Interest::Read)?;
     }
     if connection.output_bytes() > 0 && !connection.is_writing_watched {
-        ring.watch(Token(WRITING | place as u64), connection.watched(), Interest::Write)?;
-        connection.is_writing_watched = true;
+        connection.is_writing_watched = look(WRITING, Interest::Write)?;
     }
     Ok(())
+}
+
+/// A session that was asked for data and sends none keeps memory, and with an ordered command a whole unit, from the others.
+fn lacks_data(connection: &Connection) -> Option<&'static str> {
+    let session = connection.session()?;
+    let tasks = session.tasks.borrow();
+    let is_overdue = tasks.values().any(|task| task.inbound.borrow_mut().is_overdue());
+    is_overdue.then_some("its initiator does not send the data of a command")
 }
 
 /// Why a connection is to be closed for having taken too long; an initiator that is silent is asked first.
@@ -370,13 +440,17 @@ fn overdue(connection: &mut Connection, now: Instant) -> Option<&'static str> {
     if connection.closing_since.is_some_and(|since| now.duration_since(since) > GOODBYE_MAX) {
         return Some("it did not take its last answers");
     }
-    let silence = now.duration_since(connection.moved);
+    connection.quiet += 1;
+    connection.unread = if connection.output_bytes() > 0 { connection.unread + 1 } else { 0 };
     match &connection.phase {
         Phase::Login(login) => {
             (now.duration_since(login.since) > LOGIN_LIMIT).then_some("its login took too long")
         }
-        Phase::Full(_) if silence > 2 * SILENCE_MAX => Some("its initiator is silent"),
-        Phase::Full(session) if silence > SILENCE_MAX && !connection.is_asked => {
+        Phase::Full(_) if connection.unread > ticks(UNREAD_MAX) => {
+            Some("its initiator does not take its answers")
+        }
+        Phase::Full(_) if connection.quiet > 2 * ticks(SILENCE_MAX) => Some("its initiator is silent"),
+        Phase::Full(session) if connection.quiet > ticks(SILENCE_MAX) && !connection.is_asked => {
             connection.is_asked = true;
             session.ask();
             None

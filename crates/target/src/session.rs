@@ -12,6 +12,7 @@ use oarlock_scsi::iscsi::{
     SessionHandle, SessionId, StatSn, TaskTag, padded,
 };
 
+use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::{SESSION_BYTES_MAX, WINDOW};
 use crate::memory::Pool;
@@ -43,8 +44,8 @@ pub(crate) struct Nexus {
 
 /// A session in its full feature phase.
 pub(crate) struct Session {
-    /// The place of its connection.
-    pub(crate) connection: usize,
+    /// Its connection.
+    pub(crate) connection: Seat,
     pub(crate) nexus: Nexus,
     pub(crate) handle: SessionHandle,
     /// The array's own address of its connection.
@@ -66,6 +67,10 @@ pub(crate) struct Session {
     /// What came before its turn.
     pub(crate) waiting: RefCell<Waiting>,
     pub(crate) texts: RefCell<Texts>,
+    /// Task management functions that have not been answered.
+    pub(crate) functions: Cell<usize>,
+    /// What its commands have of the memory for data that come unasked.
+    pub(crate) early: Rc<Cell<usize>>,
     is_logging_out: Cell<bool>,
     /// It ended: nothing is sent any more.
     is_gone: Cell<bool>,
@@ -75,7 +80,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
-        (connection, portal): (usize, PortalIndex),
+        (connection, portal): (Seat, PortalIndex),
         login: LoggedIn,
         (session_id, handle, connection_id): (SessionId, SessionHandle, ConnectionId),
         (cmd_sn, stat_sn): (CmdSn, StatSn),
@@ -98,6 +103,8 @@ impl Session {
             output: RefCell::default(),
             waiting: RefCell::default(),
             texts: RefCell::default(),
+            functions: Cell::new(0),
+            early: Rc::default(),
             is_logging_out: Cell::new(false),
             is_gone: Cell::new(false),
             ready,
@@ -227,7 +234,7 @@ impl Session {
         let parameters = self.parameters.borrow();
         let mut output = self.output.borrow_mut();
         if output.is_empty() {
-            self.ready.borrow_mut().push(self.connection);
+            self.ready.borrow_mut().push(self.connection.place);
         }
         output.small(&header.0);
         if parameters.header_digest {

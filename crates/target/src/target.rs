@@ -168,7 +168,8 @@ impl Drop for Target {
 
 fn listen(portal: SocketAddr) -> Result<TcpListener, TargetError> {
     let error = |error: std::io::Error| TargetError::Listen { portal, reason: error.to_string() };
-    let listener = TcpListener::bind(portal).map_err(error)?;
+    let is_in_use = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    let listener = when_free(|| TcpListener::bind(portal), is_in_use).map_err(error)?;
     listener.set_nonblocking(true).map_err(error)?;
     // A second call sets the length of the queue; the first one's is not for the asking.
     rustix::net::listen(&listener, ARRIVALS_MAX).map_err(|errno| error(errno.into()))?;
@@ -212,14 +213,18 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
     Ok(NewUnit { number, medium, traits, write_cache: options.write_cache, notes })
 }
 
-/// The kernel frees the files of a ring a little after its process, or its thread, has ended: an array that is started again at once finds
-/// its media in use for that long.
 fn open_medium(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {
+    when_free(|| Medium::open(path, options), |error| matches!(error, MediumError::InUse { .. }))
+}
+
+/// The kernel frees the files and sockets of a ring a little after its process, or its thread, has ended: an array that is started again at
+/// once finds its media and its portals in use for that long.
+fn when_free<T, E>(mut take: impl FnMut() -> Result<T, E>, is_in_use: impl Fn(&E) -> bool) -> Result<T, E> {
     let by = Instant::now() + HANDOVER_MAX;
     loop {
-        match Medium::open(path, options) {
-            Err(MediumError::InUse { .. }) if Instant::now() < by => std::thread::sleep(HANDOVER_STEP),
-            opened => return opened,
+        match take() {
+            Err(error) if is_in_use(&error) && Instant::now() < by => std::thread::sleep(HANDOVER_STEP),
+            taken => return taken,
         }
     }
 }

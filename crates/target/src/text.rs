@@ -14,6 +14,8 @@ use crate::session::{PortalIndex, Session};
 pub(crate) struct Texts {
     question: Vec<u8>,
     answer: Vec<u8>,
+    /// The initiator was told to go on.
+    goes_on: bool,
 }
 
 /// The tag that the rest of an answer is asked for with, or the rest of a question is sent with.
@@ -25,16 +27,19 @@ pub(crate) fn answer(array: &Rc<Array>, session: &Session, request: &TextRequest
     let mut texts = session.texts.borrow_mut();
     if request.transfer_tag == TaskTag::NONE {
         *texts = Texts::default();
-    } else if request.transfer_tag != GO_ON {
+    } else if request.transfer_tag != GO_ON || !texts.goes_on {
         reject(session, &header, RejectReason::InvalidTransferTag);
         return;
     }
-    if texts.question.len() + text.len() > TEXT_LENGTH_MAX {
+    // Whoever still gets an answer has nothing to ask.
+    let is_too_much = !texts.answer.is_empty() && !text.is_empty();
+    if is_too_much || texts.question.len() + text.len() > TEXT_LENGTH_MAX {
         *texts = Texts::default();
         reject(session, &header, RejectReason::OutOfResources);
         return;
     }
     texts.question.extend_from_slice(text);
+    texts.goes_on = request.is_continued;
     if request.is_continued {
         let response = TextResponse {
             is_final: false,
@@ -115,11 +120,12 @@ fn send(session: &Session, request: &TextRequest, texts: &mut Texts) {
     let rest = texts.answer.split_off(texts.answer.len().min(length_max));
     let part = std::mem::replace(&mut texts.answer, rest);
     let goes_on = !texts.answer.is_empty();
+    texts.goes_on = goes_on || !request.is_final;
     let response = TextResponse {
         is_final: !goes_on && request.is_final,
         is_continued: goes_on,
         task_tag: request.task_tag,
-        transfer_tag: if goes_on || !request.is_final { GO_ON } else { TaskTag::NONE },
+        transfer_tag: if texts.goes_on { GO_ON } else { TaskTag::NONE },
     };
     session.send(response.encode(), true, &part);
 }

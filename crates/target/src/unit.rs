@@ -11,7 +11,7 @@ use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
 use crate::flushes::Flushes;
-use crate::limits::UNIT_TASKS_MAX;
+use crate::limits::{GONE_MAX, UNIT_TASKS_MAX};
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
@@ -48,10 +48,14 @@ pub(crate) struct Unit {
     next_task: Cell<u64>,
     /// Tasks in the set that are not simple.
     special: Cell<usize>,
+    /// The task of the sanitize that is under way, which is in no set.
+    sanitizes: RefCell<Option<Rc<Task>>>,
     attentions: RefCell<BTreeMap<Nexus, VecDeque<AdditionalSense>>>,
     /// All attentions of all nexuses, so that a command looks for its own only where there is one.
     attention_count: Cell<usize>,
     met: RefCell<BTreeSet<Nexus>>,
+    /// Those of them that are gone, the one that went first in front.
+    gone: RefCell<VecDeque<Nexus>>,
     pub(crate) state: RefCell<State>,
     pub(crate) reservations: RefCell<Reservations>,
     pub(crate) statistics: Cell<GeneralStatistics>,
@@ -129,9 +133,11 @@ impl Unit {
             tasks: RefCell::default(),
             next_task: Cell::new(0),
             special: Cell::new(0),
+            sanitizes: RefCell::default(),
             attentions: RefCell::default(),
             attention_count: Cell::new(0),
             met: RefCell::default(),
+            gone: RefCell::default(),
             state: RefCell::new(State {
                 settings: defaults,
                 defaults,
@@ -260,6 +266,7 @@ impl Unit {
     /// Waits until the task may begin: an ordered one after all that came before it, a simple one after the ordered ones that
     /// came before it (SAM-5, 8.6).
     pub(crate) async fn turn(&self, task: &Task, number: u64, order: Order) -> Outcome<()> {
+        task.check()?;
         if self.special.get() == 0 || order == Order::Head {
             return Ok(());
         }
@@ -290,11 +297,22 @@ impl Unit {
         self.tasks.borrow().values().cloned().collect()
     }
 
+    /// A sanitize begins, or (`None`) it ended: work that is in no task set, for no initiator can end it.
+    pub(crate) fn sanitizes(&self, task: Option<&Rc<Task>>) {
+        *self.sanitizes.borrow_mut() = task.cloned();
+    }
+
+    /// All that must have ended before nothing more happens to the medium.
+    pub(crate) fn work(&self) -> Vec<Rc<Task>> {
+        self.tasks().into_iter().chain(self.sanitizes.borrow().clone()).collect()
+    }
+
     // Unit attentions.
 
     /// A nexus begins, or begins anew.
     pub(crate) fn meet(&self, nexus: &Nexus) {
         let is_new = self.met.borrow_mut().insert(nexus.clone());
+        self.gone.borrow_mut().retain(|gone| gone != nexus);
         let code = if is_new {
             AdditionalSense::POWER_ON_RESET_OR_BUS_DEVICE_RESET_OCCURRED
         } else {
@@ -309,6 +327,19 @@ impl Unit {
         state.prevented_by.remove(nexus);
         if state.reserved_by.as_ref() == Some(nexus) {
             state.reserved_by = None;
+        }
+        drop(state);
+        let mut gone = self.gone.borrow_mut();
+        if self.met.borrow().contains(nexus) && !gone.contains(nexus) {
+            gone.push_back(nexus.clone());
+        }
+        // Some initiators take a new name for each session: those that went first are strangers again.
+        if gone.len() > GONE_MAX
+            && let Some(first) = gone.pop_front()
+        {
+            self.met.borrow_mut().remove(&first);
+            let left = self.attentions.borrow_mut().remove(&first).map_or(0, |queue| queue.len());
+            self.attention_count.set(self.attention_count.get() - left);
         }
     }
 
@@ -372,6 +403,25 @@ impl Unit {
             state.reserved_by = None;
         }
         self.attend_others(None, code);
+    }
+}
+
+/// A task in the set of a unit that it was not sent to, which it reads or writes: until it is dropped.
+pub(crate) struct Visit {
+    unit: Rc<Unit>,
+    number: u64,
+}
+
+impl Visit {
+    pub(crate) fn begin(unit: &Rc<Unit>, task: &Rc<Task>) -> Result<Visit, TaskSetFull> {
+        let number = unit.enter(task, Order::Simple)?;
+        Ok(Visit { unit: Rc::clone(unit), number })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.unit.exit(self.number, Order::Simple);
     }
 }
 

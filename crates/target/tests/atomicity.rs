@@ -33,7 +33,7 @@ fn two_portals() -> Place {
 /// A session over one of them.
 fn session(portals: &[SocketAddr], name: &str, number: u64) -> Session {
     let portal = portals[usize::try_from(number).unwrap() % portals.len()];
-    let mut session = Who::new(name).with_session_id(u8::try_from(number).unwrap()).login(portal);
+    let mut session = Who::new(name).with_session_id(u16::try_from(number).unwrap()).login(portal);
     meet(&mut session, 0);
     session
 }

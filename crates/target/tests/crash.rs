@@ -25,6 +25,8 @@ const DEPTH: usize = 4;
 const FLUSH_EVERY: u64 = 8;
 /// Tells the process that is to be killed where its unit lies.
 const FOLDER: &str = "OARLOCK_TEST_SERVES";
+/// And where it listens: an array comes back where initiators look for it.
+const PORTAL: &str = "OARLOCK_TEST_PORTAL";
 const READY: &str = "ready at ";
 
 /// A target in a process of its own.
@@ -34,10 +36,11 @@ struct Process {
 }
 
 impl Process {
-    fn start(folder: &Path) -> Process {
+    fn start(folder: &Path, portal: SocketAddr) -> Process {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::a_target_to_be_killed", "--ignored", "--nocapture"])
             .env(FOLDER, folder)
+            .env(PORTAL, portal.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -67,6 +70,7 @@ impl Drop for Process {
 fn a_target_to_be_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let place = Place::with(|options, _| {
+        options.portals = vec![std::env::var(PORTAL).unwrap().parse().unwrap()];
         options.units[0].path = Path::new(&folder).join("disk.img");
         options.units[0].size = Some(ByteCount(1 << 20));
     });
@@ -126,8 +130,7 @@ fn write_until_killed(session: &mut Session, writer: u64, first: u64, told: &Sen
 }
 
 /// One life of the target: it is killed after `durable` acknowledgements, with commands of every session under way.
-fn live(folder: &Path, first: u64, durable: u64, reservation_key: u64) -> Vec<Written> {
-    let process = Process::start(folder);
+fn live(process: Process, first: u64, durable: u64, reservation_key: u64) -> Vec<Written> {
     let mut registrar = login(process.portal, "registrar");
     // Ignoring what was registered before, and to outlive the target.
     let list = cdb::reserve_list(0, reservation_key, true);
@@ -156,10 +159,12 @@ fn live(folder: &Path, first: u64, durable: u64, reservation_key: u64) -> Vec<Wr
 fn what_was_acknowledged_as_durable_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let mut before: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut process = Process::start(folder.path(), "127.0.0.1:0".parse().unwrap());
+    let portal = process.portal;
     for round in 0..ROUNDS {
         let first = 1 + round * 1_000_000;
-        let lives = live(folder.path(), first, 50 + 13 * round, 1 + round);
-        let process = Process::start(folder.path());
+        let lives = live(process, first, 50 + 13 * round, 1 + round);
+        process = Process::start(folder.path(), portal);
         let mut reader = login(process.portal, "reader");
         let keys = reader.run(0, cdb::reserve_in(0), Flow::In(4096)).good();
         assert_eq!(keys[8..], (1 + round).to_be_bytes(), "the registration of round {round}");
@@ -172,6 +177,5 @@ fn what_was_acknowledged_as_durable_survives_a_kill() {
             assert!((durable..=*sent).contains(&found), "block {lba}: {found}, not {durable} to {sent}");
             before.insert(*lba, found);
         }
-        process.kill();
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // All of it is called by tests alone, and fails as tests do.
 
 mod atomicity;
+mod copies;
 mod crash;
 mod history;
 mod initiator;

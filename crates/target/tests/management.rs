@@ -89,16 +89,31 @@ fn a_command_that_waits_for_blocks_is_aborted_without_waiting_for_them() {
         options.units[0].block_size = BlockSize::from_bytes(4096);
     });
     let (mut session, mut other) = (place.session("one"), place.session("two"));
-    let verify = other.start(0, cdb::verify(0, 1 << 31), Flow::None);
-    // The verify has its blocks when its session has answered what came behind it.
+    let same = other.start(0, cdb::write_same(0, 1 << 20, false), Flow::Out(&[0x11; 4096]));
+    // It has its blocks when its session has answered what came behind it, and takes long for four GiB.
     other.ping(b"behind it");
-    let write = session.start(0, cdb::write(1 << 20, 1), Flow::Out(&[0xee; 4096]));
+    let write = session.start(0, cdb::write((1 << 20) - 1, 1), Flow::Out(&[0xee; 4096]));
     session.ping(b"behind it");
     assert_eq!(session.manage(TaskFunction::AbortTask, 0, write), COMPLETE);
     session.forget(write);
-    assert_eq!(other.manage(TaskFunction::AbortTask, 0, verify), COMPLETE);
+    assert_eq!(other.manage(TaskFunction::AbortTask, 0, same), COMPLETE);
+    other.forget(same);
+    assert_eq!(session.run(0, cdb::read((1 << 20) - 1, 1), Flow::In(4096)).good(), [0; 4096]);
+}
+
+/// A backup that verifies a whole disk keeps nobody's heartbeat waiting.
+#[test]
+fn a_write_does_not_wait_for_the_end_of_a_verify() {
+    let place = Place::with(|options, _| {
+        options.units[0].size = Some(ByteCount(1 << 43));
+        options.units[0].block_size = BlockSize::from_bytes(4096);
+    });
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    let verify = other.start(0, cdb::verify(0, 1 << 31), Flow::None);
+    other.ping(b"behind it");
+    session.run(0, cdb::write(1 << 30, 1), Flow::Out(&[0xee; 4096])).good();
+    assert_eq!(other.manage(TaskFunction::AbortTask, 0, verify), COMPLETE, "it was under way");
     other.forget(verify);
-    assert_eq!(session.run(0, cdb::read(1 << 20, 1), Flow::In(4096)).good(), [0; 4096]);
 }
 
 #[test]
@@ -165,6 +180,52 @@ fn a_unit_reset_ends_all_tasks_gives_back_reservations_and_settings_and_tells_ev
     assert_eq!(block(&mut session, 3), [0; 512], "the reservation is gone, and nothing was written");
     let page = session.run(0, cdb::mode_sense(0x0a), Flow::In(252)).good();
     assert_eq!(page[4 + 5] & 0x40, 0, "TAS is as it was at the start");
+}
+
+/// A machine that was stalled finds the command and the function that gives it up in its socket together.
+#[test]
+fn what_ends_commands_ends_those_that_came_in_one_piece_with_it() {
+    let functions = [
+        TaskFunction::AbortTask,
+        TaskFunction::AbortTaskSet,
+        TaskFunction::ClearTaskSet,
+        TaskFunction::LogicalUnitReset,
+        TaskFunction::TargetWarmReset,
+    ];
+    for function in functions {
+        let place = Place::new();
+        let mut session = place.session("one");
+        let command = session.command(0, cdb::write(5, 1), Flow::Out(&[0xee; 512]));
+        let request = session.request(function, 0, command.task_tag);
+        session.expect(command.task_tag);
+        let write = session.wire.encode(command.encode(), &[0xee; 512]);
+        let bytes = [write, session.wire.encode(request.encode(), &[])].concat();
+        session.wire.send_bytes(&bytes);
+        assert_eq!(session.managed(request.task_tag), COMPLETE);
+        session.forget(command.task_tag);
+        assert_eq!(block_after_attentions(&mut session, 5), [0; 512], "{function:?}");
+    }
+}
+
+#[test]
+fn functions_that_wait_for_one_command_are_bounded() {
+    const REJECTED: u8 = 255;
+    let place = Place::in_memory(|options, _| options.units[0].size = Some(ByteCount(2 << 30)));
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    let same = other.start(0, cdb::write_same(0, 4 << 20, false), Flow::Out(&[0x11; 512]));
+    other.ping(b"behind it");
+    // In one piece: none of them is answered before the last one has come.
+    let mut bytes = Vec::new();
+    for _ in 0..65 {
+        let request = session.request(TaskFunction::ClearTaskSet, 0, TaskTag::NONE);
+        bytes.extend(session.wire.encode(request.encode(), &[]));
+    }
+    session.wire.send_bytes(&bytes);
+    let mut answers: Vec<_> = (0..65).map(|_| session.any_managed()).collect();
+    answers.sort_unstable();
+    assert_eq!(answers.iter().filter(|answer| **answer == COMPLETE).count(), 64);
+    assert_eq!(answers.last(), Some(&REJECTED));
+    other.forget(same);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const ALL: u8 = 6;
 const BLOCKS: u32 = 65_536;
 
 fn login(place: &Place, number: u8) -> Session {
-    let who = Who::new("one").with_session_id(number).key("MaxRecvDataSegmentLength", "262144");
+    let who = Who::new("one").with_session_id(number.into()).key("MaxRecvDataSegmentLength", "262144");
     let mut session = who.key("MaxBurstLength", "1048576").login(place.portal());
     meet(&mut session, 0);
     session.unasked = Unasked::Nothing;

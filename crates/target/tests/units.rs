@@ -55,6 +55,23 @@ fn each_nexus_is_told_once_of_the_power_on_and_by_no_command_that_passes_it() {
     is_ready(&mut again, 0);
 }
 
+/// libiscsi takes another name for each session: a unit does not remember all of them for ever.
+#[test]
+fn a_nexus_that_went_before_a_thousand_others_is_a_stranger_again() {
+    let place = Place::new();
+    let code_of = |number: u16| {
+        let mut session = Who::new("one").with_session_id(number).login(place.portal());
+        let code = code(&mut session, 0);
+        session.logout();
+        code
+    };
+    assert_eq!(code_of(0), POWER_ON);
+    assert_eq!(code_of(0), NEXUS_LOSS);
+    (1..=1024).for_each(|number| assert_eq!(code_of(number), POWER_ON));
+    assert_eq!(code_of(0), POWER_ON);
+    assert_eq!(code_of(1024), NEXUS_LOSS);
+}
+
 #[test]
 fn request_sense_tells_an_attention_instead_of_failing() {
     let place = Place::new();

@@ -162,10 +162,11 @@ impl Work {
         }
     }
 
-    /// Every block can be read.
+    /// Every block can be read. It promises nothing of all blocks at one time, so it holds them step by step: it may cover the whole unit,
+    /// and would keep every writer waiting for hours.
     async fn verify_medium(&self, lba: Lba, count: BlockCount) -> Outcome<Reply> {
-        let _held = self.hold(lba, count, Hold::Shared).await?;
         for (lba, count) in self.steps(lba, count) {
+            let _held = self.hold(lba, count, Hold::Shared).await?;
             let length = self.check_length(count)?;
             let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
             let mut buffer = self.buffer(length)?;
@@ -174,16 +175,16 @@ impl Work {
         Ok(Reply::good())
     }
 
-    /// Every block is the one that was sent.
+    /// Every block is the one that was sent; they are held step by step, too.
     async fn verify_same(&self, lba: Lba, count: BlockCount) -> Outcome<Reply> {
         let block = self.unit.block_size().length();
         let wanted = if count.0 == 0 { 0 } else { block };
         let Some(mut received) = self.receive_blocks(wanted).await? else { return Ok(Reply::good()) };
         let pattern = received.buffer.bytes()[..block].to_vec();
         drop(received);
-        let _held = self.hold(lba, count, Hold::Shared).await?;
         let mut done = 0;
         for (lba, count) in self.steps(lba, count) {
+            let _held = self.hold(lba, count, Hold::Shared).await?;
             let length = self.check_length(count)?;
             let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
             let mut found = self.buffer(length)?;

@@ -5,16 +5,16 @@ use std::rc::Rc;
 use oarlock_block::{BlockCount, Lba};
 use oarlock_device::DataBuffer;
 use oarlock_scsi::{
-    AdditionalSense, CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyResults, CopyStatus,
-    ListIdUsage, ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense, SenseForm, SenseKey,
-    Status,
+    AccessRule, AdditionalSense, CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyResults,
+    CopyStatus, ListIdUsage, ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense, SenseForm,
+    SenseKey, Status,
 };
 
-use super::{Reply, Work, failed};
+use super::{Reply, Wanted, Work, failed};
 use crate::copies::CopyResult;
 use crate::ranges::{Held, Hold};
 use crate::task::{Outcome, Stop};
-use crate::unit::Unit;
+use crate::unit::{TaskSetFull, Unit, Visit};
 
 /// What the copy manager can do.
 pub(super) const LIMITS: CopyLimits = CopyLimits {
@@ -26,6 +26,15 @@ pub(super) const LIMITS: CopyLimits = CopyLimits {
     concurrent_max: 64,
     granularity_exponent: 9,
 };
+
+/// What a copy wants of the units that it reads and writes.
+const SOURCE: Wanted = Wanted {
+    access: AccessRule::Active,
+    reservation: ReservationRule::Read,
+    needs_medium: true,
+    modifies_medium: false,
+};
+const DESTINATION: Wanted = Wanted { reservation: ReservationRule::Write, modifies_medium: true, ..SOURCE };
 
 /// Where a segment descriptor has the two addresses.
 const SOURCE_LBA_BYTE: u16 = 12;
@@ -68,9 +77,7 @@ impl Work {
         }
         let mut result = CopyResult::default();
         let outcome = self.copy_all(&list, &mut result).await;
-        if let Err(Stop::Check(sense)) = &outcome {
-            result.failure = Some((Status::CHECK_CONDITION, **sense));
-        }
+        result.failure = outcome.as_ref().err().map(failure);
         if keeps {
             self.array.copies.borrow_mut().end(nexus, list.list_identifier, result);
         }
@@ -97,12 +104,12 @@ impl Work {
         }
         check_place(&from, SOURCE_LBA_BYTE)?;
         check_place(&to, DESTINATION_LBA_BYTE)?;
-        self.check_copy_access(&from.unit, ReservationRule::Read)?;
-        self.check_copy_access(&to.unit, ReservationRule::Write)?;
-        if to.unit.is_write_protected() {
-            return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
-        }
+        // Whoever ends the tasks of a unit means those that copy from or to it, too.
+        let _visits = [self.visit(&from.unit)?, self.visit(&to.unit)?];
         let _held = self.task.or_aborted(hold_both(&from, &to)).await?;
+        // The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not.
+        self.check_unit(&from.unit, SOURCE)?;
+        self.check_unit(&to.unit, DESTINATION)?;
         self.move_bytes(&from, &to).await?;
         Ok(from.length)
     }
@@ -125,14 +132,11 @@ impl Work {
         Ok(unit)
     }
 
-    /// The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not.
-    fn check_copy_access(&self, unit: &Unit, rule: ReservationRule) -> Outcome<()> {
-        let nexus = &self.task.session.nexus;
-        let is_reserved = unit.state.borrow().reserved_by.as_ref().is_some_and(|holder| holder != nexus);
-        if is_reserved || !unit.reservations.borrow().lets(nexus, rule) {
-            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
+    fn visit(&self, unit: &Rc<Unit>) -> Outcome<Option<Visit>> {
+        if Rc::ptr_eq(unit, &self.unit) {
+            return Ok(None);
         }
-        Ok(())
+        Visit::begin(unit, &self.task).map(Some).map_err(|TaskSetFull| Stop::Status(Status::TASK_SET_FULL))
     }
 
     async fn move_bytes(&self, from: &Place, to: &Place) -> Outcome<()> {
@@ -225,6 +229,15 @@ impl Work {
     }
 }
 
+/// What is kept of a copy that was not done, whatever ended it: its initiator may ask later whether it has a whole clone.
+fn failure(stop: &Stop) -> (Status, Sense) {
+    match stop {
+        Stop::Check(sense) => (Status::CHECK_CONDITION, **sense),
+        Stop::Status(status) => (*status, Sense::NONE),
+        Stop::Aborted => (Status::TASK_ABORTED, Sense::NONE),
+    }
+}
+
 /// Where the bytes of a segment come from and go to.
 fn places(segment: &Segment, source: &Rc<Unit>, destination: &Rc<Unit>) -> (Place, Place) {
     let (from_byte, to_byte, length) = match *segment {
@@ -261,15 +274,14 @@ fn check_place(place: &Place, byte: u16) -> Outcome<()> {
     }
 }
 
-/// Both places, in an order that is the same for every copy, so that no two wait for each other.
+/// Both places: of one unit together, of two in an order that is the same for every copy, so that no two wait for each other.
 async fn hold_both(from: &Place, to: &Place) -> (Held, Option<Held>) {
     let (source, destination) = (from.blocks(), to.blocks());
-    let is_one_unit = Rc::ptr_eq(&from.unit, &to.unit);
-    if is_one_unit && source.start < destination.end && destination.start < source.end {
-        let both = source.start.min(destination.start)..source.end.max(destination.end);
-        return (from.unit.ranges.hold(both, Hold::Alone).await, None);
+    if Rc::ptr_eq(&from.unit, &to.unit) {
+        let (source, destination) = ((source, Hold::Shared), (destination, Hold::Alone));
+        return (from.unit.ranges.hold_both(source, destination).await, None);
     }
-    if (from.unit.number, source.start) < (to.unit.number, destination.start) {
+    if from.unit.number < to.unit.number {
         let first = from.unit.ranges.hold(source, Hold::Shared).await;
         (first, Some(to.unit.ranges.hold(destination, Hold::Alone).await))
     } else {

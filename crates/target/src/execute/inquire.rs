@@ -8,7 +8,7 @@ use oarlock_scsi::vpd::{
 use oarlock_scsi::{Inquiry, Peripheral, Sense, StandardInquiry, TargetPortGroupSupport, VersionDescriptor};
 
 use super::copy::LIMITS;
-use super::same::{UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, WRITE_SAME_MAX};
+use super::same::{UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, write_same_max};
 use super::settings::THRESHOLD_EXPONENT;
 use super::{Reply, Work};
 use crate::array::Array;
@@ -140,7 +140,7 @@ impl Work {
             unmap_descriptors_max: if is_thin { UNMAP_DESCRIPTORS_MAX } else { 0 },
             unmap_granularity: if is_thin { granularity } else { 0 },
             unmap_alignment: is_thin.then_some(0),
-            write_same_max: WRITE_SAME_MAX,
+            write_same_max: write_same_max(self.unit.block_size()),
             // Nothing but whole atomic blocks, one at a time; zeros where the command is not there.
             atomic_max: atomic,
             atomic_alignment: atomic,

@@ -19,14 +19,14 @@ use std::rc::Rc;
 
 use oarlock_block::{IoError, Refusal};
 use oarlock_scsi::{
-    AccessRule, AccessState, AdditionalSense, Command, Operation, Sense, SenseKey, Status, check_range,
-    decode,
+    AccessRule, AccessState, AdditionalSense, Command, Operation, ReservationRule, Sense, SenseKey, Status,
+    check_range, decode,
 };
 
 use crate::array::Array;
 use crate::output::Data;
 use crate::task::{Outcome, Stop, Task};
-use crate::unit::{Order, Unit, order_of};
+use crate::unit::{Order, TaskSetFull, Unit, order_of};
 
 pub(crate) use fault::Faults;
 
@@ -72,22 +72,31 @@ pub(crate) struct Work {
     pub(crate) command: Command,
 }
 
-/// A command begins: it takes its place in the task set of its unit.
+/// A command begins: it takes its place in the task set of its unit, at once, for task management that comes behind it in the
+/// same turn means it, too.
 pub(crate) fn begin(array: &Rc<Array>, task: Rc<Task>) {
     task.begun();
+    let order = order_of(&task);
+    let unit = task.unit.clone().filter(|unit| !unit.is_gone.get());
+    let place = unit.map(|unit| unit.enter(&task, order).map(|number| Place { unit, number, order }));
     let array_of_task = Rc::clone(array);
-    array.spawn(async move { run(array_of_task, task).await });
+    array.spawn(async move { run(array_of_task, task, place).await });
 }
 
-async fn run(array: Rc<Array>, task: Rc<Task>) {
-    let order = order_of(&task);
-    let unit = task.unit.as_ref().filter(|unit| !unit.is_gone.get());
-    let place = unit.map(|unit| unit.enter(&task, order));
-    let outcome = match place {
+/// Where a task stands in the task set of its unit.
+struct Place {
+    unit: Rc<Unit>,
+    number: u64,
+    order: Order,
+}
+
+async fn run(array: Rc<Array>, task: Rc<Task>, place: Option<Result<Place, TaskSetFull>>) {
+    let command = decode(&task.command.cdb);
+    let outcome = match &place {
         Some(Err(_)) => Err(Stop::Status(Status::TASK_SET_FULL)),
         _ if task.inbound.borrow().is_refused() => Err(Stop::Status(Status::TASK_SET_FULL)),
-        Some(Ok(number)) => in_turn(&array, &task, number, order).await,
-        None => nowhere::perform(&array, &task),
+        Some(Ok(place)) => in_turn(&array, &task, place, command).await,
+        None => nowhere::perform(&array, &task, command),
     };
     let reply = match outcome {
         Ok(reply) => Ok(reply),
@@ -100,57 +109,82 @@ async fn run(array: Rc<Array>, task: Rc<Task>) {
         let _ = task.until(|| !task.inbound.borrow().is_unasked_open()).await;
     }
     task.session.tasks.borrow_mut().remove(&task.command.task_tag);
-    if let (Some(unit), Some(Ok(number))) = (&task.unit, place) {
-        unit.exit(number, order);
+    if let Some(Ok(place)) = &place {
+        place.unit.exit(place.number, place.order);
     }
-    respond::respond(&array, &task, reply.ok());
+    respond::respond(&array, &task, command.ok(), reply.ok());
     task.over();
 }
 
-async fn in_turn(array: &Rc<Array>, task: &Rc<Task>, number: u64, order: Order) -> Outcome<Reply> {
-    let Some(unit) = task.unit.clone() else { return nowhere::perform(array, task) };
-    unit.turn(task, number, order).await?;
-    let command = decode(&task.command.cdb)?;
+async fn in_turn(
+    array: &Rc<Array>,
+    task: &Rc<Task>,
+    place: &Place,
+    command: Result<Command, Sense>,
+) -> Outcome<Reply> {
+    let unit = &place.unit;
+    unit.turn(task, place.number, place.order).await?;
+    let command = command?;
     let nexus = &task.session.nexus;
     if !command.description.passes_unit_attention
         && let Some(code) = unit.take_attention(nexus)
     {
         return Err(Sense::attention(code).into());
     }
-    let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit, command };
+    let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit: Rc::clone(unit), command };
     work.check()?;
     if array.faults.is_empty() { work.perform().await } else { work.misbehave().await }
+}
+
+/// What a command wants of a unit.
+#[derive(Clone, Copy)]
+struct Wanted {
+    access: AccessRule,
+    reservation: ReservationRule,
+    needs_medium: bool,
+    modifies_medium: bool,
 }
 
 impl Work {
     /// What keeps a command from being executed at all.
     fn check(&self) -> Outcome<()> {
         let description = self.command.description;
-        let (nexus, rule) = (&self.task.session.nexus, self.command.reservation_rule());
-        self.check_access(description.access)?;
-        self.check_sanitize()?;
-        let state = self.unit.state.borrow();
-        let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
-        let is_kept_out = is_reserved && !rule.passes_reserve();
-        if is_kept_out || !self.unit.reservations.borrow().lets(nexus, rule) {
-            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
-        }
-        if description.needs_medium && !state.is_loaded {
-            return Err(Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT).into());
-        }
-        drop(state);
-        if description.modifies_medium && self.unit.is_write_protected() {
-            return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
-        }
+        let wanted = Wanted {
+            access: description.access,
+            reservation: self.command.reservation_rule(),
+            needs_medium: description.needs_medium,
+            modifies_medium: description.modifies_medium,
+        };
+        self.check_unit(&self.unit, wanted)?;
         if let Some((lba, count)) = self.command.blocks(self.unit.blocks()) {
             check_range(lba, count, self.unit.blocks())?;
         }
         Ok(())
     }
 
+    fn check_unit(&self, unit: &Unit, wanted: Wanted) -> Outcome<()> {
+        let nexus = &self.task.session.nexus;
+        self.check_access(unit, wanted.access)?;
+        self.check_sanitize(unit)?;
+        let state = unit.state.borrow();
+        let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
+        let is_kept_out = is_reserved && !wanted.reservation.passes_reserve();
+        if is_kept_out || !unit.reservations.borrow().lets(nexus, wanted.reservation) {
+            return Err(Stop::Status(Status::RESERVATION_CONFLICT));
+        }
+        if wanted.needs_medium && !state.is_loaded {
+            return Err(Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT).into());
+        }
+        drop(state);
+        if wanted.modifies_medium && unit.is_write_protected() {
+            return Err(Sense::new(SenseKey::DataProtect, AdditionalSense::WRITE_PROTECTED).into());
+        }
+        Ok(())
+    }
+
     /// What the asymmetric access state of the port lets through (SPC-5, "Target port asymmetric access states").
-    fn check_access(&self, rule: AccessRule) -> Outcome<()> {
-        let code = match (self.unit.access(self.task.session.nexus.portal), rule) {
+    fn check_access(&self, unit: &Unit, rule: AccessRule) -> Outcome<()> {
+        let code = match (unit.access(self.task.session.nexus.portal), rule) {
             (AccessState::Standby, AccessRule::Active) => AdditionalSense::TARGET_PORT_IN_STANDBY_STATE,
             (AccessState::Unavailable, AccessRule::Active | AccessRule::Standby) => {
                 AdditionalSense::TARGET_PORT_IN_UNAVAILABLE_STATE

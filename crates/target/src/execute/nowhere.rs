@@ -3,8 +3,8 @@
 
 use oarlock_scsi::vpd::{DeviceIdentification, SupportedPages, page};
 use oarlock_scsi::{
-    AdditionalSense, Inquiry, Lun, LunAddress, LunList, Operation, Peripheral, ReportLuns, SelectReport,
-    Sense, SenseKey, decode,
+    AdditionalSense, Command, Inquiry, Lun, LunAddress, LunList, Operation, Peripheral, ReportLuns,
+    SelectReport, Sense, SenseKey,
 };
 
 use super::{Reply, inquire};
@@ -22,7 +22,7 @@ enum Place {
 }
 
 /// Executes a command to where no unit is.
-pub(super) fn perform(array: &Array, task: &Task) -> Outcome<Reply> {
+pub(super) fn perform(array: &Array, task: &Task, command: Result<Command, Sense>) -> Outcome<Reply> {
     let place = match Lun(task.command.lun).address() {
         Some(LunAddress::Unit(0)) => Place::Zero,
         _ if Lun(task.command.lun) == Lun::REPORT_LUNS => Place::WellKnown,
@@ -30,7 +30,7 @@ pub(super) fn perform(array: &Array, task: &Task) -> Outcome<Reply> {
     };
     let is_well_known = place == Place::WellKnown;
     let nothing = Sense::illegal(AdditionalSense::LOGICAL_UNIT_NOT_SUPPORTED);
-    match decode(&task.command.cdb).map(|command| command.operation) {
+    match command.map(|command| command.operation) {
         Ok(Operation::ReportLuns(report)) if place != Place::Nothing => {
             Ok(array.report_luns(&task.session.nexus, report))
         }

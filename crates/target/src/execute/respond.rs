@@ -1,7 +1,7 @@
 //! What an initiator gets of a command: its data, its status, how much was moved (RFC 7143, 11.4 and 11.7).
 
 use oarlock_scsi::iscsi::{DataIn, DataSn, Residual, ScsiResponse, ServiceResponse};
-use oarlock_scsi::{GeneralStatistics, Operation, Sense, SenseForm, SenseKey, Status, decode};
+use oarlock_scsi::{Command, GeneralStatistics, Operation, Sense, SenseForm, SenseKey, Status};
 
 use super::{Payload, Reply};
 use crate::array::Array;
@@ -9,8 +9,9 @@ use crate::metrics::Answered;
 use crate::output::Data;
 use crate::task::{Abort, Task};
 
-/// Ends a command towards its initiator. `reply`: `None` where somebody ended it.
-pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
+/// Ends a command towards its initiator. `command`: what its CDB asks for, where that is anything. `reply`: `None` where somebody
+/// ended it.
+pub(super) fn respond(array: &Array, task: &Task, command: Option<Command>, reply: Option<Reply>) {
     if !task.command.is_immediate {
         task.session.closed();
     }
@@ -22,8 +23,8 @@ pub(super) fn respond(array: &Array, task: &Task, reply: Option<Reply>) {
         (_, Some(Abort::Told)) => Reply::status(Status::TASK_ABORTED),
         (Some(reply), None) => reply,
     };
-    count(array, task, &reply);
-    let actual = actual_length(task, &reply);
+    count(array, task, command, &reply);
+    let actual = actual_length(task, command, &reply);
     let expected = u64::from(task.command.expected_length);
     array.metrics.answered(&answered(array, task, &reply, expected.min(actual)));
     let residual = Residual::of(expected, actual);
@@ -62,9 +63,9 @@ fn answered(array: &Array, task: &Task, reply: &Reply, moved: u64) -> Answered {
 }
 
 /// Counts what was done for the log page of general statistics (SPC-5).
-fn count(array: &Array, task: &Task, reply: &Reply) {
+fn count(array: &Array, task: &Task, command: Option<Command>, reply: &Reply) {
     let Some(unit) = task.unit.as_ref().filter(|_| reply.status == Status::GOOD) else { return };
-    let Ok(command) = decode(&task.command.cdb) else { return };
+    let Some(command) = command else { return };
     let Some((_, blocks)) = command.blocks(unit.blocks()) else { return };
     let took = u64::try_from(array.now().duration_since(task.began).as_micros()).unwrap_or(u64::MAX);
     let intervals = took / GeneralStatistics::INTERVAL_MICROSECONDS;
@@ -86,13 +87,12 @@ fn count(array: &Array, task: &Task, reply: &Reply) {
 }
 
 /// How many bytes the command moved, or would have moved had the initiator had room for them.
-fn actual_length(task: &Task, reply: &Reply) -> u64 {
+fn actual_length(task: &Task, command: Option<Command>, reply: &Reply) -> u64 {
     match &reply.payload {
         Payload::Bytes(bytes, allocation_length) => (bytes.len() as u64).min(*allocation_length),
         Payload::Medium(_, length) => *length as u64,
         Payload::Nothing if reply.status == Status::GOOD || task.command.writes => {
             let block_size = task.unit.as_ref().map(|unit| unit.block_size());
-            let command = decode(&task.command.cdb).ok();
             let length = command.zip(block_size).and_then(|(command, size)| command.data_out_length(size));
             length.map_or(0, |length| length.0)
         }

@@ -1,14 +1,14 @@
 //! WRITE SAME and UNMAP: many blocks at once, without their data (SBC-4).
 
-use oarlock_block::{BlockCount, IoError, Lba, Refusal};
+use oarlock_block::{BlockCount, BlockSize, IoError, Lba, Refusal};
 use oarlock_scsi::{AdditionalSense, Sense, Unmap, UnmapList, WriteSame};
 
 use super::{Reply, Work, failed};
 use crate::ranges::Hold;
 use crate::task::Outcome;
 
-/// The most blocks of one WRITE SAME, as VPD page B0h tells it: 4 GiB of 512-byte blocks.
-pub(super) const WRITE_SAME_MAX: u64 = 8 << 20;
+/// The most bytes of one WRITE SAME, as VPD page B0h tells it in blocks.
+const WRITE_SAME_BYTES_MAX: u64 = 4 << 30;
 
 /// The most blocks of one UNMAP.
 pub(super) const UNMAP_BLOCKS_MAX: u32 = 1 << 20;
@@ -22,11 +22,17 @@ const PATTERN_LENGTH: usize = 1 << 20;
 /// What one command that clears covers: a file system stops the file's other commands meanwhile.
 const CLEAR_STEP: u64 = 64 << 20;
 
+/// The most blocks of one WRITE SAME.
+pub(super) fn write_same_max(block: BlockSize) -> u64 {
+    WRITE_SAME_BYTES_MAX / u64::from(block.bytes())
+}
+
 impl Work {
     pub(super) async fn write_same(&self, write: WriteSame) -> Outcome<Reply> {
         let count_byte = if self.command.description.cdb_length() == 10 { 7 } else { 10 };
         // WSNZ is set in VPD page B0h: no count means none, not all.
-        let Some(count) = write.count.filter(|count| count.0 <= WRITE_SAME_MAX) else {
+        let Some(count) = write.count.filter(|count| count.0 <= write_same_max(self.unit.block_size()))
+        else {
             return Err(Sense::invalid_cdb(count_byte, None).into());
         };
         if (write.unmap && !self.unit.traits.is_thin) || write.anchor {

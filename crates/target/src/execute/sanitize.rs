@@ -12,14 +12,14 @@ use super::{Reply, Work};
 use crate::inbound::Inbound;
 use crate::ranges::Hold;
 use crate::task::{Outcome, Task};
-use crate::unit::Sanitizing;
+use crate::unit::{Sanitizing, Unit};
 
 /// What is done between two looks at how far it is.
 const STEP_BYTES: u64 = 64 << 20;
 
 impl Work {
     /// What keeps commands out while a sanitize is under way, or after one that failed.
-    pub(super) fn check_sanitize(&self) -> Outcome<()> {
+    pub(super) fn check_sanitize(&self, unit: &Unit) -> Outcome<()> {
         let passes = matches!(
             self.command.operation,
             Operation::Inquiry(_)
@@ -31,7 +31,7 @@ impl Work {
                 | Operation::PersistentReserveIn(_)
                 | Operation::ReportTargetPortGroups(_)
         );
-        match self.unit.state.borrow().sanitizing {
+        match unit.state.borrow().sanitizing {
             _ if passes => Ok(()),
             Sanitizing::No => Ok(()),
             Sanitizing::Under { progress } => {
@@ -58,20 +58,24 @@ impl Work {
         };
         self.unit.state.borrow_mut().sanitizing = Sanitizing::Under { progress: 0 };
         let unit = Rc::clone(&self.unit);
-        // A task of its own, which nobody knows and nobody can end.
+        // A task of its own, which no initiator can end; it ends where the unit is taken away.
         let unending = Task::new(
             Rc::clone(&self.task.session),
             self.task.command,
             Some(Rc::clone(&unit)),
             Inbound::default(),
         );
+        let unending = Rc::new(unending);
+        unit.sanitizes(Some(&unending));
         let work =
-            Work { array: Rc::clone(&self.array), task: Rc::new(unending), unit, command: self.command };
+            Work { array: Rc::clone(&self.array), task: Rc::clone(&unending), unit, command: self.command };
         // It goes on whatever becomes of the command (SBC-4, "Sanitize operations"): one that is ended ends alone.
         let outcome = Rc::new(Cell::new(None));
         let (told, task) = (Rc::clone(&outcome), Rc::clone(&self.task));
         self.array.spawn(async move {
             told.set(Some(work.run_sanitize(pattern, sanitize.allow_unrestricted_exit).await));
+            work.unit.sanitizes(None);
+            unending.over();
             task.wake();
         });
         if sanitize.immediate {
@@ -115,6 +119,9 @@ impl Work {
             for number in 0..steps {
                 let lba = Lba(number * step);
                 let count = BlockCount(step.min(blocks.0 - lba.0));
+                if self.unit.is_gone.get() {
+                    return Err(());
+                }
                 self.erase(pattern.as_deref(), lba, count).await?;
                 let done = (pass * steps + number + 1) * u64::from(u16::MAX) / (passes * steps);
                 let progress = u16::try_from(done).unwrap_or(u16::MAX);

@@ -112,6 +112,16 @@ pub(crate) fn extended_copy(length: usize) -> [u8; 16] {
     cdb(0x83, &[(10, &u32::try_from(length).unwrap().to_be_bytes())])
 }
 
+/// RECEIVE COPY STATUS (LID1), twelve bytes of it.
+pub(crate) fn receive_copy_status(identifier: u8) -> [u8; 16] {
+    cdb(0x84, &[(2, &[identifier]), (13, &[12])])
+}
+
+/// SANITIZE, which is answered at once: everything is overwritten.
+pub(crate) fn sanitize_overwrite(length: usize) -> [u8; 16] {
+    cdb(0x48, &[(1, &[0x81]), (7, &u16::try_from(length).unwrap().to_be_bytes())])
+}
+
 pub(crate) fn read_capacity() -> [u8; 16] {
     cdb(0x9e, &[(1, &[0x10]), (13, &[32])])
 }

@@ -47,8 +47,9 @@ impl Who {
         Who { target: None, ..self }
     }
 
-    pub(crate) fn with_session_id(self, number: u8) -> Who {
-        Who { session_id: SessionId([0x40, 0, 1, 0x37, 0, number]), ..self }
+    pub(crate) fn with_session_id(self, number: u16) -> Who {
+        let [high, low] = number.to_be_bytes();
+        Who { session_id: SessionId([0x40, 0, 1, 0x37, high, low]), ..self }
     }
 
     /// The text of the first request.

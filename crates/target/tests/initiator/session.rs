@@ -309,21 +309,25 @@ impl Session {
         oarlock_scsi::iscsi::Reject::decode(&pdu.header).reason
     }
 
-    /// Sends a task management function, at once.
-    pub(crate) fn start_manage(&mut self, function: TaskFunction, unit: u16, referenced: TaskTag) -> TaskTag {
-        let task_tag = self.tag();
-        let request = TaskRequest {
+    /// A task management function that is to be sent at once.
+    pub(crate) fn request(&mut self, function: TaskFunction, unit: u16, referenced: TaskTag) -> TaskRequest {
+        TaskRequest {
             is_immediate: true,
             function,
             lun: lun(unit),
-            task_tag,
+            task_tag: self.tag(),
             referenced_tag: referenced,
             cmd_sn: self.cmd_sn,
             exp_stat_sn: self.exp_stat_sn,
             referenced_cmd_sn: self.cmd_sn,
-        };
+        }
+    }
+
+    /// Sends a task management function, at once.
+    pub(crate) fn start_manage(&mut self, function: TaskFunction, unit: u16, referenced: TaskTag) -> TaskTag {
+        let request = self.request(function, unit, referenced);
         self.wire.send(request.encode(), &[]);
-        task_tag
+        request.task_tag
     }
 
     /// A task management function, and its answer.
@@ -333,11 +337,20 @@ impl Session {
     }
 
     pub(crate) fn managed(&mut self, tag: TaskTag) -> u8 {
-        let pdu = self.other();
-        assert_eq!(pdu.header.opcode(), Some(Opcode::TaskResponse), "{pdu:02x?}");
-        let response = TaskResponse::decode(&pdu.header);
+        let response = self.task_response();
         assert_eq!(response.task_tag, tag);
         response.answer
+    }
+
+    /// The answer to any task management function.
+    pub(crate) fn any_managed(&mut self) -> u8 {
+        self.task_response().answer
+    }
+
+    fn task_response(&mut self) -> TaskResponse {
+        let pdu = self.other();
+        assert_eq!(pdu.header.opcode(), Some(Opcode::TaskResponse), "{pdu:02x?}");
+        TaskResponse::decode(&pdu.header)
     }
 
     /// A text request and its answer, which goes on for as long as the target says so; and how many responses that were.

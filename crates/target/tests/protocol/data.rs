@@ -1,7 +1,9 @@
 //! Data on their way to the target, as agreed and otherwise (RFC 7143, 4.2.5.2, 7.8, 11.7 and 13.10 to 13.17).
 
 use oarlock_scsi::Status;
-use oarlock_scsi::iscsi::{DataOut, DataSn, NopOut, Opcode, SEGMENT_MAX, TaskAttribute, TaskTag};
+use oarlock_scsi::iscsi::{
+    DataOut, DataSn, NopOut, Opcode, SEGMENT_MAX, ScsiCommand, TaskAttribute, TaskTag,
+};
 
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
 use crate::place::{Place, meet, pattern};
@@ -146,12 +148,17 @@ fn data_of_no_task_are_dropped() {
     nothing_happened(&place, &mut session);
 }
 
+/// A write of 1 MiB: only a part of memory is set aside before its turn.
+const LONG: u32 = 2048;
+
 #[test]
 fn more_immediate_data_than_the_first_burst_fail_their_command() {
     let place = Place::new();
     let mut session = login(&place, &Who::new("one").key("FirstBurstLength", "1024"));
-    session.agreed.first_burst_max = 2048;
+    session.agreed.first_burst_max = 8192;
     assert_eq!(session.run(0, cdb::write(0, 4), Flow::Out(&four_blocks(1))).code(), UNEXPECTED);
+    let long = vec![1; LONG as usize * 512];
+    assert_eq!(session.run(0, cdb::write(0, LONG), Flow::Out(&long)).code(), UNEXPECTED);
     nothing_happened(&place, &mut session);
 }
 
@@ -160,10 +167,28 @@ fn more_unasked_data_than_the_first_burst_fail_their_command() {
     let place = Place::new();
     let who = Who::new("one").key("FirstBurstLength", "1024").key("InitialR2T", "No");
     let mut session = login(&place, &who.key("ImmediateData", "No"));
-    session.agreed.first_burst_max = 2048;
+    session.agreed.first_burst_max = 8192;
     session.unasked = Unasked::All;
-    let answer = session.run(0, cdb::write(0, 4), Flow::Out(&four_blocks(1)));
-    assert_eq!((answer.status, answer.code().0), (Status::CHECK_CONDITION, 0x0b));
+    for blocks in [4, LONG] {
+        let data = vec![1; blocks as usize * 512];
+        let answer = session.run(0, cdb::write(0, blocks), Flow::Out(&data));
+        assert_eq!((answer.status, answer.code().0), (Status::CHECK_CONDITION, 0x0b));
+    }
+    nothing_happened(&place, &mut session);
+}
+
+#[test]
+fn unasked_data_far_behind_the_first_burst_fail_their_command() {
+    let place = Place::new();
+    let mut session = login(&place, &Who::new("one").key("InitialR2T", "No").key("ImmediateData", "No"));
+    let long = vec![1; LONG as usize * 512];
+    let command = session.command(0, cdb::write(0, LONG), Flow::Out(&long));
+    let (tag, command) = (command.task_tag, ScsiCommand { is_final: false, ..command });
+    session.expect(tag);
+    session.wire.send(command.encode(), &[]);
+    let out = session.data_out(tag, TaskTag::NONE, 512 << 10);
+    session.wire.send(out.encode(), &four_blocks(1));
+    assert_eq!(session.finish(tag).status, Status::CHECK_CONDITION);
     nothing_happened(&place, &mut session);
 }
 

@@ -1,6 +1,6 @@
 //! Text requests: discovery, and what may still be negotiated in a session (RFC 7143, 11.10, 13.12 and appendix C).
 
-use oarlock_scsi::iscsi::{TaskTag, TextRequest};
+use oarlock_scsi::iscsi::{TaskTag, TextRequest, TextResponse};
 
 use crate::initiator::{Flow, Session, TARGET, Who, cdb, pairs};
 use crate::place::{Place, pattern};
@@ -178,5 +178,21 @@ fn a_snack_is_rejected() {
         assert_eq!(session.rejected(), SNACK);
     }
     session.logout();
+    place.serves();
+}
+
+#[test]
+fn the_rest_of_an_answer_is_had_only_where_there_is_one_and_nothing_is_asked_on_the_way() {
+    let place = Place::new();
+    let mut session =
+        Who::new("one").discovery().key("MaxRecvDataSegmentLength", "512").login(place.portal());
+    send(&mut session, b"SendTargets=All\0", |request| request.transfer_tag = TaskTag(1));
+    assert_eq!(session.rejected(), INVALID_TRANSFER_TAG, "nobody was told to go on");
+    let question: String = (0..100).map(|number| format!("X-com.example.{number}=1\0")).collect();
+    send(&mut session, question.as_bytes(), |_| {});
+    let goes_on = TextResponse::decode(&session.other().header);
+    assert!(goes_on.is_continued);
+    send(&mut session, question.as_bytes(), |request| request.transfer_tag = goes_on.transfer_tag);
+    assert_eq!(session.rejected(), OUT_OF_RESOURCES);
     place.serves();
 }

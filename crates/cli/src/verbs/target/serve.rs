@@ -14,6 +14,7 @@ use oarlock_target::{Target, TargetError, TargetOptions, UnitOptions};
 
 use crate::array::config::Config;
 use crate::array::control::{self, Control};
+use crate::array::descriptors;
 use crate::array::documents::LunEntry;
 use crate::catalogue::Code;
 use crate::failure::Failure;
@@ -110,6 +111,7 @@ fn one_of<T>(flags: Vec<T>, file: Vec<T>) -> Vec<T> {
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let mut stop = Stop::catch()?;
     let arguments = arguments.with_config()?;
+    descriptors::raise();
     let accounts = Accounts {
         initiators: arguments.chap.iter().map(ChapFile::read).collect::<Result<_, _>>()?,
         target: arguments.chap_mutual.as_ref().map(ChapFile::read).transpose()?,

@@ -1,27 +1,12 @@
 #!/usr/bin/env bash
-# Makes, in the folder that is its argument, a virtual machine of Debian's packages: `qemu` starts it, `guest.raw` is its disk. That boots by
-# itself (firmware, boot loader, kernel) and then writes and syncs files for ever: it says `found N` when it comes up, `spoiled I` of a file
-# that is not as it wrote it, and `synced I` of each that is. Nothing is installed: QEMU's packages of Debian and those of a newer
-# QEMU's tools exclude each other.
+# Makes, in the folder that is its argument and has the packages unpacked, the disk of a virtual machine, `guest.raw`. That boots by itself
+# (firmware, boot loader, kernel) and then writes and syncs files for ever: it says `found N` when it comes up, `spoiled I` of a file that
+# is not as it wrote it, and `synced I` of each that is.
 set -euo pipefail
-mkdir -p "$1"
 cd "$1"
 if [[ -e guest.raw ]]; then exit 0; fi
-rm -rf packages unpacked root mounted
-mkdir packages unpacked mounted
-qemu=$(apt-get -s install --no-install-recommends qemu-system-x86 | awk '/^Inst/ { print $2 }')
-kernel=$(apt-cache depends linux-image-amd64 | awk '/Depends:/ { print $2 }')
-# shellcheck disable=SC2086 # Words, each a package.
-(cd packages && apt-get download -q $qemu "$kernel" busybox-static extlinux syslinux-common)
-for package in packages/*.deb; do dpkg -x "$package" unpacked; done
-share=$PWD/unpacked/usr/share libraries=$PWD/unpacked/usr/lib/x86_64-linux-gnu
-cat >qemu <<END
-#!/usr/bin/env bash
-if command -v qemu-system-x86_64 >/dev/null; then exec qemu-system-x86_64 "\$@"; fi
-export LD_LIBRARY_PATH=$libraries QEMU_MODULE_DIR=$libraries/qemu
-exec $PWD/unpacked/usr/bin/qemu-system-x86_64 -L $share/qemu -L $share/seabios -L $PWD/unpacked/usr/lib/ipxe/qemu "\$@"
-END
-chmod +x qemu
+rm -rf early mounted
+mkdir mounted
 
 # What the kernel needs to find its disk.
 busybox=$PWD/unpacked/bin/busybox

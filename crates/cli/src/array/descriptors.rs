@@ -1,0 +1,24 @@
+//! File descriptors: an array wants one for each connection, and a shell gives a process a thousand.
+
+use oarlock_target::limits::{CONNECTIONS_MAX, UNITS_MAX};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::report;
+
+/// What it wants: each connection has one, each unit two where its reservations are saved; and some for the rest.
+const WANTED: u64 = (CONNECTIONS_MAX + 2 * UNITS_MAX + 256) as u64;
+
+/// Raises the limit as far as it is allowed and wanted, and says so where that is not enough.
+pub fn raise() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let allowed = maximum.map_or(WANTED, |maximum| maximum.min(WANTED));
+    if current.is_none_or(|current| current >= allowed) {
+        return;
+    }
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum });
+    if raised.is_err() || allowed < WANTED {
+        report::say(&format!(
+            "it may have {allowed} files open, too few for the {CONNECTIONS_MAX} connections that it could serve: `ulimit -Hn {WANTED}` before it starts"
+        ));
+    }
+}

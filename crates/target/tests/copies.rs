@@ -1,0 +1,133 @@
+//! Copies from unit to unit: they end with either unit, and what became of them is told as it was.
+
+use oarlock_block::{ByteCount, Lba};
+use oarlock_scsi::iscsi::{TaskFunction, TaskTag};
+use oarlock_scsi::vpd::{Designation, Designator};
+use oarlock_scsi::{CopyList, CopyTarget, ListIdUsage, Segment, Status};
+
+use crate::initiator::{Flow, Session, cdb};
+use crate::place::{Place, meet, unit};
+
+/// What RECEIVE COPY STATUS calls a copy that was not done.
+const COMPLETED_WITH_ERRORS: u8 = 2;
+/// Of each segment: 32 MiB less a block. All of them take a while wherever the files lie.
+const BLOCKS: u16 = u16::MAX;
+const SEGMENTS: u64 = 60;
+const IDENTIFIER: u8 = 7;
+
+/// Two units that are long enough.
+fn place() -> Place {
+    Place::with(|options, folder| {
+        let second = unit(folder, 1);
+        options.units.push(second);
+        options.units.iter_mut().for_each(|unit| unit.size = Some(ByteCount(4 << 30)));
+    })
+}
+
+fn name_of(session: &mut Session, unit: u16) -> CopyTarget {
+    let page = session.run(unit, cdb::vpd(0x83, 1024), Flow::In(1024)).good();
+    let (designation, _) = Designation::decode(&page[4..]).expect("the unit's first name");
+    assert!(matches!(designation.designator, Designator::Naa(_)));
+    CopyTarget { designation, device_type: 0, pad: false, block_bytes: 512 }
+}
+
+/// A long copy from unit 0 to unit 1, which unit 0 was asked for and which is under way.
+fn start_copy(session: &mut Session) -> TaskTag {
+    let targets = vec![name_of(session, 0), name_of(session, 1)];
+    let segment = |number: u64| Segment::Blocks {
+        source: 0,
+        destination: 1,
+        of_destination: false,
+        count: BLOCKS,
+        source_lba: Lba(number * u64::from(BLOCKS)),
+        destination_lba: Lba(number * u64::from(BLOCKS)),
+    };
+    let list = CopyList {
+        list_identifier: IDENTIFIER,
+        usage: ListIdUsage::Hold,
+        sequential: false,
+        priority: 0,
+        targets,
+        segments: (0..SEGMENTS).map(segment).collect(),
+    }
+    .encode();
+    let tag = session.start(0, cdb::extended_copy(list.len()), Flow::Out(&list));
+    session.ping(b"behind it");
+    tag
+}
+
+fn status_of_copy(session: &mut Session) -> u8 {
+    session.run(0, cdb::receive_copy_status(IDENTIFIER), Flow::In(12)).good()[4] & 0x7f
+}
+
+/// How many commands the array has of each session.
+fn under_way(place: &Place) -> Vec<usize> {
+    place.target().sessions().unwrap().iter().map(|session| session.commands).collect()
+}
+
+#[test]
+fn a_copy_that_was_aborted_is_not_told_to_be_done() {
+    let place = place();
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    let copy = start_copy(&mut session);
+    assert_eq!(session.manage(TaskFunction::AbortTask, 0, copy), 0);
+    session.forget(copy);
+    assert_eq!(status_of_copy(&mut session), COMPLETED_WITH_ERRORS);
+}
+
+#[test]
+fn a_copy_has_ended_when_the_unit_that_it_writes_is_removed() {
+    let place = place();
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    let copy = start_copy(&mut session);
+    place.target().remove_unit(1).unwrap();
+    assert_eq!(under_way(&place), [0]);
+    // Nobody has its file any more.
+    place.target().add_unit(&place.options.units[1]).unwrap();
+    assert_eq!(session.finish(copy).status, Status::TASK_ABORTED);
+}
+
+#[test]
+fn a_copy_has_ended_when_the_unit_that_it_writes_is_reset() {
+    let place = place();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    meet(&mut session, 1);
+    let copy = start_copy(&mut session);
+    assert_eq!(other.manage(TaskFunction::LogicalUnitReset, 1, TaskTag::NONE), 0);
+    assert_eq!(under_way(&place), [0, 0]);
+    session.forget(copy);
+}
+
+/// A host that was fenced writes no more, by whatever unit it asked for its copy.
+#[test]
+fn a_copy_has_ended_when_its_initiator_is_preempted_on_the_unit_that_it_writes() {
+    const REGISTER: u8 = 0;
+    const PREEMPT_AND_ABORT: u8 = 5;
+    let place = place();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    meet(&mut session, 1);
+    meet(&mut other, 1);
+    for (registrant, key) in [(&mut session, 1), (&mut other, 2)] {
+        let list = cdb::reserve_list(0, key, false);
+        registrant.run(1, cdb::reserve_out(REGISTER, 0), Flow::Out(&list)).good();
+    }
+    let copy = start_copy(&mut session);
+    let list = cdb::reserve_list(2, 1, false);
+    other.run(1, cdb::reserve_out(PREEMPT_AND_ABORT, 1), Flow::Out(&list)).good();
+    assert_eq!(under_way(&place), [0, 0]);
+    session.forget(copy);
+}
+
+#[test]
+fn a_sanitize_has_ended_when_its_unit_is_removed() {
+    let place = place();
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    // An overwrite by a pattern, which is answered at once.
+    let list = [&[1, 0, 0, 4][..], &[0x5a; 4]].concat();
+    session.run(1, cdb::sanitize_overwrite(list.len()), Flow::Out(&list)).good();
+    place.target().remove_unit(1).unwrap();
+    place.target().add_unit(&place.options.units[1]).unwrap();
+}
