@@ -96,7 +96,7 @@ fn states(place: &mut Place) -> Result<(), String> {
     if !told.contains("standby state") {
         return Err(format!("the second portal stands by, and TEST UNIT READY says:\n{told}"));
     }
-    //place.says("sg_readcap /dev/b0", &["Device size: 268435456 bytes"])?;
+    place.says("sg_readcap /dev/b0", &["Device size: 268435456 bytes"])?;
     place.shell.must("sg_stpg --state=ao --tp=2 /dev/a0")?;
     place.shell.until("sg_turs /dev/b0 && echo ready", "ready").map(drop)
 }
