@@ -4,7 +4,7 @@
 //! blocks waits too, so nobody starves. This is what makes a COMPARE AND WRITE one act against everything else (SBC-4,
 //! COMPARE AND WRITE command), whichever session and portal the others come from.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::ops::Range;
 use std::rc::Rc;
@@ -22,8 +22,18 @@ pub(crate) enum Hold {
 /// The blocks that are held or waited for, in the order of asking.
 #[derive(Default)]
 pub(crate) struct Ranges {
-    entries: RefCell<Vec<Entry>>,
-    next: std::cell::Cell<u64>,
+    queue: RefCell<Queue>,
+    next: Cell<u64>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// By their numbers.
+    entries: Vec<Entry>,
+    /// Those that want some blocks alone. Where there are none nobody is in a reader's way, and nothing needs to be looked through.
+    alone: usize,
+    /// Those that were not granted.
+    waiting: usize,
 }
 
 struct Entry {
@@ -48,11 +58,69 @@ impl Wanted {
     }
 
     fn is_in_the_way_of(&self, other: &Wanted) -> bool {
-        let excludes = |(blocks, hold): &Run, (others, others_hold): &Run| {
-            let overlaps = blocks.start < others.end && others.start < blocks.end;
-            overlaps && (*hold == Hold::Alone || *others_hold == Hold::Alone)
-        };
+        // Most want one run.
+        if self.second.is_none() && other.second.is_none() {
+            return excludes(&self.first, &other.first);
+        }
         self.runs().any(|run| other.runs().any(|others| excludes(run, others)))
+    }
+
+    fn is_alone(&self) -> bool {
+        self.runs().any(|(_, hold)| *hold == Hold::Alone)
+    }
+}
+
+fn excludes((blocks, hold): &Run, (others, others_hold): &Run) -> bool {
+    let overlaps = blocks.start < others.end && others.start < blocks.end;
+    overlaps && (*hold == Hold::Alone || *others_hold == Hold::Alone)
+}
+
+impl Queue {
+    /// The place of an entry. They are in the order of their numbers.
+    fn place(&self, number: u64) -> Option<usize> {
+        self.entries.binary_search_by_key(&number, |entry| entry.number).ok()
+    }
+
+    /// Takes its place behind all others; whether it is granted at once.
+    fn enter(&mut self, number: u64, wanted: Wanted) -> bool {
+        let is_alone = wanted.is_alone();
+        let may_wait = is_alone || self.alone > 0;
+        let is_granted =
+            !may_wait || !self.entries.iter().any(|entry| entry.wanted.is_in_the_way_of(&wanted));
+        self.alone += usize::from(is_alone);
+        self.waiting += usize::from(!is_granted);
+        self.entries.push(Entry { number, wanted, is_granted, waker: None });
+        is_granted
+    }
+
+    fn leave(&mut self, number: u64) {
+        let Some(place) = self.place(number) else { return };
+        let left = self.entries.remove(place);
+        self.alone -= usize::from(left.wanted.is_alone());
+        self.waiting -= usize::from(!left.is_granted);
+        if self.waiting == 0 {
+            return;
+        }
+        // Who came before cannot have waited for it.
+        for later in place..self.entries.len() {
+            let entry = &self.entries[later];
+            if entry.is_granted || !left.wanted.is_in_the_way_of(&entry.wanted) {
+                continue;
+            }
+            let mut earlier = self.entries[..later].iter();
+            if !earlier.any(|earlier| earlier.wanted.is_in_the_way_of(&entry.wanted)) {
+                self.grant(later);
+            }
+        }
+    }
+
+    fn grant(&mut self, place: usize) {
+        self.waiting -= 1;
+        let entry = &mut self.entries[place];
+        entry.is_granted = true;
+        if let Some(waker) = entry.waker.take() {
+            waker.wake();
+        }
     }
 }
 
@@ -77,12 +145,7 @@ impl Ranges {
     async fn take(self: &Rc<Ranges>, wanted: Wanted) -> Held {
         let number = self.next.get();
         self.next.set(number + 1);
-        let is_granted = {
-            let mut entries = self.entries.borrow_mut();
-            let is_granted = !entries.iter().any(|entry| entry.wanted.is_in_the_way_of(&wanted));
-            entries.push(Entry { number, wanted, is_granted, waker: None });
-            is_granted
-        };
+        let is_granted = self.queue.borrow_mut().enter(number, wanted);
         let held = Held { ranges: Rc::clone(self), number };
         if !is_granted {
             poll_fn(|context| self.poll(number, context.waker())).await;
@@ -91,41 +154,20 @@ impl Ranges {
     }
 
     fn poll(&self, number: u64, waker: &Waker) -> Poll<()> {
-        let mut entries = self.entries.borrow_mut();
-        match entries.iter_mut().find(|entry| entry.number == number) {
-            Some(entry) if !entry.is_granted => {
-                entry.waker = Some(waker.clone());
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
+        let mut queue = self.queue.borrow_mut();
+        let Some(place) = queue.place(number) else { return Poll::Ready(()) };
+        let entry = &mut queue.entries[place];
+        if entry.is_granted {
+            return Poll::Ready(());
         }
-    }
-
-    fn leave(&self, number: u64) {
-        let mut entries = self.entries.borrow_mut();
-        let Some(place) = entries.iter().position(|entry| entry.number == number) else { return };
-        let left = entries.remove(place);
-        // Who came before cannot have waited for it.
-        for later in place..entries.len() {
-            let entry = &entries[later];
-            if entry.is_granted || !left.wanted.is_in_the_way_of(&entry.wanted) {
-                continue;
-            }
-            let is_free =
-                !entries[..later].iter().any(|earlier| earlier.wanted.is_in_the_way_of(&entry.wanted));
-            if is_free {
-                entries[later].is_granted = true;
-                if let Some(waker) = entries[later].waker.take() {
-                    waker.wake();
-                }
-            }
-        }
+        entry.waker = Some(waker.clone());
+        Poll::Pending
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.ranges.leave(self.number);
+        self.ranges.queue.borrow_mut().leave(self.number);
     }
 }
 
@@ -203,6 +245,7 @@ mod tests {
         drop(writer);
         assert!((&mut late).now_or_never().is_some());
         drop(reader);
-        assert!(ranges.entries.borrow().len() <= 1);
+        let queue = ranges.queue.borrow();
+        assert!(queue.entries.len() <= 1 && queue.waiting == 0 && queue.alone == 0);
     }
 }
