@@ -16,12 +16,17 @@ use crate::memory::{Grant, Permit, Pool};
 /// What is copied to and from memory at once: more would keep all others waiting.
 const AT_ONCE_MAX: usize = 4 << 20;
 
+/// Behind so much of it the others have their turn, for memory itself lets nobody wait.
+const BREATH_MIN: usize = 512 << 10;
+
 /// The ring, and who waits for what.
 pub(crate) struct Media {
     pub(crate) ring: RefCell<MediaRing>,
     slots: RefCell<Slots>,
     /// Commands that are in the ring.
     out: Cell<usize>,
+    /// Commands that go on in the next turn.
+    breathing: RefCell<Vec<Waker>>,
     /// Commands that found no place in the ring.
     crowded: RefCell<VecDeque<Waker>>,
     data: Rc<Pool>,
@@ -48,6 +53,7 @@ impl Media {
             ring: RefCell::new(ring),
             slots: RefCell::default(),
             out: Cell::new(0),
+            breathing: RefCell::default(),
             crowded: RefCell::default(),
             data: Pool::new(DATA_BYTES_MAX),
             steps: Pool::new(STEP_BYTES_MAX),
@@ -80,7 +86,10 @@ impl Media {
         from_byte: u64,
     ) -> Result<(), IoError> {
         if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
-            return medium.read_now(buffer, part, from_byte);
+            let length = part.len();
+            let read = medium.read_now(buffer, part, from_byte);
+            self.breathe(length).await;
+            return read;
         }
         let buffer = &*buffer;
         self.ask(|ring, token| ring.read(token, medium, (buffer, part.clone()), from_byte)).await
@@ -95,7 +104,10 @@ impl Media {
         durability: Durability,
     ) -> Result<(), IoError> {
         if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
-            return medium.write_now(buffer, part, to_byte);
+            let length = part.len();
+            let written = medium.write_now(buffer, part, to_byte);
+            self.breathe(length).await;
+            return written;
         }
         let buffer = &*buffer;
         self.ask(|ring, token| ring.write(token, medium, (buffer, part.clone()), to_byte, durability)).await
@@ -143,15 +155,24 @@ impl Media {
     }
 
     async fn wait_for_place(&self) {
-        let mut has_waited = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut has_waited, true) {
-                return Poll::Ready(());
-            }
-            self.crowded.borrow_mut().push_back(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        once_woken(|waker| self.crowded.borrow_mut().push_back(waker)).await;
+    }
+
+    /// Lets everything else go on until the next turn, behind much that was copied.
+    async fn breathe(&self, copied: usize) {
+        if copied >= BREATH_MIN {
+            once_woken(|waker| self.breathing.borrow_mut().push(waker)).await;
+        }
+    }
+
+    /// Whether some go on in the next turn, which is not to wait for anything then.
+    pub(crate) fn is_breathing(&self) -> bool {
+        !self.breathing.borrow().is_empty()
+    }
+
+    /// A turn begins.
+    pub(crate) fn go_on(&self) {
+        self.breathing.borrow_mut().drain(..).for_each(Waker::wake);
     }
 
     /// A command ended.
@@ -165,6 +186,19 @@ impl Media {
             waker.wake();
         }
     }
+}
+
+/// Waits until the waker that was put away is woken.
+async fn once_woken(mut put: impl FnMut(Waker)) {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        put(context.waker().clone());
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Slots {

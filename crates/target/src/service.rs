@@ -124,11 +124,13 @@ impl Service {
     }
 
     fn turn(&mut self) -> Result<(), DataRingError> {
-        let timeout = if self.hurried.is_empty() { self.array.timers.wait(TICK) } else { Duration::ZERO };
+        let is_in_a_hurry = !self.hurried.is_empty() || self.array.media.is_breathing();
+        let timeout = if is_in_a_hurry { Duration::ZERO } else { self.array.timers.wait(TICK) };
         let mut completions = std::mem::take(&mut self.completions);
         let woken = self.array.media.ring.borrow_mut().turn(Some(timeout), &mut completions)?;
         self.array.set_now(Instant::now());
         self.array.timers.fire(self.array.now());
+        self.array.media.go_on();
         for Completion { token, outcome } in completions.drain(..) {
             match outcome {
                 Completed::Device(outcome) => self.array.media.ended(token, outcome),

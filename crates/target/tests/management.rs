@@ -116,6 +116,17 @@ fn a_write_does_not_wait_for_the_end_of_a_verify() {
     other.forget(verify);
 }
 
+/// Memory answers at once: a command that goes over much of it step by step lets the others have their turns all the same.
+#[test]
+fn a_long_command_on_a_file_in_memory_keeps_nobody_waiting_for_its_end() {
+    let place = Place::in_memory(|options, _| options.units[0].size = Some(ByteCount(1 << 40)));
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    let verify = other.start(0, cdb::verify(0, 1 << 31), Flow::None);
+    session.run(0, cdb::write(1 << 30, 1), Flow::Out(&[0xee; 512])).good();
+    assert_eq!(other.manage(TaskFunction::AbortTask, 0, verify), COMPLETE, "it was under way");
+    other.forget(verify);
+}
+
 #[test]
 fn abort_task_set_ends_the_tasks_of_its_sender_and_of_nobody_else() {
     let place = Place::new();
@@ -210,9 +221,9 @@ fn what_ends_commands_ends_those_that_came_in_one_piece_with_it() {
 #[test]
 fn functions_that_wait_for_one_command_are_bounded() {
     const REJECTED: u8 = 255;
-    let place = Place::in_memory(|options, _| options.units[0].size = Some(ByteCount(2 << 30)));
+    let place = Place::with(|options, _| options.units[0].size = Some(ByteCount(4 << 30)));
     let (mut session, mut other) = (place.session("one"), place.session("two"));
-    let same = other.start(0, cdb::write_same(0, 4 << 20, false), Flow::Out(&[0x11; 512]));
+    let same = other.start(0, cdb::write_same(0, 8 << 20, false), Flow::Out(&[0x11; 512]));
     other.ping(b"behind it");
     // In one piece: none of them is answered before the last one has come.
     let mut bytes = Vec::new();
