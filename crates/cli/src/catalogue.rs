@@ -137,7 +137,7 @@ catalogue! {
         "`oarlock target lun list` shows the units; do what the message asks for.";
     ConfigFile = "OAR-0528", EXIT_USAGE, "a configuration file that cannot be used",
         "The file cannot be read, is no TOML, has a key that is not known, or a value that no flag would take; the message has the line.",
-        "The keys are those of `oarlock target serve --help`: listen, advertise, iqn, chap, chap_mutual, allow, api, metrics, fault, and tables of [[lun]] with number, file, size, block, physical, thin, ro, removable, wce, serial.";
+        "The keys are those of `oarlock target serve --help`: listen, advertise, iqn, chap, chap_mutual, allow, api, metrics, fault, and tables of [[lun]] with number, file, size, block, physical, thin, ro, removable, wce, serial, queue, allow.";
 }
 
 #[cfg(all(test, feature = "datastore"))]

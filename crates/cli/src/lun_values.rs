@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use oarlock_block::ByteCount;
 use oarlock_scsi::iscsi::{Account, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN};
 use oarlock_target::UnitOptions;
+use oarlock_target::limits::UNIT_TASKS_MAX;
 
 use crate::catalogue::Code;
 use crate::failure::Failure;
@@ -26,6 +27,14 @@ pub fn number(text: &str) -> Result<u16, ValueError> {
     values::count(text, 0, 16_383)
 }
 
+/// The commands that a unit has open at once.
+///
+/// # Errors
+/// [`ValueError::Count`].
+pub fn queue(text: &str) -> Result<u16, ValueError> {
+    values::count(text, 1, UNIT_TASKS_MAX)
+}
+
 /// A unit: `N=FILE`, and options behind commas.
 ///
 /// # Errors
@@ -36,18 +45,7 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
     let number = self::number(number)?;
     let mut parts = rest.split(',');
     let path = parts.next().filter(|path| !path.is_empty()).ok_or_else(|| refused("it names no file"))?;
-    let mut unit = UnitOptions {
-        number,
-        path: values::device(path)?,
-        size: None,
-        block_size: None,
-        physical_block: None,
-        is_thin: false,
-        is_read_only: false,
-        is_removable: false,
-        write_cache: true,
-        serial: None,
-    };
+    let mut unit = UnitOptions::new(number, values::device(path)?);
     for part in parts {
         match part.split_once('=').unwrap_or((part, "")) {
             ("size", size) => unit.size = Some(values::size(size)?),
@@ -59,6 +57,10 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
             ("wce", "0") => unit.write_cache = false,
             ("wce", "1") => unit.write_cache = true,
             ("serial", serial) if !serial.is_empty() => unit.serial = Some(serial.to_owned()),
+            ("queue", length) => unit.queue = Some(queue(length)?),
+            ("allow", name) => {
+                unit.allowed.push(name.parse().map_err(|error| refused(&format!("`{name}`: {error}")))?);
+            }
             _ => return Err(refused(&format!("`{part}` is no option of it"))),
         }
     }
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn a_unit_is_a_number_a_file_and_its_options() {
         let found =
-            unit("3=/srv/a.img,size=8G,block=4096,physical=16K,thin,ro,removable,wce=0,serial=A7").unwrap();
+            unit("3=/srv/a.img,size=8G,block=4096,physical=16K,thin,ro,removable,wce=0,serial=A7,queue=32,allow=iqn.2026-11.org.example:a").unwrap();
         let wanted = UnitOptions {
             number: 3,
             path: PathBuf::from("/srv/a.img"),
@@ -162,6 +164,8 @@ mod tests {
             is_removable: true,
             write_cache: false,
             serial: Some("A7".to_owned()),
+            queue: Some(32),
+            allowed: vec!["iqn.2026-11.org.example:a".parse().unwrap()],
         };
         assert_eq!(found, wanted);
         assert!(unit("0=a.img").unwrap().write_cache);

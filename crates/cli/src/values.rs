@@ -106,7 +106,7 @@ pub enum ValueError {
     },
     /// Not a unit of an array.
     #[error(
-        "`{text}`: {wanted}; a unit is N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X]"
+        "`{text}`: {wanted}; a unit is N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X][,queue=N][,allow=IQN]"
     )]
     Unit {
         /// What was given.

@@ -13,18 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if portals.is_empty() {
         portals.push("127.0.0.1:3260".parse()?);
     }
-    let unit = UnitOptions {
-        number: 0,
-        path: path.into(),
-        size: Some(ByteCount(128 << 20)),
-        block_size: None,
-        physical_block: None,
-        is_thin: true,
-        is_read_only: false,
-        is_removable: false,
-        write_cache: true,
-        serial: None,
-    };
+    let unit =
+        UnitOptions { size: Some(ByteCount(128 << 20)), is_thin: true, ..UnitOptions::new(0, path.into()) };
     let options = TargetOptions {
         name: "iqn.2026-11.org.oarlock:array".parse()?,
         portals,

@@ -9,6 +9,7 @@ use std::time::Instant;
 use futures::future::LocalBoxFuture;
 use oarlock_device::OsRandom;
 use oarlock_scsi::iscsi::{Accounts, LoginRequest, LoginStatus, NodeName, SessionHandle};
+use oarlock_scsi::{Lun, LunAddress};
 
 use crate::connection::{Connection, Seat};
 use crate::copies::Copies;
@@ -112,6 +113,17 @@ impl Array {
         self.units.borrow().get(&number).cloned()
     }
 
+    /// The unit that an initiator names by a LUN: nothing where there is none for it.
+    pub(crate) fn unit_at(&self, lun: [u8; 8], initiator: &NodeName) -> Option<Rc<Unit>> {
+        let Some(LunAddress::Unit(number)) = Lun(lun).address() else { return None };
+        self.unit(number).filter(|unit| unit.is_for(initiator))
+    }
+
+    /// The units that there are for an initiator.
+    pub(crate) fn units_for(&self, initiator: &NodeName) -> Vec<Rc<Unit>> {
+        self.units.borrow().values().filter(|unit| unit.is_for(initiator)).cloned().collect()
+    }
+
     pub(crate) fn sessions(&self) -> Vec<Rc<Session>> {
         self.sessions.borrow().values().cloned().collect()
     }
@@ -188,7 +200,7 @@ impl Array {
             self.with_connection(session.connection, |connection| connection.socket.local_addr().ok());
         session.local.set(local.flatten().map(|address| address.ip().to_canonical()));
         if !session.is_discovery {
-            self.units.borrow().values().for_each(|unit| unit.meet(&session.nexus));
+            self.units_for(&session.nexus.initiator).iter().for_each(|unit| unit.meet(&session.nexus));
             self.warn_of_caches(&session.nexus);
         }
         self.sessions.borrow_mut().insert(session.handle, session);

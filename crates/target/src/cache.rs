@@ -94,8 +94,14 @@ mod tests {
     fn unit(folder: &tempfile::TempDir, write_cache: bool) -> Unit {
         let options = MediumOptions { create: Some(ByteCount(1 << 20)), ..MediumOptions::default() };
         let medium = Medium::open(&folder.path().join("disk"), options).unwrap();
-        let traits =
-            Traits { is_thin: true, is_read_only: false, is_removable: false, serial: "1".to_owned() };
+        let traits = Traits {
+            is_thin: true,
+            is_read_only: false,
+            is_removable: false,
+            serial: "1".to_owned(),
+            queue: 8,
+            allowed: Vec::new(),
+        };
         Unit::new(0, Lun::unit(0).unwrap(), medium, traits, write_cache)
     }
 

@@ -72,7 +72,8 @@ pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
     }
     let unit = Rc::new(Unit::new(number, lun, new.medium, new.traits, new.write_cache));
     unit.load().map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
-    let nexuses = array.nexuses();
+    let mut nexuses = array.nexuses();
+    nexuses.retain(|nexus| unit.is_for(&nexus.initiator));
     nexuses.iter().for_each(|nexus| unit.meet(nexus));
     for other in units.values() {
         nexuses.iter().for_each(|nexus| other.attend(nexus, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED));
@@ -129,6 +130,8 @@ fn report(unit: &Unit) -> UnitReport {
         write_cache: unit.state.borrow().settings.write_cache,
         is_direct: unit.medium.is_direct(),
         serial: unit.traits.serial.clone(),
+        queue: unit.traits.queue,
+        allowed: unit.traits.allowed.clone(),
     }
 }
 

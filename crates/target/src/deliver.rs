@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use oarlock_scsi::AdditionalSense;
 use oarlock_scsi::iscsi::{
     CmdSn, DataOut, Header, LogoutAnswer, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Opcode,
     Reject, RejectReason, ScsiCommand, TaskRequest, TaskTag, TextRequest,
 };
-use oarlock_scsi::{AdditionalSense, Lun, LunAddress};
 
 use crate::array::Array;
 use crate::connection::{Broken, Connection, Phase, Sink};
@@ -92,10 +92,7 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
     {
         inbound.fail(AdditionalSense::UNEXPECTED_UNSOLICITED_DATA);
     }
-    let unit = match Lun(command.lun).address() {
-        Some(LunAddress::Unit(number)) => array.unit(number),
-        _ => None,
-    };
+    let unit = array.unit_at(command.lun, &session.nexus.initiator);
     Sink::Task(Rc::new(Task::new(Rc::clone(session), command, unit, inbound)), 0)
 }
 

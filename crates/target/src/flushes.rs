@@ -176,8 +176,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = MediumOptions { create: Some(ByteCount(1 << 20)), ..MediumOptions::default() };
         let medium = Medium::open(&folder.path().join("disk"), options).unwrap();
-        let traits =
-            Traits { is_thin: true, is_read_only: false, is_removable: false, serial: "1".to_owned() };
+        let traits = Traits {
+            is_thin: true,
+            is_read_only: false,
+            is_removable: false,
+            serial: "1".to_owned(),
+            queue: 8,
+            allowed: Vec::new(),
+        };
         let unit = Unit::new(7, Lun::unit(7).unwrap(), medium, traits, true);
         let lines = Rc::new(RefCell::new(Vec::new()));
         let heard = Rc::clone(&lines);

@@ -35,7 +35,7 @@ pub const WAITING_BYTES_MAX: usize = 1 << 20;
 pub const GONE_MAX: usize = 1024;
 
 /// Commands that one logical unit has open; the next is told TASK SET FULL.
-pub const UNIT_TASKS_MAX: usize = 2048;
+pub const UNIT_TASKS_MAX: u16 = 2048;
 
 /// Places of the ring. Each connection has two looks at its socket, and each portal one.
 pub const RING_DEPTH: usize = MEDIA_DEPTH_MAX;

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use futures::future::join_all;
+use oarlock_scsi::AdditionalSense;
 use oarlock_scsi::iscsi::{TaskAnswer, TaskFunction, TaskRequest, TaskResponse};
-use oarlock_scsi::{AdditionalSense, Lun, LunAddress};
 
 use crate::array::Array;
 use crate::limits::FUNCTIONS_MAX;
@@ -52,10 +52,7 @@ fn answer(session: &Session, request: &TaskRequest, answer: TaskAnswer) {
 
 /// Tells the tasks that are meant to end, and names them.
 fn start(array: &Array, session: &Session, request: &TaskRequest) -> Result<Vec<Rc<Task>>, TaskAnswer> {
-    let unit = match Lun(request.lun).address() {
-        Some(LunAddress::Unit(number)) => array.unit(number),
-        _ => None,
-    };
+    let unit = array.unit_at(request.lun, &session.nexus.initiator);
     let needed = || unit.as_ref().ok_or(TaskAnswer::NoUnit);
     match request.function {
         TaskFunction::AbortTask => {
@@ -73,7 +70,8 @@ fn start(array: &Array, session: &Session, request: &TaskRequest) -> Result<Vec<
         TaskFunction::ClearTaskSet => Ok(clear(needed()?, session)),
         TaskFunction::LogicalUnitReset => Ok(end_all(needed()?)),
         TaskFunction::TargetWarmReset | TaskFunction::TargetColdReset => {
-            Ok(array.units.borrow().values().flat_map(|unit| end_all(unit)).collect())
+            let units = array.units_for(&session.nexus.initiator);
+            Ok(units.iter().flat_map(|unit| end_all(unit)).collect())
         }
         TaskFunction::TaskReassign => Err(TaskAnswer::NoReassignment),
         _ => Err(TaskAnswer::NotSupported),
@@ -114,17 +112,15 @@ fn clear(unit: &Unit, session: &Session) -> Vec<Rc<Task>> {
 async fn finish(array: &Array, session: &Session, request: &TaskRequest) -> TaskAnswer {
     match request.function {
         TaskFunction::LogicalUnitReset => {
-            if let Some(LunAddress::Unit(number)) = Lun(request.lun).address()
-                && let Some(unit) = array.unit(number)
-            {
-                array.log(&format!("{} resets unit {number}", session.nexus.initiator));
+            if let Some(unit) = array.unit_at(request.lun, &session.nexus.initiator) {
+                array.log(&format!("{} resets unit {}", session.nexus.initiator, unit.number));
                 let code = AdditionalSense::BUS_DEVICE_RESET_FUNCTION_OCCURRED;
                 unit.reset_durably(code, unit.flush(array)).await;
             }
         }
         TaskFunction::TargetWarmReset | TaskFunction::TargetColdReset => {
             array.log(&format!("{} resets the target", session.nexus.initiator));
-            let units: Vec<_> = array.units.borrow().values().cloned().collect();
+            let units = array.units_for(&session.nexus.initiator);
             let code = AdditionalSense::SCSI_BUS_RESET_OCCURRED;
             join_all(units.iter().map(|unit| unit.reset_durably(code, unit.flush(array)))).await;
         }

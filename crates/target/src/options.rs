@@ -47,6 +47,31 @@ pub struct UnitOptions {
     pub write_cache: bool,
     /// Its serial number, of which its NAA name is made.
     pub serial: Option<String>,
+    /// Commands that it has open at once; the next is told TASK SET FULL. As many as an array allows where nothing is said.
+    pub queue: Option<u16>,
+    /// Initiators for which it is there, of those that may come in; empty: all of them.
+    pub allowed: Vec<NodeName>,
+}
+
+impl UnitOptions {
+    /// A unit of which nothing else is said.
+    #[must_use]
+    pub fn new(number: u16, path: PathBuf) -> UnitOptions {
+        UnitOptions {
+            number,
+            path,
+            size: None,
+            block_size: None,
+            physical_block: None,
+            is_thin: false,
+            is_read_only: false,
+            is_removable: false,
+            write_cache: true,
+            serial: None,
+            queue: None,
+            allowed: Vec::new(),
+        }
+    }
 }
 
 /// A unit that is served.
@@ -72,6 +97,10 @@ pub struct UnitReport {
     pub is_direct: bool,
     /// Its serial number.
     pub serial: String,
+    /// Commands that it has open at once.
+    pub queue: u16,
+    /// Initiators for which it is there; empty: all that may come in.
+    pub allowed: Vec<NodeName>,
 }
 
 /// A session.
@@ -137,6 +166,16 @@ pub enum TargetError {
         number: u16,
         /// Why.
         error: MediumError,
+    },
+    /// A queue that no unit can have.
+    #[error("unit {number}: a queue has 1 to {max} commands, not {asked}")]
+    Queue {
+        /// The unit.
+        number: u16,
+        /// What was asked for.
+        asked: u16,
+        /// How many there may be.
+        max: u16,
     },
     /// A number that no LUN can say.
     #[error("{number} is no unit's number: they go from 0 to 16383")]

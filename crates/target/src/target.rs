@@ -21,7 +21,7 @@ use crate::handle::TargetHandle;
 use crate::identity;
 use crate::limits::{
     ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, PORTALS_MAX, RING_DEPTH,
-    STEP_BYTES_MAX,
+    STEP_BYTES_MAX, UNIT_TASKS_MAX,
 };
 use crate::media::Media;
 use crate::options::{TargetError, TargetOptions, UnitOptions};
@@ -200,6 +200,9 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
             identity::serial_of(&options.path)
         }
     };
+    if let Some(asked) = options.queue.filter(|queue| !(1..=UNIT_TASKS_MAX).contains(queue)) {
+        return Err(TargetError::Queue { number, asked, max: UNIT_TASKS_MAX });
+    }
     let is_printable = serial.bytes().all(|byte| byte.is_ascii_graphic());
     if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
         return Err(TargetError::Serial { number, serial });
@@ -209,6 +212,8 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         is_read_only: options.is_read_only,
         is_removable: options.is_removable,
         serial,
+        queue: options.queue.unwrap_or(UNIT_TASKS_MAX),
+        allowed: options.allowed.clone(),
     };
     Ok(NewUnit { number, medium, traits, write_cache: options.write_cache, notes })
 }

@@ -7,11 +7,12 @@ use std::rc::Rc;
 
 use oarlock_block::{BlockCount, BlockSize, Geometry};
 use oarlock_device::{Durability, Medium};
+use oarlock_scsi::iscsi::NodeName;
 use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
 use crate::flushes::Flushes;
-use crate::limits::{GONE_MAX, UNIT_TASKS_MAX};
+use crate::limits::GONE_MAX;
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
@@ -29,6 +30,10 @@ pub(crate) struct Traits {
     pub(crate) is_read_only: bool,
     pub(crate) is_removable: bool,
     pub(crate) serial: String,
+    /// Commands that it has open; the next is told TASK SET FULL.
+    pub(crate) queue: u16,
+    /// Initiators for which it is there; empty: all.
+    pub(crate) allowed: Vec<NodeName>,
 }
 
 /// A logical unit.
@@ -174,6 +179,11 @@ impl Unit {
         u32::try_from(blocks).ok().filter(|blocks| *blocks > 0)
     }
 
+    /// Whether it is there for an initiator.
+    pub(crate) fn is_for(&self, initiator: &NodeName) -> bool {
+        self.traits.allowed.is_empty() || self.traits.allowed.contains(initiator)
+    }
+
     pub(crate) fn is_write_protected(&self) -> bool {
         self.traits.is_read_only || self.state.borrow().settings.write_protected
     }
@@ -251,7 +261,7 @@ impl Unit {
     /// A task enters the set.
     pub(crate) fn enter(&self, task: &Rc<Task>, order: Order) -> Result<u64, TaskSetFull> {
         let mut tasks = self.tasks.borrow_mut();
-        if tasks.len() >= UNIT_TASKS_MAX {
+        if tasks.len() >= usize::from(self.traits.queue) {
             return Err(TaskSetFull);
         }
         let number = self.next_task.get();

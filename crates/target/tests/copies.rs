@@ -24,33 +24,44 @@ fn place() -> Place {
     })
 }
 
-fn name_of(session: &mut Session, unit: u16) -> CopyTarget {
+/// A unit, as a copy names it.
+pub(crate) fn copy_target(session: &mut Session, unit: u16) -> CopyTarget {
     let page = session.run(unit, cdb::vpd(0x83, 1024), Flow::In(1024)).good();
     let (designation, _) = Designation::decode(&page[4..]).expect("the unit's first name");
     assert!(matches!(designation.designator, Designator::Naa(_)));
     CopyTarget { designation, device_type: 0, pad: false, block_bytes: 512 }
 }
 
-/// A long copy from unit 0 to unit 1, which unit 0 was asked for and which is under way.
-fn start_copy(session: &mut Session) -> TaskTag {
-    let targets = vec![name_of(session, 0), name_of(session, 1)];
+/// Copies of `count` blocks each, one behind the other from the first block on, between units of that list.
+pub(crate) fn copy_list(
+    targets: impl Into<Vec<CopyTarget>>,
+    (source, destination): (u16, u16),
+    count: u16,
+    segments: u64,
+) -> Vec<u8> {
     let segment = |number: u64| Segment::Blocks {
-        source: 0,
-        destination: 1,
+        source,
+        destination,
         of_destination: false,
-        count: BLOCKS,
-        source_lba: Lba(number * u64::from(BLOCKS)),
-        destination_lba: Lba(number * u64::from(BLOCKS)),
+        count,
+        source_lba: Lba(number * u64::from(count)),
+        destination_lba: Lba(number * u64::from(count)),
     };
-    let list = CopyList {
+    CopyList {
         list_identifier: IDENTIFIER,
         usage: ListIdUsage::Hold,
         sequential: false,
         priority: 0,
-        targets,
-        segments: (0..SEGMENTS).map(segment).collect(),
+        targets: targets.into(),
+        segments: (0..segments).map(segment).collect(),
     }
-    .encode();
+    .encode()
+}
+
+/// A long copy from unit 0 to unit 1, which unit 0 was asked for and which is under way.
+fn start_copy(session: &mut Session) -> TaskTag {
+    let targets = [copy_target(session, 0), copy_target(session, 1)];
+    let list = copy_list(targets, (0, 1), BLOCKS, SEGMENTS);
     let tag = session.start(0, cdb::extended_copy(list.len()), Flow::Out(&list));
     session.ping(b"behind it");
     tag

@@ -35,16 +35,9 @@ type Lines = Arc<Mutex<Vec<String>>>;
 /// A unit in a folder: thin, writable, 512-byte blocks.
 pub(crate) fn unit(folder: &TempDir, number: u16) -> UnitOptions {
     UnitOptions {
-        number,
-        path: file(folder, number),
         size: Some(ByteCount(UNIT_BYTES)),
-        block_size: None,
-        physical_block: None,
         is_thin: true,
-        is_read_only: false,
-        is_removable: false,
-        write_cache: true,
-        serial: None,
+        ..UnitOptions::new(number, file(folder, number))
     }
 }
 

@@ -3,7 +3,9 @@
 use oarlock_block::{BlockSize, ByteCount};
 use oarlock_scsi::iscsi::{Residual, TaskFunction, TaskTag};
 use oarlock_scsi::{Lun, SenseKey, Status};
+use oarlock_target::UnitOptions;
 
+use crate::copies::{copy_list, copy_target};
 use crate::initiator::{Answer, Flow, Session, Unasked, Who, cdb};
 use crate::place::{NEXUS_LOSS, POWER_ON, Place, meet, pattern, unit};
 
@@ -143,6 +145,45 @@ fn a_command_that_came_in_part_before_its_unit_went_does_nothing_to_it() {
     place.target().add_unit(&unit(&place.folder, 1)).unwrap();
     meet(&mut other, 1);
     assert_eq!(other.run(1, cdb::read(0, 1), Flow::In(512)).good(), [0; 512]);
+}
+
+/// Units of other hosts: nothing names them, copies and resets included.
+#[test]
+fn a_unit_is_there_for_its_own_initiators_alone() {
+    const UNREACHABLE: (u8, u8, u8) = (0x0a, 0x08, 0x04);
+    let owner = Who::new("one");
+    let place = Place::with(|options, folder| {
+        let allowed = vec![owner.name.parse().unwrap()];
+        options.units.push(UnitOptions { allowed, ..unit(folder, 1) });
+    });
+    let mut owner = owner.login(place.portal());
+    meet(&mut owner, 0);
+    meet(&mut owner, 1);
+    let mut other = place.session("two");
+    assert_eq!((luns(&mut owner), luns(&mut other)), (vec![0, 1], vec![0]));
+    owner.run(1, cdb::write(0, 1), Flow::Out(&[1; 512])).good();
+    assert_eq!(other.run(1, cdb::read(0, 1), Flow::In(512)).code(), NO_UNIT);
+    assert_eq!(other.manage(TaskFunction::LogicalUnitReset, 1, TaskTag::NONE), 2, "no such unit");
+    let names = [copy_target(&mut owner, 0), copy_target(&mut owner, 1)];
+    let list = copy_list(names, (1, 0), 1, 1);
+    assert_eq!(other.run(0, cdb::extended_copy(list.len()), Flow::Out(&list)).code(), UNREACHABLE);
+    owner.run(0, cdb::extended_copy(list.len()), Flow::Out(&list)).good();
+    assert_eq!(owner.run(0, cdb::read(0, 1), Flow::In(512)).good(), [1; 512]);
+}
+
+#[test]
+fn a_unit_with_a_short_queue_refuses_what_is_too_much_for_it() {
+    let place = Place::with(|options, _| options.units[0].queue = Some(2));
+    let mut session = place.session("one");
+    session.unasked = Unasked::Nothing;
+    let held: Vec<_> = (0..2).map(|lba| session.start_held(0, cdb::write(lba, 1), &[1; 512])).collect();
+    let refused = session.run(0, cdb::test_unit_ready(), Flow::None);
+    assert_eq!(refused.status, Status::TASK_SET_FULL);
+    for tag in held {
+        session.release(tag);
+        session.finish(tag).good();
+    }
+    is_ready(&mut session, 0);
 }
 
 #[test]

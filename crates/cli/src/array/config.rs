@@ -129,6 +129,9 @@ struct Lun {
     removable: bool,
     wce: Option<bool>,
     serial: Option<String>,
+    queue: Option<Queue>,
+    #[serde(default)]
+    allow: Vec<Name>,
 }
 
 impl Lun {
@@ -144,6 +147,8 @@ impl Lun {
             is_removable: self.removable,
             write_cache: self.wce.unwrap_or(true),
             serial: self.serial,
+            queue: self.queue.map(|Queue(length)| length),
+            allowed: self.allow.into_iter().map(|Name(name)| name).collect(),
         }
     }
 }
@@ -183,6 +188,7 @@ words! {
     Size(ByteCount) = values::size;
     Block(BlockSize) = values::block_size;
     Number(u16) = lun_values::number;
+    Queue(u16) = lun_values::queue;
     Name(NodeName) = str::parse::<NodeName>;
     Advertised(String) = lun_values::address;
     Chap(ChapFile) = lun_values::chap;
@@ -209,13 +215,17 @@ mod tests {
              api = 'array.sock'\nmetrics = '127.0.0.1:9870'\n\
              fault = ['refuse:op=ats,every=3', 'lose-reply:portal=2']\n\
              [[lun]]\nnumber = 3\nfile = 'a.img'\nsize = '8G'\nblock = 4096\nphysical = '16K'\nthin = true\n\
-             ro = true\nremovable = true\nwce = false\nserial = 'A7'\n\
+             ro = true\nremovable = true\nwce = false\nserial = 'A7'\nqueue = 32\n\
+             allow = ['iqn.2026-11.org.example:a', 'iqn.2026-11.org.example:b']\n\
              [[lun]]\nnumber = 4\nfile = '/srv/b.img'\nsize = 65536\n",
         )
         .unwrap();
         let flag = |text: &str| lun_values::unit(text).unwrap();
         let wanted = [
-            flag("3=/etc/oarlock/a.img,size=8G,block=4096,physical=16K,thin,ro,removable,wce=0,serial=A7"),
+            flag(
+                "3=/etc/oarlock/a.img,size=8G,block=4096,physical=16K,thin,ro,removable,wce=0,serial=A7,queue=32,\
+                 allow=iqn.2026-11.org.example:a,allow=iqn.2026-11.org.example:b",
+            ),
             flag("4=/srv/b.img,size=65536"),
         ];
         assert_eq!(config.units, wanted);
@@ -245,6 +255,7 @@ mod tests {
             ("[[lun]]\nnumber = 0\nfile = 'a'\nsize = true\n", 4, "a number, or a text"),
             ("[[lun]]\nnumber = 0\nfile = 'a'\nphysical = 3000\n", 1, "power of two"),
             ("[[lun]]\nnumber = 0\nfile = 'a'\n[[lun]]\nnumber = 0\nfile = 'b'\n", 4, "twice"),
+            ("[[lun]]\nnumber = 0\nfile = 'a'\nqueue = 0\n", 4, "from 1 to 2048"),
             ("chap = ['esx']\n", 1, "USER:FILE"),
             ("chap = ['esx:f']\nsecret = 'x'\n", 2, "`secret`"),
             ("allow = [\n", 1, ""),

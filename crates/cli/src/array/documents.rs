@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use oarlock::api::FaultStatus;
 use oarlock_block::{BlockSize, ByteCount};
+use oarlock_scsi::iscsi::NodeName;
+use oarlock_target::limits::UNIT_TASKS_MAX;
 use oarlock_target::{SessionReport, UnitOptions, UnitReport};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,10 @@ pub struct LunEntry {
     pub direct: bool,
     /// Its serial number.
     pub serial: String,
+    /// Commands that it has open at once.
+    pub queue: u16,
+    /// Initiators for which it is there; empty: all that may come in.
+    pub allow: Vec<String>,
 }
 
 /// One session, in the answer of `GET /v1/sessions`.
@@ -113,6 +119,12 @@ pub struct AddLunRequest {
     /// Its serial number.
     #[serde(default)]
     pub serial: Option<String>,
+    /// Commands that it has open at once; as many as an array allows where nothing is said.
+    #[serde(default)]
+    pub queue: Option<u16>,
+    /// Initiators for which it is there; empty: all that may come in.
+    #[serde(default)]
+    pub allow: Vec<String>,
 }
 
 /// The body of `POST /v1/luns/{lun}/resize`.
@@ -144,6 +156,8 @@ impl From<UnitReport> for LunEntry {
             write_cache: unit.write_cache,
             direct: unit.is_direct,
             serial: unit.serial,
+            queue: unit.queue,
+            allow: unit.allowed.iter().map(NodeName::to_string).collect(),
         }
     }
 }
@@ -159,7 +173,13 @@ impl LunEntry {
             (!self.write_cache, ", write cache off"),
             (!self.direct, ", through the page cache"),
         ];
-        let traits: String = traits.iter().filter(|(has, _)| *has).map(|(_, words)| *words).collect();
+        let mut traits: String = traits.iter().filter(|(has, _)| *has).map(|(_, words)| *words).collect();
+        if self.queue < UNIT_TASKS_MAX {
+            traits += &format!(", queue of {}", self.queue);
+        }
+        if !self.allow.is_empty() {
+            traits += &format!(", for {}", self.allow.join(", "));
+        }
         format!(
             "unit {}: {}, {} in blocks of {}{traits}, serial {}",
             self.lun,
@@ -201,6 +221,8 @@ impl AddLunRequest {
             removable: unit.is_removable,
             write_cache: Some(unit.write_cache),
             serial: unit.serial.clone(),
+            queue: unit.queue,
+            allow: unit.allowed.iter().map(NodeName::to_string).collect(),
         })
     }
 
@@ -228,6 +250,12 @@ impl AddLunRequest {
             is_removable: self.removable,
             write_cache: self.write_cache.unwrap_or(true),
             serial: self.serial,
+            queue: self.queue,
+            allowed: self
+                .allow
+                .iter()
+                .map(|name| name.parse().map_err(|error| format!("allow: {name}: {error}")))
+                .collect::<Result<_, String>>()?,
         };
         crate::lun_values::check(&unit).map(|()| unit).map_err(str::to_owned)
     }

@@ -114,12 +114,12 @@ impl Work {
         Ok(from.length)
     }
 
-    /// The unit that a segment names, of all that the array has.
+    /// The unit that a segment names, of all that there are for its initiator.
     fn copy_unit(&self, list: &CopyList, number: usize, is_destination: bool) -> Outcome<Rc<Unit>> {
         let target = list.target(number, is_destination)?;
-        let units = self.array.units.borrow();
-        let found = units.values().find(|unit| target.names(&unit.names()));
-        let unit = found.cloned().ok_or_else(|| {
+        let units = self.array.units_for(&self.task.session.nexus.initiator);
+        let found = units.into_iter().find(|unit| target.names(&unit.names()));
+        let unit = found.ok_or_else(|| {
             let byte = if is_destination { 6 } else { 4 };
             Sense::new(SenseKey::CopyAborted, AdditionalSense::UNREACHABLE_COPY_TARGET)
                 .at_segment(SegmentPointer { in_segment: true, byte, bit: None })

@@ -69,11 +69,11 @@ fn well_known(array: &Array, task: &Task, inquiry: Inquiry) -> Outcome<Reply> {
 impl Array {
     /// The units that are asked for. Whoever asks knows of all changes to them.
     pub(super) fn report_luns(&self, nexus: &Nexus, report: ReportLuns) -> Reply {
-        let units = self.units.borrow();
-        units.values().for_each(|unit| {
+        let units = self.units_for(&nexus.initiator);
+        units.iter().for_each(|unit| {
             unit.clear_attention(nexus, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
         });
-        let ordinary = units.values().map(|unit| unit.lun);
+        let ordinary = units.iter().map(|unit| unit.lun);
         let luns = match report.select {
             SelectReport::Ordinary | SelectReport::NonSubsidiary => ordinary.collect(),
             SelectReport::WellKnown => vec![Lun::REPORT_LUNS],

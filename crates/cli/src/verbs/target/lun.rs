@@ -48,7 +48,7 @@ struct List {
 
 #[derive(Args, Debug)]
 struct Add {
-    /// The unit: N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X]
+    /// The unit: N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X][,queue=N][,allow=IQN]
     #[arg(value_name = "N=FILE,...", value_parser = lun_values::unit)]
     unit: UnitOptions,
     #[command(flatten)]

@@ -33,7 +33,8 @@ const PORTAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3260
 #[command(
     after_help = "A unit is N=FILE with options behind commas: size=S (a plain file that is absent is made), block=512 or \
     block=4096, physical=4K (what \
-    initiators are told to align to), thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X.\n\
+    initiators are told to align to), thin (blocks can be unmapped), ro, removable, wce=0 (each write is durable when it is answered), serial=X, \
+    queue=N (commands that it has open; the next is told TASK SET FULL), allow=IQN (it is there for this initiator alone; may be given several times).\n\
     A CHAP file has the secret alone, 12 to 255 bytes, and is readable by its owner only.\n\
     The file of --config has the same by the names of the flags: listen, advertise, iqn, chap, chap_mutual, allow, api, metrics, fault, and a table [[lun]] with \
     number, file and the options for each unit; paths begin where it lies. What is given here replaces its listen, advertise, iqn, chap_mutual, api, metrics \
@@ -52,7 +53,7 @@ pub struct Arguments {
     /// The target's name [default: iqn.2026-11.org.oarlock:array]
     #[arg(long, value_name = "IQN")]
     iqn: Option<NodeName>,
-    /// A unit: N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X]
+    /// A unit: N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X][,queue=N][,allow=IQN]
     #[arg(long, value_name = "N=FILE,...", value_parser = lun_values::unit, required_unless_present = "config")]
     lun: Vec<UnitOptions>,
     /// Let in only who proves by CHAP that it knows the secret in FILE
