@@ -110,6 +110,9 @@ CONF
 # used PID: the processor's time that a process has had, in ticks.
 used() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 
+# resident NAME: MiB of a server.
+resident() { awk '/VmRSS/ { print $2 / 1024 }' "/proc/${pid[$1]}/status"; }
+
 names=()
 for name in ours tgt istgt; do
     if "serve_$name"; then names+=("$name"); else echo "$name is not here or does not start"; fi
@@ -145,4 +148,12 @@ for case in "${cases[@]}"; do
             "ours is $(median <"$work/$name.ratio") times that"
     done
 done
-for name in "${names[@]}"; do echo "$name: $(awk '/VmRSS/ { print $2 / 1024 }' "/proc/${pid[$name]}/status") MiB resident"; done
+# What each has in memory, as it is now, and with a hundred sessions that log in and do nothing.
+for name in "${names[@]}"; do
+    echo "$name: $(resident "$name") MiB resident"
+    "$built/examples/load" "${address[$name]}" "${target[$name]}" "${lun[$name]}" idle 512 1 100 4 >/dev/null 2>&1 &
+    load=$!
+    sleep 3
+    echo "  with 100 idle sessions: $(resident "$name") MiB"
+    wait "$load" || echo "  (it did not serve all of them)"
+done

@@ -1,12 +1,12 @@
 //! A client that loads any iSCSI target, for docs/BENCHMARKS.md: reads, writes or ATS of one size at one depth, over some sessions.
 //!
 //! ```text
-//! load ADDRESS:PORT IQN LUN read|write|ats|read-run|write-run BYTES DEPTH SESSIONS SECONDS
+//! load ADDRESS:PORT IQN LUN read|write|ats|ats-one|read-run|write-run|idle BYTES DEPTH SESSIONS SECONDS
 //! ```
 //!
 //! One thread for each session, blocking reads of a big buffer, one write for all that is sent at once. `ats` increments no counter: each
 //! session swaps blocks of its own between two images, or all sessions one block where `ats-one` is asked for; a false answer is
-//! followed by a read of what is there. Prints one line of JSON.
+//! followed by a read of what is there. `idle` sessions log in, wait, and read once at the end. Prints one line of JSON.
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ struct Plan {
 fn main() -> Result<(), Trouble> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [address, target, lun, kind, bytes, depth, sessions, seconds] = &arguments[..] else {
-        return Err("usage: load ADDRESS:PORT IQN LUN read|write|ats|ats-one|read-run|write-run BYTES DEPTH SESSIONS SECONDS".into());
+        return Err("usage: load ADDRESS:PORT IQN LUN read|write|ats|ats-one|read-run|write-run|idle BYTES DEPTH SESSIONS SECONDS".into());
     };
     let plan = Plan {
         address: address.clone(),
@@ -323,6 +323,9 @@ impl Session {
             return Err(
                 "writes of more than 256 KiB would need R2Ts, which this client does not answer".into()
             );
+        }
+        while self.plan.kind == "idle" && !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
         }
         (0..self.plan.depth).for_each(|slot| self.begin(slot));
         self.flush()?;
