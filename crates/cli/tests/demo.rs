@@ -13,8 +13,9 @@ use tempfile::TempDir;
 
 use crate::common::{Ran, eventually, send};
 
-const STEPS: [&str; 10] =
-    ["format", "join", "counter", "shared", "killed", "stopped", "disk", "delayed", "answers", "leave"];
+const STEPS: [&str; 11] = [
+    "format", "join", "counter", "shared", "killed", "stopped", "disk", "delayed", "wire", "answers", "leave",
+];
 
 /// A folder for the demonstration's folder, with a path that is short enough for sockets.
 fn place() -> TempDir {

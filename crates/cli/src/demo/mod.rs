@@ -8,6 +8,7 @@ mod disks;
 mod facts;
 mod folder;
 mod guest;
+mod initiator;
 mod news;
 mod opening;
 mod pace;
@@ -16,6 +17,7 @@ mod sharing;
 mod stage;
 mod story;
 mod teller;
+mod wire;
 
 pub use answers::text;
 pub use story::play;

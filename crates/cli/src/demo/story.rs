@@ -7,7 +7,7 @@ use super::facts::{Facts, Step};
 use super::news::News;
 use super::plot::Plot;
 use super::stage::{Stage, Trouble, ensure, milliseconds};
-use super::{deaths, delayed, disks, opening, sharing};
+use super::{deaths, delayed, disks, opening, sharing, wire};
 use crate::catalogue::Code;
 use crate::failure::Failure;
 
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 type Act = fn(&mut Stage, &mut Plot) -> Result<String, Trouble>;
 
 /// The steps: name, heading, and what is done.
-const STEPS: [(&str, &str, Act); 9] = [
+const STEPS: [(&str, &str, Act); 10] = [
     ("format", "A datastore in a plain file", opening::format),
     ("join", "Three hosts join it", opening::join),
     ("counter", "They fight for one lock; a counter under it loses nothing", sharing::counter),
@@ -28,6 +28,7 @@ const STEPS: [(&str, &str, Act); 9] = [
         disks::killed,
     ),
     ("delayed", "Host d's device delays two of its beats beyond their replies", delayed::delayed),
+    ("wire", "An array takes a swap late, and calls it over before", wire::late_swap),
     ("answers", "Each false and each unknown answer has a cause", answers::step),
 ];
 
