@@ -138,10 +138,11 @@ impl Work {
         let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
         let count = self.blocks_in(received.length);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
-        let mut found = self.buffer(received.length)?;
-        self.read_into(&mut found, received.length, transfer.lba).await?;
-        let new = &mut received.buffer.bytes()[..received.length];
-        new.iter_mut().zip(found.bytes()).for_each(|(new, found)| *new |= *found);
+        self.against(transfer.lba, &mut received, |_, new, found| {
+            new.iter_mut().zip(found).for_each(|(new, found)| *new |= *found);
+            Ok(())
+        })
+        .await?;
         let durability = self.unit.durability(transfer.fua);
         self.write_from(&mut received.buffer, 0..received.length, transfer.lba, durability).await?;
         Ok(Reply::good())
@@ -202,14 +203,33 @@ impl Work {
 
     /// Reads what was received again, and compares it unless only reading is asked for.
     async fn compare(&self, lba: Lba, received: &mut Received, only_read: bool) -> Outcome<()> {
-        let mut found = self.buffer(received.length)?;
-        self.read_into(&mut found, received.length, lba).await?;
-        let length = received.length;
-        let difference = first_difference(&received.buffer.bytes()[..length], &found.bytes()[..length]);
-        match difference.filter(|_| !only_read) {
-            Some(offset) => Err(Stop::from(Sense::miscompare(offset as u64))),
-            None => Ok(()),
+        self.against(lba, received, |at, sent, found| {
+            match first_difference(sent, found).filter(|_| !only_read) {
+                Some(offset) => Err(Stop::from(Sense::miscompare((at + offset) as u64))),
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Holds what was received against what is there, step by step: `look` is given where in it a step begins, the step, and what is
+    /// there. Whoever has blocks in its hands has memory of its own to go on with, and little of it.
+    async fn against(
+        &self,
+        lba: Lba,
+        received: &mut Received,
+        mut look: impl FnMut(usize, &mut [u8], &[u8]) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let mut at = 0;
+        for (lba, count) in self.steps(lba, self.blocks_in(received.length)) {
+            let length = self.check_length(count)?;
+            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
+            let mut found = self.buffer(length)?;
+            self.read_into(&mut found, length, lba).await?;
+            look(at, &mut received.buffer.bytes()[at..at + length], &found.bytes()[..length])?;
+            at += length;
         }
+        Ok(())
     }
 
     /// A run of blocks in steps that fit a buffer.

@@ -1,5 +1,7 @@
 //! What an initiator gets of a command: its data, its status, how much was moved (RFC 7143, 11.4 and 11.7).
 
+use std::time::Duration;
+
 use oarlock_scsi::iscsi::{DataIn, DataSn, Residual, ScsiResponse, ServiceResponse};
 use oarlock_scsi::{Command, GeneralStatistics, Operation, Sense, SenseForm, SenseKey, Status};
 
@@ -23,10 +25,12 @@ pub(super) fn respond(array: &Array, task: &Task, command: Option<Command>, repl
         (_, Some(Abort::Told)) => Reply::status(Status::TASK_ABORTED),
         (Some(reply), None) => reply,
     };
-    count(array, task, command, &reply);
+    // By the clock itself: a turn has one time for all that comes and ends in it.
+    let took = task.began.elapsed();
+    count(task, command, &reply, took);
     let actual = actual_length(task, command, &reply);
     let expected = u64::from(task.command.expected_length);
-    array.metrics.answered(&answered(array, task, &reply, expected.min(actual)));
+    array.metrics.answered(&answered(task, &reply, expected.min(actual), took));
     let residual = Residual::of(expected, actual);
     let sendable = if task.command.reads { expected.min(actual) } else { 0 };
     let sendable = usize::try_from(sendable).unwrap_or(usize::MAX);
@@ -45,7 +49,7 @@ pub(super) fn respond(array: &Array, task: &Task, command: Option<Command>, repl
 }
 
 /// What metrics have of a command that moved so many bytes.
-fn answered(array: &Array, task: &Task, reply: &Reply, moved: u64) -> Answered {
+fn answered(task: &Task, reply: &Reply, moved: u64, took: Duration) -> Answered {
     let is_miscompare = reply.sense.as_ref().is_some_and(|sense| sense.key == SenseKey::Miscompare);
     Answered {
         opcode: task.command.cdb[0],
@@ -58,16 +62,16 @@ fn answered(array: &Array, task: &Task, reply: &Reply, moved: u64) -> Answered {
         } else {
             0
         },
-        took: array.now().duration_since(task.began),
+        took,
     }
 }
 
 /// Counts what was done for the log page of general statistics (SPC-5).
-fn count(array: &Array, task: &Task, command: Option<Command>, reply: &Reply) {
+fn count(task: &Task, command: Option<Command>, reply: &Reply, took: Duration) {
     let Some(unit) = task.unit.as_ref().filter(|_| reply.status == Status::GOOD) else { return };
     let Some(command) = command else { return };
     let Some((_, blocks)) = command.blocks(unit.blocks()) else { return };
-    let took = u64::try_from(array.now().duration_since(task.began).as_micros()).unwrap_or(u64::MAX);
+    let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let intervals = took / GeneralStatistics::INTERVAL_MICROSECONDS;
     let mut statistics = unit.statistics.get();
     match command.operation {
