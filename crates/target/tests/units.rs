@@ -556,6 +556,18 @@ fn a_write_tells_how_much_more_or_less_was_wanted_than_was_sent() {
 }
 
 #[test]
+fn data_that_end_within_a_block_are_refused_and_none_of_them_is_written() {
+    const INVALID_UNIT: (u8, u8, u8) = (5, 0x0e, 0x03);
+    let place = Place::new();
+    let mut session = place.session("one");
+    for (sent, missing) in [(200, 1848), (1100, 948)] {
+        let answer = session.run(0, cdb::write(0, 4), Flow::Out(&vec![7; sent]));
+        assert_eq!((answer.code(), answer.residual), (INVALID_UNIT, Residual::Over(missing)));
+    }
+    assert_eq!(session.run(0, cdb::read(0, 4), Flow::In(2048)).good(), [0; 2048]);
+}
+
+#[test]
 fn the_longest_transfer_goes_through_both_ways_and_one_block_more_is_refused() {
     let place = Place::new();
     let who = Who::new("one")

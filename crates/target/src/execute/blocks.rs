@@ -79,12 +79,17 @@ impl Work {
     }
 
     /// The data of a command that writes `length` bytes: whole blocks, as far as the initiator has them. `None`: none at all.
+    ///
+    /// What ends within a block is refused, and nothing is written (FCP-4 lets a target choose: the part, or this): whoever takes a part of a block
+    /// for written would have it neither as it was nor as it was sent.
     pub(super) async fn receive_blocks(&self, length: usize) -> Outcome<Option<Received>> {
         let received = self.task.receive(&self.array.media, length).await?;
-        let block = self.unit.block_size().length();
-        Ok(received
-            .map(|received| Received { length: received.length / block * block, ..received })
-            .filter(|received| received.length > 0))
+        match received {
+            Some(received) if !received.length.is_multiple_of(self.unit.block_size().length()) => {
+                Err(Sense::illegal(AdditionalSense::INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT).into())
+            }
+            received => Ok(received),
+        }
     }
 
     fn blocks_in(&self, length: usize) -> BlockCount {
