@@ -231,7 +231,7 @@ fn a_file_that_is_no_journal_is_left_alone() {
 
 #[test]
 fn atomic_writes_of_many_are_one_after_the_other_and_one_that_is_aborted_is_whole_or_absent() {
-    let mut place = place();
+    let mut place = Place::in_memory(|_, _| {});
     let mut sessions: Vec<Session> =
         (0..4).map(|number| place.session(&format!("writer-{number}"))).collect();
     for round in 0..8_u8 {
