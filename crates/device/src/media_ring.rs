@@ -154,6 +154,22 @@ impl MediaRing {
         self.clear(token, medium, Clear::Zero, (from_byte, length))
     }
 
+    /// Has place for `length` bytes from `from_byte` on, whatever they are, so that a write of them finds it.
+    ///
+    /// # Errors
+    /// As [`discard`](MediaRing::discard): block devices are among what cannot do it.
+    ///
+    /// # Panics
+    /// As [`discard`](MediaRing::discard).
+    pub fn reserve(
+        &mut self,
+        token: Token,
+        medium: &Medium,
+        (from_byte, length): (u64, u64),
+    ) -> Result<(), DataRingError> {
+        self.clear(token, medium, Clear::Reserve, (from_byte, length))
+    }
+
     /// Looks at a socket once: completes when it is ready, broken, or the look is cancelled. The ring keeps it open
     /// until then.
     ///

@@ -249,6 +249,14 @@ impl Medium {
         Ok(())
     }
 
+    /// Makes every write that was answered durable, without a ring.
+    ///
+    /// # Errors
+    /// As a [`MediaRing`](crate::MediaRing)'s flush.
+    pub fn flush_now(&self) -> Result<(), IoError> {
+        rustix::fs::fdatasync(&self.file).map_err(failure::of_flush)
+    }
+
     /// Makes a plain file longer where `size` says so, and measures the medium anew. It never becomes shorter.
     ///
     /// # Errors

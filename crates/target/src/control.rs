@@ -9,6 +9,7 @@ use oarlock_scsi::{AdditionalSense, Lun};
 
 use crate::TargetError;
 use crate::array::Array;
+use crate::atomic;
 use crate::limits::UNITS_MAX;
 use crate::metrics::MetricsReport;
 use crate::options::{SessionReport, UnitReport};
@@ -20,6 +21,8 @@ use crate::unit::{Traits, Unit};
 pub(crate) struct NewUnit {
     pub(crate) number: u16,
     pub(crate) medium: Medium,
+    /// What its atomic writes left in an earlier life.
+    pub(crate) journal: Option<Medium>,
     pub(crate) traits: Traits,
     pub(crate) write_cache: bool,
     /// What its operator is to know.
@@ -72,6 +75,7 @@ pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
     }
     let unit = Rc::new(Unit::new(number, lun, new.medium, new.traits, new.write_cache));
     unit.load().map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
+    atomic::resume(array, &unit, new.journal).map_err(|reason| TargetError::Journal { number, reason })?;
     let mut nexuses = array.nexuses();
     nexuses.retain(|nexus| unit.is_for(&nexus.initiator));
     nexuses.iter().for_each(|nexus| unit.meet(nexus));

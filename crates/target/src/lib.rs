@@ -13,12 +13,13 @@
 //!       deliver    PDUs in their order       text      which targets there are
 //!         execute  a command, to its status  management   commands that are ended
 //!           unit   task set, attentions, state     ranges   which blocks are in whose hands
-//!           media  the ring as futures, and memory
+//!           media  the ring as futures, and memory     atomic   writes of many blocks that are whole or absent
 //! ```
 
 #![forbid(unsafe_code)]
 
 mod array;
+mod atomic;
 mod cache;
 mod connection;
 mod control;
@@ -30,6 +31,7 @@ mod flushes;
 mod handle;
 mod identity;
 mod inbound;
+mod journal;
 pub mod limits;
 mod login;
 mod management;
@@ -39,6 +41,7 @@ mod metrics;
 mod options;
 mod output;
 mod ranges;
+mod record;
 mod reservations;
 mod saved;
 mod service;

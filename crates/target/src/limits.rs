@@ -57,6 +57,9 @@ pub const EARLY_BYTES_MAX: usize = 64 << 20;
 /// The longest transfer of one command, as VPD page B0h tells it.
 pub const TRANSFER_MAX: usize = 32 << 20;
 
+/// The longest atomic write, as VPD page B0h tells it in blocks: all that a unit's journal has room for, and what it keeps on the disk.
+pub const ATOMIC_BYTES_MAX: usize = 1 << 20;
+
 /// The most blocks that one COMPARE AND WRITE compares.
 pub const COMPARE_BLOCKS_MAX: u8 = 128;
 

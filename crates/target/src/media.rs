@@ -121,6 +121,10 @@ impl Media {
         self.ask(|ring, token| ring.discard(token, medium, bytes)).await
     }
 
+    pub(crate) async fn reserve(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+        self.ask(|ring, token| ring.reserve(token, medium, bytes)).await
+    }
+
     pub(crate) async fn write_zeroes(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
         self.ask(|ring, token| ring.write_zeroes(token, medium, bytes)).await
     }

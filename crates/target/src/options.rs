@@ -247,6 +247,14 @@ pub enum TargetError {
         /// Why.
         reason: String,
     },
+    /// What an atomic write left over cannot be read.
+    #[error("unit {number}: its journal of atomic writes cannot be used: {reason}")]
+    Journal {
+        /// The unit.
+        number: u16,
+        /// Why.
+        reason: String,
+    },
     /// The kernel gave no ring, or no thread.
     #[error("the array's thread cannot be started: {reason}")]
     Thread {

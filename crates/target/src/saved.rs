@@ -33,6 +33,8 @@ const FIRST_LINE_OF_1: &str = "oarlock reservations 1";
 /// Where units on block devices, beside which there is no place, have what they save.
 const FOLDER: &str = "/var/lib/oarlock";
 
+const EXTENSION: &str = "reservations";
+
 /// What outlives the array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Saved {
@@ -53,27 +55,8 @@ pub(crate) struct SavedFile {
 impl SavedFile {
     /// Of a plain file beside it. Of a block device by the unit's serial number: its kernel's name is another device's after a restart.
     pub(crate) fn of(medium: &Medium, serial: &str) -> SavedFile {
-        match medium.is_block_device() {
-            true => SavedFile::of_device(serial),
-            false => SavedFile::beside(medium.path(), serial),
-        }
-    }
-
-    fn of_device(serial: &str) -> SavedFile {
-        let escaped = |byte: u8| match byte {
-            b'-' | b'_' => char::from(byte).to_string(),
-            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-            _ => format!("%{byte:02x}"),
-        };
-        let name: String = serial.bytes().map(escaped).collect();
-        let path = Path::new(FOLDER).join(format!("{name}.reservations"));
-        SavedFile { path, serial: serial.to_owned(), may_be_of_1: false }
-    }
-
-    fn beside(file: &Path, serial: &str) -> SavedFile {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let path = file.parent().unwrap_or(file).join(format!("{name}.reservations"));
-        SavedFile { path, serial: serial.to_owned(), may_be_of_1: true }
+        let path = path_of(medium, serial, EXTENSION);
+        SavedFile { path, serial: serial.to_owned(), may_be_of_1: !medium.is_block_device() }
     }
 
     /// Saves it, durably; where there is nothing to save, there is no file.
@@ -121,7 +104,31 @@ impl SavedFile {
     }
 }
 
-fn sync(folder: &Path) -> io::Result<()> {
+/// Where a unit has what is not in its medium: of a plain file beside it, of a block device by the serial number.
+pub(crate) fn path_of(medium: &Medium, serial: &str, extension: &str) -> PathBuf {
+    match medium.is_block_device() {
+        true => Path::new(FOLDER).join(format!("{}.{extension}", escaped(serial))),
+        false => beside(medium.path(), extension),
+    }
+}
+
+fn beside(file: &Path, extension: &str) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    file.parent().unwrap_or(file).join(format!("{name}.{extension}"))
+}
+
+/// A serial number as a part of a file's name.
+pub(crate) fn escaped(serial: &str) -> String {
+    let escaped = |byte: u8| match byte {
+        b'-' | b'_' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02x}"),
+    };
+    serial.bytes().map(escaped).collect()
+}
+
+/// Makes the entries of a folder durable.
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     match File::open(folder) {
         Ok(folder) => folder.sync_all(),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -250,10 +257,14 @@ mod tests {
         Saved { reservations: Some(reservations()), settings: Some(settings) }
     }
 
+    fn file_beside(disk: &Path, serial: &str) -> SavedFile {
+        SavedFile { path: beside(disk, EXTENSION), serial: serial.to_owned(), may_be_of_1: true }
+    }
+
     #[test]
     fn what_was_saved_is_loaded_and_what_is_not_to_last_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let file = SavedFile::beside(&folder.path().join("disk.img"), "A7");
+        let file = file_beside(&folder.path().join("disk.img"), "A7");
         assert_eq!(file.load().unwrap(), Saved::default());
         for part in [saved(), Saved { settings: None, ..saved() }, Saved { reservations: None, ..saved() }] {
             file.save(&part).unwrap();
@@ -279,8 +290,7 @@ mod tests {
     /// The device that had been dm-3 came back as dm-4: its hosts met the reservations of another volume, or none.
     #[test]
     fn what_a_block_device_saves_goes_by_its_serial_number_and_no_other_unit_takes_it() {
-        let file = SavedFile::of_device("vg/lun 1");
-        assert_eq!(file.path, Path::new("/var/lib/oarlock/vg%2flun%201.reservations"));
+        assert_eq!(escaped("vg/lun 1"), "vg%2flun%201");
         let folder = tempfile::tempdir().unwrap();
         let of = |serial: &str, may_be_of_1| SavedFile {
             path: folder.path().join("x.reservations"),
@@ -298,7 +308,7 @@ mod tests {
     #[test]
     fn a_file_of_version_1_is_read_beside_the_file_that_it_is_of() {
         let folder = tempfile::tempdir().unwrap();
-        let file = SavedFile::beside(&folder.path().join("disk.img"), "A7");
+        let file = file_beside(&folder.path().join("disk.img"), "A7");
         let body = "oarlock reservations 1\ngeneration 3\n\
                     registrant iqn.1998-01.com.example:host 400001370000 1 00000000deadbeef\n";
         fs::write(&file.path, format!("{body}checksum {:08x}\n", crc32c(&[body.as_bytes()]))).unwrap();

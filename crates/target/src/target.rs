@@ -19,6 +19,7 @@ use crate::control::{self, Message, NewUnit};
 use crate::execute::Faults;
 use crate::handle::TargetHandle;
 use crate::identity;
+use crate::journal::JournalFile;
 use crate::limits::{
     ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, PORTALS_MAX, RING_DEPTH,
     STEP_BYTES_MAX, UNIT_TASKS_MAX,
@@ -207,6 +208,8 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
     if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
         return Err(TargetError::Serial { number, serial });
     }
+    let journal = JournalFile::of(&medium, &serial).open(options.is_read_only, open_medium);
+    let journal = journal.map_err(|reason| TargetError::Journal { number, reason })?;
     let traits = Traits {
         is_thin: options.is_thin,
         is_read_only: options.is_read_only,
@@ -215,7 +218,7 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         queue: options.queue.unwrap_or(UNIT_TASKS_MAX),
         allowed: options.allowed.clone(),
     };
-    Ok(NewUnit { number, medium, traits, write_cache: options.write_cache, notes })
+    Ok(NewUnit { number, medium, journal, traits, write_cache: options.write_cache, notes })
 }
 
 fn open_medium(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {

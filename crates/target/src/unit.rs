@@ -11,6 +11,7 @@ use oarlock_scsi::iscsi::NodeName;
 use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
+use crate::atomic::AtomicWrites;
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
 use crate::ranges::Ranges;
@@ -46,6 +47,7 @@ pub(crate) struct Unit {
     pub(crate) naa: [u8; 16],
     pub(crate) ranges: Rc<Ranges>,
     pub(crate) flushes: Flushes,
+    pub(crate) atomic: AtomicWrites,
     /// It is served no more: commands that have not begun find nothing.
     pub(crate) is_gone: Cell<bool>,
     /// The task set, in the order of arrival.
@@ -134,6 +136,7 @@ impl Unit {
             naa,
             ranges: Rc::default(),
             flushes: Flushes::default(),
+            atomic: AtomicWrites::default(),
             is_gone: Cell::new(false),
             tasks: RefCell::default(),
             next_task: Cell::new(0),
@@ -171,8 +174,8 @@ impl Unit {
         self.geometry().blocks
     }
 
-    /// The blocks that are written whole or not at all whatever becomes of the power, from each multiple on; `None` where that is not
-    /// even one.
+    /// The blocks that the device below writes whole or not at all whatever becomes of the power, from each multiple on; `None` where that
+    /// is not even one.
     pub(crate) fn atomic_blocks(&self) -> Option<u32> {
         let block = u64::from(self.block_size().bytes());
         let blocks = self.medium.atomic_block()?.0 / block;

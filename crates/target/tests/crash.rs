@@ -80,6 +80,11 @@ fn a_target_to_be_killed() {
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
+/// Where the areas begin that are written atomically, a writer's each.
+const AREAS: u64 = 512;
+/// Blocks of an area.
+const AREA: u16 = 256;
+
 fn login(portal: SocketAddr, name: &str) -> Session {
     let mut session = Who::new(name).login(portal);
     meet(&mut session, 0);
@@ -176,6 +181,60 @@ fn what_was_acknowledged_as_durable_survives_a_kill() {
             let durable = durable.copied().unwrap_or(0);
             assert!((durable..=*sent).contains(&found), "block {lba}: {found}, not {durable} to {sent}");
             before.insert(*lba, found);
+        }
+    }
+}
+
+/// Writes its area as a whole, again and again, until the target is gone. What was answered is told to `told`.
+fn write_areas_until_killed(session: &mut Session, lba: u64, first: u64, told: &Sender<()>) -> (u64, u64) {
+    let (mut answered, mut number) = (0, first);
+    loop {
+        let data = number.to_be_bytes().repeat(usize::from(AREA) * 64);
+        session.start(0, cdb::write_atomic(lba, AREA), Flow::Out(&data));
+        let Some((_, answer)) = session.try_finish_any() else { return (answered, number) };
+        answer.good();
+        answered = number;
+        number += 1;
+        told.send(()).unwrap();
+    }
+}
+
+#[test]
+fn an_atomic_write_that_a_kill_cuts_is_whole_or_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut before: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut process = Process::start(folder.path(), "127.0.0.1:0".parse().unwrap());
+    let portal = process.portal;
+    for round in 0..ROUNDS {
+        let first = 1 + round * 1_000_000;
+        let area = |writer: u64| AREAS + writer * u64::from(AREA);
+        let (told, heard) = mpsc::channel();
+        let lives: Vec<(u64, u64)> = thread::scope(|scope| {
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|writer| {
+                    let told = told.clone();
+                    scope.spawn(move || {
+                        let mut session = login(portal, &format!("writer-{writer}"));
+                        write_areas_until_killed(&mut session, area(writer), first, &told)
+                    })
+                })
+                .collect();
+            for _ in 0..8 + 3 * round {
+                heard.recv_timeout(DEADLINE).expect("writes are answered");
+            }
+            process.kill();
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        });
+        process = Process::start(folder.path(), portal);
+        let mut reader = login(process.portal, "reader");
+        for (writer, (answered, sent)) in (0..).zip(lives) {
+            let length = usize::from(AREA) * 512;
+            let found = reader.run(0, cdb::read(area(writer), AREA.into()), Flow::In(length)).good();
+            let value = u64::from_be_bytes(found[..8].try_into().unwrap());
+            assert!(found == value.to_be_bytes().repeat(length / 8), "a write that is torn");
+            let durable = answered.max(before.get(&writer).copied().unwrap_or(0));
+            assert!((durable..=sent).contains(&value), "area {writer}: {value}, not {durable} to {sent}");
+            before.insert(writer, value);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // All of it is called by tests alone, and fails as tests do.
 
+mod atomic_writes;
 mod atomicity;
 mod copies;
 mod crash;

@@ -478,42 +478,6 @@ fn the_pages_that_say_what_a_unit_is_are_told_in_full_and_cut_where_asked() {
     assert_eq!(session.run(0, cdb::vpd(0x7f, 255), Flow::In(255)).code(), INVALID_CDB);
 }
 
-/// Memory is the one medium whose atomic block is the same on every machine.
-#[test]
-fn an_atomic_write_is_one_atomic_block_and_nothing_else() {
-    let place = Place::in_memory(|_, _| {});
-    let mut session = place.session("one");
-    let limits = session.run(0, cdb::vpd(0xb0, 4096), Flow::In(4096)).good();
-    let number = |at: usize| u32::from_be_bytes(limits[at..at + 4].try_into().unwrap());
-    let found = [44, 48, 52, 56, 60].map(number);
-    let [blocks, ..] = found;
-    assert_eq!(found, [blocks, blocks, blocks, 0, 0], "length, alignment, granularity; no boundary");
-    if std::path::Path::new("/dev/shm").is_dir() {
-        assert_eq!(blocks, 8, "a page");
-    }
-    let supported = session.run(0, cdb::report_operation_code(0x9c), Flow::In(4096)).good();
-    assert_eq!(supported[1] & 7, if blocks > 0 { 3 } else { 1 });
-    if blocks == 0 {
-        return;
-    }
-    let atomic = |lba: u64, blocks: u32| cdb::write_atomic(lba, u16::try_from(blocks).unwrap());
-    let data = pattern(blocks as usize * 1024);
-    let one = &data[..blocks as usize * 512];
-    session.run(0, atomic(u64::from(blocks), blocks), Flow::Out(one)).good();
-    assert_eq!(session.run(0, cdb::read(u64::from(blocks), blocks), Flow::In(one.len())).good(), one);
-    assert_eq!(session.run(0, atomic(0, 2 * blocks), Flow::Out(&data)).code(), INVALID_CDB);
-    assert_eq!(session.run(0, atomic(1, blocks), Flow::Out(one)).code(), INVALID_CDB);
-    assert_eq!(
-        session.run(0, atomic(0, blocks - 1), Flow::Out(&data[..one.len() - 512])).code(),
-        INVALID_CDB
-    );
-    assert_eq!(
-        session.run(0, cdb::read(0, 1), Flow::In(512)).good(),
-        [0; 512],
-        "nothing of those was written"
-    );
-}
-
 #[test]
 fn a_read_tells_how_much_more_or_less_there_was_than_was_expected() {
     let place = Place::new();

@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::report;
 
-/// What it wants: each connection has one, each unit two where its reservations are saved; and some for the rest.
-const WANTED: u64 = (CONNECTIONS_MAX + 2 * UNITS_MAX + 256) as u64;
+/// What it wants: each connection has one, each unit three where it has a journal and its reservations are saved; and some for the rest.
+const WANTED: u64 = (CONNECTIONS_MAX + 3 * UNITS_MAX + 256) as u64;
 
 /// Raises the limit as far as it is allowed and wanted, and says so where that is not enough.
 pub fn raise() {

@@ -1,10 +1,10 @@
-//! Commands that move blocks: READ, WRITE, WRITE AND VERIFY, WRITE ATOMIC, ORWRITE, VERIFY (SBC-4).
+//! Commands that move blocks: READ, WRITE, WRITE AND VERIFY, ORWRITE, VERIFY (SBC-4).
 
 use std::rc::Rc;
 
 use oarlock_block::{BlockCount, Lba};
 use oarlock_device::{DataBuffer, Durability};
-use oarlock_scsi::{AdditionalSense, ByteCheck, Sense, Transfer, Verify, WriteAndVerify, WriteAtomic};
+use oarlock_scsi::{AdditionalSense, ByteCheck, Sense, Transfer, Verify, WriteAndVerify};
 
 use super::{Payload, Reply, Work, failed};
 use crate::limits::TRANSFER_MAX;
@@ -18,7 +18,10 @@ const VERIFY_STEP: usize = 1 << 20;
 impl Work {
     /// Blocks in this command's hands. Whoever is ended while it waits for them stops waiting: its fate is known.
     pub(super) async fn hold(&self, lba: Lba, count: BlockCount, hold: Hold) -> Outcome<Held> {
-        self.task.or_aborted(self.unit.ranges.hold(lba.0..lba.0 + count.0, hold)).await
+        let blocks = lba.0..lba.0 + count.0;
+        let held = self.task.or_aborted(self.unit.ranges.hold(blocks.clone(), hold)).await?;
+        self.mend(&self.unit, &blocks, hold).await?;
+        Ok(held)
     }
 
     /// A transfer that VPD page B0h says is too long.
@@ -92,7 +95,7 @@ impl Work {
         }
     }
 
-    fn blocks_in(&self, length: usize) -> BlockCount {
+    pub(super) fn blocks_in(&self, length: usize) -> BlockCount {
         BlockCount((length / self.unit.block_size().length()) as u64)
     }
 
@@ -104,25 +107,6 @@ impl Work {
         let durability = self.unit.durability(transfer.fua);
         self.write_from(&mut received.buffer, 0..received.length, transfer.lba, durability).await?;
         Ok(Reply::good())
-    }
-
-    /// Towards other commands every write here is atomic; towards a failure of power what the device below writes at once is, and nothing
-    /// else is taken (SBC-4, WRITE ATOMIC (16) command; VPD page B0h says what).
-    pub(super) async fn write_atomic(&self, write: WriteAtomic) -> Outcome<Reply> {
-        let Some(atomic) = self.unit.atomic_blocks().map(u64::from) else {
-            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
-        };
-        let Transfer { lba, count, .. } = write.transfer;
-        let wrong_byte = match () {
-            () if !lba.0.is_multiple_of(atomic) => Some(2),
-            () if write.boundary.0 > 0 => Some(10),
-            () if count.0 != 0 && count.0 != atomic => Some(12),
-            () => None,
-        };
-        match wrong_byte {
-            Some(byte) => Err(Sense::invalid_cdb(byte, None).into()),
-            None => self.write(write.transfer).await,
-        }
     }
 
     /// Written durably, and read again (SBC-4, WRITE AND VERIFY).

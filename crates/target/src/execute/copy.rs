@@ -107,6 +107,8 @@ impl Work {
         // Whoever ends the tasks of a unit means those that copy from or to it, too.
         let _visits = [self.visit(&from.unit)?, self.visit(&to.unit)?];
         let _held = self.task.or_aborted(hold_both(&from, &to)).await?;
+        self.mend(&from.unit, &from.blocks(), Hold::Shared).await?;
+        self.mend(&to.unit, &to.blocks(), Hold::Alone).await?;
         // The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not.
         self.check_unit(&from.unit, SOURCE)?;
         self.check_unit(&to.unit, DESTINATION)?;

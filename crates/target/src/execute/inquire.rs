@@ -7,6 +7,7 @@ use oarlock_scsi::vpd::{
 };
 use oarlock_scsi::{Inquiry, Peripheral, Sense, StandardInquiry, TargetPortGroupSupport, VersionDescriptor};
 
+use super::atomic::atomic_blocks_max;
 use super::copy::LIMITS;
 use super::same::{UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, write_same_max};
 use super::settings::THRESHOLD_EXPONENT;
@@ -129,7 +130,6 @@ impl Work {
         let transfer_max = u32::try_from(TRANSFER_MAX).unwrap_or(u32::MAX) / block;
         let granularity = u32::try_from(geometry.physical_block.0).unwrap_or(block) / block;
         let is_thin = self.unit.traits.is_thin;
-        let atomic = self.unit.atomic_blocks().unwrap_or(0);
         BlockLimits {
             write_same_non_zero: true,
             compare_and_write_max: COMPARE_BLOCKS_MAX,
@@ -141,10 +141,8 @@ impl Work {
             unmap_granularity: if is_thin { granularity } else { 0 },
             unmap_alignment: is_thin.then_some(0),
             write_same_max: write_same_max(self.unit.block_size()),
-            // Nothing but whole atomic blocks, one at a time; zeros where the command is not there.
-            atomic_max: atomic,
-            atomic_alignment: atomic,
-            atomic_granularity: atomic,
+            // From any block on, of any length up to that, and never in parts: no alignment, granularity or boundary (zeros).
+            atomic_max: atomic_blocks_max(geometry.block_size),
             ..BlockLimits::default()
         }
     }

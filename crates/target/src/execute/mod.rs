@@ -1,5 +1,6 @@
 //! A command from its arrival to its status: what every command has in common.
 
+mod atomic;
 mod blocks;
 mod compare;
 mod copy;

@@ -48,7 +48,6 @@ impl Work {
     fn is_supported(&self, command: &CommandDescription) -> bool {
         match command.opcode {
             Opcode::UNMAP => self.unit.traits.is_thin,
-            Opcode::WRITE_ATOMIC_16 => self.unit.atomic_blocks().is_some(),
             // What is erased reads as anything then: a unit that cannot unmap has nothing quicker than OVERWRITE.
             Opcode::SANITIZE if command.service_action == Some(BLOCK_ERASE) => self.unit.traits.is_thin,
             Opcode::PREVENT_ALLOW_MEDIUM_REMOVAL => self.unit.traits.is_removable,

@@ -110,6 +110,7 @@ impl Work {
     }
 
     async fn erase_all(&self, overwrite: Option<&SanitizeOverwrite>, blocks: BlockCount) -> Result<(), ()> {
+        self.wipe_journal().await?;
         let block = self.unit.block_size().length();
         let step = STEP_BYTES / block as u64;
         let passes = overwrite.map_or(1, |overwrite| u64::from(overwrite.passes));
