@@ -12,13 +12,12 @@ const WANTED: u64 = (CONNECTIONS_MAX + 3 * UNITS_MAX + 256) as u64;
 pub fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let allowed = maximum.map_or(WANTED, |maximum| maximum.min(WANTED));
-    if current.is_none_or(|current| current >= allowed) {
-        return;
-    }
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum });
-    if raised.is_err() || allowed < WANTED {
+    let is_so = current.is_none_or(|current| current >= allowed)
+        || setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum }).is_ok();
+    let has = if is_so { allowed } else { current.unwrap_or(allowed) };
+    if has < WANTED {
         report::say(&format!(
-            "it may have {allowed} files open, too few for the {CONNECTIONS_MAX} connections that it could serve: `ulimit -Hn {WANTED}` before it starts"
+            "it may have {has} files open, too few for the {CONNECTIONS_MAX} connections that it could serve: `ulimit -Hn {WANTED}` before it starts"
         ));
     }
 }
