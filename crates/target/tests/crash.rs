@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Barrier;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
@@ -142,12 +143,15 @@ fn live(process: Process, first: u64, durable: u64, reservation_key: u64) -> Vec
     registrar.run(0, cdb::reserve_out(6, 0), Flow::Out(&list)).good();
     let (told, heard) = mpsc::channel();
     let portal = process.portal;
+    // Nobody writes before everybody is there: on a busy machine the kill would come before the last of them.
+    let start = Barrier::new(usize::try_from(WRITERS).unwrap());
     thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let told = told.clone();
+                let (told, start) = (told.clone(), &start);
                 scope.spawn(move || {
                     let mut session = login(portal, &format!("writer-{writer}"));
+                    start.wait();
                     write_until_killed(&mut session, writer, first, &told)
                 })
             })
