@@ -519,14 +519,30 @@ fn a_write_tells_how_much_more_or_less_was_wanted_than_was_sent() {
     }
 }
 
+/// libiscsi's suite writes 512 bytes to a block of 4,096 and wants them there.
 #[test]
-fn data_that_end_within_a_block_are_refused_and_none_of_them_is_written() {
+fn data_that_end_within_a_block_are_written_as_far_as_they_go_and_no_further() {
+    let place = Place::with(|options, _| options.units[0].block_size = BlockSize::from_bytes(4096));
+    let mut session = place.session("one");
+    for (sent, missing) in [(512, 3 * 4096 - 512), (4096 + 1, 2 * 4096 - 1), (2 * 4096 + 4095, 1)] {
+        session.run(0, cdb::write(0, 3), Flow::Out(&[3; 3 * 4096])).good();
+        let answer = session.run(0, cdb::write(0, 3), Flow::Out(&vec![7; sent]));
+        assert_eq!((answer.status, answer.residual), (Status::GOOD, Residual::Over(missing)));
+        let found = session.run(0, cdb::read(0, 3), Flow::In(3 * 4096)).good();
+        assert!(found[..sent].iter().all(|byte| *byte == 7) && found[sent..].iter().all(|byte| *byte == 3));
+    }
+}
+
+#[test]
+fn data_of_other_commands_that_end_within_a_block_are_refused() {
     const INVALID_UNIT: (u8, u8, u8) = (5, 0x0e, 0x03);
     let place = Place::new();
     let mut session = place.session("one");
-    for (sent, missing) in [(200, 1848), (1100, 948)] {
-        let answer = session.run(0, cdb::write(0, 4), Flow::Out(&vec![7; sent]));
-        assert_eq!((answer.code(), answer.residual), (INVALID_UNIT, Residual::Over(missing)));
+    for opcode in [0x8e, 0x8b] {
+        let mut write = cdb::write(0, 4);
+        write[0] = opcode;
+        let answer = session.run(0, write, Flow::Out(&[7; 1100]));
+        assert_eq!((answer.code(), answer.residual), (INVALID_UNIT, Residual::Over(948)));
     }
     assert_eq!(session.run(0, cdb::read(0, 4), Flow::In(2048)).good(), [0; 2048]);
 }

@@ -81,10 +81,10 @@ impl Work {
         written.map_err(|error| failed(&error, true))
     }
 
-    /// The data of a command that writes `length` bytes: whole blocks, as far as the initiator has them. `None`: none at all.
+    /// The data of a command that wants `length` bytes: whole blocks, as far as the initiator has them. `None`: none at all.
     ///
-    /// What ends within a block is refused, and nothing is written (FCP-4 lets a target choose: the part, or this): whoever takes a part of a block
-    /// for written would have it neither as it was nor as it was sent.
+    /// Data that end within a block are refused (FCP-4 lets a target choose that): whoever takes a part of a block for done would
+    /// have something else there.
     pub(super) async fn receive_blocks(&self, length: usize) -> Outcome<Option<Received>> {
         let received = self.task.receive(&self.array.media, length).await?;
         match received {
@@ -99,14 +99,36 @@ impl Work {
         BlockCount((length / self.unit.block_size().length()) as u64)
     }
 
+    /// As many bytes as the initiator has. Where they end within a block, the rest of that stays as it is: some clients write 512 bytes to
+    /// a block of 4,096.
     pub(super) async fn write(&self, transfer: Transfer) -> Outcome<Reply> {
         let length = self.check_length(transfer.count)?;
-        let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
-        let count = self.blocks_in(received.length);
+        let received = self.task.receive(&self.array.media, length).await?;
+        let Some(mut received) = received else { return Ok(Reply::good()) };
+        let block = self.unit.block_size().length();
+        let whole = received.length / block * block;
+        let count = BlockCount(received.length.div_ceil(block) as u64);
         let _held = self.hold(transfer.lba, count, Hold::Alone).await?;
         let durability = self.unit.durability(transfer.fua);
-        self.write_from(&mut received.buffer, 0..received.length, transfer.lba, durability).await?;
+        if whole > 0 {
+            self.write_from(&mut received.buffer, 0..whole, transfer.lba, durability).await?;
+        }
+        if whole < received.length {
+            let part = &received.buffer.bytes()[whole..received.length];
+            let lba = Lba(transfer.lba.0 + self.blocks_in(whole).0);
+            self.write_part(part, lba, durability).await?;
+        }
         Ok(Reply::good())
+    }
+
+    /// The front of a block, which the caller holds.
+    async fn write_part(&self, part: &[u8], lba: Lba, durability: Durability) -> Outcome<()> {
+        let block = self.unit.block_size().length();
+        let _grant = self.task.or_aborted(self.array.media.step(block)).await?;
+        let mut buffer = self.buffer(block)?;
+        self.read_into(&mut buffer, block, lba).await?;
+        buffer.bytes()[..part.len()].copy_from_slice(part);
+        self.write_from(&mut buffer, 0..block, lba, durability).await
     }
 
     /// Written durably, and read again (SBC-4, WRITE AND VERIFY).
