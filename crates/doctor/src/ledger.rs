@@ -231,6 +231,11 @@ impl Ledger {
         crate::units::settle(&mut self.facts, &self.names);
     }
 
+    /// Takes the host of their place from files of one name that cannot be one host's.
+    pub(crate) fn settle_rotation(&mut self) {
+        crate::rotation::settle(&self.inputs, &mut self.facts);
+    }
+
     /// Notes something that could not be read: what else there is, is read nevertheless.
     pub fn problem(&mut self, error: &DoctorError) {
         if self.problems.len() < PROBLEMS_MAX {

@@ -41,6 +41,7 @@ mod question;
 mod record;
 mod redact;
 pub mod report;
+mod rotation;
 mod rule;
 mod said;
 mod scene;

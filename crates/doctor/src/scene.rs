@@ -40,6 +40,7 @@ impl<'a> Scene<'a> {
         crate::ties::settle(ledger);
         ledger.settle_units();
         let newest_first = crate::timeline::settle(ledger);
+        ledger.settle_rotation();
         ledger.facts_mut().sort_by(order);
         crate::volumes::settle(ledger.facts_mut());
         ledger.knowledge = Knowledge::of(ledger.facts());

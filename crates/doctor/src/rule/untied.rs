@@ -82,12 +82,11 @@ fn speak_from_several_places(lines: &[&Fact]) -> bool {
     let mut nameless = lines.iter().take(FIRST).filter(|fact| fact.host.is_none());
     let first = nameless.next();
     let Some(first) = first else { return false };
-    // What a line without a name says of its own host is not another's, whose name stands in the same input.
+    // What a line without a name says of its own host may be another's than the one that is named elsewhere.
     let is_own = |fact: &Fact| matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_));
-    let is_named_there =
-        |fact: &&Fact| fact.host.is_some() && fact.place.input == first.place.input && is_own(fact);
+    let is_named = |fact: &&Fact| fact.host.is_some() && is_own(fact);
     nameless.any(|other| other.voice != first.voice)
-        || is_own(first) && lines.iter().take(FIRST).any(is_named_there)
+        || is_own(first) && lines.iter().take(FIRST).any(is_named)
 }
 
 /// A volume and a device of a proof whose lines name one each, and that no line of all that was read names together.

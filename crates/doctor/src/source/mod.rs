@@ -16,5 +16,5 @@ mod wrapped;
 mod wrapping;
 
 pub use exported::ExportedAhead;
-pub use origin::{host_of, is_usual, names_a_host};
+pub use origin::{Rotated, host_of, is_usual, names_a_host, rotated};
 pub use sniff::Intake;
