@@ -21,6 +21,7 @@ mod esx_volume;
 mod esxtop;
 mod esxtop_table;
 mod gateway;
+pub mod heading;
 mod linux_names;
 mod linux_path;
 mod linux_scsi;
@@ -134,6 +135,7 @@ impl Dialects {
             Box::new(versions::Versions),
             Box::new(oarlock::OarlockEvents),
             Box::new(machine::Machine),
+            Box::new(heading::Heading),
             Box::new(bare::Bare),
         ])
     }

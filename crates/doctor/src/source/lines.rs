@@ -13,9 +13,10 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::document::Document;
+use super::document::{Document, Whose, section};
 use super::exported::{ExportedAhead, line_of};
 use super::origin::host_of;
+use super::seams::Seams;
 use super::sniff::Intake;
 use super::wrapped;
 use crate::bounds::{
@@ -23,6 +24,7 @@ use crate::bounds::{
     RECORD_BYTES_MAX,
 };
 use crate::dialect::Reading;
+use crate::dialect::heading::STARTS;
 use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::{plain, plain_row};
@@ -38,6 +40,8 @@ const BEHIND_BYTES: usize = 16 << 10;
 const LOOKS_MAX: u32 = 16;
 /// Bytes of a line in which its time stands.
 const TIME_BYTES: usize = 120;
+/// So far apart the times of a large input are looked at.
+const LOOK_BYTES: usize = 64 << 10;
 /// Key words of one line that are handed on.
 const WORDS_MAX: usize = 64;
 
@@ -56,6 +60,8 @@ struct Progress {
     looks: u32,
     /// What the sentences around its lines say of them.
     document: Document,
+    /// Of an input that is too large to be gone through before it is read: which way its times go.
+    seams: Option<Seams>,
 }
 
 /// A line, and what stands behind it.
@@ -81,6 +87,7 @@ pub(super) fn read(
         few: false,
         looks: 0,
         document: Document::default(),
+        seams: None,
     };
     let mut buffer = std::mem::take(&mut intake.buffer);
     let mut kept = 0;
@@ -102,6 +109,8 @@ pub(super) fn read(
         at.few = first && last && filled <= FEW_BYTES_MAX && newlines(&buffer[..filled]) <= EXCERPT_LINES_MAX;
         if first && last && filled <= DOCUMENT_BYTES_MAX {
             at.document = Document::of(&buffer[..filled]);
+        } else if first {
+            at.seams = Some(Seams::default());
         }
         if first {
             let line_end = memchr(b'\n', &buffer[..filled]).unwrap_or(filled).min(RECORD_BYTES_MAX);
@@ -158,6 +167,7 @@ impl Progress {
         intake.sieve.search(&text[..end], &mut hits);
         let mut ahead = hits.iter().peekable();
         let mut at = 0;
+        let mut seams = self.seams_of(&text[..end]).into_iter().peekable();
         while at < end {
             if self.follower.is_some() {
                 at = self.line(intake, text, at, 0, ledger);
@@ -186,11 +196,51 @@ impl Progress {
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
             let mask = words_until(&mut ahead, line_end, &mut intake.words);
             let understood = ledger.understood;
+            if seams.next_if(|&seam| seam <= start).is_some() {
+                while seams.next_if(|&seam| seam <= start).is_some() {}
+                self.document.begin(self.lines + 1, Whose::Nobody);
+            }
+            if self.seams.is_some() && self.is_heading(&text[start..line_end]) {
+                self.lines += 1;
+                at = (line_end + 1).min(text.len());
+                continue;
+            }
             at = self.line(intake, text, start, mask, ledger);
             self.look_around(text, start..at, understood, ledger);
         }
         intake.hits = hits;
         at
+    }
+
+    /// Where the times of a chunk of a large input jump against their way, as far as a look every so often tells.
+    fn seams_of(&mut self, text: &[u8]) -> Vec<usize> {
+        let Some(seams) = &mut self.seams else { return Vec::new() };
+        let mut found = Vec::new();
+        for at in (0..text.len()).step_by(LOOK_BYTES) {
+            let Some(newline) = memchr(b'\n', &text[at..]) else { break };
+            let start = at + newline + 1;
+            let line = &text[start..text.len().min(start + TIME_BYTES)];
+            let line = &line[..memchr(b'\n', line).unwrap_or(line.len())];
+            let jump = time_of(line).and_then(|when| seams.meet(when));
+            if jump.is_some_and(|jump| seams.is_seam(jump)) {
+                found.push(start);
+            }
+        }
+        if self.document.is_named() { Vec::new() } else { found }
+    }
+
+    /// Takes a line of a large input that names whose the lines behind it are: in a log none does.
+    fn is_heading(&mut self, line: &[u8]) -> bool {
+        if !STARTS.iter().any(|start| line.starts_with(start.as_bytes())) {
+            return false;
+        }
+        let line = plain(&line[..line.len().min(TIME_BYTES)]);
+        let found = section(&line, line.trim());
+        let is_one = found.is_some();
+        if let Some(whose) = found {
+            self.document.begin(self.lines + 1, whose);
+        }
+        is_one
     }
 
     /// Compares the times of a line that was understood, of which there were so many before it, and of its neighbours: a log stands oldest first or newest

@@ -9,6 +9,7 @@ mod guarded;
 mod gunzip;
 mod lines;
 mod origin;
+mod seams;
 mod sniff;
 mod unread;
 mod utf16;
