@@ -85,8 +85,13 @@ fn speak_from_several_places(lines: &[&Fact]) -> bool {
     // What a line without a name says of its own host may be another's than the one that is named elsewhere.
     let is_own = |fact: &Fact| matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_));
     let is_named = |fact: &&Fact| fact.host.is_some() && is_own(fact);
-    nameless.any(|other| other.voice != first.voice)
-        || is_own(first) && lines.iter().take(FIRST).any(is_named)
+    // One log writes its times in one way: with a zone, or without.
+    let has_a_zone = |fact: &Fact| fact.when.map(|when| when.zone_minutes.is_some());
+    let is_another = |other: &Fact| {
+        let zones = has_a_zone(other).zip(has_a_zone(first));
+        other.voice != first.voice || zones.is_some_and(|(one, other)| one != other)
+    };
+    nameless.any(|other| is_another(other)) || is_own(first) && lines.iter().take(FIRST).any(is_named)
 }
 
 /// A volume and a device of a proof whose lines name one each, and that no line of all that was read names together.

@@ -8,6 +8,7 @@ use crate::stamp::{Axis, Stamp};
 
 /// Lines of several processors come out of their order by seconds, and people paste a few lines as they find them.
 const SLACK_US: i64 = 120_000_000;
+const BOOT_SLACK_US: i64 = 5_000_000;
 /// A clock without a zone goes back by an hour when summer ends.
 const SUMMER_US: i64 = 3_600_000_000 + SLACK_US;
 /// A year that is not printed begins anew, or a day.
@@ -35,7 +36,12 @@ impl Seams {
         let apart = self.last.replace(when).and_then(|last| when.since(&last))?;
         self.rises = self.rises.saturating_add(u32::from(apart > 0));
         self.falls = self.falls.saturating_add(u32::from(apart < 0));
-        let slack = if when.zone_minutes.is_some() { SLACK_US } else { SUMMER_US };
+        let slack = match (when.axis, when.zone_minutes) {
+            // A kernel counts from its own start alone.
+            (Axis::Boot, _) => BOOT_SLACK_US,
+            (_, Some(_)) => SLACK_US,
+            (_, None) => SUMMER_US,
+        };
         let turns = match when.axis {
             Axis::Yearless => YEAR_TURNS_US,
             Axis::Day => DAY_TURNS_US,
