@@ -36,6 +36,7 @@ mod names;
 mod offset;
 mod passed;
 mod plain;
+mod ports;
 mod prefix;
 mod question;
 mod record;

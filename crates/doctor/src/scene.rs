@@ -45,6 +45,7 @@ impl<'a> Scene<'a> {
         crate::volumes::settle(ledger.facts_mut());
         ledger.knowledge = Knowledge::of(ledger.facts());
         ledger.knowledge.newest_first = newest_first;
+        ledger.knowledge.ports = std::mem::take(&mut ledger.ports);
         ledger.knowledge.drivers = std::mem::take(&mut ledger.drivers);
         Scene {
             facts: ledger.facts(),

@@ -221,8 +221,10 @@ pub fn is_usual(name: &str) -> bool {
 
 /// Whether a word may be a host's name: letters and digits, and none of what else has both.
 pub fn names_a_host(word: &str) -> bool {
-    const OTHERS: [&str; 12] =
-        ["naa.", "eui.", "t10.", "vmhba", "vmnic", "vmk", "kb", "lun", "sd", "nvme", "esxi", "step"];
+    const OTHERS: [&str; 14] = [
+        "naa.", "eui.", "t10.", "fc.", "iqn.", "vmhba", "vmnic", "vmk", "kb", "lun", "sd", "nvme", "esxi",
+        "step",
+    ];
     let lower = word.to_ascii_lowercase();
     prefix::is_host(word)
         && word.starts_with(|letter: char| letter.is_ascii_alphabetic())
