@@ -424,3 +424,20 @@ fn one_late_command_that_harmed_nobody_and_was_over_at_once_is_no_slow_storage()
     assert!(is_sure(&judge(&(slow(5) + &fast(20))), "slow-storage"));
     assert!(is_sure(&judge(&(slow(5) + &fast(6) + &late)), "slow-storage"));
 }
+
+/// A lock that one host alone may hold, and that names nobody, is no living competitor; one that several hold to read names none either, and is held.
+#[test]
+fn a_lock_that_is_held_by_nobody_is_no_contention() {
+    let log = |mode: u32, owner: &str| {
+        at(
+            5,
+            &format!(
+                "cpu8:21)DLX: 4849: vol 'GOLD', lock at 188416000: [Req mode: 1] Not free: [type 10c00001 offset 188416000 v 61, hb offset 3604480 gen 9, mode {mode}, owner {owner} mtime 4410 num 0 gblnum 0"
+            ),
+        )
+    };
+    let (nobody, host) = ("00000000-00000000-0000-000000000000", "61000001-1a2b3c4d-aaaa-0050569a0001");
+    assert!(!is_sure(&judge(&log(1, nobody)), "contention"));
+    assert!(is_sure(&judge(&log(1, host)), "contention"));
+    assert!(is_sure(&judge(&log(2, nobody)), "contention"));
+}
