@@ -70,9 +70,22 @@ fn lines_out_of_order_and_turns_of_years_and_days_are_no_seams() {
 /// What `tail` and `head` write before each of several files, and the prompt of a shell, count in an input of any size.
 #[test]
 fn headings_part_a_large_input_too() {
-    for heading in
-        ["==> /logs/@H/vmkernel.log <==", "==> @H.txt <==", "[root@@H:~] cat /var/log/vmkernel.log"]
-    {
+    let headings = [
+        "==> /logs/@H/vmkernel.log <==",
+        "==> @H.txt <==",
+        "[root@@H:~] cat /var/log/vmkernel.log",
+        "root@@H:~# cat /var/log/vmkernel.log",
+        "$ ssh @H cat /var/log/vmkernel.log",
+        "# @H",
+        "@H:",
+        "---------- @H ----------",
+        "@H | CHANGED | rc=0 >>",
+        "And of host @H:",
+        "::::::::::::::\n@H/vmkernel.log\n::::::::::::::",
+        "Contents of @H/vmkernel.log",
+        "$ hostname\n@H",
+    ];
+    for heading in headings {
         let pair = |second: &str| {
             let named = |host: &str| heading.replacen("@H", host, 1) + "\n";
             is_a_pair(
@@ -84,6 +97,11 @@ fn headings_part_a_large_input_too() {
             )
         };
         assert!(!pair("esx2"), "{heading}");
+    }
+    // A stack's trace, and what goes on with a line, name nobody.
+    for other in ["--> at line 12", "   backtrace of x86_64:", "(repeated)", "Dump of the queue"] {
+        let log = noise(0..LARGE) + &at(LARGE, LATE) + other + "\n" + &at(LARGE + 6, FALSE);
+        assert!(is_a_pair(&log), "{other}");
     }
     let session = format!(
         "[root@esx1:~] cat /var/log/vmkernel.log\n{}{}{}",

@@ -22,7 +22,6 @@ mod esx_volume;
 mod esxtop;
 mod esxtop_table;
 mod gateway;
-pub mod heading;
 mod linux_names;
 mod linux_path;
 mod linux_scsi;
@@ -137,7 +136,6 @@ impl Dialects {
             Box::new(versions::Versions),
             Box::new(oarlock::OarlockEvents),
             Box::new(machine::Machine),
-            Box::new(heading::Heading),
             Box::new(bare::Bare),
         ])
     }

@@ -13,10 +13,10 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::document::{Document, Whose, section};
+use super::document::{Document, Whose};
 use super::exported::{ExportedAhead, line_of};
+use super::headings::Large;
 use super::origin::host_of;
-use super::seams::Seams;
 use super::sniff::Intake;
 use super::wrapped;
 use crate::bounds::{
@@ -24,7 +24,6 @@ use crate::bounds::{
     RECORD_BYTES_MAX,
 };
 use crate::dialect::Reading;
-use crate::dialect::heading::STARTS;
 use crate::fact::{InputId, Place};
 use crate::ledger::Ledger;
 use crate::plain::{plain, plain_row};
@@ -41,7 +40,7 @@ const LOOKS_MAX: u32 = 16;
 /// Bytes of a line in which its time stands.
 const TIME_BYTES: usize = 120;
 /// So far apart the times of a large input are looked at.
-const LOOK_BYTES: usize = 64 << 10;
+const LOOK_BYTES: usize = 128 << 10;
 /// Key words of one line that are handed on.
 const WORDS_MAX: usize = 64;
 
@@ -60,8 +59,8 @@ struct Progress {
     looks: u32,
     /// What the sentences around its lines say of them.
     document: Document,
-    /// Of an input that is too large to be gone through before it is read: which way its times go.
-    seams: Option<Seams>,
+    /// Of an input that is too large to be gone through before it is read.
+    large: Option<Large>,
 }
 
 /// A line, and what stands behind it.
@@ -87,7 +86,7 @@ pub(super) fn read(
         few: false,
         looks: 0,
         document: Document::default(),
-        seams: None,
+        large: None,
     };
     let mut buffer = std::mem::take(&mut intake.buffer);
     let mut kept = 0;
@@ -110,7 +109,7 @@ pub(super) fn read(
         if first && last && filled <= DOCUMENT_BYTES_MAX {
             at.document = Document::of(&buffer[..filled]);
         } else if first {
-            at.seams = Some(Seams::default());
+            at.large = Some(Large::of(&buffer[..filled]));
         }
         if first {
             let line_end = memchr(b'\n', &buffer[..filled]).unwrap_or(filled).min(RECORD_BYTES_MAX);
@@ -183,7 +182,7 @@ impl Progress {
                 continue;
             }
             let Some(hit) = ahead.peek().map(|hit| hit.at) else {
-                self.lines += newlines(&text[at..end]);
+                self.pass(&text[at..end]);
                 // The last line of an input may have no newline.
                 if end == text.len() && text.last().is_some_and(|&byte| byte != b'\n') {
                     self.lines += 1;
@@ -192,29 +191,29 @@ impl Progress {
                 break;
             };
             let start = memrchr(b'\n', &text[at..hit]).map_or(at, |newline| at + newline + 1);
-            self.lines += newlines(&text[at..start]);
+            self.pass(&text[at..start]);
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
             let mask = words_until(&mut ahead, line_end, &mut intake.words);
             let understood = ledger.understood;
-            if seams.next_if(|&seam| seam <= start).is_some() {
-                while seams.next_if(|&seam| seam <= start).is_some() {}
-                self.document.begin(self.lines + 1, Whose::Nobody);
+            let mut is_seam = false;
+            while seams.next_if(|&seam| seam <= start).is_some() {
+                is_seam = true;
             }
-            if self.seams.is_some() && self.is_heading(&text[start..line_end]) {
-                self.lines += 1;
-                at = (line_end + 1).min(text.len());
-                continue;
-            }
+            self.part(is_seam);
             at = self.line(intake, text, start, mask, ledger);
             self.look_around(text, start..at, understood, ledger);
+            if let Some(large) = &mut self.large {
+                large.look(&text[start..line_end], self.lines - 1);
+            }
         }
+        self.part(seams.next().is_some());
         intake.hits = hits;
         at
     }
 
     /// Where the times of a chunk of a large input jump against their way, as far as a look every so often tells.
     fn seams_of(&mut self, text: &[u8]) -> Vec<usize> {
-        let Some(seams) = &mut self.seams else { return Vec::new() };
+        let Some(Large { seams, .. }) = &mut self.large else { return Vec::new() };
         let mut found = Vec::new();
         for at in (0..text.len()).step_by(LOOK_BYTES) {
             let Some(newline) = memchr(b'\n', &text[at..]) else { break };
@@ -226,21 +225,28 @@ impl Progress {
                 found.push(start);
             }
         }
-        if self.document.is_named() { Vec::new() } else { found }
+        found
     }
 
-    /// Takes a line of a large input that names whose the lines behind it are: in a log none does.
-    fn is_heading(&mut self, line: &[u8]) -> bool {
-        if !STARTS.iter().any(|start| line.starts_with(start.as_bytes())) {
-            return false;
+    /// Passes whole lines that hold no key word.
+    fn pass(&mut self, text: &[u8]) {
+        self.lines += match &mut self.large {
+            Some(large) => large.pass(text, self.lines),
+            None => newlines(text),
+        };
+    }
+
+    /// Begins the sections of a large input that headings announced since, and one where its times jumped.
+    fn part(&mut self, is_seam: bool) {
+        let Some(large) = &mut self.large else { return };
+        if !large.is_quiet() {
+            for (lines, whose) in large.take() {
+                self.document.begin(lines + 1, whose);
+            }
         }
-        let line = plain(&line[..line.len().min(TIME_BYTES)]);
-        let found = section(&line, line.trim());
-        let is_one = found.is_some();
-        if let Some(whose) = found {
-            self.document.begin(self.lines + 1, whose);
+        if is_seam && !self.document.is_named() {
+            self.document.begin(self.lines + 1, Whose::Nobody);
         }
-        is_one
     }
 
     /// Compares the times of a line that was understood, of which there were so many before it, and of its neighbours: a log stands oldest first or newest
