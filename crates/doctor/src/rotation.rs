@@ -13,6 +13,8 @@ use crate::prefix;
 use crate::source::{Rotated, rotated};
 use crate::stamp::Stamp;
 
+/// Lines of several processors come out of their order by less.
+const SLACK_US: i64 = 1_000_000;
 /// So many files of one name are compared with each other.
 const FILES_MAX: usize = 64;
 
@@ -33,7 +35,7 @@ impl File<'_> {
         let (newer, older) =
             if self.rotated.number < other.rotated.number { (self, other) } else { (other, self) };
         let spans = newer.span.zip(older.span);
-        spans.and_then(|(newer, older)| newer.0.since(&older.1)).is_some_and(|apart| apart < 0)
+        spans.and_then(|(newer, older)| newer.0.since(&older.1)).is_some_and(|apart| apart < -SLACK_US)
     }
 }
 

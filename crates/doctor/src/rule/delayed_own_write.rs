@@ -62,8 +62,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let confidence = match (complete.is_empty(), contested, record) {
         (false, _, _) => Confidence::Certain,
         (true, _, _) if !tied => Confidence::Possible,
-        (true, _, _) if is_of_a_hidden_disk(case, answer) => Confidence::Possible,
-        (true, _, _) if was_put_back(earlier) => Confidence::Possible,
+        (true, _, _) if is_of_a_hidden_disk(case, answer) || was_put_back(earlier) => Confidence::Possible,
         (true, _, _) if was_answered(case, earlier, answer, &false_ones) => Confidence::Possible,
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
