@@ -309,3 +309,14 @@ fn titles_of_another_host_or_another_time_part_what_stands_under_them() {
         assert!(pair("", line), "{line}");
     }
 }
+
+/// Agents write how grave a line is where others have its host: nobody's host is called `info`.
+#[test]
+fn a_severity_is_no_host() {
+    let log = format!(
+        "2026-06-01T02:00:00.000Z warning vmkernel: {LATE}\n2026-06-01T02:00:02.000Z info vmkernel: {FALSE}\n"
+    );
+    assert_eq!(told(&judge(&[("-".to_owned(), log.clone())])), (vec![], true));
+    let named = log.replace("vmkernel:", "esx1 vmkernel:");
+    assert_eq!(told(&judge(&[("-".to_owned(), named)])), (vec!["esx1".to_owned()], true));
+}
