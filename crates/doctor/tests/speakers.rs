@@ -161,6 +161,21 @@ fn a_line_of_a_known_host_and_one_of_nobody_are_not_surely_of_one() {
         ("excerpt.txt".to_owned(), format!("2026-06-01T02:00:02.000Z {FALSE}\n")),
     ];
     assert!(!told(&judge(&inputs)).1);
+    for own in [
+        "Jun  1 02:00:00 esx1 vmkernel: cpu3:33)WARNING: lpfc: lpfc_mbx_cmpl_read_topology:3311: 0:(0):1305 Link Down Event x2 received",
+        "Jun  1 02:00:00 esx1 vmkernel: cpu3:33)WARNING: lpfc: lpfc_sli_handle_mb_event: 0:0310 Mailbox command x5 timeout vmhba2",
+        "Jun  1 02:00:00 esx1 kernel: session1: session recovery timed out after 120 secs",
+    ] {
+        let surely = |second: &str| {
+            let inputs = [
+                ("server.log".to_owned(), format!("{own}\n")),
+                ("excerpt.txt".to_owned(), format!("{second}{LATE}\n")),
+            ];
+            judge(&inputs).incidents.iter().any(|finding| finding.confidence != "possible")
+        };
+        assert!(!surely("2026-06-01T02:00:06.000Z "), "{own}");
+        assert!(surely("2026-06-01T02:00:06.000Z esx1 vmkernel: "), "{own}");
+    }
 }
 
 /// What a form means that nobody knows is not guessed: where it differs, another may speak, and where it does not, one does.

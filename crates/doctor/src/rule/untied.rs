@@ -78,12 +78,15 @@ fn label_of_several<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<&'a str> {
 }
 
 /// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.
-fn speak_from_several_places(lines: &[&Fact]) -> bool {
+#[must_use]
+pub fn speak_from_several_places(lines: &[&Fact]) -> bool {
     let mut nameless = lines.iter().take(FIRST).filter(|fact| fact.host.is_none());
     let first = nameless.next();
     let Some(first) = first else { return false };
     // What a line without a name says of its own host may be another's than the one that is named elsewhere.
-    let is_own = |fact: &Fact| matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_));
+    let is_own = |fact: &Fact| {
+        matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_) | Kind::Path(_) | Kind::AdapterFault)
+    };
     let is_named = |fact: &&Fact| fact.host.is_some() && is_own(fact);
     // One log writes its times in one way: with a zone, or without.
     let has_a_zone = |fact: &Fact| fact.when.map(|when| when.zone_minutes.is_some());
