@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::drivers::Drivers;
 use crate::fact::{Fact, HeartbeatStep, InputId, Kind, LockRecord, SlotImage, Support, Uuid, VolumeEvent};
 use crate::names::Name;
+use crate::ports::Ports;
 use crate::stamp::Stamp;
 use crate::text::{after, decimal};
 
@@ -36,6 +37,8 @@ pub struct Knowledge {
     dead: Vec<(Name, SlotImage, Stamp)>,
     /// Which driver is behind which of Linux's SCSI hosts.
     pub(crate) drivers: Drivers,
+    /// The ports of arrays behind the adapters of hosts.
+    pub(crate) ports: Ports,
     /// Inputs whose lines stand newest first.
     pub(crate) newest_first: BTreeSet<InputId>,
 }

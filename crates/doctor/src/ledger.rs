@@ -18,6 +18,7 @@ use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
+use crate::ports::Ports;
 use crate::record::Record;
 use crate::said::Manner;
 use crate::source::is_usual;
@@ -129,6 +130,8 @@ pub struct Ledger {
     pub(crate) ties: Ties,
     /// The drivers of SCSI hosts.
     pub(crate) drivers: Drivers,
+    /// The ports of arrays behind the adapters of hosts.
+    pub(crate) ports: Ports,
     /// How often a line of each input was of an earlier, and of a later time than its neighbour before it.
     pub(crate) steps: BTreeMap<InputId, (usize, usize)>,
     hosts: Hosts,
@@ -229,6 +232,11 @@ impl Ledger {
     /// Gives what units say of themselves, named by their numbers alone, a device.
     pub(crate) fn settle_units(&mut self) {
         crate::units::settle(&mut self.facts, &self.names);
+    }
+
+    /// Takes the host of their place from files of one name that cannot be one host's.
+    pub(crate) fn settle_rotation(&mut self) {
+        crate::rotation::settle(&self.inputs, &mut self.facts);
     }
 
     /// Notes something that could not be read: what else there is, is read nevertheless.
@@ -342,6 +350,13 @@ impl Ledger {
         let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
         let host = record.prefix.host.map(|host| self.host(host)).or(self.section_host).or(known);
         self.drivers.note(host, number, called);
+    }
+
+    /// Notes that a host lists which port of an array is behind a target number of its adapter.
+    pub fn leads_to(&mut self, record: &Record<'_>, adapter: &str, target: u64, port: u64) {
+        let known = self.inputs.get(record.place.input.0 as usize).and_then(|input| input.host);
+        let host = record.prefix.host.map(|host| self.host(host)).or(self.section_host).or(known);
+        self.ports.note(host, adapter, target, port);
     }
 
     /// Notes two times that stand one behind the other in an input.

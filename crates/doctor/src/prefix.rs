@@ -206,6 +206,11 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
         prefix.is_foreign = true;
         return;
     }
+    // `info vmkernel: `: agents write how grave it is where others have the host.
+    if is_severity(first) {
+        prefix.body = prefix.body[first.len()..].trim_start();
+        return names(prefix);
+    }
     if !is_host(first) {
         return;
     }
@@ -237,6 +242,15 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
     } else {
         prefix.is_foreign = is_another_program(second);
     }
+}
+
+/// `info`, `warning`: no host is called so.
+fn is_severity(word: &str) -> bool {
+    const SEVERITIES: [&str; 13] = [
+        "info", "warning", "warn", "error", "err", "notice", "crit", "critical", "alert", "emerg", "debug",
+        "verbose", "trivia",
+    ];
+    SEVERITIES.contains(&word)
 }
 
 /// A host's program wrote the message. A host that stands before it without a program is a relay's; one with a program quotes the line.

@@ -40,10 +40,12 @@ impl<'a> Scene<'a> {
         crate::ties::settle(ledger);
         ledger.settle_units();
         let newest_first = crate::timeline::settle(ledger);
+        ledger.settle_rotation();
         ledger.facts_mut().sort_by(order);
         crate::volumes::settle(ledger.facts_mut());
         ledger.knowledge = Knowledge::of(ledger.facts());
         ledger.knowledge.newest_first = newest_first;
+        ledger.knowledge.ports = std::mem::take(&mut ledger.ports);
         ledger.knowledge.drivers = std::mem::take(&mut ledger.drivers);
         Scene {
             facts: ledger.facts(),

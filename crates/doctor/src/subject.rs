@@ -238,7 +238,10 @@ pub fn image(text: &str) -> &str {
             !image.is_empty() && pool.starts_with(|letter: char| letter.is_ascii_alphabetic())
         })
     };
-    words.find(is_image).unwrap_or("")
+    let named = || {
+        after(text, " image ").map(word).filter(|name| name.contains(|letter: char| letter.is_ascii_digit()))
+    };
+    words.find(is_image).or_else(named).unwrap_or("")
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     let begins = MESSAGES.iter().any(|start| record.body().starts_with(start));
     let message = if begins { None } else { MESSAGES.iter().filter_map(|start| position(line, start)).min() };
     let front = line.get(..message.unwrap_or(header).max(header)).unwrap_or("");
+    let marked = front;
     // A time alone names nobody.
     let front = if front.bytes().any(is_lettered) { front } else { "" };
     let words = front.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter));
@@ -39,6 +40,8 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     place.hash(&mut hasher);
     names.for_each(|name| name.hash(&mut hasher));
     record.prefix.label.hash(&mut hasher);
+    marks(marked, &SEVERITIES).for_each(|mark| mark.hash(&mut hasher));
+    is_of_esxi_8(marked).hash(&mut hasher);
     // A time has one point, and no colons in a row.
     if memchr_iter(b'.', front.as_bytes()).nth(2).is_some() || front.contains("::") {
         addresses(front).for_each(|address| address.hash(&mut hasher));
@@ -46,6 +49,28 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     named(line).hash(&mut hasher);
     set_off(line).filter(|name| !about.contains(&Some(name))).hash(&mut hasher);
     hasher.finish()
+}
+
+/// What somebody put before a line to mark whose it is: `A) 2025-...`, `Node B: Jun  1`, `< 2025-...`. Brackets, dates and severities are the log's own.
+fn marks<'a>(front: &'a str, severities: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    let end = front.find(|letter: char| letter.is_ascii_digit()).unwrap_or(0);
+    // What opens right before the time: `[2025-...`, `<181>Jun`.
+    let front = front[..end].trim_end_matches(['[', '(', '{', '"', '<']);
+    front.split_whitespace().filter(|mark| {
+        let word = mark.trim_matches(|letter: char| !letter.is_alphanumeric());
+        !severities.contains(&&*word.to_ascii_lowercase()) && !is_of_a_date(word)
+    })
+}
+
+/// `In(182) vmkernel: `: ESXi 8 writes so, and older ones never.
+fn is_of_esxi_8(front: &str) -> bool {
+    front.match_indices('(').any(|(at, _)| {
+        let name = &front.as_bytes()[at.saturating_sub(2)..at];
+        let digits = front[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let is_name =
+            matches!(name, [first, second] if first.is_ascii_uppercase() && second.is_ascii_lowercase());
+        is_name && (1..=3).contains(&digits) && front[at + 1 + digits..].starts_with(')')
+    })
 }
 
 /// The addresses in what stands before a message.

@@ -371,3 +371,73 @@ fn a_label_that_two_volumes_have_and_a_name_that_nobody_can_read_are_no_identity
         assert!(!is_sure(&judge(&slots(first, second)), "delayed-own-write"), "{second}");
     }
 }
+
+/// A daemon that feeds another watchdog than sanlock's says the same words when it stops.
+#[test]
+fn a_watchdog_that_nobody_fed_is_a_fence_only_where_wdmd_says_so() {
+    let of = |program: &str| {
+        judge(&format!("Feb 18 03:30:13 db3 {program}[2]: watchdog closed unclean for /dev/watchdog1\n"))
+    };
+    assert!(!is_sure(&of("watchdog"), "fenced"));
+    assert!(is_sure(&of("wdmd"), "fenced"));
+}
+
+/// A backup maps an image, and leaves it when its work is done; tcmu-runner gives its lock up only to who takes it.
+#[test]
+fn a_lock_that_comes_and_goes_on_one_gateway_is_no_fight_unless_it_is_taken() {
+    let log = |lost: &str| -> String {
+        (0..8)
+            .map(|turn| {
+                let said = if turn % 2 == 0 { "acquired exclusive lock" } else { lost };
+                format!("Jun 22 06:50:{:02} bk1 @P: {said}\n", 5 + 2 * turn)
+            })
+            .collect()
+    };
+    let backup = log("exclusive lock lost, released after snapshot").replace("@P", "rbd-nbd[2]");
+    assert!(!is_sure(&judge(&backup), "gateway-fault"));
+    let gateway =
+        log("Async lock drop. Old state 5").replace("@P", "tcmu-runner: tcmu_rbd_lock:629 rbd/rbd.disk7");
+    assert!(is_sure(&judge(&gateway), "gateway-fault"));
+}
+
+/// One command that was late, and the host's own word a second later that the device is fast: a disk that was idle does that.
+#[test]
+fn one_late_command_that_harmed_nobody_and_was_over_at_once_is_no_slow_storage() {
+    let slow = |second| {
+        at(
+            second,
+            &format!(
+                "cpu9:33)WARNING: ScsiDeviceIO: 1498: Device {DEVICE} performance has deteriorated. I/O latency increased from average value of 912 microseconds to 312000 microseconds."
+            ),
+        )
+    };
+    let fast = |second| {
+        at(
+            second,
+            &format!(
+                "cpu9:33)ScsiDeviceIO: 1464: Device {DEVICE} performance has improved. I/O latency reduced from 312000 microseconds to 42000 microseconds."
+            ),
+        )
+    };
+    let late = at(9, &failed("0x89", DEVICE, LATE));
+    assert!(!is_sure(&judge(&(slow(5) + &fast(6))), "slow-storage"));
+    assert!(is_sure(&judge(&(slow(5) + &fast(20))), "slow-storage"));
+    assert!(is_sure(&judge(&(slow(5) + &fast(6) + &late)), "slow-storage"));
+}
+
+/// A lock that one host alone may hold, and that names nobody, is no living competitor; one that several hold to read names none either, and is held.
+#[test]
+fn a_lock_that_is_held_by_nobody_is_no_contention() {
+    let log = |mode: u32, owner: &str| {
+        at(
+            5,
+            &format!(
+                "cpu8:21)DLX: 4849: vol 'GOLD', lock at 188416000: [Req mode: 1] Not free: [type 10c00001 offset 188416000 v 61, hb offset 3604480 gen 9, mode {mode}, owner {owner} mtime 4410 num 0 gblnum 0"
+            ),
+        )
+    };
+    let (nobody, host) = ("00000000-00000000-0000-000000000000", "61000001-1a2b3c4d-aaaa-0050569a0001");
+    assert!(!is_sure(&judge(&log(1, nobody)), "contention"));
+    assert!(is_sure(&judge(&log(1, host)), "contention"));
+    assert!(is_sure(&judge(&log(2, nobody)), "contention"));
+}

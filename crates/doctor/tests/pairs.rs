@@ -153,3 +153,29 @@ fn a_time_may_stand_behind_its_message() {
     assert!(is_a_pair(&[row("03:00:05", LATE), row("03:00:09", FALSE)]));
     assert!(!is_a_pair(&[row("03:00:05", LATE), row("05:00:09", FALSE)]));
 }
+
+/// A driver that asks for a command to be sent again (a full queue, a port that is not ready) mostly never sent it: that it was executed is no more than possible.
+#[test]
+fn a_command_that_was_put_back_is_not_surely_one_that_was_executed() {
+    let failed = |second: u32, result: &str, sense: &str| {
+        let front = format!("Mar  4 02:00:{second:02} n1 kernel: sd 2:0:0:1: [sdc] tag#7 ");
+        let sense = if sense.is_empty() { String::new() } else { format!("{front}{sense}\n") };
+        format!(
+            "{front}FAILED Result: hostbyte={result} driverbyte=DRIVER_OK\n{sense}{front}CDB: Compare and write 89 00 00 00 00 00 00 00 20 00 00 00 00 01 00 00\n"
+        )
+    };
+    let is_sure = |result: &str| {
+        let log = failed(0, result, "") + &failed(6, "DID_OK", "Sense Key : Miscompare [current]");
+        let mut doctor = oarlock_doctor::Doctor::new();
+        doctor.read("messages", &mut log.as_bytes(), &mut |_| {});
+        let report = doctor.judge();
+        report
+            .incidents
+            .iter()
+            .any(|finding| finding.cause == "delayed-own-write" && finding.confidence != "possible")
+    };
+    assert!(is_sure("DID_TIME_OUT"));
+    for result in ["DID_IMM_RETRY", "DID_REQUEUE"] {
+        assert!(!is_sure(result), "{result}");
+    }
+}

@@ -132,3 +132,19 @@ fn what_a_program_says_is_not_taken_for_prose() {
         .replace("naa.60b1aa0001", "naa.60b1aa0001\" on vol \"we would never expect this");
     assert_eq!(judge(&named).incidents[0].cause, "delayed-own-write");
 }
+
+/// Lines that somebody made, or caused on purpose, are no fault of the machine, however the sentence ends that says so.
+#[test]
+fn what_was_made_up_or_caused_on_purpose_is_not_told_as_a_fault() {
+    for sentence in [
+        "What would the following look like in your monitoring? (made up, to test the parser)",
+        "In the lab we injected a fault on purpose to train the night shift:",
+        "Fictitious, for the new dashboard:",
+    ] {
+        let report = judge(&format!("{sentence}\n{LATE}\n{FALSE}\n"));
+        assert!(report.incidents.iter().all(|finding| finding.confidence == "possible"), "{sentence}");
+    }
+    assert!(
+        judge(&format!("{LATE}\n{FALSE}\n")).incidents.iter().any(|finding| finding.confidence == "likely")
+    );
+}

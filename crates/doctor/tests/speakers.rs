@@ -101,7 +101,7 @@ fn files_that_tell_no_host_are_not_surely_of_one() {
     };
     assert_eq!(lines(["esx1.log", "esx2.log"]), (vec![], false));
     assert_eq!(lines(["case/part-a.txt", "case/part-b.txt"]), (vec![], false));
-    assert_eq!(lines(["vmkernel.log", "vmkernel.1.log"]), (vec![], true));
+    assert_eq!(lines(["vmkernel.1.log", "vmkernel.log"]), (vec![], true));
     let both = vec!["esx1".to_owned(), "esx2".to_owned()];
     assert_eq!(lines(["esx1/var/log/vmkernel.log", "esx2/var/log/vmkernel.log"]), (both, false));
     let reports =
@@ -111,6 +111,71 @@ fn files_that_tell_no_host_are_not_surely_of_one() {
         "2026-06-01T02:00:00.000Z {LATE}\n\nAnd on the other host:\n\n2026-06-01T02:00:02.000Z {FALSE}\n"
     );
     assert_eq!(told(&judge(&[("-".to_owned(), section)])), (vec![], false));
+}
+
+/// A browser calls a second download of `vmkernel.log` `vmkernel (1).log`, wget `vmkernel.log.1`: the folder that both lie in is no proof that they are of one
+/// host. What rotation calls so is older than the newest log.
+#[test]
+fn a_second_file_of_one_name_is_not_surely_of_the_same_host() {
+    let pair = |first: &str, second: &str| {
+        let inputs = [
+            (first.to_owned(), format!("2026-06-01T02:00:00.000Z {LATE}\n")),
+            (second.to_owned(), format!("2026-06-01T02:00:02.000Z {FALSE}\n")),
+        ];
+        told(&judge(&inputs)).1
+    };
+    for second in [
+        "vmkernel (1).log",
+        "vmkernel(1).log",
+        "vmkernel-1.log",
+        "vmkernel_2.log",
+        "vmkernel2.log",
+        "vmkernel 2.log",
+        "vmkernel - Copy.log",
+        "Copy of vmkernel.log",
+        "vmkernel.log.1",
+        "vmkernel.2.log",
+    ] {
+        for folder in ["", "case-4711/", "esx1/", "/tmp/"] {
+            let (first, second) = (format!("{folder}vmkernel.log"), format!("{folder}{second}"));
+            assert!(!pair(&first, &second), "{second} is later than {first}");
+        }
+    }
+    for folder in ["", "esx1/", "/tmp/", "esx1/var/log/"] {
+        for older in ["vmkernel.1.log", "vmkernel.log.1", "vmkernel.0.gz"] {
+            assert!(pair(&format!("{folder}{older}"), &format!("{folder}vmkernel.log")), "{folder}{older}");
+        }
+    }
+    assert!(
+        pair("esx1/var/log/vmkernel.log", "esx1/var/run/log/vmkernel.log"),
+        "one host, two of its folders"
+    );
+    assert!(!pair("logs/vmkernel.log", "tmp/vmkernel.log"), "two newest logs of nobody");
+}
+
+/// A line that names its host, and one that names none in another file: nobody knows that they are of one.
+#[test]
+fn a_line_of_a_known_host_and_one_of_nobody_are_not_surely_of_one() {
+    let inputs = [
+        ("server.log".to_owned(), format!("Jun  1 02:00:00 esx1 vmkernel: {LATE}\n")),
+        ("excerpt.txt".to_owned(), format!("2026-06-01T02:00:02.000Z {FALSE}\n")),
+    ];
+    assert!(!told(&judge(&inputs)).1);
+    for own in [
+        "Jun  1 02:00:00 esx1 vmkernel: cpu3:33)WARNING: lpfc: lpfc_mbx_cmpl_read_topology:3311: 0:(0):1305 Link Down Event x2 received",
+        "Jun  1 02:00:00 esx1 vmkernel: cpu3:33)WARNING: lpfc: lpfc_sli_handle_mb_event: 0:0310 Mailbox command x5 timeout vmhba2",
+        "Jun  1 02:00:00 esx1 kernel: session1: session recovery timed out after 120 secs",
+    ] {
+        let surely = |second: &str| {
+            let inputs = [
+                ("server.log".to_owned(), format!("{own}\n")),
+                ("excerpt.txt".to_owned(), format!("{second}{LATE}\n")),
+            ];
+            judge(&inputs).incidents.iter().any(|finding| finding.confidence != "possible")
+        };
+        assert!(!surely("2026-06-01T02:00:06.000Z "), "{own}");
+        assert!(surely("2026-06-01T02:00:06.000Z esx1 vmkernel: "), "{own}");
+    }
 }
 
 /// What a form means that nobody knows is not guessed: where it differs, another may speak, and where it does not, one does.
@@ -258,4 +323,15 @@ fn titles_of_another_host_or_another_time_part_what_stands_under_them() {
     for line in ["[...]", "[snip]", "3 seconds later:", "Volume  Device\n------  ------"] {
         assert!(pair("", line), "{line}");
     }
+}
+
+/// Agents write how grave a line is where others have its host: nobody's host is called `info`.
+#[test]
+fn a_severity_is_no_host() {
+    let log = format!(
+        "2026-06-01T02:00:00.000Z warning vmkernel: {LATE}\n2026-06-01T02:00:02.000Z info vmkernel: {FALSE}\n"
+    );
+    assert_eq!(told(&judge(&[("-".to_owned(), log.clone())])), (vec![], true));
+    let named = log.replace("vmkernel:", "esx1 vmkernel:");
+    assert_eq!(told(&judge(&[("-".to_owned(), named)])), (vec!["esx1".to_owned()], true));
 }

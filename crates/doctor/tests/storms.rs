@@ -115,3 +115,14 @@ fn what_was_injected_on_purpose_did_not_happen() {
     assert_eq!(judge(&log).incidents[0].cause, "delayed-own-write");
     assert!(judge(&injected(&log)).incidents.is_empty());
 }
+
+/// A guest that resets the bus of its PVSCSI or LSI adapter ends its own commands.
+#[test]
+fn what_ends_behind_a_guests_own_reset_is_no_cascade() {
+    for reset in
+        ["PVSCSI: 2937: scsi0:1: RESET DEVICE", "WARNING: LSI: 812: scsi0: bus reset requested by guest"]
+    {
+        assert!(!is_a_cascade(&(test(10, LATE) + &at(11, reset) + &storm(12))), "{reset}");
+    }
+    assert!(is_a_cascade(&(test(10, LATE) + &storm(12))));
+}

@@ -236,3 +236,76 @@ fn a_zone_is_told_by_its_name_and_one_that_is_several_by_none() {
     assert!(pair("23:59:58.100", "00:00:06.400"), "midnight lies between");
     assert!(!pair("00:00:06.400", "23:59:58.100"));
 }
+
+/// What somebody puts before each line to mark whose it is has no form of its own: a letter, a sign, a colour, the depth of a quotation.
+#[test]
+fn marks_before_lines_that_differ_may_be_of_two_hosts() {
+    let line = |mark: &str, second: u32, end: &str| {
+        format!(
+            "{mark}2026-06-01T02:00:{second:02}.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 20 to dev \"{DEVICE}\" failed {end}\n"
+        )
+    };
+    let is_sure = |first: &str, second: &str| {
+        let report = judge(&(line(first, 0, LATE) + &line(second, 6, FALSE)));
+        report.incidents.iter().any(|finding| finding.confidence == "likely")
+    };
+    let pairs = [
+        ("A) ", "B) "),
+        ("Node A: ", "Node B: "),
+        ("\u{1f535} ", "\u{1f534} "),
+        ("< ", "> "),
+        (">> ", "> "),
+        ("left ", "right "),
+    ];
+    for (one, other) in pairs {
+        assert!(!is_sure(one, other), "{one}");
+        assert!(is_sure(one, one), "{one}");
+    }
+    assert!(is_sure("", "  "), "the first line of what is copied loses its indentation");
+    assert!(is_sure("INFO ", "WARN "), "severities");
+}
+
+/// ESXi 8 writes `In(182) vmkernel:` before each line, and older ones do not; one log has its times with a zone or without.
+#[test]
+fn lines_of_two_forms_are_not_surely_of_one_host() {
+    let message = |end: &str| {
+        format!(
+            "cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 20 to dev \"{DEVICE}\" failed {end}\n"
+        )
+    };
+    let is_sure = |first: &str, second: &str| {
+        let report = judge(&(first.to_owned() + &message(LATE) + second + &message(FALSE)));
+        report.incidents.iter().any(|finding| finding.confidence == "likely")
+    };
+    let newer = "2026-06-01T02:00:06.000Z In(182) vmkernel: ";
+    assert!(!is_sure("2026-06-01T02:00:00.000Z ", newer));
+    assert!(is_sure("2026-06-01T02:00:00.000Z Wa(180) vmkwarning: ", newer));
+    assert!(!is_sure("2026-06-01 02:00:00,123 ", "2026-06-01T02:00:06.000Z "));
+    assert!(is_sure("2026-06-01 02:00:00,123 ", "2026-06-01 02:00:06,123 "));
+}
+
+/// Two starts of a kernel are two clocks that begin at zero; a journal's records without a host's name have the start's id.
+#[test]
+fn two_starts_of_a_kernel_are_not_one() {
+    let failed = |front: &str, result: &str, sense: &str| {
+        format!(
+            "{front}sd 2:0:0:1: [sdc] tag#7 FAILED Result: hostbyte={result} driverbyte=DRIVER_OK\n{sense}{front}sd 2:0:0:1: [sdc] tag#7 CDB: Compare and write 89 00 00 00 00 00 00 00 20 00 00 00 00 01 00 00\n"
+        )
+    };
+    let sense = |front: &str| format!("{front}sd 2:0:0:1: [sdc] tag#7 Sense Key : Miscompare [current]\n");
+    let is_sure = |text: &str| judge(text).incidents.iter().any(|finding| finding.confidence == "likely");
+    let start = "[    0.000000] Linux version 5.14.0-362.el9.x86_64\n";
+    let late = failed("[  100.123456] ", "DID_TIME_OUT", "");
+    let unequal = failed("[  106.123456] ", "DID_OK", &sense("[  106.123456] "));
+    assert!(!is_sure(&format!("{start}{late}{start}{unequal}")));
+    assert!(is_sure(&format!("{start}{late}{unequal}")));
+    let exported = |boot: &str, second: u32, text: &str| -> String {
+        text.lines()
+            .map(|line| format!("{{\"__REALTIME_TIMESTAMP\":\"17802936{second:02}000000\",\"_BOOT_ID\":\"{boot}\",\"SYSLOG_IDENTIFIER\":\"kernel\",\"MESSAGE\":\"{line}\"}}\n"))
+            .collect()
+    };
+    let late = exported("aa11bb22", 0, &failed("", "DID_TIME_OUT", ""));
+    let unequal = |boot| exported(boot, 6, &failed("", "DID_OK", &sense("")));
+    assert!(!is_sure(&(late.clone() + &unequal("cc33dd44"))));
+    assert!(is_sure(&(late + &unequal("aa11bb22"))));
+}

@@ -131,3 +131,33 @@ fn behind_one_adapter_are_many_targets() {
     assert!(sure(&dead("vmhba2:C0:T4:L7"), "path-fault"), "the same unit behind another port");
     assert!(!sure(&dead("vmhba2:C0:T4:L31"), "path-fault"), "another unit of another target");
 }
+
+/// `esxcli storage core path list` says which of the array's ports a path leads to: another port behind the same adapter may be lost, and the path stays.
+#[test]
+fn a_port_that_the_path_does_not_lead_to_explains_nothing() {
+    const LUN: &str = "naa.6000d31000c0ffee00000000000000a7";
+    let list = [
+        "[root@esx71:~] esxcli storage core path list".to_owned(),
+        format!("fc.20000000c9aabb01:10000000c9aabb01-fc.5000d31000000000:5000d31000000007-{LUN}"),
+        "   Runtime Name: vmhba2:C0:T3:L4".to_owned(),
+        format!("   Device: {LUN}"),
+        "   Target Transport Details: WWNN: 50:00:d3:10:00:00:00:00 WWPN: 50:00:d3:10:00:00:00:07".to_owned(),
+    ];
+    let told = |port: &str, list: &[String]| {
+        let at =
+            |second: u32, text: String| format!("2026-10-04T03:00:{second:02}.000Z esx71 vmkernel: {text}");
+        let failed = |end: &str| {
+            format!(
+                "cpu3:33)NMP: nmp_ThrottleLogForDevice:3303: Cmd 0x89 (0x43, 32814) to dev \"{LUN}\" on path \"vmhba2:C0:T3:L4\" Failed: {end} Act:NONE"
+            )
+        };
+        let lost = format!(
+            "cpu3:33)lpfc: lpfc_dev_loss_tmo_callbk:211: vmhba2 0203 Devloss timeout on WWPN {port} NPort x0a0b00 Data: x0 x8 x6"
+        );
+        let lines = [at(5, lost), at(14, failed("H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0."))];
+        sure(&judge(&[list, &lines].concat()), "path-fault")
+    };
+    assert!(told("50:00:d3:10:00:00:00:07", &list), "its own");
+    assert!(!told("52:4a:93:7c:00:00:00:01", &list), "another");
+    assert!(told("52:4a:93:7c:00:00:00:01", &[]), "nobody listed anything");
+}

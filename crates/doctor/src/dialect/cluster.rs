@@ -67,7 +67,8 @@ const PHRASES: &[Phrase] = &[
     // So many seconds are left until the watchdog fires; it may still be renewed.
     phrase("test failed rem 0 ", Means::Cluster(Watchdog)),
     phrase("test failed rem", Means::Cluster(RenewalLate)),
-    phrase("watchdog closed unclean", Means::Cluster(Watchdog)),
+    // Every daemon that feeds a watchdog of its own says so of it when it stops.
+    beside("watchdog closed unclean", &["wdmd"], Means::Cluster(Watchdog)),
     beside("wdmd", &["close unclean"], Means::Cluster(Watchdog)),
     // lvmlockd
     beside("lvmlockd", &["sanlock", "renewal"], Means::Cluster(RenewalLate)),

@@ -28,6 +28,11 @@ const PHRASES: &[Phrase] = &[
     phrase("SCSI layer issued abort", Means::Task(Abort, Issued)),
     phrase("Completed Abort Task Set", Means::Task(DeviceReset, Done)),
     phrase("processing reset for handle", Means::Task(VirtualReset, Issued)),
+    // The adapters that guests have: PVSCSI, LSI Logic, BusLogic.
+    beside("PVSCSI: ", &["scsi", "ABORT ctx"], Means::Task(VirtualReset, Issued)),
+    beside("PVSCSI: ", &["scsi", "RESET"], Means::Task(VirtualReset, Issued)),
+    beside(" LSI: ", &["scsi", "reset"], Means::Task(VirtualReset, Issued)),
+    beside("BusLogic: ", &["scsi", "eset"], Means::Task(VirtualReset, Issued)),
     phrase("Reset request on", Means::Task(VirtualReset, Issued)),
     phrase("Completing reset", Means::Task(VirtualReset, Done)),
     phrase("FCPIO_ITMF_REJECTED", Means::Task(Abort, Failed)),

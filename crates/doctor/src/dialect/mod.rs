@@ -16,6 +16,7 @@ mod esx_list;
 mod esx_lock;
 mod esx_lock_mode;
 mod esx_path;
+mod esx_ports;
 mod esx_task;
 mod esx_volume;
 mod esxtop;
@@ -131,6 +132,7 @@ impl Dialects {
             Box::new(esx_fields::EsxFields::default()),
             Box::new(esx_lock_mode::EsxLockMode::default()),
             Box::new(esx_list::EsxList::default()),
+            Box::new(esx_ports::EsxPorts::default()),
             Box::new(versions::Versions),
             Box::new(oarlock::OarlockEvents),
             Box::new(machine::Machine),

@@ -42,11 +42,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         .take(FIRST)
         .any(|late| held.iter().chain(&stale).take(FIRST).any(|lock| near(late, lock, JUST_BEFORE_US)));
     let named = held.iter().any(|fact| owner(fact).is_some());
+    // One that is held alone has an owner; a record that says otherwise is of a moment, or damaged.
+    let of_nobody = stale.is_empty() && held.iter().take(FIRST).all(|fact| is_held_by_nobody(fact));
     // A lock that is held explains no false answer about a heartbeat slot.
     let elsewhere = case.is_about_slots_alone();
     // Whoever breaks the lock later found its owner dead after all.
     let broken = !case.locks(|lock| lock.step == LockStep::Breaking).is_empty();
-    let confidence = match (near_late || elsewhere || broken, named && !asked.is_empty()) {
+    let confidence = match (near_late || elsewhere || broken || of_nobody, named && !asked.is_empty()) {
         (true, _) => Confidence::Possible,
         (false, true) => Confidence::Certain,
         (false, false) => Confidence::Likely,
@@ -57,6 +59,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if elsewhere {
         because.push_str(
             " The false answer itself is about a heartbeat slot, though: this does not explain it.",
+        );
+    }
+    if of_nobody {
+        because.push_str(
+            " But the record names no owner, though only one may hold it: who that is, it does not say.",
         );
     }
     let lines =
@@ -97,6 +104,13 @@ fn record(fact: &Fact) -> Option<LockRecord> {
         Kind::Lock(lock) => lock.record,
         _ => None,
     }
+}
+
+/// Whether a lock that one host alone may hold has nobody's id in it. Of several that read together none is the owner.
+fn is_held_by_nobody(fact: &Fact) -> bool {
+    const EXCLUSIVE: u64 = 1;
+    record(fact).is_some_and(|lock| lock.mode == Some(EXCLUSIVE))
+        && fact.text.contains("owner 00000000-00000000-")
 }
 
 fn owner(fact: &Fact) -> Option<Uuid> {

@@ -62,7 +62,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let confidence = match (complete.is_empty(), contested, record) {
         (false, _, _) => Confidence::Certain,
         (true, _, _) if !tied => Confidence::Possible,
-        (true, _, _) if is_of_a_hidden_disk(case, answer) => Confidence::Possible,
+        (true, _, _) if is_of_a_hidden_disk(case, answer) || was_put_back(earlier) => Confidence::Possible,
         (true, _, _) if was_answered(case, earlier, answer, &false_ones) => Confidence::Possible,
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
@@ -120,6 +120,11 @@ fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
 fn is_of_a_hidden_disk(case: &Case<'_>, answer: &Fact) -> bool {
     let is_nameless = || answer.device.is_none() && answer.volume.is_none();
     Side::of(case, answer).map_or_else(is_nameless, |side| side.is_of_a_hidden_disk())
+}
+
+/// Whether the driver only asked for the command to be sent again (Linux: DID_IMM_RETRY, DID_REQUEUE): mostly it never left the host.
+fn was_put_back(earlier: &Fact) -> bool {
+    ["DID_IMM_RETRY", "DID_REQUEUE"].iter().any(|status| earlier.text.contains(status))
 }
 
 /// Whether the target itself says that it answered a test false before this one, which no host got: that may be the one that was left open, and then it

@@ -26,7 +26,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         );
         // One gateway's own log shows a lock that comes and goes, not who takes it.
         let gateways: BTreeSet<_> = lock.iter().map(|fact| (fact.host, fact.place.input)).collect();
-        let confidence = if gateways.len() > 1 { Confidence::Certain } else { Confidence::Likely };
+        // tcmu-runner gives a lock up only to another who takes it; whoever maps an image to work on it leaves it when that is done.
+        let is_taken = lock.iter().any(|fact| fact.text.contains("tcmu"));
+        let confidence = match (gateways.len() > 1, is_taken) {
+            (true, _) => Confidence::Certain,
+            (false, true) => Confidence::Likely,
+            (false, false) => Confidence::Possible,
+        };
         let lines = lock.into_iter().take(6).collect();
         return Judgement::Met(Proof::new(confidence, because, lines).and_collect(
             "The hosts' multipath policy for this LUN: active/passive (failover), or round robin over both gateways?",

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Case, command, total};
+use super::case::{Case, FIRST, command, total};
 use super::order::is_harm;
 use super::way::{adapter, is_of_this_device};
-use super::{Confidence, Judgement, Proof};
+use super::{Confidence, Judgement, Proof, untied};
 use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
 
 /// So many requeues are a storm.
@@ -19,10 +19,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "The driver itself reports that its adapter fails: a hang, a lost mailbox command, exhausted exchanges, or writes held back.";
         let tied = is_of_this_device(case, &own) && !own.iter().all(|fact| is_of_a_raid_controller(fact));
         let beside = only_others_suffer(case);
-        let confidence = if tied && !beside { Confidence::Likely } else { Confidence::Possible };
+        let strange = hits_nobody_of_its_host(case, &own);
+        let confidence = if tied && !beside && !strange { Confidence::Likely } else { Confidence::Possible };
         let because = if beside {
             format!(
                 "{because} But no atomic test and set and no heartbeat of that host is in trouble by these lines, only those of others: an adapter is its own host's."
+            )
+        } else if strange {
+            format!(
+                "{because} But no line says that what went wrong with tests and heartbeats did so on that host."
             )
         } else {
             because.to_owned()
@@ -83,6 +88,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "Driver and firmware of the adapter (`esxcli storage core adapter list`, `esxcli software vib list`; Linux: `modinfo`, \
                     /sys/class/fc_host), to compare with the vendor's matrix; and whether other hosts saw anything in that minute.";
+
+/// Whether the adapter's host and that of the tests and heartbeats may be two, by the names that their lines bear or lack.
+fn hits_nobody_of_its_host(case: &Case<'_>, own: &[&Fact]) -> bool {
+    let stakes = case.stakes();
+    let is_its =
+        |stake: &&Fact| own.iter().take(FIRST).any(|fact| fact.host.is_some() && fact.host == stake.host);
+    let both: Vec<&Fact> = own.iter().chain(&stakes).copied().collect();
+    !stakes.is_empty() && !stakes.iter().take(FIRST).any(is_its) && untied::speak_from_several_places(&both)
+}
 
 /// Whether all that went wrong with tests and heartbeats did so on hosts that are none of the incident's.
 fn only_others_suffer(case: &Case<'_>) -> bool {

@@ -168,5 +168,7 @@ fn reset_by_another_clock<'a>(case: &Case<'a>, trigger: &Fact, victims: &[&Fact]
 
 /// A guest asked for a reset of its disk, which the host carries out as aborts of that guest's commands.
 fn is_a_guests_reset(fact: &Fact) -> bool {
-    matches!(fact.kind, Kind::Task { task: TaskKind::VirtualReset, .. }) && fact.text.contains("VSCSI")
+    const ADAPTERS: [&str; 3] = ["VSCSI", " LSI: ", "BusLogic: "];
+    matches!(fact.kind, Kind::Task { task: TaskKind::VirtualReset, .. })
+        && ADAPTERS.iter().any(|adapter| fact.text.contains(adapter))
 }

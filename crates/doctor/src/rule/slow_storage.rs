@@ -5,7 +5,7 @@ use super::device_fault::is_a_local_disk;
 use super::order::is_harm;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{ClusterStep, Fact, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
-use crate::scene::{near, same_host};
+use crate::scene::{before, near, same_host};
 
 /// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
 const SLOW_US: u64 = 200_000;
@@ -50,6 +50,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             )
         };
         let of_the_host = spikes.iter().take(FIRST).all(|spike| strikes_a_local_disk(case, spike));
+        let over = !hit && is_over_at_once(case, &spikes);
         let lines = spikes.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
         // A host that does not run for a while measures its own pause.
         let paused = !case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused)).is_empty();
@@ -70,7 +71,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             because
         };
         let beside = !hit && is_harmed;
-        let confidence = if case.is_a_plain_race() || paused || of_the_host || beside {
+        let because = if over {
+            format!(
+                "{because} But it was one command, and the next ones were fast again within seconds: a disk that had been idle does that, too."
+            )
+        } else {
+            because
+        };
+        let confidence = if case.is_a_plain_race() || paused || of_the_host || beside || over {
             Confidence::Possible
         } else {
             Confidence::Likely
@@ -197,6 +205,21 @@ fn renewals<'a>(case: &Case<'a>) -> Judgement<'a> {
             Judgement::Met(Proof::new(Confidence::Possible, because, late).and_collect(NEXT))
         }
     }
+}
+
+/// Whether one spike is all there is, and the host itself says within seconds that the device is not slow any more.
+fn is_over_at_once(case: &Case<'_>, spikes: &[&Fact]) -> bool {
+    const SECONDS_US: i64 = 5_000_000;
+    let [spike] = spikes else { return false };
+    let is_fast = |fact: &Fact| matches!(fact.kind, Kind::Latency { now_us, .. } if now_us < SLOW_US);
+    spike.count == 1
+        && case.facts().any(|fact| {
+            is_fast(fact)
+                && fact.device == spike.device
+                && same_host(fact, spike)
+                && before(spike, fact)
+                && near(spike, fact, SECONDS_US)
+        })
 }
 
 /// Whether a local disk of the same host took about as long in the same moment.

@@ -78,16 +78,23 @@ fn label_of_several<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<&'a str> {
 }
 
 /// Whether lines of no known host stand in several places that may be of several hosts. Each of them may still prove its own.
-fn speak_from_several_places(lines: &[&Fact]) -> bool {
+#[must_use]
+pub fn speak_from_several_places(lines: &[&Fact]) -> bool {
     let mut nameless = lines.iter().take(FIRST).filter(|fact| fact.host.is_none());
     let first = nameless.next();
     let Some(first) = first else { return false };
-    // What a line without a name says of its own host is not another's, whose name stands in the same input.
-    let is_own = |fact: &Fact| matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_));
-    let is_named_there =
-        |fact: &&Fact| fact.host.is_some() && fact.place.input == first.place.input && is_own(fact);
-    nameless.any(|other| other.voice != first.voice)
-        || is_own(first) && lines.iter().take(FIRST).any(is_named_there)
+    // What a line without a name says of its own host may be another's than the one that is named elsewhere.
+    let is_own = |fact: &Fact| {
+        matches!(fact.kind, Kind::Command(_) | Kind::Heartbeat(_) | Kind::Path(_) | Kind::AdapterFault)
+    };
+    let is_named = |fact: &&Fact| fact.host.is_some() && is_own(fact);
+    // One log writes its times in one way: with a zone, or without.
+    let has_a_zone = |fact: &Fact| fact.when.map(|when| when.zone_minutes.is_some());
+    let is_another = |other: &Fact| {
+        let zones = has_a_zone(other).zip(has_a_zone(first));
+        other.voice != first.voice || zones.is_some_and(|(one, other)| one != other)
+    };
+    nameless.any(|other| is_another(other)) || is_own(first) && lines.iter().take(FIRST).any(is_named)
 }
 
 /// A volume and a device of a proof whose lines name one each, and that no line of all that was read names together.

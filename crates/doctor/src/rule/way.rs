@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::case::{Case, FIRST, command};
 use crate::fact::{Command, Fact};
 use crate::names::Name;
+use crate::ports;
 use crate::text::{after, decimal, whole};
 
 /// An adapter, by the name or the number that its host gives it. Two of different forms are not compared.
@@ -124,7 +125,9 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let lost: Vec<Way<'_>> = hit.iter().take(FIRST).flat_map(|fact| Way::all_of(case, fact)).collect();
     let names_it = hit.iter().take(FIRST).any(|fact| {
         fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)))
-            || !is_of_a_far_port(case, fact) && is_on_one(&Way::all_of(case, fact), &ways)
+            || !is_of_a_far_port(case, fact)
+                && !leads_elsewhere(case, fact, &ways)
+                && is_on_one(&Way::all_of(case, fact), &ways)
     });
     if names_it {
         return true;
@@ -143,6 +146,18 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     }
     // Lines that name no device contradict nothing.
     own.is_empty() || own.iter().take(FIRST).any(|fact| command(fact).is_some_and(Command::unanswered))
+}
+
+/// Whether a line names the port of an array that was lost, and the host lists others behind all of these ways.
+fn leads_elsewhere(case: &Case<'_>, fact: &Fact, ways: &BTreeSet<Way<'_>>) -> bool {
+    let Some(port) = ports::port(&fact.text) else { return false };
+    let is_another = |way: &Way<'_>| match (way.adapter, way.target) {
+        (Adapter::Vmware(adapter), Some(target)) => {
+            case.scene.knowledge.ports.is_another(fact.host, adapter, target, port)
+        }
+        _ => false,
+    };
+    !ways.is_empty() && ways.iter().all(is_another)
 }
 
 /// Whether what was lost lies on one of these ways, whichever of a driver's adapters it was.

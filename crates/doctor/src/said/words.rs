@@ -67,7 +67,10 @@ pub const DENIES: [&str; 60] = [
     "없습니다",
 ];
 /// It would be seen, is to be looked for, or was seen by others.
-pub const SUPPOSES: [&str; 87] = [
+pub const SUPPOSES: [&str; 90] = [
+    "made up",
+    "made-up",
+    "fictitious",
     "would",
     "you'd",
     "should log",
@@ -157,7 +160,11 @@ pub const SUPPOSES: [&str; 87] = [
     "parses",
 ];
 /// It may be no more than an example.
-pub const EXEMPLIFIES: [&str; 20] = [
+pub const EXEMPLIFIES: [&str; 24] = [
+    "on purpose",
+    "injected",
+    "invented",
+    "synthetic",
     "example",
     "examples",
     "e.g.",

@@ -11,11 +11,13 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::origin::{host_of, is_a_file, is_usual, names_a_host};
+use super::seams::{Jump, Seams};
+use super::shell::{asks_several, behind_prompt, host_of_command, host_of_prompt};
 use super::unread::{self, Parted};
 use crate::plain::plain;
 use crate::prefix;
 use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
-use crate::text::has;
+use crate::stamp::Stamp;
 
 /// `[1] 02:15:05 [SUCCESS] esx1`: what pssh writes before what a host answered.
 const PSSH: [&str; 2] = ["[SUCCESS] ", "[FAILURE] "];
@@ -42,6 +44,10 @@ const HEADINGS: [&str; 7] =
 const HEADINGS_MIN: usize = 3;
 /// Lines of a short input, in which a sentence may stand right behind a line of a log.
 const SHORT_LINES: usize = 300;
+/// Sections of an input that is read as a stream.
+const SECTIONS_MAX: usize = 10_000;
+/// Jumps of the times of one input that are looked at.
+const JUMPS_MAX: usize = 1_000;
 /// Words that make a sentence.
 const PLAIN_WORDS_MIN: usize = 4;
 /// Dated lines for each sentence in a document; a log has more.
@@ -111,11 +117,14 @@ impl Document {
         let (mut dated, mut sentences) = (0, 0);
         let mut sections: Vec<Section> = Vec::new();
         let mut above = String::new();
+        let (mut seams, mut jumps) = (Seams::default(), Vec::new());
         let short = memchr_iter(b'\n', text).nth(SHORT_LINES).is_none();
         for (number_of_line, line) in (1..).zip(lines(text)) {
             let of_pssh = PSSH.iter().any(|mark| memmem::find(line, mark.as_bytes()).is_some());
-            if !of_pssh && is_dated(line) {
+            if !of_pssh && let Some(when) = dated_at(line) {
                 dated += 1;
+                let jump = when.and_then(|when| seams.meet(when)).filter(|_| jumps.len() < JUMPS_MAX);
+                jumps.extend(jump.map(|jump| (number_of_line, jump)));
                 said.push(open.of_a_log(line));
                 continue;
             }
@@ -158,6 +167,7 @@ impl Document {
             }
             above = sentence;
         }
+        sew(&mut sections, &jumps, seams);
         // An article, or a document that teaches: what it shows was seen by nobody in particular, unless it says who saw it. A log with a strange
         // line in it is none.
         let usual = if (teaches || nobodys) && sentences * DATED_FOR_EACH_MAX >= dated {
@@ -197,6 +207,19 @@ impl Document {
             Some(Section { whose: Whose::Nobody, number, .. }) => (*number, None),
             None => (0, None),
         }
+    }
+
+    /// Begins a section in an input that is too large to be gone through before it is read.
+    pub(super) fn begin(&mut self, line: u64, whose: Whose) {
+        let number = u32::try_from(self.sections.len() + 1).unwrap_or(u32::MAX);
+        if self.sections.len() < SECTIONS_MAX {
+            self.sections.push(Section { from: line, number, whose, is_unread: false });
+        }
+    }
+
+    /// Whether a heading says whose the lines are that are read now.
+    pub(super) fn is_named(&self) -> bool {
+        matches!(self.sections.last(), Some(Section { whose: Whose::Host(_) | Whose::Each, .. }))
     }
 
     /// Notes that the lines from `first` to `last` are of a record: what seemed to begin a section among them begins none.
@@ -270,7 +293,8 @@ impl Open {
         let heading = is_heading(line);
         // A sentence without an end goes on with the block.
         let ends = sentence.ends_with(['.', '!', '?', ',']);
-        let announces = heading || sentence.ends_with([':', '>']);
+        // Who says that he made something up speaks of what stands there, whatever ends the sentence.
+        let announces = heading || sentence.ends_with([':', '>']) || is_made_up(sentence);
         let goes_on = self.goes_on && !heading && !self.is_short;
         match of_words(last_sentence(sentence)) {
             // What a program writes over several lines has any words, and speaks of no line that follows.
@@ -285,6 +309,11 @@ impl Open {
             None => self.announces |= announces,
         }
     }
+}
+
+fn is_made_up(sentence: &str) -> bool {
+    let lower = sentence.to_ascii_lowercase();
+    ["made up", "made-up", "fictitious"].iter().any(|words| lower.contains(words))
 }
 
 /// What stands last in a line speaks of what follows it.
@@ -306,14 +335,40 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether a line begins with a time: known by its first letter, before it is looked at.
+/// Parts what stands before a seam from what stands behind it, where no heading says whose that is.
+fn sew(sections: &mut Vec<Section>, jumps: &[(u64, Jump)], seams: Seams) {
+    for &(line, _) in jumps.iter().filter(|(_, jump)| seams.is_seam(*jump)) {
+        let at = sections.partition_point(|section| section.from <= line);
+        if !matches!(
+            at.checked_sub(1).and_then(|last| sections.get(last)),
+            Some(Section { whose: Whose::Host(_) | Whose::Each, .. })
+        ) {
+            sections.insert(at, Section { from: line, number: 0, whose: Whose::Nobody, is_unread: false });
+        }
+    }
+    for (section, number) in sections.iter_mut().zip(1..) {
+        section.number = number;
+    }
+}
+
+/// Whether a line begins with a time.
 pub(super) fn is_dated(line: &[u8]) -> bool {
+    dated_at(line).is_some()
+}
+
+/// The time that a line begins with, as far as it can be read: known by its first letter, before it is looked at.
+fn dated_at(line: &[u8]) -> Option<Option<Stamp>> {
     let line = line.trim_ascii_start();
     let may = line.first().is_some_and(|&letter| {
         letter.is_ascii_digit() || b"[<>|".contains(&letter) || b"JFMASOND".contains(&letter)
     });
     const PREFIX_BYTES: usize = 80;
-    may && prefix::split(&plain(&line[..line.len().min(PREFIX_BYTES)])).begins
+    if !may {
+        return None;
+    }
+    let line = plain(&line[..line.len().min(PREFIX_BYTES)]);
+    let prefix = prefix::split(&line);
+    prefix.begins.then_some(prefix.when)
 }
 
 /// A sentence without the marks of web pages, of markdown, and of quoted mails.
@@ -457,8 +512,10 @@ fn is_rule(line: &str) -> bool {
 /// `two days later`, `2d14h later:`, `the next morning`: what follows is of another time, also where no line tells one.
 fn lets_time_pass(sentence: &str) -> bool {
     const WORDS_MAX: usize = 8;
-    const SPANS: [&str; 10] =
-        ["minutes", "hour", "hours", "day", "days", "week", "weeks", "month", "months", "morning"];
+    const SPANS: [&str; 12] = [
+        "minutes", "hour", "hours", "day", "days", "week", "weeks", "month", "months", "morning", "year",
+        "years",
+    ];
     let words: Vec<String> = sentence
         .split([' ', ',', ':'])
         .filter(|word| !word.is_empty())
@@ -472,87 +529,6 @@ fn lets_time_pass(sentence: &str) -> bool {
     words.len() <= WORDS_MAX
         && words.iter().any(is_span)
         && words.iter().any(|word| ["later", "next"].contains(&word.as_str()))
-}
-
-/// What was typed behind a prompt; all of the line where there is none.
-fn behind_prompt(line: &str) -> &str {
-    let ends = ["# ", "$ ", "% ", "> ", "] "].iter().filter_map(|end| Some(line.find(end)? + end.len()));
-    let Some(end) = ends.min() else { return line };
-    let prompt = line[..end].trim_end();
-    let is_prompt = prompt.len() <= 1
-        || prompt.contains('@')
-        || !prompt.contains(' ')
-        || names_a_host(prompt[..prompt.len() - 1].trim_end());
-    if is_prompt { line[end..].trim_start_matches(['#', '$', '>', ' ']) } else { line }
-}
-
-/// The hosts that a command line goes to by ssh, in their order.
-fn hosts_of_ssh(command: &str) -> impl Iterator<Item = &str> {
-    let words =
-        command.split([' ', ';', '&', '|', '(', ')', '{', '`', '\'', '"']).filter(|word| !word.is_empty());
-    let mut after_ssh = false;
-    let mut takes_value = false;
-    words.filter_map(move |word| {
-        if word == "ssh" || word.ends_with("/ssh") {
-            after_ssh = true;
-            return None;
-        }
-        // `-p 22`, `-i key`: the next word is no host.
-        if !after_ssh || std::mem::take(&mut takes_value) {
-            return None;
-        }
-        if word.starts_with('-') {
-            takes_value = word.len() == 2
-                && word.ends_with([
-                    'p', 'i', 'l', 'o', 'F', 'J', 'L', 'R', 'c', 'm', 'b', 'D', 'E', 'e', 'S', 'W',
-                ]);
-            return None;
-        }
-        after_ssh = false;
-        Some(word.rsplit('@').next().unwrap_or(word))
-    })
-}
-
-/// `ssh esx1 ... ; ssh esx2 ...`, `for host in ...; do ssh $host ...`, `pssh -h hosts ...`: several hosts answer to one command, and no line parts what they say.
-fn asks_several(command: &str) -> bool {
-    const TOOLS: [&str; 9] =
-        ["pssh", "parallel-ssh", "pdsh", "clush", "dsh", "mussh", "ansible", "salt", "parallel"];
-    const BEGINS: [&str; 7] = ["ssh", "sshpass", "for", "while", "cat", "echo", "xargs"];
-    let first = command.split(' ').next().unwrap_or("");
-    if TOOLS.contains(&first) {
-        return command.len() > first.len();
-    }
-    if !BEGINS.contains(&first) {
-        return false;
-    }
-    let mut hosts = hosts_of_ssh(command);
-    let Some(one) = hosts.next() else { return false };
-    one.contains(['$', '%'])
-        || has(command, "xargs")
-        || has(command, "parallel")
-        || hosts.any(|other| other != one)
-}
-
-/// `ssh esx1 tail ...`
-fn host_of_command(command: &str) -> Option<&str> {
-    let first = command.split(' ').next()?;
-    let host = hosts_of_ssh(command).next().filter(|_| ["ssh", "sshpass"].contains(&first))?;
-    prefix::is_host(host).then_some(host)
-}
-
-/// `[root@esx1:~] `, `root@gw-1:~# `, `esx1 # `: where a session goes on.
-fn host_of_prompt(line: &str) -> Option<&str> {
-    if let Some((host, rest)) = line.split_once(' ')
-        && ["# ", "$ ", "> "].iter().any(|prompt| rest.starts_with(prompt))
-        && names_a_host(host)
-    {
-        return Some(host);
-    }
-    let (user, rest) = line.trim_start_matches('[').split_once('@')?;
-    let host = &rest[..rest.find([':', ' ', ']'])?];
-    let prompts = rest[host.len()..].starts_with([':', ' ', ']']) && rest.contains(['#', '$', ']', '>']);
-    let named = user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    (named && !user.is_empty() && prompts && prefix::is_host(host)).then_some(host)
 }
 
 /// The host of a section that is named so; nothing where that is the name that a log has on every host.

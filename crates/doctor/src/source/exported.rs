@@ -253,6 +253,8 @@ impl Fields {
         let host = self
             .first(&HOSTS)
             .or_else(|| self.speaker())
+            // One that runs is one machine's, whoever that is.
+            .or_else(|| self.first(&["_BOOT_ID"]))
             .filter(|host| !time.is_empty() && prefix::is_host(host))
             .unwrap_or_default();
         let dated = prefix::split(message);

@@ -13,8 +13,9 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::document::Document;
+use super::document::{Document, Whose};
 use super::exported::{ExportedAhead, line_of};
+use super::headings::Large;
 use super::origin::host_of;
 use super::sniff::Intake;
 use super::wrapped;
@@ -38,6 +39,8 @@ const BEHIND_BYTES: usize = 16 << 10;
 const LOOKS_MAX: u32 = 16;
 /// Bytes of a line in which its time stands.
 const TIME_BYTES: usize = 120;
+/// So far apart the times of a large input are looked at.
+const LOOK_BYTES: usize = 128 << 10;
 /// Key words of one line that are handed on.
 const WORDS_MAX: usize = 64;
 
@@ -56,6 +59,8 @@ struct Progress {
     looks: u32,
     /// What the sentences around its lines say of them.
     document: Document,
+    /// Of an input that is too large to be gone through before it is read.
+    large: Option<Large>,
 }
 
 /// A line, and what stands behind it.
@@ -81,6 +86,7 @@ pub(super) fn read(
         few: false,
         looks: 0,
         document: Document::default(),
+        large: None,
     };
     let mut buffer = std::mem::take(&mut intake.buffer);
     let mut kept = 0;
@@ -102,6 +108,8 @@ pub(super) fn read(
         at.few = first && last && filled <= FEW_BYTES_MAX && newlines(&buffer[..filled]) <= EXCERPT_LINES_MAX;
         if first && last && filled <= DOCUMENT_BYTES_MAX {
             at.document = Document::of(&buffer[..filled]);
+        } else if first {
+            at.large = Some(Large::of(&buffer[..filled]));
         }
         if first {
             let line_end = memchr(b'\n', &buffer[..filled]).unwrap_or(filled).min(RECORD_BYTES_MAX);
@@ -158,6 +166,7 @@ impl Progress {
         intake.sieve.search(&text[..end], &mut hits);
         let mut ahead = hits.iter().peekable();
         let mut at = 0;
+        let mut seams = self.seams_of(&text[..end]).into_iter().peekable();
         while at < end {
             if self.follower.is_some() {
                 at = self.line(intake, text, at, 0, ledger);
@@ -173,7 +182,7 @@ impl Progress {
                 continue;
             }
             let Some(hit) = ahead.peek().map(|hit| hit.at) else {
-                self.lines += newlines(&text[at..end]);
+                self.pass(&text[at..end]);
                 // The last line of an input may have no newline.
                 if end == text.len() && text.last().is_some_and(|&byte| byte != b'\n') {
                     self.lines += 1;
@@ -182,15 +191,62 @@ impl Progress {
                 break;
             };
             let start = memrchr(b'\n', &text[at..hit]).map_or(at, |newline| at + newline + 1);
-            self.lines += newlines(&text[at..start]);
+            self.pass(&text[at..start]);
             let line_end = memchr(b'\n', &text[hit..]).map_or(text.len(), |newline| hit + newline);
             let mask = words_until(&mut ahead, line_end, &mut intake.words);
             let understood = ledger.understood;
+            let mut is_seam = false;
+            while seams.next_if(|&seam| seam <= start).is_some() {
+                is_seam = true;
+            }
+            self.part(is_seam);
             at = self.line(intake, text, start, mask, ledger);
             self.look_around(text, start..at, understood, ledger);
+            if let Some(large) = &mut self.large {
+                large.look(&text[start..line_end], self.lines - 1);
+            }
         }
+        self.part(seams.next().is_some());
         intake.hits = hits;
         at
+    }
+
+    /// Where the times of a chunk of a large input jump against their way, as far as a look every so often tells.
+    fn seams_of(&mut self, text: &[u8]) -> Vec<usize> {
+        let Some(Large { seams, .. }) = &mut self.large else { return Vec::new() };
+        let mut found = Vec::new();
+        for at in (0..text.len()).step_by(LOOK_BYTES) {
+            let Some(newline) = memchr(b'\n', &text[at..]) else { break };
+            let start = at + newline + 1;
+            let line = &text[start..text.len().min(start + TIME_BYTES)];
+            let line = &line[..memchr(b'\n', line).unwrap_or(line.len())];
+            let jump = time_of(line).and_then(|when| seams.meet(when));
+            if jump.is_some_and(|jump| seams.is_seam(jump)) {
+                found.push(start);
+            }
+        }
+        found
+    }
+
+    /// Passes whole lines that hold no key word.
+    fn pass(&mut self, text: &[u8]) {
+        self.lines += match &mut self.large {
+            Some(large) => large.pass(text, self.lines),
+            None => newlines(text),
+        };
+    }
+
+    /// Begins the sections of a large input that headings announced since, and one where its times jumped.
+    fn part(&mut self, is_seam: bool) {
+        let Some(large) = &mut self.large else { return };
+        if !large.is_quiet() {
+            for (lines, whose) in large.take() {
+                self.document.begin(lines + 1, whose);
+            }
+        }
+        if is_seam && !self.document.is_named() {
+            self.document.begin(self.lines + 1, Whose::Nobody);
+        }
     }
 
     /// Compares the times of a line that was understood, of which there were so many before it, and of its neighbours: a log stands oldest first or newest

@@ -7,8 +7,11 @@ mod document;
 mod exported;
 mod guarded;
 mod gunzip;
+mod headings;
 mod lines;
 mod origin;
+mod seams;
+mod shell;
 mod sniff;
 mod unread;
 mod utf16;
@@ -16,5 +19,5 @@ mod wrapped;
 mod wrapping;
 
 pub use exported::ExportedAhead;
-pub use origin::{host_of, is_usual, names_a_host};
+pub use origin::{Rotated, host_of, is_usual, names_a_host, rotated};
 pub use sniff::Intake;

@@ -116,6 +116,9 @@ enum Stem<'a> {
     Unknown,
 }
 
+/// Dates behind a log's name have more digits.
+const NUMBER_DIGITS_MAX: usize = 3;
+
 /// What is left of a file's name without endings, numbers of rotation and usual names.
 fn host_in_stem(file: &str) -> Stem<'_> {
     let mut stem = file;
@@ -147,6 +150,8 @@ fn host_in_stem(file: &str) -> Stem<'_> {
     }
     let number = left.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     match left.len() < stem.len() {
+        // `vmkernel-1.log`, `vmkernel_2.log`: no rotation numbers so; a browser does, or whoever put the logs of several hosts side by side.
+        true if number && (1..=NUMBER_DIGITS_MAX).contains(&left.len()) => Stem::Unknown,
         true if left.is_empty() || number => Stem::Usual,
         true => Stem::Host(left),
         // A file with no usual name in it is named after what it shows, not after a host.
@@ -180,6 +185,34 @@ fn host_in_folders<'a>(folders: &[&'a str]) -> Option<&'a str> {
     (!usual && !folder.contains("log")).then_some(folder)
 }
 
+/// What the name of a rotated log tells: which log it is, and how often it was rotated since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotated<'a> {
+    /// `vmkernel`
+    pub base: &'a str,
+    /// The `1` of `vmkernel.1.gz`; none of the newest.
+    pub number: Option<u32>,
+}
+
+/// How a log that lies in a folder was rotated. `None` of what lies in an archive or a bundle, which came from one host, and of what is named otherwise.
+pub fn rotated(name: &str) -> Option<Rotated<'_>> {
+    let is_gathered = |part: &str| host_of_bundle(part).or_else(|| host_of_sosreport(part)).is_some();
+    if name.contains('!') || name.split(['/', '\\']).any(is_gathered) {
+        return None;
+    }
+    let mut base = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let mut number = None;
+    while let Some((front, end)) = base.rsplit_once('.') {
+        match end.parse() {
+            Ok(parsed) if number.is_none() => number = Some(parsed),
+            Err(_) if ["log", "gz", "txt", "old", "zst"].contains(&end) => {}
+            _ => return None,
+        }
+        base = front;
+    }
+    USUAL.contains(&base).then_some(Rotated { base, number })
+}
+
 /// Whether a file is named as those of every host are, and not after what it shows.
 pub fn is_usual(name: &str) -> bool {
     let file = name.rsplit(['/', '\\', '!']).next().unwrap_or(name);
@@ -188,8 +221,10 @@ pub fn is_usual(name: &str) -> bool {
 
 /// Whether a word may be a host's name: letters and digits, and none of what else has both.
 pub fn names_a_host(word: &str) -> bool {
-    const OTHERS: [&str; 12] =
-        ["naa.", "eui.", "t10.", "vmhba", "vmnic", "vmk", "kb", "lun", "sd", "nvme", "esxi", "step"];
+    const OTHERS: [&str; 14] = [
+        "naa.", "eui.", "t10.", "fc.", "iqn.", "vmhba", "vmnic", "vmk", "kb", "lun", "sd", "nvme", "esxi",
+        "step",
+    ];
     let lower = word.to_ascii_lowercase();
     prefix::is_host(word)
         && word.starts_with(|letter: char| letter.is_ascii_alphabetic())
@@ -222,6 +257,10 @@ mod tests {
             ("excerpt.log", None),
             ("cases/excerpt.log", None),
             ("messages-20240101", None),
+            ("esx07/messages-20240101", Some("esx07")),
+            ("esx07/vmkernel-1.log", None),
+            ("esx07/vmkernel (1).log", None),
+            ("esx07/vmkernel - Copy.log", None),
         ];
         for (name, host) in cases {
             assert_eq!(host_of(name), host, "{name}");
