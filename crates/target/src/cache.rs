@@ -63,8 +63,8 @@ impl Array {
         if !nexus.initiator.as_str().starts_with(ESXI_NAMES) {
             return;
         }
-        let units = self.units.borrow();
-        let cached = units.values().filter(|unit| unit.state.borrow().settings.write_cache);
+        let units = self.units_for(&nexus.initiator);
+        let cached = units.iter().filter(|unit| unit.state.borrow().settings.write_cache);
         let numbers: Vec<String> = cached.map(|unit| unit.number.to_string()).collect();
         if !numbers.is_empty() {
             self.log(&format!(

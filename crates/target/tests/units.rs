@@ -338,8 +338,9 @@ fn an_operator_is_told_of_a_file_that_was_made_and_of_none_that_was_there() {
 #[test]
 fn an_operator_is_told_of_an_esxi_host_that_takes_a_write_cache_for_none() {
     let place = Place::with(|options, folder| {
-        let second = unit(folder, 1);
-        options.units.push(second);
+        let others = vec![Who::new("two").name.parse().unwrap()];
+        options.units.push(unit(folder, 1));
+        options.units.push(UnitOptions { allowed: others, ..unit(folder, 2) });
         options.units[0].write_cache = false;
     });
     let esxi = Who { name: "iqn.1998-01.com.vmware:host-1a2b3c4d".to_owned(), ..Who::new("one") };
@@ -347,7 +348,7 @@ fn an_operator_is_told_of_an_esxi_host_that_takes_a_write_cache_for_none() {
     place.session("two");
     let lines = place.told("wce=0");
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("LUN 1 ") && lines[0].contains("host-1a2b3c4d"), "{lines:?}");
+    assert!(lines[0].contains("LUN 1 is") && lines[0].contains("host-1a2b3c4d"), "{lines:?}");
 }
 
 #[test]
