@@ -52,6 +52,12 @@ struct Place {
 }
 
 impl Place {
+    /// Whether it begins and ends where blocks do.
+    fn is_whole(&self) -> bool {
+        let block = u64::from(self.unit.block_size().bytes());
+        self.from_byte.is_multiple_of(block) && self.length.is_multiple_of(block)
+    }
+
     fn blocks(&self) -> std::ops::Range<u64> {
         let block = u64::from(self.unit.block_size().bytes());
         self.from_byte / block..(self.from_byte + self.length).div_ceil(block)
@@ -149,14 +155,39 @@ impl Work {
         let is_backward = Rc::ptr_eq(&from.unit, &to.unit)
             && from.from_byte < to.from_byte
             && to.from_byte < from.from_byte + from.length;
+        let mut buffer = if from.is_whole() && to.is_whole() { Some(self.buffer(step)?) } else { None };
         while done < from.length {
             let length = (from.length - done).min(step as u64);
             let offset = if is_backward { from.length - done - length } else { done };
-            let data = self.read_bytes(from, offset, length).await?;
-            self.write_bytes(to, offset, data).await?;
+            match &mut buffer {
+                Some(buffer) => self.move_blocks(buffer, from, to, (offset, length)).await?,
+                None => {
+                    let data = self.read_bytes(from, offset, length).await?;
+                    self.write_bytes(to, offset, data).await?;
+                }
+            }
             done += length;
         }
         Ok(())
+    }
+
+    /// Whole blocks go by one buffer.
+    async fn move_blocks(
+        &self,
+        buffer: &mut DataBuffer,
+        from: &Place,
+        to: &Place,
+        (offset, length): (u64, u64),
+    ) -> Outcome<()> {
+        let whole = usize::try_from(length).unwrap_or(usize::MAX);
+        let (source, destination) = (from.from_byte + offset, to.from_byte + offset);
+        let read = self.array.media.read(&from.unit.medium, buffer, 0..whole, source).await;
+        self.task.check()?;
+        read.map_err(|error| failed(&error, false))?;
+        let durability = to.unit.durability(false);
+        let written = to.unit.write(&self.array, (buffer, 0..whole), destination, durability).await;
+        self.task.check()?;
+        written.map_err(|error| failed(&error, true))
     }
 
     /// Bytes of a place, which need not be whole blocks of it.
