@@ -98,7 +98,7 @@ fn states(place: &mut Place) -> Result<(), String> {
     }
     place.says("sg_readcap /dev/b0", &["Device size: 268435456 bytes"])?;
     place.shell.must("sg_stpg --state=ao --tp=2 /dev/a0")?;
-    place.shell.until("sg_turs /dev/b0 && echo ready", "ready").map(drop)
+    place.shell.until("sg_turs /dev/b0 && echo it answers", "it answers").map(drop)
 }
 
 fn resets(place: &mut Place) -> Result<(), String> {
@@ -108,7 +108,7 @@ fn resets(place: &mut Place) -> Result<(), String> {
         if !told.contains("Unit Attention") {
             return Err(format!("after sg_reset {reset} TEST UNIT READY says:\n{told}"));
         }
-        place.shell.until("sg_turs /dev/a0 && sg_turs /dev/b0 && echo ready", "ready")?;
+        place.shell.until("sg_turs /dev/a0 && sg_turs /dev/b0 && echo it answers", "it answers")?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub fn run(place: &mut Place) -> Result<(), String> {
     goes_on(place, "behind an array that was killed and came back")?;
     paths(place, "active ready running", 2)?;
     place.shell.must("touch stop")?;
-    place.shell.until("cat stopped", "\n")?;
+    place.shell.until("test -e stopped && echo it stopped", "it stopped")?;
     settle(place)
 }
 
