@@ -3,7 +3,7 @@
 //!
 //! Today there is one backend, [`FileDevice`]: a plain file or a local block device, shared by the hosts of one
 //! machine. This is the only crate of the workspace that holds `unsafe` blocks: the rings, their buffers, the `fcntl` locks
-//! and one `ioctl`, each in a file of its own behind a safe surface.
+//! and two `ioctl`s, each in a file of its own behind a safe surface.
 //!
 //! Two ways lead into a device. Commands of the protocol are futures of [`Device`](oarlock_block::Device), carried by
 //! its lanes. The data path of an export goes past them: a [`DataRing`] of the export's own thread, on the same open
@@ -26,6 +26,8 @@ mod data_error;
 mod data_ring;
 mod description;
 mod executor;
+#[allow(unsafe_code)]
+mod extents;
 mod failure;
 mod file;
 mod file_system;
@@ -70,7 +72,7 @@ pub use file_system::is_local;
 pub use identify::{Recognised, first_data_in_file, recognise, what_is_on};
 pub use identity::IdentityError;
 pub use media_ring::{Durability, MEDIA_DEPTH_MAX, MediaRing};
-pub use medium::{Medium, MediumError, MediumOptions, Region, Space};
+pub use medium::{Content, Medium, MediumError, MediumOptions, Region, Space};
 pub use open::{OpenError, OpenOptions};
 pub use peer::peer_pid;
 pub use process::{process_identity, this_process};

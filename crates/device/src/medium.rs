@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use crate::atomic;
 use crate::buffer::PAGE;
 use crate::data_buffer::DataBuffer;
+use crate::extents;
 use crate::failure;
 use crate::file_system::FileSystem;
 use crate::geometry;
@@ -77,15 +78,27 @@ pub struct Medium {
     is_in_memory: bool,
     is_new: bool,
     atomic_block: Option<ByteCount>,
+    tells_reserved: bool,
 }
 
 /// A run of bytes of a medium that is alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
-    /// Whether there may be data; elsewhere are zeros that take no place.
-    pub has_data: bool,
+    /// What is there.
+    pub content: Content,
     /// The first byte behind it.
     pub end_byte: u64,
+}
+
+/// What bytes of a medium are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// There may be data.
+    Data,
+    /// Zeros that have their place: a write finds it, however full what is below gets.
+    Reserved,
+    /// Zeros that take no place.
+    Hole,
 }
 
 /// What a medium takes of what is below it, and what is left there.
@@ -129,6 +142,7 @@ impl Medium {
             return Err(MediumError::Empty { path });
         }
         let atomic_block = atomic::atomic_block(file.as_fd(), kind.is_file(), is_in_memory);
+        let tells_reserved = kind.is_file() && extents::first_in(&file, 0..1).is_ok();
         Ok(Medium {
             physical_block: options
                 .physical_block
@@ -143,6 +157,7 @@ impl Medium {
             is_in_memory,
             is_new,
             atomic_block,
+            tells_reserved,
         })
     }
 
@@ -287,26 +302,45 @@ impl Medium {
         Ok(Space { used_bytes, free_bytes: Some(below.f_bavail.saturating_mul(below.f_frsize)) })
     }
 
+    /// Whether [regions](Medium::region) of zeros that have their place are told from holes.
+    #[must_use]
+    pub fn tells_reserved(&self) -> bool {
+        self.tells_reserved
+    }
+
     /// The region that the byte `at_byte` lies in, as far as one look shows it. A block device is one region of data.
     ///
     /// # Errors
     /// Where the file system does not say.
     pub fn region(&self, at_byte: u64) -> io::Result<Region> {
         let end = self.geometry().size().0;
-        let all = Region { has_data: true, end_byte: end };
+        let all = Region { content: Content::Data, end_byte: end };
         if !self.is_file {
             return Ok(all);
         }
         match rustix::fs::seek(&self.file, SeekFrom::Data(at_byte)) {
-            Ok(data) if data > at_byte => Ok(Region { has_data: false, end_byte: data.min(end) }),
+            Ok(data) if data > at_byte => self.empty_region(at_byte..data.min(end)),
             Ok(_) => {
                 let hole = rustix::fs::seek(&self.file, SeekFrom::Hole(at_byte))?;
-                Ok(Region { has_data: true, end_byte: hole.min(end) })
+                Ok(Region { content: Content::Data, end_byte: hole.min(end) })
             }
-            Err(Errno::NXIO) => Ok(Region { has_data: false, end_byte: end }),
+            Err(Errno::NXIO) => self.empty_region(at_byte..end),
             Err(Errno::INVAL) => Ok(all),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// The region that bytes without data begin with.
+    fn empty_region(&self, bytes: Range<u64>) -> io::Result<Region> {
+        let hole = Region { content: Content::Hole, end_byte: bytes.end };
+        if !self.tells_reserved {
+            return Ok(hole);
+        }
+        Ok(match extents::first_in(&self.file, bytes.clone())? {
+            None => hole,
+            Some(extent) if extent.start > bytes.start => Region { end_byte: extent.start, ..hole },
+            Some(extent) => Region { content: Content::Reserved, end_byte: extent.end.min(bytes.end) },
+        })
     }
 }
 
@@ -402,8 +436,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("disk");
         let medium = Medium::open(&path, options(1 << 20)).unwrap();
-        assert_eq!(medium.region(0).unwrap(), Region { has_data: false, end_byte: 1 << 20 });
+        assert_eq!(medium.region(0).unwrap(), Region { content: Content::Hole, end_byte: 1 << 20 });
         rustix::fs::fallocate(&medium.file, rustix::fs::FallocateFlags::empty(), 0, 4096).unwrap();
+        let put_aside = Region { content: Content::Reserved, end_byte: 4096 };
+        let hole = Region { content: Content::Hole, end_byte: 1 << 20 };
+        assert_eq!(medium.region(0).unwrap(), if medium.tells_reserved() { put_aside } else { hole });
+        assert_eq!(medium.region(4096).unwrap(), hole);
         let grown = medium.grow(Some(ByteCount(2 << 20))).unwrap();
         assert_eq!(grown.blocks, BlockCount(4096));
         assert_eq!(medium.grow(Some(ByteCount(512))).unwrap().blocks, BlockCount(4096));

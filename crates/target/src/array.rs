@@ -13,6 +13,7 @@ use oarlock_scsi::{Lun, LunAddress};
 
 use crate::connection::{Connection, Seat};
 use crate::copies::Copies;
+use crate::course::Abort;
 use crate::early::Early;
 use crate::execute::Faults;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX};
@@ -20,7 +21,7 @@ use crate::login::next_handle;
 use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
 use crate::session::{Nexus, PortalIndex, Session};
-use crate::task::{Abort, Task};
+use crate::task::Task;
 use crate::timers::Timers;
 use crate::unit::Unit;
 
@@ -303,7 +304,7 @@ impl Array {
     pub(crate) fn is_idle(&self) -> bool {
         self.sweep();
         self.leaving.borrow().is_empty()
-            && self.units.borrow().values().all(|unit| unit.work().is_empty())
+            && self.units.borrow().values().all(|unit| unit.is_idle())
             && self.sessions.borrow().values().all(|session| session.tasks.borrow().is_empty())
     }
 

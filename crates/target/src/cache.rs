@@ -4,9 +4,9 @@ use oarlock_block::IoError;
 use oarlock_scsi::{AdditionalSense, ModeSettings};
 
 use crate::array::Array;
+use crate::course::Outcome;
 use crate::ranges::{Held, Hold};
 use crate::session::Nexus;
-use crate::task::Outcome;
 use crate::unit::Unit;
 
 /// How ESXi's initiators are called, whatever the host.
@@ -88,7 +88,7 @@ mod tests {
     use oarlock_scsi::{AdditionalSense, Lun, Sense};
 
     use super::*;
-    use crate::task::Stop;
+    use crate::course::Stop;
     use crate::unit::Traits;
 
     fn unit(folder: &tempfile::TempDir, write_cache: bool) -> Unit {

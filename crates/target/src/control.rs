@@ -10,11 +10,12 @@ use oarlock_scsi::{AdditionalSense, Lun};
 use crate::TargetError;
 use crate::array::Array;
 use crate::atomic;
+use crate::course::Abort;
+use crate::execute;
 use crate::limits::UNITS_MAX;
 use crate::metrics::MetricsReport;
 use crate::options::{SessionReport, UnitReport};
 use crate::session::Session;
-use crate::task::Abort;
 use crate::unit::{Traits, Unit};
 
 /// A unit whose medium is open.
@@ -60,7 +61,7 @@ pub(crate) fn obey(array: &Rc<Array>, message: Message) {
 }
 
 /// A unit begins to be there; whoever is there is told so.
-pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
+pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
     let number = new.number;
     let mut units = array.units.borrow_mut();
     let lun = Lun::unit(number).ok_or(TargetError::UnitNumber { number })?;
@@ -82,8 +83,9 @@ pub(crate) fn add(array: &Array, new: NewUnit) -> Result<(), TargetError> {
     for other in units.values() {
         nexuses.iter().for_each(|nexus| other.attend(nexus, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED));
     }
-    units.insert(number, unit);
+    units.insert(number, Rc::clone(&unit));
     new.notes.iter().for_each(|note| array.log(&format!("unit {number}: {note}")));
+    execute::resume(array, &unit);
     Ok(())
 }
 
@@ -97,11 +99,14 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }
-    let tasks = unit.work();
+    let (tasks, erasing) = (unit.tasks(), unit.pause_erasing());
     tasks.iter().for_each(|task| task.abort(Abort::Told));
     array.spawn(async move {
         for task in tasks {
             task.ended().await;
+        }
+        if let Some(erasing) = erasing {
+            erasing.course.ended().await;
         }
         drop(unit);
         let _ = told.try_send(Ok(()));

@@ -7,11 +7,12 @@ use oarlock_device::DataBuffer;
 use oarlock_scsi::iscsi::{DataOut, DataSn, ReadyToTransfer, TaskTag};
 use oarlock_scsi::{AdditionalSense, Sense, SenseKey};
 
+use crate::course::{Outcome, Stop};
 use crate::early::EarlyPermit;
 use crate::limits::{DATA_SILENCE_MAX, ticks};
 use crate::media::Media;
 use crate::memory::Permit;
-use crate::task::{Outcome, Received, Stop, Task};
+use crate::task::{Received, Task};
 
 /// Where the data of one command go, and how far they are.
 #[derive(Default)]

@@ -24,6 +24,7 @@ mod cache;
 mod connection;
 mod control;
 mod copies;
+mod course;
 mod deliver;
 mod early;
 mod execute;

@@ -7,9 +7,10 @@ use oarlock_scsi::AdditionalSense;
 use oarlock_scsi::iscsi::{TaskAnswer, TaskFunction, TaskRequest, TaskResponse};
 
 use crate::array::Array;
+use crate::course::Abort;
 use crate::limits::FUNCTIONS_MAX;
 use crate::session::Session;
-use crate::task::{Abort, Task};
+use crate::task::Task;
 use crate::unit::Unit;
 
 /// A function begins; its answer is sent when it is done.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use oarlock_scsi::{AdditionalSense, ReservationRule, ReservationType, Sense, Status};
 
+use crate::course::Stop;
 use crate::session::Nexus;
-use crate::task::Stop;
 
 /// The registrations and the reservation of a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,11 +8,13 @@
 //! registrant-of-all-ports iqn.1998-01.com.example:host 400001370000 2 00000000deadbeef
 //! held iqn.1998-01.com.example:host 400001370000 1 5
 //! settings task-aborted-status
+//! sanitize-overwrites exit-allowed 3 inverted a55a
 //! checksum 1a2b3c4d
 //! ```
 //!
 //! A registrant's line has its initiator, its ISID, its relative target port and its key; the holder's the type's number in place of
-//! the key. Without a generation there are no reservations that outlive the array. The settings are those that are on. The checksum is
+//! the key. Without a generation there are no reservations that outlive the array. The settings are those that are on. A sanitize that
+//! has not ended well overwrites (passes, pattern), erases, or failed. The checksum is
 //! the CRC32C of all before it. Version 1 had neither serial number nor settings.
 
 use std::fs::{self, File};
@@ -22,10 +24,12 @@ use std::path::{Path, PathBuf};
 use oarlock_block::crc32c;
 use oarlock_device::Medium;
 use oarlock_scsi::iscsi::SessionId;
-use oarlock_scsi::{ModeSettings, ReservationType};
+use oarlock_scsi::{ModeSettings, ReservationType, SanitizeOverwrite};
 
+use crate::execute::Erasure;
 use crate::reservations::{Held, Registration, Reservations};
 use crate::session::{Nexus, PortalIndex};
+use crate::unit::Sanitizing;
 
 const FIRST_LINE: &str = "oarlock reservations 2";
 const FIRST_LINE_OF_1: &str = "oarlock reservations 1";
@@ -41,6 +45,7 @@ pub(crate) struct Saved {
     /// With `persist`, or none.
     pub(crate) reservations: Option<Reservations>,
     pub(crate) settings: Option<ModeSettings>,
+    pub(crate) sanitizing: Sanitizing,
 }
 
 /// The file of a unit.
@@ -158,8 +163,55 @@ fn encode(saved: &Saved, serial: &str) -> String {
         }
         text += "\n";
     }
+    text += &sanitizing(&saved.sanitizing);
     let checksum = crc32c(&[text.as_bytes()]);
     text + &format!("checksum {checksum:08x}\n")
+}
+
+const SANITIZE: &str = "sanitize-";
+
+/// Whether a sanitize that fails may be left without another, as the file says it.
+const EXITS: [&str; 2] = ["exit-refused", "exit-allowed"];
+
+/// How the bytes of a pattern go from pass to pass.
+const INVERSION: [&str; 2] = ["steady", "inverted"];
+
+fn sanitizing(sanitizing: &Sanitizing) -> String {
+    let exit = |may_exit: bool| EXITS[usize::from(may_exit)];
+    match sanitizing {
+        Sanitizing::No => String::new(),
+        Sanitizing::Failed { may_exit } => format!("{SANITIZE}failed {}\n", exit(*may_exit)),
+        Sanitizing::Under { erasure, .. } => match &erasure.overwrite {
+            None => format!("{SANITIZE}erases {}\n", exit(erasure.may_exit_failure)),
+            Some(SanitizeOverwrite { passes, invert, pattern }) => {
+                let (exit, inversion) = (exit(erasure.may_exit_failure), INVERSION[usize::from(*invert)]);
+                let pattern: String = pattern.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("{SANITIZE}overwrites {exit} {passes} {inversion} {pattern}\n")
+            }
+        },
+    }
+}
+
+fn take_sanitize(kind: &str, exit: &str, rest: &[&str]) -> Option<Sanitizing> {
+    let one_of = |word: &str, words: [&str; 2]| words.iter().position(|known| *known == word);
+    let may_exit = one_of(exit, EXITS)? == 1;
+    let overwrite = match (kind.strip_prefix(SANITIZE)?, rest) {
+        ("failed", []) => return Some(Sanitizing::Failed { may_exit }),
+        ("erases", []) => None,
+        ("overwrites", [passes, inversion, pattern]) => Some(SanitizeOverwrite {
+            passes: passes.parse().ok()?,
+            invert: one_of(inversion, INVERSION)? == 1,
+            pattern: bytes_of(pattern)?,
+        }),
+        _ => return None,
+    };
+    Some(Sanitizing::Under { erasure: Erasure { overwrite, may_exit_failure: may_exit }, progress: 0 })
+}
+
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let is_whole = !text.is_empty() && text.len().is_multiple_of(2);
+    text.as_bytes().chunks(2).map(byte).collect::<Option<_>>().filter(|_| is_whole)
 }
 
 type Setting = fn(&mut ModeSettings) -> &mut bool;
@@ -195,6 +247,9 @@ fn decode(text: &str) -> Option<(Saved, Option<String>)> {
                 saved.reservations = Some(reservations);
             }
             ["settings", ref names @ ..] => saved.settings = Some(settings(names)?),
+            [kind, exit, ref rest @ ..] if kind.starts_with(SANITIZE) => {
+                saved.sanitizing = take_sanitize(kind, exit, rest)?;
+            }
             _ => take_reservation(saved.reservations.as_mut()?, &words)?,
         }
     }
@@ -254,7 +309,14 @@ mod tests {
 
     fn saved() -> Saved {
         let settings = ModeSettings { write_cache: false, write_protected: true, ..ModeSettings::default() };
-        Saved { reservations: Some(reservations()), settings: Some(settings) }
+        let sanitizing = Sanitizing::Under {
+            erasure: Erasure {
+                overwrite: Some(SanitizeOverwrite { invert: true, passes: 3, pattern: vec![0xa5, 0x5a] }),
+                may_exit_failure: true,
+            },
+            progress: 0,
+        };
+        Saved { reservations: Some(reservations()), settings: Some(settings), sanitizing }
     }
 
     fn file_beside(disk: &Path, serial: &str) -> SavedFile {
@@ -266,7 +328,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = file_beside(&folder.path().join("disk.img"), "A7");
         assert_eq!(file.load().unwrap(), Saved::default());
-        for part in [saved(), Saved { settings: None, ..saved() }, Saved { reservations: None, ..saved() }] {
+        let only = |sanitizing| Saved { sanitizing, ..Saved::default() };
+        let erases = Erasure { overwrite: None, may_exit_failure: false };
+        for part in [
+            saved(),
+            Saved { settings: None, ..saved() },
+            Saved { reservations: None, ..saved() },
+            only(Sanitizing::Failed { may_exit: true }),
+            only(Sanitizing::Under { erasure: erases, progress: 0 }),
+        ] {
             file.save(&part).unwrap();
             assert_eq!(file.load().unwrap(), part);
         }

@@ -354,6 +354,9 @@ impl Service {
     /// Nothing new begins; sessions are asked to go, and end when what they have under way has.
     fn stop(&mut self) {
         self.stop_by.get_or_insert(Instant::now() + DRAIN_MAX);
+        for unit in self.array.units.borrow().values() {
+            unit.pause_erasing();
+        }
         for session in self.array.sessions() {
             self.array.drain(&session);
         }

@@ -98,7 +98,7 @@ impl Target {
             // Dropped with the thread, whatever ends it.
             let _ends = ends;
             let array = match make(config, units, Faults::new(faults), log) {
-                Ok(array) => Rc::new(array),
+                Ok(array) => array,
                 Err(error) => {
                     let _ = started.send(Err(error));
                     return;
@@ -237,12 +237,12 @@ fn when_free<T, E>(mut take: impl FnMut() -> Result<T, E>, is_in_use: impl Fn(&E
     }
 }
 
-fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Array, TargetError> {
+fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Rc<Array>, TargetError> {
     let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + STEP_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
         .map_err(|error| TargetError::Thread { reason: error.to_string() })?;
     // A kernel without randomness would hang here, and not in the middle of a login.
     let _ = OsRandom.bits();
-    let array = Array::new(config, Media::new(ring), faults, Box::new(move |line| log(line)));
+    let array = Rc::new(Array::new(config, Media::new(ring), faults, Box::new(move |line| log(line))));
     for unit in units {
         control::add(&array, unit)?;
     }

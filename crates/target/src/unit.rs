@@ -12,13 +12,15 @@ use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
 use crate::atomic::AtomicWrites;
+use crate::course::{Abort, Outcome};
+use crate::execute::{Erasing, Erasure};
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
 use crate::session::{Nexus, PortalIndex};
-use crate::task::{Outcome, Task};
+use crate::task::Task;
 
 /// The vendor of every unit.
 pub(crate) const VENDOR: &str = "OARLOCK";
@@ -55,8 +57,8 @@ pub(crate) struct Unit {
     next_task: Cell<u64>,
     /// Tasks in the set that are not simple.
     special: Cell<usize>,
-    /// The task of the sanitize that is under way, which is in no set.
-    sanitizes: RefCell<Option<Rc<Task>>>,
+    /// The sanitize that is under way.
+    pub(crate) erasing: RefCell<Option<Rc<Erasing>>>,
     attentions: RefCell<BTreeMap<Nexus, VecDeque<AdditionalSense>>>,
     /// All attentions of all nexuses, so that a command looks for its own only where there is one.
     attention_count: Cell<usize>,
@@ -78,8 +80,6 @@ pub(crate) struct State {
     /// What an initiator saved (MODE SELECT with SP).
     pub(crate) saved: Option<ModeSettings>,
     pub(crate) sanitizing: Sanitizing,
-    /// A sanitize that failed may be left without another.
-    pub(crate) may_exit_failure: bool,
     pub(crate) is_loaded: bool,
     /// Nexuses that forbid that the medium is taken out.
     pub(crate) prevented_by: BTreeSet<Nexus>,
@@ -95,15 +95,17 @@ impl State {
 }
 
 /// Whether everything of a unit is being made unreadable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Sanitizing {
+    #[default]
     No,
     /// It is, and so far of 65,536 parts.
-    Under {
-        progress: u16,
-    },
+    Under { erasure: Erasure, progress: u16 },
     /// It was, and failed.
-    Failed,
+    Failed {
+        /// The unit may be used again without another.
+        may_exit: bool,
+    },
 }
 
 /// How a task stands among the others.
@@ -141,7 +143,7 @@ impl Unit {
             tasks: RefCell::default(),
             next_task: Cell::new(0),
             special: Cell::new(0),
-            sanitizes: RefCell::default(),
+            erasing: RefCell::default(),
             attentions: RefCell::default(),
             attention_count: Cell::new(0),
             met: RefCell::default(),
@@ -151,7 +153,6 @@ impl Unit {
                 defaults,
                 saved: None,
                 sanitizing: Sanitizing::No,
-                may_exit_failure: false,
                 is_loaded: true,
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
@@ -185,6 +186,11 @@ impl Unit {
     /// Whether it is there for an initiator.
     pub(crate) fn is_for(&self, initiator: &NodeName) -> bool {
         self.traits.allowed.is_empty() || self.traits.allowed.contains(initiator)
+    }
+
+    /// Whether blocks can be anchored: given back but for their place (SBC-4, "Anchored").
+    pub(crate) fn has_anchors(&self) -> bool {
+        self.traits.is_thin && self.medium.tells_reserved()
     }
 
     pub(crate) fn is_write_protected(&self) -> bool {
@@ -236,6 +242,7 @@ impl Unit {
         let saved = Saved {
             reservations: Some(reservations.clone()).filter(|all| all.persist),
             settings: self.state.borrow().saved,
+            sanitizing: self.state.borrow().sanitizing.clone(),
         };
         self.saved_file().save(&saved)
     }
@@ -245,6 +252,7 @@ impl Unit {
         let saved = self.saved_file().load()?;
         *self.reservations.borrow_mut() = saved.reservations.unwrap_or_default();
         let mut state = self.state.borrow_mut();
+        state.sanitizing = saved.sanitizing;
         let defaults = state.defaults;
         // An owner who wants no write cache has the last word.
         state.saved = saved.settings.map(|settings| ModeSettings {
@@ -310,14 +318,15 @@ impl Unit {
         self.tasks.borrow().values().cloned().collect()
     }
 
-    /// A sanitize begins, or (`None`) it ended: work that is in no task set, for no initiator can end it.
-    pub(crate) fn sanitizes(&self, task: Option<&Rc<Task>>) {
-        *self.sanitizes.borrow_mut() = task.cloned();
+    /// Ends the sanitize that is under way, which goes on where the unit is served again.
+    pub(crate) fn pause_erasing(&self) -> Option<Rc<Erasing>> {
+        let erasing = self.erasing.borrow().clone();
+        erasing.inspect(|erasing| erasing.course.abort(Abort::Silent))
     }
 
-    /// All that must have ended before nothing more happens to the medium.
-    pub(crate) fn work(&self) -> Vec<Rc<Task>> {
-        self.tasks().into_iter().chain(self.sanitizes.borrow().clone()).collect()
+    /// Whether nothing happens to the medium.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.tasks.borrow().is_empty() && self.erasing.borrow().is_none()
     }
 
     // Unit attentions.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // All of it is called by tests alone, and fails as tests do.
 
+mod anchors;
 mod atomic_writes;
 mod atomicity;
 mod copies;
@@ -14,4 +15,5 @@ mod memory;
 mod place;
 mod protocol;
 mod reservations;
+mod sanitize;
 mod units;

@@ -80,8 +80,8 @@ fn a_task_that_is_not_there_is_not_aborted() {
     assert_eq!(session.manage(TaskFunction::TaskReassign, 0, TaskTag(1)), 4, "error recovery level 0");
 }
 
-/// A VERIFY of eight tebibytes has its blocks in its hands for longer than any wait here: what waits for one of them is aborted
-/// at once all the same, and does nothing when the block is free.
+/// A WRITE SAME of a gibibyte has its blocks in its hands for longer than any wait here: what waits for one of them is aborted at once all
+/// the same, and does nothing when the block is free.
 #[test]
 fn a_command_that_waits_for_blocks_is_aborted_without_waiting_for_them() {
     let place = Place::with(|options, _| {
@@ -89,16 +89,16 @@ fn a_command_that_waits_for_blocks_is_aborted_without_waiting_for_them() {
         options.units[0].block_size = BlockSize::from_bytes(4096);
     });
     let (mut session, mut other) = (place.session("one"), place.session("two"));
-    let same = other.start(0, cdb::write_same(0, 1 << 20, false), Flow::Out(&[0x11; 4096]));
-    // It has its blocks when its session has answered what came behind it, and takes long for four GiB.
+    let same = other.start(0, cdb::write_same(0, 1 << 18, false), Flow::Out(&[0x11; 4096]));
+    // It has its blocks when its session has answered what came behind it, and takes long for a GiB.
     other.ping(b"behind it");
-    let write = session.start(0, cdb::write((1 << 20) - 1, 1), Flow::Out(&[0xee; 4096]));
+    let write = session.start(0, cdb::write((1 << 18) - 1, 1), Flow::Out(&[0xee; 4096]));
     session.ping(b"behind it");
     assert_eq!(session.manage(TaskFunction::AbortTask, 0, write), COMPLETE);
     session.forget(write);
     assert_eq!(other.manage(TaskFunction::AbortTask, 0, same), COMPLETE);
     other.forget(same);
-    assert_eq!(session.run(0, cdb::read((1 << 20) - 1, 1), Flow::In(4096)).good(), [0; 4096]);
+    assert_eq!(session.run(0, cdb::read((1 << 18) - 1, 1), Flow::In(4096)).good(), [0; 4096]);
 }
 
 /// A backup that verifies a whole disk keeps nobody's heartbeat waiting.

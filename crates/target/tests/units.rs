@@ -277,23 +277,6 @@ fn units_are_listed_as_select_report_says() {
     }
 }
 
-/// `sg_sanitize` and others ask REQUEST SENSE how far it is, and take NO SENSE for its end.
-#[test]
-fn request_sense_says_that_a_sanitize_is_under_way() {
-    let place = Place::with(|options, _| {
-        // So large that it takes a while, and so empty that it costs nothing.
-        options.units[0].size = Some(ByteCount(1 << 43));
-        options.units[0].block_size = BlockSize::from_bytes(4096);
-    });
-    let mut session = place.session("one");
-    session.run(0, cdb::block_erase(), Flow::None).good();
-    let data = session.run(0, cdb::request_sense(), Flow::In(252)).good();
-    let sense = oarlock_scsi::Sense::decode(&data).unwrap();
-    assert_eq!((sense.key.bits(), sense.code.code, sense.code.qualifier), (2, 0x04, 0x1b));
-    assert!(matches!(sense.specific, Some(oarlock_scsi::SenseKeySpecific::Progress(_))));
-    assert_eq!(code(&mut session, 0), (2, 0x04, 0x1b));
-}
-
 /// A host that scans a path in standby asks for the size there, and keeps the disk with none if it is not told.
 #[test]
 fn a_standby_port_tells_the_size_and_who_set_it_so_is_told_for_the_unit_alone() {

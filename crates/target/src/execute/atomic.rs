@@ -13,11 +13,12 @@ use oarlock_scsi::{AdditionalSense, Sense, SenseKey, Transfer, WriteAtomic};
 use super::{Reply, Work, failed};
 use crate::array::Array;
 use crate::atomic::{Below, Failed};
+use crate::course::{Outcome, Stop};
 use crate::journal::JournalFile;
 use crate::limits::ATOMIC_BYTES_MAX;
 use crate::ranges::Hold;
 use crate::record::{RECORD_BYTES_MAX, Record};
-use crate::task::{Outcome, Received, Stop};
+use crate::task::Received;
 use crate::unit::Unit;
 
 /// The most blocks of one atomic write.
@@ -196,15 +197,14 @@ impl Work {
         ));
         Ok(())
     }
+}
 
-    /// Nothing of what was written atomically is left in the journal.
-    pub(super) async fn wipe_journal(&self) -> Result<(), ()> {
-        let (array, unit) = (&self.array, &self.unit);
-        let _turn = unit.atomic.turn.lock().await;
-        let Some(journal) = unit.atomic.open_journal() else { return Ok(()) };
-        let _grant = array.media.step(RECORD_BYTES_MAX).await;
-        let mut buffer = array.media.buffer(RECORD_BYTES_MAX).map_err(drop)?;
-        let below = OnRing { array, unit, journal: &journal };
-        unit.atomic.wipe(&below, &mut buffer).await.map_err(drop)
-    }
+/// Nothing of what was written atomically is left in the journal.
+pub(super) async fn wipe_journal(array: &Rc<Array>, unit: &Rc<Unit>) -> Result<(), IoError> {
+    let _turn = unit.atomic.turn.lock().await;
+    let Some(journal) = unit.atomic.open_journal() else { return Ok(()) };
+    let _grant = array.media.step(RECORD_BYTES_MAX).await;
+    let mut buffer = array.media.buffer(RECORD_BYTES_MAX)?;
+    let below = OnRing { array, unit, journal: &journal };
+    unit.atomic.wipe(&below, &mut buffer).await
 }

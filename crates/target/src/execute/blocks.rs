@@ -7,10 +7,11 @@ use oarlock_device::{DataBuffer, Durability};
 use oarlock_scsi::{AdditionalSense, ByteCheck, Sense, Transfer, Verify, WriteAndVerify};
 
 use super::{Payload, Reply, Work, failed};
+use crate::course::{Outcome, Stop};
 use crate::limits::TRANSFER_MAX;
 use crate::output::Data;
 use crate::ranges::{Held, Hold};
-use crate::task::{Outcome, Received, Stop};
+use crate::task::Received;
 
 /// What VERIFY reads at once.
 const VERIFY_STEP: usize = 1 << 20;

@@ -10,9 +10,9 @@ use oarlock_scsi::{Sense, Transfer};
 
 use super::blocks::first_difference;
 use super::{Reply, Work};
+use crate::course::Outcome;
 use crate::limits::COMPARE_BLOCKS_MAX;
 use crate::ranges::Hold;
-use crate::task::Outcome;
 
 /// The byte of the CDB that has the number of blocks.
 const COUNT_BYTE: usize = 13;

@@ -12,8 +12,8 @@ use oarlock_scsi::{
 
 use super::{Reply, Wanted, Work, failed};
 use crate::copies::CopyResult;
+use crate::course::{Outcome, Stop};
 use crate::ranges::{Held, Hold};
-use crate::task::{Outcome, Stop};
 use crate::unit::{TaskSetFull, Unit, Visit};
 
 /// What the copy manager can do.

@@ -17,9 +17,10 @@ use oarlock_block::{
 use oarlock_scsi::{AdditionalSense, Operation, Sense, SenseKey, Status};
 
 use super::{Payload, Reply, Work};
+use crate::course::{Outcome, Stop};
 use crate::inbound::Inbound;
 use crate::output::Data;
-use crate::task::{Outcome, Stop, Task};
+use crate::task::Task;
 
 /// So many late executions are under way at once at most; beyond that the fault does not strike.
 const LATE_EXECUTIONS_MAX: usize = 1024;

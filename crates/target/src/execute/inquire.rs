@@ -13,9 +13,9 @@ use super::same::{UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, write_same_max};
 use super::settings::THRESHOLD_EXPONENT;
 use super::{Reply, Work};
 use crate::array::Array;
+use crate::course::Outcome;
 use crate::limits::{COMPARE_BLOCKS_MAX, TRANSFER_MAX};
 use crate::session::PortalIndex;
-use crate::task::Outcome;
 use crate::unit::VENDOR;
 
 /// The product.
@@ -154,7 +154,7 @@ impl Work {
             write_same_16: is_thin,
             write_same_10: is_thin,
             reads_zeros: is_thin,
-            anchors: false,
+            anchors: self.unit.has_anchors(),
             kind: if is_thin { ProvisioningType::Thin } else { ProvisioningType::Full },
             threshold_exponent: if is_thin { THRESHOLD_EXPONENT } else { 0 },
         }

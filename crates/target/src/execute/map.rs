@@ -1,10 +1,11 @@
 //! What a unit has mapped: GET LBA STATUS (SBC-4).
 
 use oarlock_block::{BlockCount, Lba};
+use oarlock_device::Content;
 use oarlock_scsi::{AdditionalSense, GetLbaStatus, LbaStatus, LbaStatusList, Sense, SenseKey, check_range};
 
 use super::{Reply, Work};
-use crate::task::Outcome;
+use crate::course::Outcome;
 
 /// Descriptors of one answer.
 const DESCRIPTORS_MAX: usize = 64;
@@ -34,9 +35,12 @@ impl Work {
         }
         let region = self.unit.medium.region(at).map_err(failed)?;
         let whole = region.end_byte / block * block;
-        if region.has_data || whole <= at {
+        if region.content == Content::Data || whole <= at {
             return Ok((region.end_byte.next_multiple_of(block).clamp(at + block, size), LbaStatus::Mapped));
         }
-        Ok((whole, LbaStatus::Deallocated))
+        match region.content {
+            Content::Reserved => Ok((whole, LbaStatus::Anchored)),
+            Content::Data | Content::Hole => Ok((whole, LbaStatus::Deallocated)),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use oarlock_scsi::{AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, empty_defect_list};
 
 use super::{Reply, Work, failed};
-use crate::task::Outcome;
+use crate::course::Outcome;
 
 impl Work {
     /// All of the medium, whatever the range: a file is flushed as a whole. With IMMED the status does not wait for it, and its failure

@@ -2,8 +2,10 @@
 
 mod atomic;
 mod blocks;
+mod clearing;
 mod compare;
 mod copy;
+mod erasure;
 mod fault;
 mod inquire;
 mod map;
@@ -25,10 +27,12 @@ use oarlock_scsi::{
 };
 
 use crate::array::Array;
+use crate::course::{Outcome, Stop};
 use crate::output::Data;
-use crate::task::{Outcome, Stop, Task};
+use crate::task::Task;
 use crate::unit::{Order, TaskSetFull, Unit, order_of};
 
+pub(crate) use erasure::{Erasing, Erasure, resume};
 pub(crate) use fault::Faults;
 
 /// What a command ends with.
@@ -240,12 +244,6 @@ impl Work {
             Operation::ReceiveCopyResults(request) => self.receive_copy_results(request),
             Operation::ReadDefectData(read) => Ok(self.read_defect_data(read)),
         }
-    }
-
-    /// The bytes of the unit where blocks begin, and how many they are.
-    fn bytes_of(&self, lba: oarlock_block::Lba, count: oarlock_block::BlockCount) -> (u64, u64) {
-        let block_size = self.unit.block_size();
-        (lba.byte_offset(block_size), count.bytes(block_size).0)
     }
 }
 

@@ -9,8 +9,9 @@ use oarlock_scsi::{
 
 use super::{Reply, inquire};
 use crate::array::Array;
+use crate::course::Outcome;
 use crate::session::Nexus;
-use crate::task::{Outcome, Task};
+use crate::task::Task;
 
 /// What is at a LUN behind which is no unit.
 #[derive(Clone, Copy, PartialEq, Eq)]

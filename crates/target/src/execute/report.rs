@@ -8,7 +8,7 @@ use oarlock_scsi::{
 };
 
 use super::{Reply, Work};
-use crate::task::Outcome;
+use crate::course::Outcome;
 use crate::unit::Sanitizing;
 
 /// The service action of SANITIZE (SBC-4).
@@ -71,13 +71,13 @@ impl Work {
     pub(super) fn request_sense(&self, request: RequestSense) -> Reply {
         let state = self.unit.state.borrow();
         let attention = self.unit.take_attention(&self.task.session.nexus);
-        let sense = match (attention, state.sanitizing) {
+        let sense = match (attention, &state.sanitizing) {
             (Some(code), _) => Sense::attention(code),
             // Whoever waits for the end of a sanitize asks here how far it is (SBC-4, "Sanitize operations").
-            (None, Sanitizing::Under { progress }) => {
-                Sense::not_ready(AdditionalSense::SANITIZE_IN_PROGRESS).with_progress(progress)
+            (None, Sanitizing::Under { progress, .. }) => {
+                Sense::not_ready(AdditionalSense::SANITIZE_IN_PROGRESS).with_progress(*progress)
             }
-            (None, Sanitizing::Failed) => {
+            (None, Sanitizing::Failed { .. }) => {
                 Sense::new(SenseKey::MediumError, AdditionalSense::SANITIZE_COMMAND_FAILED)
             }
             _ if !state.is_loaded => Sense::not_ready(AdditionalSense::MEDIUM_NOT_PRESENT),

@@ -8,9 +8,9 @@ use oarlock_scsi::{
 };
 
 use super::{Reply, Work};
+use crate::course::{Abort, Outcome, Stop};
 use crate::reservations::{Effect, Registering};
 use crate::session::{Nexus, PortalIndex};
-use crate::task::{Abort, Outcome, Stop};
 
 impl Work {
     /// RESERVE(6) and (10) of the whole unit (SPC-2, 7.21). They and persistent reservations exclude each other.

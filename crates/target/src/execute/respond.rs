@@ -7,9 +7,10 @@ use oarlock_scsi::{Command, GeneralStatistics, Operation, Sense, SenseForm, Sens
 
 use super::{Payload, Reply};
 use crate::array::Array;
+use crate::course::Abort;
 use crate::metrics::Answered;
 use crate::output::Data;
-use crate::task::{Abort, Task};
+use crate::task::Task;
 
 /// Ends a command towards its initiator. `command`: what its CDB asks for, where that is anything. `reply`: `None` where somebody
 /// ended it.

@@ -1,26 +1,22 @@
 //! WRITE SAME and UNMAP: many blocks at once, without their data (SBC-4).
 
-use oarlock_block::{BlockCount, BlockSize, IoError, Lba, Refusal};
+use oarlock_block::{BlockCount, BlockSize, Lba};
 use oarlock_scsi::{AdditionalSense, Sense, Unmap, UnmapList, WriteSame};
 
+use super::clearing::Clearing;
 use super::{Reply, Work, failed};
+use crate::course::Outcome;
 use crate::ranges::Hold;
-use crate::task::Outcome;
 
-/// The most bytes of one WRITE SAME, as VPD page B0h tells it in blocks.
-const WRITE_SAME_BYTES_MAX: u64 = 4 << 30;
+/// The most bytes of one WRITE SAME, as VPD page B0h tells it in blocks: what a slow disk writes well within the 30 seconds that initiators
+/// wait, where zeros have to be written, or the block is another.
+const WRITE_SAME_BYTES_MAX: u64 = 1 << 30;
 
 /// The most blocks of one UNMAP.
 pub(super) const UNMAP_BLOCKS_MAX: u32 = 1 << 20;
 
 /// The most descriptors of one UNMAP.
 pub(super) const UNMAP_DESCRIPTORS_MAX: u32 = 256;
-
-/// What one write of a pattern covers.
-const PATTERN_LENGTH: usize = 1 << 20;
-
-/// What one command that clears covers: a file system stops the file's other commands meanwhile.
-const CLEAR_STEP: u64 = 64 << 20;
 
 /// The most blocks of one WRITE SAME.
 pub(super) fn write_same_max(block: BlockSize) -> u64 {
@@ -35,8 +31,11 @@ impl Work {
         else {
             return Err(Sense::invalid_cdb(count_byte, None).into());
         };
-        if (write.unmap && !self.unit.traits.is_thin) || write.anchor {
-            return Err(Sense::invalid_cdb(1, Some(if write.anchor { 4 } else { 3 })).into());
+        if write.unmap && !self.unit.traits.is_thin {
+            return Err(Sense::invalid_cdb(1, Some(3)).into());
+        }
+        if write.anchor && !self.unit.has_anchors() {
+            return Err(Sense::invalid_cdb(1, Some(4)).into());
         }
         let block = self.unit.block_size().length();
         let pattern = match write.no_data_out {
@@ -54,9 +53,11 @@ impl Work {
         let is_zero = pattern.iter().all(|byte| *byte == 0);
         match () {
             // Unmapped blocks read as zeros: whoever wants something else gets it written.
-            () if write.unmap && is_zero => self.discard(write.lba, count).await?,
-            () if is_zero => self.zero(write.lba, count).await?,
-            () => self.write_pattern(&pattern, write.lba, count).await?,
+            () if is_zero && write.unmap && !write.anchor => {
+                self.clearing().discard(write.lba, count).await?
+            }
+            () if is_zero => self.clearing().zero(write.lba, count).await?,
+            () => self.clearing().write_pattern(&pattern, write.lba, count).await?,
         }
         self.settle().await?;
         Ok(Reply::good())
@@ -66,7 +67,7 @@ impl Work {
         if !self.unit.traits.is_thin {
             return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
         }
-        if unmap.anchor {
+        if unmap.anchor && !self.unit.has_anchors() {
             return Err(Sense::invalid_cdb(1, Some(0)).into());
         }
         let list = self.receive_list(usize::from(unmap.parameter_list_length)).await?;
@@ -74,7 +75,10 @@ impl Work {
         self.check_descriptors(&descriptors)?;
         for (lba, count) in descriptors.into_iter().filter(|(_, count)| count.0 > 0) {
             let _held = self.hold(lba, count, Hold::Alone).await?;
-            self.discard(lba, count).await?;
+            match unmap.anchor {
+                true => self.clearing().zero(lba, count).await?,
+                false => self.clearing().discard(lba, count).await?,
+            }
         }
         self.settle().await?;
         Ok(Reply::good())
@@ -100,60 +104,8 @@ impl Work {
         self.task.check()
     }
 
-    pub(super) async fn discard(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
-        for bytes in self.clear_steps(lba, count) {
-            let discarded = self.array.media.discard(&self.unit.medium, bytes).await;
-            self.task.check()?;
-            match discarded {
-                Err(IoError::Refused(Refusal::Unsupported)) => return self.zero(lba, count).await,
-                discarded => discarded.map_err(|error| failed(&error, true))?,
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) async fn zero(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
-        for bytes in self.clear_steps(lba, count) {
-            let zeroed = self.array.media.write_zeroes(&self.unit.medium, bytes).await;
-            self.task.check()?;
-            match zeroed {
-                Err(IoError::Refused(Refusal::Unsupported)) => {
-                    let block = self.unit.block_size().length();
-                    return self.write_pattern(&vec![0; block], lba, count).await;
-                }
-                zeroed => zeroed.map_err(|error| failed(&error, true))?,
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) async fn write_pattern(&self, pattern: &[u8], lba: Lba, count: BlockCount) -> Outcome<()> {
-        let (start, length) = self.bytes_of(lba, count);
-        let step = PATTERN_LENGTH.min(usize::try_from(length).unwrap_or(PATTERN_LENGTH));
-        let _grant = self.task.or_aborted(self.array.media.step(step)).await?;
-        let mut buffer = self.buffer(step)?;
-        buffer.bytes().chunks_exact_mut(pattern.len()).for_each(|block| block.copy_from_slice(pattern));
-        let mut done = 0;
-        while done < length {
-            let part = (length - done).min(step as u64);
-            let part = 0..usize::try_from(part).unwrap_or(step);
-            let durability = oarlock_device::Durability::Volatile;
-            let written = part.end as u64;
-            let media = &self.array.media;
-            let outcome = media.write(&self.unit.medium, &mut buffer, part, start + done, durability).await;
-            self.task.check()?;
-            outcome.map_err(|error| failed(&error, true))?;
-            done += written;
-        }
-        Ok(())
-    }
-
-    fn clear_steps(&self, lba: Lba, count: BlockCount) -> impl Iterator<Item = (u64, u64)> + use<> {
-        let (start, length) = self.bytes_of(lba, count);
-        (0..length.div_ceil(CLEAR_STEP)).map(move |number| {
-            let done = number * CLEAR_STEP;
-            (start + done, CLEAR_STEP.min(length - done))
-        })
+    fn clearing(&self) -> Clearing<'_> {
+        Clearing { array: &self.array, unit: &self.unit, course: &self.task }
     }
 
     /// A parameter list of `length` bytes.

@@ -10,10 +10,10 @@ use oarlock_scsi::{
 };
 
 use super::{Reply, Work, failed};
+use crate::course::{Outcome, Stop};
 use crate::limits::PORTALS_MAX;
 use crate::ranges::Hold;
 use crate::session::PortalIndex;
-use crate::task::{Outcome, Stop};
 
 /// What MODE SELECT may change.
 const CHANGEABLE: ModeSettings = ModeSettings {

@@ -95,6 +95,20 @@ pub(crate) fn unmap(length: u16) -> [u8; 16] {
     cdb(0x42, &[(7, &length.to_be_bytes())])
 }
 
+/// WRITE SAME (16) of zeros with UNMAP and ANCHOR, without data.
+pub(crate) fn write_same_anchored(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x93, 0x19, lba, blocks)
+}
+
+/// UNMAP with ANCHOR.
+pub(crate) fn unmap_anchored(length: u16) -> [u8; 16] {
+    cdb(0x42, &[(1, &[0x01]), (7, &length.to_be_bytes())])
+}
+
+pub(crate) fn get_lba_status(lba: u64) -> [u8; 16] {
+    cdb(0x9e, &[(1, &[0x12]), (2, &lba.to_be_bytes()), (12, &[0x10])])
+}
+
 /// The parameter list of an UNMAP of one run of blocks.
 pub(crate) fn unmap_list(lba: u64, blocks: u32) -> Vec<u8> {
     let mut list = vec![0, 22, 0, 16, 0, 0, 0, 0];

@@ -1,0 +1,93 @@
+//! SANITIZE: nothing ends it but its end (SBC-4, "Sanitize operations").
+
+use oarlock_block::{BlockSize, ByteCount};
+use oarlock_scsi::iscsi::{TaskFunction, TaskTag};
+
+use crate::initiator::{Flow, Session, cdb};
+use crate::place::{Place, pattern};
+
+const IN_PROGRESS: (u8, u8, u8) = (2, 0x04, 0x1b);
+const FAILED: (u8, u8, u8) = (3, 0x31, 0x03);
+
+/// A unit so large that its sanitize takes a while, and so empty that it costs nothing.
+fn large() -> Place {
+    Place::with(|options, _| {
+        options.units[0].size = Some(ByteCount(1 << 43));
+        options.units[0].block_size = BlockSize::from_bytes(4096);
+    })
+}
+
+fn sense(session: &mut Session) -> oarlock_scsi::Sense {
+    let data = session.run(0, cdb::request_sense(), Flow::In(252)).good();
+    oarlock_scsi::Sense::decode(&data).unwrap()
+}
+
+fn code(session: &mut Session) -> (u8, u8, u8) {
+    session.run(0, cdb::test_unit_ready(), Flow::None).code()
+}
+
+/// Waits until the unit can be used again.
+fn wait_for_end(session: &mut Session) {
+    while sense(session).key.bits() != 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// `sg_sanitize` and others ask REQUEST SENSE how far it is, and take NO SENSE for its end.
+#[test]
+fn request_sense_says_that_a_sanitize_is_under_way() {
+    let place = large();
+    let mut session = place.session("one");
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    let sense = sense(&mut session);
+    assert_eq!((sense.key.bits(), sense.code.code, sense.code.qualifier), IN_PROGRESS);
+    assert!(matches!(sense.specific, Some(oarlock_scsi::SenseKeySpecific::Progress(_))));
+    assert_eq!(code(&mut session), IN_PROGRESS);
+}
+
+#[test]
+fn a_reset_does_not_end_it() {
+    let place = large();
+    let mut session = place.session("one");
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    assert_eq!(session.manage(TaskFunction::LogicalUnitReset, 0, TaskTag::NONE), 0);
+    // The first answer is the attention that the reset left.
+    assert_eq!(sense(&mut session).key.bits(), 6);
+    let sense = sense(&mut session);
+    assert_eq!((sense.key.bits(), sense.code.code, sense.code.qualifier), IN_PROGRESS);
+}
+
+/// Whoever sold the disk after the status of an array that was restarted meanwhile sold what was on it.
+#[test]
+fn it_goes_on_when_the_array_is_started_again() {
+    let mut place = large();
+    let mut session = place.session("one");
+    let secret = pattern(4096);
+    let last = (1 << 31) - 1;
+    session.run(0, cdb::write(last, 1), Flow::Out(&secret)).good();
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    drop(session);
+    place.restart();
+    assert_eq!(place.told("the sanitize that was under way begins anew").len(), 1);
+    let mut session = place.session("one");
+    wait_for_end(&mut session);
+    assert_eq!(session.run(0, cdb::read(last, 1), Flow::In(4096)).good(), [0; 4096]);
+    session.run(0, cdb::write(last, 1), Flow::Out(&secret)).good();
+    drop(session);
+    place.restart();
+    let mut session = place.session("one");
+    assert_eq!(session.run(0, cdb::read(last, 1), Flow::In(4096)).good(), secret, "it ended, for good");
+}
+
+#[test]
+fn one_that_cannot_go_on_leaves_a_unit_that_nobody_can_use() {
+    let mut place = large();
+    let mut session = place.session("one");
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    drop(session);
+    place.options.units[0].is_read_only = true;
+    place.restart();
+    let mut session = place.session("one");
+    assert_eq!(code(&mut session), FAILED);
+    assert_eq!(session.run(0, cdb::read(0, 1), Flow::In(4096)).code(), FAILED);
+}
