@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use oarlock_block::ByteCount;
-use oarlock_scsi::iscsi::{Account, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN};
+use oarlock_scsi::iscsi::{Account, NodeName, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN};
 use oarlock_target::UnitOptions;
 use oarlock_target::limits::UNIT_TASKS_MAX;
 
@@ -17,6 +17,8 @@ use crate::values::{self, ValueError};
 pub struct ChapFile {
     name: String,
     file: PathBuf,
+    /// The initiators that it is of; empty: whoever knows the secret.
+    allowed: Vec<NodeName>,
 }
 
 /// A unit's number.
@@ -88,12 +90,27 @@ pub fn check(unit: &UnitOptions) -> Result<(), &'static str> {
 /// # Errors
 /// [`ValueError::Chap`].
 pub fn chap(text: &str) -> Result<ChapFile, ValueError> {
-    match text.split_once(':') {
+    let refused = || ValueError::Chap { text: text.to_owned() };
+    let (account, allowed) = text.split_once(",allow=").unwrap_or((text, ""));
+    let initiators = allowed.split(",allow=").filter(|_| account.len() < text.len());
+    let allowed = initiators.map(|name| name.parse().map_err(|_| refused())).collect::<Result<_, _>>()?;
+    match account.split_once(':') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {
-            Ok(ChapFile { name: name.to_owned(), file: PathBuf::from(file) })
+            Ok(ChapFile { name: name.to_owned(), file: PathBuf::from(file), allowed })
         }
-        _ => Err(ValueError::Chap { text: text.to_owned() }),
+        _ => Err(refused()),
     }
+}
+
+/// The target's own account, which is no initiator's.
+///
+/// # Errors
+/// [`ValueError::Chap`].
+pub fn own_chap(text: &str) -> Result<ChapFile, ValueError> {
+    chap(text)
+        .ok()
+        .filter(|chap| chap.allowed.is_empty())
+        .ok_or_else(|| ValueError::Chap { text: text.to_owned() })
 }
 
 /// An address as initiators are told it: a name or an address, and a port.
@@ -139,7 +156,7 @@ impl ChapFile {
                 secret.len()
             )));
         }
-        Ok(Account { name: self.name.clone(), secret: secret.to_vec() })
+        Ok(Account { name: self.name.clone(), secret: secret.to_vec(), allowed: self.allowed.clone() })
     }
 }
 
@@ -210,5 +227,18 @@ mod tests {
         std::fs::write(&file, "short").unwrap();
         assert!(account.read().unwrap_err().to_string().contains("5 bytes"));
         assert!(chap("esx").is_err() && chap(":f").is_err() && chap("u:").is_err());
+    }
+
+    #[test]
+    fn an_account_may_be_of_some_initiators_and_the_target_s_own_is_of_none() {
+        let [a, b] = ["iqn.2026-11.org.example:a", "iqn.2026-11.org.example:b"];
+        let both = chap(&format!("esx:/keys/esx,1,allow={a},allow={b}")).unwrap();
+        assert_eq!(both.file, Path::new("/keys/esx,1"));
+        assert_eq!(both.allowed, [a.parse().unwrap(), b.parse().unwrap()]);
+        for bad in ["esx:f,allow=", "esx:f,allow=a b", ",allow=iqn.2026-11.org.example:a"] {
+            assert!(chap(bad).is_err(), "{bad}");
+        }
+        assert!(own_chap("array:f").is_ok());
+        assert!(own_chap(&format!("array:f,allow={a}")).is_err());
     }
 }

@@ -115,7 +115,9 @@ pub enum ValueError {
         wanted: String,
     },
     /// Not a name and a file with its secret.
-    #[error("`{text}` is no CHAP account: USER:FILE, where FILE has the secret")]
+    #[error(
+        "`{text}` is no CHAP account: USER:FILE, where FILE has the secret; an initiator's may name those that it is of: USER:FILE,allow=IQN"
+    )]
     Chap {
         /// What was given.
         text: String,

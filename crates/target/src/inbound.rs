@@ -164,8 +164,10 @@ impl Inbound {
         self.quiet > ticks(DATA_SILENCE_MAX)
     }
 
+    /// Where something was wrong, too, all that was asked for comes first: until then the response waits (RFC 7143, 7.8).
     fn is_complete(&self) -> bool {
-        !self.is_unasked_open && (self.fault.is_some() || self.received >= self.wanted)
+        let has_come = if self.fault.is_some() { self.open.is_empty() } else { self.received >= self.wanted };
+        !self.is_unasked_open && has_come
     }
 }
 

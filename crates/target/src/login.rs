@@ -1,5 +1,6 @@
 //! A connection that logs in, and the session that comes of it (RFC 7143, 6.3).
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -93,9 +94,10 @@ pub(crate) fn request(
     let gate = PortalGate { array, portal };
     match phase.login.take(&request, text, &gate, &array.random) {
         LoginStep::Answer(response, text) => phase.send(&request, response, &text),
-        LoginStep::Refused(response) => {
+        LoginStep::Refused(response, status) => {
             array.metrics.login_refused();
-            array.log(&format!("{peer}: login refused, status {:04x}h", response.status));
+            let name = phase.login.said_name().unwrap_or("an initiator that gave no name");
+            tell_refusal(array, peer, name, status);
             phase.send(&request, response, &[]);
             connection.closing_since = Some(array.now());
         }
@@ -192,11 +194,17 @@ fn begin(
     Some(session)
 }
 
+/// Names are as initiators say them: nothing of them may be read as another line.
+fn tell_refusal(array: &Array, peer: SocketAddr, name: &str, status: LoginStatus) {
+    array.log(&format!("{peer}: login of {} refused: {status}", name.escape_debug()));
+}
+
 fn refuse(array: &Rc<Array>, arriving: &Arriving, status: LoginStatus) {
     array.metrics.login_refused();
     array.with_connection(arriving.seat, |connection| {
         let Phase::Login(phase) = &mut connection.phase else { return };
         phase.waits_as = None;
+        tell_refusal(array, connection.peer, arriving.nexus.initiator.as_str(), status);
         phase.send(&arriving.request, arriving.response.refuse(status), &[]);
         connection.closing_since = Some(array.now());
     });

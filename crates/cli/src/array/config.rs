@@ -90,7 +90,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, (usize, String)> {
         iqn: file.iqn.map(|Name(name)| name),
         units,
         chap: file.chap.into_iter().map(|Chap(chap)| chap.in_folder(folder)).collect(),
-        chap_mutual: file.chap_mutual.map(|Chap(chap)| chap.in_folder(folder)),
+        chap_mutual: file.chap_mutual.map(|OwnChap(chap)| chap.in_folder(folder)),
         allow: file.allow.into_iter().map(|Name(name)| name).collect(),
         api: file.api.map(|api| folder.join(api)),
         metrics: file.metrics,
@@ -106,7 +106,7 @@ struct File {
     iqn: Option<Name>,
     lun: Vec<toml::Spanned<Lun>>,
     chap: Vec<Chap>,
-    chap_mutual: Option<Chap>,
+    chap_mutual: Option<OwnChap>,
     allow: Vec<Name>,
     api: Option<PathBuf>,
     metrics: Option<SocketAddr>,
@@ -192,6 +192,7 @@ words! {
     Name(NodeName) = str::parse::<NodeName>;
     Advertised(String) = lun_values::address;
     Chap(ChapFile) = lun_values::chap;
+    OwnChap(ChapFile) = lun_values::own_chap;
     FaultSpec(ArrayFaultSpec) = str::parse::<ArrayFaultSpec>;
 }
 

@@ -3,6 +3,8 @@
 use md5::Digest;
 use subtle::ConstantTimeEq;
 
+use super::name::NodeName;
+
 /// The shortest secret that a target takes: 96 bits, as RFC 7143, 12.1.3 asks for where the wire is not encrypted.
 pub const SECRET_LENGTH_MIN: usize = 12;
 
@@ -65,6 +67,16 @@ pub struct Account {
     pub name: String,
     /// The secret.
     pub secret: Vec<u8>,
+    /// The initiators that it is of; empty: whoever knows the secret.
+    pub allowed: Vec<NodeName>,
+}
+
+impl Account {
+    /// Whether it is an initiator's.
+    #[must_use]
+    pub fn is_of(&self, initiator: &NodeName) -> bool {
+        self.allowed.is_empty() || self.allowed.contains(initiator)
+    }
 }
 
 impl std::fmt::Debug for Account {
@@ -128,8 +140,11 @@ mod tests {
 
     #[test]
     fn only_the_name_that_belongs_to_the_secret_is_proved() {
-        let account =
-            |name: &str, secret: &str| Account { name: name.to_owned(), secret: secret.as_bytes().to_vec() };
+        let account = |name: &str, secret: &str| Account {
+            name: name.to_owned(),
+            secret: secret.as_bytes().to_vec(),
+            allowed: Vec::new(),
+        };
         let accounts = Accounts {
             initiators: vec![account("a", "secret of a..."), account("b", "secret of b...")],
             target: None,

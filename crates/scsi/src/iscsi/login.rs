@@ -14,9 +14,12 @@ use oarlock_block::Random;
 
 use super::chap::{Accounts, Algorithm, CHALLENGE_LENGTH, CHALLENGE_LENGTH_MAX, Challenge};
 use super::login_pdu::{LoginRequest, LoginResponse, LoginStatus, SessionHandle, Stage, VERSION};
-use super::name::NodeName;
+use super::name::{NAME_LENGTH_MAX, NodeName};
 use super::negotiate::{Negotiation, Parameters};
 use super::text::{self, TEXT_LENGTH_MAX};
+
+/// The text of one answer: what an initiator takes in a PDU as long as nothing else is agreed upon (RFC 7143, 13.12).
+const ANSWER_LENGTH_MAX: usize = 8192;
 
 /// Requests of one login: a patient initiator needs six.
 const REQUESTS_MAX: u32 = 64;
@@ -64,8 +67,8 @@ pub enum LoginStep {
     Answer(LoginResponse, Vec<u8>),
     /// Make the session, set its handle, send it; or [refuse](LoginResponse::refuse) and close.
     Complete(LoginResponse, Vec<u8>, Box<LoggedIn>),
-    /// Send it and close.
-    Refused(LoginResponse),
+    /// Send it and close; that was the reason.
+    Refused(LoginResponse, LoginStatus),
 }
 
 impl LoginResponse {
@@ -92,6 +95,8 @@ pub struct Login {
     stage: Option<Stage>,
     text: Vec<u8>,
     initiator: Option<NodeName>,
+    /// What it called itself, be that a name or not.
+    said_name: Option<String>,
     target: Option<NodeName>,
     is_discovery: bool,
     security: Security,
@@ -134,7 +139,7 @@ impl Login {
             status: LoginStatus::Success as u16,
         };
         match self.step(request, text, gate, random) {
-            Err(status) => LoginStep::Refused(response.refuse(status)),
+            Err(status) => LoginStep::Refused(response.refuse(status), status),
             Ok(None) => LoginStep::Answer(response, Vec::new()),
             Ok(Some((answer, None))) => LoginStep::Answer(response, answer),
             Ok(Some((answer, Some(next)))) => {
@@ -147,6 +152,12 @@ impl Login {
                 }
             }
         }
+    }
+
+    /// What the initiator called itself, for who looks for the reason of a refusal: be it a name or not.
+    #[must_use]
+    pub fn said_name(&self) -> Option<&str> {
+        self.said_name.as_deref()
     }
 
     fn logged_in(&self, initiator: NodeName) -> LoggedIn {
@@ -189,6 +200,10 @@ impl Login {
         if next == Some(Stage::FullFeature) && stage == Stage::Operational {
             self.negotiation.declare(&mut answer);
         }
+        // So many keys that nobody knows are no login.
+        if answer.len() > ANSWER_LENGTH_MAX {
+            return Err(LoginStatus::InitiatorError);
+        }
         Ok(Some((answer, next)))
     }
 
@@ -222,6 +237,7 @@ impl Login {
             Some(pairs.remove(place).1)
         };
         let initiator = value("InitiatorName").ok_or(LoginStatus::MissingParameter)?;
+        self.said_name = Some(initiator.chars().take(NAME_LENGTH_MAX).collect());
         let initiator: NodeName = initiator.parse().map_err(|_| LoginStatus::InitiatorError)?;
         self.is_discovery = match value("SessionType") {
             None | Some("Normal") => false,
@@ -272,7 +288,8 @@ impl Login {
             else {
                 return Err(LoginStatus::InitiatorError);
             };
-            self.account = Some(prove(challenge, accounts, pairs, answer)?);
+            let initiator = self.initiator.as_ref().ok_or(LoginStatus::MissingParameter)?;
+            self.account = Some(prove(challenge, (accounts, initiator), pairs, answer)?);
             self.security = Security::Passed;
         }
         let is_known = |key: &str| key == "AuthMethod" || key.starts_with("CHAP_");
@@ -366,7 +383,7 @@ fn challenge(algorithms: &str, random: &dyn Random) -> Option<Challenge> {
 /// The initiator's name, where its response proves it; what it asked in turn is answered (RFC 7143, 12.1.3).
 fn prove(
     challenge: &Challenge,
-    accounts: &Accounts,
+    (accounts, initiator): (&Accounts, &NodeName),
     pairs: &[(&str, &str)],
     answer: &mut Vec<u8>,
 ) -> Step<String> {
@@ -375,6 +392,10 @@ fn prove(
     let name = value("CHAP_N").ok_or(FAILURE)?;
     let response = text::bytes(value("CHAP_R").ok_or(FAILURE)?, CHALLENGE_LENGTH_MAX).ok_or(FAILURE)?;
     let account = challenge.proves(accounts, name, &response).ok_or(FAILURE)?;
+    // Who knows one host's secret is not any other for it.
+    if !account.is_of(initiator) {
+        return Err(FAILURE);
+    }
     match (value("CHAP_I"), value("CHAP_C")) {
         (None, None) => {}
         (Some(identifier), Some(asked)) => {

@@ -1,5 +1,7 @@
 //! Login Request and Response (RFC 7143, 11.12 and 11.13).
 
+use std::fmt;
+
 use super::header::{Header, Opcode, TaskTag};
 use super::serial::{CmdSn, StatSn};
 
@@ -168,6 +170,31 @@ pub enum LoginStatus {
     ServiceUnavailable = 0x0301,
     /// The target has no room for another session.
     OutOfResources = 0x0302,
+}
+
+/// The reason of a refusal, in words and by its number.
+impl fmt::Display for LoginStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            LoginStatus::Success => "success",
+            LoginStatus::InitiatorError => "it broke a rule of the login, or its name is none",
+            LoginStatus::AuthenticationFailure => "it did not prove who it is",
+            LoginStatus::AuthorizationFailure => "it is not among those that may come in",
+            LoginStatus::NotFound => "it asked for a target of another name",
+            LoginStatus::TargetRemoved => "the target was removed",
+            LoginStatus::UnsupportedVersion => "it speaks no version that is spoken here",
+            LoginStatus::TooManyConnections => "its session can have no more connections",
+            LoginStatus::MissingParameter => "it left out a key that is needed",
+            LoginStatus::CannotIncludeInSession => "the connection cannot be part of that session",
+            LoginStatus::SessionTypeNotSupported => "there is no such type of session",
+            LoginStatus::SessionDoesNotExist => "the session that it names does not exist",
+            LoginStatus::InvalidDuringLogin => "it sent what makes no sense during a login",
+            LoginStatus::TargetError => "the target failed",
+            LoginStatus::ServiceUnavailable => "the target serves nobody now",
+            LoginStatus::OutOfResources => "the target has no room for another session",
+        };
+        write!(formatter, "{words} (status {:04x}h)", *self as u16)
+    }
 }
 
 /// Login Response.

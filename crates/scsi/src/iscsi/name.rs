@@ -51,9 +51,10 @@ fn is_hexadecimal(digits: &str) -> bool {
     digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `YYYY-MM.domain[:more]`. Initiators of the field leave the domain's rules, so only characters and the date are looked at.
+/// `YYYY-MM.domain[:more]`. Initiators of the field leave the domain's rules, so only characters and the date are looked at; and the
+/// underscore, which RFC 3722 forbids, stands in the names of many hosts.
 fn is_qualified(rest: &str) -> bool {
-    let is_of_name = |letter: char| letter.is_alphanumeric() || "-.:".contains(letter);
+    let is_of_name = |letter: char| letter.is_alphanumeric() || "-.:_".contains(letter);
     let Some((date, domain)) = rest.split_once('.') else { return false };
     let date = date.as_bytes();
     let has_date = date.len() == 7
@@ -77,6 +78,7 @@ mod tests {
         for name in [
             "iqn.2001-04.com.example:storage:disk1",
             "iqn.1998-01.com.vmware:esx-71-4f2a",
+            "iqn.1993-08.org.debian:01:host_7",
             "eui.02004567A425678D",
             "naa.52004567BA64678D",
             "naa.62004567BA64678D0123456789ABCDEF",
@@ -94,6 +96,6 @@ mod tests {
             assert!(name.parse::<NodeName>().is_err(), "{name}");
         }
         assert!("iqn.2001-04.com.example:a b".parse::<NodeName>().is_err());
-        assert!("iqn.2001-04.com.example:a_b".parse::<NodeName>().is_err());
+        assert!("iqn.2001-04.com.example:a/b".parse::<NodeName>().is_err());
     }
 }

@@ -53,6 +53,11 @@ impl Work {
         let permit = Rc::new(self.task.or_aborted(permit).await?);
         let mut buffer = self.buffer(length)?;
         let _held = self.hold(transfer.lba, transfer.count, Hold::Shared).await?;
+        if transfer.fua && self.unit.durability(false) == Durability::Volatile {
+            // What is read is on the medium, or goes there first (SBC-4, READ (10) command, FUA).
+            self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
+            self.task.check()?;
+        }
         self.read_into(&mut buffer, length, transfer.lba).await?;
         let data = Data { bytes: buffer.into_bytes(), _permit: permit };
         Ok(Reply { payload: Payload::Medium(data, length), ..Reply::good() })

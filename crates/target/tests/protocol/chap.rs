@@ -17,7 +17,7 @@ const IDENTIFIER: u8 = 77;
 const CHALLENGE: [u8; 16] = [0x3c; 16];
 
 fn account(name: &str, secret: &[u8]) -> Account {
-    Account { name: name.to_owned(), secret: secret.to_vec() }
+    Account { name: name.to_owned(), secret: secret.to_vec(), allowed: Vec::new() }
 }
 
 fn place(is_mutual: bool) -> Place {
@@ -68,6 +68,27 @@ fn enter(mut talk: Talk, who: &Who) -> Session {
     let (response, answered) = talk.ask(&request, &[]);
     assert_eq!(response.status, 0);
     talk.begin(who, &response, &answered)
+}
+
+/// Whoever read one host's secret could log in as another, and write under its reservation.
+#[test]
+fn an_account_of_one_initiator_lets_no_other_in() {
+    let place = Place::with(|options, _| {
+        let mut own = account("one", SECRET);
+        own.allowed = vec![Who::new("one").name.parse().unwrap()];
+        options.accounts.initiators = vec![own];
+    });
+    let login = |name: &str| {
+        let who = Who::new(name);
+        let (mut talk, asked) = challenged(&place, &who, "5");
+        let (response, _) = prove(&mut talk, &[("CHAP_N", "one"), ("CHAP_R", &proof(&asked, SECRET))]);
+        response.status
+    };
+    assert_eq!(login("one"), 0);
+    assert_eq!(login("two"), FAILED);
+    let name = Who::new("two").name;
+    let told = place.told(&format!("login of {name} refused: it did not prove who it is (status 0201h)"));
+    assert_eq!(told.len(), 1);
 }
 
 #[test]

@@ -269,6 +269,30 @@ fn a_data_out_whose_digest_is_wrong_is_rejected_and_fails_its_command() {
     nothing_happened(&place, &mut session);
 }
 
+/// An initiator may use the command's tag again when it has the response, and what it still sends for it belongs to nothing then
+/// (RFC 7143, 7.8).
+#[test]
+fn a_response_waits_for_all_that_was_asked_for_even_where_its_digest_was_wrong() {
+    let place = Place::new();
+    let mut session = login(&place, &Who::new("one").key("DataDigest", "CRC32C"));
+    session.unasked = Unasked::Nothing;
+    let tag = session.start_held(0, cdb::write(0, 4), &four_blocks(1));
+    let asked = session.asked(tag);
+    let mut out = session.data_out(tag, asked.transfer_tag, 0);
+    out.is_final = false;
+    let mut bytes = session.wire.encode(out.encode(), &four_blocks(1)[..1024]);
+    bytes[48 + 700] ^= 1;
+    session.wire.send_bytes(&bytes);
+    assert_eq!(session.rejected(), DATA_DIGEST);
+    session.ping_now();
+    assert!(!session.is_answered(tag));
+    let mut rest = session.data_out(tag, asked.transfer_tag, 1024);
+    rest.data_sn = out.data_sn.next();
+    session.wire.send(rest.encode(), &four_blocks(1)[1024..]);
+    assert_eq!(session.finish(tag).code(), CRC);
+    nothing_happened(&place, &mut session);
+}
+
 /// The command counts as not received, and its number is missing for good: the session ends (RFC 7143, 7.8, error recovery level 0).
 #[test]
 fn a_command_whose_immediate_data_have_a_wrong_digest_is_not_executed_and_its_session_ends() {

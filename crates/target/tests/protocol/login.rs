@@ -142,6 +142,21 @@ fn text_that_is_none_is_refused() {
     }
 }
 
+/// One request of 16 KiB was answered by a PDU of 64, where an initiator takes 8.
+#[test]
+fn so_many_unknown_keys_that_one_answer_cannot_name_them_are_refused() {
+    let place = Place::new();
+    let with_keys = |count: usize| {
+        let keys: String = (0..count).map(|number| format!("X-{number:03}=1\0")).collect();
+        [Who::new("one").names(), keys.into_bytes()].concat()
+    };
+    let mut talk = Talk::new(place.portal(), &Who::new("one"));
+    let request = talk.request(Stage::Operational, None);
+    assert_eq!(talk.ask(&request, &with_keys(300)).0.status, 0);
+    assert_eq!(refused(&place, &with_keys(500), |_| {}), INITIATOR_ERROR);
+    place.serves();
+}
+
 #[test]
 fn a_key_is_not_negotiated_twice_in_two_requests_either() {
     let place = Place::new();

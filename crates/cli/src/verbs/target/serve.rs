@@ -56,11 +56,11 @@ pub struct Arguments {
     /// A unit: N=FILE[,size=S][,block=512][,physical=4K][,thin][,ro][,removable][,wce=0][,serial=X][,queue=N][,allow=IQN]
     #[arg(long, value_name = "N=FILE,...", value_parser = lun_values::unit, required_unless_present = "config")]
     lun: Vec<UnitOptions>,
-    /// Let in only who proves by CHAP that it knows the secret in FILE
-    #[arg(long, value_name = "USER:FILE", value_parser = lun_values::chap)]
+    /// Let in only who proves by CHAP that it knows the secret in FILE: USER:FILE[,allow=IQN], where the account is of these initiators alone
+    #[arg(long, value_name = "USER:FILE,...", value_parser = lun_values::chap)]
     chap: Vec<ChapFile>,
     /// Prove to initiators that ask by CHAP who this target is, by the secret in FILE
-    #[arg(long, value_name = "USER:FILE", value_parser = lun_values::chap)]
+    #[arg(long, value_name = "USER:FILE", value_parser = lun_values::own_chap)]
     chap_mutual: Option<ChapFile>,
     /// Let in only this initiator; may be given several times
     #[arg(long, value_name = "IQN")]
