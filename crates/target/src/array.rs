@@ -20,6 +20,7 @@ use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX};
 use crate::login::next_handle;
 use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
+use crate::output::Unread;
 use crate::session::{Nexus, PortalIndex, Session};
 use crate::task::Task;
 use crate::timers::Timers;
@@ -44,6 +45,7 @@ pub(crate) struct Array {
     pub(crate) media: Rc<Media>,
     pub(crate) metrics: Metrics,
     pub(crate) early: Early,
+    pub(crate) unread: Unread,
     pub(crate) faults: Faults,
     pub(crate) timers: Timers,
     pub(crate) random: OsRandom,
@@ -70,6 +72,7 @@ impl Array {
             media: Rc::new(media),
             metrics: Metrics::default(),
             early: Early::default(),
+            unread: Unread::default(),
             faults,
             timers: Timers::default(),
             random: OsRandom,
@@ -159,9 +162,12 @@ impl Array {
     ) -> Result<SessionHandle, LoginStatus> {
         let asked = request.session_handle;
         if asked != SessionHandle::NEW {
-            let is_same = self.sessions.borrow().get(&asked).is_some_and(|session| session.nexus == *nexus);
-            if !is_same {
-                return Err(LoginStatus::SessionDoesNotExist);
+            let sessions = self.sessions.borrow();
+            let session = sessions.get(&asked).filter(|session| session.nexus == *nexus);
+            let session = session.ok_or(LoginStatus::SessionDoesNotExist)?;
+            // Another connection of the session, and it has one (RFC 7143, 6.3.5): it goes on.
+            if session.connection_id != request.connection_id {
+                return Err(LoginStatus::TooManyConnections);
             }
         }
         if !is_discovery {

@@ -11,8 +11,9 @@ use oarlock_scsi::iscsi::{HEADER_LENGTH, Header, SEGMENT_MAX, padded};
 
 use crate::array::Array;
 use crate::deliver;
-use crate::limits::{OUTPUT_MAX, READS_A_TURN_MAX};
+use crate::limits::READS_A_TURN_MAX;
 use crate::login::LoginPhase;
+use crate::output::Output;
 use crate::session::{PortalIndex, Session};
 use crate::task::Task;
 
@@ -126,14 +127,14 @@ impl Connection {
         socket: TcpStream,
         peer: SocketAddr,
         portal: PortalIndex,
-        now: Instant,
+        phase: LoginPhase,
     ) -> Connection {
         Connection {
             seat,
             socket: Rc::new(socket),
             peer,
             portal,
-            phase: Phase::Login(Box::new(LoginPhase::new(now))),
+            phase: Phase::Login(Box::new(phase)),
             leftover: Vec::new(),
             segment: None,
             is_bulky: false,
@@ -158,18 +159,18 @@ impl Connection {
         }
     }
 
-    /// Bytes that wait to be sent.
-    pub(crate) fn output_bytes(&self) -> usize {
+    /// Looks at what waits to be sent.
+    pub(crate) fn output<T>(&self, look: impl FnOnce(&Output) -> T) -> T {
         match &self.phase {
-            Phase::Login(login) => login.output.bytes(),
-            Phase::Full(session) => session.output.borrow().bytes(),
+            Phase::Login(login) => look(&login.output),
+            Phase::Full(session) => look(&session.output.borrow()),
         }
     }
 
     /// Whether it is to be read: it is open, and its initiator takes what it asked for.
     pub(crate) fn wants_input(&self) -> bool {
         let is_waiting = matches!(&self.phase, Phase::Login(login) if login.is_waiting());
-        self.closing_since.is_none() && !is_waiting && self.output_bytes() < OUTPUT_MAX
+        self.closing_since.is_none() && !is_waiting && self.output(Output::is_read)
     }
 
     /// Reads what the socket has, `buffer` at a time, and handles the PDUs in it.

@@ -32,6 +32,8 @@ pub(crate) enum Arrived {
     Text(TextRequest, Vec<u8>),
     Logout(LogoutRequest),
     Nop(NopOut, Vec<u8>),
+    /// It never came, and will not: its initiator gave it up.
+    Nothing,
 }
 
 impl Arrived {
@@ -39,7 +41,7 @@ impl Arrived {
     fn bytes(&self) -> usize {
         match self {
             Arrived::Text(_, data) | Arrived::Nop(_, data) => data.len(),
-            Arrived::Command(_) | Arrived::Task(_) | Arrived::Logout(_) => 0,
+            Arrived::Command(_) | Arrived::Task(_) | Arrived::Logout(_) | Arrived::Nothing => 0,
         }
     }
 }
@@ -261,6 +263,16 @@ fn in_order(array: &Rc<Array>, session: &Rc<Session>, is_immediate: bool, cmd_sn
     }
 }
 
+/// Counts a command that did not come as received, where it may still have come before the number `before`; `false` where it may not.
+pub(crate) fn pass_over(array: &Rc<Array>, session: &Rc<Session>, cmd_sn: CmdSn, before: CmdSn) -> bool {
+    let is_known = session.waiting.borrow().iter().any(|(number, _)| *number == cmd_sn);
+    let is_missing = is_in_window(session, false, cmd_sn) && cmd_sn.is_before(before) && !is_known;
+    if is_missing {
+        in_order(array, session, false, cmd_sn, Arrived::Nothing);
+    }
+    is_missing
+}
+
 /// Handles what waited for the number that came.
 fn drain(array: &Rc<Array>, session: &Rc<Session>) {
     loop {
@@ -290,6 +302,7 @@ fn handle(array: &Rc<Array>, session: &Rc<Session>, arrived: Arrived) {
         Arrived::Text(request, text) => text::answer(array, session, &request, &text),
         Arrived::Logout(request) => logout(session, &request),
         Arrived::Nop(nop, data) => answer_nop(session, &nop, &data),
+        Arrived::Nothing => {}
     }
 }
 

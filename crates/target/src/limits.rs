@@ -40,12 +40,15 @@ pub const UNIT_TASKS_MAX: u16 = 2048;
 /// Places of the ring. Each connection has two looks at its socket, and each portal one.
 pub const RING_DEPTH: usize = MEDIA_DEPTH_MAX;
 
-/// Bytes of data that commands hold at once; who wants more waits for its turn.
+/// Bytes of data that commands hold at once; who wants more waits for its turn. A session that sends no data, or reads no answer, keeps
+/// a fifth of what is left from the others.
 pub const DATA_BYTES_MAX: usize = 192 << 20;
 
-/// Bytes of data that the commands of one session hold at once: what an initiator that sends no data, or reads no answer, keeps
-/// from the others until it is given up. Its own commands wait for each other beyond that.
-pub const SESSION_BYTES_MAX: usize = DATA_BYTES_MAX / 4;
+/// The longest data of a command that has memory apart from those of long ones: file systems' metadata, heartbeats, locks.
+pub const SMALL_TRANSFER_MAX: usize = 64 << 10;
+
+/// Bytes of data that such commands hold at once.
+pub const SMALL_BYTES_MAX: usize = 32 << 20;
 
 /// Bytes that commands which go over their blocks step by step have for that.
 pub const STEP_BYTES_MAX: usize = 16 << 20;
@@ -72,6 +75,10 @@ pub const READS_A_TURN_MAX: usize = 4;
 /// Bytes of answers that wait for an initiator to read them, data included; whoever lets more wait gets no further command
 /// looked at.
 pub const OUTPUT_MAX: usize = 16 << 20;
+
+/// Bytes of answers without data of a medium's that wait for all initiators to read them. A connection that has more than a quarter
+/// of what is left gets no further command looked at.
+pub const SMALL_OUTPUT_MAX: usize = 64 << 20;
 
 /// Runs of bytes that one write gathers.
 pub const SLICES_MAX: usize = 128;
@@ -107,7 +114,7 @@ pub const HANDOVER_STEP: Duration = Duration::from_millis(20);
 /// How long a connection that is being closed may take to read its last answers.
 pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
-const _: () = assert!(SESSION_BYTES_MAX >= TRANSFER_MAX, "a session can have the longest transfer under way");
+const _: () = assert!(DATA_BYTES_MAX >= TRANSFER_MAX, "the longest transfer can be under way");
 
 /// Commands in the ring at once: the rest of it is for looks at sockets, also while the media stand still.
 pub const RING_COMMANDS_MAX: usize = RING_DEPTH - 2 * CONNECTIONS_MAX - PORTALS_MAX;

@@ -11,7 +11,7 @@ use oarlock_scsi::iscsi::{
 
 use crate::array::Array;
 use crate::connection::{Broken, Connection, Phase, Seat};
-use crate::output::Output;
+use crate::output::{Output, Unread};
 use crate::session::{Nexus, PortalIndex, Session};
 
 /// What a login needs besides its own state.
@@ -25,12 +25,12 @@ pub(crate) struct LoginPhase {
 }
 
 impl LoginPhase {
-    pub(crate) fn new(now: Instant) -> LoginPhase {
+    pub(crate) fn new(now: Instant, unread: Unread) -> LoginPhase {
         LoginPhase {
             login: Login::default(),
             since: now,
             stat_sn: StatSn(0),
-            output: Output::default(),
+            output: Output::new(unread),
             waits_as: None,
         }
     }
@@ -180,13 +180,12 @@ fn begin(
         arriving.logged_in,
         (request.session_id, handle, request.connection_id),
         (request.cmd_sn, phase.stat_sn.next()),
+        std::mem::replace(&mut phase.output, Output::new(array.unread.clone())),
         Rc::clone(&array.ready),
     ));
     let numbering =
         Numbering { stat_sn: phase.stat_sn, exp_cmd_sn: request.cmd_sn, max_cmd_sn: session.max_cmd_sn() };
-    let mut output = std::mem::take(&mut phase.output);
-    put(&mut output, response.encode(), numbering, &arriving.text);
-    *session.output.borrow_mut() = output;
+    put(&mut session.output.borrow_mut(), response.encode(), numbering, &arriving.text);
     array.ready.borrow_mut().push(arriving.seat.place);
     array.log(&format!("{}: {} logged in", connection.peer, session.nexus.initiator));
     array.metrics.logged_in();

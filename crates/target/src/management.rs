@@ -8,6 +8,7 @@ use oarlock_scsi::iscsi::{TaskAnswer, TaskFunction, TaskRequest, TaskResponse};
 
 use crate::array::Array;
 use crate::course::Abort;
+use crate::deliver::pass_over;
 use crate::limits::FUNCTIONS_MAX;
 use crate::session::Session;
 use crate::task::Task;
@@ -52,12 +53,21 @@ fn answer(session: &Session, request: &TaskRequest, answer: TaskAnswer) {
 }
 
 /// Tells the tasks that are meant to end, and names them.
-fn start(array: &Array, session: &Session, request: &TaskRequest) -> Result<Vec<Rc<Task>>, TaskAnswer> {
+fn start(
+    array: &Rc<Array>,
+    session: &Rc<Session>,
+    request: &TaskRequest,
+) -> Result<Vec<Rc<Task>>, TaskAnswer> {
     let unit = array.unit_at(request.lun, &session.nexus.initiator);
     let needed = || unit.as_ref().ok_or(TaskAnswer::NoUnit);
     match request.function {
         TaskFunction::AbortTask => {
             let task = session.tasks.borrow().get(&request.referenced_tag).cloned();
+            let (missing, own) = (request.referenced_cmd_sn, request.cmd_sn);
+            if task.is_none() && pass_over(array, session, missing, own) {
+                // It was lost on its way, and what came behind it waits for its number (RFC 7143, 11.5.1).
+                return Ok(Vec::new());
+            }
             let task = task.filter(|task| task.command.lun == request.lun).ok_or(TaskAnswer::NoTask)?;
             end(&task, Abort::Silent);
             Ok(vec![task])

@@ -10,8 +10,8 @@ use std::task::{Poll, Waker};
 use oarlock_block::{IoError, Refusal};
 use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
 
-use crate::limits::{DATA_BYTES_MAX, RING_COMMANDS_MAX, STEP_BYTES_MAX};
-use crate::memory::{Grant, Permit, Pool};
+use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
+use crate::memory::{Grant, Memory, Permit, Pool, Shares};
 
 /// What is copied to and from memory at once: more would keep all others waiting.
 const AT_ONCE_MAX: usize = 4 << 20;
@@ -29,7 +29,7 @@ pub(crate) struct Media {
     breathing: RefCell<Vec<Waker>>,
     /// Commands that found no place in the ring.
     crowded: RefCell<VecDeque<Waker>>,
-    data: Rc<Pool>,
+    memory: Memory,
     steps: Rc<Pool>,
 }
 
@@ -55,7 +55,7 @@ impl Media {
             out: Cell::new(0),
             breathing: RefCell::default(),
             crowded: RefCell::default(),
-            data: Pool::new(DATA_BYTES_MAX),
+            memory: Memory::default(),
             steps: Pool::new(STEP_BYTES_MAX),
         }
     }
@@ -63,14 +63,14 @@ impl Media {
     /// Waits for memory for the data of a command of a session.
     ///
     /// Whoever has a permit asks for no other before it gave that one back: so all who wait get theirs.
-    pub(crate) async fn permit(&self, session: &Rc<Pool>, bytes: usize) -> Permit {
-        Permit::new(session, &self.data, bytes).await
+    pub(crate) async fn permit(&self, session: &Shares, bytes: usize) -> Permit {
+        self.memory.permit(session, bytes).await
     }
 
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
     /// data.
     pub(crate) async fn step(&self, bytes: usize) -> Grant {
-        self.steps.grant(bytes).await
+        self.steps.grant(None, bytes).await
     }
 
     /// A buffer; whoever asks holds a permit, so there is room but for what rounding up takes.

@@ -1,4 +1,4 @@
-//! Memory for data: bounded, and given in the order of asking.
+//! Memory for data: bounded, given in the order of asking, and so that no session takes all of it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -6,96 +6,229 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use crate::limits::{DATA_BYTES_MAX, SMALL_BYTES_MAX, SMALL_TRANSFER_MAX};
+
 /// Bytes that are left to give, and who waits for some.
 pub(crate) struct Pool {
     bytes_max: usize,
     free: Cell<usize>,
-    waiting: RefCell<VecDeque<Waiting>>,
-    next_waiter: Cell<u64>,
+    waiting: RefCell<VecDeque<Rc<Waiting>>>,
 }
 
+/// What a session has of a pool. It waits for more where it would have more than a quarter of what it leaves free: one alone has a fifth, and
+/// each of many that came one after the other a fifth of what was left, so that there is some for another one (dynamic thresholds of shared
+/// switch buffers, Choudhury and Hahne, 1998). Who has nothing waits for its turn alone, be it ever so much.
+#[derive(Default)]
+pub(crate) struct Share(Cell<usize>);
+
 struct Waiting {
-    number: u64,
-    waker: Option<Waker>,
+    share: Option<Rc<Share>>,
+    bytes: usize,
+    is_given: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
 }
+
+/// How much more a session leaves free than it has.
+pub(crate) const LEFT_TO_OTHERS: usize = 4;
 
 /// A right to so many bytes of a pool, until it is dropped.
 pub(crate) struct Grant {
     pool: Rc<Pool>,
+    share: Option<Rc<Share>>,
     bytes: usize,
 }
 
 /// The right to memory for the data of a command.
-pub(crate) struct Permit {
-    _of_session: Grant,
-    _of_all: Grant,
+pub(crate) type Permit = Grant;
+
+/// The memory for the data of commands. Short ones have their own: whoever reads a block, or beats by one, waits for no long transfer.
+pub(crate) struct Memory {
+    small: Rc<Pool>,
+    large: Rc<Pool>,
 }
 
-impl Permit {
-    /// Waits for both: first for the share of the session, so that one that gives nothing back has no more than that.
-    pub(crate) async fn new(session: &Rc<Pool>, all: &Rc<Pool>, bytes: usize) -> Permit {
-        let of_session = session.grant(bytes).await;
-        Permit { _of_session: of_session, _of_all: all.grant(bytes).await }
+/// What a session has of it.
+#[derive(Default)]
+pub(crate) struct Shares {
+    small: Rc<Share>,
+    large: Rc<Share>,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory { small: Pool::new(SMALL_BYTES_MAX), large: Pool::new(DATA_BYTES_MAX) }
+    }
+}
+
+impl Memory {
+    /// Waits for memory for the data of a command of a session.
+    pub(crate) async fn permit(&self, shares: &Shares, bytes: usize) -> Permit {
+        if bytes <= SMALL_TRANSFER_MAX {
+            self.small.grant(Some(&shares.small), bytes).await
+        } else {
+            self.large.grant(Some(&shares.large), bytes).await
+        }
     }
 }
 
 impl Pool {
     pub(crate) fn new(bytes_max: usize) -> Rc<Pool> {
-        Rc::new(Pool {
-            bytes_max,
-            free: Cell::new(bytes_max),
-            waiting: RefCell::default(),
-            next_waiter: Cell::new(0),
-        })
+        Rc::new(Pool { bytes_max, free: Cell::new(bytes_max), waiting: RefCell::default() })
     }
 
-    /// Waits for the right to `bytes` bytes: in the order of asking, so that the long ones are not starved.
-    pub(crate) async fn grant(self: &Rc<Pool>, bytes: usize) -> Grant {
+    /// Waits for the right to `bytes` bytes: in the order of asking, so that the long ones are not starved; only those whose session has
+    /// too much are passed by.
+    pub(crate) async fn grant(self: &Rc<Pool>, share: Option<&Rc<Share>>, bytes: usize) -> Grant {
         let bytes = bytes.min(self.bytes_max);
-        let number = self.next_waiter.get();
-        self.next_waiter.set(number + 1);
-        let _leaves = Leaves { pool: self, number };
+        let share = share.cloned();
+        if self.waiting.borrow().is_empty()
+            && self.may_have(share.as_deref(), bytes)
+            && self.free.get() >= bytes
+        {
+            self.take(share.as_deref(), bytes);
+            return Grant { pool: Rc::clone(self), share, bytes };
+        }
+        let waiting = Waiting { share, bytes, is_given: Cell::new(false), waker: RefCell::default() };
+        let waiting = Rc::new(waiting);
+        self.waiting.borrow_mut().push_back(Rc::clone(&waiting));
+        let leaves = Leaves { pool: self, waiting };
+        self.serve();
         poll_fn(|context| {
-            let mut waiting = self.waiting.borrow_mut();
-            let first = waiting.front().map_or(number, |first| first.number);
-            if first == number && self.free.get() >= bytes {
-                self.free.set(self.free.get() - bytes);
+            if leaves.waiting.is_given.get() {
                 return Poll::Ready(());
             }
-            match waiting.iter_mut().find(|waiting| waiting.number == number) {
-                Some(waiting) => waiting.waker = Some(context.waker().clone()),
-                None => waiting.push_back(Waiting { number, waker: Some(context.waker().clone()) }),
-            }
+            *leaves.waiting.waker.borrow_mut() = Some(context.waker().clone());
             Poll::Pending
         })
         .await;
-        Grant { pool: Rc::clone(self), bytes }
+        leaves.waiting.is_given.set(false);
+        Grant { pool: Rc::clone(self), share: leaves.waiting.share.clone(), bytes }
     }
 
-    fn wake_first(&self) {
-        let first = self.waiting.borrow_mut().front_mut().and_then(|first| first.waker.take());
-        if let Some(waker) = first {
-            waker.wake();
+    /// Whether a session has so little that it may have so much more.
+    fn may_have(&self, share: Option<&Share>, bytes: usize) -> bool {
+        let has = share.map_or(0, |share| share.0.get());
+        has == 0
+            || self.free.get().checked_sub(bytes).is_some_and(|left| (has + bytes) * LEFT_TO_OTHERS <= left)
+    }
+
+    fn take(&self, share: Option<&Share>, bytes: usize) {
+        self.free.set(self.free.get() - bytes);
+        if let Some(Share(has)) = share {
+            has.set(has.get() + bytes);
+        }
+    }
+
+    fn give_back(&self, share: Option<&Share>, bytes: usize) {
+        self.free.set(self.free.get() + bytes);
+        if let Some(Share(has)) = share {
+            has.set(has.get() - bytes);
+        }
+        self.serve();
+    }
+
+    /// Gives what is free to those that wait.
+    fn serve(&self) {
+        let mut waiting = self.waiting.borrow_mut();
+        let mut place = 0;
+        while let Some(first) = waiting.get(place) {
+            let share = first.share.as_deref();
+            if !self.may_have(share, first.bytes) {
+                place += 1;
+                continue;
+            }
+            if self.free.get() < first.bytes {
+                return;
+            }
+            self.take(share, first.bytes);
+            first.is_given.set(true);
+            if let Some(waker) = first.waker.borrow_mut().take() {
+                waker.wake();
+            }
+            waiting.remove(place);
         }
     }
 }
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        self.pool.free.set(self.pool.free.get() + self.bytes);
-        self.pool.wake_first();
+        self.pool.give_back(self.share.as_deref(), self.bytes);
     }
 }
 
-/// Whoever stops waiting leaves the queue, and wakes the next.
+/// Whoever stops waiting leaves the queue, or gives back what it was given and did not take.
 struct Leaves<'a> {
     pool: &'a Pool,
-    number: u64,
+    waiting: Rc<Waiting>,
 }
 
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
-        self.pool.waiting.borrow_mut().retain(|waiting| waiting.number != self.number);
-        self.pool.wake_first();
+        if self.waiting.is_given.get() {
+            self.pool.give_back(self.waiting.share.as_deref(), self.waiting.bytes);
+        } else {
+            self.pool.waiting.borrow_mut().retain(|other| !Rc::ptr_eq(other, &self.waiting));
+            self.pool.serve();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    /// Takes as much as it gets, in pieces of a mebibyte.
+    fn take_all(pool: &Rc<Pool>, share: &Rc<Share>) -> Vec<Grant> {
+        std::iter::from_fn(|| pool.grant(Some(share), MIB).now_or_never()).collect()
+    }
+
+    #[test]
+    fn sessions_that_take_what_they_get_leave_room_for_the_next_one() {
+        let pool = Pool::new(64 * MIB);
+        let shares: Vec<Rc<Share>> = (0..8).map(|_| Rc::default()).collect();
+        let grants: Vec<_> = shares.iter().map(|share| take_all(&pool, share)).collect();
+        assert_eq!(grants[0].len(), 12, "one alone has a fifth");
+        let left = pool.free.get();
+        assert!(left >= 8 * MIB && pool.grant(Some(&Rc::default()), left).now_or_never().is_some());
+        drop(grants);
+        assert_eq!(pool.free.get(), 64 * MIB);
+        assert!(shares.iter().all(|share| share.0.get() == 0) && pool.waiting.borrow().is_empty());
+    }
+
+    #[test]
+    fn the_long_are_not_starved_by_the_short_and_who_has_too_much_is_passed_by() {
+        let pool = Pool::new(10 * MIB);
+        let [greedy, long, short] = [(); 3].map(|()| Rc::<Share>::default());
+        let first = take_all(&pool, &greedy);
+        assert_eq!(first.len(), 2);
+        let more = &mut Box::pin(pool.grant(Some(&greedy), MIB));
+        assert!(more.now_or_never().is_none());
+        let wanted = &mut Box::pin(pool.grant(Some(&long), 9 * MIB));
+        assert!(wanted.now_or_never().is_none());
+        let behind = &mut Box::pin(pool.grant(Some(&short), MIB));
+        assert!(behind.now_or_never().is_none(), "it would be first for ever");
+        drop(first);
+        let got = wanted.now_or_never().unwrap();
+        assert!(behind.now_or_never().is_some() || more.now_or_never().is_some());
+        drop(got);
+    }
+
+    #[test]
+    fn who_stops_waiting_keeps_nothing() {
+        let pool = Pool::new(MIB);
+        let [first, second, third] = [(); 3].map(|()| Rc::<Share>::default());
+        let has = pool.grant(Some(&first), MIB).now_or_never().unwrap();
+        let mut given = Box::pin(pool.grant(Some(&second), MIB));
+        let mut gone = Box::pin(pool.grant(Some(&third), MIB));
+        assert!((&mut given).now_or_never().is_none() && (&mut gone).now_or_never().is_none());
+        drop(gone);
+        drop(has);
+        drop(given);
+        assert_eq!(pool.free.get(), MIB);
+        assert!(pool.grant(None, MIB).now_or_never().is_some());
     }
 }

@@ -1,5 +1,6 @@
 //! Answers on their way to one initiator: headers in one run of bytes, data where they were read into.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::TcpStream;
@@ -8,8 +9,8 @@ use std::rc::Rc;
 
 use oarlock_device::DataBytes;
 
-use crate::limits::SLICES_MAX;
-use crate::memory::Permit;
+use crate::limits::{OUTPUT_MAX, SLICES_MAX, SMALL_OUTPUT_MAX};
+use crate::memory::{LEFT_TO_OTHERS, Permit};
 
 /// Bytes of small pieces that were sent and still take memory.
 const SMALL_UNUSED_MAX: usize = 64 << 10;
@@ -21,9 +22,13 @@ pub(crate) struct Data {
     pub(crate) _permit: Rc<Permit>,
 }
 
+/// Bytes of all outputs that are no medium's.
+#[derive(Clone, Default)]
+pub(crate) struct Unread(Rc<Cell<usize>>);
+
 /// What is to be sent, in order.
-#[derive(Default)]
 pub(crate) struct Output {
+    unread: Unread,
     pieces: VecDeque<Piece>,
     /// The bytes of all small pieces, until nothing is left to send.
     small: Vec<u8>,
@@ -35,6 +40,22 @@ pub(crate) struct Output {
 enum Piece {
     Small(Range<usize>),
     Data(Data, Range<usize>),
+}
+
+impl Unread {
+    fn add(&self, bytes: usize) {
+        self.0.set(self.0.get() + bytes);
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.0.set(self.0.get() - bytes);
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.unread.remove(self.small.len());
+    }
 }
 
 impl Piece {
@@ -55,10 +76,21 @@ impl Output {
         self.bytes
     }
 
+    pub(crate) fn new(unread: Unread) -> Output {
+        Output { unread, pieces: VecDeque::new(), small: Vec::new(), sent: 0, bytes: 0 }
+    }
+
+    /// Whether the initiator reads what it asked for, as far as that is to be bounded.
+    pub(crate) fn is_read(&self) -> bool {
+        let left = SMALL_OUTPUT_MAX.saturating_sub(self.unread.0.get());
+        self.bytes < OUTPUT_MAX && self.small.len() * LEFT_TO_OTHERS <= left
+    }
+
     /// Puts bytes behind all that is there.
     pub(crate) fn small(&mut self, bytes: &[u8]) {
         let start = self.small.len();
         self.small.extend_from_slice(bytes);
+        self.unread.add(bytes.len());
         let end = self.small.len();
         self.bytes += bytes.len();
         match self.pieces.back_mut() {
@@ -77,7 +109,16 @@ impl Output {
 
     /// Forgets all of it.
     pub(crate) fn clear(&mut self) {
-        *self = Output::default();
+        self.forget(self.small.len());
+        (self.sent, self.bytes) = (0, 0);
+        self.pieces = VecDeque::new();
+    }
+
+    /// Forgets the first bytes of the small pieces, and the memory of what was much.
+    fn forget(&mut self, count: usize) {
+        self.small.drain(..count);
+        self.small.shrink_to(SMALL_UNUSED_MAX);
+        self.unread.remove(count);
     }
 
     /// Sends what the socket takes; `true` where it took all.
@@ -105,7 +146,7 @@ impl Output {
                 Err(error) => return Err(error),
             }
         }
-        self.small.clear();
+        self.forget(self.small.len());
         Ok(true)
     }
 
@@ -132,11 +173,35 @@ impl Output {
         if unused < SMALL_UNUSED_MAX {
             return;
         }
-        self.small.drain(..unused);
+        self.forget(unused);
         for piece in &mut self.pieces {
             if let Piece::Small(part) = piece {
                 *part = part.start - unused..part.end - unused;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ECHO: usize = 256 << 10;
+
+    /// Sixty sessions that pinged and read nothing had a gibibyte.
+    #[test]
+    fn answers_that_nobody_reads_are_bounded_for_all_together_and_keep_nobody_else_waiting() {
+        let unread = Unread::default();
+        let mut greedy: Vec<Output> = (0..60).map(|_| Output::new(unread.clone())).collect();
+        for output in &mut greedy {
+            while output.is_read() {
+                output.small(&[0; ECHO]);
+            }
+        }
+        assert!(greedy[0].bytes() > SMALL_OUTPUT_MAX / 6, "one alone has plenty");
+        assert!(unread.0.get() <= SMALL_OUTPUT_MAX + greedy.len() * ECHO);
+        assert!(Output::new(unread.clone()).is_read());
+        drop(greedy);
+        assert_eq!(unread.0.get(), 0);
     }
 }

@@ -34,6 +34,8 @@ use crate::limits::{
     CONNECTIONS_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, READ_MAX, SILENCE_MAX, TICK,
     UNREAD_MAX, ticks,
 };
+use crate::login::LoginPhase;
+use crate::output::Output;
 use crate::session::PortalIndex;
 
 /// Tokens of looks at sockets, by what is looked for; the place of the portal is added, or that of the connection and its turn there.
@@ -228,7 +230,8 @@ impl Service {
             };
             self.turns = self.turns.wrapping_add(1);
             let seat = Seat { place, turn: self.turns };
-            connections[place] = Some(Connection::new(seat, socket, peer, portal, self.array.now()));
+            let login = LoginPhase::new(self.array.now(), self.array.unread.clone());
+            connections[place] = Some(Connection::new(seat, socket, peer, portal, login));
             drop(connections);
             self.hurried.push(place);
         }
@@ -304,7 +307,7 @@ impl Service {
             let outcome = send(connection).and_then(|()| watch(&self.array, connection));
             if let Err(broken) = outcome {
                 self.array.condemned.borrow_mut().push((connection.seat, broken.reason()));
-            } else if connection.closing_since.is_some() && connection.output_bytes() == 0 {
+            } else if connection.closing_since.is_some() && connection.output(Output::bytes) == 0 {
                 self.array.condemned.borrow_mut().push((connection.seat, "its session ended"));
             }
         }
@@ -389,7 +392,7 @@ fn hang_up(connection: &Connection) {
 }
 
 fn send(connection: &mut Connection) -> Result<(), Broken> {
-    let before = connection.output_bytes();
+    let before = connection.output(Output::bytes);
     if before == 0 {
         return Ok(());
     }
@@ -397,7 +400,7 @@ fn send(connection: &mut Connection) -> Result<(), Broken> {
         Phase::Login(login) => login.output.send(&connection.socket),
         Phase::Full(session) => session.output.borrow_mut().send(&connection.socket),
     };
-    if connection.output_bytes() < before {
+    if connection.output(Output::bytes) < before {
         (connection.quiet, connection.unread) = (0, 0);
     }
     outcome.map(drop).map_err(|_| Broken::Socket)
@@ -426,7 +429,7 @@ fn watch(array: &Array, connection: &mut Connection) -> Result<(), Broken> {
     if connection.wants_input() && !connection.is_reading_watched {
         connection.is_reading_watched = look(READING, Interest::Read)?;
     }
-    if connection.output_bytes() > 0 && !connection.is_writing_watched {
+    if connection.output(Output::bytes) > 0 && !connection.is_writing_watched {
         connection.is_writing_watched = look(WRITING, Interest::Write)?;
     }
     Ok(())
@@ -446,7 +449,7 @@ fn overdue(connection: &mut Connection, now: Instant) -> Option<&'static str> {
         return Some("it did not take its last answers");
     }
     connection.quiet += 1;
-    connection.unread = if connection.output_bytes() > 0 { connection.unread + 1 } else { 0 };
+    connection.unread = if connection.output(Output::bytes) > 0 { connection.unread + 1 } else { 0 };
     match &connection.phase {
         Phase::Login(login) => {
             (now.duration_since(login.since) > LOGIN_LIMIT).then_some("its login took too long")

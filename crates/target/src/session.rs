@@ -14,8 +14,8 @@ use oarlock_scsi::iscsi::{
 
 use crate::connection::Seat;
 use crate::deliver::Waiting;
-use crate::limits::{SESSION_BYTES_MAX, WINDOW};
-use crate::memory::Pool;
+use crate::limits::WINDOW;
+use crate::memory::Shares;
 use crate::output::{Data, Output};
 use crate::task::Task;
 use crate::text::Texts;
@@ -60,8 +60,8 @@ pub(crate) struct Session {
     stat_sn: Cell<StatSn>,
     /// Commands with a number that have not been answered.
     open: Cell<u32>,
-    /// What its commands may hold of the memory for data.
-    pub(crate) memory: Rc<Pool>,
+    /// What its commands hold of the memory for data.
+    pub(crate) memory: Shares,
     pub(crate) tasks: RefCell<HashMap<TaskTag, Rc<Task>>>,
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
@@ -84,6 +84,7 @@ impl Session {
         login: LoggedIn,
         (session_id, handle, connection_id): (SessionId, SessionHandle, ConnectionId),
         (cmd_sn, stat_sn): (CmdSn, StatSn),
+        output: Output,
         ready: Rc<RefCell<Vec<usize>>>,
     ) -> Session {
         Session {
@@ -98,9 +99,9 @@ impl Session {
             exp_cmd_sn: Cell::new(cmd_sn),
             stat_sn: Cell::new(stat_sn),
             open: Cell::new(0),
-            memory: Pool::new(SESSION_BYTES_MAX),
+            memory: Shares::default(),
             tasks: RefCell::default(),
-            output: RefCell::default(),
+            output: RefCell::new(output),
             waiting: RefCell::default(),
             texts: RefCell::default(),
             functions: Cell::new(0),

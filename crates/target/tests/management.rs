@@ -223,7 +223,7 @@ fn functions_that_wait_for_one_command_are_bounded() {
     const REJECTED: u8 = 255;
     let place = Place::with(|options, _| options.units[0].size = Some(ByteCount(4 << 30)));
     let (mut session, mut other) = (place.session("one"), place.session("two"));
-    let same = other.start(0, cdb::write_same(0, 8 << 20, false), Flow::Out(&[0x11; 512]));
+    let same = other.start(0, cdb::write_same(0, 2 << 20, false), Flow::Out(&[0x11; 512]));
     other.ping(b"behind it");
     // In one piece: none of them is answered before the last one has come.
     let mut bytes = Vec::new();

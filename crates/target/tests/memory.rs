@@ -57,6 +57,28 @@ fn an_initiator_that_sends_no_data_keeps_no_memory_from_others() {
     others.into_iter().for_each(|tag| drop(session.finish(tag).good()));
 }
 
+/// Four hosts that lost their power in the middle of their writes kept the others from every read for half a minute.
+#[test]
+fn initiators_that_send_no_data_leave_memory_to_the_others_however_many_they_are() {
+    let place = Place::in_memory(|_, _| {});
+    let data = pattern(1 << 20);
+    let mut stalled: Vec<_> = (0..8)
+        .map(|number| {
+            let mut session = login(&place, number);
+            for _ in 0..48 {
+                let command = session.command(0, cdb::write(65_536, 2048), Flow::Out(&data));
+                session.put_mute(&command, &data);
+            }
+            session.ping_now();
+            session
+        })
+        .collect();
+    let mut other = login(&place, 100);
+    assert_eq!(other.run(0, cdb::read(0, 2048), Flow::In(1 << 20)).good().len(), 1 << 20);
+    other.run(0, cdb::write(0, 2048), Flow::Out(&data)).good();
+    stalled.iter_mut().for_each(Session::ping_now);
+}
+
 #[test]
 fn an_initiator_that_reads_no_answers_keeps_no_memory_from_others_and_gets_them_all() {
     let place = Place::in_memory(|_, _| {});

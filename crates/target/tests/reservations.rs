@@ -34,6 +34,38 @@ fn write(session: &mut Session) -> Status {
     session.run(0, cdb::write(3, 1), Flow::Out(&[0xee; 512])).status
 }
 
+/// With both at once the holder could not release any more, and everybody was kept out.
+#[test]
+fn who_holds_a_unit_by_reserve_registers_no_key() {
+    let place = Place::new();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    session.run(0, cdb::reserve(), Flow::None).good();
+    let list = cdb::reserve_list(0, 1, false);
+    for session in [&mut session, &mut other] {
+        let refused = session.run(0, cdb::reserve_out(0, 0), Flow::Out(&list));
+        assert_eq!(refused.status, Status::RESERVATION_CONFLICT);
+    }
+    assert_eq!(write(&mut other), Status::RESERVATION_CONFLICT);
+    session.run(0, cdb::release(), Flow::None).good();
+    assert_eq!(write(&mut other), Status::GOOD);
+}
+
+/// A host that is dead cannot allow what it prevented.
+#[test]
+fn who_is_preempted_keeps_no_medium_in_its_place() {
+    const PREEMPT_AND_ABORT: u8 = 5;
+    let place = Place::with(|options, _| options.units[0].is_removable = true);
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    register(&mut session, 0, 1);
+    register(&mut other, 0, 2);
+    other.run(0, cdb::prevent_removal(true), Flow::None).good();
+    let eject = |session: &mut Session| session.run(0, cdb::start_stop(false, true), Flow::None);
+    assert_eq!(eject(&mut session).code(), (5, 0x53, 0x02));
+    let list = cdb::reserve_list(1, 2, false);
+    session.run(0, cdb::reserve_out(PREEMPT_AND_ABORT, WRITE_EXCLUSIVE), Flow::Out(&list)).good();
+    eject(&mut session).good();
+}
+
 /// A cluster's host that leaves is fenced like everybody who is not in it.
 #[test]
 fn who_took_a_reservation_of_all_registrants_and_unregisters_writes_no_more() {

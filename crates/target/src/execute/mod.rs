@@ -173,7 +173,10 @@ impl Work {
         self.check_sanitize(unit)?;
         let state = unit.state.borrow();
         let is_reserved = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
-        let is_kept_out = is_reserved && !wanted.reservation.passes_reserve();
+        // RESERVE and persistent reservations exclude each other, for who holds the one, too (SPC-2, 5.5.1).
+        let is_excluded =
+            state.reserved_by.is_some() && wanted.reservation == ReservationRule::PersistentReserveOut;
+        let is_kept_out = is_excluded || is_reserved && !wanted.reservation.passes_reserve();
         if is_kept_out || !unit.reservations.borrow().lets(nexus, wanted.reservation) {
             return Err(Stop::Status(Status::RESERVATION_CONFLICT));
         }

@@ -48,6 +48,10 @@ pub(crate) fn reserve() -> [u8; 16] {
     cdb(0x16, &[])
 }
 
+pub(crate) fn release() -> [u8; 16] {
+    cdb(0x17, &[])
+}
+
 pub(crate) fn start_stop(start: bool, load_eject: bool) -> [u8; 16] {
     cdb(0x1b, &[(4, &[u8::from(load_eject) << 1 | u8::from(start)])])
 }

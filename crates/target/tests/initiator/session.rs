@@ -185,12 +185,18 @@ impl Session {
 
     /// The same with a command that was made.
     pub(crate) fn put_held(&mut self, command: &ScsiCommand, data: &[u8]) -> TaskTag {
-        let tag = command.task_tag;
-        self.open.insert(tag.0, Open { out: data.to_vec(), is_held: true, ..Open::default() });
-        self.wire.send(command.encode(), &[]);
+        let tag = self.put_mute(command, data);
         while self.open[&tag.0].asked.is_empty() {
             self.pump();
         }
+        tag
+    }
+
+    /// The same, and does not wait.
+    pub(crate) fn put_mute(&mut self, command: &ScsiCommand, data: &[u8]) -> TaskTag {
+        let tag = command.task_tag;
+        self.open.insert(tag.0, Open { out: data.to_vec(), is_held: true, ..Open::default() });
+        self.wire.send(command.encode(), &[]);
         tag
     }
 

@@ -1,11 +1,13 @@
 //! Numbers of commands and tags of tasks (RFC 7143, 4.2.2.1 and 11.3).
 
-use oarlock_scsi::iscsi::{LogoutReason, TaskTag};
+use oarlock_scsi::iscsi::{LogoutReason, TaskFunction, TaskRequest, TaskTag};
 
 use crate::initiator::{Flow, Session, Unasked, cdb};
 use crate::place::Place;
 
 const TASK_IN_PROGRESS: u8 = 0x07;
+/// Task does not exist.
+const NO_TASK: u8 = 1;
 const TOO_MANY_IMMEDIATE: u8 = 0x06;
 /// Commands that a session may have open.
 const WINDOW: u32 = 128;
@@ -45,6 +47,34 @@ fn a_command_beyond_the_window_is_ignored_and_may_be_sent_again_when_its_turn_co
     }
     session.forget(tag);
     assert_eq!(session.run(0, cdb::read(3, 1), Flow::In(512)).good(), [0; 512]);
+    goes_on(&place, &mut session);
+}
+
+fn ask(session: &mut Session, request: &TaskRequest) -> u8 {
+    session.wire.send(request.encode(), &[]);
+    session.managed(request.task_tag)
+}
+
+/// An initiator that gave a command up before it was sent had its session stand still for ever.
+#[test]
+fn an_abort_of_a_command_that_never_came_lets_those_behind_it_go_on() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    let lost = session.command(0, cdb::write(3, 1), Flow::Out(&[1; 512]));
+    let behind = session.start(0, cdb::write(3, 1), Flow::Out(&[2; 512]));
+    session.ping_now();
+    assert!(!session.is_answered(behind));
+    let mut abort = session.request(TaskFunction::AbortTask, 0, lost.task_tag);
+    abort.referenced_cmd_sn = lost.cmd_sn.minus(1);
+    assert_eq!(ask(&mut session, &abort), NO_TASK, "that number was another's");
+    let mut abort = session.request(TaskFunction::AbortTask, 0, lost.task_tag);
+    abort.referenced_cmd_sn = lost.cmd_sn;
+    assert_eq!(ask(&mut session, &abort), 0);
+    session.finish(behind).good();
+    let tag = session.put(lost, Flow::Out(&[1; 512]));
+    session.ping_now();
+    session.forget(tag);
+    assert_eq!(session.run(0, cdb::read(3, 1), Flow::In(512)).good(), [2; 512], "it comes too late now");
     goes_on(&place, &mut session);
 }
 

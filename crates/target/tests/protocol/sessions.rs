@@ -1,9 +1,9 @@
 //! Sessions: how they end, and how they come back (RFC 7143, 6.3.5, 11.14 and 11.15).
 
 use oarlock_block::{BlockSize, ByteCount};
-use oarlock_scsi::iscsi::{LogoutReason, TaskAttribute};
+use oarlock_scsi::iscsi::{ConnectionId, LogoutReason, Stage, TaskAttribute};
 
-use crate::initiator::{Flow, Unasked, Who, cdb};
+use crate::initiator::{Flow, Talk, Unasked, Who, cdb};
 use crate::place::{NEXUS_LOSS, POWER_ON, Place};
 
 const CLOSED: u8 = 0;
@@ -88,6 +88,23 @@ fn a_session_that_logs_in_again_takes_its_own_place() {
 
 /// What the session before had begun on the medium is over when the next login is answered: the unit has no task but the
 /// new session's.
+/// A second connection of a session is refused (MaxConnections is 1), and the first one goes on.
+#[test]
+fn a_login_to_a_session_by_another_connection_is_refused_and_the_session_goes_on() {
+    const TOO_MANY_CONNECTIONS: u16 = 0x0206;
+    let place = Place::new();
+    let mut session = place.session("one");
+    let who = Who::new("one");
+    let login = |connection: u16| {
+        let mut talk = Talk::new(place.portal(), &who);
+        let mut request = talk.request(Stage::Operational, Some(Stage::FullFeature));
+        (request.session_handle, request.connection_id) = (session.handle, ConnectionId(connection));
+        talk.ask(&request, &who.text()).0.status
+    };
+    assert_eq!(login(2), TOO_MANY_CONNECTIONS);
+    session.run(0, cdb::test_unit_ready(), Flow::None).good();
+}
+
 #[test]
 fn a_login_that_takes_a_sessions_place_is_answered_when_its_tasks_have_ended() {
     let place = Place::with(|options, _| {
