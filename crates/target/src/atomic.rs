@@ -285,27 +285,27 @@ pub(crate) fn resume(array: &Array, unit: &Unit, journal: Option<Medium>) -> Res
                 ),
             });
         }
-        Resumed::Foreign(record) if unit.medium.is_read_only() => {
-            array.log(&format!(
-                "unit {number}: {file} has an atomic write of the unit with serial number {}; it stays there, for this unit is read-only",
-                record.serial
-            ));
-            return Ok(());
-        }
-        Resumed::Foreign(record) => {
-            let aside = JournalFile::of(&unit.medium, &unit.traits.serial).set_aside(&record.serial)?;
-            array.log(&format!(
-                "unit {number}: the journal beside it has an atomic write of the unit with serial number {} and blocks of {} bytes; it is not \
-                 written here, and was put aside as {}",
-                record.serial,
-                record.block_size.bytes(),
-                aside.display()
-            ));
-            return Ok(());
-        }
+        Resumed::Foreign(record) => return Err(foreign(record, unit, &journal)),
     }
     *unit.atomic.journal.borrow_mut() = Some(Rc::new(journal));
     Ok(())
+}
+
+/// Why a unit is not served beside a whole record that it does not take for its own: its blocks may be torn, be it that the file was served
+/// by another name, with other blocks, or longer, when the power failed.
+fn foreign(record: &Record, unit: &Unit, journal: &Medium) -> String {
+    let (Range { start, end }, file) = (&record.blocks, journal.path().display());
+    format!(
+        "{file} has an atomic write that was cut short: blocks {start} to {} of {} bytes of the unit with serial number {}, and this one has \
+         serial number {} and {} blocks of {} bytes. Serve it once as it was (serial=, block=), so that they become whole; or move that file \
+         away, where it is of another disk",
+        end - 1,
+        record.block_size.bytes(),
+        record.serial,
+        unit.traits.serial,
+        unit.blocks().0,
+        unit.block_size().bytes()
+    )
 }
 
 #[cfg(test)]

@@ -80,15 +80,6 @@ impl JournalFile {
         written?;
         saved::sync(folder)
     }
-
-    /// Puts it where it is no unit's, durably; tells where. It has a record of the unit with that serial number.
-    pub(crate) fn set_aside(&self, serial: &str) -> Result<PathBuf, String> {
-        let aside = self.path.with_extension(format!("{EXTENSION}.of-{}", saved::escaped(serial)));
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let moved = fs::rename(&self.path, &aside).and_then(|()| saved::sync(folder));
-        moved.map_err(|error| format!("{}: {error}", self.path.display()))?;
-        Ok(aside)
-    }
 }
 
 fn options(read_only: bool) -> MediumOptions {

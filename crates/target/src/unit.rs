@@ -59,6 +59,8 @@ pub(crate) struct Unit {
     special: Cell<usize>,
     /// The sanitize that is under way.
     pub(crate) erasing: RefCell<Option<Rc<Erasing>>>,
+    /// How many began.
+    pub(crate) erasures: Cell<u64>,
     attentions: RefCell<BTreeMap<Nexus, VecDeque<AdditionalSense>>>,
     /// All attentions of all nexuses, so that a command looks for its own only where there is one.
     attention_count: Cell<usize>,
@@ -144,6 +146,7 @@ impl Unit {
             next_task: Cell::new(0),
             special: Cell::new(0),
             erasing: RefCell::default(),
+            erasures: Cell::new(0),
             attentions: RefCell::default(),
             attention_count: Cell::new(0),
             met: RefCell::default(),

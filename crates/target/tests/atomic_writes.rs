@@ -178,22 +178,23 @@ fn what_was_not_recorded_whole_did_not_happen() {
     }
 }
 
+/// The path was spelled in another way, and with it the serial number was another: the blocks were served torn.
 #[test]
-fn the_record_of_another_unit_is_put_aside_and_not_written() {
+fn a_unit_beside_a_whole_record_of_another_name_is_not_served_until_it_has_that_name() {
     let mut place = place();
     place.session("one").run(0, cdb::write(8, 16), Flow::Out(&[0x0d; 16 * 512])).good();
-    let foreign = journal_of("vg/lun1", 8, &pattern(16 * 512));
-    fs::write(journal(&place, 0), &foreign).unwrap();
+    let record = journal_of("vg/lun1", 8, &pattern(16 * 512));
+    fs::write(journal(&place, 0), &record).unwrap();
+    for is_read_only in [false, true] {
+        place.options.units[0].is_read_only = is_read_only;
+        let refused = place.try_restart().unwrap_err().to_string();
+        assert!(refused.contains("vg/lun1") && refused.contains("blocks 8 to 23"), "{refused}");
+        assert!(fs::read(journal(&place, 0)).unwrap() == record);
+    }
+    place.options.units[0].is_read_only = false;
+    place.options.units[0].serial = Some("vg/lun1".to_owned());
     place.restart();
-    assert_eq!(place.told("it is not written here, and was put aside").len(), 1);
-    let mut session = place.session("two");
-    assert_eq!(read(&mut session, 8, 16 * 512), [0x0d; 16 * 512]);
-    let aside = place.folder.path().join("unit-0.img.atomic.of-vg%2flun1");
-    assert!(fs::read(&aside).unwrap() == foreign, "whoever it is of can have it still");
-    // Its place is free for this unit's own.
-    write_atomic(&mut session, 8, &pattern(8192)).good();
-    place.restart();
-    assert_eq!(read(&mut place.session("three"), 8, 8192), pattern(8192));
+    assert_eq!(read(&mut place.session("two"), 8, 16 * 512), pattern(16 * 512));
 }
 
 #[test]

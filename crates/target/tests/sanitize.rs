@@ -3,7 +3,7 @@
 use oarlock_block::{BlockSize, ByteCount};
 use oarlock_scsi::iscsi::{TaskFunction, TaskTag};
 
-use crate::initiator::{Flow, Session, cdb};
+use crate::initiator::{Flow, Session, Unasked, cdb};
 use crate::place::{Place, pattern};
 
 const IN_PROGRESS: (u8, u8, u8) = (2, 0x04, 0x1b);
@@ -90,4 +90,18 @@ fn one_that_cannot_go_on_leaves_a_unit_that_nobody_can_use() {
     let mut session = place.session("one");
     assert_eq!(code(&mut session), FAILED);
     assert_eq!(session.run(0, cdb::read(0, 1), Flow::In(4096)).code(), FAILED);
+}
+
+/// It had been sent before, and its data came when the disk was sold.
+#[test]
+fn a_write_that_waits_for_its_data_while_all_is_erased_writes_nothing() {
+    let place = Place::new();
+    let (mut session, mut other) = (place.session("one"), place.session("two"));
+    session.unasked = Unasked::Nothing;
+    let write = session.start_held(0, cdb::write(7, 1), &pattern(512));
+    other.run(0, cdb::block_erase(), Flow::None).good();
+    wait_for_end(&mut other);
+    session.release(write);
+    assert_eq!(session.finish(write).code(), IN_PROGRESS);
+    assert_eq!(session.run(0, cdb::read(7, 1), Flow::In(512)).good(), [0; 512]);
 }

@@ -6,6 +6,7 @@ use oarlock_block::{BlockCount, Lba};
 use oarlock_device::{DataBuffer, Durability};
 use oarlock_scsi::{AdditionalSense, ByteCheck, Sense, Transfer, Verify, WriteAndVerify};
 
+use super::sanitize::check_erasures;
 use super::{Payload, Reply, Work, failed};
 use crate::course::{Outcome, Stop};
 use crate::limits::TRANSFER_MAX;
@@ -22,6 +23,7 @@ impl Work {
         let blocks = lba.0..lba.0 + count.0;
         let held = self.task.or_aborted(self.unit.ranges.hold(blocks.clone(), hold)).await?;
         self.mend(&self.unit, &blocks, hold).await?;
+        check_erasures(&self.unit, self.erasures)?;
         Ok(held)
     }
 

@@ -10,6 +10,7 @@ use oarlock_scsi::{
     SenseKey, Status,
 };
 
+use super::sanitize::check_erasures;
 use super::{Reply, Wanted, Work, failed};
 use crate::copies::CopyResult;
 use crate::course::{Outcome, Stop};
@@ -112,7 +113,9 @@ impl Work {
         check_place(&to, DESTINATION_LBA_BYTE)?;
         // Whoever ends the tasks of a unit means those that copy from or to it, too.
         let _visits = [self.visit(&from.unit)?, self.visit(&to.unit)?];
+        let had_begun = to.unit.erasures.get();
         let _held = self.task.or_aborted(hold_both(&from, &to)).await?;
+        check_erasures(&to.unit, had_begun)?;
         self.mend(&from.unit, &from.blocks(), Hold::Shared).await?;
         self.mend(&to.unit, &to.blocks(), Hold::Alone).await?;
         // The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not.

@@ -66,6 +66,7 @@ pub(crate) fn resume(array: &Rc<Array>, unit: &Rc<Unit>) {
 
 fn start(array: &Rc<Array>, unit: &Rc<Unit>, erasure: Erasure) -> Rc<Erasing> {
     let erasing = Rc::new(Erasing::default());
+    unit.erasures.set(unit.erasures.get() + 1);
     *unit.erasing.borrow_mut() = Some(Rc::clone(&erasing));
     let run = Run { array: Rc::clone(array), unit: Rc::clone(unit), erasing: Rc::clone(&erasing) };
     array.spawn(async move { run.run(erasure).await });

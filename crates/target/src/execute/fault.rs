@@ -264,7 +264,8 @@ impl Work {
         }
         let (session, unit) = (Rc::clone(&self.task.session), Rc::clone(&self.unit));
         let task = Task::new(session, self.task.command, Some(Rc::clone(&unit)), inbound);
-        Ok(Work { array: Rc::clone(&self.array), task: Rc::new(task), unit, command: self.command })
+        let (array, task) = (Rc::clone(&self.array), Rc::new(task));
+        Ok(Work { array, task, unit, command: self.command, erasures: self.erasures })
     }
 
     /// A read whose blocks are not all what they were read as.

@@ -75,6 +75,8 @@ pub(crate) struct Work {
     pub(crate) task: Rc<Task>,
     pub(crate) unit: Rc<Unit>,
     pub(crate) command: Command,
+    /// How many sanitizes of the unit had begun when this began.
+    erasures: u64,
 }
 
 /// A command begins: it takes its place in the task set of its unit, at once, for task management that comes behind it in the
@@ -136,7 +138,9 @@ async fn in_turn(
     {
         return Err(Sense::attention(code).into());
     }
-    let work = Work { array: Rc::clone(array), task: Rc::clone(task), unit: Rc::clone(unit), command };
+    let erasures = unit.erasures.get();
+    let work =
+        Work { array: Rc::clone(array), task: Rc::clone(task), unit: Rc::clone(unit), command, erasures };
     work.check()?;
     if array.faults.is_empty() { work.perform().await } else { work.misbehave().await }
 }

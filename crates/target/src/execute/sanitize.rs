@@ -83,6 +83,14 @@ impl Work {
     }
 }
 
+/// A command that waited, for its data or for its blocks, while everything was erased does not write what it had from before.
+pub(super) fn check_erasures(unit: &Unit, had_begun: u64) -> Outcome<()> {
+    if unit.erasures.get() == had_begun {
+        return Ok(());
+    }
+    Err(Sense::not_ready(AdditionalSense::SANITIZE_IN_PROGRESS).into())
+}
+
 fn sanitize_failed() -> Stop {
     Sense::new(SenseKey::MediumError, AdditionalSense::SANITIZE_COMMAND_FAILED).into()
 }
