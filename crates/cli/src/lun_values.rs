@@ -37,6 +37,14 @@ pub fn queue(text: &str) -> Result<u16, ValueError> {
     values::count(text, 1, UNIT_TASKS_MAX)
 }
 
+/// Whether a unit has a write cache.
+///
+/// # Errors
+/// [`ValueError::Count`].
+pub fn write_cache(text: &str) -> Result<bool, ValueError> {
+    values::count(text, 0, 1).map(|cache| cache == 1)
+}
+
 /// A unit: `N=FILE`, and options behind commas.
 ///
 /// # Errors
@@ -56,8 +64,7 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
             ("thin", "") => unit.is_thin = true,
             ("ro", "") => unit.is_read_only = true,
             ("removable", "") => unit.is_removable = true,
-            ("wce", "0") => unit.write_cache = false,
-            ("wce", "1") => unit.write_cache = true,
+            ("wce", cache) => unit.write_cache = write_cache(cache)?,
             ("serial", serial) if !serial.is_empty() => unit.serial = Some(serial.to_owned()),
             ("queue", length) => unit.queue = Some(queue(length)?),
             ("allow", name) => {

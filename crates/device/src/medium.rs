@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use oarlock_block::{BlockCount, BlockSize, ByteCount, Geometry, IoError, Refusal};
-use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::fs::{FallocateFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::atomic;
@@ -34,6 +34,8 @@ pub struct MediumOptions {
     pub read_only: bool,
     /// A plain file that is absent is made, of so many bytes.
     pub create: Option<ByteCount>,
+    /// Such a file has all of its place from the beginning on, where the file system can give it.
+    pub reserve: bool,
     /// The logical block; 512 bytes where nobody asks.
     pub block_size: Option<BlockSize>,
     /// What is best written at once, where somebody knows better than the file system.
@@ -118,7 +120,7 @@ impl Medium {
     pub fn open(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {
         let io = |action, error: &io::Error| MediumError::Open(OpenError::io(path, action, error));
         let is_new = match options.create {
-            Some(size) => create(path, size).map_err(|errno| io("create", &errno.into()))?,
+            Some(size) => create(path, size, options.reserve).map_err(|errno| io("create", &errno.into()))?,
             None => false,
         };
         let path = fs::canonicalize(path).map_err(|error| io("resolve", &error))?;
@@ -272,14 +274,15 @@ impl Medium {
         rustix::fs::fdatasync(&self.file).map_err(failure::of_flush)
     }
 
-    /// Makes a plain file longer where `size` says so, and measures the medium anew. It never becomes shorter.
+    /// Makes a plain file longer where `size` says so, and measures the medium anew. It never becomes shorter. With `reserve` what is new
+    /// has its place.
     ///
     /// # Errors
     /// Where it cannot be lengthened or measured.
-    pub fn grow(&self, size: Option<ByteCount>) -> io::Result<Geometry> {
+    pub fn grow(&self, size: Option<ByteCount>, reserve: bool) -> io::Result<Geometry> {
         let now = self.geometry();
         if let Some(size) = size.filter(|size| self.is_file && *size > now.size()) {
-            rustix::fs::ftruncate(&self.file, size.0)?;
+            lengthen(&self.file, now.size().0, size.0, reserve)?;
             rustix::fs::fsync(&self.file)?;
         }
         let end = rustix::fs::seek(&self.file, SeekFrom::End(0))?;
@@ -352,7 +355,7 @@ fn physical_block(file: &OwnedFd, found: ByteCount) -> ByteCount {
 }
 
 /// Makes the file, and its entry in its folder, durably; `false` where it is there.
-fn create(path: &Path, size: ByteCount) -> rustix::io::Result<bool> {
+fn create(path: &Path, size: ByteCount, reserve: bool) -> rustix::io::Result<bool> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP) {
         Ok(file) => file,
@@ -360,9 +363,25 @@ fn create(path: &Path, size: ByteCount) -> rustix::io::Result<bool> {
         Err(Errno::EXIST) => return Ok(false),
         Err(errno) => return Err(errno),
     };
-    let made = rustix::fs::ftruncate(&file, size.0).and_then(|()| rustix::fs::fsync(&file));
+    let made = lengthen(&file, 0, size.0, reserve).and_then(|()| rustix::fs::fsync(&file));
     let made = made.and_then(|()| sync_folder_of(path));
     made.map(|()| true).inspect_err(|_| drop(fs::remove_file(path)))
+}
+
+/// Makes a file longer, with its place or without; no place at all where there is not enough.
+fn lengthen(file: impl AsFd, from: u64, to: u64, reserve: bool) -> rustix::io::Result<()> {
+    let reserved = match reserve && to > from {
+        true => rustix::fs::fallocate(&file, FallocateFlags::empty(), from, to - from),
+        false => Ok(()),
+    };
+    match reserved {
+        // The file system has no places that nobody wrote.
+        Ok(()) | Err(Errno::OPNOTSUPP) => rustix::fs::ftruncate(file, to),
+        Err(errno) => {
+            let _ = rustix::fs::ftruncate(file, from);
+            Err(errno)
+        }
+    }
 }
 
 fn sync_folder_of(path: &Path) -> rustix::io::Result<()> {
@@ -442,8 +461,23 @@ mod tests {
         let hole = Region { content: Content::Hole, end_byte: 1 << 20 };
         assert_eq!(medium.region(0).unwrap(), if medium.tells_reserved() { put_aside } else { hole });
         assert_eq!(medium.region(4096).unwrap(), hole);
-        let grown = medium.grow(Some(ByteCount(2 << 20))).unwrap();
+        let grown = medium.grow(Some(ByteCount(2 << 20)), false).unwrap();
         assert_eq!(grown.blocks, BlockCount(4096));
-        assert_eq!(medium.grow(Some(ByteCount(512))).unwrap().blocks, BlockCount(4096));
+        assert_eq!(medium.grow(Some(ByteCount(512)), true).unwrap().blocks, BlockCount(4096));
+    }
+
+    #[test]
+    fn a_file_that_is_to_have_its_place_has_it_when_it_is_made_and_when_it_grows_or_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let medium = Medium::open(&path, MediumOptions { reserve: true, ..options(1 << 20) }).unwrap();
+        assert!(medium.space().unwrap().used_bytes >= 1 << 20);
+        medium.grow(Some(ByteCount(2 << 20)), true).unwrap();
+        assert!(medium.space().unwrap().used_bytes >= 2 << 20);
+        medium.grow(Some(ByteCount(1 << 60)), true).unwrap_err();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 2 << 20);
+        let none = folder.path().join("none");
+        Medium::open(&none, MediumOptions { reserve: true, ..options(1 << 60) }).unwrap_err();
+        assert!(!none.exists());
     }
 }

@@ -139,6 +139,7 @@ impl Array {
             connections: self.connections.borrow().iter().flatten().count(),
             units: self.units.borrow().len(),
             faults: self.faults.struck(),
+            media: self.media.counts(),
             ..self.metrics.report()
         }
     }

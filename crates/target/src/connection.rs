@@ -79,6 +79,8 @@ pub(crate) struct Connection {
     pub(crate) quiet: u64,
     /// Looks at it since it took any of what waits for it.
     pub(crate) unread: u64,
+    /// Bytes that its initiator took since it was last found to read.
+    pub(crate) taken: usize,
     /// It was asked whether it lives.
     pub(crate) is_asked: bool,
 }
@@ -144,6 +146,7 @@ impl Connection {
             closing_since: None,
             quiet: 0,
             unread: 0,
+            taken: 0,
             is_asked: false,
         }
     }

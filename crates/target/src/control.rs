@@ -119,7 +119,10 @@ fn resize(array: &Array, number: u16, size: Option<ByteCount>) -> Result<UnitRep
     if let Some(size) = size.filter(|size| *size < unit.geometry().size()) {
         return Err(TargetError::Shrink { number, size, now: unit.geometry().size() });
     }
-    unit.medium.grow(size).map_err(|error| TargetError::Grow { number, reason: error.to_string() })?;
+    let is_thick = !unit.traits.is_thin;
+    unit.medium
+        .grow(size, is_thick)
+        .map_err(|error| TargetError::Grow { number, reason: error.to_string() })?;
     if unit.blocks() != before {
         unit.attend_others(None, AdditionalSense::CAPACITY_DATA_HAS_CHANGED);
     }

@@ -9,7 +9,7 @@ use oarlock_scsi::{AdditionalSense, Sense, SenseKey};
 
 use crate::course::{Outcome, Stop};
 use crate::early::EarlyPermit;
-use crate::limits::{DATA_SILENCE_MAX, ticks};
+use crate::limits::{DATA_SILENCE_MAX, PROGRESS_MIN, ticks};
 use crate::media::Media;
 use crate::memory::Permit;
 use crate::task::{Received, Task};
@@ -33,6 +33,8 @@ pub(crate) struct Inbound {
     open: VecDeque<Asked>,
     /// Looks at it since data came or were asked for last.
     quiet: u64,
+    /// Bytes that came since it was last found to go on.
+    fresh: usize,
     r2t_sn: DataSn,
     is_refused: bool,
     /// What the initiator did wrong.
@@ -133,9 +135,12 @@ impl Inbound {
     pub(crate) fn came(&mut self, transfer_tag: Option<TaskTag>, end: usize, is_final: bool) {
         // What came where it should not was not kept, and there may be no memory as far as it says.
         if self.fault.is_none() {
+            self.fresh += end.saturating_sub(self.received);
             self.received = self.received.max(end);
         }
-        self.quiet = 0;
+        if is_final || self.fresh >= PROGRESS_MIN {
+            (self.quiet, self.fresh) = (0, 0);
+        }
         match transfer_tag {
             None => {}
             Some(TaskTag::NONE) => {
@@ -279,9 +284,11 @@ mod tests {
         for _ in 0..limit {
             assert!(!at_rest.is_overdue() && !open.is_overdue());
         }
-        open.came(Some(TaskTag::NONE), 512, false);
+        open.came(Some(TaskTag::NONE), PROGRESS_MIN, false);
         for _ in 0..limit {
             assert!(!at_rest.is_overdue() && !open.is_overdue());
+            // A few bytes now and then are no progress.
+            open.came(Some(TaskTag::NONE), PROGRESS_MIN + 4, false);
         }
         assert!(!at_rest.is_overdue() && open.is_overdue());
     }

@@ -57,8 +57,9 @@ pub const STEP_BYTES_MAX: usize = 16 << 20;
 /// it leaves to the others.
 pub const EARLY_BYTES_MAX: usize = 64 << 20;
 
-/// The longest transfer of one command, as VPD page B0h tells it.
-pub const TRANSFER_MAX: usize = 32 << 20;
+/// The longest transfer of one command, as VPD page B0h tells it: as LIO's, twice what Linux and ESXi ever send, and little of the memory
+/// for data, for a session that has nothing gets that much whatever the others have.
+pub const TRANSFER_MAX: usize = 8 << 20;
 
 /// The longest atomic write, as VPD page B0h tells it in blocks: all that a unit's journal has room for, and what it keeps on the disk.
 pub const ATOMIC_BYTES_MAX: usize = 1 << 20;
@@ -98,6 +99,10 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long data that a command waits for may fail to come, before the session that does not send them is given up. Counted in looks, so
 /// that an array that stood still itself blames nobody.
 pub const DATA_SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Bytes that count as progress of data under way: whoever sends, or takes, less in [all that time](DATA_SILENCE_MAX) is as good as silent, and
+/// keeps its memory from the others no longer.
+pub const PROGRESS_MIN: usize = 16 << 10;
 
 /// How long answers may wait for an initiator that reads nothing.
 pub const UNREAD_MAX: Duration = Duration::from_secs(60);

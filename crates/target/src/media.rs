@@ -30,7 +30,44 @@ pub(crate) struct Media {
     /// Commands that found no place in the ring.
     crowded: RefCell<VecDeque<Waker>>,
     memory: Memory,
+    counts: [Cell<u64>; MediumCommand::ALL.len()],
     steps: Rc<Pool>,
+}
+
+/// What is asked of files and devices.
+#[derive(Clone, Copy)]
+enum MediumCommand {
+    Read,
+    Write,
+    DurableWrite,
+    Flush,
+    Discard,
+    Zero,
+    Reserve,
+}
+
+impl MediumCommand {
+    const ALL: [MediumCommand; 7] = [
+        MediumCommand::Read,
+        MediumCommand::Write,
+        MediumCommand::DurableWrite,
+        MediumCommand::Flush,
+        MediumCommand::Discard,
+        MediumCommand::Zero,
+        MediumCommand::Reserve,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            MediumCommand::Read => "read",
+            MediumCommand::Write => "write",
+            MediumCommand::DurableWrite => "write_durable",
+            MediumCommand::Flush => "flush",
+            MediumCommand::Discard => "discard",
+            MediumCommand::Zero => "zero",
+            MediumCommand::Reserve => "reserve",
+        }
+    }
 }
 
 #[derive(Default)]
@@ -56,6 +93,7 @@ impl Media {
             breathing: RefCell::default(),
             crowded: RefCell::default(),
             memory: Memory::default(),
+            counts: [const { Cell::new(0) }; MediumCommand::ALL.len()],
             steps: Pool::new(STEP_BYTES_MAX),
         }
     }
@@ -85,6 +123,7 @@ impl Media {
         part: Range<usize>,
         from_byte: u64,
     ) -> Result<(), IoError> {
+        self.count(MediumCommand::Read);
         if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
             let length = part.len();
             let read = medium.read_now(buffer, part, from_byte);
@@ -103,6 +142,10 @@ impl Media {
         to_byte: u64,
         durability: Durability,
     ) -> Result<(), IoError> {
+        self.count(match durability {
+            Durability::Volatile => MediumCommand::Write,
+            Durability::Durable => MediumCommand::DurableWrite,
+        });
         if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
             let length = part.len();
             let written = medium.write_now(buffer, part, to_byte);
@@ -114,19 +157,33 @@ impl Media {
     }
 
     pub(crate) async fn flush(&self, medium: &Medium) -> Result<(), IoError> {
+        self.count(MediumCommand::Flush);
         self.ask(|ring, token| ring.flush(token, medium)).await
     }
 
     pub(crate) async fn discard(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+        self.count(MediumCommand::Discard);
         self.ask(|ring, token| ring.discard(token, medium, bytes)).await
     }
 
     pub(crate) async fn reserve(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+        self.count(MediumCommand::Reserve);
         self.ask(|ring, token| ring.reserve(token, medium, bytes)).await
     }
 
     pub(crate) async fn write_zeroes(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+        self.count(MediumCommand::Zero);
         self.ask(|ring, token| ring.write_zeroes(token, medium, bytes)).await
+    }
+
+    fn count(&self, command: MediumCommand) {
+        let count = &self.counts[command as usize];
+        count.set(count.get() + 1);
+    }
+
+    /// How many commands there were of each kind, by the names of metrics.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, u64)> {
+        MediumCommand::ALL.iter().map(|kind| (kind.name(), self.counts[*kind as usize].get())).collect()
     }
 
     async fn ask(

@@ -185,6 +185,7 @@ impl Metrics {
                 .chain(["other"])
                 .zip(counters.functions.iter().copied())
                 .collect(),
+            media: Vec::new(),
             sessions: 0,
             connections: 0,
             units: 0,
@@ -253,6 +254,8 @@ pub struct MetricsReport {
     pub logins_refused: u64,
     /// Task management functions, by name.
     pub functions: Vec<(&'static str, u64)>,
+    /// Commands to files and devices below, by kind.
+    pub media: Vec<(&'static str, u64)>,
     /// Sessions now.
     pub sessions: usize,
     /// Connections now, those that log in included.

@@ -75,10 +75,13 @@ impl SavedFile {
         }
         fs::create_dir_all(folder)?;
         let draft = self.path.with_extension("reservations.draft");
-        let mut file = File::create(&draft)?;
-        file.write_all(encode(saved, &self.serial).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, &self.path)?;
+        let written = (|| {
+            let mut file = File::create(&draft)?;
+            file.write_all(encode(saved, &self.serial).as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&draft, &self.path)
+        })();
+        written.inspect_err(|_| drop(fs::remove_file(&draft)))?;
         sync(folder)
     }
 

@@ -31,8 +31,8 @@ use crate::array::Array;
 use crate::connection::{Broken, Connection, Phase, Seat};
 use crate::control::Message;
 use crate::limits::{
-    CONNECTIONS_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, READ_MAX, SILENCE_MAX, TICK,
-    UNREAD_MAX, ticks,
+    CONNECTIONS_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, PROGRESS_MIN, READ_MAX, SILENCE_MAX,
+    TICK, UNREAD_MAX, ticks,
 };
 use crate::login::LoginPhase;
 use crate::output::Output;
@@ -400,8 +400,13 @@ fn send(connection: &mut Connection) -> Result<(), Broken> {
         Phase::Login(login) => login.output.send(&connection.socket),
         Phase::Full(session) => session.output.borrow_mut().send(&connection.socket),
     };
-    if connection.output(Output::bytes) < before {
-        (connection.quiet, connection.unread) = (0, 0);
+    let after = connection.output(Output::bytes);
+    if after < before {
+        connection.quiet = 0;
+        connection.taken += before - after;
+    }
+    if after == 0 || connection.taken >= PROGRESS_MIN {
+        (connection.unread, connection.taken) = (0, 0);
     }
     outcome.map(drop).map_err(|_| Broken::Socket)
 }

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use futures::channel::oneshot;
-use oarlock_block::{ArrayFaultSpec, Random};
+use oarlock_block::{ArrayFaultSpec, ByteCount, Random};
 use oarlock_device::{MediaRing, Medium, MediumError, MediumOptions, OsRandom};
 use oarlock_scsi::iscsi::Account;
 
@@ -182,6 +182,7 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
     let medium_options = MediumOptions {
         read_only: options.is_read_only,
         create: options.size,
+        reserve: !options.is_thin,
         block_size: options.block_size,
         physical_block: options.physical_block,
     };
@@ -194,6 +195,7 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
             options.path.display()
         ));
     }
+    notes.extend(length_note(options, &medium));
     let serial = match &options.serial {
         Some(serial) => serial.clone(),
         None => {
@@ -219,6 +221,21 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         allowed: options.allowed.clone(),
     };
     Ok(NewUnit { number, medium, journal, traits, write_cache: options.write_cache, notes })
+}
+
+/// What an operator may not expect of the file that is there.
+fn length_note(options: &UnitOptions, medium: &Medium) -> Option<String> {
+    let (path, has) = (options.path.display(), medium.geometry().size());
+    if let Some(asked) = options.size.filter(|asked| *asked != has && !medium.is_block_device()) {
+        return Some(format!("{path} is there and has {has}, not {asked}: size= is for a file that is made"));
+    }
+    let used = ByteCount(medium.space().ok()?.used_bytes);
+    (!options.is_thin && !options.is_read_only && used < has).then(|| {
+        format!(
+            "it is not thin, but {path} has place for {used} of its {has} alone: where its file system is full, writes fail. `fallocate` gives it \
+             the rest, and `thin` says it to initiators"
+        )
+    })
 }
 
 fn open_medium(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {

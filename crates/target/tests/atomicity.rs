@@ -22,7 +22,7 @@ const VARIABLE: &str = "OARLOCK_ATOMICITY";
 
 /// The block that is counted in; its neighbours are written by others all the time.
 const COUNTER: u64 = 1000;
-/// A block that some write plainly, and others compare and write.
+/// A block that some write, unmap, clear and copy to, and others compare and write.
 const REGISTER: u64 = 3000;
 
 /// A target with two portals.
@@ -84,7 +84,7 @@ fn increment(session: &mut Session, seen: &mut u64) {
 }
 
 /// The copy of blocks of the one unit, by its name.
-fn copy_list(session: &mut Session, from: u64, to: u64, count: u16) -> Vec<u8> {
+pub(crate) fn copy_list(session: &mut Session, from: u64, to: u64, count: u16) -> Vec<u8> {
     let page = session.run(0, cdb::vpd(0x83, 1024), Flow::In(1024)).good();
     let (designation, _) = Designation::decode(&page[4..]).expect("the unit's first name");
     assert!(matches!(designation.designator, Designator::Naa(_)));
@@ -225,6 +225,34 @@ fn a_reader_never_sees_parts_of_two_writes() {
     });
 }
 
+/// The blocks that hold what a session copies to the register.
+const TEMPLATES: u64 = 4000;
+
+/// Writes the register in one of the ways that blocks have a new content, without looking at it.
+fn write_blindly(session: &mut Session, number: u64, turn: u64, new: u64) -> Act {
+    let (block, template) = (block_of(new), TEMPLATES + number);
+    match (turn * 5 + number) % 7 {
+        0 => session.run(0, cdb::write(REGISTER, 1), Flow::Out(&block)).good(),
+        1 => session.run(0, cdb::write_same(REGISTER, 1, false), Flow::Out(&block)).good(),
+        2 => session.run(0, cdb::write_atomic(REGISTER, 1), Flow::Out(&block)).good(),
+        3 => session.run(0, cdb::write_and_verify(REGISTER, 1), Flow::Out(&block)).good(),
+        4 => {
+            session.run(0, cdb::write(template, 1), Flow::Out(&block)).good();
+            let list = copy_list(session, template, REGISTER, 1);
+            session.run(0, cdb::extended_copy(list.len()), Flow::Out(&list)).good()
+        }
+        5 => {
+            session.run(0, cdb::unmap(24), Flow::Out(&cdb::unmap_list(REGISTER, 1))).good();
+            return Act::Write { new: 0 };
+        }
+        _ => {
+            session.run(0, cdb::or_write(REGISTER, 1), Flow::Out(&block)).good();
+            return Act::Or { bits: new };
+        }
+    };
+    Act::Write { new }
+}
+
 /// What one session does to the register, and saw of it.
 fn history_of(portals: &[SocketAddr], number: u64, began: Instant, acts: u64) -> Vec<Event> {
     let mut session = session(portals, "historian", number);
@@ -235,11 +263,7 @@ fn history_of(portals: &[SocketAddr], number: u64, began: Instant, acts: u64) ->
         let new = 1 + turn * COUNTERS + number;
         let invoked = now();
         let act = match (turn * 7 + number * 3) % 5 {
-            0 => {
-                session.run(0, cdb::write(REGISTER, 1), Flow::Out(&block_of(new))).good();
-                seen = new;
-                Act::Write { new }
-            }
+            0 => write_blindly(&mut session, number, turn, new),
             1 | 2 => {
                 seen = value_of(&read(&mut session, REGISTER, 1));
                 Act::Read { found: seen }
@@ -263,7 +287,7 @@ fn what_many_sessions_saw_of_one_block_could_have_happened_one_after_the_other()
     let portals = &place.portals;
     let history: Vec<Vec<Event>> = thread::scope(|scope| {
         let sessions: Vec<_> =
-            (0..6).map(|number| scope.spawn(move || history_of(portals, number, began, 500))).collect();
+            (0..6).map(|number| scope.spawn(move || history_of(portals, number, began, 700))).collect();
         sessions.into_iter().map(|session| session.join().unwrap()).collect()
     });
     let of: HashMap<bool, usize> = history.iter().flatten().fold(HashMap::new(), |mut counts, event| {

@@ -10,6 +10,8 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use oarlock_block::ByteCount;
+use oarlock_scsi::Status;
+use oarlock_target::UnitOptions;
 
 use crate::initiator::{DEADLINE, Flow, Session, Who, cdb};
 use crate::place::{Place, meet};
@@ -74,6 +76,11 @@ fn a_target_to_be_killed() {
         options.portals = vec![std::env::var(PORTAL).unwrap().parse().unwrap()];
         options.units[0].path = Path::new(&folder).join("disk.img");
         options.units[0].size = Some(ByteCount(1 << 20));
+        options.units.push(UnitOptions {
+            number: 1,
+            path: Path::new(&folder).join("reserved.img"),
+            ..options.units[0].clone()
+        });
     });
     println!("{READY}{}", place.portal());
     std::io::stdout().flush().unwrap();
@@ -85,6 +92,9 @@ fn a_target_to_be_killed() {
 const AREAS: u64 = 512;
 /// Blocks of an area.
 const AREA: u16 = 256;
+/// The unit that one host has reserved.
+const RESERVED: u16 = 1;
+const WRITE_EXCLUSIVE: u8 = 1;
 
 fn login(portal: SocketAddr, name: &str) -> Session {
     let mut session = Who::new(name).login(portal);
@@ -140,7 +150,10 @@ fn live(process: Process, first: u64, durable: u64, reservation_key: u64) -> Vec
     let mut registrar = login(process.portal, "registrar");
     // Ignoring what was registered before, and to outlive the target.
     let list = cdb::reserve_list(0, reservation_key, true);
-    registrar.run(0, cdb::reserve_out(6, 0), Flow::Out(&list)).good();
+    meet(&mut registrar, RESERVED);
+    registrar.run(RESERVED, cdb::reserve_out(6, 0), Flow::Out(&list)).good();
+    let list = cdb::reserve_list(reservation_key, 0, false);
+    registrar.run(RESERVED, cdb::reserve_out(1, WRITE_EXCLUSIVE), Flow::Out(&list)).good();
     let (told, heard) = mpsc::channel();
     let portal = process.portal;
     // Nobody writes before everybody is there: on a busy machine the kill would come before the last of them.
@@ -175,8 +188,13 @@ fn what_was_acknowledged_as_durable_survives_a_kill() {
         let lives = live(process, first, 50 + 13 * round, 1 + round);
         process = Process::start(folder.path(), portal);
         let mut reader = login(process.portal, "reader");
-        let keys = reader.run(0, cdb::reserve_in(0), Flow::In(4096)).good();
+        meet(&mut reader, RESERVED);
+        let keys = reader.run(RESERVED, cdb::reserve_in(0), Flow::In(4096)).good();
         assert_eq!(keys[8..], (1 + round).to_be_bytes(), "the registration of round {round}");
+        let held = reader.run(RESERVED, cdb::reserve_in(1), Flow::In(4096)).good();
+        assert_eq!((&held[8..16], held[21]), (&(1 + round).to_be_bytes()[..], WRITE_EXCLUSIVE));
+        let kept_out = reader.run(RESERVED, cdb::write(0, 1), Flow::Out(&[1; 512]));
+        assert_eq!(kept_out.status, Status::RESERVATION_CONFLICT, "and it stands");
         for (lba, sent) in lives.iter().flat_map(|written| &written.sent) {
             let block = reader.run(0, cdb::read(*lba, 1), Flow::In(512)).good();
             let found = u64::from_be_bytes(block[..8].try_into().unwrap());

@@ -6,9 +6,21 @@ use std::collections::HashSet;
 /// What was asked, and what was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    Read { found: u64 },
-    Write { new: u64 },
-    CompareAndWrite { old: u64, new: u64, wrote: bool },
+    Read {
+        found: u64,
+    },
+    Write {
+        new: u64,
+    },
+    CompareAndWrite {
+        old: u64,
+        new: u64,
+        wrote: bool,
+    },
+    /// ORWRITE: bits that are set.
+    Or {
+        bits: u64,
+    },
 }
 
 impl Act {
@@ -17,6 +29,7 @@ impl Act {
         match self {
             Act::Read { found } => (found == value).then_some(value),
             Act::Write { new } => Some(new),
+            Act::Or { bits } => Some(value | bits),
             Act::CompareAndWrite { old, new, wrote: true } => (old == value).then_some(new),
             Act::CompareAndWrite { old, wrote: false, .. } => (old != value).then_some(value),
         }

@@ -8,6 +8,7 @@ mod atomic_writes;
 mod atomicity;
 mod copies;
 mod crash;
+mod durability;
 mod history;
 mod initiator;
 mod management;

@@ -4,11 +4,11 @@ use crate::initiator::{Flow, Session, Unasked, Who, cdb};
 use crate::place::{Place, meet, pattern};
 
 /// The longest transfer of one command.
-const LONGEST: usize = 32 << 20;
+const LONGEST: usize = 8 << 20;
 /// Such commands that take all of the memory for data together.
-const ALL: u8 = 6;
+const ALL: u8 = 24;
 /// The blocks of one of them.
-const BLOCKS: u32 = 65_536;
+const BLOCKS: u32 = 16_384;
 
 fn login(place: &Place, number: u8) -> Session {
     let who = Who::new("one").with_session_id(number.into()).key("MaxRecvDataSegmentLength", "262144");
@@ -77,6 +77,26 @@ fn initiators_that_send_no_data_leave_memory_to_the_others_however_many_they_are
     assert_eq!(other.run(0, cdb::read(0, 2048), Flow::In(1 << 20)).good().len(), 1 << 20);
     other.run(0, cdb::write(0, 2048), Flow::Out(&data)).good();
     stalled.iter_mut().for_each(Session::ping_now);
+}
+
+/// The other end of the same memory.
+#[test]
+fn initiators_that_read_no_answers_leave_memory_to_the_others_however_many_they_are() {
+    let place = Place::in_memory(|_, _| {});
+    let mut deaf: Vec<_> = (0..8)
+        .map(|number| {
+            let mut session = login(&place, number);
+            for _ in 0..48 {
+                session.start(0, cdb::read(0, BLOCKS), Flow::In(LONGEST));
+            }
+            session
+        })
+        .collect();
+    let mut other = login(&place, 100);
+    for blocks in [8, 256, 2048] {
+        other.run(0, cdb::read(0, blocks), Flow::In(512 * blocks as usize)).good();
+    }
+    deaf.iter_mut().for_each(Session::ping_now);
 }
 
 #[test]

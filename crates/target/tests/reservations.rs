@@ -2,11 +2,13 @@
 //! "Persistent reservations").
 
 use oarlock_scsi::iscsi::TaskTag;
-use oarlock_scsi::{PersistentReserveOutList, RegisterList, Status, TransportId};
+use oarlock_scsi::{
+    FullStatus, MoveList, PersistentReserveOutList, RegisterList, Status, StatusDescriptor, TransportId,
+};
 
-use crate::initiator::{Flow, Session, Unasked, cdb};
+use crate::initiator::{Flow, Session, Unasked, Who, cdb};
 use crate::management::control_page;
-use crate::place::Place;
+use crate::place::{Place, meet};
 
 /// REGISTRATIONS PREEMPTED.
 const PREEMPTED: (u8, u8, u8) = (6, 0x2a, 0x05);
@@ -14,6 +16,7 @@ const PREEMPTED: (u8, u8, u8) = (6, 0x2a, 0x05);
 const MODE_CHANGED: (u8, u8, u8) = (6, 0x2a, 0x01);
 
 const WRITE_EXCLUSIVE: u8 = 1;
+const WRITE_EXCLUSIVE_REGISTRANTS_ONLY: u8 = 5;
 const WRITE_EXCLUSIVE_ALL_REGISTRANTS: u8 = 7;
 
 fn register(session: &mut Session, key: u64, new_key: u64) {
@@ -102,6 +105,77 @@ fn a_stranger_unregisters_nobody_by_naming_him() {
     other.run(0, cdb::reserve_out_long(0, 0, length), Flow::Out(&list)).good();
     assert_eq!(keys(&mut other), [1]);
     assert_eq!(write(&mut other), Status::RESERVATION_CONFLICT);
+}
+
+fn out(session: &mut Session, action: u8, list: &PersistentReserveOutList) {
+    let list = list.encode();
+    let command = cdb::reserve_out_long(action, 0, u8::try_from(list.len()).unwrap());
+    session.run(0, command, Flow::Out(&list)).good();
+}
+
+/// Each registration: its key, its relative target port, whether it holds the reservation.
+fn registrations(session: &mut Session) -> Vec<(u64, u16, bool)> {
+    let data = session.run(0, cdb::reserve_in(3), Flow::In(4096)).good();
+    let full = FullStatus::decode(&data).unwrap();
+    let of = |one: &StatusDescriptor| (one.key, one.relative_target_port, one.holds.is_some());
+    full.registrations.iter().map(of).collect()
+}
+
+fn id_of(who: &Who) -> TransportId {
+    TransportId::Port { name: who.name.clone(), isid: who.session_id.0 }
+}
+
+/// How a cluster hands a disk over without a moment in which nobody has it.
+#[test]
+fn a_reservation_is_moved_to_a_nexus_of_another_port() {
+    const REGISTER_AND_MOVE: u8 = 7;
+    let place = Place::with(|options, _| options.portals.push("127.0.0.1:0".parse().unwrap()));
+    let two = Who::new("two");
+    let (mut session, mut here) = (place.session("one"), place.session("two"));
+    let mut there = two.login(place.portals[1]);
+    meet(&mut there, 0);
+    register(&mut session, 0, 1);
+    reserve(&mut session, 1, WRITE_EXCLUSIVE);
+    let list = PersistentReserveOutList::Move(MoveList {
+        key: 1,
+        service_action_key: 7,
+        unregister: true,
+        persist: false,
+        relative_target_port: 2,
+        initiator: id_of(&two),
+    });
+    // Without a type, as sg_persist sends it: what is moved keeps its own.
+    out(&mut session, REGISTER_AND_MOVE, &list);
+    assert_eq!(registrations(&mut session), [(7, 2, true)]);
+    let conflict = Status::RESERVATION_CONFLICT;
+    assert_eq!(
+        [write(&mut session), write(&mut here), write(&mut there)],
+        [conflict, conflict, Status::GOOD]
+    );
+}
+
+#[test]
+fn one_register_is_for_others_and_for_all_ports_where_it_says_so() {
+    let place = Place::with(|options, _| options.portals.push("127.0.0.1:0".parse().unwrap()));
+    let two = Who::new("two");
+    let mut session = place.session("one");
+    let list = |key, service_action_key| {
+        PersistentReserveOutList::Register(RegisterList {
+            key,
+            service_action_key,
+            all_target_ports: true,
+            persist: false,
+            initiators: Some(vec![id_of(&two)]),
+        })
+    };
+    out(&mut session, 0, &list(0, 9));
+    assert_eq!(registrations(&mut session).len(), 4, "two initiators at two ports");
+    assert!(keys(&mut session).iter().all(|key| *key == 9));
+    reserve(&mut session, 9, WRITE_EXCLUSIVE_REGISTRANTS_ONLY);
+    let mut other = two.login(place.portals[1]);
+    meet(&mut other, 0);
+    assert_eq!(write(&mut other), Status::GOOD, "it is registered, though it was not here yet");
+    assert_eq!(write(&mut place.session("three")), Status::RESERVATION_CONFLICT);
 }
 
 /// A write of one block that waits for its data.

@@ -20,7 +20,7 @@ const NO_MEDIUM: (u8, u8, u8) = (2, 0x3a, 0x00);
 const REMOVAL_PREVENTED: (u8, u8, u8) = (5, 0x53, 0x02);
 
 /// The longest transfer of one command.
-const TRANSFER_MAX: usize = 32 << 20;
+const TRANSFER_MAX: usize = 8 << 20;
 
 fn code(session: &mut Session, unit: u16) -> (u8, u8, u8) {
     session.run(unit, cdb::test_unit_ready(), Flow::None).code()
@@ -316,6 +316,26 @@ fn an_operator_is_told_of_a_file_that_was_made_and_of_none_that_was_there() {
     assert_eq!(place.told(made).len(), 1);
     place.target().add_unit(&unit(&place.folder, 3)).unwrap();
     assert!(place.told(made)[1].starts_with("unit 3: "));
+    place.options.units[0].size = Some(ByteCount(128 << 20));
+    place.restart();
+    assert_eq!(place.told("is there and has 64 MiB, not 128 MiB").len(), 1);
+}
+
+/// A unit that is not thin had no place for what it promised, and a full file system failed its writes.
+#[test]
+fn a_unit_that_is_not_thin_has_its_place_or_its_operator_is_told() {
+    let mut place = Place::with(|options, _| options.units[0].is_thin = false);
+    let blocks = |place: &Place| {
+        std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(&place.options.units[0].path).unwrap())
+    };
+    assert!(blocks(&place) * 512 >= 64 << 20);
+    place.target().resize_unit(0, Some(ByteCount(80 << 20))).unwrap();
+    assert!(blocks(&place) * 512 >= 80 << 20);
+    assert!(place.told("where its file system is full").is_empty());
+    std::fs::File::create(&place.options.units[0].path).unwrap().set_len(80 << 20).unwrap();
+    place.options.units[0].size = None;
+    place.restart();
+    assert_eq!(place.told("where its file system is full").len(), 1);
 }
 
 #[test]

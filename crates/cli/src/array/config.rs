@@ -127,7 +127,7 @@ struct Lun {
     ro: bool,
     #[serde(default)]
     removable: bool,
-    wce: Option<bool>,
+    wce: Option<Wce>,
     serial: Option<String>,
     queue: Option<Queue>,
     #[serde(default)]
@@ -145,7 +145,7 @@ impl Lun {
             is_thin: self.thin,
             is_read_only: self.ro,
             is_removable: self.removable,
-            write_cache: self.wce.unwrap_or(true),
+            write_cache: self.wce.is_none_or(|Wce(cache)| cache),
             serial: self.serial,
             queue: self.queue.map(|Queue(length)| length),
             allowed: self.allow.into_iter().map(|Name(name)| name).collect(),
@@ -166,6 +166,24 @@ impl Word {
         match self {
             Word::Number(number) => number.to_string(),
             Word::Text(text) => text,
+        }
+    }
+}
+
+/// `wce`: as on the command line, or as TOML says yes and no.
+struct Wce(bool);
+
+impl<'de> Deserialize<'de> for Wce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Wce, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "0 or 1, true or false")]
+        enum Said {
+            Truth(bool),
+            Word(Word),
+        }
+        match Said::deserialize(deserializer)? {
+            Said::Truth(cache) => Ok(Wce(cache)),
+            Said::Word(word) => lun_values::write_cache(&word.text()).map(Wce).map_err(D::Error::custom),
         }
     }
 }
@@ -216,7 +234,7 @@ mod tests {
              api = 'array.sock'\nmetrics = '127.0.0.1:9870'\n\
              fault = ['refuse:op=ats,every=3', 'lose-reply:portal=2']\n\
              [[lun]]\nnumber = 3\nfile = 'a.img'\nsize = '8G'\nblock = 4096\nphysical = '16K'\nthin = true\n\
-             ro = true\nremovable = true\nwce = false\nserial = 'A7'\nqueue = 32\n\
+             ro = true\nremovable = true\nwce = 0\nserial = 'A7'\nqueue = 32\n\
              allow = ['iqn.2026-11.org.example:a', 'iqn.2026-11.org.example:b']\n\
              [[lun]]\nnumber = 4\nfile = '/srv/b.img'\nsize = 65536\n",
         )
@@ -257,6 +275,7 @@ mod tests {
             ("[[lun]]\nnumber = 0\nfile = 'a'\nphysical = 3000\n", 1, "power of two"),
             ("[[lun]]\nnumber = 0\nfile = 'a'\n[[lun]]\nnumber = 0\nfile = 'b'\n", 4, "twice"),
             ("[[lun]]\nnumber = 0\nfile = 'a'\nqueue = 0\n", 4, "from 1 to 2048"),
+            ("[[lun]]\nnumber = 0\nfile = 'a'\nwce = 2\n", 4, "from 0 to 1"),
             ("chap = ['esx']\n", 1, "USER:FILE"),
             ("chap = ['esx:f']\nsecret = 'x'\n", 2, "`secret`"),
             ("allow = [\n", 1, ""),

@@ -16,7 +16,7 @@ struct Family {
     samples: fn(&mut Samples<'_>),
 }
 
-const FAMILIES: [Family; 14] = [
+const FAMILIES: [Family; 15] = [
     Family {
         name: "oarlock_target_info",
         kind: "gauge",
@@ -55,6 +55,16 @@ const FAMILIES: [Family; 14] = [
         kind: "counter",
         help: "Bytes that commands had from initiators; a COMPARE AND WRITE has twice its blocks",
         samples: |samples| samples.put("", &[], samples.report.written_bytes),
+    },
+    Family {
+        name: "oarlock_target_media_commands_total",
+        kind: "counter",
+        help: "Commands to the files and devices below, by kind: read, write (durable by a later flush), write_durable, flush, discard, zero, reserve",
+        samples: |samples| {
+            for (kind, count) in &samples.report.media {
+                samples.put("", &[("kind", kind)], *count);
+            }
+        },
     },
     Family {
         name: "oarlock_target_ats_total",
@@ -208,6 +218,7 @@ mod tests {
             connections: 3,
             units: 6,
             faults: vec![("refuse:lun=0".to_owned(), 7)],
+            media: vec![("write_durable", 8)],
         }
     }
 
@@ -226,6 +237,7 @@ mod tests {
             r#"oarlock_target_task_management_total{function="abort_task"} 5"#,
             r#"oarlock_target_logins_total{result="refused"} 4"#,
             "oarlock_target_units 6",
+            r#"oarlock_target_media_commands_total{kind="write_durable"} 8"#,
             r#"oarlock_target_fault_struck_total{fault="refuse:lun=0"} 7"#,
             "# TYPE oarlock_target_ats_total counter",
         ] {

@@ -107,8 +107,9 @@ fn persistent_out(cdb: Cdb<'_>, action: PersistentReserveOutAction) -> Result<Op
     let (scope, kind) = (cdb.bits(2, 4, 4), ReservationType::from_bits(cdb.bits(2, 0, 4)));
     // SPC-5, "PERSISTENT RESERVE OUT service actions and valid parameters": the others ignore both fields.
     let (needs_scope, needs_kind) = match action {
-        Action::Reserve | Action::Release | Action::RegisterAndMove => (true, true),
-        Action::Preempt | Action::PreemptAndAbort => (true, false),
+        Action::Reserve | Action::Release => (true, true),
+        // What is moved keeps its type.
+        Action::Preempt | Action::PreemptAndAbort | Action::RegisterAndMove => (true, false),
         Action::Register | Action::Clear | Action::RegisterAndIgnoreExistingKey => (false, false),
     };
     if needs_scope && scope != 0 {

@@ -198,11 +198,14 @@ impl Rule {
             Rule::Digest(place) => digest(value)
                 .inspect(|is_used| *place(parameters) = *is_used)
                 .map(|is_used| if is_used { "CRC32C" } else { "None" }.to_owned()),
-            Rule::Declared(range, place) => {
-                let number = within(*range)?;
-                *place(parameters) = number;
-                return None;
-            }
+            // A declaration has no answer, unless it cannot be meant.
+            Rule::Declared(range, place) => match within(*range) {
+                Some(number) => {
+                    *place(parameters) = number;
+                    return None;
+                }
+                None => None,
+            },
             Rule::Smaller(range, own, place) => within(*range).map(|number| {
                 *place(parameters) = number.min(*own);
                 number.min(*own).to_string()
@@ -292,6 +295,7 @@ mod tests {
             ("DefaultTime2Wait", "3601"),
             ("ErrorRecoveryLevel", "3"),
             ("TaskReporting", "FastAbort"),
+            ("MaxRecvDataSegmentLength", "10"),
         ] {
             let (answer, parameters) = answered(&[(key, value)]);
             assert_eq!(answer, format!("{key}=Reject "), "{value}");

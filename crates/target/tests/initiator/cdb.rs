@@ -64,6 +64,11 @@ pub(crate) fn read(lba: u64, blocks: u32) -> [u8; 16] {
     long(0x88, 0, lba, blocks)
 }
 
+/// READ (16) with FUA.
+pub(crate) fn read_through(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x88, 0x08, lba, blocks)
+}
+
 pub(crate) fn write(lba: u64, blocks: u32) -> [u8; 16] {
     long(0x8a, 0, lba, blocks)
 }
@@ -75,6 +80,14 @@ pub(crate) fn write_through(lba: u64, blocks: u32) -> [u8; 16] {
 
 pub(crate) fn write_atomic(lba: u64, blocks: u16) -> [u8; 16] {
     cdb(0x9c, &[(2, &lba.to_be_bytes()), (12, &blocks.to_be_bytes())])
+}
+
+pub(crate) fn write_and_verify(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x8e, 0, lba, blocks)
+}
+
+pub(crate) fn or_write(lba: u64, blocks: u32) -> [u8; 16] {
+    long(0x8b, 0, lba, blocks)
 }
 
 /// REPORT SUPPORTED OPERATION CODES of one operation code.
