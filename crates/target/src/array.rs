@@ -16,7 +16,7 @@ use crate::copies::Copies;
 use crate::course::Abort;
 use crate::early::Early;
 use crate::execute::Faults;
-use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX};
+use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX, HANDOVER_STEP, LOGOUT_MAX};
 use crate::login::next_handle;
 use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
@@ -294,8 +294,19 @@ impl Array {
                     None => break,
                 }
             }
-            array.leave_when_sent(&session, "the array stops");
+            array.wait_for_logout(&session).await;
+            if !session.is_gone() {
+                array.leave_when_sent(&session, "the array stops");
+            }
         });
+    }
+
+    /// An initiator that was asked to leave says goodbye; who does not is not waited for.
+    async fn wait_for_logout(&self, session: &Session) {
+        let by = self.now() + LOGOUT_MAX;
+        while !session.is_gone() && !session.is_logging_out() && self.now() < by {
+            self.timers.until(self.now() + HANDOVER_STEP).await;
+        }
     }
 
     pub(crate) fn has_nothing_to_start(&self) -> bool {

@@ -110,6 +110,9 @@ pub const UNREAD_MAX: Duration = Duration::from_secs(60);
 /// How long an array that is told to stop waits for what is under way.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 
+/// How long an initiator that was asked to leave may take to log out, after all that it had under way was answered.
+pub const LOGOUT_MAX: Duration = Duration::from_millis(500);
+
 /// How long an array waits for media and portals that another one still has: its own predecessor, most likely.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(3);
 

@@ -154,6 +154,21 @@ fn a_discovery_session_takes_nobodys_place() {
     session.run(0, cdb::test_unit_ready(), Flow::None).good();
 }
 
+/// It found the connection closed under it, and took the array for one that had failed.
+#[test]
+fn an_initiator_that_is_asked_to_leave_can_say_goodbye() {
+    let mut place = Place::new();
+    let mut session = place.session("one");
+    std::thread::scope(|scope| {
+        let stops = scope.spawn(|| place.restart());
+        let message = session.other();
+        assert_eq!(message.header.opcode(), Some(oarlock_scsi::iscsi::Opcode::AsyncMessage));
+        session.logout();
+        stops.join().unwrap();
+    });
+    place.serves();
+}
+
 #[test]
 fn a_target_that_stops_asks_its_initiators_to_leave_and_ends_what_waits() {
     let mut place = Place::new();
