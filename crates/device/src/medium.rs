@@ -203,6 +203,20 @@ impl Medium {
         self.is_new
     }
 
+    /// What tells a plain file from one that was put in its place: its number in its file system. `None` of a block device.
+    #[must_use]
+    pub fn file_number(&self) -> Option<u64> {
+        let status = rustix::fs::fstat(&self.file).ok()?;
+        self.is_file.then_some(status.st_ino)
+    }
+
+    /// Starts to read bytes into the page cache, and waits for none. Without effect where commands go past it.
+    pub fn will_need(&self, (from_byte, length): (u64, u64)) {
+        if let (false, Some(length)) = (self.is_direct, std::num::NonZeroU64::new(length)) {
+            let _ = rustix::fs::fadvise(&self.file, from_byte, Some(length), rustix::fs::Advice::WillNeed);
+        }
+    }
+
     /// Whether commands go past the kernel's page cache.
     #[must_use]
     pub fn is_direct(&self) -> bool {

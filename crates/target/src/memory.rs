@@ -63,11 +63,10 @@ impl Default for Memory {
 impl Memory {
     /// Waits for memory for the data of a command of a session.
     pub(crate) async fn permit(&self, shares: &Shares, bytes: usize) -> Permit {
-        if bytes <= SMALL_TRANSFER_MAX {
-            self.small.grant(Some(&shares.small), bytes).await
-        } else {
-            self.large.grant(Some(&shares.large), bytes).await
-        }
+        let is_small = bytes <= SMALL_TRANSFER_MAX;
+        let (pool, share) =
+            if is_small { (&self.small, &shares.small) } else { (&self.large, &shares.large) };
+        pool.grant(Some(share), bytes).await
     }
 }
 

@@ -8,13 +8,13 @@
 //! registrant-of-all-ports iqn.1998-01.com.example:host 400001370000 2 00000000deadbeef
 //! held iqn.1998-01.com.example:host 400001370000 1 5
 //! settings task-aborted-status
-//! sanitize-overwrites exit-allowed 3 inverted a55a
+//! sanitize-overwrites exit-allowed 1234 3 inverted a55a
 //! checksum 1a2b3c4d
 //! ```
 //!
 //! A registrant's line has its initiator, its ISID, its relative target port and its key; the holder's the type's number in place of
 //! the key. Without a generation there are no reservations that outlive the array. The settings are those that are on. A sanitize that
-//! has not ended well overwrites (passes, pattern), erases, or failed. The checksum is
+//! has not ended well overwrites or erases the file of that number (`-`: a block device), or failed. The checksum is
 //! the CRC32C of all before it. Version 1 had neither serial number nor settings.
 
 use std::fs::{self, File};
@@ -62,6 +62,10 @@ impl SavedFile {
     pub(crate) fn of(medium: &Medium, serial: &str) -> SavedFile {
         let path = path_of(medium, serial, EXTENSION);
         SavedFile { path, serial: serial.to_owned(), may_be_of_1: !medium.is_block_device() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Saves it, durably; where there is nothing to save, there is no file.
@@ -181,34 +185,38 @@ const INVERSION: [&str; 2] = ["steady", "inverted"];
 
 fn sanitizing(sanitizing: &Sanitizing) -> String {
     let exit = |may_exit: bool| EXITS[usize::from(may_exit)];
-    match sanitizing {
-        Sanitizing::No => String::new(),
-        Sanitizing::Failed { may_exit } => format!("{SANITIZE}failed {}\n", exit(*may_exit)),
-        Sanitizing::Under { erasure, .. } => match &erasure.overwrite {
-            None => format!("{SANITIZE}erases {}\n", exit(erasure.may_exit_failure)),
-            Some(SanitizeOverwrite { passes, invert, pattern }) => {
-                let (exit, inversion) = (exit(erasure.may_exit_failure), INVERSION[usize::from(*invert)]);
-                let pattern: String = pattern.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("{SANITIZE}overwrites {exit} {passes} {inversion} {pattern}\n")
-            }
-        },
+    let Erasure { overwrite, may_exit_failure, file_number } = match sanitizing {
+        Sanitizing::No => return String::new(),
+        Sanitizing::Failed { may_exit } => return format!("{SANITIZE}failed {}\n", exit(*may_exit)),
+        Sanitizing::Under { erasure, .. } => erasure,
+    };
+    let (exit, file) =
+        (exit(*may_exit_failure), file_number.map_or("-".to_owned(), |number| number.to_string()));
+    match overwrite {
+        None => format!("{SANITIZE}erases {exit} {file}\n"),
+        Some(SanitizeOverwrite { passes, invert, pattern }) => {
+            let inversion = INVERSION[usize::from(*invert)];
+            let pattern: String = pattern.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{SANITIZE}overwrites {exit} {file} {passes} {inversion} {pattern}\n")
+        }
     }
 }
 
 fn take_sanitize(kind: &str, exit: &str, rest: &[&str]) -> Option<Sanitizing> {
     let one_of = |word: &str, words: [&str; 2]| words.iter().position(|known| *known == word);
-    let may_exit = one_of(exit, EXITS)? == 1;
-    let overwrite = match (kind.strip_prefix(SANITIZE)?, rest) {
-        ("failed", []) => return Some(Sanitizing::Failed { may_exit }),
-        ("erases", []) => None,
-        ("overwrites", [passes, inversion, pattern]) => Some(SanitizeOverwrite {
-            passes: passes.parse().ok()?,
-            invert: one_of(inversion, INVERSION)? == 1,
-            pattern: bytes_of(pattern)?,
-        }),
+    let may_exit_failure = one_of(exit, EXITS)? == 1;
+    let (overwrite, file) = match (kind.strip_prefix(SANITIZE)?, rest) {
+        ("failed", []) => return Some(Sanitizing::Failed { may_exit: may_exit_failure }),
+        ("erases", [file]) => (None, file),
+        ("overwrites", [file, passes, inversion, pattern]) => {
+            let invert = one_of(inversion, INVERSION)? == 1;
+            let (passes, pattern) = (passes.parse().ok()?, bytes_of(pattern)?);
+            (Some(SanitizeOverwrite { passes, invert, pattern }), file)
+        }
         _ => return None,
     };
-    Some(Sanitizing::Under { erasure: Erasure { overwrite, may_exit_failure: may_exit }, progress: 0 })
+    let file_number = if *file == "-" { None } else { Some(file.parse().ok()?) };
+    Some(Sanitizing::Under { erasure: Erasure { overwrite, may_exit_failure, file_number }, progress: 0 })
 }
 
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
@@ -316,6 +324,7 @@ mod tests {
             erasure: Erasure {
                 overwrite: Some(SanitizeOverwrite { invert: true, passes: 3, pattern: vec![0xa5, 0x5a] }),
                 may_exit_failure: true,
+                file_number: Some(1234),
             },
             progress: 0,
         };
@@ -332,7 +341,7 @@ mod tests {
         let file = file_beside(&folder.path().join("disk.img"), "A7");
         assert_eq!(file.load().unwrap(), Saved::default());
         let only = |sanitizing| Saved { sanitizing, ..Saved::default() };
-        let erases = Erasure { overwrite: None, may_exit_failure: false };
+        let erases = Erasure { overwrite: None, may_exit_failure: false, file_number: None };
         for part in [
             saved(),
             Saved { settings: None, ..saved() },

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use oarlock_block::{BlockCount, BlockSize, Geometry};
@@ -264,6 +265,11 @@ impl Unit {
         });
         state.settings = state.settings_after_reset();
         Ok(())
+    }
+
+    /// Where it has what outlives the array.
+    pub(crate) fn saved_path(&self) -> PathBuf {
+        self.saved_file().path().to_owned()
     }
 
     fn saved_file(&self) -> SavedFile {

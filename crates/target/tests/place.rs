@@ -90,11 +90,16 @@ impl Place {
         self.try_restart().unwrap();
     }
 
-    /// The same, where it may be refused.
-    pub(crate) fn try_restart(&mut self) -> Result<(), TargetError> {
+    /// Ends the target.
+    pub(crate) fn stop(&mut self) {
         if let Some(target) = self.target.take() {
             target.stop();
         }
+    }
+
+    /// The same, where it may be refused.
+    pub(crate) fn try_restart(&mut self) -> Result<(), TargetError> {
+        self.stop();
         let target = start(&self.options, &self.lines)?;
         self.portals = target.portals().to_vec();
         self.target = Some(target);

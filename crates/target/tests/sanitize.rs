@@ -79,6 +79,30 @@ fn it_goes_on_when_the_array_is_started_again() {
     assert_eq!(session.run(0, cdb::read(last, 1), Flow::In(4096)).good(), secret, "it ended, for good");
 }
 
+/// The last copy of a disk was overwritten at the first start after it had been put back.
+#[test]
+fn a_file_that_was_put_in_the_place_of_the_one_that_was_erased_is_kept() {
+    let mut place = large();
+    let mut session = place.session("one");
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    drop(session);
+    let (path, backup) = (place.options.units[0].path.clone(), place.folder.path().join("backup"));
+    let secret = pattern(8192);
+    std::fs::write(&backup, &secret).unwrap();
+    place.stop();
+    std::fs::rename(&backup, &path).unwrap();
+    place.restart();
+    let mut session = place.session("one");
+    assert_eq!(code(&mut session), FAILED);
+    let told = place.told("UNIT 0 IS NOT SERVED");
+    assert!(told[0].contains("unit-0.img.reservations"), "{told:?}");
+    drop(session);
+    place.stop();
+    std::fs::remove_file(place.folder.path().join("unit-0.img.reservations")).unwrap();
+    place.restart();
+    assert_eq!(place.session("one").run(0, cdb::read(0, 2), Flow::In(8192)).good(), secret);
+}
+
 #[test]
 fn one_that_cannot_go_on_leaves_a_unit_that_nobody_can_use() {
     let mut place = large();

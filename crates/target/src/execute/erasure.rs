@@ -26,6 +26,8 @@ pub(crate) struct Erasure {
     pub(crate) overwrite: Option<SanitizeOverwrite>,
     /// Where it fails, the unit may be used again without another (AUSE).
     pub(crate) may_exit_failure: bool,
+    /// The [number](oarlock_device::Medium::file_number) of the file that it erases.
+    pub(crate) file_number: Option<u64>,
 }
 
 /// An erasure under way. It is in no task set, for no initiator can end it; it ends where the unit is taken away, or the array stops.
@@ -54,10 +56,23 @@ pub(crate) fn resume(array: &Rc<Array>, unit: &Rc<Unit>) {
         Sanitizing::Under { erasure, .. } => erasure.clone(),
         Sanitizing::No | Sanitizing::Failed { .. } => return,
     };
-    if unit.traits.is_read_only {
+    let obstacle = if unit.traits.is_read_only {
+        Some("it is read-only now")
+    } else if erasure.file_number != unit.medium.file_number() {
+        // A backup that was put in its place is the last that anybody wants to lose.
+        Some("its file is another than the one that was to be erased")
+    } else {
+        None
+    };
+    if let Some(obstacle) = obstacle {
         let may_exit = erasure.may_exit_failure;
         unit.state.borrow_mut().sanitizing = Sanitizing::Failed { may_exit };
-        array.log(&format!("unit {}: its sanitize cannot go on, for it is read-only now", unit.number));
+        array.log(&format!(
+            "UNIT {} IS NOT SERVED: the array ended in the middle of its sanitize, which does not go on, for {obstacle}. Where these data are to be \
+             kept, stop the array and remove {}",
+            unit.number,
+            unit.saved_path().display()
+        ));
         return;
     }
     array.log(&format!("unit {}: the sanitize that was under way begins anew", unit.number));

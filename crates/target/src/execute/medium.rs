@@ -1,6 +1,9 @@
 //! The medium as a whole: SYNCHRONIZE CACHE, START STOP UNIT, PREVENT ALLOW, RESERVE, defects (SBC-4, SPC-2).
 
-use oarlock_scsi::{AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, empty_defect_list};
+use oarlock_block::BlockCount;
+use oarlock_scsi::{
+    AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, Status, empty_defect_list,
+};
 
 use super::{Reply, Work, failed};
 use crate::course::Outcome;
@@ -20,6 +23,19 @@ impl Work {
         self.task.check()?;
         flushed.map_err(|error| failed(&error, true))?;
         Ok(Reply::good())
+    }
+
+    /// Blocks of a file in memory are where a cache would have them; those of another are read into the page cache where commands go by it,
+    /// but nobody promises that all of them are there (SBC-4, PRE-FETCH (10) command).
+    pub(super) fn pre_fetch(&self, range: CacheRange) -> Reply {
+        let medium = &self.unit.medium;
+        if medium.is_in_memory() {
+            return Reply::status(Status::CONDITION_MET);
+        }
+        let block = self.unit.block_size();
+        let count = range.count.unwrap_or(BlockCount(self.unit.blocks().0.saturating_sub(range.lba.0)));
+        medium.will_need((range.lba.byte_offset(block), count.bytes(block).0));
+        Reply::good()
     }
 
     /// SBC-4, START STOP UNIT command. A medium is taken out and put back; but nothing here turns, and a unit that one of its hosts stopped

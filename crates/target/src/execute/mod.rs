@@ -229,7 +229,7 @@ impl Work {
             Operation::Unmap(unmap) => self.unmap(unmap).await,
             Operation::GetLbaStatus(status) => self.get_lba_status(status).await,
             Operation::SynchronizeCache(range) => self.synchronize_cache(range).await,
-            Operation::PreFetch(_) => Ok(Reply::status(Status::CONDITION_MET)),
+            Operation::PreFetch(range) => Ok(self.pre_fetch(range)),
             Operation::StartStopUnit(start) => self.start_stop(start).await,
             Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
             Operation::Reserve => self.reserve(),

@@ -51,7 +51,11 @@ impl Work {
         };
         // Another may have begun while the list was under way.
         self.check_sanitize(&self.unit)?;
-        let erasure = Erasure { overwrite, may_exit_failure: sanitize.allow_unrestricted_exit };
+        let erasure = Erasure {
+            overwrite,
+            may_exit_failure: sanitize.allow_unrestricted_exit,
+            file_number: self.unit.medium.file_number(),
+        };
         let erasing =
             erasure::begin(&self.array, &self.unit, erasure).map_err(|error| self.unsaved(&error))?;
         let initiator = &self.task.session.nexus.initiator;
