@@ -2,15 +2,16 @@
 # Our array beside tgt and istgt: the same file, the same client (crates/target/examples/load.rs), by turns within a round:
 # benches/array.sh [FOLDER [ROUNDS [SECONDS [CASE...]]]]. FOLDER says where the file lies: /dev/shm for the cost of the protocol. A CASE is
 # KIND:BYTES:DEPTH:SESSIONS. Wants Debian's tgt and istgt; one that is missing is left out and said so. tgt has no COMPARE AND WRITE.
-# With PIN=1 both ends of each case share one core: what a latency is to be compared with.
+# With PIN=1 both ends of each case share one core, and a bare TCP request and reply of the same sizes stands beside them: what a latency at queue 1 is
+# to be compared with.
 source "$(dirname "$0")/common.sh"
-(cd "$here" && cargo build --release --quiet -p oarlock-cli --bin oarlock -p oarlock-target --example load)
+(cd "$here" && cargo build --release --quiet -p oarlock-cli --bin oarlock -p oarlock-target --example load --example echo)
 room "${1:-/dev/shm}"
 rounds=${2:-3} seconds=${3:-3}
 cases=("${@:4}")
 if ((${#cases[@]} == 0)); then
     cases=(read:4096:1:1 read:4096:32:1 read:4096:128:1 read:4096:32:4 write:4096:1:1 write:4096:32:1 write:4096:128:1 write:4096:32:4
-        read-run:1048576:4:1 write-run:262144:4:1 ats:512:1:1 ats:512:32:1 ats-one:512:1:8)
+        read-run:1048576:4:1 write-run:262144:4:1 write-run:1048576:4:1 ats:512:1:1 ats:512:32:1 ats-one:512:1:8)
 fi
 ticks=$(getconf CLK_TCK)
 machine
@@ -107,6 +108,31 @@ CONF
     up istgt 127.0.0.1:33262
 }
 
+serve_bare() {
+    [[ ${PIN:-0} == 1 ]] || return 1
+    address[bare]=127.0.0.1:33264
+    start "${pinned[@]}" "$built/examples/echo" serve "${address[bare]}" >"$work/bare.out" 2>&1
+    pid[bare]=$started_pid
+    up bare "${address[bare]}"
+}
+
+# ask NAME KIND BYTES DEPTH SESSIONS: one measurement. A PDU has a header of 48 bytes; an ATS brings two blocks.
+ask() {
+    if [[ $1 != bare ]]; then
+        "${pinned[@]}" "$built/examples/load" "${address[$1]}" "${target[$1]}" "${lun[$1]}" "$2" "$3" "$4" "$5" "$seconds"
+        return
+    fi
+    [[ $4 == 1 ]] || return 1
+    local request=48 reply=48
+    case $2 in
+        read) reply=$((48 + $3)) ;;
+        write) request=$((48 + $3)) ;;
+        ats) request=$((48 + 2 * $3)) ;;
+        *) return 1 ;;
+    esac
+    "${pinned[@]}" "$built/examples/echo" ask "${address[bare]}" "$request" "$reply" "$seconds"
+}
+
 # used PID: the processor's time that a process has had, in ticks.
 used() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 
@@ -114,8 +140,8 @@ used() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 resident() { awk '/VmRSS/ { print $2 / 1024 }' "/proc/${pid[$1]}/status"; }
 
 names=()
-for name in ours tgt istgt; do
-    if "serve_$name"; then names+=("$name"); else echo "$name is not here or does not start"; fi
+for name in ours tgt istgt bare; do
+    if "serve_$name"; then names+=("$name"); elif [[ $name != bare ]]; then echo "$name is not here or does not start"; fi
 done
 for case in "${cases[@]}"; do
     IFS=: read -r kind bytes depth sessions <<<"$case"
@@ -123,8 +149,7 @@ for case in "${cases[@]}"; do
     for _ in $(seq "$rounds"); do
         for name in "${names[@]}"; do
             before=$(used "${pid[$name]}")
-            if ! "${pinned[@]}" "$built/examples/load" "${address[$name]}" "${target[$name]}" "${lun[$name]}" "$kind" "$bytes" "$depth" \
-                "$sessions" "$seconds" >"$work/one" 2>"$work/trouble"; then
+            if ! ask "$name" "$kind" "$bytes" "$depth" "$sessions" >"$work/one" 2>"$work/trouble"; then
                 continue
             fi
             after=$(used "${pid[$name]}")
@@ -150,6 +175,7 @@ for case in "${cases[@]}"; do
 done
 # What each has in memory, as it is now, and with a hundred sessions that log in and do nothing.
 for name in "${names[@]}"; do
+    if [[ $name == bare ]]; then continue; fi
     echo "$name: $(resident "$name") MiB resident"
     "$built/examples/load" "${address[$name]}" "${target[$name]}" "${lun[$name]}" idle 512 1 100 4 >/dev/null 2>&1 &
     load=$!

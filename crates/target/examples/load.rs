@@ -16,11 +16,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oarlock_scsi::iscsi::{
-    CmdSn, ConnectionId, DataIn, Header, LoginRequest, LoginResponse, Opcode, ScsiCommand, ScsiResponse,
-    SessionHandle, SessionId, Stage, StatSn, TaskAttribute, TaskTag, padded, text,
+    CmdSn, ConnectionId, DataIn, DataOut, DataSn, Header, LoginRequest, LoginResponse, Opcode,
+    ReadyToTransfer, ScsiCommand, ScsiResponse, SessionHandle, SessionId, Stage, StatSn, TaskAttribute,
+    TaskTag, padded, text,
 };
 
 const BLOCK: u64 = 512;
+
+/// The data of one PDU, and what goes unasked; the rest of a write is sent when it is asked for.
+const SEGMENT: usize = 256 << 10;
 
 type Trouble = Box<dyn Error + Send + Sync>;
 
@@ -311,7 +315,8 @@ impl Session {
             }
             "write" | "write-run" => {
                 let data = std::mem::take(&mut self.images);
-                self.command(tag, &cdb_10(0x2a, lba, blocks), self.plan.bytes, &data[..self.plan.bytes]);
+                let unasked = self.plan.bytes.min(SEGMENT);
+                self.command(tag, &cdb_10(0x2a, lba, blocks), self.plan.bytes, &data[..unasked]);
                 self.images = data;
             }
             _ => self.command(tag, &cdb_10(0x28, lba, blocks), self.plan.bytes, &[]),
@@ -319,11 +324,6 @@ impl Session {
     }
 
     fn run(mut self, stop: &AtomicBool) -> Result<(u64, u64, Vec<u32>), Trouble> {
-        if self.plan.bytes > 256 << 10 && self.plan.kind.starts_with("write") {
-            return Err(
-                "writes of more than 256 KiB would need R2Ts, which this client does not answer".into()
-            );
-        }
         while self.plan.kind == "idle" && !stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -349,6 +349,8 @@ impl Session {
                 if let Some((slot, status)) = ended(&header) {
                     self.ended(slot, status, &buffer[data]);
                     if stop.load(Ordering::Relaxed) { open -= 1 } else { self.begin(slot) }
+                } else if header.opcode() == Some(Opcode::ReadyToTransfer) {
+                    self.send_asked(&ReadyToTransfer::decode(&header));
                 } else if header.opcode() == Some(Opcode::DataIn)
                     && self.is_looking.get(header.task_tag().0 as usize) == Some(&true)
                 {
@@ -361,6 +363,31 @@ impl Session {
             self.flush()?;
         }
         Ok((self.done, self.wrong, self.latencies))
+    }
+
+    /// The data that the target asked for.
+    fn send_asked(&mut self, asked: &ReadyToTransfer) {
+        let data = std::mem::take(&mut self.images);
+        let (start, length) = (asked.offset as usize, asked.length as usize);
+        let mut data_sn = DataSn::FIRST;
+        for offset in (0..length).step_by(SEGMENT) {
+            let part = SEGMENT.min(length - offset);
+            let out = DataOut {
+                is_final: offset + part == length,
+                lun: asked.lun,
+                task_tag: asked.task_tag,
+                transfer_tag: asked.transfer_tag,
+                exp_stat_sn: self.stat_sn,
+                data_sn,
+                offset: u32::try_from(start + offset).unwrap_or(u32::MAX),
+                length: 0,
+            };
+            data_sn = data_sn.next();
+            let mut header = out.encode();
+            header.set_data_length(part);
+            self.put(&header, &data[start + offset..start + offset + part]);
+        }
+        self.images = data;
     }
 
     fn ended(&mut self, slot: usize, status: u8, data: &[u8]) {

@@ -50,6 +50,16 @@ pub const SMALL_TRANSFER_MAX: usize = 64 << 10;
 /// Bytes of data that such commands hold at once.
 pub const SMALL_BYTES_MAX: usize = 32 << 20;
 
+/// The longest data of a command that has memory apart from those of still longer ones, which nobody sends but who tries them (LIO takes no
+/// more): a session that has nothing gets the first of its commands whatever the others have, and should be content with little.
+pub const LARGE_TRANSFER_MAX: usize = 8 << 20;
+
+/// Bytes of data that commands beyond that hold at once: two of the longest ones.
+pub const LONG_BYTES_MAX: usize = 2 * TRANSFER_MAX;
+
+/// Bytes of data of all commands.
+pub const MEMORY_BYTES_MAX: usize = SMALL_BYTES_MAX + DATA_BYTES_MAX + LONG_BYTES_MAX;
+
 /// Bytes that commands which go over their blocks step by step have for that.
 pub const STEP_BYTES_MAX: usize = 16 << 20;
 
@@ -57,9 +67,8 @@ pub const STEP_BYTES_MAX: usize = 16 << 20;
 /// it leaves to the others.
 pub const EARLY_BYTES_MAX: usize = 64 << 20;
 
-/// The longest transfer of one command, as VPD page B0h tells it: as LIO's, twice what Linux and ESXi ever send, and little of the memory
-/// for data, for a session that has nothing gets that much whatever the others have.
-pub const TRANSFER_MAX: usize = 8 << 20;
+/// The longest transfer of one command, as VPD page B0h tells it: libiscsi's suite writes as much at once whatever that page says.
+pub const TRANSFER_MAX: usize = 32 << 20;
 
 /// The longest atomic write, as VPD page B0h tells it in blocks: all that a unit's journal has room for, and what it keeps on the disk.
 pub const ATOMIC_BYTES_MAX: usize = 1 << 20;
@@ -121,8 +130,6 @@ pub const HANDOVER_STEP: Duration = Duration::from_millis(20);
 
 /// How long a connection that is being closed may take to read its last answers.
 pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
-
-const _: () = assert!(DATA_BYTES_MAX >= TRANSFER_MAX, "the longest transfer can be under way");
 
 /// Commands in the ring at once: the rest of it is for looks at sockets, also while the media stand still.
 pub const RING_COMMANDS_MAX: usize = RING_DEPTH - 2 * CONNECTIONS_MAX - PORTALS_MAX;

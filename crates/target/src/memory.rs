@@ -6,7 +6,9 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use crate::limits::{DATA_BYTES_MAX, SMALL_BYTES_MAX, SMALL_TRANSFER_MAX};
+use crate::limits::{
+    DATA_BYTES_MAX, LARGE_TRANSFER_MAX, LONG_BYTES_MAX, SMALL_BYTES_MAX, SMALL_TRANSFER_MAX,
+};
 
 /// Bytes that are left to give, and who waits for some.
 pub(crate) struct Pool {
@@ -41,10 +43,12 @@ pub(crate) struct Grant {
 /// The right to memory for the data of a command.
 pub(crate) type Permit = Grant;
 
-/// The memory for the data of commands. Short ones have their own: whoever reads a block, or beats by one, waits for no long transfer.
+/// The memory for the data of commands, apart for short, common and very long ones: whoever reads a block, or beats by one, waits for no long
+/// transfer, and few wait for those that are longer than any that hosts send.
 pub(crate) struct Memory {
     small: Rc<Pool>,
     large: Rc<Pool>,
+    long: Rc<Pool>,
 }
 
 /// What a session has of it.
@@ -52,20 +56,27 @@ pub(crate) struct Memory {
 pub(crate) struct Shares {
     small: Rc<Share>,
     large: Rc<Share>,
+    long: Rc<Share>,
 }
 
 impl Default for Memory {
     fn default() -> Memory {
-        Memory { small: Pool::new(SMALL_BYTES_MAX), large: Pool::new(DATA_BYTES_MAX) }
+        Memory {
+            small: Pool::new(SMALL_BYTES_MAX),
+            large: Pool::new(DATA_BYTES_MAX),
+            long: Pool::new(LONG_BYTES_MAX),
+        }
     }
 }
 
 impl Memory {
     /// Waits for memory for the data of a command of a session.
     pub(crate) async fn permit(&self, shares: &Shares, bytes: usize) -> Permit {
-        let is_small = bytes <= SMALL_TRANSFER_MAX;
-        let (pool, share) =
-            if is_small { (&self.small, &shares.small) } else { (&self.large, &shares.large) };
+        let (pool, share) = match bytes {
+            0..=SMALL_TRANSFER_MAX => (&self.small, &shares.small),
+            ..=LARGE_TRANSFER_MAX => (&self.large, &shares.large),
+            _ => (&self.long, &shares.long),
+        };
         pool.grant(Some(share), bytes).await
     }
 }

@@ -21,7 +21,7 @@ use crate::handle::TargetHandle;
 use crate::identity;
 use crate::journal::JournalFile;
 use crate::limits::{
-    ARRIVALS_MAX, DATA_BYTES_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, PORTALS_MAX, RING_DEPTH,
+    ARRIVALS_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, MEMORY_BYTES_MAX, PORTALS_MAX, RING_DEPTH,
     STEP_BYTES_MAX, UNIT_TASKS_MAX,
 };
 use crate::media::Media;
@@ -255,7 +255,7 @@ fn when_free<T, E>(mut take: impl FnMut() -> Result<T, E>, is_in_use: impl Fn(&E
 }
 
 fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Rc<Array>, TargetError> {
-    let ring = MediaRing::new(RING_DEPTH, DATA_BYTES_MAX + STEP_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
+    let ring = MediaRing::new(RING_DEPTH, MEMORY_BYTES_MAX + STEP_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
         .map_err(|error| TargetError::Thread { reason: error.to_string() })?;
     // A kernel without randomness would hang here, and not in the middle of a login.
     let _ = OsRandom.bits();

@@ -3,8 +3,10 @@
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
 use crate::place::{Place, meet, pattern};
 
-/// The longest transfer of one command.
+/// The longest transfer that hosts send.
 const LONGEST: usize = 8 << 20;
+/// The longest transfer of one command.
+const TRANSFER_MAX: usize = 32 << 20;
 /// Such commands that take all of the memory for data together.
 const ALL: u8 = 24;
 /// The blocks of one of them.
@@ -76,6 +78,27 @@ fn initiators_that_send_no_data_leave_memory_to_the_others_however_many_they_are
     let mut other = login(&place, 100);
     assert_eq!(other.run(0, cdb::read(0, 2048), Flow::In(1 << 20)).good().len(), 1 << 20);
     other.run(0, cdb::write(0, 2048), Flow::Out(&data)).good();
+    stalled.iter_mut().for_each(Session::ping_now);
+}
+
+/// Six of them had all of the memory, and every read of 128 KiB waited for half a minute.
+#[test]
+fn initiators_that_stop_in_the_middle_of_the_longest_writes_keep_nobody_waiting() {
+    let place = Place::in_memory(|_, _| {});
+    let data = pattern(TRANSFER_MAX);
+    let mut stalled: Vec<_> = (0..6)
+        .map(|number| {
+            let mut session = login(&place, number);
+            let command = session.command(0, cdb::write(0, 65_536), Flow::Out(&data));
+            session.put_mute(&command, &data);
+            session.ping_now();
+            session
+        })
+        .collect();
+    let mut other = login(&place, 100);
+    for blocks in [8, 256, 2048] {
+        other.run(0, cdb::read(0, blocks), Flow::In(512 * blocks as usize)).good();
+    }
     stalled.iter_mut().for_each(Session::ping_now);
 }
 

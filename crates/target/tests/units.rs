@@ -20,7 +20,7 @@ const NO_MEDIUM: (u8, u8, u8) = (2, 0x3a, 0x00);
 const REMOVAL_PREVENTED: (u8, u8, u8) = (5, 0x53, 0x02);
 
 /// The longest transfer of one command.
-const TRANSFER_MAX: usize = 8 << 20;
+const TRANSFER_MAX: usize = 32 << 20;
 
 fn code(session: &mut Session, unit: u16) -> (u8, u8, u8) {
     session.run(unit, cdb::test_unit_ready(), Flow::None).code()
