@@ -44,9 +44,8 @@ pub fn check_damaged(data: &[u8]) {
         let life = world.start_life(world.add_host(HostSetup::OVERSEER));
         let parts = parts(&life);
         let limit = world.now().since_start() + Duration::from_secs(3_600);
-        let checking = async move {
-            check(&parts, &CheckOptions { repair: true, host: None }, &|_, _| {}).await
-        };
+        let checking =
+            async move { check(&parts, &CheckOptions { repair: true, host: None }, &|_, _| {}).await };
         let (report, _) = world.run_to_end(&life, TrueTime::from_start(limit), checking);
         let report = report.expect("a check ends");
         if let (1, Ok(report)) = (round, report) {

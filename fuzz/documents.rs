@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use oarlock_host::api::{
-    ErrorBody, EventEntry, EvictRequest, Evicted, HostEntry, LockEntry, LockLine, LockRequest, Released, Status,
+    ErrorBody, EventEntry, EvictRequest, Evicted, HostEntry, LockEntry, LockLine, LockRequest, Released,
+    Status,
 };
 use oarlock_host::fuzzing::events_in;
 use serde::Serialize;

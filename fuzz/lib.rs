@@ -10,4 +10,5 @@ pub mod pages;
 pub mod qcow2;
 pub mod records;
 pub mod scsi;
+pub mod target;
 pub mod texts;

@@ -16,7 +16,10 @@ pub fn check_doctor(data: &[u8]) {
         doctor.read(&format!("esx{number}/vmkernel.log"), &mut input, &mut |_| {});
     }
     let report = doctor.judge();
-    assert!(report.incidents.iter().all(|finding| !finding.evidence.is_empty()), "a finding without evidence");
+    assert!(
+        report.incidents.iter().all(|finding| !finding.evidence.is_empty()),
+        "a finding without evidence"
+    );
     assert!(!PAGE.report(&report).is_empty());
     assert!(html::page(&report).contains("</html>"));
 }

@@ -2,8 +2,8 @@
 
 use oarlock_block::{BlockCount, ByteCount, SlotIndex, crc32c};
 use oarlock_format::{
-    BitmapPage, ClusterIndex, CommitReader, CommitWriter, JournalHeader, JournalPosition, JournalRing, Kind, MapPage,
-    MapShape, PAGE_HEADER_LENGTH, PAGE_LENGTH, Taken,
+    BitmapPage, ClusterIndex, CommitReader, CommitWriter, JournalHeader, JournalPosition, JournalRing, Kind,
+    MapPage, MapShape, PAGE_HEADER_LENGTH, PAGE_LENGTH, Taken,
 };
 
 use crate::records::PLACE;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use oarlock_block::{BlockCount, BlockSize, ByteCount, DeviceIdentity, Fencing, Lba, crc32c};
 use oarlock_format::{
     FormatId, Generation, Label, Layout, LayoutRequest, Nonce, Place, Record, STAMP_LENGTH, Stamp, Stamped,
-    Superblock, SuperblockState, Timing, Writer, claimed_shadows, decode, decode_superblock, describe, encode, stamp_of,
+    Superblock, SuperblockState, Timing, Writer, claimed_shadows, decode, decode_superblock, describe,
+    encode, stamp_of,
 };
 
 use crate::pages::whole_page;

@@ -29,6 +29,8 @@ mod deliver;
 mod early;
 mod execute;
 mod flushes;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handle;
 mod identity;
 mod inbound;

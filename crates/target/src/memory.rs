@@ -73,8 +73,8 @@ impl Memory {
     /// Waits for memory for the data of a command of a session.
     pub(crate) async fn permit(&self, shares: &Shares, bytes: usize) -> Permit {
         let (pool, share) = match bytes {
-            0..=SMALL_TRANSFER_MAX => (&self.small, &shares.small),
-            ..=LARGE_TRANSFER_MAX => (&self.large, &shares.large),
+            small if small <= SMALL_TRANSFER_MAX => (&self.small, &shares.small),
+            large if large <= LARGE_TRANSFER_MAX => (&self.large, &shares.large),
             _ => (&self.long, &shares.long),
         };
         pool.grant(Some(share), bytes).await

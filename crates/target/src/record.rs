@@ -135,6 +135,25 @@ impl Record {
     }
 }
 
+#[cfg(fuzzing)]
+impl Record {
+    /// Writes a header and data as they are, but for the magic, the version and the checksums, without which nothing would be read.
+    pub(crate) fn seal(journal: &mut [u8], input: &[u8]) {
+        let (header, data) = input.split_at(HEADER_LENGTH.min(input.len()));
+        journal[..header.len()].copy_from_slice(header);
+        let place = RECORD_BLOCK..RECORD_BLOCK + data.len().min(journal.len() - RECORD_BLOCK);
+        journal[place.clone()].copy_from_slice(&data[..place.len()]);
+        journal[..8].copy_from_slice(&MAGIC);
+        journal[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        let length = u32::from_le_bytes([journal[32], journal[33], journal[34], journal[35]]) as usize;
+        let rest = &journal[RECORD_BLOCK..];
+        let data = crc32c(&[rest.get(..length).unwrap_or(rest)]);
+        journal[36..40].copy_from_slice(&data.to_le_bytes());
+        let checksum = crc32c(&[&journal[..CHECKSUM]]);
+        journal[CHECKSUM..HEADER_LENGTH].copy_from_slice(&checksum.to_le_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -148,7 +148,7 @@ pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn encode(saved: &Saved, serial: &str) -> String {
+pub(crate) fn encode(saved: &Saved, serial: &str) -> String {
     let nexus = |nexus: &Nexus| format!("{} {} {}", nexus.initiator, nexus.session_id, nexus.portal.port());
     let mut text = format!("{FIRST_LINE}\nserial {serial}\n");
     if let Some(reservations) = &saved.reservations {
@@ -237,7 +237,7 @@ const SETTINGS: [(&str, Setting); 5] = [
 ];
 
 /// What a file has, and whose it is, where it says so.
-fn decode(text: &str) -> Option<(Saved, Option<String>)> {
+pub(crate) fn decode(text: &str) -> Option<(Saved, Option<String>)> {
     let (body, checksum) = text.rsplit_once("checksum ")?;
     if u32::from_str_radix(checksum.trim_end(), 16).ok()? != crc32c(&[body.as_bytes()]) {
         return None;

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 const CONNECTIONS_MAX: u32 = 64;
 
 /// A connection that does not send a request's head within this time is closed; so is an idle one.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
+const HEAD_LIMIT: Duration = Duration::from_secs(5);
 
 /// A connection is closed after this time, whatever it is doing: no client of the API has more to say, and one that takes its answer a
 /// byte at a time keeps nobody's place for ever.
