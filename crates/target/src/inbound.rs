@@ -216,6 +216,15 @@ impl Task {
         Ok(Some(Received { buffer, length: wanted, _permit: permit }))
     }
 
+    /// The right to memory for so many bytes of data, at once where nobody waits: hardly anybody ever does.
+    pub(crate) async fn permit(&self, media: &Media, bytes: usize) -> Outcome<Permit> {
+        let memory = &self.session.memory;
+        match media.try_permit(memory, bytes) {
+            Some(permit) => Ok(permit),
+            None => Box::pin(self.or_aborted(media.permit(memory, bytes))).await,
+        }
+    }
+
     /// A buffer for all of it; what came unasked moves there, unless it is all.
     async fn make_room(&self, media: &Rc<Media>, wanted: usize) -> Outcome<Option<Permit>> {
         let is_enough = |inbound: &Inbound| {
@@ -225,7 +234,7 @@ impl Task {
         if is_enough(&self.inbound.borrow()) {
             return Ok(None);
         }
-        let permit = self.or_aborted(media.permit(&self.session.memory, wanted)).await?;
+        let permit = self.permit(media, wanted).await?;
         let mut buffer = media.buffer(wanted).map_err(|_| Stop::Status(oarlock_scsi::Status::BUSY))?;
         let mut inbound = self.inbound.borrow_mut();
         let received = inbound.received;

@@ -105,6 +105,11 @@ impl Media {
         self.memory.permit(session, bytes).await
     }
 
+    /// The same, where there is some at once.
+    pub(crate) fn try_permit(&self, session: &Shares, bytes: usize) -> Option<Permit> {
+        self.memory.try_permit(session, bytes)
+    }
+
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
     /// data.
     pub(crate) async fn step(&self, bytes: usize) -> Grant {

@@ -72,12 +72,22 @@ impl Default for Memory {
 impl Memory {
     /// Waits for memory for the data of a command of a session.
     pub(crate) async fn permit(&self, shares: &Shares, bytes: usize) -> Permit {
-        let (pool, share) = match bytes {
+        let (pool, share) = self.of(shares, bytes);
+        pool.grant(Some(share), bytes).await
+    }
+
+    /// The same, where there is some at once.
+    pub(crate) fn try_permit(&self, shares: &Shares, bytes: usize) -> Option<Permit> {
+        let (pool, share) = self.of(shares, bytes);
+        pool.try_grant(Some(share), bytes)
+    }
+
+    fn of<'a>(&'a self, shares: &'a Shares, bytes: usize) -> (&'a Rc<Pool>, &'a Rc<Share>) {
+        match bytes {
             small if small <= SMALL_TRANSFER_MAX => (&self.small, &shares.small),
             large if large <= LARGE_TRANSFER_MAX => (&self.large, &shares.large),
             _ => (&self.long, &shares.long),
-        };
-        pool.grant(Some(share), bytes).await
+        }
     }
 }
 
@@ -89,15 +99,10 @@ impl Pool {
     /// Waits for the right to `bytes` bytes: in the order of asking, so that the long ones are not starved; only those whose session has
     /// too much are passed by.
     pub(crate) async fn grant(self: &Rc<Pool>, share: Option<&Rc<Share>>, bytes: usize) -> Grant {
-        let bytes = bytes.min(self.bytes_max);
-        let share = share.cloned();
-        if self.waiting.borrow().is_empty()
-            && self.may_have(share.as_deref(), bytes)
-            && self.free.get() >= bytes
-        {
-            self.take(share.as_deref(), bytes);
-            return Grant { pool: Rc::clone(self), share, bytes };
+        if let Some(grant) = self.try_grant(share, bytes) {
+            return grant;
         }
+        let (share, bytes) = (share.cloned(), bytes.min(self.bytes_max));
         let waiting = Waiting { share, bytes, is_given: Cell::new(false), waker: RefCell::default() };
         let waiting = Rc::new(waiting);
         self.waiting.borrow_mut().push_back(Rc::clone(&waiting));
@@ -113,6 +118,17 @@ impl Pool {
         .await;
         leaves.waiting.is_given.set(false);
         Grant { pool: Rc::clone(self), share: leaves.waiting.share.clone(), bytes }
+    }
+
+    /// The right to them, where nobody waits and it can be had at once.
+    pub(crate) fn try_grant(self: &Rc<Pool>, share: Option<&Rc<Share>>, bytes: usize) -> Option<Grant> {
+        let (share, bytes) = (share.cloned(), bytes.min(self.bytes_max));
+        let is_free = self.waiting.borrow().is_empty() && self.free.get() >= bytes;
+        if !is_free || !self.may_have(share.as_deref(), bytes) {
+            return None;
+        }
+        self.take(share.as_deref(), bytes);
+        Some(Grant { pool: Rc::clone(self), share, bytes })
     }
 
     /// Whether a session has so little that it may have so much more.

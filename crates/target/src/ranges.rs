@@ -128,29 +128,50 @@ impl Queue {
 pub(crate) struct Held {
     ranges: Rc<Ranges>,
     number: u64,
+    is_granted: Cell<bool>,
+}
+
+impl Held {
+    /// Whether the blocks are in its hands.
+    pub(crate) fn is_granted(&self) -> bool {
+        self.is_granted.get()
+    }
+
+    /// Waits until they are.
+    pub(crate) async fn granted(&self) {
+        if !self.is_granted() {
+            poll_fn(|context| self.ranges.poll(self.number, context.waker())).await;
+            self.is_granted.set(true);
+        }
+    }
 }
 
 impl Ranges {
     /// Waits until nobody who asked before holds or wants any of `blocks`, as far as `hold` minds.
     pub(crate) async fn hold(self: &Rc<Ranges>, blocks: Range<u64>, hold: Hold) -> Held {
-        self.take(Wanted { first: (blocks, hold), second: None }).await
+        let held = self.ask(blocks, hold);
+        held.granted().await;
+        held
+    }
+
+    /// Takes its place among those who ask for blocks, which it has as soon as that [is granted](Held::is_granted).
+    pub(crate) fn ask(self: &Rc<Ranges>, blocks: Range<u64>, hold: Hold) -> Held {
+        self.enter(Wanted { first: (blocks, hold), second: None })
     }
 
     /// The same for two runs at once. Whoever asked for them one after the other could wait for somebody who wants both and waits for the
     /// first of them.
     pub(crate) async fn hold_both(self: &Rc<Ranges>, first: Run, second: Run) -> Held {
-        self.take(Wanted { first, second: Some(second) }).await
+        let held = self.enter(Wanted { first, second: Some(second) });
+        held.granted().await;
+        held
     }
 
-    async fn take(self: &Rc<Ranges>, wanted: Wanted) -> Held {
+    fn enter(self: &Rc<Ranges>, wanted: Wanted) -> Held {
         let number = self.next.get();
         self.next.set(number + 1);
-        let is_granted = self.queue.borrow_mut().enter(number, wanted);
-        let held = Held { ranges: Rc::clone(self), number };
-        if !is_granted {
-            poll_fn(|context| self.poll(number, context.waker())).await;
-        }
-        held
+        let is_granted = Cell::new(self.queue.borrow_mut().enter(number, wanted));
+        Held { ranges: Rc::clone(self), number, is_granted }
     }
 
     fn poll(&self, number: u64, waker: &Waker) -> Poll<()> {

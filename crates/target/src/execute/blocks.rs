@@ -21,8 +21,13 @@ impl Work {
     /// Blocks in this command's hands. Whoever is ended while it waits for them stops waiting: its fate is known.
     pub(super) async fn hold(&self, lba: Lba, count: BlockCount, hold: Hold) -> Outcome<Held> {
         let blocks = lba.0..lba.0 + count.0;
-        let held = self.task.or_aborted(self.unit.ranges.hold(blocks.clone(), hold)).await?;
-        self.mend(&self.unit, &blocks, hold).await?;
+        let held = self.unit.ranges.ask(blocks.clone(), hold);
+        if !held.is_granted() {
+            Box::pin(self.task.or_aborted(held.granted())).await?;
+        }
+        if self.unit.atomic.refuses(&blocks, hold) {
+            Box::pin(self.mend(&self.unit, &blocks, hold)).await?;
+        }
         check_erasures(&self.unit, self.erasures)?;
         Ok(held)
     }
@@ -51,8 +56,7 @@ impl Work {
         if length == 0 {
             return Ok(Reply::good());
         }
-        let permit = self.array.media.permit(&self.task.session.memory, length);
-        let permit = Rc::new(self.task.or_aborted(permit).await?);
+        let permit = Rc::new(self.task.permit(&self.array.media, length).await?);
         let mut buffer = self.buffer(length)?;
         let _held = self.hold(transfer.lba, transfer.count, Hold::Shared).await?;
         if transfer.fua && self.unit.durability(false) == Durability::Volatile {
@@ -124,7 +128,7 @@ impl Work {
         if whole < received.length {
             let part = &received.buffer.bytes()[whole..received.length];
             let lba = Lba(transfer.lba.0 + self.blocks_in(whole).0);
-            self.write_part(part, lba, durability).await?;
+            Box::pin(self.write_part(part, lba, durability)).await?;
         }
         Ok(Reply::good())
     }

@@ -86,8 +86,7 @@ pub(crate) fn begin(array: &Rc<Array>, task: Rc<Task>) {
     let order = order_of(&task);
     let unit = task.unit.clone().filter(|unit| !unit.is_gone.get());
     let place = unit.map(|unit| unit.enter(&task, order).map(|number| Place { unit, number, order }));
-    let array_of_task = Rc::clone(array);
-    array.spawn(async move { run(array_of_task, task, place).await });
+    array.spawn(run(Rc::clone(array), task, place));
 }
 
 /// Where a task stands in the task set of its unit.
@@ -102,7 +101,7 @@ async fn run(array: Rc<Array>, task: Rc<Task>, place: Option<Result<Place, TaskS
     let outcome = match &place {
         Some(Err(_)) => Err(Stop::Status(Status::TASK_SET_FULL)),
         _ if task.inbound.borrow().is_refused() => Err(Stop::Status(Status::TASK_SET_FULL)),
-        Some(Ok(place)) => in_turn(&array, &task, place, command).await,
+        Some(Ok(place)) => in_turn(&array, &task, place, &command).await,
         None => nowhere::perform(&array, &task, command),
     };
     let reply = match outcome {
@@ -127,11 +126,11 @@ async fn in_turn(
     array: &Rc<Array>,
     task: &Rc<Task>,
     place: &Place,
-    command: Result<Command, Sense>,
+    command: &Result<Command, Sense>,
 ) -> Outcome<Reply> {
     let unit = &place.unit;
     unit.turn(task, place.number, place.order).await?;
-    let command = command?;
+    let command = (*command)?;
     let nexus = &task.session.nexus;
     if !command.description.passes_unit_attention
         && let Some(code) = unit.take_attention(nexus)
@@ -142,7 +141,7 @@ async fn in_turn(
     let work =
         Work { array: Rc::clone(array), task: Rc::clone(task), unit: Rc::clone(unit), command, erasures };
     work.check()?;
-    if array.faults.is_empty() { work.perform().await } else { work.misbehave().await }
+    if array.faults.is_empty() { work.perform().await } else { Box::pin(work.misbehave()).await }
 }
 
 /// What a command wants of a unit.
@@ -206,6 +205,7 @@ impl Work {
         Err(Sense::not_ready(code).into())
     }
 
+    /// The commands that there are many of run in the task's own memory, which is the smaller for the others having theirs elsewhere.
     async fn perform(&self) -> Outcome<Reply> {
         match self.command.operation {
             Operation::TestUnitReady => Ok(Reply::good()),
@@ -220,33 +220,33 @@ impl Work {
             }
             Operation::Read(transfer) => self.read(transfer).await,
             Operation::Write(transfer) => self.write(transfer).await,
-            Operation::WriteAtomic(write) => self.write_atomic(write).await,
-            Operation::WriteAndVerify(write) => self.write_and_verify(write).await,
-            Operation::OrWrite(transfer) => self.or_write(transfer).await,
-            Operation::Verify(verify) => self.verify(verify).await,
+            Operation::WriteAtomic(write) => Box::pin(self.write_atomic(write)).await,
+            Operation::WriteAndVerify(write) => Box::pin(self.write_and_verify(write)).await,
+            Operation::OrWrite(transfer) => Box::pin(self.or_write(transfer)).await,
+            Operation::Verify(verify) => Box::pin(self.verify(verify)).await,
             Operation::CompareAndWrite(transfer) => self.compare_and_write(transfer).await,
-            Operation::WriteSame(write) => self.write_same(write).await,
-            Operation::Unmap(unmap) => self.unmap(unmap).await,
-            Operation::GetLbaStatus(status) => self.get_lba_status(status).await,
-            Operation::SynchronizeCache(range) => self.synchronize_cache(range).await,
+            Operation::WriteSame(write) => Box::pin(self.write_same(write)).await,
+            Operation::Unmap(unmap) => Box::pin(self.unmap(unmap)).await,
+            Operation::GetLbaStatus(status) => Box::pin(self.get_lba_status(status)).await,
+            Operation::SynchronizeCache(range) => Box::pin(self.synchronize_cache(range)).await,
             Operation::PreFetch(range) => Ok(self.pre_fetch(range)),
-            Operation::StartStopUnit(start) => self.start_stop(start).await,
+            Operation::StartStopUnit(start) => Box::pin(self.start_stop(start)).await,
             Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
             Operation::Reserve => self.reserve(),
             Operation::Release => self.release(),
             Operation::PersistentReserveIn(request) => Ok(self.persistent_reserve_in(request)),
-            Operation::PersistentReserveOut(request) => self.persistent_reserve_out(request).await,
+            Operation::PersistentReserveOut(request) => Box::pin(self.persistent_reserve_out(request)).await,
             Operation::ModeSense(request) => self.mode_sense(&request),
-            Operation::ModeSelect(request) => self.mode_select(&request).await,
+            Operation::ModeSelect(request) => Box::pin(self.mode_select(&request)).await,
             Operation::LogSense(request) => self.log_sense(&request),
-            Operation::LogSelect(request) => self.log_select(&request).await,
+            Operation::LogSelect(request) => Box::pin(self.log_select(&request)).await,
             Operation::ReportTargetPortGroups(report) => Ok(self.report_target_port_groups(report)),
             Operation::SetTargetPortGroups { parameter_list_length } => {
-                self.set_target_port_groups(parameter_list_length).await
+                Box::pin(self.set_target_port_groups(parameter_list_length)).await
             }
-            Operation::Sanitize(sanitize) => self.sanitize(sanitize).await,
+            Operation::Sanitize(sanitize) => Box::pin(self.sanitize(sanitize)).await,
             Operation::ExtendedCopy { parameter_list_length } => {
-                self.extended_copy(parameter_list_length).await
+                Box::pin(self.extended_copy(parameter_list_length)).await
             }
             Operation::ReceiveCopyResults(request) => self.receive_copy_results(request),
             Operation::ReadDefectData(read) => Ok(self.read_defect_data(read)),
