@@ -15,6 +15,7 @@ use crate::fact::{
 };
 use crate::gravity::harm;
 use crate::names::Name;
+use crate::rule::{Case, is_an_everyday_time};
 use crate::scene::{Scene, near, same_host};
 
 /// Silence after which an incident is over.
@@ -172,7 +173,10 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     };
     // Whoever pastes a few lines about one thing asks about that; of several, none is known to be the one.
     let asked = excerpt && !found.iter().any(Incident::matters) && asks_about_one_thing(&found, scene.lines);
-    found.retain(|incident| if asked { hard(incident) } else { incident.matters() });
+    // In a log, that a stick or a disc was slow is no incident; whoever pastes a few lines of it asks.
+    let everyday =
+        |incident: &Incident<'_>| !excerpt && is_an_everyday_time(&Case { incident, scene: *scene });
+    found.retain(|incident| if asked { hard(incident) } else { incident.matters() && !everyday(incident) });
     Incidents { found, left_out }
 }
 

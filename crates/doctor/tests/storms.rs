@@ -126,3 +126,39 @@ fn what_ends_behind_a_guests_own_reset_is_no_cascade() {
     }
     assert!(is_a_cascade(&(test(10, LATE) + &storm(12))));
 }
+
+/// The article about such notices shows requeues as their symptom, and the adapter was blamed.
+#[test]
+fn requeues_behind_a_fabric_that_says_that_it_stalls_are_no_fault_of_the_adapter() {
+    let requeues: String = (20..28)
+        .map(|second| {
+            at(
+                second,
+                &format!(
+                    "NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x2a (0x45d9{second}, 2097400) to dev \"{LUN}\" on path \"vmhba3:C0:T1:L7\" Failed: H:0xb D:0x0 P:0x0 Act:NONE"
+                ),
+            )
+        })
+        .collect();
+    let log = requeues + &test(29, LATE);
+    let first = |log: &str| {
+        let report = judge(log);
+        (report.incidents[0].cause.clone(), report.incidents[0].confidence.clone())
+    };
+    assert_eq!(first(&log), ("hba-fault".to_owned(), "likely".to_owned()), "nothing else speaks");
+    for event in ["Credit Stall", "Oversubscription"] {
+        let notice = |second| {
+            at(
+                second,
+                &format!(
+                    "StorageFPIN: 1276: Report FC FPIN Congestion {event} event (hostWWPN 100000109b2c3d4e tgtWWPN 5000d31000c0ff03) to vobd. 44 events have occurred since last report."
+                ),
+            )
+        };
+        for second in [3, 19] {
+            let told = first(&(notice(second) + &log));
+            assert_eq!(told, ("fabric-congestion".to_owned(), "likely".to_owned()), "{event}");
+        }
+        assert_eq!(first(&(log.clone() + &notice(50))).0, "hba-fault", "what came later is no reason");
+    }
+}

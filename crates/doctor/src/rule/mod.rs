@@ -19,6 +19,7 @@ mod foreign_block;
 mod gateway_fault;
 mod hba_fault;
 mod known_advisory;
+mod local;
 mod lock_mode_mixed;
 pub mod notices;
 pub mod order;
@@ -38,8 +39,8 @@ mod way;
 mod words;
 
 pub use case::Case;
-pub use device_fault::is_local;
-pub use words::{Words, is_harmless};
+pub use local::{is_an_everyday_time, is_local};
+pub use words::{Words, is_harmless, is_lasting};
 
 use oarlock_causes::Cause;
 
