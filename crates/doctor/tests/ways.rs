@@ -161,3 +161,66 @@ fn a_port_that_the_path_does_not_lead_to_explains_nothing() {
     assert!(!told("52:4a:93:7c:00:00:00:01", &list), "another");
     assert!(told("52:4a:93:7c:00:00:00:01", &[]), "nobody listed anything");
 }
+
+/// The number tells who dropped a session: 1021 is the host's own error handling, and the network was blamed for it (include/scsi/iscsi_if.h).
+#[test]
+fn a_session_that_the_host_dropped_itself_is_no_proof_against_the_network() {
+    let dropped = |number: u32| {
+        judge(&[
+            kernel(31, &format!("connection2:0: detected conn error ({number})")),
+            kernel(
+                31,
+                "sd 6:0:2:9: [sdr] tag#7 FAILED Result: hostbyte=DID_TRANSPORT_DISRUPTED driverbyte=DRIVER_OK",
+            ),
+            kernel(
+                31,
+                "sd 6:0:2:9: [sdr] tag#7 CDB: Compare and write 89 00 00 00 00 00 00 00 20 00 00 00 00 01 00 00",
+            ),
+        ])
+    };
+    for number in [1011, 1020, 1022] {
+        assert!(sure(&dropped(number), "path-fault"), "{number}");
+    }
+    let own = dropped(1021);
+    assert!(!sure(&own, "path-fault"), "{own:#?}");
+    assert!(own.incidents[0].because.contains("the host dropped that session itself"), "{own:#?}");
+    // ESXi says the same in two lines: an abort without an answer, and the connection that it closes for it.
+    let abort = esx(
+        20,
+        "WARNING: iscsi_vmk: iscsivmk_TaskMgmtIssue: vmhba64:CH:0 T:2 L:9 : Task mgmt \"Abort Task\" with itt=0x1b07 (refITT=0x1af1) timed out.",
+    );
+    let closed = esx(
+        31,
+        "WARNING: iscsi_vmk: iscsivmk_StopConnection:741: vmhba64:CH:0 T:2 CN:0: iSCSI connection is being marked \"OFFLINE\" (Event:6)",
+    );
+    let lost = esx(
+        31,
+        "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x91 from world 2097400 to dev \"naa.6589cfc000000c0ffee0000000000d4d\" failed H:0x5 D:0x0 P:0x0",
+    );
+    assert!(sure(&judge(&[closed.clone(), lost.clone()]), "path-fault"));
+    assert!(!sure(&judge(&[abort, closed, lost]), "path-fault"));
+}
+
+/// A published case: the times of a LUN over iSCSI, then one connection after another was lost. Its publisher found the network, and the array was blamed.
+#[test]
+fn where_connections_are_lost_behind_slow_commands_the_wire_may_be_slow() {
+    let slow = |second| {
+        esx(
+            second,
+            "WARNING: ScsiDeviceIO: 1512: Device naa.6589cfc000000c0ffee0000000000d4d performance has deteriorated. I/O latency increased from average value of 2210 microseconds to 1733000 microseconds.",
+        )
+    };
+    let lost = |second, target: u32| {
+        esx(
+            second,
+            &format!(
+                "WARNING: iscsi_vmk: iscsivmk_StopConnection:741: vmhba64:CH:0 T:{target} CN:0: iSCSI connection is being marked \"OFFLINE\" (Event:4)"
+            ),
+        )
+    };
+    assert!(sure(&judge(&[slow(3), slow(9)]), "slow-storage"));
+    let both = judge(&[slow(3), slow(9), lost(41, 1), lost(44, 2)]);
+    assert!(!sure(&both, "slow-storage"), "{both:#?}");
+    let before = judge(&[lost(3, 1), lost(4, 2), slow(41), slow(44)]);
+    assert!(sure(&before, "slow-storage"), "what came before it is another story: {before:#?}");
+}

@@ -38,6 +38,9 @@ const PHRASES: &[Phrase] = &[
     beside("breaking header lock owned by", &["rbd"], Means::Notice(ImageWatch)),
     beside("no lock owners detected", &["rbd"], Means::Nothing),
     beside("log_info(", &["originator("], Means::Notice(SasLog)),
+    // ISCSI_ERR_SCSI_EH_SESSION_RST: aborts and resets had no answer, and SCSI's error handling dropped the session (include/scsi/iscsi_if.h).
+    beside("detected conn error", &["(1021)"], Means::Task(WiderReset, Issued)),
+    beside("reported iSCSI connection", &["(1021"], Means::Task(WiderReset, Issued)),
     phrase("detected conn error", Means::Path(SessionLost)),
     phrase("reported iSCSI connection", Means::Path(SessionLost)),
     phrase("is operational after recovery", Means::Path(Restored)),
