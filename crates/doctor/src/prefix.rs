@@ -347,7 +347,7 @@ fn process(word: &str) -> Option<&str> {
 
 /// Programs whose lines matter here. Any other word with a colon is left in the message.
 pub(crate) fn is_program(name: &str) -> bool {
-    const PROGRAMS: [&str; 35] = [
+    const PROGRAMS: [&str; 36] = [
         "message",
         "vmkernel",
         "vmkwarning",
@@ -373,6 +373,7 @@ pub(crate) fn is_program(name: &str) -> bool {
         "spdk_tgt",
         "sanlock",
         "wdmd",
+        "sbd",
         "lvmlockd",
         "corosync",
         "pacemakerd",

@@ -212,3 +212,60 @@ fn sense_data_that_nobody_knows_are_not_another_commands_where_the_status_says_s
     assert!(checked.contains("overwritten") && !checked.contains("no check condition"), "{checked}");
     assert!(sense("H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0").contains("no check condition"));
 }
+
+/// The plainest fence there is, an order in the host's slot on the shared disk, was read over.
+#[test]
+fn an_order_in_the_hosts_slot_is_a_fence_by_whoever_wrote_it() {
+    let order = |command: &str| {
+        format!(
+            "Aug 19 23:41:07 heron-2 sbd[2044]: /dev/sdq:   notice: servant_md: Received command {command} from heron-1 on disk /dev/sdq\n"
+        )
+    };
+    for command in ["reset", "off", "crashdump"] {
+        let report = judge(&order(command));
+        let finding = &report.incidents[0];
+        assert_eq!(
+            (finding.cause.as_str(), finding.hosts.as_slice()),
+            ("fenced", &["heron-2".to_owned()][..])
+        );
+        assert!(finding.because.contains("heron-2 was fenced by heron-1"), "{}", finding.because);
+    }
+    for command in ["test", "clear", "exit"] {
+        let report = judge(&order(command));
+        assert!(report.incidents.is_empty() && report.understood == 1, "{command}");
+    }
+}
+
+/// Three of Linux's host bytes are what it makes of a device's answer, and were called usual.
+#[test]
+fn a_host_byte_that_names_an_answer_is_that_answer() {
+    let line = |byte: &str| {
+        format!("kernel: sd 4:0:0:2: [sdh] tag#9 FAILED Result: hostbyte={byte} driverbyte=DRIVER_OK")
+    };
+    let cases = [
+        ("DID_NEXUS_FAILURE", "RESERVATION CONFLICT"),
+        ("DID_ALLOC_FAILURE", "0x7 0x27 0x7"),
+        ("DID_MEDIUM_ERROR", "MEDIUM ERROR"),
+        ("DID_TARGET_FAILURE", "TARGET FAILURE"),
+        ("DID_TRANSPORT_MARGINAL", "TRANSPORT MARGINAL"),
+    ];
+    for (byte, told) in cases {
+        let explained = explain(&line(byte));
+        let all = format!("{explained:?}");
+        assert!(all.contains(told), "{byte}: {all}");
+    }
+    let conflict = judge(&format!(
+        "{}\nkernel: sd 4:0:0:2: [sdh] tag#9 CDB: Write(10) 2a 00 00 00 10 00 00 00 08 00\n",
+        line("DID_NEXUS_FAILURE")
+    ));
+    assert_eq!(conflict.incidents[0].cause, "reservation", "{conflict:#?}");
+}
+
+/// A write that another initiator's reset ended may be half on the disk, and was called refused.
+#[test]
+fn a_command_that_another_initiator_ended_has_no_answer() {
+    let line = "cpu6:2098)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x2a, CmdSN 0x17 from world 2097 to dev \"naa.6000d31000c0ffee0000000000000b1b\" failed H:0x0 D:0x40 P:0x0";
+    let all = format!("{:?}", explain(line));
+    assert!(all.contains("it may have been executed") && !all.contains("refused"), "{all}");
+    assert_eq!(judge(line).incidents.len(), 1);
+}

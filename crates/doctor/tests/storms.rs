@@ -162,3 +162,45 @@ fn requeues_behind_a_fabric_that_says_that_it_stalls_are_no_fault_of_the_adapter
         assert_eq!(first(&(log.clone() + &notice(50))).0, "hba-fault", "what came later is no reason");
     }
 }
+
+/// Tests of eight hosts were given up in the same half second, and one of them was called the trigger of the storm behind it.
+#[test]
+fn a_storm_behind_what_hosts_or_devices_have_in_common_is_no_cascade_of_one_test() {
+    let of = |host: &str, log: &str| log.replace("Z cpu", &format!("Z {host} vmkernel: cpu"));
+    let alone = of("esx1", &(test(5, LATE) + &storm(7)));
+    assert!(is_a_cascade(&alone));
+    assert!(!is_a_cascade(
+        &(of("esx1", &test(5, LATE)) + &of("esx2", &test(5, LATE)) + &of("esx1", &storm(7)))
+    ));
+    let other = |second| test(second, LATE).replace(LUN, "naa.6000d31000c0ffee000000000000004e");
+    assert!(!is_a_cascade(&(of("esx1", &(test(5, LATE) + &other(6))) + &of("esx1", &storm(7)))));
+    let later = alone.clone() + &of("esx1", &other(30));
+    assert!(is_a_cascade(&later), "what was given up behind the storm is another matter");
+    let own = |second| test(second, LATE).replace(LUN, "t10.ATA_____Maker_SD400__77");
+    let beside = of("esx1", &test(5, LATE)) + &of("esx2", &own(6)) + &of("esx1", &storm(7));
+    assert!(is_a_cascade(&beside), "another host's own disk is nothing that both have in common");
+    // Each host resets its own commands: those of another do not make a storm of one.
+    let few = of("esx1", &(test(5, LATE) + storm(7).lines().next().unwrap() + "\n")) + &of("esx2", &storm(7));
+    assert!(!is_a_cascade(&few));
+}
+
+/// An array stood still for two hosts, and the UNMAPs that one of them had out were said to be its load.
+#[test]
+fn reclaimed_space_that_stands_still_with_another_hosts_device_is_a_victim_too() {
+    let of = |host: &str, log: &str| log.replace("Z cpu", &format!("Z {host} vmkernel: cpu"));
+    let unmaps: String = (10..18).map(|second| test(second, LATE).replace(" 0x89,", " 0x42,")).collect();
+    let is_load = |log: &str| {
+        judge(log)
+            .incidents
+            .iter()
+            .any(|finding| finding.cause == "array-load" && finding.confidence != "possible")
+    };
+    let loaded = of("esx1", &(unmaps + &test(19, LATE)));
+    assert!(is_load(&loaded));
+    let elsewhere = |device: &str| {
+        let lost: String = (20..23).map(|second| test(second, LATE).replace(LUN, device)).collect();
+        of("esx2", &lost)
+    };
+    assert!(!is_load(&(loaded.clone() + &elsewhere("naa.6000d31000c0ffee000000000000004e"))));
+    assert!(is_load(&(loaded + &elsewhere("t10.ATA_____Maker_SD400__77"))), "a disk in that host's case");
+}
