@@ -4,6 +4,7 @@
 //! What a cause means and what helps is data of the crate `causes`; here is only the proof. A new rule is a file, and a
 //! line in [`RULES`].
 
+mod answered;
 mod array_fault;
 mod array_full;
 mod array_load;

@@ -4,7 +4,7 @@ use super::case::{Case, FIRST, JUST_BEFORE_US, Record, total};
 use super::local::{are_of_one_host, is_a_local_disk};
 use super::order::is_harm;
 use super::path_fault::is_of_a_network;
-use super::{Confidence, Judgement, Proof, words};
+use super::{Confidence, Judgement, Proof, answered, words};
 use crate::fact::{ClusterStep, Fact, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
 use crate::scene::{before, near, same_host};
 
@@ -16,6 +16,8 @@ const AT_ONCE_US: i64 = 2_000_000;
 const TIMES: u64 = 4;
 /// DAVG over this is slow [common practice: 20 to 25 ms].
 const DEVICE_MS: f64 = 25.0;
+/// So many corrected errors of memory are a row.
+const MEMORY_ERRORS_MIN: u64 = 2;
 /// One connection may be lost for a reason of its own.
 const SESSIONS_MIN: u64 = 2;
 /// One sample is a moment.
@@ -71,7 +73,10 @@ fn in_latencies<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
 /// What else may have taken the time that a host measured.
 fn doubts(case: &Case<'_>, spikes: &[&Fact], hit: bool) -> Vec<&'static str> {
     // A host that does not run for a while measures its own pause.
-    let paused = !case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused)).is_empty();
+    let pauses = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused));
+    // One error of memory that was corrected stops nobody; a row of them does.
+    let paused =
+        pauses.iter().any(|fact| !fact.text.contains("MCA: ")) || total(&pauses) >= MEMORY_ERRORS_MIN;
     let of_the_host = spikes.iter().take(FIRST).all(|spike| strikes_a_local_disk(case, spike));
     let over = !hit && is_over_at_once(case, spikes);
     let of_the_way = sessions_lost_behind(case, spikes) >= SESSIONS_MIN;
@@ -199,10 +204,13 @@ fn at_the_target<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
         of_the_way && complete.iter().any(|done| same_host(done, fact) && near(done, fact, JUST_BEFORE_US))
     });
     let told_by_itself = !own.is_empty();
+    let answered = !told_by_itself && answered::was_lost_on_the_way(case, &complete);
     let lines = own.into_iter().chain(complete).chain(found).take(8);
     let proof = Proof::new(Confidence::Likely, because, lines.chain(lost.iter().copied().take(2)).collect())
         .and_collect(NEXT);
-    Some(Judgement::Met(if told_by_itself || lost.is_empty() {
+    Some(Judgement::Met(if answered {
+        proof.but("But the target had answered a test in time, before that abort, and no host has that answer: it was lost on the way, not late.")
+    } else if told_by_itself || lost.is_empty() {
         proof
     } else {
         proof.but("But the target lost a link or a session in the same minute: answers that it had given may have been lost on the way.")
