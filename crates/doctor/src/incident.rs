@@ -131,7 +131,8 @@ fn command_weight(command: &Command) -> Weight {
     if command.verified_unequal() {
         return Weight::Trouble;
     }
-    let harmless = command.sense.is_some_and(|sense| sense.key == 5 || sense.is_reset());
+    // A copy that an array does not make (COPY ABORTED) is made by the host.
+    let harmless = command.sense.is_some_and(|sense| matches!(sense.key, 5 | 0xa) || sense.is_reset());
     if gone {
         return Weight::Trouble;
     }
@@ -292,6 +293,7 @@ pub fn is_hard(fact: &Fact) -> bool {
             broken
                 || piece
                 || command.refuses_reserve()
+                || command.sense.is_some_and(|sense| sense.key == 0xa)
                 || command.verified_unequal()
                 || (lost || command.outcome() == Outcome::Unknown) && weight(fact) > Weight::Context
         }

@@ -269,3 +269,47 @@ fn a_command_that_another_initiator_ended_has_no_answer() {
     assert!(all.contains("it may have been executed") && !all.contains("refused"), "{all}");
     assert_eq!(judge(line).incidents.len(), 1);
 }
+
+/// Lines that published cases consist of, and that were read over.
+#[test]
+fn a_transport_that_lost_its_other_end_and_a_pool_that_fills_are_read_in_their_programs_words() {
+    let cases = [
+        (
+            "2026-05-07T16:29:50.697Z cpu2:2097713)nvmerdma:4118 [ctlr 257, queue 9] cmd 0x45b9033224c0, queue not connected: Failure",
+            "path-fault",
+        ),
+        (
+            "[2026-03-01 12:23:15.588714] /srv/spdk/include/spdk_internal/nvme_tcp.h: 397:nvme_tcp_read_data: *ERROR*: spdk_sock_recv() failed, errno 110: Connection timed out",
+            "path-fault",
+        ),
+        (
+            "Jun 14 03:00:02 plover kernel: sd 4:0:0:9: Warning! Received an indication that the LUN reached a thin provisioning soft threshold.",
+            "cannot-tell",
+        ),
+    ];
+    for (line, cause) in cases {
+        assert_eq!(judge(line).incidents.len(), 1, "{line}");
+        let again = line.replace(":50.697", ":52.105").replace(":15.588", ":17.901").replace(":02 ", ":04 ");
+        let report = judge(&format!("{line}\n{again}"));
+        let first = &report.incidents[0];
+        assert_eq!((first.cause.as_str(), first.confidence.as_str()), (cause, "possible"), "{line}");
+    }
+    assert!(judge(cases[2].0).incidents[0].explanation.contains("thin LUN has crossed a threshold"));
+}
+
+#[test]
+fn codes_of_copies_reservations_and_write_protection_have_names() {
+    let cases = [
+        ("0x83", "0xa 0xd 0x2", "copy target device not reachable"),
+        ("0x5f", "0x5 0x55 0x4", "insufficient registration resources"),
+        ("0x2a", "0x7 0x27 0x2", "software write protected"),
+        ("0x9c", "0x5 0x24 0x0", "WRITE ATOMIC(16)"),
+    ];
+    for (opcode, sense, told) in cases {
+        let line = format!(
+            "ScsiDeviceIO: 4176: Cmd(0x45b9) {opcode}, CmdSN 0x17 from world 2097 to dev \"naa.6000d31000c0ffee\" failed H:0x0 D:0x2 P:0x0 Valid sense data: {sense}"
+        );
+        let all = format!("{:?}", explain(&line));
+        assert!(all.contains(told), "{all}");
+    }
+}

@@ -103,6 +103,8 @@ const PHRASES: &[Phrase] = &[
     beside("nvme", &[" QID ", " timeout"], Means::Task(Abort, Issued)),
     // Thin pools (drivers/md/dm-thin.c).
     phrase("switching pool to out-of-data-space", Means::Space(Full)),
+    // drivers/scsi/scsi_error.c
+    phrase("reached a thin provisioning soft threshold", Means::Space(Warning)),
     phrase("reached low water mark for data device", Means::Space(Warning)),
     beside("device-mapper: thin", &["switching pool to read-only"], Means::Target(BackendError)),
     beside("device-mapper: thin", &["switching pool to fail"], Means::Target(BackendError)),

@@ -73,6 +73,13 @@ pub fn are_of_one_host(case: &Case<'_>) -> bool {
     !devices.is_empty() && devices.iter().all(|&device| is_of_one_host(case, device))
 }
 
+/// Whether every device of the incident lies in its host's case: such a disk, or a volume of Smart Array, which has this company's and this kind's number.
+pub fn lie_in_the_host(case: &Case<'_>) -> bool {
+    let devices = &case.incident.devices;
+    let of_a_card = |device: Name| case.scene.names.text(device).starts_with("naa.600508b1");
+    !devices.is_empty() && devices.iter().all(|&device| of_a_card(device) || is_of_one_host(case, device))
+}
+
 /// Whether an incident is nothing but times of such devices. Of sticks, cards and discs they are everyday; of a disk they are a matter of its host as long as it answers within
 /// the time that a heartbeat has.
 #[must_use]
