@@ -184,6 +184,21 @@ fn a_storm_behind_what_hosts_or_devices_have_in_common_is_no_cascade_of_one_test
     assert!(!is_a_cascade(&few));
 }
 
+/// Its controller broke down, and said so a second behind the storm.
+#[test]
+fn an_array_that_says_that_it_fails_may_be_why_the_first_test_was_late() {
+    let says = |second, sense: &str| {
+        test(second, &format!("H:0x0 D:0x2 P:0x0 Valid sense data: {sense}.")).replace(" 0x89,", " 0x2a,")
+    };
+    for sense in ["0x4 0x44 0x0", "0x2 0x4 0x3"] {
+        assert!(!is_a_cascade(&(test(5, LATE) + &storm(7) + &says(8, sense))), "{sense}");
+        assert!(
+            is_a_cascade(&(test(5, LATE) + &storm(7) + &says(50, sense))),
+            "{sense}: that is another matter"
+        );
+    }
+}
+
 /// An array stood still for two hosts, and the UNMAPs that one of them had out were said to be its load.
 #[test]
 fn reclaimed_space_that_stands_still_with_another_hosts_device_is_a_victim_too() {

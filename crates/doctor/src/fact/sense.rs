@@ -96,6 +96,12 @@ impl Sense {
         matches!(self.key, 3 | 4)
     }
 
+    /// Whether the target says that it fails inside (INTERNAL TARGET FAILURE).
+    #[must_use]
+    pub fn is_of_the_target(self) -> bool {
+        (self.key, self.code) == (4, 0x44)
+    }
+
     /// Whether an optical drive cannot read its disc (MMC-6, annex F): codes that no disk has.
     #[must_use]
     pub fn is_of_an_optical_drive(self) -> bool {

@@ -72,6 +72,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "But a command to {what} had been given up before that reset, too: something that both have in common was late, and this atomic test and set was only among the first."
         )));
     }
+    if fails_behind(case, &own) {
+        return Judgement::Met(proof.but(
+            "But the array itself said in the same seconds that it fails or is not ready: what breaks down in it shows late, and may be why the first one had no answer.",
+        ));
+    }
     Judgement::Met(if was_false && !at_once {
         proof.but("But a test that was false is over, and seconds went by before the reset: it may be for another reason.")
     } else {
@@ -90,6 +95,16 @@ fn late_elsewhere<'a>(case: &Case<'a>, trigger: &Fact, victims: &[&Fact]) -> Opt
             && before(fact, victim)
             && near(fact, victim, STORM_WITHIN_US)
             && fact.device.is_none_or(|device| !is_of_one_host(case, device))
+    })
+}
+
+/// Whether the array says of itself, within seconds behind the storm, that it fails inside or is not ready.
+fn fails_behind(case: &Case<'_>, victims: &[&Fact]) -> bool {
+    let fails = case.commands(|command| {
+        command.sense.is_some_and(|sense| sense.is_of_the_target() || sense.waits_for_a_person())
+    });
+    fails.iter().take(FIRST).any(|fact| {
+        victims.iter().take(FIRST).any(|victim| before(victim, fact) && near(victim, fact, AT_ONCE_US))
     })
 }
 
