@@ -224,3 +224,27 @@ fn where_connections_are_lost_behind_slow_commands_the_wire_may_be_slow() {
     let before = judge(&[lost(3, 1), lost(4, 2), slow(41), slow(44)]);
     assert!(sure(&before, "slow-storage"), "what came before it is another story: {before:#?}");
 }
+
+/// A link of Fibre Channel went down, and a LUN over iSCSI was said to have been behind it.
+#[test]
+fn a_host_on_a_fabric_and_on_a_network_has_two_kinds_of_ways() {
+    let down = esx(
+        11,
+        "lpfc: vmhba3 lpfc_mbx_cmpl_read_topology:3556: 1305 Link Down Event x4 received Data: x4 x20 x8000 x0 x0",
+    );
+    let network = esx(
+        2,
+        "WARNING: iscsi_vmk: iscsivmk_StopConnection:741: vmhba64: iSCSI connection is being marked \"ONLINE\" (Event:4)",
+    );
+    let late = esx(
+        19,
+        "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x91 from world 2097400 to dev \"naa.6589cfc000000c0ffee0000000000d4d\" failed H:0x5 D:0x0 P:0x0",
+    );
+    assert!(sure(&judge(&[down.clone(), late.clone()]), "path-fault"), "a host of one kind");
+    assert!(!sure(&judge(&[network.clone(), down.clone(), late.clone()]), "path-fault"));
+    let named = esx(
+        1,
+        "NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x2a (0x45d9, 2097400) to dev \"naa.6589cfc000000c0ffee0000000000d4d\" on path \"vmhba3:C0:T1:L7\" Failed: H:0x0 D:0x2 P:0x0 Valid sense data: 0x6 0x29 0x0. Act:NONE",
+    );
+    assert!(sure(&judge(&[named, network, down, late]), "path-fault"), "its way is known");
+}

@@ -117,6 +117,17 @@ fn are_of_a_network(ways: &BTreeSet<Way<'_>>) -> bool {
             .all(|way| matches!(way.adapter, Adapter::Vmware(name) if is_of_a_software_adapter(name)))
 }
 
+/// Whether the host has adapters of another kind than those that were lost, a fabric's or a network's: over which of them the device is reached, nobody says.
+fn has_ways_of_both_kinds(case: &Case<'_>, lost: &[Way<'_>]) -> bool {
+    let kind = |name: &str| name.starts_with("vmhba").then(|| is_of_a_software_adapter(name));
+    let of_the_lost: BTreeSet<bool> = lost
+        .iter()
+        .filter_map(|way| if let Adapter::Vmware(name) = way.adapter { kind(name) } else { None })
+        .collect();
+    let mut known = case.scene.knowledge.fabric().filter_map(|path| kind(case.scene.names.text(path)));
+    of_the_lost.len() == 1 && known.any(|kind| !of_the_lost.contains(&kind))
+}
+
 /// Whether any line ties what happened to an adapter, a link or a path to the incident's own device: it names the device, or the adapter is
 /// one over which the device is reached, or a command that may have gone over it was left without an answer.
 pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
@@ -135,7 +146,11 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let elsewhere = of_another_driver
         || both(|way| matches!(way, Adapter::Vmware(_)))
         || both(|way| matches!(way, Adapter::Linux(_)));
-    if elsewhere || lost.is_empty() && are_of_a_network(&ways) || case.is_of_local_volumes_alone() {
+    if elsewhere
+        || lost.is_empty() && are_of_a_network(&ways)
+        || ways.is_empty() && has_ways_of_both_kinds(case, &lost)
+        || case.is_of_local_volumes_alone()
+    {
         return false;
     }
     // Lines that name no device contradict nothing.
