@@ -512,3 +512,26 @@ fn a_volume_of_a_card_in_the_host_needs_no_test_and_set() {
     );
     assert!(judge(&refused).incidents[0].explanation.contains("nobody else uses the disk"));
 }
+
+/// The starts of ten machines made an incident of whatever disk was named near them.
+#[test]
+fn guests_that_reset_their_adapters_with_no_command_out_harm_nothing() {
+    let reset = |out: u32| -> String {
+        let pair = |second: u32| {
+            at(
+                second,
+                &format!(
+                    "cpu5:2101)VSCSI: 2973: handle 8192(vscsi0:1):Reset request on FSS handle 10 ({out} outstanding commands) from (vmm0:win{second})"
+                ),
+            ) + &at(
+                second,
+                "cpu5:2097)VSCSI: 3263: handle 8192(vscsi0:1):Completing reset (0 outstanding commands)",
+            )
+        };
+        (1..30).map(pair).collect()
+    };
+    let smart =
+        at(1, &failed("0x85", "naa.5000c500a1b2c3d4", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0."));
+    assert!(day(&(smart.clone() + &reset(0))).incidents.is_empty());
+    assert_eq!(day(&(smart + &reset(7))).incidents.len(), 1, "commands that were out ended with these");
+}
