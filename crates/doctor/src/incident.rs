@@ -10,8 +10,8 @@ use oarlock_causes::Cause;
 
 use crate::bounds::{CLUSTERS_MAX, EXCERPT_LINES_MAX};
 use crate::fact::{
-    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
-    Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
+    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, HostStatus, Kind,
+    LockStep, Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
 use crate::gravity::harm;
 use crate::names::Name;
@@ -284,7 +284,7 @@ pub fn is_hard(fact: &Fact) -> bool {
         Kind::Command(command) => {
             let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
             // The way is gone, or the unit waits for a person (SPC-5, annex F: 2/4/3, 2/8).
-            let way_lost = command.host.is_some_and(|status| matches!(status.0, 0x1 | 0x2 | 0x4 | 0xf));
+            let way_lost = command.host.is_some_and(HostStatus::is_of_a_lost_way);
             let lost =
                 way_lost || command.sense.is_some_and(|sense| sense.waits_for_a_person() || sense.is_gone());
             // A refusal without its command and its time is a piece that somebody pasted. Old releases name no command in whole lines.

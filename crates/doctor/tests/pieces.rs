@@ -313,3 +313,19 @@ fn codes_of_copies_reservations_and_write_protection_have_names() {
         assert!(all.contains(told), "{all}");
     }
 }
+
+/// What was asked for, and what became of it, stood in the line and was not told.
+#[test]
+fn a_lost_way_and_the_unmapping_kind_of_write_same_are_told() {
+    let lost = format!("{:?}", explain("dev \"naa.6000d31000c0ffee\" failed H:0xf D:0x0 P:0x0"));
+    assert!(lost.contains("the way to the device was gone"), "{lost}");
+    let same = |byte: &str| {
+        format!(
+            "{:?}",
+            explain(&format!(
+                "sd 4:0:0:2: [sdh] tag#1 CDB: Write same(16) 93 {byte} 00 00 00 00 00 00 20 00 00 00 04 00 00 00"
+            ))
+        )
+    };
+    assert!(same("08").contains("UNMAP") && !same("00").contains("UNMAP"));
+}

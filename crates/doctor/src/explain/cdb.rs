@@ -79,6 +79,14 @@ pub(super) fn fields(bytes: &[u8], fields: &mut Vec<Field>) {
     if moves_blocks(code) {
         bits(at(1), code, fields);
     }
+    // SBC-4, WRITE SAME: byte 1, bit 3.
+    if matches!(code, 0x41 | 0x93) && at(1) & 0x08 != 0 {
+        fields.push(field(
+            "bits",
+            "UNMAP",
+            "the blocks are unmapped where the device can, and written where not",
+        ));
+    }
 }
 
 fn moves_blocks(code: u8) -> bool {

@@ -24,6 +24,12 @@ impl HostStatus {
         matches!(self.0, 0x3 | 0x5 | 0x7 | 0x8 | 0xb | 0xc | 0xd | 0xe)
     }
 
+    /// Whether the path, the port or the session was gone, so that nobody could answer.
+    #[must_use]
+    pub fn is_of_a_lost_way(self) -> bool {
+        matches!(self.0, 0x1 | 0x2 | 0x4 | 0xf)
+    }
+
     /// What it means, in every reading that public sources give.
     #[must_use]
     pub fn reading(self) -> &'static str {
