@@ -10,7 +10,7 @@ use serde::Serialize;
 use self::meaning::Meaning;
 use crate::bounds::RECORD_BYTES_MAX;
 use crate::dialect::{Dialects, Reading};
-use crate::fact::{Command, DeviceStatus, Fact, Kind, NvmeStatus, Opcode, Outcome, Place, Sense};
+use crate::fact::{Command, DeviceStatus, Fact, HostStatus, Kind, NvmeStatus, Opcode, Outcome, Place, Sense};
 use crate::image_line;
 use crate::ledger::Ledger;
 use crate::plain::plain;
@@ -344,6 +344,9 @@ fn summary(found: &CommandLine<'_>, has_block: bool, empty: bool) -> &'static st
         }
         (true, Outcome::Unsaid) if has_block => {
             "This is the atomic test and set itself. How it ended stands in the lines around it, with the same tag and device."
+        }
+        (_, Outcome::Unsaid) if found.command.host.is_some_and(HostStatus::is_of_a_lost_way) => {
+            "The command came to nothing because the way to the device was gone. Whether it was sent before, and executed, this line does not say."
         }
         (_, Outcome::Unsaid) => "The line does not say how the command ended.",
     }

@@ -68,7 +68,9 @@ pub fn harm(fact: &Fact) -> Harm {
             outcome: TaskOutcome::AlreadyComplete | TaskOutcome::Pending,
         } => Harm::Doubt,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
-        Kind::Notice(Notice::VolumeFull | Notice::NoGoodCopy | Notice::MirrorLost) => Harm::Refused,
+        Kind::Notice(Notice::VolumeFull | Notice::NoGoodCopy | Notice::MirrorLost | Notice::WritesHeld) => {
+            Harm::Refused
+        }
         Kind::Space(SpaceEvent::Full) | Kind::ReservationConflicts | Kind::Medium => Harm::Refused,
         _ => Harm::Notice,
     }

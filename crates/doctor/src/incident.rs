@@ -10,11 +10,12 @@ use oarlock_causes::Cause;
 
 use crate::bounds::{CLUSTERS_MAX, EXCERPT_LINES_MAX};
 use crate::fact::{
-    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, Kind, LockStep,
-    Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
+    ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, HostStatus, Kind,
+    LockStep, Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
 use crate::gravity::harm;
 use crate::names::Name;
+use crate::rule::{Case, is_an_everyday_time};
 use crate::scene::{Scene, near, same_host};
 
 /// Silence after which an incident is over.
@@ -130,7 +131,8 @@ fn command_weight(command: &Command) -> Weight {
     if command.verified_unequal() {
         return Weight::Trouble;
     }
-    let harmless = command.sense.is_some_and(|sense| sense.key == 5 || sense.is_reset());
+    // A copy that an array does not make (COPY ABORTED) is made by the host.
+    let harmless = command.sense.is_some_and(|sense| matches!(sense.key, 5 | 0xa) || sense.is_reset());
     if gone {
         return Weight::Trouble;
     }
@@ -172,7 +174,10 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     };
     // Whoever pastes a few lines about one thing asks about that; of several, none is known to be the one.
     let asked = excerpt && !found.iter().any(Incident::matters) && asks_about_one_thing(&found, scene.lines);
-    found.retain(|incident| if asked { hard(incident) } else { incident.matters() });
+    // In a log, that a stick or a disc was slow is no incident; whoever pastes a few lines of it asks.
+    let everyday =
+        |incident: &Incident<'_>| !excerpt && is_an_everyday_time(&Case { incident, scene: *scene });
+    found.retain(|incident| if asked { hard(incident) } else { incident.matters() && !everyday(incident) });
     Incidents { found, left_out }
 }
 
@@ -279,7 +284,7 @@ pub fn is_hard(fact: &Fact) -> bool {
         Kind::Command(command) => {
             let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
             // The way is gone, or the unit waits for a person (SPC-5, annex F: 2/4/3, 2/8).
-            let way_lost = command.host.is_some_and(|status| matches!(status.0, 0x1 | 0x2 | 0x4 | 0xf));
+            let way_lost = command.host.is_some_and(HostStatus::is_of_a_lost_way);
             let lost =
                 way_lost || command.sense.is_some_and(|sense| sense.waits_for_a_person() || sense.is_gone());
             // A refusal without its command and its time is a piece that somebody pasted. Old releases name no command in whole lines.
@@ -288,6 +293,7 @@ pub fn is_hard(fact: &Fact) -> bool {
             broken
                 || piece
                 || command.refuses_reserve()
+                || command.sense.is_some_and(|sense| sense.key == 0xa)
                 || command.verified_unequal()
                 || (lost || command.outcome() == Outcome::Unknown) && weight(fact) > Weight::Context
         }

@@ -58,6 +58,10 @@ impl Merged {
         if is_a_lost_race(known) && is_a_lost_race(finding) && known.confidence == finding.confidence {
             return known.volume == finding.volume && known.own_title == finding.own_title;
         }
+        // A stick that is slow each hour is one that is slow.
+        if is_slow_by_nature(known) && is_slow_by_nature(finding) {
+            return known.devices == finding.devices && known.hosts == finding.hosts;
+        }
         // What nobody could explain is not explained by its likes; what has words of its own is.
         let explained = known.cause != oarlock_causes::Cause::CannotTell.name() || known.own_title.is_some();
         // A damaged record stays damaged: what is said of one volume again is no new case.
@@ -128,6 +132,11 @@ fn is_a_lost_race(finding: &Finding) -> bool {
     finding.cause == oarlock_causes::Cause::Contention.name()
         && finding.also.is_empty()
         && finding.harm <= crate::gravity::Harm::False
+}
+
+/// A device of one host that was slow, and nothing that was harmed by that.
+fn is_slow_by_nature(finding: &Finding) -> bool {
+    finding.own_title.is_some_and(crate::rule::is_lasting) && finding.harm == crate::gravity::Harm::Notice
 }
 
 fn is_of_a_damaged_record(finding: &Finding) -> bool {

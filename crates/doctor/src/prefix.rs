@@ -74,6 +74,11 @@ pub(crate) fn time_of(text: &str) -> Option<Stamp> {
     time(&mut prefix).then_some(prefix.when)?
 }
 
+/// Whether a text begins with a time, also one that was masked.
+pub(crate) fn begins_with_a_time(text: &str) -> bool {
+    time(&mut Prefix { body: text, ..Prefix::default() })
+}
+
 /// A line without the marks of a quoted mail, of a table's cell and of a patch before it.
 fn unmarked(line: &str) -> &str {
     let line = line.trim_start_matches([' ', '\t', '>', '|']);
@@ -342,7 +347,7 @@ fn process(word: &str) -> Option<&str> {
 
 /// Programs whose lines matter here. Any other word with a colon is left in the message.
 pub(crate) fn is_program(name: &str) -> bool {
-    const PROGRAMS: [&str; 35] = [
+    const PROGRAMS: [&str; 36] = [
         "message",
         "vmkernel",
         "vmkwarning",
@@ -368,6 +373,7 @@ pub(crate) fn is_program(name: &str) -> bool {
         "spdk_tgt",
         "sanlock",
         "wdmd",
+        "sbd",
         "lvmlockd",
         "corosync",
         "pacemakerd",

@@ -212,20 +212,31 @@ pub fn is_processor(text: &str) -> bool {
         && rest[1 + digits(&rest[1..])..].starts_with([')', ' '])
 }
 
-/// Where the time before a processor begins; the processor itself where there is none.
+/// Where the time before a processor begins, with the word that the line has before its first time, too; the processor itself where there is none.
 fn start_of_time(line: &str, processor: usize, not_before: usize) -> usize {
     const REACH: usize = 64;
     let from = (processor.saturating_sub(REACH).max(not_before)..processor)
         .find(|&at| line.is_char_boundary(at))
         .unwrap_or(processor);
-    (from..processor)
+    // Whatever stands before it ends another record: `P:0x0 2026-01-01T...` has no host `P:0x0`.
+    let time = (from..processor)
         .filter(|&at| line.is_char_boundary(at))
-        .find(|&at| {
-            let prefix = prefix::split(&line[at..processor]);
-            let letter = line.as_bytes()[at];
-            prefix.begins && (letter == b'[' || letter.is_ascii_alphanumeric())
-        })
-        .unwrap_or(processor)
+        .find(|&at| prefix::begins_with_a_time(&line[at..processor]));
+    time.map_or(processor, |time| with_the_first_word(line, time, from))
+}
+
+/// Where a record begins whose time is there: at a host or a program that the line's first record has before its time, too.
+fn with_the_first_word(line: &str, time: usize, from: usize) -> usize {
+    let front = line[..time].trim_end();
+    let first = line.trim_start().split(' ').next().unwrap_or_default();
+    let begin = front.len().checked_sub(first.len()).filter(|&begin| begin >= from);
+    let is_it = |begin: &usize| {
+        !first.is_empty()
+            && front.get(*begin..) == Some(first)
+            && !prefix::begins_with_a_time(first)
+            && line.get(..*begin).is_some_and(|before| before.ends_with([' ', '\t']))
+    };
+    begin.filter(is_it).unwrap_or(time)
 }
 
 #[cfg(test)]
@@ -237,11 +248,23 @@ mod tests {
 
     #[test]
     fn records_that_ran_together_are_taken_apart() {
-        let parts = |line| glued(line).collect::<Vec<_>>();
+        fn parts(line: &str) -> Vec<&str> {
+            glued(line).collect()
+        }
         assert_eq!(parts("cpu0:1)A: xcpu7:2)B: y"), ["cpu0:1)A: x", "cpu7:2)B: y"]);
         assert_eq!(
             parts("2026-01-01T00:00:00Z cpu0:1)A: x2026-01-01T00:00:01Z cpu7:2)B: y"),
             ["2026-01-01T00:00:00Z cpu0:1)A: x", "2026-01-01T00:00:01Z cpu7:2)B: y"]
+        );
+        // What ends a record was once the host of the next: the last status, or the tail of a device's name.
+        for end in ["failed H:0x5 D:0x0 P:0x0", "partition naa.6006fe:1", "HB on gold", "probing: Timeout"] {
+            let first = format!("2026-01-01T00:00:00Z cpu0:1)A: {end} ");
+            let second = "2026-01-01T00:00:01Z cpu7:2)B: y";
+            assert_eq!(parts(&format!("{first}{second}")), [first.as_str(), second]);
+        }
+        assert_eq!(
+            parts("esx1 2026-01-01T00:00:00Z cpu0:1)A: x esx1 2026-01-01T00:00:01Z cpu7:2)B: y"),
+            ["esx1 2026-01-01T00:00:00Z cpu0:1)A: x ", "esx1 2026-01-01T00:00:01Z cpu7:2)B: y"]
         );
         assert_eq!(parts("cpu usage of cpu1 is high"), ["cpu usage of cpu1 is high"]);
         assert_eq!(parts(""), [""]);

@@ -86,11 +86,21 @@ fn device(text: &str) -> Option<&str> {
             "naa." | "eui." => name.split(':').next()?,
             // Adapter, channel, target and LUN; a fifth number is a partition's.
             "mpx.vmhba" => name.match_indices(':').nth(3).map_or(name, |(end, _)| &name[..end]),
+            // What T10's names are made of is their vendors' business; a number behind a colon is none of it.
+            "t10." => name
+                .rsplit_once(':')
+                .filter(|(_, number)| is_partition(number))
+                .map_or(name, |(disk, _)| disk),
             _ => name,
         };
         let name = whole.trim_end_matches(['.', ':']);
         (name.len() > start.len()).then_some(name)
     })
+}
+
+/// Whether this is a partition's number.
+fn is_partition(text: &str) -> bool {
+    (1..=3).contains(&text.len()) && text.bytes().all(|letter| letter.is_ascii_digit())
 }
 
 /// `[sdc]`, `sdc:`, `sdc `, `nvme0n1`, `dm-3`.
@@ -256,6 +266,10 @@ mod tests {
                 (Some("naa.6001"), Some("vmhba3:C0:T6:L17"), None),
             ),
             ("sd 2:0:0:1: [sdc] tag#3 FAILED", (Some("sdc"), Some("2:0:0:1"), None)),
+            (
+                "to write-quiesced partition t10.ATA_____Maker_SD400__77:3",
+                (Some("t10.ATA_____Maker_SD400__77"), None, None),
+            ),
             ("nvme0n1: I/O error", (Some("nvme0n1"), None, None)),
             ("nvme nvme4: starting error recovery", (None, Some("nvme4"), None)),
             ("Lost access to volume 5a-5b-00000-1 (alpha) due", (None, None, Some("alpha"))),

@@ -441,3 +441,97 @@ fn a_lock_that_is_held_by_nobody_is_no_contention() {
     assert!(is_sure(&judge(&log(1, host)), "contention"));
     assert!(is_sure(&judge(&log(2, nobody)), "contention"));
 }
+
+/// A day's log with those lines in it.
+fn day(lines: &str) -> Report {
+    let filler: String = (0..70)
+        .map(|minute| {
+            format!(
+                "2026-06-01T01:{minute:02}:00.000Z cpu3:2097)NetPort: 1580: disabled port 0x3{minute:07}\n",
+                minute = minute % 60
+            )
+        })
+        .collect();
+    judge(&(filler + lines))
+}
+
+#[test]
+fn a_copy_that_the_array_declines_is_made_by_the_host() {
+    let declined: String = (1..30)
+        .map(|second| at(second, &failed("0x83", DEVICE, "H:0x0 D:0x2 P:0x0 Valid sense data: 0xa 0xd 0x2.")))
+        .collect();
+    assert!(day(&declined).incidents.is_empty());
+    assert_eq!(
+        judge(&at(1, &failed("0x83", DEVICE, "H:0x0 D:0x2 P:0x0 Valid sense data: 0xa 0xd 0x2.")))
+            .incidents
+            .len(),
+        1,
+        "pasted alone, somebody asks"
+    );
+}
+
+#[test]
+fn one_corrected_error_of_memory_stops_no_host() {
+    let slow = |second| {
+        at(
+            second,
+            &format!(
+                "cpu9:2099)WARNING: ScsiDeviceIO: 1513: Device {DEVICE} performance has deteriorated. I/O latency increased from average value of 1310 microseconds to 921000 microseconds."
+            ),
+        )
+    };
+    let memory = |second| {
+        at(
+            second,
+            "cpu41:2098)MCA: 202: CE Intr G0 B7 S8c00004000010090 Ae41230280 M200401c0897000 P1e412340/40 Memory Controller Read Error on Channel 1.",
+        )
+    };
+    let harm = slow(6) + &slow(9) + &at(12, &failed("0x89", DEVICE, LATE));
+    assert!(is_sure(&judge(&(memory(1) + &harm)), "slow-storage"));
+    assert!(!is_sure(&judge(&(memory(1) + &memory(3) + &harm)), "slow-storage"));
+}
+
+/// It compared an hour before it refused a field: it knows the command.
+#[test]
+fn a_device_that_ever_compared_knows_the_command_whose_field_it_refuses() {
+    let refused = at(1, &failed("0x89", DEVICE, "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x24 0x0."));
+    assert!(is_sure(&judge(&refused), "ats-unsupported"));
+    let compared = at(1, &failed("0x89", DEVICE, FALSE)).replace("T02:", "T05:");
+    assert!(!is_sure(&judge(&(refused + &compared)), "ats-unsupported"));
+}
+
+#[test]
+fn a_volume_of_a_card_in_the_host_needs_no_test_and_set() {
+    let refused = at(
+        1,
+        &failed(
+            "0x89",
+            "naa.600508b1001c77aabbccddeeff001122",
+            "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.",
+        ),
+    );
+    assert!(judge(&refused).incidents[0].explanation.contains("nobody else uses the disk"));
+}
+
+/// The starts of ten machines made an incident of whatever disk was named near them.
+#[test]
+fn guests_that_reset_their_adapters_with_no_command_out_harm_nothing() {
+    let reset = |out: u32| -> String {
+        let pair = |second: u32| {
+            at(
+                second,
+                &format!(
+                    "cpu5:2101)VSCSI: 2973: handle 8192(vscsi0:1):Reset request on FSS handle 10 ({out} outstanding commands) from (vmm0:win{second})"
+                ),
+            ) + &at(
+                second,
+                "cpu5:2097)VSCSI: 3263: handle 8192(vscsi0:1):Completing reset (0 outstanding commands)",
+            )
+        };
+        (1..30).map(pair).collect()
+    };
+    let smart =
+        at(1, &failed("0x85", "naa.5000c500a1b2c3d4", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0."));
+    assert!(day(&(smart.clone() + &reset(0))).incidents.is_empty());
+    assert_eq!(day(&(smart + &reset(7))).incidents.len(), 1, "commands that were out ended with these");
+}

@@ -179,3 +179,31 @@ fn a_command_that_was_put_back_is_not_surely_one_that_was_executed() {
         assert!(!is_sure(result), "{result}");
     }
 }
+
+/// LIO answered MISCOMPARE at once, the host gave the command up five seconds later, and the target was called too slow.
+#[test]
+fn a_test_that_the_target_answered_at_once_was_not_late_and_left_no_image() {
+    let target = |second: u32, text: &str| format!("2026-10-04T03:00:{second:02}.000Z tgt-4 kernel: {text}");
+    let host = |second: u32, end: &str| {
+        format!(
+            "2026-10-04T03:00:{second:02}.300Z esx4 vmkernel: cpu6:2098011)ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x5{second} from world 2097400 to dev \
+             \"naa.60014055c425cd10a874374b0000004d\" failed {end}"
+        )
+    };
+    let answer =
+        |second| target(second, "Detected MISCOMPARE for addr: 00000000a1b2c3d4 buf: 00000000d4c3b2a1");
+    let aborted = [
+        target(8, "ABORT_TASK: Found referenced iSCSI task_tag: 41"),
+        target(8, "ABORT_TASK: ref_tag: 41 already complete, skipping"),
+        host(8, LATE),
+    ];
+    let sure = |lines: &[String]| {
+        let report = judge(lines);
+        let sure = report.incidents.into_iter().filter(|finding| finding.confidence != "possible");
+        sure.map(|finding| finding.cause).collect::<Vec<_>>()
+    };
+    let late: Vec<String> = aborted.iter().cloned().chain([answer(10), host(10, FALSE)]).collect();
+    assert_eq!(sure(&late), ["slow-storage"], "it executed the first one, and the second met its image");
+    let in_time: Vec<String> = std::iter::once(answer(3)).chain(late).collect();
+    assert!(sure(&in_time).is_empty(), "{:#?}", judge(&in_time));
+}

@@ -212,3 +212,120 @@ fn sense_data_that_nobody_knows_are_not_another_commands_where_the_status_says_s
     assert!(checked.contains("overwritten") && !checked.contains("no check condition"), "{checked}");
     assert!(sense("H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0").contains("no check condition"));
 }
+
+/// The plainest fence there is, an order in the host's slot on the shared disk, was read over.
+#[test]
+fn an_order_in_the_hosts_slot_is_a_fence_by_whoever_wrote_it() {
+    let order = |command: &str| {
+        format!(
+            "Aug 19 23:41:07 heron-2 sbd[2044]: /dev/sdq:   notice: servant_md: Received command {command} from heron-1 on disk /dev/sdq\n"
+        )
+    };
+    for command in ["reset", "off", "crashdump"] {
+        let report = judge(&order(command));
+        let finding = &report.incidents[0];
+        assert_eq!(
+            (finding.cause.as_str(), finding.hosts.as_slice()),
+            ("fenced", &["heron-2".to_owned()][..])
+        );
+        assert!(finding.because.contains("heron-2 was fenced by heron-1"), "{}", finding.because);
+    }
+    for command in ["test", "clear", "exit"] {
+        let report = judge(&order(command));
+        assert!(report.incidents.is_empty() && report.understood == 1, "{command}");
+    }
+}
+
+/// Three of Linux's host bytes are what it makes of a device's answer, and were called usual.
+#[test]
+fn a_host_byte_that_names_an_answer_is_that_answer() {
+    let line = |byte: &str| {
+        format!("kernel: sd 4:0:0:2: [sdh] tag#9 FAILED Result: hostbyte={byte} driverbyte=DRIVER_OK")
+    };
+    let cases = [
+        ("DID_NEXUS_FAILURE", "RESERVATION CONFLICT"),
+        ("DID_ALLOC_FAILURE", "0x7 0x27 0x7"),
+        ("DID_MEDIUM_ERROR", "MEDIUM ERROR"),
+        ("DID_TARGET_FAILURE", "TARGET FAILURE"),
+        ("DID_TRANSPORT_MARGINAL", "TRANSPORT MARGINAL"),
+    ];
+    for (byte, told) in cases {
+        let explained = explain(&line(byte));
+        let all = format!("{explained:?}");
+        assert!(all.contains(told), "{byte}: {all}");
+    }
+    let conflict = judge(&format!(
+        "{}\nkernel: sd 4:0:0:2: [sdh] tag#9 CDB: Write(10) 2a 00 00 00 10 00 00 00 08 00\n",
+        line("DID_NEXUS_FAILURE")
+    ));
+    assert_eq!(conflict.incidents[0].cause, "reservation", "{conflict:#?}");
+}
+
+/// A write that another initiator's reset ended may be half on the disk, and was called refused.
+#[test]
+fn a_command_that_another_initiator_ended_has_no_answer() {
+    let line = "cpu6:2098)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x2a, CmdSN 0x17 from world 2097 to dev \"naa.6000d31000c0ffee0000000000000b1b\" failed H:0x0 D:0x40 P:0x0";
+    let all = format!("{:?}", explain(line));
+    assert!(all.contains("it may have been executed") && !all.contains("refused"), "{all}");
+    assert_eq!(judge(line).incidents.len(), 1);
+}
+
+/// Lines that published cases consist of, and that were read over.
+#[test]
+fn a_transport_that_lost_its_other_end_and_a_pool_that_fills_are_read_in_their_programs_words() {
+    let cases = [
+        (
+            "2026-05-07T16:29:50.697Z cpu2:2097713)nvmerdma:4118 [ctlr 257, queue 9] cmd 0x45b9033224c0, queue not connected: Failure",
+            "path-fault",
+        ),
+        (
+            "[2026-03-01 12:23:15.588714] /srv/spdk/include/spdk_internal/nvme_tcp.h: 397:nvme_tcp_read_data: *ERROR*: spdk_sock_recv() failed, errno 110: Connection timed out",
+            "path-fault",
+        ),
+        (
+            "Jun 14 03:00:02 plover kernel: sd 4:0:0:9: Warning! Received an indication that the LUN reached a thin provisioning soft threshold.",
+            "cannot-tell",
+        ),
+    ];
+    for (line, cause) in cases {
+        assert_eq!(judge(line).incidents.len(), 1, "{line}");
+        let again = line.replace(":50.697", ":52.105").replace(":15.588", ":17.901").replace(":02 ", ":04 ");
+        let report = judge(&format!("{line}\n{again}"));
+        let first = &report.incidents[0];
+        assert_eq!((first.cause.as_str(), first.confidence.as_str()), (cause, "possible"), "{line}");
+    }
+    assert!(judge(cases[2].0).incidents[0].explanation.contains("thin LUN has crossed a threshold"));
+}
+
+#[test]
+fn codes_of_copies_reservations_and_write_protection_have_names() {
+    let cases = [
+        ("0x83", "0xa 0xd 0x2", "copy target device not reachable"),
+        ("0x5f", "0x5 0x55 0x4", "insufficient registration resources"),
+        ("0x2a", "0x7 0x27 0x2", "software write protected"),
+        ("0x9c", "0x5 0x24 0x0", "WRITE ATOMIC(16)"),
+    ];
+    for (opcode, sense, told) in cases {
+        let line = format!(
+            "ScsiDeviceIO: 4176: Cmd(0x45b9) {opcode}, CmdSN 0x17 from world 2097 to dev \"naa.6000d31000c0ffee\" failed H:0x0 D:0x2 P:0x0 Valid sense data: {sense}"
+        );
+        let all = format!("{:?}", explain(&line));
+        assert!(all.contains(told), "{all}");
+    }
+}
+
+/// What was asked for, and what became of it, stood in the line and was not told.
+#[test]
+fn a_lost_way_and_the_unmapping_kind_of_write_same_are_told() {
+    let lost = format!("{:?}", explain("dev \"naa.6000d31000c0ffee\" failed H:0xf D:0x0 P:0x0"));
+    assert!(lost.contains("the way to the device was gone"), "{lost}");
+    let same = |byte: &str| {
+        format!(
+            "{:?}",
+            explain(&format!(
+                "sd 4:0:0:2: [sdh] tag#1 CDB: Write same(16) 93 {byte} 00 00 00 00 00 00 20 00 00 00 04 00 00 00"
+            ))
+        )
+    };
+    assert!(same("08").contains("UNMAP") && !same("00").contains("UNMAP"));
+}

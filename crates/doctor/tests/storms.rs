@@ -126,3 +126,96 @@ fn what_ends_behind_a_guests_own_reset_is_no_cascade() {
     }
     assert!(is_a_cascade(&(test(10, LATE) + &storm(12))));
 }
+
+/// The article about such notices shows requeues as their symptom, and the adapter was blamed.
+#[test]
+fn requeues_behind_a_fabric_that_says_that_it_stalls_are_no_fault_of_the_adapter() {
+    let requeues: String = (20..28)
+        .map(|second| {
+            at(
+                second,
+                &format!(
+                    "NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x2a (0x45d9{second}, 2097400) to dev \"{LUN}\" on path \"vmhba3:C0:T1:L7\" Failed: H:0xb D:0x0 P:0x0 Act:NONE"
+                ),
+            )
+        })
+        .collect();
+    let log = requeues + &test(29, LATE);
+    let first = |log: &str| {
+        let report = judge(log);
+        (report.incidents[0].cause.clone(), report.incidents[0].confidence.clone())
+    };
+    assert_eq!(first(&log), ("hba-fault".to_owned(), "likely".to_owned()), "nothing else speaks");
+    for event in ["Credit Stall", "Oversubscription"] {
+        let notice = |second| {
+            at(
+                second,
+                &format!(
+                    "StorageFPIN: 1276: Report FC FPIN Congestion {event} event (hostWWPN 100000109b2c3d4e tgtWWPN 5000d31000c0ff03) to vobd. 44 events have occurred since last report."
+                ),
+            )
+        };
+        for second in [3, 19] {
+            let told = first(&(notice(second) + &log));
+            assert_eq!(told, ("fabric-congestion".to_owned(), "likely".to_owned()), "{event}");
+        }
+        assert_eq!(first(&(log.clone() + &notice(50))).0, "hba-fault", "what came later is no reason");
+    }
+}
+
+/// Tests of eight hosts were given up in the same half second, and one of them was called the trigger of the storm behind it.
+#[test]
+fn a_storm_behind_what_hosts_or_devices_have_in_common_is_no_cascade_of_one_test() {
+    let of = |host: &str, log: &str| log.replace("Z cpu", &format!("Z {host} vmkernel: cpu"));
+    let alone = of("esx1", &(test(5, LATE) + &storm(7)));
+    assert!(is_a_cascade(&alone));
+    assert!(!is_a_cascade(
+        &(of("esx1", &test(5, LATE)) + &of("esx2", &test(5, LATE)) + &of("esx1", &storm(7)))
+    ));
+    let other = |second| test(second, LATE).replace(LUN, "naa.6000d31000c0ffee000000000000004e");
+    assert!(!is_a_cascade(&(of("esx1", &(test(5, LATE) + &other(6))) + &of("esx1", &storm(7)))));
+    let later = alone.clone() + &of("esx1", &other(30));
+    assert!(is_a_cascade(&later), "what was given up behind the storm is another matter");
+    let own = |second| test(second, LATE).replace(LUN, "t10.ATA_____Maker_SD400__77");
+    let beside = of("esx1", &test(5, LATE)) + &of("esx2", &own(6)) + &of("esx1", &storm(7));
+    assert!(is_a_cascade(&beside), "another host's own disk is nothing that both have in common");
+    // Each host resets its own commands: those of another do not make a storm of one.
+    let few = of("esx1", &(test(5, LATE) + storm(7).lines().next().unwrap() + "\n")) + &of("esx2", &storm(7));
+    assert!(!is_a_cascade(&few));
+}
+
+/// Its controller broke down, and said so a second behind the storm.
+#[test]
+fn an_array_that_says_that_it_fails_may_be_why_the_first_test_was_late() {
+    let says = |second, sense: &str| {
+        test(second, &format!("H:0x0 D:0x2 P:0x0 Valid sense data: {sense}.")).replace(" 0x89,", " 0x2a,")
+    };
+    for sense in ["0x4 0x44 0x0", "0x2 0x4 0x3"] {
+        assert!(!is_a_cascade(&(test(5, LATE) + &storm(7) + &says(8, sense))), "{sense}");
+        assert!(
+            is_a_cascade(&(test(5, LATE) + &storm(7) + &says(50, sense))),
+            "{sense}: that is another matter"
+        );
+    }
+}
+
+/// An array stood still for two hosts, and the UNMAPs that one of them had out were said to be its load.
+#[test]
+fn reclaimed_space_that_stands_still_with_another_hosts_device_is_a_victim_too() {
+    let of = |host: &str, log: &str| log.replace("Z cpu", &format!("Z {host} vmkernel: cpu"));
+    let unmaps: String = (10..18).map(|second| test(second, LATE).replace(" 0x89,", " 0x42,")).collect();
+    let is_load = |log: &str| {
+        judge(log)
+            .incidents
+            .iter()
+            .any(|finding| finding.cause == "array-load" && finding.confidence != "possible")
+    };
+    let loaded = of("esx1", &(unmaps + &test(19, LATE)));
+    assert!(is_load(&loaded));
+    let elsewhere = |device: &str| {
+        let lost: String = (20..23).map(|second| test(second, LATE).replace(LUN, device)).collect();
+        of("esx2", &lost)
+    };
+    assert!(!is_load(&(loaded.clone() + &elsewhere("naa.6000d31000c0ffee000000000000004e"))));
+    assert!(is_load(&(loaded + &elsewhere("t10.ATA_____Maker_SD400__77"))), "a disk in that host's case");
+}

@@ -161,3 +161,90 @@ fn a_port_that_the_path_does_not_lead_to_explains_nothing() {
     assert!(!told("52:4a:93:7c:00:00:00:01", &list), "another");
     assert!(told("52:4a:93:7c:00:00:00:01", &[]), "nobody listed anything");
 }
+
+/// The number tells who dropped a session: 1021 is the host's own error handling, and the network was blamed for it (include/scsi/iscsi_if.h).
+#[test]
+fn a_session_that_the_host_dropped_itself_is_no_proof_against_the_network() {
+    let dropped = |number: u32| {
+        judge(&[
+            kernel(31, &format!("connection2:0: detected conn error ({number})")),
+            kernel(
+                31,
+                "sd 6:0:2:9: [sdr] tag#7 FAILED Result: hostbyte=DID_TRANSPORT_DISRUPTED driverbyte=DRIVER_OK",
+            ),
+            kernel(
+                31,
+                "sd 6:0:2:9: [sdr] tag#7 CDB: Compare and write 89 00 00 00 00 00 00 00 20 00 00 00 00 01 00 00",
+            ),
+        ])
+    };
+    for number in [1011, 1020, 1022] {
+        assert!(sure(&dropped(number), "path-fault"), "{number}");
+    }
+    let own = dropped(1021);
+    assert!(!sure(&own, "path-fault"), "{own:#?}");
+    assert!(own.incidents[0].because.contains("the host dropped that session itself"), "{own:#?}");
+    // ESXi says the same in two lines: an abort without an answer, and the connection that it closes for it.
+    let abort = esx(
+        20,
+        "WARNING: iscsi_vmk: iscsivmk_TaskMgmtIssue: vmhba64:CH:0 T:2 L:9 : Task mgmt \"Abort Task\" with itt=0x1b07 (refITT=0x1af1) timed out.",
+    );
+    let closed = esx(
+        31,
+        "WARNING: iscsi_vmk: iscsivmk_StopConnection:741: vmhba64:CH:0 T:2 CN:0: iSCSI connection is being marked \"OFFLINE\" (Event:6)",
+    );
+    let lost = esx(
+        31,
+        "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x91 from world 2097400 to dev \"naa.6589cfc000000c0ffee0000000000d4d\" failed H:0x5 D:0x0 P:0x0",
+    );
+    assert!(sure(&judge(&[closed.clone(), lost.clone()]), "path-fault"));
+    assert!(!sure(&judge(&[abort, closed, lost]), "path-fault"));
+}
+
+/// A published case: the times of a LUN over iSCSI, then one connection after another was lost. Its publisher found the network, and the array was blamed.
+#[test]
+fn where_connections_are_lost_behind_slow_commands_the_wire_may_be_slow() {
+    let slow = |second| {
+        esx(
+            second,
+            "WARNING: ScsiDeviceIO: 1512: Device naa.6589cfc000000c0ffee0000000000d4d performance has deteriorated. I/O latency increased from average value of 2210 microseconds to 1733000 microseconds.",
+        )
+    };
+    let lost = |second, target: u32| {
+        esx(
+            second,
+            &format!(
+                "WARNING: iscsi_vmk: iscsivmk_StopConnection:741: vmhba64:CH:0 T:{target} CN:0: iSCSI connection is being marked \"OFFLINE\" (Event:4)"
+            ),
+        )
+    };
+    assert!(sure(&judge(&[slow(3), slow(9)]), "slow-storage"));
+    let both = judge(&[slow(3), slow(9), lost(41, 1), lost(44, 2)]);
+    assert!(!sure(&both, "slow-storage"), "{both:#?}");
+    let before = judge(&[lost(3, 1), lost(4, 2), slow(41), slow(44)]);
+    assert!(sure(&before, "slow-storage"), "what came before it is another story: {before:#?}");
+}
+
+/// A link of Fibre Channel went down, and a LUN over iSCSI was said to have been behind it.
+#[test]
+fn a_host_on_a_fabric_and_on_a_network_has_two_kinds_of_ways() {
+    let down = esx(
+        11,
+        "lpfc: vmhba3 lpfc_mbx_cmpl_read_topology:3556: 1305 Link Down Event x4 received Data: x4 x20 x8000 x0 x0",
+    );
+    let network = esx(
+        2,
+        "WARNING: iscsi_vmk: iscsivmk_StopConnection:741: vmhba64: iSCSI connection is being marked \"ONLINE\" (Event:4)",
+    );
+    let late = esx(
+        19,
+        "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x91 from world 2097400 to dev \"naa.6589cfc000000c0ffee0000000000d4d\" failed H:0x5 D:0x0 P:0x0",
+    );
+    assert!(sure(&judge(&[down.clone(), late.clone()]), "path-fault"), "a host of one kind");
+    assert!(!sure(&judge(&[network.clone(), down.clone(), late.clone()]), "path-fault"));
+    let named = esx(
+        1,
+        "NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x2a (0x45d9, 2097400) to dev \"naa.6589cfc000000c0ffee0000000000d4d\" on path \"vmhba3:C0:T1:L7\" Failed: H:0x0 D:0x2 P:0x0 Valid sense data: 0x6 0x29 0x0. Act:NONE",
+    );
+    assert!(sure(&judge(&[named, network, down, late]), "path-fault"), "its way is known");
+}

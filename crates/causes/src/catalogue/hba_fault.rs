@@ -9,8 +9,9 @@ pub(super) const ENTRY: Entry = Entry {
     title: "The adapter, its firmware or its driver misbehaves",
     what: "The adapter takes commands and does not bring them to an end: its driver requeues without \
            reporting the path as failed, loses completions, or its firmware hangs.",
-    seen_as: "A storm of H:0xb on one path without failover; `write-quiesced`; heartbeats that time \
-              out on this host only, through this adapter only.",
+    seen_as: "A storm of H:0xb on one path without failover; a driver that tells of a hang, a \
+              lost mailbox command or exhausted exchanges; heartbeats that time out on this host \
+              only, through this adapter only.",
     proof: Evidence {
         live: None,
         logs: "A published fault of this driver or firmware matches the versions and the pattern of \

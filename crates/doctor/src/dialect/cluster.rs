@@ -148,6 +148,11 @@ const PHRASES: &[Phrase] = &[
     beside("lost lock '", &["pve-ha-lrm"], Means::Cluster(LeaseLost)),
     beside("=> 'fence'", &["pve-ha-crm"], Means::FencePlanned),
     beside("fencing: acknowledged", &["pve-ha-crm"], Means::Fence),
+    // An order in the host's slot on the shared disk, written by another: these three end the host, the others do nothing to it (src/sbd-md.c).
+    beside("sbd", &["Received command reset from"], Means::Fence),
+    beside("sbd", &["Received command off from"], Means::Fence),
+    beside("sbd", &["Received command crashdump from"], Means::Fence),
+    beside("sbd", &["Received command "], Means::Nothing),
     // Servants of a cluster and of its resource manager watch no disk.
     beside("sbd", &["Servant cluster", "outdated"], Means::Cluster(MemberLost)),
     beside("sbd", &["Servant pcmk", "outdated"], Means::Cluster(MemberLost)),

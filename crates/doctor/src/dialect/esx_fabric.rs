@@ -2,6 +2,7 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::FabricEvent::{Clear, Congestion, CreditStall, Dropped, LinkIntegrity};
+use crate::fact::Notice::WritesHeld;
 
 pub const BOOK: PhraseBook = PhraseBook { name: "fabric and adapters", phrases: PHRASES };
 
@@ -26,7 +27,8 @@ const PHRASES: &[Phrase] = &[
     // A network card's module: no fabric of storage.
     beside("mlx5", &["redit stall"], Means::Nothing),
     phrase("redit stall", Means::Fabric(CreditStall)),
-    phrase("write-quiesced", Means::Adapter),
+    // VMkernel holds a partition's writes back behind trouble that it has with it: what follows from a cause, and no word of a driver's.
+    phrase("write-quiesced", Means::Notice(WritesHeld)),
     beside("Adapter failed to", &["lpfc"], Means::Adapter),
     beside("Adapter failed to", &["vmhba"], Means::Adapter),
     phrase("Adapter Hardware Error", Means::Adapter),

@@ -92,6 +92,9 @@ const PHRASES: &[Phrase] = &[
     beside("iscsi_vmk", &["NOP", "imed out"], Means::Path(SessionLost)),
     phrase("stopped responding to", Means::Path(SessionLost)),
     beside("Controller", &["nvme", "onnection lost"], Means::Path(SessionLost)),
+    // ESXi 7 over RDMA: what the transport says of its queue, and what the layers above make of it.
+    beside("nvmerdma", &["queue not connected"], Means::Path(SessionLost)),
+    beside("Transport driver failed to submit cmd", &["NVMEIO"], Means::Path(InDoubt)),
     beside("NVMF", &["onnection", "lost"], Means::Path(SessionLost)),
     beside("NVMF", &["keep alive", "imeout"], Means::Path(SessionLost)),
     beside("fnic", &["link down"], Means::Path(LinkDown)),

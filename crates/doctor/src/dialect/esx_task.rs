@@ -27,6 +27,8 @@ const PHRASES: &[Phrase] = &[
     phrase("SCSI layer issued abort device", Means::Task(DeviceReset, Issued)),
     phrase("SCSI layer issued abort", Means::Task(Abort, Issued)),
     phrase("Completed Abort Task Set", Means::Task(DeviceReset, Done)),
+    // A guest's driver resets its adapter when it starts, and when no command is out, none ends with it.
+    beside("(0 outstanding commands)", &["eset"], Means::Nothing),
     phrase("processing reset for handle", Means::Task(VirtualReset, Issued)),
     // The adapters that guests have: PVSCSI, LSI Logic, BusLogic.
     beside("PVSCSI: ", &["scsi", "ABORT ctx"], Means::Task(VirtualReset, Issued)),

@@ -67,6 +67,7 @@ const PHRASES: &[Phrase] = &[
     phrase("nvmf_ctrlr_process_io_fused_cmd", Means::Nothing),
     phrase("nvmf_ctrlr_process_io_cmd", Means::Nothing),
     phrase("nvmf_ctrlr_keep_alive_poll", Means::Target(SessionLost)),
+    phrase("spdk_sock_recv() failed, errno", Means::Path(PathEvent::SessionLost)),
     phrase("transport retry counter exceeded", Means::Path(PathEvent::SessionLost)),
     // A refused abort makes ESXi drop the connection (SPDK issue 2001).
     beside("_scsi_lun_execute_mgmt_task", &["failed"], Means::Target(SessionLost)),

@@ -38,6 +38,9 @@ const PHRASES: &[Phrase] = &[
     beside("breaking header lock owned by", &["rbd"], Means::Notice(ImageWatch)),
     beside("no lock owners detected", &["rbd"], Means::Nothing),
     beside("log_info(", &["originator("], Means::Notice(SasLog)),
+    // ISCSI_ERR_SCSI_EH_SESSION_RST: aborts and resets had no answer, and SCSI's error handling dropped the session (include/scsi/iscsi_if.h).
+    beside("detected conn error", &["(1021)"], Means::Task(WiderReset, Issued)),
+    beside("reported iSCSI connection", &["(1021"], Means::Task(WiderReset, Issued)),
     phrase("detected conn error", Means::Path(SessionLost)),
     phrase("reported iSCSI connection", Means::Path(SessionLost)),
     phrase("is operational after recovery", Means::Path(Restored)),
@@ -100,6 +103,8 @@ const PHRASES: &[Phrase] = &[
     beside("nvme", &[" QID ", " timeout"], Means::Task(Abort, Issued)),
     // Thin pools (drivers/md/dm-thin.c).
     phrase("switching pool to out-of-data-space", Means::Space(Full)),
+    // drivers/scsi/scsi_error.c
+    phrase("reached a thin provisioning soft threshold", Means::Space(Warning)),
     phrase("reached low water mark for data device", Means::Space(Warning)),
     beside("device-mapper: thin", &["switching pool to read-only"], Means::Target(BackendError)),
     beside("device-mapper: thin", &["switching pool to fail"], Means::Target(BackendError)),

@@ -239,6 +239,7 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
             );
         }
     }
+    answer_behind(&mut command);
     let draft = Draft { device: about.device, path: about.path, ..Draft::of(Kind::Command(command)) };
     ledger.note_text(record, &quoted, draft);
     Reading::Understood { and_lines: taken }
@@ -253,9 +254,24 @@ fn names(line: &str, host: &str) -> bool {
     position(line, host).is_some_and(|at| begins(at) && ends(at + host.len()))
 }
 
+/// Three host bytes are what Linux's error handling makes of a device's answer (`scsi_decide_disposition`, `scsi_check_sense` in
+/// drivers/scsi/scsi_error.c): they name it where nothing else does.
+fn answer_behind(command: &mut Command) {
+    let Some(HostStatus(host)) = command.host else { return };
+    if command.sense.is_some() || command.device.is_some() {
+        return;
+    }
+    match host {
+        0x11 => command.device = Some(DeviceStatus::RESERVATION_CONFLICT),
+        0x12 => command.sense = Some(Sense { key: 7, code: 0x27, qualifier: 7 }),
+        0x13 => command.sense = Some(Sense { key: 3, code: 0, qualifier: 0 }),
+        _ => {}
+    }
+}
+
 /// Linux's names for what VMware prints as H.
 fn host_status(text: &str) -> Option<HostStatus> {
-    const NAMES: [(&str, u16); 14] = [
+    const NAMES: [(&str, u16); 19] = [
         ("DID_OK", 0),
         ("DID_NO_CONNECT", 1),
         ("DID_BUS_BUSY", 2),
@@ -270,6 +286,11 @@ fn host_status(text: &str) -> Option<HostStatus> {
         ("DID_REQUEUE", 0xd),
         ("DID_TRANSPORT_DISRUPTED", 0xe),
         ("DID_TRANSPORT_FAILFAST", 0xf),
+        ("DID_TARGET_FAILURE", 0x10),
+        ("DID_NEXUS_FAILURE", 0x11),
+        ("DID_ALLOC_FAILURE", 0x12),
+        ("DID_MEDIUM_ERROR", 0x13),
+        ("DID_TRANSPORT_MARGINAL", 0x14),
     ];
     let name = word(text);
     let named = NAMES.iter().find(|(known, _)| *known == name).map(|(_, status)| *status);

@@ -57,6 +57,7 @@ pub(super) fn fields(bytes: &[u8], fields: &mut Vec<Field>) {
         // COMPARE AND WRITE has room for one byte alone.
         0x89 => address(number(2, 8), u64::from(at(13)), fields),
         0x88 | 0x8a | 0x8e | 0x8f | 0x91 | 0x93 => address(number(2, 8), number(10, 4), fields),
+        0x9c => address(number(2, 8), number(12, 2), fields),
         0x42 => fields.push(field(
             "parameters",
             &number(7, 2).to_string(),
@@ -77,6 +78,14 @@ pub(super) fn fields(bytes: &[u8], fields: &mut Vec<Field>) {
     }
     if moves_blocks(code) {
         bits(at(1), code, fields);
+    }
+    // SBC-4, WRITE SAME: byte 1, bit 3.
+    if matches!(code, 0x41 | 0x93) && at(1) & 0x08 != 0 {
+        fields.push(field(
+            "bits",
+            "UNMAP",
+            "the blocks are unmapped where the device can, and written where not",
+        ));
     }
 }
 

@@ -85,6 +85,7 @@ impl Command {
     #[must_use]
     pub fn unanswered(&self) -> bool {
         self.host.is_some_and(|status| status.leaves_the_command_open())
+            || self.device == Some(DeviceStatus::TASK_ABORTED)
             || self.sense.is_some_and(Sense::is_nexus_loss)
             || self.nvme.is_some_and(NvmeStatus::leaves_the_command_open)
     }

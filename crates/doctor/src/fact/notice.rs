@@ -9,6 +9,8 @@ pub enum Notice {
     VolumeFull,
     /// A target's worker for aborts or logins stands still.
     TargetHung,
+    /// The host holds the writes to a partition back.
+    WritesHeld,
     /// A gateway could not take an image's lock from the one that had it.
     GatewayLock,
     /// The array did not answer the question for the states of its paths.

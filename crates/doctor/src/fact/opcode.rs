@@ -45,6 +45,7 @@ impl Opcode {
                 | 0x8a
                 | 0x8e
                 | 0x93
+                | 0x9c
                 | 0xa8
                 | 0xaa
                 | 0xf1
@@ -54,7 +55,7 @@ impl Opcode {
     /// Whether the command writes.
     #[must_use]
     pub fn writes(self) -> bool {
-        matches!(self.0, 0x0a | 0x2a | 0x2e | 0x41 | 0x83 | 0x89 | 0x8a | 0x8e | 0x93 | 0xaa | 0xf1)
+        matches!(self.0, 0x0a | 0x2a | 0x2e | 0x41 | 0x83 | 0x89 | 0x8a | 0x8e | 0x93 | 0x9c | 0xaa | 0xf1)
     }
 
     /// The command's name in the standards, or what is known of it.
@@ -94,6 +95,7 @@ impl Opcode {
             0x8e => "WRITE AND VERIFY(16)",
             0x8f => "VERIFY(16)",
             0x93 => "WRITE SAME(16)",
+            0x9c => "WRITE ATOMIC(16)",
             0x9e => "SERVICE ACTION IN(16)",
             0xa0 => "REPORT LUNS",
             0xa1 => "ATA PASS-THROUGH(12)",

@@ -96,6 +96,12 @@ impl Sense {
         matches!(self.key, 3 | 4)
     }
 
+    /// Whether the target says that it fails inside (INTERNAL TARGET FAILURE).
+    #[must_use]
+    pub fn is_of_the_target(self) -> bool {
+        (self.key, self.code) == (4, 0x44)
+    }
+
     /// Whether an optical drive cannot read its disc (MMC-6, annex F): codes that no disk has.
     #[must_use]
     pub fn is_of_an_optical_drive(self) -> bool {
@@ -156,6 +162,9 @@ impl Sense {
             (0x04, 0x0c) => "target port in unavailable state",
             (0x08, 0x00) => "communication failure between the device and what it speaks to",
             (0x0c, 0x00..=0x03) => "write error",
+            (0x0d, 0x00) => "error of a third party's copy",
+            (0x0d, 0x01) => "third party device failure",
+            (0x0d, 0x02) => "copy target device not reachable",
             (0x10, _) => "protection information does not fit",
             (0x11, _) => "unrecovered read error",
             (0x1d, 0x00) => "miscompare during verify operation",
@@ -165,6 +174,8 @@ impl Sense {
             (0x25, 0x00) => "logical unit not supported",
             (0x26, 0x00) => "invalid field in parameter list",
             (0x27, 0x00) => "write protected",
+            (0x27, 0x01) => "hardware write protected",
+            (0x27, 0x02) => "logical unit software write protected",
             (0x27, 0x07) => "space allocation failed, write protect",
             (0x28, 0x00) => "not ready to ready change",
             (0x29, 0x00) => "power on, reset or bus device reset occurred",
@@ -187,6 +198,9 @@ impl Sense {
             (0x47, _) => "data or protocol CRC error",
             (0x4b, _) => "data phase error",
             (0x4e, 0x00) => "overlapped commands attempted",
+            (0x55, 0x02) => "insufficient reservation resources",
+            (0x55, 0x03) => "insufficient resources",
+            (0x55, 0x04) => "insufficient registration resources",
             _ => return None,
         })
     }

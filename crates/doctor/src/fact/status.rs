@@ -24,6 +24,12 @@ impl HostStatus {
         matches!(self.0, 0x3 | 0x5 | 0x7 | 0x8 | 0xb | 0xc | 0xd | 0xe)
     }
 
+    /// Whether the path, the port or the session was gone, so that nobody could answer.
+    #[must_use]
+    pub fn is_of_a_lost_way(self) -> bool {
+        matches!(self.0, 0x1 | 0x2 | 0x4 | 0xf)
+    }
+
     /// What it means, in every reading that public sources give.
     #[must_use]
     pub fn reading(self) -> &'static str {
@@ -48,6 +54,11 @@ impl HostStatus {
             0xd => "REQUEUE: the path is in doubt and the command is queued again",
             0xe => "TRANSPORT DISRUPTED: the port or session is gone for now",
             0xf => "TRANSPORT FAILED FAST: the port or session did not come back",
+            0x10 => "TARGET FAILURE (Linux): the target failed the command for good; no other path helps",
+            0x11 => "NEXUS FAILURE (Linux): a reservation of another host forbids it",
+            0x12 => "ALLOCATION FAILURE (Linux): no space is left below the device",
+            0x13 => "MEDIUM ERROR (Linux): the medium cannot be read",
+            0x14 => "TRANSPORT MARGINAL (Linux): the path makes errors, and the command is sent over another",
             _ => "a host status without a name here",
         }
     }
@@ -68,6 +79,8 @@ impl DeviceStatus {
     pub const BUSY: DeviceStatus = DeviceStatus(8);
     /// Another host's reservation forbids it.
     pub const RESERVATION_CONFLICT: DeviceStatus = DeviceStatus(0x18);
+    /// Another initiator gave the command up, or reset what it was sent to: it may have been executed, whole or in part (SAM-5, 5.3.1).
+    pub const TASK_ABORTED: DeviceStatus = DeviceStatus(0x40);
     /// The device's queue is full.
     pub const TASK_SET_FULL: DeviceStatus = DeviceStatus(0x28);
 
@@ -82,7 +95,7 @@ impl DeviceStatus {
             0x18 => "RESERVATION CONFLICT: another host's reservation forbids it",
             0x28 => "TASK SET FULL: the device's queue is full",
             0x30 => "ACA ACTIVE",
-            0x40 => "TASK ABORTED by another initiator",
+            0x40 => "TASK ABORTED by another initiator: it may have been executed, whole or in part",
             _ => "a device status without a name here",
         }
     }

@@ -3,6 +3,7 @@
 use oarlock_causes::Cause;
 
 use crate::finding::{Coverage, Report};
+use crate::gravity::{Harm, risk_of};
 
 /// Whether data is at risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,10 +17,12 @@ pub enum Risk {
 }
 
 impl Risk {
-    /// In a sentence.
-    #[must_use]
-    pub fn sentence(self) -> &'static str {
+    /// In a sentence. Whether an answer is missing is another question than whether a cause can lead to that.
+    fn sentence(self, lacks_an_answer: bool) -> &'static str {
         match self {
+            Risk::Unknown if !lacks_an_answer => {
+                "No write without an answer is among these lines. Whether there was one that they do not tell of is not known."
+            }
             Risk::Low => "Data is not at risk by this: work may be slow or stand still.",
             Risk::Unknown => {
                 "Writes without an answer may or may not be on the disk. Applications that keep a journal recover from that."
@@ -29,6 +32,15 @@ impl Risk {
             }
         }
     }
+}
+
+/// The gravest risk of a report's findings, in a sentence.
+#[must_use]
+pub fn at_risk(report: &Report) -> Option<(Risk, &'static str)> {
+    let worst = report.incidents.iter().map(risk_of).max()?;
+    let lacks_an_answer =
+        report.incidents.iter().any(|finding| risk_of(finding) == worst && finding.harm >= Harm::Doubt);
+    Some((worst, worst.sentence(lacks_an_answer)))
 }
 
 /// The risk that comes with a cause.

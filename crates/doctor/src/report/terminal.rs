@@ -2,13 +2,12 @@
 
 use oarlock_causes::{Cause, Layer};
 
-use super::advice::{not_now, nothing_found};
+use super::advice::{at_risk, not_now, nothing_found};
 use super::alike::{alike, times_and_places, titled};
 use super::some::some_of;
 use crate::bounds::FINDINGS_MAX;
 use crate::explain::Explanation;
 use crate::finding::{Evidence, Finding, Report};
-use crate::gravity::risk_of;
 use crate::suggestion::Suggestion;
 
 /// How the page may look.
@@ -91,8 +90,8 @@ impl Page {
         let causes: Vec<Cause> =
             report.incidents.iter().filter_map(|finding| Cause::from_name(&finding.cause)).collect();
         self.head("Is data at risk now?", page);
-        if let Some(worst) = report.incidents.iter().map(risk_of).max() {
-            self.line(worst.sentence(), INDENT, page);
+        if let Some((_, sentence)) = at_risk(report) {
+            self.line(sentence, INDENT, page);
         }
         self.head("What to do now", page);
         let steps = first.remedy.iter().take(2).map(|remedy| remedy.text.as_str());

@@ -1,16 +1,17 @@
 //! `array-load`: the array is busy with work that hosts gave it in bulk, or with its own.
 
 use super::case::{Case, FIRST, command, total};
+use super::local::is_of_one_host;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Fact, HostStatus, Opcode};
 use crate::scene::{near, same_host};
 
 /// A few UNMAPs are everyday.
 const MASS_MIN: u64 = 5;
-/// What stands still at once is lost within this.
-const AT_ONCE_US: i64 = 2_000_000;
+/// Each command runs out by its own clock, so that what stood still at once is lost within half a minute.
+const AT_ONCE_US: i64 = 30_000_000;
 /// One command of another device may be lost by chance.
-const LOST_MIN: u64 = 3;
+const LOST_MIN: u64 = 2;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let unmaps = case.commands(|command| command.opcode == Some(Opcode::UNMAP) && command.unanswered());
@@ -50,19 +51,20 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let proof = Proof::new(confidence, because, lines)
         .and_collect("The schedule of the array's own jobs and of space reclamation (`esxcli storage vmfs reclaim config get`).");
     Judgement::Met(if stopped {
-        proof.but("But other devices, which were sent no UNMAP, lost their commands in the same moment: all of them stood still together, and the UNMAPs may be victims as the others are.")
+        proof.but("But other devices, which were sent no UNMAP, lost their commands in the same half minute: all of them stood still together, and the UNMAPs may be victims as the others are.")
     } else {
         proof
     })
 }
 
-/// Whether devices that had no UNMAP lost commands at the very time at which the first UNMAP was lost.
+/// Whether devices that had no UNMAP lost commands at about the time at which the first UNMAP was lost, on whichever host: what stands still behind
+/// an array stands still for all.
 fn all_stopped(case: &Case<'_>, first: &Fact, own: &[&Fact]) -> bool {
     let beside = |fact: &&Fact| {
         fact.device.is_some()
             && own.iter().all(|unmap| unmap.device != fact.device)
-            && same_host(fact, first)
             && near(fact, first, AT_ONCE_US)
+            && (same_host(fact, first) || fact.device.is_some_and(|device| !is_of_one_host(case, device)))
             && command(fact).is_some_and(|command| {
                 command.unanswered() && command.opcode.is_some_and(|opcode| opcode.moves_data())
             })

@@ -1,9 +1,10 @@
 //! `ats-unsupported`: the device does not execute COMPARE AND WRITE.
 
 use super::case::{Case, command, total};
+use super::local::lie_in_the_host;
 use super::{Confidence, Judgement, Proof, words};
 use crate::bounds::EXCERPT_LINES_MAX;
-use crate::fact::{Fact, Kind, NvmeStatus, Opcode, Sense, Support};
+use crate::fact::{Command, Fact, Kind, NvmeStatus, Opcode, Sense, Support};
 use crate::incident::{Weight, is_denied, weight};
 use crate::scene::{before, same_host};
 use crate::text::{after, decimal, hex};
@@ -22,7 +23,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = "The device refused an atomic test and set as a command or a field that it does not know. It compared nothing.";
         let mut lines = refused;
         lines.extend(not_there);
-        if case.has_local_disks_alone() {
+        if lie_in_the_host(case) {
             return Judgement::Met(
                 Proof::new(Confidence::Certain, because, lines).in_words(&words::LOCAL_WITHOUT_ATS),
             );
@@ -58,7 +59,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             );
         }
         // A device that compares, before or behind it, knows the command; and one that does not know it refuses each of them.
-        let compares = of_a_field && !case.miscompares().is_empty();
+        let compares = of_a_field && (!case.miscompares().is_empty() || compared_ever(case, &lines));
         let once = total(&lines) <= 1 && case.scene.lines > EXCERPT_LINES_MAX;
         let confidence = match (of_a_field, many || has_it || compares || once) {
             (true, true) => Confidence::Possible,
@@ -85,6 +86,17 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "`esxcli storage core device vaai status get -d DEVICE` on every host; VPD page B0h, byte 5 (`sg_vpd -p bl DEVICE`); whether a \
                     migration or virtualisation appliance stands before the array.";
+
+/// Whether the same device compared for the same host at any time.
+fn compared_ever(case: &Case<'_>, refused: &[&Fact]) -> bool {
+    let Some(first) = refused.iter().find(|fact| command(fact).is_some()) else { return false };
+    case.scene.facts.iter().any(|fact| {
+        fact.device.is_some()
+            && fact.device == first.device
+            && same_host(fact, first)
+            && command(fact).is_some_and(Command::miscompared)
+    })
+}
 
 /// Answers of the same device to atomic tests and sets before and after those that were refused, whenever that was.
 fn before_and_after<'a>(case: &Case<'a>, refused: &[&Fact]) -> Option<[&'a Fact; 2]> {

@@ -228,8 +228,7 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn has_local_disks_alone(&self) -> bool {
         let devices = &self.incident.devices;
-        !devices.is_empty()
-            && devices.iter().all(|&device| super::device_fault::is_a_local_disk(self, device))
+        !devices.is_empty() && devices.iter().all(|&device| super::local::is_a_local_disk(self, device))
     }
 
     /// Whether the incident names no device, and no volume but those that ESXi's setup makes on a host's own disk.

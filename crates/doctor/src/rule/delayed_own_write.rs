@@ -2,7 +2,7 @@
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command};
 use super::pair::Side;
-use super::{Confidence, Judgement, Proof, untied};
+use super::{Confidence, Judgement, Proof, answered, untied};
 use crate::fact::{Fact, HeartbeatStep, Kind, LockStep, TargetStep, TaskKind, TaskOutcome};
 
 use crate::names::Name;
@@ -44,11 +44,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 .to_owned(),
         );
     };
-    let complete = case.all(|fact| {
-        fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::AlreadyComplete }
-            && near(fact, answer, JUST_BEFORE_US)
-            && !untied::is_of_a_stranger(case, fact)
-    });
+    let complete = complete_when_aborted(case, answer);
     let contested = !case.locks(|lock| matches!(lock.step, LockStep::NotFree | LockStep::Stale)).is_empty();
     let record = case.record_of(answer);
     if complete.is_empty() && record != Record::Lock && case.shares_its_id() {
@@ -60,6 +56,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
     let tied = is_of_one_disk(case, earlier, answer);
     let confidence = match (complete.is_empty(), contested, record) {
+        // What was complete may be a test that was false: it left no image.
+        (false, _, _) if answered::was_lost_on_the_way(case, &complete) => Confidence::Possible,
         (false, _, _) => Confidence::Certain,
         (true, _, _) if !tied => Confidence::Possible,
         (true, _, _) if is_of_a_hidden_disk(case, answer) || was_put_back(earlier) => Confidence::Possible,
@@ -91,6 +89,15 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         Proof::new(confidence, because, lines)
             .and_collect("The image in the block (`hexdump -C` of the slot or lock record): does it name this host, and the stamp that it tried to write?"),
     )
+}
+
+/// What targets say was complete when it was to be aborted, near a false answer.
+fn complete_when_aborted<'a>(case: &Case<'a>, answer: &Fact) -> Vec<&'a Fact> {
+    case.all(|fact| {
+        fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::AlreadyComplete }
+            && near(fact, answer, JUST_BEFORE_US)
+            && !untied::is_of_a_stranger(case, fact)
+    })
 }
 
 /// The offset of the heartbeat slot that a line is about, where it prints one: two offsets are two slots.

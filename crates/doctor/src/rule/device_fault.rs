@@ -3,14 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::case::{Case, FIRST, command, total};
+use super::local::is_a_local_disk;
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Fact, HostStatus, Kind, LockStep, Opcode, PathEvent, Sense, TaskKind};
-use crate::names::Name;
 use crate::scene::same_host;
-use crate::text::decimal;
 
-/// Adapters that ESXi's own software makes have numbers from here on.
-const FIRST_SOFTWARE_ADAPTER: u64 = 32;
 /// A few failures may be a hiccup.
 const FAILURES_MIN: u64 = 2;
 
@@ -155,38 +152,4 @@ const fn asks_the_device(opcode: Opcode) -> bool {
 /// Whether a device is named by its path alone, for it tells no identity of its own: an old disk, a card reader, an optical drive.
 fn has_no_identity(case: &Case<'_>) -> bool {
     case.incident.devices.iter().any(|&device| case.scene.names.text(device).starts_with("mpx."))
-}
-
-/// Whether a device is a disk in its host's own case: its name is one of those, and no way to it leads over a fabric or a network. A target that hands a disk
-/// of its own through, as LIO's pscsi does, shows that disk's name to hosts far away.
-#[must_use]
-pub fn is_a_local_disk(case: &Case<'_>, device: Name) -> bool {
-    let name = case.scene.names.text(device);
-    is_local(name) && !is_behind_a_fabric(case, device, name)
-}
-
-/// Whether an adapter by which a device is reached is one of a fabric or a network: by its number, or by what its driver says anywhere.
-fn is_behind_a_fabric(case: &Case<'_>, device: Name, name: &str) -> bool {
-    // A USB adapter has such a number, too.
-    let number = |adapter: &str| adapter.strip_prefix("vmhba").and_then(decimal);
-    let by_software = |adapter: &&str| {
-        !name.starts_with("t10.USB") && number(adapter).is_some_and(|number| number >= FIRST_SOFTWARE_ADAPTER)
-    };
-    let of_name = name.strip_prefix("mpx.").and_then(|path| path.split(':').next());
-    let known = case.scene.knowledge;
-    let adapter_of = |path: Name| {
-        let path = case.scene.names.text(path);
-        path.split(':').next().unwrap_or(path)
-    };
-    let ways: BTreeSet<&str> = known.paths(device).map(adapter_of).chain(of_name).collect();
-    ways.iter().any(by_software) || known.fabric().any(|path| ways.contains(adapter_of(path)))
-}
-
-/// Names that VMware gives to disks that are not on a network. `t10.NVMe` is none of them: a namespace behind NVMe over Fabrics has it too.
-#[must_use]
-pub fn is_local(device: &str) -> bool {
-    // `mpx.` is a device without an identity of its own, named by its path; adapters from vmhba32 on are USB or iSCSI.
-    let of_adapter = device.strip_prefix("mpx.vmhba").and_then(decimal);
-    of_adapter.is_some_and(|adapter| adapter < FIRST_SOFTWARE_ADAPTER)
-        || ["t10.ATA", "t10.SATA", "t10.USB"].iter().any(|start| device.starts_with(start))
 }

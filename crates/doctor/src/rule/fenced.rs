@@ -6,7 +6,7 @@ use super::case::{Case, FIRST, JUST_BEFORE_US, command};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{ClusterStep, Command, DeviceStatus, Fact, HeartbeatStep, Kind};
 use crate::scene::{before, near, same_host};
-use crate::text::after;
+use crate::text::{after, word};
 
 /// A host that was cut off tries on until it is restarted; an incident is over after two minutes of silence in any case.
 const FENCED_FOR_US: i64 = 600_000_000;
@@ -89,6 +89,11 @@ fn who_and_why(case: &Case<'_>, by_order: bool) -> String {
         1 => format!("{} was", targets.into_iter().collect::<String>()),
         _ => format!("{} were", targets.into_iter().collect::<Vec<_>>().join(", ")),
     };
+    if let Some(node) = case.facts().find_map(|fact| sender_of_a_pill(&fact.text)) {
+        return format!(
+            "{whom} fenced by {node}: the watcher of the shared disk (sbd) found the order to end the host in its slot there, and carried it out."
+        );
+    }
     match (reason(case), by_order) {
         (Some(reason), _) => format!("{whom} fenced. The cluster says why: {reason}."),
         (None, true) => format!(
@@ -98,6 +103,12 @@ fn who_and_why(case: &Case<'_>, by_order: bool) -> String {
             "{whom} fenced by the cluster, or about to be reset by the watchdog: a lease or a membership was not renewed in time."
         ),
     }
+}
+
+/// Who wrote an order into a host's slot on the shared disk: `sbd[815]: ... Received command reset from node1 on disk /dev/sdx`.
+fn sender_of_a_pill(text: &str) -> Option<&str> {
+    let (kind, rest) = after(text, "Received command ")?.split_once(" from ")?;
+    matches!(kind, "reset" | "off" | "crashdump").then(|| word(rest)).filter(|node| !node.is_empty())
 }
 
 /// Why a cluster decided to fence, in its own words.

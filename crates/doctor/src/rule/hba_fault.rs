@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Case, FIRST, command, total};
+use super::case::{Case, FIRST, JUST_BEFORE_US, command, total};
 use super::order::is_harm;
-use super::way::{adapter, is_of_this_device};
+use super::way::{adapter, is_of_this_device, names_this_device};
 use super::{Confidence, Judgement, Proof, untied};
-use crate::fact::{Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
+use crate::fact::{FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
+use crate::scene::{before, near};
+use crate::text::has;
 
 /// So many requeues are a storm.
 const STORM_MIN: u64 = 5;
@@ -16,60 +18,10 @@ const PENDING_MIN: u64 = 2;
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let own = case.all(|fact| fact.kind == Kind::AdapterFault);
     if !own.is_empty() {
-        let because = "The driver itself reports that its adapter fails: a hang, a lost mailbox command, exhausted exchanges, or writes held back.";
-        let tied = is_of_this_device(case, &own) && !own.iter().all(|fact| is_of_a_raid_controller(fact));
-        let beside = only_others_suffer(case);
-        let strange = hits_nobody_of_its_host(case, &own);
-        let confidence = if tied && !beside && !strange { Confidence::Likely } else { Confidence::Possible };
-        let because = if beside {
-            format!(
-                "{because} But no atomic test and set and no heartbeat of that host is in trouble by these lines, only those of others: an adapter is its own host's."
-            )
-        } else if strange {
-            format!(
-                "{because} But no line says that what went wrong with tests and heartbeats did so on that host."
-            )
-        } else {
-            because.to_owned()
-        };
-        return Judgement::Met(Proof::new(confidence, because, own).and_collect(NEXT));
+        return by_its_own_account(case, own);
     }
-    let moved = case.all(|fact| {
-        matches!(fact.kind, Kind::Path(event) if event != PathEvent::InDoubt && (event.is_loss() || event.is_of_the_device()))
-            || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_nexus_loss))
-    });
-    let storm = case.commands(|command| {
-        command.host.is_some_and(|status| matches!(status, HostStatus::SOFT_ERROR | HostStatus::SOFT_RETRY))
-    });
-    // Of 0xc, sources disagree more than of 0xb: a fabric or a target that asks for patience may be behind it.
-    let retried = storm
-        .iter()
-        .any(|fact| command(fact).is_some_and(|command| command.host == Some(HostStatus::SOFT_RETRY)));
-    // Every host has a vmhba2: an adapter is one of its host.
-    let adapters: BTreeSet<_> =
-        storm.iter().filter_map(|fact| Some((fact.host, adapter(case, fact)?))).collect();
-    let hosts: BTreeSet<_> = storm.iter().filter_map(|fact| fact.host).collect();
-    if total(&storm) >= STORM_MIN && hosts.len() > 1 {
-        return Judgement::Aside(
-            "Commands were requeued (H:0xb, H:0xc) on adapters of several hosts at once: what they share is behind it, and no adapter of one.".to_owned(),
-        );
-    }
-    if total(&storm) >= STORM_MIN && adapters.len() <= 1 {
-        if !moved.is_empty() {
-            return Judgement::Aside(
-                "Commands were requeued (H:0xb, H:0xc) on one adapter, but a path was lost too: the requeues may follow from that.".to_owned(),
-            );
-        }
-        let stakes = case.stakes();
-        let confidence = if stakes.is_empty() || retried { Confidence::Possible } else { Confidence::Likely };
-        let status = if retried { "H:0xc" } else { "H:0xb" };
-        let because = format!(
-            "{} commands came back with {status}, all through one adapter, and no path was called failed: the driver asks for a retry again \
-             and again, nobody moves to another path, and heartbeats run out of time.",
-            total(&storm)
-        );
-        let lines = storm.into_iter().take(3).chain(stakes.into_iter().take(3)).collect();
-        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
+    if let Some(told) = requeues(case) {
+        return told;
     }
     let pending =
         case.all(|fact| fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Pending });
@@ -88,6 +40,86 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "Driver and firmware of the adapter (`esxcli storage core adapter list`, `esxcli software vib list`; Linux: `modinfo`, \
                     /sys/class/fc_host), to compare with the vendor's matrix; and whether other hosts saw anything in that minute.";
+
+/// What the driver says of its adapter.
+fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> {
+    let because = "The driver itself reports that its adapter fails: a hang, a lost mailbox command or exhausted exchanges.";
+    let (local, far): (Vec<&Fact>, Vec<&Fact>) =
+        own.iter().copied().partition(|fact| is_of_a_local_controller(fact));
+    let tied = !far.is_empty() && is_of_this_device(case, &far) || names_this_device(case, &local);
+    let beside = only_others_suffer(case);
+    let strange = hits_nobody_of_its_host(case, &own);
+    let confidence = if tied && !beside && !strange { Confidence::Likely } else { Confidence::Possible };
+    let because = if beside {
+        format!(
+            "{because} But no atomic test and set and no heartbeat of that host is in trouble by these lines, only those of others: an adapter is its own host's."
+        )
+    } else if strange {
+        format!(
+            "{because} But no line says that what went wrong with tests and heartbeats did so on that host."
+        )
+    } else if far.is_empty() && !tied {
+        format!(
+            "{because} It is a controller of disks in the host's own case, and no line says that anything else here lies behind it."
+        )
+    } else {
+        because.to_owned()
+    };
+    Judgement::Met(Proof::new(confidence, because, own).and_collect(NEXT))
+}
+
+/// Commands for which the driver asks again and again.
+fn requeues<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
+    let moved = case.all(|fact| {
+        matches!(fact.kind, Kind::Path(event) if event != PathEvent::InDoubt && (event.is_loss() || event.is_of_the_device()))
+            || command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_nexus_loss))
+    });
+    let stalled = case.all(|fact| matches!(fact.kind, Kind::Fabric(event) if event != FabricEvent::Clear));
+    let storm = case.commands(|command| {
+        command.host.is_some_and(|status| matches!(status, HostStatus::SOFT_ERROR | HostStatus::SOFT_RETRY))
+    });
+    // Of 0xc, sources disagree more than of 0xb: a fabric or a target that asks for patience may be behind it.
+    let retried = storm
+        .iter()
+        .any(|fact| command(fact).is_some_and(|command| command.host == Some(HostStatus::SOFT_RETRY)));
+    // Every host has a vmhba2: an adapter is one of its host.
+    let adapters: BTreeSet<_> =
+        storm.iter().filter_map(|fact| Some((fact.host, adapter(case, fact)?))).collect();
+    let hosts: BTreeSet<_> = storm.iter().filter_map(|fact| fact.host).collect();
+    if total(&storm) >= STORM_MIN && hosts.len() > 1 {
+        return Some(Judgement::Aside(
+            "Commands were requeued (H:0xb, H:0xc) on adapters of several hosts at once: what they share is behind it, and no adapter of one.".to_owned(),
+        ));
+    }
+    if total(&storm) >= STORM_MIN && adapters.len() <= 1 {
+        if !moved.is_empty() {
+            return Some(Judgement::Aside(
+                "Commands were requeued (H:0xb, H:0xc) on one adapter, but a path was lost too: the requeues may follow from that.".to_owned(),
+            ));
+        }
+        // The driver asks for a retry where frames wait or are thrown away (KB390100 shows just that).
+        let behind_a_stall = storm.iter().take(FIRST).any(|requeue| {
+            let mut stalls = stalled.iter().take(FIRST);
+            stalls.any(|stall| before(stall, requeue) && near(stall, requeue, JUST_BEFORE_US))
+        });
+        if behind_a_stall {
+            return Some(Judgement::Aside(
+                "Commands were requeued (H:0xb, H:0xc) on one adapter, but the fabric told of congestion, of links without credits or of lost frames just before: the requeues may follow from that.".to_owned(),
+            ));
+        }
+        let stakes = case.stakes();
+        let confidence = if stakes.is_empty() || retried { Confidence::Possible } else { Confidence::Likely };
+        let status = if retried { "H:0xc" } else { "H:0xb" };
+        let because = format!(
+            "{} commands came back with {status}, all through one adapter, and no path was called failed: the driver asks for a retry again \
+             and again, nobody moves to another path, and heartbeats run out of time.",
+            total(&storm)
+        );
+        let lines = storm.into_iter().take(3).chain(stakes.into_iter().take(3)).collect();
+        return Some(Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT)));
+    }
+    None
+}
 
 /// Whether the adapter's host and that of the tests and heartbeats may be two, by the names that their lines bear or lack.
 fn hits_nobody_of_its_host(case: &Case<'_>, own: &[&Fact]) -> bool {
@@ -108,7 +140,23 @@ fn only_others_suffer(case: &Case<'_>) -> bool {
     harmed.peek().is_some() && harmed.all(|fact| fact.host.is_some_and(|host| !hosts.contains(&host)))
 }
 
-/// A controller of disks in this host's own case: no LUN of a network is behind it.
-fn is_of_a_raid_controller(fact: &Fact) -> bool {
-    fact.text.contains("megaraid")
+/// Whether a line is of a controller of disks in its host's own case. A LUN of a network is not behind it, unless a line says so.
+fn is_of_a_local_controller(fact: &Fact) -> bool {
+    const DRIVERS: [&str; 14] = [
+        "megaraid",
+        "lsi_mr3",
+        "lsi_msgpt",
+        "mpt2sas",
+        "mpt3sas",
+        "mptsas",
+        "mptbase",
+        "smartpqi",
+        "hpsa",
+        "aacraid",
+        "pm80xx",
+        "arcmsr",
+        "ahci",
+        "NVMEDEV",
+    ];
+    DRIVERS.iter().any(|driver| has(&fact.text, driver))
 }

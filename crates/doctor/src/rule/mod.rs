@@ -4,6 +4,7 @@
 //! What a cause means and what helps is data of the crate `causes`; here is only the proof. A new rule is a file, and a
 //! line in [`RULES`].
 
+mod answered;
 mod array_fault;
 mod array_full;
 mod array_load;
@@ -19,6 +20,7 @@ mod foreign_block;
 mod gateway_fault;
 mod hba_fault;
 mod known_advisory;
+mod local;
 mod lock_mode_mixed;
 pub mod notices;
 pub mod order;
@@ -38,8 +40,8 @@ mod way;
 mod words;
 
 pub use case::Case;
-pub use device_fault::is_local;
-pub use words::{Words, is_harmless};
+pub use local::{is_an_everyday_time, is_local};
+pub use words::{Words, is_harmless, is_lasting};
 
 use oarlock_causes::Cause;
 

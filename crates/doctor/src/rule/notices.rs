@@ -58,6 +58,7 @@ fn told(notice: Notice) -> &'static Told {
         Notice::HeapExhausted => &HEAP_EXHAUSTED,
         Notice::VolumeFull => &VOLUME_FULL,
         Notice::TargetHung => &TARGET_HUNG,
+        Notice::WritesHeld => &WRITES_HELD,
         Notice::GatewayLock => &GATEWAY_LOCK,
         Notice::PathStates => &PATH_STATES,
         Notice::CopyFilter => &COPY_FILTER,
@@ -183,6 +184,30 @@ static TARGET_HUNG: Told = Told {
             remedy(
                 Risk::Interrupts,
                 "Where nothing below is slow, move the hosts to another gateway or path, and restart the target; update its kernel.",
+            ),
+        ],
+    },
+};
+
+/// Writes that the host does not let through.
+static WRITES_HELD: Told = Told {
+    because: "VMkernel refused a write because it holds all writes to that partition back (`write-quiesced`). It does so after trouble that it had with the partition before: a heartbeat that \
+             was late, a reset, a path or an adapter that was lost. Which it was stands in lines from before this one, not in it.",
+    next: "vmkernel.log of this host from ten minutes before the first line quoted here: heartbeats of that volume, lost access, resets, lost paths, latencies of that device; and the versions \
+           of the adapter's driver and firmware, for some of them lead to this.",
+    words: Words {
+        title: "The host holds the writes to a partition back",
+        layer: Layer::HostQueue,
+        what: "ESXi lets no write through to a partition while it does not know what became of those before, or whether its own heartbeat there still stands. Reads go on.",
+        consequence: "Machines on that volume stand still as soon as they write. What was refused so was not executed, and its sender knows it.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find what came before it, on this host and on others that share the volume: that is to be mended, and the writes go on by themselves.",
+            ),
+            remedy(
+                Risk::Interrupts,
+                "Where the writes stay held although heartbeats are confirmed again, move the machines away and restart the host.",
             ),
         ],
     },

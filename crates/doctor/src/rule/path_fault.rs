@@ -1,12 +1,14 @@
 //! `path-fault`: a path failed with commands in flight.
 
 use super::case::{self, Case, JUST_BEFORE_US, command, total};
+use super::local::is_behind_usb;
 use super::way::{is_of_a_software_adapter, is_of_this_device};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{
     Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
-use crate::text::{decimal, has, holds};
+use crate::scene::before;
+use crate::text::{has, holds};
 
 /// A reset takes the link down within seconds.
 const RESET_WITHIN_US: i64 = 10_000_000;
@@ -51,18 +53,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         );
     }
     if !hit.is_empty() {
-        let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
-                       wrong. Commands that were on that path have no answer: they may have been executed.";
-        // A fabric's notice about a link names ports; whether the device is reached over them, no line says.
-        let a_notice_alone = hit.iter().all(|fact| matches!(fact.kind, Kind::Fabric(_)));
-        let told = device_gone.is_empty()
-            && !a_notice_alone
-            && !units_changed(case)
-            && !case.is_a_plain_race()
-            && is_of_this_device(case, &hit);
-        let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-        let confidence = if told { Confidence::Likely } else { Confidence::Possible };
-        return Judgement::Met(by_its_way(case, Proof::new(confidence, because, lines), &strong));
+        return with_a_victim(case, hit, &strong, device_gone.is_empty());
     }
     let many = total(&strong) >= MANY;
     let all_gone = events.iter().any(|fact| fact.kind == Kind::Path(PathEvent::AllDown));
@@ -83,6 +74,32 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let aside = "A path was lost, but only after the first trouble, or long before it.";
     let taken_out = if stakes.is_empty() { taken_out_behind(case, &strong, &device_gone) } else { None };
     taken_out.unwrap_or_else(|| Judgement::Aside(aside.to_owned()))
+}
+
+/// Something on the way was lost, and right behind that a test or a heartbeat went wrong.
+fn with_a_victim<'a>(
+    case: &Case<'a>,
+    hit: Vec<&'a Fact>,
+    strong: &[&'a Fact],
+    device_stands: bool,
+) -> Judgement<'a> {
+    let because = "A path, link or session was lost, and within a minute an atomic test and set or a heartbeat on the same host went \
+                   wrong. Commands that were on that path have no answer: they may have been executed.";
+    // A fabric's notice about a link names ports; whether the device is reached over them, no line says.
+    let a_notice_alone = hit.iter().all(|fact| matches!(fact.kind, Kind::Fabric(_)));
+    let by_own_hand = began_by_own_hand(case, strong);
+    let told = device_stands
+        && !a_notice_alone
+        && !by_own_hand
+        && !units_changed(case)
+        && !case.is_a_plain_race()
+        && is_of_this_device(case, &hit);
+    let stakes = case.stakes();
+    let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
+    let confidence = if told { Confidence::Likely } else { Confidence::Possible };
+    let proof = Proof::new(confidence, because, lines);
+    let proof = if by_own_hand { proof.but(OWN_HAND) } else { proof };
+    Judgement::Met(by_its_way(case, proof, strong))
 }
 
 /// A link went down, and the host took the device out of use right behind it: whether it lay on that link, no line says.
@@ -118,14 +135,8 @@ fn by_its_way<'a>(case: &Case<'a>, proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a
 
 /// Whether all that is lost are sticks and cards behind USB: no optic, cable or session is on the way to one.
 fn has_boot_media_alone(case: &Case<'_>) -> bool {
-    /// Adapters of USB have numbers from here to those of networks.
-    const USB: std::ops::Range<u64> = 32..64;
-    let is_one = |name: &str| {
-        let adapter = name.strip_prefix("mpx.vmhba").and_then(decimal);
-        name.starts_with("t10.USB") || adapter.is_some_and(|adapter| USB.contains(&adapter))
-    };
     let devices = &case.incident.devices;
-    !devices.is_empty() && devices.iter().all(|&device| is_one(case.scene.names.text(device)))
+    !devices.is_empty() && devices.iter().all(|&device| is_behind_usb(case.scene.names.text(device)))
 }
 
 /// Whether a line is of iSCSI, or of NVMe over Fabrics without a word of Fibre Channel.
@@ -176,6 +187,33 @@ fn losses<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
     let mut losses = case.all(is_loss);
     losses.retain(|event| !by_a_reset(event));
     losses
+}
+
+const OWN_HAND: &str = "But the host dropped that session itself, after an abort or a reset of its own that nobody answered: whether the way was gone or the target stood \
+                        still behind it, these lines do not tell.";
+
+/// Whether what was lost began with a session that the host itself dropped, for its aborts and resets had no answer. What was lost behind that is of its making.
+fn began_by_own_hand(case: &Case<'_>, strong: &[&Fact]) -> bool {
+    /// An abort is waited for so long, and a reset behind it once more.
+    const ABORT_WITHIN_US: i64 = 30_000_000;
+    let earlier = |one: &&Fact, other: &&Fact| {
+        if before(one, other) { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater }
+    };
+    let Some(first) = strong.iter().copied().take(case::FIRST).min_by(|one, other| earlier(one, other))
+    else {
+        return false;
+    };
+    let resets = case.all(|fact| {
+        matches!(fact.kind, Kind::Task { task: TaskKind::WiderReset, .. }) && is_of_a_network(fact)
+    });
+    let aborts = case.all(|fact| {
+        fact.kind == Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Pending }
+            && is_of_a_network(fact)
+    });
+    let of_a_session = first.kind != Kind::Path(PathEvent::SessionLost) || is_of_a_network(first);
+    of_a_session
+        && (case.just_before(first, &resets, RESET_WITHIN_US).is_some()
+            || case.just_before(first, &aborts, ABORT_WITHIN_US).is_some())
 }
 
 /// Whether a link, a port or a session was lost.

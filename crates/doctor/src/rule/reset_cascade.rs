@@ -1,6 +1,7 @@
 //! `reset-cascade`: one late ATS made the host reset the device, and the reset killed everything else.
 
 use super::case::{Case, FIRST, command, total, was_reset};
+use super::local::is_of_one_host;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{Command, Fact, Kind, PathEvent, TaskKind, TaskOutcome};
 use crate::scene::{before, near, same_host};
@@ -36,7 +37,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if let Some(why) = another_reason(case, trigger, &victims) {
         return Judgement::Aside(why);
     }
-    let count = total(&victims);
+    // What one host resets are its own commands.
+    let own: Vec<&Fact> = victims.iter().copied().filter(|victim| same_host(trigger, victim)).collect();
+    let count = total(&own);
     if count < VICTIMS_MIN {
         return Judgement::Aside("Only one command was lost to a reset: no storm.".to_owned());
     }
@@ -47,7 +50,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
          commands ended with H:0x8. Those are victims, not causes."
     );
     let mut lines = vec![trigger];
-    lines.extend(victims.iter().copied().take(3));
+    lines.extend(own.iter().copied().take(3));
     let proof = Proof::new(Confidence::Likely, because, lines)
         .and_collect("Why the first one was late: the array's latency in that minute, esxtop of the host, the path's error counters.");
     let at_once = victims.iter().take(FIRST).any(|victim| {
@@ -59,10 +62,49 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "But {by} reset this device too, whole quarter hours away by its own clock: if that clock is of another zone, its reset is behind this one."
         )));
     }
+    if let Some(shared) = late_elsewhere(case, trigger, &own) {
+        let what = if shared.device == trigger.device {
+            "the same device by another host"
+        } else {
+            "another device"
+        };
+        return Judgement::Met(proof.but(&format!(
+            "But a command to {what} had been given up before that reset, too: something that both have in common was late, and this atomic test and set was only among the first."
+        )));
+    }
+    if fails_behind(case, &own) {
+        return Judgement::Met(proof.but(
+            "But the array itself said in the same seconds that it fails or is not ready: what breaks down in it shows late, and may be why the first one had no answer.",
+        ));
+    }
     Judgement::Met(if was_false && !at_once {
         proof.but("But a test that was false is over, and seconds went by before the reset: it may be for another reason.")
     } else {
         proof
+    })
+}
+
+/// A command of another host, or to another device that hosts share, that nobody answered either, given up before the first victim.
+fn late_elsewhere<'a>(case: &Case<'a>, trigger: &Fact, victims: &[&Fact]) -> Option<&'a Fact> {
+    let victim = victims.iter().copied().find(|victim| before(trigger, victim))?;
+    case.scene.facts.iter().find(|fact| {
+        let is_elsewhere =
+            fact.device.is_some() && fact.device != trigger.device || !same_host(fact, trigger);
+        is_elsewhere
+            && command(fact).is_some_and(|command| command.unanswered() && !was_reset(command))
+            && before(fact, victim)
+            && near(fact, victim, STORM_WITHIN_US)
+            && fact.device.is_none_or(|device| !is_of_one_host(case, device))
+    })
+}
+
+/// Whether the array says of itself, within seconds behind the storm, that it fails inside or is not ready.
+fn fails_behind(case: &Case<'_>, victims: &[&Fact]) -> bool {
+    let fails = case.commands(|command| {
+        command.sense.is_some_and(|sense| sense.is_of_the_target() || sense.waits_for_a_person())
+    });
+    fails.iter().take(FIRST).any(|fact| {
+        victims.iter().take(FIRST).any(|victim| before(victim, fact) && near(victim, fact, AT_ONCE_US))
     })
 }
 

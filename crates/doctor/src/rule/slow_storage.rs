@@ -1,9 +1,10 @@
 //! `slow-storage`: the device, or what is behind it, was far slower than usual.
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, Record, total};
-use super::device_fault::is_a_local_disk;
+use super::local::{are_of_one_host, is_a_local_disk};
 use super::order::is_harm;
-use super::{Confidence, Judgement, Proof};
+use super::path_fault::is_of_a_network;
+use super::{Confidence, Judgement, Proof, answered, words};
 use crate::fact::{ClusterStep, Fact, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
 use crate::scene::{before, near, same_host};
 
@@ -15,78 +16,103 @@ const AT_ONCE_US: i64 = 2_000_000;
 const TIMES: u64 = 4;
 /// DAVG over this is slow [common practice: 20 to 25 ms].
 const DEVICE_MS: f64 = 25.0;
+/// So many corrected errors of memory are a row.
+const MEMORY_ERRORS_MIN: u64 = 2;
+/// One connection may be lost for a reason of its own.
+const SESSIONS_MIN: u64 = 2;
 /// One sample is a moment.
 const SAMPLES_MIN: u64 = 3;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
-    let stakes = case.stakes();
-    let spikes = case.all(is_spike);
-    if !spikes.is_empty() {
-        let worst = spikes.iter().map(|fact| latency(fact)).max().unwrap_or(0) / 1_000;
-        let is_harmed = stakes.iter().any(|stake| is_harm(stake));
-        let hit = !case.followed_by(&spikes, &stakes, JUST_BEFORE_US).is_empty();
-        let because = if !hit && is_harmed {
-            format!(
-                "The device took up to {worst} ms for a command, many times its usual. What went wrong with the heartbeat or the atomic test and set was written before \
-                 that, or long after it, or by another host: this is not shown to be why."
-            )
-        } else if hit {
-            let why = match case.record() {
-                Record::Slot => {
-                    " It is about the host's own heartbeat slot: the slowness alone does it, no other host is needed."
-                }
-                Record::Lock => {
-                    " It is about a lock record: the longer the way to the disk, the sooner another host is first."
-                }
-                Record::Both | Record::Unknown => "",
-            };
-            format!(
-                "The device took up to {worst} ms for a command, many times its usual, and a heartbeat or an atomic test and set went wrong \
-                 within a minute.{why}"
-            )
-        } else {
-            format!(
-                "The device took up to {worst} ms for a command, many times its usual. No false answer is among these lines: one may follow."
-            )
-        };
-        let of_the_host = spikes.iter().take(FIRST).all(|spike| strikes_a_local_disk(case, spike));
-        let over = !hit && is_over_at_once(case, &spikes);
-        let lines = spikes.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
-        // A host that does not run for a while measures its own pause.
-        let paused = !case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused)).is_empty();
-        let because = if paused {
-            format!(
-                "{because} But the host itself did not run all the time, by its own account (memory errors, or a process that was not scheduled): \
-                 then it measures its own pauses as the device's."
-            )
-        } else {
-            because
-        };
-        let because = if of_the_host {
-            format!(
-                "{because} But a disk in the host's own case was as slow in the same moment: what strikes that and the array alike is of the host, which stood still or was \
-                 overloaded."
-            )
-        } else {
-            because
-        };
-        let beside = !hit && is_harmed;
-        let because = if over {
-            format!(
-                "{because} But it was one command, and the next ones were fast again within seconds: a disk that had been idle does that, too."
-            )
-        } else {
-            because
-        };
-        let confidence = if case.is_a_plain_race() || paused || of_the_host || beside || over {
-            Confidence::Possible
-        } else {
-            Confidence::Likely
-        };
-        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(NEXT));
-    }
-    let told = in_samples(case).or_else(|| at_the_target(case)).or_else(|| as_guests_see_it(case));
+    let told = in_latencies(case)
+        .or_else(|| in_samples(case))
+        .or_else(|| at_the_target(case))
+        .or_else(|| as_guests_see_it(case));
     told.unwrap_or_else(|| renewals(case))
+}
+
+/// The time of single commands, as the host noticed it.
+fn in_latencies<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
+    let spikes = case.all(is_spike);
+    let worst = spikes.iter().map(|fact| latency(fact)).max()? / 1_000;
+    let stakes = case.stakes();
+    let is_harmed = stakes.iter().any(|stake| is_harm(stake));
+    let hit = !case.followed_by(&spikes, &stakes, JUST_BEFORE_US).is_empty();
+    let told = if !hit && is_harmed {
+        "What went wrong with the heartbeat or the atomic test and set was written before that, or long after it, or by another host: this is not shown to be why."
+            .to_owned()
+    } else if hit {
+        let why = match case.record() {
+            Record::Slot => {
+                " It is about the host's own heartbeat slot: the slowness alone does it, no other host is needed."
+            }
+            Record::Lock => {
+                " It is about a lock record: the longer the way to the disk, the sooner another host is first."
+            }
+            Record::Both | Record::Unknown => "",
+        };
+        format!("A heartbeat or an atomic test and set went wrong within a minute.{why}")
+    } else {
+        "No false answer is among these lines: one may follow.".to_owned()
+    };
+    let because = format!("The device took up to {worst} ms for a command, many times its usual. {told}");
+    let doubts = doubts(case, &spikes, hit);
+    let alone = are_of_one_host(case);
+    // Nobody waits for a stick, a disc or a disk of one host but that host.
+    let is_shown = !(case.is_a_plain_race() || is_harmed && !hit || alone && !is_harmed);
+    let confidence = if is_shown { Confidence::Likely } else { Confidence::Possible };
+    let lines = spikes.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
+    let proof = doubts.into_iter().fold(Proof::new(confidence, because, lines), Proof::but);
+    Some(Judgement::Met(if alone {
+        proof.in_words(&words::SLOW_LOCAL).and_collect(LOCAL_NEXT)
+    } else {
+        proof.and_collect(NEXT)
+    }))
+}
+
+/// What else may have taken the time that a host measured.
+fn doubts(case: &Case<'_>, spikes: &[&Fact], hit: bool) -> Vec<&'static str> {
+    // A host that does not run for a while measures its own pause.
+    let pauses = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused));
+    // One error of memory that was corrected stops nobody; a row of them does.
+    let paused =
+        pauses.iter().any(|fact| !fact.text.contains("MCA: ")) || total(&pauses) >= MEMORY_ERRORS_MIN;
+    let of_the_host = spikes.iter().take(FIRST).all(|spike| strikes_a_local_disk(case, spike));
+    let over = !hit && is_over_at_once(case, spikes);
+    let of_the_way = sessions_lost_behind(case, spikes) >= SESSIONS_MIN;
+    let told = [
+        (
+            paused,
+            "But the host itself did not run all the time, by its own account (memory errors, or a process that was not scheduled): then it measures its own pauses as the \
+             device's.",
+        ),
+        (
+            of_the_host,
+            "But a disk in the host's own case was as slow in the same moment: what strikes that and the array alike is of the host, which stood still or was overloaded.",
+        ),
+        (
+            over,
+            "But it was one command, and the next ones were fast again within seconds: a disk that had been idle does that, too.",
+        ),
+        (
+            of_the_way,
+            "But connections to the storage were lost within a minute behind it. A host measures through the wire: whether the disk was slow or the network between them, these \
+             lines do not tell.",
+        ),
+    ];
+    told.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why).collect()
+}
+
+/// How many connections over a network the host lost within a minute behind slow commands.
+fn sessions_lost_behind(case: &Case<'_>, spikes: &[&Fact]) -> u64 {
+    let is_behind = |fact: &Fact| {
+        fact.kind == Kind::Path(PathEvent::SessionLost)
+            && is_of_a_network(fact)
+            && spikes.iter().take(FIRST).any(|spike| {
+                same_host(spike, fact) && before(spike, fact) && near(spike, fact, JUST_BEFORE_US)
+            })
+    };
+    total(&case.all(is_behind))
 }
 
 /// The time in the device, as the host's samples have it.
@@ -137,6 +163,8 @@ fn as_guests_see_it<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
 const NEXT: &str = "The array's latency for this LUN in that minute, its jobs (backup, replication, scrub, rebuild), and the maximum, not the average, of \
                     the host's figures.";
 
+const LOCAL_NEXT: &str = "Which disk, stick or drive it is (`esxcli storage core device list -d DEVICE`), what is kept on it, and its health (`esxcli storage core device smart get -d DEVICE`).";
+
 /// The target still had the commands in hand that its initiators gave up: they were not lost on the way.
 fn at_the_target<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let own = case.all(|fact| fact.kind == Kind::Target(TargetStep::SlowBackend));
@@ -176,10 +204,13 @@ fn at_the_target<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
         of_the_way && complete.iter().any(|done| same_host(done, fact) && near(done, fact, JUST_BEFORE_US))
     });
     let told_by_itself = !own.is_empty();
+    let answered = !told_by_itself && answered::was_lost_on_the_way(case, &complete);
     let lines = own.into_iter().chain(complete).chain(found).take(8);
     let proof = Proof::new(Confidence::Likely, because, lines.chain(lost.iter().copied().take(2)).collect())
         .and_collect(NEXT);
-    Some(Judgement::Met(if told_by_itself || lost.is_empty() {
+    Some(Judgement::Met(if answered {
+        proof.but("But the target had answered a test in time, before that abort, and no host has that answer: it was lost on the way, not late.")
+    } else if told_by_itself || lost.is_empty() {
         proof
     } else {
         proof.but("But the target lost a link or a session in the same minute: answers that it had given may have been lost on the way.")

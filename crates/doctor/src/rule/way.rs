@@ -117,21 +117,26 @@ fn are_of_a_network(ways: &BTreeSet<Way<'_>>) -> bool {
             .all(|way| matches!(way.adapter, Adapter::Vmware(name) if is_of_a_software_adapter(name)))
 }
 
+/// Whether the host has adapters of another kind than those that were lost, a fabric's or a network's: over which of them the device is reached, nobody says.
+fn has_ways_of_both_kinds(case: &Case<'_>, lost: &[Way<'_>]) -> bool {
+    let kind = |name: &str| name.starts_with("vmhba").then(|| is_of_a_software_adapter(name));
+    let of_the_lost: BTreeSet<bool> = lost
+        .iter()
+        .filter_map(|way| if let Adapter::Vmware(name) = way.adapter { kind(name) } else { None })
+        .collect();
+    let mut known = case.scene.knowledge.fabric().filter_map(|path| kind(case.scene.names.text(path)));
+    of_the_lost.len() == 1 && known.any(|kind| !of_the_lost.contains(&kind))
+}
+
 /// Whether any line ties what happened to an adapter, a link or a path to the incident's own device: it names the device, or the adapter is
 /// one over which the device is reached, or a command that may have gone over it was left without an answer.
 pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
-    let own: Vec<&Fact> = case.all(|fact| fact.device.is_some() && command(fact).is_some());
-    let ways = ways(case);
-    let lost: Vec<Way<'_>> = hit.iter().take(FIRST).flat_map(|fact| Way::all_of(case, fact)).collect();
-    let names_it = hit.iter().take(FIRST).any(|fact| {
-        fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)))
-            || !is_of_a_far_port(case, fact)
-                && !leads_elsewhere(case, fact, &ways)
-                && is_on_one(&Way::all_of(case, fact), &ways)
-    });
-    if names_it {
+    if names_this_device(case, hit) {
         return true;
     }
+    let own = commands_to_devices(case);
+    let ways = ways(case);
+    let lost: Vec<Way<'_>> = hit.iter().take(FIRST).flat_map(|fact| Way::all_of(case, fact)).collect();
     // The ways are known, and what was lost is none of them; or it is Fibre Channel's, and they are a network's.
     let both = |form: fn(&Adapter<'_>) -> bool| {
         lost.iter().any(|way| form(&way.adapter)) && ways.iter().any(|way| form(&way.adapter))
@@ -141,11 +146,31 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let elsewhere = of_another_driver
         || both(|way| matches!(way, Adapter::Vmware(_)))
         || both(|way| matches!(way, Adapter::Linux(_)));
-    if elsewhere || lost.is_empty() && are_of_a_network(&ways) || case.is_of_local_volumes_alone() {
+    if elsewhere
+        || lost.is_empty() && are_of_a_network(&ways)
+        || ways.is_empty() && has_ways_of_both_kinds(case, &lost)
+        || case.is_of_local_volumes_alone()
+    {
         return false;
     }
     // Lines that name no device contradict nothing.
     own.is_empty() || own.iter().take(FIRST).any(|fact| command(fact).is_some_and(Command::unanswered))
+}
+
+/// Whether a line names the incident's own device, or an adapter over which it is known to be reached.
+pub fn names_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
+    let own = commands_to_devices(case);
+    let ways = ways(case);
+    hit.iter().take(FIRST).any(|fact| {
+        fact.device.is_some_and(|device| own.iter().any(|other| other.device == Some(device)))
+            || !is_of_a_far_port(case, fact)
+                && !leads_elsewhere(case, fact, &ways)
+                && is_on_one(&Way::all_of(case, fact), &ways)
+    })
+}
+
+fn commands_to_devices<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
+    case.all(|fact| fact.device.is_some() && command(fact).is_some())
 }
 
 /// Whether a line names the port of an array that was lost, and the host lists others behind all of these ways.

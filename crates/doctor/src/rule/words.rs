@@ -256,6 +256,25 @@ pub static BOOT_MEDIUM: Words = Words {
     ],
 };
 
+/// A disk that one host has for itself, and that was slow.
+pub static SLOW_LOCAL: Words = Words {
+    title: "A disk, a stick or a disc drive of one host alone was slow",
+    layer: Layer::Medium,
+    what: "Sticks, cards and drives for discs take some hundred milliseconds when they wake, and a single disk does when it has to do more than it can. No array and no other host is \
+           behind it: what waits for it is this host.",
+    consequence: "What is kept there is served late: logs, configuration, and the machines that somebody put on that disk.",
+    remedy: &[
+        remedy(
+            Risk::Looks,
+            "Where nothing but the host's own boot volumes lies on it, nothing is to be done; where machines do, look at that disk's health and load.",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Where the times grow from week to week, replace the medium before it fails.",
+        ),
+    ],
+};
+
 /// A damaged lock record of VMFS.
 pub static DAMAGED_LOCK: Words = Words {
     title: "A lock record of the volume is damaged",
@@ -501,6 +520,11 @@ pub static ORDERED_RESET: Words = Words {
     ],
 };
 
+/// Whether these words are about a device that is slow by nature: the same of it hours later is the same.
+pub fn is_lasting(title: &str) -> bool {
+    title == SLOW_LOCAL.title
+}
+
 /// Whether these words are about what does no harm: then nobody is alarmed by an answer that is missing elsewhere.
 pub fn is_harmless(title: &str) -> bool {
     let harmless = [
@@ -508,6 +532,7 @@ pub fn is_harmless(title: &str) -> bool {
         &HELD_FILE,
         &LOCAL_WITHOUT_ATS,
         &CLUSTERED_DISK,
+        &SLOW_LOCAL,
         words(Notice::HeapExhausted),
         words(Notice::VolumeFull),
         words(Notice::NoLockspace),

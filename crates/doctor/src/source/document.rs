@@ -128,6 +128,14 @@ impl Document {
                 said.push(open.of_a_log(line));
                 continue;
             }
+            // A blank line says nothing; inputs have thousands of them.
+            if line.trim_ascii().is_empty() {
+                said.push(if nobodys { Some(Manner::Cited) } else { open.said });
+                open.is_short = short;
+                open.pass("", "");
+                above.clear();
+                continue;
+            }
             let line = plain(&line[..line.len().min(SENTENCE_BYTES_MAX)]);
             // An object of JSON, and a line of a kernel without its time, introduce nothing.
             if line.trim_start().starts_with('{') && line.contains("\":") || begins_as_a_log(&line) {
@@ -143,9 +151,9 @@ impl Document {
             open.is_short = short;
             open.pass(&line, &sentence);
             sentences += usize::from(plain_words(&sentence) >= PLAIN_WORDS_MIN);
-            teaches |= is_heading(&line)
-                && of_words(&sentence).is_some_and(|manner| manner != Manner::Logged)
-                || of_words(&sentence) == Some(Manner::Told);
+            let told = of_words(&sentence);
+            teaches |= is_heading(&line) && told.is_some_and(|manner| manner != Manner::Logged)
+                || told == Some(Manner::Told);
             let underlined =
                 is_rule(&line).then(|| std::mem::take(&mut above)).filter(|above| !above.is_empty());
             let found = match &underlined {
@@ -168,20 +176,8 @@ impl Document {
             above = sentence;
         }
         sew(&mut sections, &jumps, seams);
-        // An article, or a document that teaches: what it shows was seen by nobody in particular, unless it says who saw it. A log with a strange
-        // line in it is none.
-        let usual = if (teaches || nobodys) && sentences * DATED_FOR_EACH_MAX >= dated {
-            Manner::Told
-        } else {
-            Manner::Logged
-        };
-        let least = if headings >= HEADINGS_MIN { Manner::Told } else { Manner::Logged };
-        let mut manners: Vec<Manner> =
-            said.into_iter().map(|said| said.unwrap_or(usual).max(least)).collect();
-        if manners.iter().all(|manner| *manner == Manner::Logged) {
-            manners.clear();
-        }
-        Document { manners, sections }
+        let teaches = (teaches || nobodys) && sentences * DATED_FOR_EACH_MAX >= dated;
+        Document { manners: manners(said, teaches, headings >= HEADINGS_MIN), sections }
     }
 
     /// How the line of that number, from 1, is said.
@@ -333,6 +329,18 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = &rest[(end + 1).min(rest.len())..];
         Some(line)
     })
+}
+
+/// How each line is said; empty where all are said by programs. An article, or a document that teaches: what it shows was seen by nobody in particular, unless it says
+/// who saw it. A log with a strange line in it is none.
+fn manners(said: Vec<Option<Manner>>, teaches: bool, is_an_article: bool) -> Vec<Manner> {
+    let usual = if teaches { Manner::Told } else { Manner::Logged };
+    let least = if is_an_article { Manner::Told } else { Manner::Logged };
+    let mut manners: Vec<Manner> = said.into_iter().map(|said| said.unwrap_or(usual).max(least)).collect();
+    if manners.iter().all(|manner| *manner == Manner::Logged) {
+        manners.clear();
+    }
+    manners
 }
 
 /// Parts what stands before a seam from what stands behind it, where no heading says whose that is.

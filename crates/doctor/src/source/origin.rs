@@ -52,6 +52,68 @@ const USUAL: [&str; 46] = [
     "udev",
 ];
 
+/// Words by which people name an excerpt or a copy of a log: what it shows, when, and for whom.
+const OF_AN_EXCERPT: [&str; 58] = [
+    "after",
+    "ats",
+    "backup",
+    "bad",
+    "before",
+    "case",
+    "combined",
+    "complete",
+    "copy",
+    "crash",
+    "cut",
+    "during",
+    "error",
+    "errors",
+    "excerpt",
+    "extract",
+    "fail",
+    "failed",
+    "failure",
+    "filtered",
+    "first",
+    "fri",
+    "friday",
+    "full",
+    "good",
+    "grep",
+    "head",
+    "incident",
+    "issue",
+    "last",
+    "merged",
+    "miscompare",
+    "mon",
+    "monday",
+    "morning",
+    "new",
+    "night",
+    "old",
+    "orig",
+    "original",
+    "outage",
+    "part",
+    "problem",
+    "reboot",
+    "sample",
+    "saturday",
+    "snip",
+    "snippet",
+    "sr",
+    "sunday",
+    "tail",
+    "thursday",
+    "ticket",
+    "today",
+    "trimmed",
+    "tuesday",
+    "wednesday",
+    "yesterday",
+];
+
 /// The host of an input: from a vm-support bundle's folder (`esx-HOST-2026-01-31--12.00`), from a file's own name
 /// (`esx01-vmkernel.log`), or from its folder. `None` where none of them says anything.
 #[must_use]
@@ -153,10 +215,25 @@ fn host_in_stem(file: &str) -> Stem<'_> {
         // `vmkernel-1.log`, `vmkernel_2.log`: no rotation numbers so; a browser does, or whoever put the logs of several hosts side by side.
         true if number && (1..=NUMBER_DIGITS_MAX).contains(&left.len()) => Stem::Unknown,
         true if left.is_empty() || number => Stem::Usual,
+        true if is_of_an_excerpt(left) => Stem::Unknown,
         true => Stem::Host(left),
         // A file with no usual name in it is named after what it shows, not after a host.
         false => Stem::Unknown,
     }
+}
+
+/// Whether what is left of a name says what an excerpt shows: `errors`, `after-reboot`, `part2`, `case12345`, `0x89`.
+fn is_of_an_excerpt(left: &str) -> bool {
+    let digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let code = |word: &str| {
+        word.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let names = |word: &str| {
+        let word = word.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_ascii_lowercase();
+        OF_AN_EXCERPT.contains(&word.as_str())
+    };
+    let mut words = left.split(['-', '_', '.', ' ']).filter(|word| !word.is_empty());
+    words.clone().any(|word| !digits(word)) && words.all(|word| digits(word) || code(word) || names(word))
 }
 
 /// The folder that the file lies in; where that is one of a system's own for logs, the one that this system's root was copied to.
@@ -254,6 +331,18 @@ mod tests {
             ("sosreport-gw-1-2026-01-31-abcdefg/var/log/messages", Some("gw-1")),
             ("/var/log/vmkernel.log", None),
             ("vmkernel.log", None),
+            // Names of excerpts were hosts once.
+            ("vmkernel_errors.log", None),
+            ("old-vmkernel.log", None),
+            ("vmkernel-after-reboot.log", None),
+            ("vmkernel_part2.log", None),
+            ("case12345_vmkernel.log", None),
+            ("sr-4711-vmkernel.log", None),
+            ("vmkernel-0x89.log", None),
+            ("vmkernel-monday.log", None),
+            ("vmkernel-before-7.log", None),
+            ("old-esx07-vmkernel.log", Some("old-esx07")),
+            ("new-york-vmkernel.log", Some("new-york")),
             ("excerpt.log", None),
             ("cases/excerpt.log", None),
             ("messages-20240101", None),

@@ -385,7 +385,7 @@ fn hba_fault(world: &mut World) {
         let text = world.dice.pick(&[
             "WARNING: lpfc: lpfc_mbox_timeout_handler:4820: vmhba2 0310 Mailbox command x5 timeout Data: x0 x700 x41",
             "WARNING: qlnativefc: vmhba3(3b:0.1): ISP System Error - mbx1=4ebh mbx2=10h mbx3=0h.",
-            "WARNING: mpt3sas: IOC is in FAULT state!!! fault code = 0x5854",
+            "WARNING: lpfc: lpfc_get_xri:2107: no XRI left",
         ]);
         world.say(0, text.to_owned());
         world.pass(500, 3_000);

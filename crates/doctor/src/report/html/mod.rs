@@ -15,10 +15,9 @@ use self::finding::{article, list};
 use self::markup::Markup;
 use self::timeline::Whole;
 use self::words::{counted, grouped, headline};
-use super::advice::{self, Risk, not_now};
+use super::advice::{self, Risk, at_risk, not_now};
 use super::alike::{alike, times_and_places};
 use crate::finding::{Coverage, Finding, Report};
-use crate::gravity::risk_of;
 
 /// Findings on the first screen.
 const FIRST_SCREEN_MAX: usize = 3;
@@ -148,7 +147,7 @@ fn first_screen(report: &Report, page: &mut Markup) {
         page.raw("</a></p>");
     }
     page.raw("</section>");
-    let worst = report.incidents.iter().map(risk_of).max().unwrap_or(Risk::Unknown);
+    let Some((worst, sentence)) = at_risk(report) else { return };
     page.raw(match worst {
         Risk::Low => "<section class=\"card calm\"><h2>Is data at risk now?</h2><p class=\"verdict\">No</p>",
         Risk::Unknown => {
@@ -158,7 +157,7 @@ fn first_screen(report: &Report, page: &mut Markup) {
             "<section class=\"card danger\"><h2>Is data at risk now?</h2><p class=\"verdict\">Yes</p>"
         }
     });
-    page.element("<p>", worst.sentence(), "</p></section>");
+    page.element("<p>", sentence, "</p></section>");
     if let Some(first) = report.incidents.first() {
         page.raw("<section class=\"card\"><h2>What to do now</h2><ol>");
         for step in steps(first) {

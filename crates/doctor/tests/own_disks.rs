@@ -1,0 +1,149 @@
+//! What a host has for itself, a stick, a disc, a disk in its own case and the controller before it, and what it shares with others.
+
+use oarlock_doctor::report::terminal::Page;
+use oarlock_doctor::{Doctor, Report};
+
+fn judge(lines: &[String]) -> Report {
+    let log: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut doctor = Doctor::new();
+    doctor.read("vmkernel.log", &mut log.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+fn sure(report: &Report) -> Vec<&str> {
+    let sure = report.incidents.iter().filter(|finding| finding.confidence != "possible");
+    sure.map(|finding| finding.cause.as_str()).collect()
+}
+
+/// A device that was slow at that hour.
+fn slow(hour: u32, device: &str, now_us: u32) -> String {
+    format!(
+        "2026-02-07T{hour:02}:31:09.500Z cpu3:2097777)WARNING: ScsiDeviceIO: 1512: Device {device} performance has deteriorated. I/O latency increased from average \
+         value of 8004 microseconds to {now_us} microseconds."
+    )
+}
+
+/// What a log has besides.
+fn everyday() -> impl Iterator<Item = String> {
+    (0..70).map(|minute| {
+        format!("2026-02-06T{:02}:{:02}:00.000Z cpu3:2097777)VSCSI: 4060: handle 8192(vscsi0:0):Creating Virtual Device for world 2101", 1 + minute / 60, minute % 60)
+    })
+}
+
+const OWN: [&str; 6] = [
+    "mpx.vmhba32:C0:T0:L0",
+    "mpx.vmhba35:C0:T0:L0",
+    "mpx.vmhba1:C0:T4:L0",
+    "t10.SanDisk_Cruzer_Blade00",
+    "t10.ATA_____Maker_SD400__77",
+    "naa.5000c500a1b2c3d4",
+];
+const SHARED: &str = "naa.6000d31000c0ffee0000000000000b1a";
+
+/// A host that starts from a stick was told each hour that its array is slow and its data in doubt.
+#[test]
+fn a_stick_that_is_slow_each_hour_is_no_array_that_is_slow() {
+    for device in OWN {
+        let times: Vec<String> = (0..8).map(|hour| slow(hour, device, 398_000 + hour)).collect();
+        let pasted = judge(&times);
+        assert_eq!((sure(&pasted), pasted.incidents.len()), (Vec::new(), 1), "{device}");
+        let finding = &pasted.incidents[0];
+        assert!(finding.explanation.contains("No array and no other host"), "{finding:?}");
+        assert_eq!(finding.events, 8, "{device}: alike times of one device are one finding");
+        let page = Page { width: 100, colours: false }.report(&pasted);
+        assert!(page.contains("Data is not at risk by this"), "{page}");
+        let log: Vec<String> = everyday().chain(times).collect();
+        assert!(judge(&log).incidents.is_empty(), "{device}: in a log it is everyday");
+    }
+    let array: Vec<String> = everyday().chain([slow(3, SHARED, 398_000)]).collect();
+    assert_eq!(sure(&judge(&array)), ["slow-storage"], "a LUN's time is another matter");
+}
+
+#[test]
+fn a_disk_that_takes_longer_than_a_heartbeat_has_is_worth_a_word() {
+    let log = |device| everyday().chain([slow(3, device, 21_700_000)]).collect::<Vec<String>>();
+    let disk = judge(&log("t10.ATA_____Maker_SD400__77"));
+    assert_eq!((disk.incidents.len(), sure(&disk)), (1, Vec::new()));
+    assert!(judge(&log("mpx.vmhba33:C0:T0:L0")).incidents.is_empty(), "a disc that spins up takes that long");
+}
+
+/// ESXi's own iSCSI had such a number in old releases.
+#[test]
+fn a_disk_without_an_identity_behind_iscsi_is_no_stick() {
+    let up = "2026-02-07T02:00:00.000Z cpu3:2097777)iscsi_vmk: iscsivmk_StopConnection: vmhba35: iSCSI connection is being marked \"OFFLINE\"".to_owned();
+    let log: Vec<String> = everyday().chain([up, slow(3, OWN[1], 398_000)]).collect();
+    assert_eq!(sure(&judge(&log)), ["slow-storage"]);
+}
+
+/// One time of a LUN, and the page spoke of writes without an answer.
+#[test]
+fn where_no_write_lacks_an_answer_none_is_said_to() {
+    let page = |lines: &[String]| Page { width: 400, colours: false }.report(&judge(lines));
+    let calm = page(&[slow(3, SHARED, 398_000)]);
+    assert!(calm.contains("No write without an answer is among these lines"), "{calm}");
+    assert!(!calm.contains("may or may not be on the disk"), "{calm}");
+    let lost = format!(
+        "2026-02-07T03:31:19.500Z cpu3:2097777)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x17 from world 2097 to dev \"{SHARED}\" failed H:0x5 D:0x0 P:0x0"
+    );
+    assert!(page(&[slow(3, SHARED, 398_000), lost]).contains("may or may not be on the disk"));
+}
+
+/// `write-quiesced` was taken for a driver's word of its adapter, from one published case.
+#[test]
+fn writes_that_the_host_holds_back_are_no_word_of_an_adapter() {
+    let held = |second: u32, device: &str| {
+        format!(
+            "2026-02-07T03:32:{second:02}.250Z cpu2:5120)ALERT: ScsiDeviceIO: 3081: Failed write command to write-quiesced partition {device}:1"
+        )
+    };
+    let alone = judge(&[held(4, SHARED)]);
+    assert_eq!(alone.incidents[0].cause, "cannot-tell");
+    assert!(alone.incidents[0].explanation.contains("lets no write through"), "{alone:?}");
+    // Behind slow storage they are what follows from it.
+    let report = judge(&[slow(3, SHARED, 9_398_000), held(20, SHARED)]);
+    let first = &report.incidents[0];
+    assert_eq!((first.cause.as_str(), sure(&report).len()), ("slow-storage", 1), "{first:?}");
+    assert!(first.because.contains("holds the writes to a partition back"), "{}", first.because);
+    // A partition is no device beside its disk.
+    let disk = "t10.ATA_____Maker_SD400__77";
+    let failed = format!(
+        "2026-02-07T03:32:15.000Z cpu3:2097777)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x17 from world 2097 to dev \"{disk}\" failed H:0x2 D:0x0 P:0x0"
+    );
+    let report = judge(&[held(4, disk), held(5, disk), failed]);
+    let devices: Vec<&str> =
+        report.incidents.iter().flat_map(|finding| &finding.devices).map(String::as_str).collect();
+    assert_eq!(devices, [disk]);
+}
+
+/// A card of disks in the host hung, and the array's LUN was said to lie behind it.
+#[test]
+fn a_controller_of_local_disks_is_no_way_to_an_array() {
+    let cards = [
+        "WARNING: smartpqi01: smartpqi:pqisrc_check_fw: Controller firmware hang on vmhba0 detected",
+        "<4>mptbase: ioc1: WARNING - IOC is in FAULT state!!! vmhba0",
+        "mpt3sas_cm0: fault_state(0x2622)!",
+        "nhpsa: firmware hang detected vmhba0, resetting",
+        "WARNING: lsi_mr3: mfi_FaultCheck:1123: megaraid: FW in FAULT state on vmhba0, resetting",
+    ];
+    let late = |path: &str| {
+        format!(
+            "2026-02-07T03:31:19.500Z cpu3:2097777)NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x89 (0x45d9, 2097400) to dev \"{SHARED}\" on path \"{path}\" Failed: H:0x5 D:0x0 P:0x0 Act:NONE"
+        )
+    };
+    let unnamed = format!(
+        "2026-02-07T03:31:19.500Z cpu3:2097777)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x17 from world 2097 to dev \"{SHARED}\" failed H:0x5 D:0x0 P:0x0"
+    );
+    for card in cards {
+        let failed = format!("2026-02-07T03:31:11.000Z cpu3:2097777){card}");
+        for harmed in [late("vmhba2:C0:T1:L7"), unnamed.clone()] {
+            let report = judge(&[failed.clone(), harmed]);
+            assert_eq!(sure(&report), [""; 0], "{card}");
+        }
+    }
+    let failed = format!("2026-02-07T03:31:11.000Z cpu3:2097777){}", cards[0]);
+    assert_eq!(
+        sure(&judge(&[failed, late("vmhba0:C0:T1:L7")])),
+        ["hba-fault"],
+        "a shelf of SAS that hosts share is behind it"
+    );
+}
