@@ -13,7 +13,8 @@
 //!       deliver    PDUs in their order       text      which targets there are
 //!         execute  a command, to its status  management   commands that are ended
 //!           unit   task set, attentions, state     ranges   which blocks are in whose hands
-//!           media  the ring as futures, and memory     atomic   writes of many blocks that are whole or absent
+//!           media  the ring as futures       memory   who may have how much of it
+//!           course how a command ends        atomic   writes of many blocks that are whole or absent
 //! ```
 
 #![forbid(unsafe_code)]
