@@ -1,6 +1,7 @@
 //! What the tests share: QEMU's tools, a server over an image, images to copy.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -76,9 +77,19 @@ impl Server {
             .spawn()
             .unwrap();
         let server = Server { child, address: Address::new(&socket, "a disk") };
-        wait_until("the server", || UnixStream::connect(&socket).is_ok());
+        wait_until("the server", || greets(&socket));
         server
     }
+}
+
+/// Whether a server says its first word. It listens before it has opened its image, and has it locked when it speaks.
+fn greets(socket: &Path) -> bool {
+    let greeted = UnixStream::connect(socket).and_then(|mut stream| {
+        stream.set_read_timeout(Some(LIMIT))?;
+        let mut word = [0; 8];
+        stream.read_exact(&mut word).map(|()| word)
+    });
+    greeted.is_ok_and(|word| word == *b"NBDMAGIC")
 }
 
 impl Drop for Server {
