@@ -90,6 +90,9 @@ pub const OUTPUT_MAX: usize = 16 << 20;
 /// of what is left gets no further command looked at.
 pub const SMALL_OUTPUT_MAX: usize = 64 << 20;
 
+/// Bytes that wait for an initiator to read them, behind which it is asked too much: its next question ends its session.
+pub const UNREAD_TEXT_MAX: usize = 1 << 20;
+
 /// Runs of bytes that one write gathers.
 pub const SLICES_MAX: usize = 128;
 

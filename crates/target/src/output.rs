@@ -86,6 +86,11 @@ impl Output {
         self.bytes < OUTPUT_MAX && self.small.len() * LEFT_TO_OTHERS <= left
     }
 
+    /// Those of them that are no medium's.
+    pub(crate) fn small_bytes(&self) -> usize {
+        self.small.len()
+    }
+
     /// Puts bytes behind all that is there.
     pub(crate) fn small(&mut self, bytes: &[u8]) {
         let start = self.small.len();

@@ -7,6 +7,7 @@ use oarlock_scsi::iscsi::{RejectReason, TaskTag, TextRequest, TextResponse};
 
 use crate::array::Array;
 use crate::deliver::reject;
+use crate::limits::UNREAD_TEXT_MAX;
 use crate::session::{PortalIndex, Session};
 
 /// What a session's texts have come to: of a request that goes on, and of an answer that does.
@@ -22,7 +23,7 @@ pub(crate) struct Texts {
 const GO_ON: TaskTag = TaskTag(1);
 
 /// Answers a text request.
-pub(crate) fn answer(array: &Rc<Array>, session: &Session, request: &TextRequest, text: &[u8]) {
+pub(crate) fn answer(array: &Rc<Array>, session: &Rc<Session>, request: &TextRequest, text: &[u8]) {
     let header = request.encode();
     let mut texts = session.texts.borrow_mut();
     if request.transfer_tag == TaskTag::NONE {
@@ -48,6 +49,11 @@ pub(crate) fn answer(array: &Rc<Array>, session: &Session, request: &TextRequest
             transfer_tag: GO_ON,
         };
         session.send(response.encode(), true, &[]);
+        return;
+    }
+    if session.output.borrow().small_bytes() > UNREAD_TEXT_MAX {
+        // One read of a socket can have thousands of short questions, each of which is answered at length.
+        array.leave(session, "it asks and does not read what it is answered");
         return;
     }
     let question = std::mem::take(&mut texts.question);

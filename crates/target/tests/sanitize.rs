@@ -103,6 +103,20 @@ fn a_file_that_was_put_in_the_place_of_the_one_that_was_erased_is_kept() {
     assert_eq!(place.session("one").run(0, cdb::read(0, 2), Flow::In(8192)).good(), secret);
 }
 
+/// Its initiator was told that it had failed, and that the unit was of no use any more.
+#[test]
+fn who_waits_for_its_end_is_told_that_it_goes_on_when_the_array_stops() {
+    let mut place = large();
+    let mut session = place.session("one");
+    let mut command = cdb::block_erase();
+    // Without IMMED.
+    command[1] &= 0x7f;
+    let tag = session.start(0, command, Flow::None);
+    session.ping_now();
+    place.stop();
+    assert_eq!(session.finish(tag).code(), IN_PROGRESS);
+}
+
 #[test]
 fn one_that_cannot_go_on_leaves_a_unit_that_nobody_can_use() {
     let mut place = large();

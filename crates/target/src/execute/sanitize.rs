@@ -65,7 +65,14 @@ impl Work {
             return Ok(Reply::good());
         }
         self.task.or_aborted(erasing.course.ended()).await?;
-        if erasing.has_succeeded() { Ok(Reply::good()) } else { Err(sanitize_failed()) }
+        match () {
+            () if erasing.has_succeeded() => Ok(Reply::good()),
+            // The array stops, or the unit is taken away: it goes on later.
+            () if erasing.course.aborted().is_some() => {
+                Err(Sense::not_ready(AdditionalSense::SANITIZE_IN_PROGRESS).into())
+            }
+            () => Err(sanitize_failed()),
+        }
     }
 
     /// A unit that failed may be used again only where the sanitize that failed allowed it (AUSE).

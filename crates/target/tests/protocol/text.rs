@@ -196,3 +196,27 @@ fn the_rest_of_an_answer_is_had_only_where_there_is_one_and_nothing_is_asked_on_
     assert_eq!(session.rejected(), OUT_OF_RESOURCES);
     place.serves();
 }
+
+/// One read of a socket had thousands of short questions, each answered with all portals: megabytes for each session that reads nothing.
+#[test]
+fn who_asks_and_does_not_read_the_answers_is_let_go() {
+    let place = Place::with(|options, _| options.portals = vec!["127.0.0.1:0".parse().unwrap(); 64]);
+    let mut session = Who::new("one").login(place.portal());
+    let mut questions = Vec::new();
+    for _ in 0..4000 {
+        let request = TextRequest {
+            is_immediate: true,
+            is_final: true,
+            is_continued: false,
+            task_tag: session.tag(),
+            transfer_tag: TaskTag::NONE,
+            cmd_sn: session.cmd_sn,
+            exp_stat_sn: session.exp_stat_sn,
+        };
+        questions.extend(session.wire.encode(request.encode(), b"SendTargets=\0"));
+    }
+    session.wire.send_bytes(&questions);
+    session.wire.wait_for_end();
+    assert!(!place.told("does not read what it is answered").is_empty());
+    place.serves();
+}
