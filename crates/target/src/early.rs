@@ -4,6 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::limits::EARLY_BYTES_MAX;
+use crate::memory::LEFT_TO_OTHERS;
+
+/// What a session may have with its first command, whoever has the rest: an ATS is a kibibyte.
+const FIRST_BYTES_MAX: usize = 8 << 10;
 
 /// What is left to give.
 #[derive(Clone)]
@@ -16,6 +20,8 @@ pub(crate) struct EarlyPermit {
     free: Rc<Cell<usize>>,
     of_session: Rc<Cell<usize>>,
     bytes: usize,
+    /// Those of them that are of the memory for all.
+    shared: usize,
 }
 
 impl Default for Early {
@@ -25,24 +31,26 @@ impl Default for Early {
 }
 
 impl Early {
-    /// The right to `bytes` bytes for a session that has `of_session`, where they are left. It may have as much as it leaves free: one alone
-    /// has half, two a third each, and there is always some left for another one (dynamic thresholds of shared switch buffers,
-    /// Choudhury and Hahne, 1998).
+    /// The right to `bytes` bytes for a session that has `of_session`, where they are left. It may have a quarter of what it leaves free, so that
+    /// there is some for another one (as of the [memory](crate::memory::Share) that is waited for).
     pub(crate) fn permit(&self, of_session: &Rc<Cell<usize>>, bytes: usize) -> Option<EarlyPermit> {
-        let left = self.free.get().checked_sub(bytes)?;
+        // A heartbeat is never without its place: what a session begins with is little, and beside all that is shared.
+        let is_first = of_session.get() == 0 && bytes <= FIRST_BYTES_MAX;
         let has = of_session.get() + bytes;
-        if has > left {
+        let shared = if is_first { 0 } else { bytes };
+        let left = self.free.get().checked_sub(shared)?;
+        if !is_first && has * LEFT_TO_OTHERS > left {
             return None;
         }
         self.free.set(left);
         of_session.set(has);
-        Some(EarlyPermit { free: Rc::clone(&self.free), of_session: Rc::clone(of_session), bytes })
+        Some(EarlyPermit { free: Rc::clone(&self.free), of_session: Rc::clone(of_session), bytes, shared })
     }
 }
 
 impl Drop for EarlyPermit {
     fn drop(&mut self) {
-        self.free.set(self.free.get() + self.bytes);
+        self.free.set(self.free.get() + self.shared);
         self.of_session.set(self.of_session.get() - self.bytes);
     }
 }
@@ -59,9 +67,9 @@ mod tests {
     #[test]
     fn sessions_that_take_what_they_get_leave_room_for_the_next_one() {
         let early = Early::default();
-        let greedy: Vec<_> = (0..8).map(|_| Rc::default()).collect();
+        let greedy: Vec<_> = (0..60).map(|_| Rc::default()).collect();
         let mut permits: Vec<_> = greedy.iter().map(|session| take_all(&early, session)).collect();
-        assert!(greedy[0].get() >= EARLY_BYTES_MAX / 4, "one alone has plenty");
+        assert!(greedy[0].get() >= EARLY_BYTES_MAX / 6, "one alone has plenty");
         assert!(early.permit(&Rc::default(), 4096).is_some(), "and another one is not kept out");
         permits.clear();
         assert_eq!(early.free.get(), EARLY_BYTES_MAX);

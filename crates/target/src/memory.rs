@@ -153,13 +153,18 @@ impl Pool {
         self.serve();
     }
 
-    /// Gives what is free to those that wait.
+    /// Gives what is free to those that wait. A session that waits for more waits with all that it asked for later: what is short would pass
+    /// by what is long for ever.
     fn serve(&self) {
         let mut waiting = self.waiting.borrow_mut();
+        let mut passed_by: Vec<Rc<Share>> = Vec::new();
         let mut place = 0;
         while let Some(first) = waiting.get(place) {
             let share = first.share.as_deref();
-            if !self.may_have(share, first.bytes) {
+            let is_known = |share: &Rc<Share>| passed_by.iter().any(|passed| Rc::ptr_eq(passed, share));
+            let is_passed_by = first.share.as_ref().is_some_and(is_known);
+            if is_passed_by || !self.may_have(share, first.bytes) {
+                passed_by.extend(first.share.clone().filter(|_| !is_passed_by));
                 place += 1;
                 continue;
             }
@@ -241,6 +246,23 @@ mod tests {
         let got = wanted.now_or_never().unwrap();
         assert!(behind.now_or_never().is_some() || more.now_or_never().is_some());
         drop(got);
+    }
+
+    /// One of 2 MiB among many of 1 MiB got nothing for as long as its session had others, and its host reset the unit for all.
+    #[test]
+    fn the_long_of_one_session_are_not_passed_by_its_own_short_ones() {
+        let pool = Pool::new(64 * MIB);
+        let share = Rc::<Share>::default();
+        let mut has = take_all(&pool, &share);
+        let mut long = Box::pin(pool.grant(Some(&share), 2 * MIB));
+        assert!((&mut long).now_or_never().is_none());
+        let mut short = Box::pin(pool.grant(Some(&share), MIB));
+        assert!((&mut short).now_or_never().is_none());
+        drop(has.pop());
+        assert!((&mut short).now_or_never().is_none(), "it was asked for later");
+        drop(has.pop());
+        drop(has.pop());
+        assert!(long.now_or_never().is_some());
     }
 
     #[test]

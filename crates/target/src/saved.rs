@@ -8,7 +8,7 @@
 //! registrant-of-all-ports iqn.1998-01.com.example:host 400001370000 2 00000000deadbeef
 //! held iqn.1998-01.com.example:host 400001370000 1 5
 //! settings task-aborted-status
-//! sanitize-overwrites exit-allowed 1234 3 inverted a55a
+//! sanitize-overwrites exit-allowed 1234 begun 3 inverted a55a
 //! checksum 1a2b3c4d
 //! ```
 //!
@@ -180,24 +180,28 @@ const SANITIZE: &str = "sanitize-";
 /// Whether a sanitize that fails may be left without another, as the file says it.
 const EXITS: [&str; 2] = ["exit-refused", "exit-allowed"];
 
+/// How far one under way is.
+const BEGINNINGS: [&str; 2] = ["asked", "begun"];
+
 /// How the bytes of a pattern go from pass to pass.
 const INVERSION: [&str; 2] = ["steady", "inverted"];
 
 fn sanitizing(sanitizing: &Sanitizing) -> String {
     let exit = |may_exit: bool| EXITS[usize::from(may_exit)];
-    let Erasure { overwrite, may_exit_failure, file_number } = match sanitizing {
+    let Erasure { overwrite, may_exit_failure, file_number, has_begun } = match sanitizing {
         Sanitizing::No => return String::new(),
         Sanitizing::Failed { may_exit } => return format!("{SANITIZE}failed {}\n", exit(*may_exit)),
         Sanitizing::Under { erasure, .. } => erasure,
     };
     let (exit, file) =
         (exit(*may_exit_failure), file_number.map_or("-".to_owned(), |number| number.to_string()));
+    let begun = BEGINNINGS[usize::from(*has_begun)];
     match overwrite {
-        None => format!("{SANITIZE}erases {exit} {file}\n"),
+        None => format!("{SANITIZE}erases {exit} {file} {begun}\n"),
         Some(SanitizeOverwrite { passes, invert, pattern }) => {
             let inversion = INVERSION[usize::from(*invert)];
             let pattern: String = pattern.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{SANITIZE}overwrites {exit} {file} {passes} {inversion} {pattern}\n")
+            format!("{SANITIZE}overwrites {exit} {file} {begun} {passes} {inversion} {pattern}\n")
         }
     }
 }
@@ -205,18 +209,20 @@ fn sanitizing(sanitizing: &Sanitizing) -> String {
 fn take_sanitize(kind: &str, exit: &str, rest: &[&str]) -> Option<Sanitizing> {
     let one_of = |word: &str, words: [&str; 2]| words.iter().position(|known| *known == word);
     let may_exit_failure = one_of(exit, EXITS)? == 1;
-    let (overwrite, file) = match (kind.strip_prefix(SANITIZE)?, rest) {
+    let (overwrite, file, begun) = match (kind.strip_prefix(SANITIZE)?, rest) {
         ("failed", []) => return Some(Sanitizing::Failed { may_exit: may_exit_failure }),
-        ("erases", [file]) => (None, file),
-        ("overwrites", [file, passes, inversion, pattern]) => {
+        ("erases", [file, begun]) => (None, file, begun),
+        ("overwrites", [file, begun, passes, inversion, pattern]) => {
             let invert = one_of(inversion, INVERSION)? == 1;
             let (passes, pattern) = (passes.parse().ok()?, bytes_of(pattern)?);
-            (Some(SanitizeOverwrite { passes, invert, pattern }), file)
+            (Some(SanitizeOverwrite { passes, invert, pattern }), file, begun)
         }
         _ => return None,
     };
     let file_number = if *file == "-" { None } else { Some(file.parse().ok()?) };
-    Some(Sanitizing::Under { erasure: Erasure { overwrite, may_exit_failure, file_number }, progress: 0 })
+    let has_begun = one_of(begun, BEGINNINGS)? == 1;
+    let erasure = Erasure { overwrite, may_exit_failure, file_number, has_begun };
+    Some(Sanitizing::Under { erasure, progress: 0 })
 }
 
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
@@ -325,6 +331,7 @@ mod tests {
                 overwrite: Some(SanitizeOverwrite { invert: true, passes: 3, pattern: vec![0xa5, 0x5a] }),
                 may_exit_failure: true,
                 file_number: Some(1234),
+                has_begun: true,
             },
             progress: 0,
         };
@@ -341,7 +348,8 @@ mod tests {
         let file = file_beside(&folder.path().join("disk.img"), "A7");
         assert_eq!(file.load().unwrap(), Saved::default());
         let only = |sanitizing| Saved { sanitizing, ..Saved::default() };
-        let erases = Erasure { overwrite: None, may_exit_failure: false, file_number: None };
+        let erases =
+            Erasure { overwrite: None, may_exit_failure: false, file_number: None, has_begun: false };
         for part in [
             saved(),
             Saved { settings: None, ..saved() },

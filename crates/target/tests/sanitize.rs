@@ -103,6 +103,29 @@ fn a_file_that_was_put_in_the_place_of_the_one_that_was_erased_is_kept() {
     assert_eq!(place.session("one").run(0, cdb::read(0, 2), Flow::In(8192)).good(), secret);
 }
 
+#[test]
+fn a_backup_that_was_copied_into_the_file_that_was_erased_is_kept() {
+    let mut place = large();
+    let mut session = place.session("one");
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    let path = place.options.units[0].path.clone();
+    let saved = place.folder.path().join("unit-0.img.reservations");
+    while !std::fs::read_to_string(&saved).unwrap().contains("begun") {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    drop(session);
+    place.stop();
+    let secret = pattern(8192);
+    let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &secret, 0).unwrap();
+    place.restart();
+    assert_eq!(code(&mut place.session("one")), FAILED);
+    assert_eq!(place.told("there is something again").len(), 1);
+    let mut found = vec![0; secret.len()];
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut found, 0).unwrap();
+    assert_eq!(found, secret);
+}
+
 /// Its initiator was told that it had failed, and that the unit was of no use any more.
 #[test]
 fn who_waits_for_its_end_is_told_that_it_goes_on_when_the_array_stops() {

@@ -12,12 +12,15 @@ use super::atomic::wipe_journal;
 use super::clearing::Clearing;
 use super::failed;
 use crate::array::Array;
-use crate::course::{Course, Outcome};
+use crate::course::{Course, Outcome, Stop};
 use crate::ranges::Hold;
 use crate::unit::{Sanitizing, Unit};
 
 /// What is done between two looks at how far it is.
 const STEP_BYTES: u64 = 64 << 20;
+
+/// What is looked at of a unit before its sanitize goes on: the tables of partitions and the heads of file systems are there.
+const FRONT: usize = 1 << 20;
 
 /// How everything is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub(crate) struct Erasure {
     pub(crate) may_exit_failure: bool,
     /// The [number](oarlock_device::Medium::file_number) of the file that it erases.
     pub(crate) file_number: Option<u64>,
+    /// The first part of it was erased.
+    pub(crate) has_begun: bool,
 }
 
 /// An erasure under way. It is in no task set, for no initiator can end it; it ends where the unit is taken away, or the array stops.
@@ -61,6 +66,8 @@ pub(crate) fn resume(array: &Rc<Array>, unit: &Rc<Unit>) {
     } else if erasure.file_number != unit.medium.file_number() {
         // A backup that was put in its place is the last that anybody wants to lose.
         Some("its file is another than the one that was to be erased")
+    } else if erasure.has_begun && !is_erased_at_the_front(array, unit, &erasure) {
+        Some("there is something again where it had been erased")
     } else {
         None
     };
@@ -141,10 +148,20 @@ impl Run {
                 let lba = Lba(number * step);
                 let count = BlockCount(step.min(blocks.0 - lba.0));
                 self.erase(pattern.as_deref(), lba, count).await?;
+                self.note_beginning().map_err(|_| Stop::Aborted)?;
                 self.tell_progress(pass * steps + number + 1, u64::from(passes) * steps);
             }
         }
         self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))
+    }
+
+    /// What a restart looks at, before it goes on, is durable.
+    fn note_beginning(&self) -> io::Result<()> {
+        match &mut self.unit.state.borrow_mut().sanitizing {
+            Sanitizing::Under { erasure, .. } if !erasure.has_begun => erasure.has_begun = true,
+            _ => return Ok(()),
+        }
+        self.unit.save()
     }
 
     async fn erase(&self, pattern: Option<&[u8]>, lba: Lba, count: BlockCount) -> Outcome<()> {
@@ -160,6 +177,22 @@ impl Run {
             *progress = u16::try_from(done * u64::from(u16::MAX) / all).unwrap_or(u16::MAX);
         }
     }
+}
+
+/// Whether the front of a unit has what its erasure, in one pass or another, leaves there. Nobody but its owner can have put anything else there.
+fn is_erased_at_the_front(array: &Array, unit: &Unit, erasure: &Erasure) -> bool {
+    let block = unit.block_size().length();
+    let length = FRONT.min(usize::try_from(unit.geometry().size().0).unwrap_or(FRONT));
+    let Ok(mut buffer) = array.media.buffer(length) else { return false };
+    if unit.medium.read_now(&mut buffer, 0..length, 0).is_err() {
+        return false;
+    }
+    let left = match &erasure.overwrite {
+        None => vec![vec![0; block]],
+        Some(overwrite) => vec![pattern_of(overwrite, 0, block), pattern_of(overwrite, 1, block)],
+    };
+    let front = &buffer.bytes()[..length];
+    front.chunks(block).all(|found| left.iter().any(|erased| found == &erased[..found.len()]))
 }
 
 /// The block of one pass (SBC-4: with INVERT every second one is inverted).

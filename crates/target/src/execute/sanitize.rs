@@ -55,6 +55,7 @@ impl Work {
             overwrite,
             may_exit_failure: sanitize.allow_unrestricted_exit,
             file_number: self.unit.medium.file_number(),
+            has_begun: false,
         };
         let erasing =
             erasure::begin(&self.array, &self.unit, erasure).map_err(|error| self.unsaved(&error))?;

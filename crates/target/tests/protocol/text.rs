@@ -217,6 +217,7 @@ fn who_asks_and_does_not_read_the_answers_is_let_go() {
     }
     session.wire.send_bytes(&questions);
     session.wire.wait_for_end();
-    assert!(!place.told("does not read what it is answered").is_empty());
+    // What the log has is there when another was served.
     place.serves();
+    assert!(!place.told("does not read what it is answered").is_empty());
 }
