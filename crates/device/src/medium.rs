@@ -372,6 +372,11 @@ pub fn put_aside(path: &Path, bytes: Range<u64>) -> io::Result<()> {
     if !file.metadata()?.is_file() || length == 0 {
         return Ok(());
     }
+    // What is put aside until there is no more would stay, behind the end of the file, and nothing would be left for others.
+    let below = rustix::fs::fstatvfs(&file)?;
+    if below.f_bavail.saturating_mul(below.f_frsize) < length {
+        return Err(Errno::NOSPC.into());
+    }
     match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, bytes.start, length) {
         Err(Errno::OPNOTSUPP) => Ok(()),
         put => Ok(put?),

@@ -148,20 +148,24 @@ impl Run {
                 let lba = Lba(number * step);
                 let count = BlockCount(step.min(blocks.0 - lba.0));
                 self.erase(pattern.as_deref(), lba, count).await?;
-                self.note_beginning().map_err(|_| Stop::Aborted)?;
+                self.note_beginning().await?;
                 self.tell_progress(pass * steps + number + 1, u64::from(passes) * steps);
             }
         }
         self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))
     }
 
-    /// What a restart looks at, before it goes on, is durable.
-    fn note_beginning(&self) -> io::Result<()> {
-        match &mut self.unit.state.borrow_mut().sanitizing {
-            Sanitizing::Under { erasure, .. } if !erasure.has_begun => erasure.has_begun = true,
-            _ => return Ok(()),
+    /// What a restart looks at, before it goes on, is durable before that is said.
+    async fn note_beginning(&self) -> Outcome<()> {
+        if !matches!(&self.unit.state.borrow().sanitizing, Sanitizing::Under { erasure, .. } if !erasure.has_begun)
+        {
+            return Ok(());
         }
-        self.unit.save()
+        self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
+        if let Sanitizing::Under { erasure, .. } = &mut self.unit.state.borrow_mut().sanitizing {
+            erasure.has_begun = true;
+        }
+        self.unit.save().map_err(|_| Stop::Aborted)
     }
 
     async fn erase(&self, pattern: Option<&[u8]>, lba: Lba, count: BlockCount) -> Outcome<()> {
