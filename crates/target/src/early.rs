@@ -13,6 +13,8 @@ const FIRST_BYTES_MAX: usize = 8 << 10;
 #[derive(Clone)]
 pub(crate) struct Early {
     free: Rc<Cell<usize>>,
+    /// Somebody was refused since somebody asked for that.
+    was_refused: Rc<Cell<bool>>,
 }
 
 /// A right to so many bytes, until it is dropped.
@@ -26,7 +28,7 @@ pub(crate) struct EarlyPermit {
 
 impl Default for Early {
     fn default() -> Early {
-        Early { free: Rc::new(Cell::new(EARLY_BYTES_MAX)) }
+        Early { free: Rc::new(Cell::new(EARLY_BYTES_MAX)), was_refused: Rc::default() }
     }
 }
 
@@ -34,6 +36,19 @@ impl Early {
     /// The right to `bytes` bytes for a session that has `of_session`, where they are left. It may have a quarter of what it leaves free, so that
     /// there is some for another one (as of the [memory](crate::memory::Share) that is waited for).
     pub(crate) fn permit(&self, of_session: &Rc<Cell<usize>>, bytes: usize) -> Option<EarlyPermit> {
+        let permit = self.try_permit(of_session, bytes);
+        if permit.is_none() && of_session.get() == 0 {
+            self.was_refused.set(true);
+        }
+        permit
+    }
+
+    /// Whether a session that had nothing was refused since this was asked last.
+    pub(crate) fn take_was_refused(&self) -> bool {
+        self.was_refused.take()
+    }
+
+    fn try_permit(&self, of_session: &Rc<Cell<usize>>, bytes: usize) -> Option<EarlyPermit> {
         // A heartbeat is never without its place: what a session begins with is little, and beside all that is shared.
         let is_first = of_session.get() == 0 && bytes <= FIRST_BYTES_MAX;
         let has = of_session.get() + bytes;

@@ -9,7 +9,7 @@ use oarlock_scsi::{AdditionalSense, Sense, SenseKey};
 
 use crate::course::{Outcome, Stop};
 use crate::early::EarlyPermit;
-use crate::limits::{DATA_SILENCE_MAX, PROGRESS_MIN, ticks};
+use crate::limits::PROGRESS_MIN;
 use crate::media::Media;
 use crate::memory::Permit;
 use crate::task::{Received, Task};
@@ -161,12 +161,12 @@ impl Inbound {
         }
     }
 
-    /// One more look at it: whether its data have failed to come for too long.
-    pub(crate) fn is_overdue(&mut self) -> bool {
+    /// One more look at it: whether its data have failed to come for more looks than that.
+    pub(crate) fn is_overdue(&mut self, patience: u64) -> bool {
         if self.is_unasked_open || !self.open.is_empty() {
             self.quiet += 1;
         }
-        self.quiet > ticks(DATA_SILENCE_MAX)
+        self.quiet > patience
     }
 
     /// Where something was wrong, too, all that was asked for comes first: until then the response waits (RFC 7143, 7.8).
@@ -289,16 +289,16 @@ mod tests {
     fn data_that_nobody_waits_for_are_never_overdue_and_others_are_when_none_came_for_long() {
         let mut at_rest = Inbound::new(None, false, 0);
         let mut open = Inbound::new(None, true, 4096);
-        let limit = ticks(DATA_SILENCE_MAX);
+        let limit = 30;
         for _ in 0..limit {
-            assert!(!at_rest.is_overdue() && !open.is_overdue());
+            assert!(!at_rest.is_overdue(limit) && !open.is_overdue(limit));
         }
         open.came(Some(TaskTag::NONE), PROGRESS_MIN, false);
         for _ in 0..limit {
-            assert!(!at_rest.is_overdue() && !open.is_overdue());
+            assert!(!at_rest.is_overdue(limit) && !open.is_overdue(limit));
             // A few bytes now and then are no progress.
             open.came(Some(TaskTag::NONE), PROGRESS_MIN + 4, false);
         }
-        assert!(!at_rest.is_overdue() && open.is_overdue());
+        assert!(!at_rest.is_overdue(limit) && open.is_overdue(limit));
     }
 }

@@ -116,6 +116,10 @@ pub const DATA_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// keeps its memory from the others no longer.
 pub const PROGRESS_MIN: usize = 16 << 10;
 
+/// How long data may fail to come, and answers may wait, while others have waited for memory for a tick: less than the eight seconds that a
+/// VMFS heartbeat has.
+pub const SHORT_SILENCE_MAX: Duration = Duration::from_secs(5);
+
 /// How long answers may wait for an initiator that reads nothing.
 pub const UNREAD_MAX: Duration = Duration::from_secs(60);
 

@@ -110,6 +110,11 @@ impl Media {
         self.memory.try_permit(session, bytes)
     }
 
+    /// Whether sessions that have nothing wait for memory.
+    pub(crate) fn is_short(&self) -> bool {
+        self.memory.is_short()
+    }
+
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
     /// data.
     pub(crate) async fn step(&self, bytes: usize) -> Grant {

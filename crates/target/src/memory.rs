@@ -82,6 +82,11 @@ impl Memory {
         pool.try_grant(Some(share), bytes)
     }
 
+    /// Whether some wait who have nothing: others keep it from them.
+    pub(crate) fn is_short(&self) -> bool {
+        [&self.small, &self.large, &self.long].into_iter().any(|pool| pool.is_short())
+    }
+
     fn of<'a>(&'a self, shares: &'a Shares, bytes: usize) -> (&'a Rc<Pool>, &'a Rc<Share>) {
         match bytes {
             small if small <= SMALL_TRANSFER_MAX => (&self.small, &shares.small),
@@ -136,6 +141,12 @@ impl Pool {
         let has = share.map_or(0, |share| share.0.get());
         has == 0
             || self.free.get().checked_sub(bytes).is_some_and(|left| (has + bytes) * LEFT_TO_OTHERS <= left)
+    }
+
+    fn is_short(&self) -> bool {
+        let has_nothing =
+            |waiting: &Rc<Waiting>| waiting.share.as_ref().is_none_or(|share| share.0.get() == 0);
+        self.waiting.borrow().iter().any(has_nothing)
     }
 
     fn take(&self, share: Option<&Share>, bytes: usize) {

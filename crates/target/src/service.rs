@@ -31,8 +31,8 @@ use crate::array::Array;
 use crate::connection::{Broken, Connection, Phase, Seat};
 use crate::control::Message;
 use crate::limits::{
-    CONNECTIONS_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, PROGRESS_MIN, READ_MAX, SILENCE_MAX,
-    TICK, UNREAD_MAX, ticks,
+    CONNECTIONS_MAX, DATA_SILENCE_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, PROGRESS_MIN,
+    READ_MAX, SHORT_SILENCE_MAX, SILENCE_MAX, TICK, UNREAD_MAX, ticks,
 };
 use crate::login::LoginPhase;
 use crate::output::Output;
@@ -74,6 +74,8 @@ pub(crate) struct Service {
     buffer: Vec<u8>,
     completions: Vec<Completion>,
     ticked: Instant,
+    /// Some waited for memory at the last tick.
+    is_short: bool,
     stop_by: Option<Instant>,
     /// Connections so far.
     turns: u32,
@@ -99,6 +101,7 @@ impl Service {
             buffer: vec![0; 2 * READ_MAX],
             completions: Vec::new(),
             ticked: Instant::now(),
+            is_short: false,
             stop_by: None,
             turns: 0,
             spare: spare(),
@@ -327,14 +330,27 @@ impl Service {
         }
     }
 
+    /// How long sessions may keep memory and do nothing with it: not as long where others have waited for some since the last tick.
+    fn patience(&mut self) -> Patience {
+        let is_short = self.array.media.is_short() | self.array.early.take_was_refused();
+        let has_been = std::mem::replace(&mut self.is_short, is_short);
+        match is_short && has_been {
+            true => Patience { data: ticks(SHORT_SILENCE_MAX), unread: ticks(SHORT_SILENCE_MAX) },
+            false => Patience { data: ticks(DATA_SILENCE_MAX), unread: ticks(UNREAD_MAX) },
+        }
+    }
+
     /// What is counted in seconds.
     fn tick(&mut self) {
         let now = self.array.now();
         self.ticked = now;
         self.array.sweep();
+        let patience = self.patience();
         let mut connections = self.array.connections.borrow_mut();
         for connection in connections.iter_mut().flatten() {
-            if let Some(reason) = overdue(connection, now).or_else(|| lacks_data(connection)) {
+            if let Some(reason) =
+                overdue(connection, now, patience.unread).or_else(|| lacks_data(connection, patience.data))
+            {
                 self.array.condemned.borrow_mut().push((connection.seat, reason));
             }
         }
@@ -440,16 +456,24 @@ fn watch(array: &Array, connection: &mut Connection) -> Result<(), Broken> {
     Ok(())
 }
 
+/// How long nothing may come of it, in ticks.
+struct Patience {
+    /// That data are waited for.
+    data: u64,
+    /// That answers wait to be read.
+    unread: u64,
+}
+
 /// A session that was asked for data and sends none keeps memory, and with an ordered command a whole unit, from the others.
-fn lacks_data(connection: &Connection) -> Option<&'static str> {
+fn lacks_data(connection: &Connection, patience: u64) -> Option<&'static str> {
     let session = connection.session()?;
     let tasks = session.tasks.borrow();
-    let is_overdue = tasks.values().any(|task| task.inbound.borrow_mut().is_overdue());
+    let is_overdue = tasks.values().any(|task| task.inbound.borrow_mut().is_overdue(patience));
     is_overdue.then_some("its initiator does not send the data of a command")
 }
 
 /// Why a connection is to be closed for having taken too long; an initiator that is silent is asked first.
-fn overdue(connection: &mut Connection, now: Instant) -> Option<&'static str> {
+fn overdue(connection: &mut Connection, now: Instant, unread_max: u64) -> Option<&'static str> {
     if connection.closing_since.is_some_and(|since| now.duration_since(since) > GOODBYE_MAX) {
         return Some("it did not take its last answers");
     }
@@ -459,9 +483,7 @@ fn overdue(connection: &mut Connection, now: Instant) -> Option<&'static str> {
         Phase::Login(login) => {
             (now.duration_since(login.since) > LOGIN_LIMIT).then_some("its login took too long")
         }
-        Phase::Full(_) if connection.unread > ticks(UNREAD_MAX) => {
-            Some("its initiator does not take its answers")
-        }
+        Phase::Full(_) if connection.unread > unread_max => Some("its initiator does not take its answers"),
         Phase::Full(_) if connection.quiet > 2 * ticks(SILENCE_MAX) => Some("its initiator is silent"),
         Phase::Full(session) if connection.quiet > ticks(SILENCE_MAX) && !connection.is_asked => {
             connection.is_asked = true;

@@ -102,6 +102,27 @@ fn initiators_that_stop_in_the_middle_of_the_longest_writes_keep_nobody_waiting(
     stalled.iter_mut().for_each(Session::ping_now);
 }
 
+/// So many that what each of them has at least is all there is: they are given up sooner than those in whose way nobody is, and before the heartbeat
+/// of a host runs out.
+#[test]
+fn who_stalls_in_the_way_of_others_is_given_up_soon() {
+    let place = Place::in_memory(|_, _| {});
+    let data = pattern(LONGEST);
+    let stalled: Vec<_> = (0..ALL)
+        .map(|number| {
+            let mut session = login(&place, number);
+            let command = session.command(0, cdb::write(0, BLOCKS), Flow::Out(&data));
+            session.put_mute(&command, &data);
+            session.ping_now();
+            session
+        })
+        .collect();
+    let mut other = login(&place, 100);
+    other.run(0, cdb::read(0, 256), Flow::In(256 * 512)).good();
+    assert!(!place.told("does not send the data of a command").is_empty());
+    drop(stalled);
+}
+
 /// The other end of the same memory.
 #[test]
 fn initiators_that_read_no_answers_leave_memory_to_the_others_however_many_they_are() {
