@@ -91,7 +91,11 @@ impl Gate for Door {
 /// A login of any requests ends, answers with text that reads, and lets nobody in who did not prove what was asked.
 pub fn check_login(data: &[u8]) {
     let Some((&first, mut rest)) = data.split_first() else { return };
-    let account = Account { name: "user".to_owned(), secret: b"a secret of the fuzzer's".to_vec() };
+    let account = Account {
+        name: "user".to_owned(),
+        secret: b"a secret of the fuzzer's".to_vec(),
+        allowed: Vec::new(),
+    };
     let accounts = Accounts { initiators: vec![account.clone()], target: Some(account) };
     let door = Door { accounts, is_open: first & 1 != 0 };
     let (mut login, random) = (Login::default(), Counted(Cell::new(0)));
@@ -101,7 +105,7 @@ pub fn check_login(data: &[u8]) {
         rest = behind;
         match login.take(&LoginRequest::decode(&header), text, &door, &random) {
             LoginStep::Answer(_, answer) => drop(text::pairs(&answer).expect("answers are text")),
-            LoginStep::Refused(response) => {
+            LoginStep::Refused(response, _) => {
                 assert_ne!(response.status, 0);
                 return;
             }
