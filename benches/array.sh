@@ -2,8 +2,8 @@
 # Our array beside tgt and istgt: the same file, the same client (crates/target/examples/load.rs), by turns within a round:
 # benches/array.sh [FOLDER [ROUNDS [SECONDS [CASE...]]]]. FOLDER says where the file lies: /dev/shm for the cost of the protocol. A CASE is
 # KIND:BYTES:DEPTH:SESSIONS. Wants Debian's tgt and istgt; one that is missing is left out and said so. tgt has no COMPARE AND WRITE.
-# With PIN=1 both ends of each case share one core, and a bare TCP request and reply of the same sizes stands beside them: what a latency at queue 1 is
-# to be compared with.
+# With PIN=1 both ends of each case share one core, with PIN=2 each has one of its own, and a bare TCP request and reply of the same sizes stands beside
+# them: what a latency at queue 1 is to be compared with.
 source "$(dirname "$0")/common.sh"
 (cd "$here" && cargo build --release --quiet -p oarlock-cli --bin oarlock -p oarlock-target --example load --example echo)
 room "${1:-/dev/shm}"
@@ -16,8 +16,9 @@ fi
 ticks=$(getconf CLK_TCK)
 machine
 declare -A pid address target lun
-pinned=()
-if [[ ${PIN:-0} == 1 ]]; then pinned=(taskset -c 0); fi
+# What a server, and a client, is started by.
+served=() asked=()
+if [[ ${PIN:-0} != 0 ]]; then served=(taskset -c "$((PIN - 1))") asked=(taskset -c 0); fi
 
 file() {
     truncate -s 256M "$work/$1.img"
@@ -37,7 +38,7 @@ up() {
 serve_ours() {
     file ours
     address[ours]=127.0.0.1:33260 target[ours]=iqn.2026-11.org.oarlock:array lun[ours]=0
-    start "${pinned[@]}" "$oarlock" target serve --listen 127.0.0.1:33260 --api "$work/ours.sock" --lun "0=$work/ours.img,thin,physical=512" >"$work/ours.out" 2>&1
+    start "${served[@]}" "$oarlock" target serve --listen 127.0.0.1:33260 --api "$work/ours.sock" --lun "0=$work/ours.img,thin,physical=512" >"$work/ours.out" 2>&1
     pid[ours]=$started_pid
     up ours 127.0.0.1:33260
 }
@@ -46,7 +47,7 @@ serve_tgt() {
     command -v tgtd >/dev/null || return 1
     file tgt
     address[tgt]=127.0.0.1:33261 target[tgt]=iqn.2026-11.example:tgt lun[tgt]=1
-    start "${pinned[@]}" tgtd -f -C 33 --iscsi portal=127.0.0.1:33261 >"$work/tgt.out" 2>&1
+    start "${served[@]}" tgtd -f -C 33 --iscsi portal=127.0.0.1:33261 >"$work/tgt.out" 2>&1
     pid[tgt]=$started_pid
     up tgt 127.0.0.1:33261
     local direct=()
@@ -103,15 +104,15 @@ serve_istgt() {
   QueueDepth 128
   LUN0 Storage $work/istgt.img Auto
 CONF
-    start "${pinned[@]}" istgt -D -c "$work/istgt.conf" >"$work/istgt.out" 2>&1
+    start "${served[@]}" istgt -D -c "$work/istgt.conf" >"$work/istgt.out" 2>&1
     pid[istgt]=$started_pid
     up istgt 127.0.0.1:33262
 }
 
 serve_bare() {
-    [[ ${PIN:-0} == 1 ]] || return 1
+    [[ ${PIN:-0} != 0 ]] || return 1
     address[bare]=127.0.0.1:33264
-    start "${pinned[@]}" "$built/examples/echo" serve "${address[bare]}" >"$work/bare.out" 2>&1
+    start "${served[@]}" "$built/examples/echo" serve "${address[bare]}" >"$work/bare.out" 2>&1
     pid[bare]=$started_pid
     up bare "${address[bare]}"
 }
@@ -119,7 +120,7 @@ serve_bare() {
 # ask NAME KIND BYTES DEPTH SESSIONS: one measurement. A PDU has a header of 48 bytes; an ATS brings two blocks.
 ask() {
     if [[ $1 != bare ]]; then
-        "${pinned[@]}" "$built/examples/load" "${address[$1]}" "${target[$1]}" "${lun[$1]}" "$2" "$3" "$4" "$5" "$seconds"
+        "${asked[@]}" "$built/examples/load" "${address[$1]}" "${target[$1]}" "${lun[$1]}" "$2" "$3" "$4" "$5" "$seconds"
         return
     fi
     [[ $4 == 1 ]] || return 1
@@ -130,7 +131,7 @@ ask() {
         ats) request=$((48 + 2 * $3)) ;;
         *) return 1 ;;
     esac
-    "${pinned[@]}" "$built/examples/echo" ask "${address[bare]}" "$request" "$reply" "$seconds"
+    "${asked[@]}" "$built/examples/echo" ask "${address[bare]}" "$request" "$reply" "$seconds"
 }
 
 # used PID: the processor's time that a process has had, in ticks.

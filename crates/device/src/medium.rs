@@ -367,11 +367,12 @@ impl Medium {
 /// # Errors
 /// Where it cannot be opened, or has not so much place.
 pub fn put_aside(path: &Path, bytes: Range<u64>) -> io::Result<()> {
-    let file = fs::File::options().write(true).open(path)?;
     let length = bytes.end.saturating_sub(bytes.start);
-    if !file.metadata()?.is_file() || length == 0 {
+    // A block device that was open for writing is looked at by udev when it is closed.
+    if length == 0 || !fs::metadata(path)?.is_file() {
         return Ok(());
     }
+    let file = fs::File::options().write(true).open(path)?;
     // What is put aside until there is no more would stay, behind the end of the file, and nothing would be left for others.
     let below = rustix::fs::fstatvfs(&file)?;
     if below.f_bavail.saturating_mul(below.f_frsize) < length {

@@ -2,8 +2,8 @@
 //!
 //! A running guest's image that is copied is torn: tables of one moment, data of another. QEMU's file driver holds a shared lock on one byte
 //! for each permission that it has (`block/file-posix.c`: `RAW_LOCK_PERM_BASE` 100, the permission to write is bit 1). The kernel is asked
-//! whether an exclusive one could be had there, which takes nothing. (Its list of all locks, /proc/locks, leaves some out when others come
-//! and go while it is read.)
+//! whether an exclusive one could be had there, which takes nothing. (Its list of all locks, /proc/locks, may leave some out where others
+//! come and go while it is read.)
 
 use std::fs::File;
 

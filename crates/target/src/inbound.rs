@@ -161,12 +161,11 @@ impl Inbound {
         }
     }
 
-    /// One more look at it: whether its data have failed to come for more looks than that.
-    pub(crate) fn is_overdue(&mut self, patience: u64) -> bool {
-        if self.is_unasked_open || !self.open.is_empty() {
-            self.quiet += 1;
-        }
-        self.quiet > patience
+    /// One more look at it: for how many its data have failed to come. `None`: it waits for none.
+    pub(crate) fn silence(&mut self) -> Option<u64> {
+        let is_waiting = self.is_unasked_open || !self.open.is_empty();
+        self.quiet += u64::from(is_waiting);
+        is_waiting.then_some(self.quiet)
     }
 
     /// Where something was wrong, too, all that was asked for comes first: until then the response waits (RFC 7143, 7.8).
@@ -286,19 +285,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_that_nobody_waits_for_are_never_overdue_and_others_are_when_none_came_for_long() {
+    fn data_that_nobody_waits_for_are_never_late_and_a_few_bytes_now_and_then_are_no_progress() {
         let mut at_rest = Inbound::new(None, false, 0);
         let mut open = Inbound::new(None, true, 4096);
-        let limit = 30;
-        for _ in 0..limit {
-            assert!(!at_rest.is_overdue(limit) && !open.is_overdue(limit));
+        for looks in 1..=30 {
+            assert_eq!((at_rest.silence(), open.silence()), (None, Some(looks)));
         }
         open.came(Some(TaskTag::NONE), PROGRESS_MIN, false);
-        for _ in 0..limit {
-            assert!(!at_rest.is_overdue(limit) && !open.is_overdue(limit));
-            // A few bytes now and then are no progress.
+        for looks in 1..=30 {
+            assert_eq!((at_rest.silence(), open.silence()), (None, Some(looks)));
             open.came(Some(TaskTag::NONE), PROGRESS_MIN + 4, false);
         }
-        assert!(!at_rest.is_overdue(limit) && open.is_overdue(limit));
     }
 }

@@ -50,8 +50,8 @@ pub const SMALL_TRANSFER_MAX: usize = 64 << 10;
 /// Bytes of data that such commands hold at once.
 pub const SMALL_BYTES_MAX: usize = 32 << 20;
 
-/// The longest data of a command that has memory apart from those of still longer ones, which nobody sends but who tries them (LIO takes no
-/// more): a session that has nothing gets the first of its commands whatever the others have, and should be content with little.
+/// The longest data of a command that has memory apart from those of still longer ones, which only tests send (LIO takes no more): a session
+/// that has none gets memory for its first command whatever the others have, so the first of its kind must be small beside the whole.
 pub const LARGE_TRANSFER_MAX: usize = 8 << 20;
 
 /// Bytes of data that commands beyond that hold at once: two of the longest ones.
@@ -63,8 +63,8 @@ pub const MEMORY_BYTES_MAX: usize = SMALL_BYTES_MAX + DATA_BYTES_MAX + LONG_BYTE
 /// Bytes that commands which go over their blocks step by step have for that.
 pub const STEP_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes of data that came unasked, for all sessions; a command that finds no room is told TASK SET FULL. A session has at most as much as
-/// it leaves to the others.
+/// Bytes of data that came unasked, for all sessions; a command that finds no room is told TASK SET FULL. A session has at most a quarter
+/// of what it leaves to the others, and the first 8 KiB beside that: a compare of a heartbeat finds room whatever the others send.
 pub const EARLY_BYTES_MAX: usize = 64 << 20;
 
 /// The longest transfer of one command, as VPD page B0h tells it: libiscsi's suite writes as much at once whatever that page says.

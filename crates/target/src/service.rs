@@ -464,11 +464,15 @@ struct Patience {
     unread: u64,
 }
 
-/// A session that was asked for data and sends none keeps memory, and with an ordered command a whole unit, from the others.
+/// A session that was asked for data and sends none keeps memory, and with an ordered command a whole unit, from the others. One on a slow
+/// line sends those of one command after those of another: it has all of its time, also where others wait.
 fn lacks_data(connection: &Connection, patience: u64) -> Option<&'static str> {
     let session = connection.session()?;
     let tasks = session.tasks.borrow();
-    let is_overdue = tasks.values().any(|task| task.inbound.borrow_mut().is_overdue(patience));
+    let silences = tasks.values().filter_map(|task| task.inbound.borrow_mut().silence());
+    let (shortest, longest) = silences
+        .fold((u64::MAX, 0), |(shortest, longest), silence| (shortest.min(silence), longest.max(silence)));
+    let is_overdue = longest > ticks(DATA_SILENCE_MAX) || (longest > 0 && shortest > patience);
     is_overdue.then_some("its initiator does not send the data of a command")
 }
 

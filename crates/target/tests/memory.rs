@@ -20,6 +20,21 @@ fn login(place: &Place, number: u8) -> Session {
     session
 }
 
+/// So many hosts that lost their power in the middle of as many writes each of `data`, from one block on.
+fn stalled(place: &Place, hosts: u8, writes: usize, lba: u64, data: &[u8]) -> Vec<Session> {
+    let blocks = u32::try_from(data.len() / 512).expect("at most the longest transfer");
+    let stall = |number| {
+        let mut session = login(place, number);
+        for _ in 0..writes {
+            let command = session.command(0, cdb::write(lba, blocks), Flow::Out(data));
+            session.put_mute(&command, data);
+        }
+        session.ping_now();
+        session
+    };
+    (0..hosts).map(stall).collect()
+}
+
 /// Writes hold all of the memory and wait for the blocks of a VERIFY, which has memory of its own to go on with.
 #[test]
 fn who_waits_for_blocks_keeps_no_memory_from_who_has_them() {
@@ -64,17 +79,7 @@ fn an_initiator_that_sends_no_data_keeps_no_memory_from_others() {
 fn initiators_that_send_no_data_leave_memory_to_the_others_however_many_they_are() {
     let place = Place::in_memory(|_, _| {});
     let data = pattern(1 << 20);
-    let mut stalled: Vec<_> = (0..8)
-        .map(|number| {
-            let mut session = login(&place, number);
-            for _ in 0..48 {
-                let command = session.command(0, cdb::write(65_536, 2048), Flow::Out(&data));
-                session.put_mute(&command, &data);
-            }
-            session.ping_now();
-            session
-        })
-        .collect();
+    let mut stalled = stalled(&place, 8, 48, 65_536, &data);
     let mut other = login(&place, 100);
     assert_eq!(other.run(0, cdb::read(0, 2048), Flow::In(1 << 20)).good().len(), 1 << 20);
     other.run(0, cdb::write(0, 2048), Flow::Out(&data)).good();
@@ -86,15 +91,7 @@ fn initiators_that_send_no_data_leave_memory_to_the_others_however_many_they_are
 fn initiators_that_stop_in_the_middle_of_the_longest_writes_keep_nobody_waiting() {
     let place = Place::in_memory(|_, _| {});
     let data = pattern(TRANSFER_MAX);
-    let mut stalled: Vec<_> = (0..6)
-        .map(|number| {
-            let mut session = login(&place, number);
-            let command = session.command(0, cdb::write(0, 65_536), Flow::Out(&data));
-            session.put_mute(&command, &data);
-            session.ping_now();
-            session
-        })
-        .collect();
+    let mut stalled = stalled(&place, 6, 1, 0, &data);
     let mut other = login(&place, 100);
     for blocks in [8, 256, 2048] {
         other.run(0, cdb::read(0, blocks), Flow::In(512 * blocks as usize)).good();
@@ -108,15 +105,7 @@ fn initiators_that_stop_in_the_middle_of_the_longest_writes_keep_nobody_waiting(
 fn who_stalls_in_the_way_of_others_is_given_up_soon() {
     let place = Place::in_memory(|_, _| {});
     let data = pattern(LONGEST);
-    let stalled: Vec<_> = (0..ALL)
-        .map(|number| {
-            let mut session = login(&place, number);
-            let command = session.command(0, cdb::write(0, BLOCKS), Flow::Out(&data));
-            session.put_mute(&command, &data);
-            session.ping_now();
-            session
-        })
-        .collect();
+    let stalled = stalled(&place, ALL, 1, 0, &data);
     let mut other = login(&place, 100);
     other.run(0, cdb::read(0, 256), Flow::In(256 * 512)).good();
     assert!(!place.told("does not send the data of a command").is_empty());
