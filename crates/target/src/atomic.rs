@@ -11,6 +11,7 @@
 //! is ever older than what it would be written over.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -72,7 +73,7 @@ const NOT_AS_WRITTEN: IoError = IoError::Unknown(UnknownCause::DeviceError);
 impl AtomicWrites {
     /// The journal, which is made where there is none yet: that writes a file as long as the longest record, and keeps the array's thread for
     /// so long, once in a unit's life.
-    pub(crate) fn journal(&self, file: &JournalFile) -> Result<Rc<Medium>, String> {
+    pub(crate) fn journal(&self, file: &JournalFile) -> io::Result<Rc<Medium>> {
         let mut journal = self.journal.borrow_mut();
         if let Some(journal) = &*journal {
             return Ok(Rc::clone(journal));

@@ -50,10 +50,10 @@ impl JournalFile {
     }
 
     /// Makes it, of zeros, which are no record: the file and its entry are durable.
-    pub(crate) fn create(&self) -> Result<Medium, String> {
+    pub(crate) fn create(&self) -> io::Result<Medium> {
         let path = self.path.display();
-        self.write_zeros().map_err(|error| format!("{path}: {error}"))?;
-        Medium::open(&self.path, options(false)).map_err(|error| error.to_string())
+        self.write_zeros().map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+        Medium::open(&self.path, options(false)).map_err(io::Error::other)
     }
 
     /// All of it is written now: later there may be no place for it.

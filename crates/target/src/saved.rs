@@ -15,16 +15,19 @@
 //! A registrant's line has its initiator, its ISID, its relative target port and its key; the holder's the type's number in place of
 //! the key. Without a generation there are no reservations that outlive the array. The settings are those that are on. A sanitize that
 //! has not ended well overwrites or erases the file of that number (`-`: a block device), or failed. The checksum is
-//! the CRC32C of all before it. Version 1 had neither serial number nor settings.
+//! the CRC32C of all before it; empty lines behind it keep the place of what is saved next. Version 1 had neither serial number nor settings.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use oarlock_block::crc32c;
 use oarlock_device::Medium;
 use oarlock_scsi::iscsi::SessionId;
 use oarlock_scsi::{ModeSettings, ReservationType, SanitizeOverwrite};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use crate::execute::Erasure;
 use crate::reservations::{Held, Registration, Reservations};
@@ -38,6 +41,12 @@ const FIRST_LINE_OF_1: &str = "oarlock reservations 1";
 const FOLDER: &str = "/var/lib/oarlock";
 
 const EXTENSION: &str = "reservations";
+
+/// Files are a multiple of so many bytes long, so that what is saved next has place in the draft.
+const PLACE: usize = 64 << 10;
+
+/// What is behind the checksum.
+const PADDING: u8 = b'\n';
 
 /// What outlives the array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,25 +77,27 @@ impl SavedFile {
         &self.path
     }
 
-    /// Saves it, durably; where there is nothing to save, there is no file.
+    /// Saves it, durably. Where there is nothing to save, and nothing was ever saved, there is no file.
+    ///
+    /// The file that it replaces becomes the next draft, and has its place: a cluster preempts whoever filled the file system.
     pub(crate) fn save(&self, saved: &Saved) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        if *saved == Saved::default() {
-            return match fs::remove_file(&self.path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-                _ => sync(folder),
-            };
+        let is_there = self.path.try_exists()?;
+        if *saved == Saved::default() && !is_there {
+            return Ok(());
         }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let draft = self.path.with_extension("reservations.draft");
-        let written = (|| {
-            let mut file = File::create(&draft)?;
-            file.write_all(encode(saved, &self.serial).as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&draft, &self.path)
-        })();
-        written.inspect_err(|_| drop(fs::remove_file(&draft)))?;
-        sync(folder)
+        let mut text = encode(saved, &self.serial).into_bytes();
+        text.resize(text.len().next_multiple_of(PLACE), PADDING);
+        write_over(&draft, &text)?;
+        if !is_there || !exchange(&draft, &self.path)? {
+            fs::rename(&draft, &self.path)?;
+        }
+        sync(folder)?;
+        // Where there is no place for the next one, this one is saved all the same.
+        let _ = lengthen(&draft, text.len());
+        Ok(())
     }
 
     /// What was saved.
@@ -106,6 +117,7 @@ impl SavedFile {
         match serial {
             Some(serial) if serial == self.serial => Ok(saved),
             None if self.may_be_of_1 => Ok(saved),
+            _ if saved == Saved::default() => Ok(saved),
             serial => Err(io::Error::other(format!(
                 "{path} is of the unit with serial number {}, and this one has {}: give it that one by serial=, or remove the file where \
                  nobody counts on those reservations",
@@ -137,6 +149,30 @@ pub(crate) fn escaped(serial: &str) -> String {
         _ => format!("%{byte:02x}"),
     };
     serial.bytes().map(escaped).collect()
+}
+
+/// Writes a file's content where its bytes have place already, as far as they do.
+fn write_over(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    file.set_len(content.len() as u64)?;
+    file.sync_all()
+}
+
+/// Lets two files have each other's names; `false` where the file system cannot.
+fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
+    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        exchanged => Ok(exchanged.map(|()| true)?),
+    }
+}
+
+/// Gives a file that is not so long, or not there, the rest of that length.
+fn lengthen(path: &Path, length: usize) -> io::Result<()> {
+    let mut file = File::options().append(true).create(true).mode(0o600).open(path)?;
+    let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    file.write_all(&vec![PADDING; length.saturating_sub(there)])?;
+    file.sync_all()
 }
 
 /// Makes the entries of a folder durable.
@@ -343,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_saved_is_loaded_and_what_is_not_to_last_leaves_nothing() {
+    fn what_was_saved_is_loaded_and_nobody_misses_what_is_not_to_last() {
         let folder = tempfile::tempdir().unwrap();
         let file = file_beside(&folder.path().join("disk.img"), "A7");
         assert_eq!(file.load().unwrap(), Saved::default());
@@ -362,7 +398,27 @@ mod tests {
         }
         file.save(&Saved::default()).unwrap();
         assert_eq!(file.load().unwrap(), Saved::default());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let other = file_beside(&folder.path().join("disk.img"), "A8");
+        assert_eq!(other.load().unwrap(), Saved::default(), "nothing is anybody's");
+        let unused = file_beside(&folder.path().join("other.img"), "A9");
+        unused.save(&Saved::default()).unwrap();
+        assert!(!unused.path.exists());
+    }
+
+    #[test]
+    fn what_is_saved_next_has_its_place_already() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file_beside(&folder.path().join("disk.img"), "A7");
+        let draft = file.path.with_extension("reservations.draft");
+        // As an earlier version left it.
+        fs::write(&file.path, encode(&saved(), "A7")).unwrap();
+        for part in [saved(), Saved { settings: None, ..saved() }, Saved::default()] {
+            file.save(&part).unwrap();
+            assert_eq!(file.load().unwrap(), part);
+            for path in [&draft, &file.path] {
+                assert_eq!(fs::metadata(path).unwrap().len(), PLACE as u64, "{}", path.display());
+            }
+        }
     }
 
     #[test]

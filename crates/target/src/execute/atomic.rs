@@ -3,10 +3,11 @@
 //! Towards other commands every write here is atomic; this is about failures of power. What waits, waits in one order: memory for the
 //! data, the blocks, the turn at the journal, memory for the record.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::rc::Rc;
 
-use oarlock_block::{BlockCount, BlockSize, IoError, Lba, UnknownCause};
+use oarlock_block::{BlockCount, BlockSize, IoError, Lba, Refusal, UnknownCause};
 use oarlock_device::{DataBuffer, Durability, Medium};
 use oarlock_scsi::{AdditionalSense, Sense, SenseKey, Transfer, WriteAtomic};
 
@@ -106,9 +107,12 @@ impl Work {
             return Err(failed(&IoError::Unknown(UnknownCause::DeviceError), true));
         }
         let file = JournalFile::of(&unit.medium, &unit.traits.serial);
-        let journal = unit.atomic.journal(&file).map_err(|reason| {
-            self.tell_once(unit, &format!("no atomic write, for its journal cannot be made: {reason}"));
-            Sense::new(SenseKey::HardwareError, AdditionalSense::INTERNAL_TARGET_FAILURE)
+        let journal = unit.atomic.journal(&file).map_err(|error| {
+            self.tell_once(unit, &format!("no atomic write, for its journal cannot be made: {error}"));
+            match error.kind() {
+                ErrorKind::StorageFull => failed(&IoError::Refused(Refusal::Full), true),
+                _ => Sense::new(SenseKey::HardwareError, AdditionalSense::INTERNAL_TARGET_FAILURE).into(),
+            }
         })?;
         let below = OnRing { array, unit, journal: &journal };
         self.mend_left(&below, &mut buffer).await.map_err(|error| failed_at_journal(&error))?;
