@@ -239,6 +239,10 @@ impl Connection {
     fn take(&mut self, array: &Rc<Array>, bytes: &[u8]) -> Result<usize, Broken> {
         let mut used = 0;
         loop {
+            // Nobody waits for what a session that ended began: the next one of its nexus would find it under way.
+            if self.session().is_some_and(|session| session.is_gone()) {
+                return Ok(bytes.len());
+            }
             let rest = &bytes[used..];
             let Took { bytes: took, goes_on } = match self.segment.take() {
                 None => self.take_header(array, rest)?,

@@ -99,7 +99,7 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }
-    let (tasks, erasing) = (unit.tasks(), unit.pause_erasing());
+    let (tasks, erasing) = (unit.task_set.tasks(), unit.pause_erasing());
     tasks.iter().for_each(|task| task.abort(Abort::Told));
     array.spawn(async move {
         for task in tasks {

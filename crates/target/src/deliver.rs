@@ -6,14 +6,14 @@ use std::rc::Rc;
 use oarlock_scsi::AdditionalSense;
 use oarlock_scsi::iscsi::{
     CmdSn, DataOut, Header, LogoutAnswer, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Opcode,
-    Reject, RejectReason, ScsiCommand, TaskRequest, TaskTag, TextRequest,
+    Reject, RejectReason, ScsiCommand, TaskAnswer, TaskRequest, TaskTag, TextRequest,
 };
 
 use crate::array::Array;
 use crate::connection::{Broken, Connection, Phase, Sink};
 use crate::execute;
 use crate::inbound::Inbound;
-use crate::limits::{IMMEDIATE_MAX, WAITING_BYTES_MAX, WINDOW};
+use crate::limits::{FUNCTIONS_MAX, IMMEDIATE_MAX, WAITING_BYTES_MAX, WINDOW};
 use crate::session::Session;
 use crate::task::Task;
 use crate::{login, management, text};
@@ -205,7 +205,7 @@ fn data_out(session: &Rc<Session>, header: &Header, sink: Sink) {
             // Data of a command that was ended are dropped in silence: they may have been on their way.
             let is_known = session.tasks.borrow().contains_key(&data.task_tag);
             if is_known {
-                reject(session, header, RejectReason::InvalidTransferTag);
+                reject(session, header, RejectReason::InvalidField);
             }
         }
     }
@@ -238,7 +238,10 @@ fn begin_command(array: &Rc<Array>, session: &Rc<Session>, header: &Header, task
 /// Handles a PDU when all before it came.
 fn in_order(array: &Rc<Array>, session: &Rc<Session>, is_immediate: bool, cmd_sn: CmdSn, arrived: Arrived) {
     if is_immediate {
-        handle(array, session, arrived);
+        match arrived {
+            Arrived::Task(request) if means_missing(session, &request) => hold(session, request),
+            arrived => handle(array, session, arrived),
+        }
         return;
     }
     if !is_in_window(session, false, cmd_sn) {
@@ -273,9 +276,30 @@ pub(crate) fn pass_over(array: &Rc<Array>, session: &Rc<Session>, cmd_sn: CmdSn,
     is_missing
 }
 
+/// Whether a function that ends several commands was numbered behind some that have not come: it is to end them, too (RFC 7143, 4.2.3.3).
+fn means_missing(session: &Session, request: &TaskRequest) -> bool {
+    let is_behind = session.exp_cmd_sn().is_before(request.cmd_sn);
+    let is_near = !session.max_cmd_sn().next().is_before(request.cmd_sn);
+    is_behind && is_near && request.function.ends_several()
+}
+
+/// Keeps a function until all came that it means.
+fn hold(session: &Session, request: TaskRequest) {
+    let mut held = session.early_functions.borrow_mut();
+    if held.len() < FUNCTIONS_MAX {
+        held.push(request);
+    } else {
+        management::answer(session, &request, TaskAnswer::Rejected);
+    }
+}
+
 /// Handles what waited for the number that came.
 fn drain(array: &Rc<Array>, session: &Rc<Session>) {
     loop {
+        let expected = session.exp_cmd_sn();
+        let is_due = |request: &mut TaskRequest| !expected.is_before(request.cmd_sn);
+        let due: Vec<_> = session.early_functions.borrow_mut().extract_if(.., is_due).collect();
+        due.into_iter().for_each(|request| management::begin(array, session, request));
         let next = {
             let mut waiting = session.waiting.borrow_mut();
             let expected = session.exp_cmd_sn();

@@ -163,9 +163,14 @@ impl Inbound {
 
     /// One more look at it: for how many its data have failed to come. `None`: it waits for none.
     pub(crate) fn silence(&mut self) -> Option<u64> {
-        let is_waiting = self.is_unasked_open || !self.open.is_empty();
+        let is_waiting = self.is_waiting();
         self.quiet += u64::from(is_waiting);
         is_waiting.then_some(self.quiet)
+    }
+
+    /// Whether its initiator has to send data.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.is_unasked_open || !self.open.is_empty()
     }
 
     /// Where something was wrong, too, all that was asked for comes first: until then the response waits (RFC 7143, 7.8).
@@ -259,8 +264,7 @@ impl Task {
                     return;
                 }
                 let (offset, length) = (inbound.asked, left.min(burst_max));
-                // A tag that is unique among the open ones of the session: no other task has this one's own.
-                let tag = TaskTag(inbound.r2t_sn.0);
+                let tag = self.session.transfer_tag();
                 let r2t_sn = inbound.r2t_sn;
                 inbound.r2t_sn = r2t_sn.next();
                 inbound.asked += length;

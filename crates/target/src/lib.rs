@@ -52,6 +52,7 @@ mod service;
 mod session;
 mod target;
 mod task;
+mod task_set;
 mod text;
 mod timers;
 mod unit;

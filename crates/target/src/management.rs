@@ -47,7 +47,7 @@ pub(crate) fn begin(array: &Rc<Array>, session: &Rc<Session>, request: TaskReque
     });
 }
 
-fn answer(session: &Session, request: &TaskRequest, answer: TaskAnswer) {
+pub(crate) fn answer(session: &Session, request: &TaskRequest, answer: TaskAnswer) {
     let response = TaskResponse { answer: answer as u8, task_tag: request.task_tag };
     session.send(response.encode(), true, &[]);
 }
@@ -73,7 +73,7 @@ fn start(
             Ok(vec![task])
         }
         TaskFunction::AbortTaskSet => {
-            let mut tasks = needed()?.tasks();
+            let mut tasks = needed()?.task_set.tasks();
             tasks.retain(|task| task.session.nexus == session.nexus);
             tasks.iter().for_each(|task| end(task, Abort::Silent));
             Ok(tasks)
@@ -99,7 +99,7 @@ fn end(task: &Rc<Task>, abort: Abort) {
 }
 
 fn end_all(unit: &Unit) -> Vec<Rc<Task>> {
-    let tasks = unit.tasks();
+    let tasks = unit.task_set.tasks();
     tasks.iter().for_each(|task| end(task, Abort::Silent));
     tasks
 }
@@ -107,7 +107,7 @@ fn end_all(unit: &Unit) -> Vec<Rc<Task>> {
 /// Those of others are told as the control mode page's TAS bit says: by a status, or by an attention (SAM-5, 5.8.5).
 fn clear(unit: &Unit, session: &Session) -> Vec<Rc<Task>> {
     let is_told = unit.state.borrow().settings.task_aborted_status;
-    let tasks = unit.tasks();
+    let tasks = unit.task_set.tasks();
     for task in &tasks {
         let is_own = task.session.nexus == session.nexus;
         let abort = if !is_own && is_told { Abort::Told } else { Abort::Silent };

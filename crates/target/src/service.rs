@@ -74,8 +74,8 @@ pub(crate) struct Service {
     buffer: Vec<u8>,
     completions: Vec<Completion>,
     ticked: Instant,
-    /// Some waited for memory at the last tick.
-    is_short: bool,
+    /// At the last tick.
+    shortage: Shortage,
     stop_by: Option<Instant>,
     /// Connections so far.
     turns: u32,
@@ -101,7 +101,7 @@ impl Service {
             buffer: vec![0; 2 * READ_MAX],
             completions: Vec::new(),
             ticked: Instant::now(),
-            is_short: false,
+            shortage: Shortage::default(),
             stop_by: None,
             turns: 0,
             spare: spare(),
@@ -330,13 +330,18 @@ impl Service {
         }
     }
 
-    /// How long sessions may keep memory and do nothing with it: not as long where others have waited for some since the last tick.
+    /// How long sessions may keep memory, or places in a task set, and do nothing with them: not as long where others have waited for some since the
+    /// last tick.
     fn patience(&mut self) -> Patience {
-        let is_short = self.array.media.is_short() | self.array.early.take_was_refused();
-        let has_been = std::mem::replace(&mut self.is_short, is_short);
-        match is_short && has_been {
-            true => Patience { data: ticks(SHORT_SILENCE_MAX), unread: ticks(SHORT_SILENCE_MAX) },
-            false => Patience { data: ticks(DATA_SILENCE_MAX), unread: ticks(UNREAD_MAX) },
+        let memory = self.array.media.is_short() | self.array.early.take_was_refused();
+        let is_held_up =
+            self.array.units.borrow().values().fold(false, |any, unit| any | unit.task_set.take_is_held_up());
+        let now = Shortage { memory, turns: memory || is_held_up };
+        let before = std::mem::replace(&mut self.shortage, now);
+        let long_or_short = |is_short, long| ticks(if is_short { SHORT_SILENCE_MAX } else { long });
+        Patience {
+            data: long_or_short(now.turns && before.turns, DATA_SILENCE_MAX),
+            unread: long_or_short(now.memory && before.memory, UNREAD_MAX),
         }
     }
 
@@ -454,6 +459,14 @@ fn watch(array: &Array, connection: &mut Connection) -> Result<(), Broken> {
         connection.is_writing_watched = look(WRITING, Interest::Write)?;
     }
     Ok(())
+}
+
+/// What others waited for since the tick before.
+#[derive(Clone, Copy, Default)]
+struct Shortage {
+    memory: bool,
+    /// That, or a place in a task set, or their turn there.
+    turns: bool,
 }
 
 /// How long nothing may come of it, in ticks.

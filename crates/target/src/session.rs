@@ -9,7 +9,7 @@ use std::rc::Rc;
 use oarlock_block::crc32c as checksum;
 use oarlock_scsi::iscsi::{
     AsyncEvent, AsyncMessage, CmdSn, ConnectionId, Header, LoggedIn, NodeName, NopIn, Numbering, Parameters,
-    SessionHandle, SessionId, StatSn, TaskTag, padded,
+    SessionHandle, SessionId, StatSn, TaskRequest, TaskTag, padded,
 };
 
 use crate::connection::Seat;
@@ -69,6 +69,10 @@ pub(crate) struct Session {
     pub(crate) texts: RefCell<Texts>,
     /// Task management functions that have not been answered.
     pub(crate) functions: Cell<usize>,
+    /// Immediate ones that mean commands which have not come yet.
+    pub(crate) early_functions: RefCell<Vec<TaskRequest>>,
+    /// R2Ts so far.
+    transfers: Cell<u32>,
     /// What its commands have of the memory for data that come unasked.
     pub(crate) early: Rc<Cell<usize>>,
     is_logging_out: Cell<bool>,
@@ -105,6 +109,8 @@ impl Session {
             waiting: RefCell::default(),
             texts: RefCell::default(),
             functions: Cell::new(0),
+            early_functions: RefCell::default(),
+            transfers: Cell::new(0),
             early: Rc::default(),
             is_logging_out: Cell::new(false),
             is_gone: Cell::new(false),
@@ -121,6 +127,13 @@ impl Session {
         self.parameters.borrow_mut().initiator_segment_max = length;
     }
 
+    /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.
+    pub(crate) fn transfer_tag(&self) -> TaskTag {
+        let number = self.transfers.get();
+        self.transfers.set(number.wrapping_add(1) % TaskTag::NONE.0);
+        TaskTag(number)
+    }
+
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.get()
     }
@@ -130,6 +143,7 @@ impl Session {
         self.is_gone.set(true);
         self.output.borrow_mut().clear();
         self.waiting.borrow_mut().clear();
+        self.early_functions.borrow_mut().clear();
     }
 
     /// Its initiator said goodbye: it ends when that was answered.

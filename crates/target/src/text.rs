@@ -29,7 +29,7 @@ pub(crate) fn answer(array: &Rc<Array>, session: &Rc<Session>, request: &TextReq
     if request.transfer_tag == TaskTag::NONE {
         *texts = Texts::default();
     } else if request.transfer_tag != GO_ON || !texts.goes_on {
-        reject(session, &header, RejectReason::InvalidTransferTag);
+        reject(session, &header, RejectReason::InvalidField);
         return;
     }
     // Whoever still gets an answer has nothing to ask.

@@ -13,7 +13,7 @@ use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{AccessState, AdditionalSense, GeneralStatistics, Lun, ModeSettings};
 
 use crate::atomic::AtomicWrites;
-use crate::course::{Abort, Outcome};
+use crate::course::Abort;
 use crate::execute::{Erasing, Erasure};
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
@@ -21,7 +21,7 @@ use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
 use crate::session::{Nexus, PortalIndex};
-use crate::task::Task;
+use crate::task_set::TaskSet;
 
 /// The vendor of every unit.
 pub(crate) const VENDOR: &str = "OARLOCK";
@@ -34,7 +34,7 @@ pub(crate) struct Traits {
     pub(crate) is_read_only: bool,
     pub(crate) is_removable: bool,
     pub(crate) serial: String,
-    /// Commands that it has open; the next is told TASK SET FULL.
+    /// Commands that it has open; the next finds no room.
     pub(crate) queue: u16,
     /// Initiators for which it is there; empty: all.
     pub(crate) allowed: Vec<NodeName>,
@@ -53,11 +53,7 @@ pub(crate) struct Unit {
     pub(crate) atomic: AtomicWrites,
     /// It is served no more: commands that have not begun find nothing.
     pub(crate) is_gone: Cell<bool>,
-    /// The task set, in the order of arrival.
-    tasks: RefCell<BTreeMap<u64, Rc<Task>>>,
-    next_task: Cell<u64>,
-    /// Tasks in the set that are not simple.
-    special: Cell<usize>,
+    pub(crate) task_set: TaskSet,
     /// The sanitize that is under way.
     pub(crate) erasing: RefCell<Option<Rc<Erasing>>>,
     /// How many began.
@@ -111,17 +107,6 @@ pub(crate) enum Sanitizing {
     },
 }
 
-/// How a task stands among the others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Simple,
-    Ordered,
-    Head,
-}
-
-/// A unit that has no room for another task.
-pub(crate) struct TaskSetFull;
-
 /// Attentions that one nexus has not been told; the oldest go where there are more.
 const ATTENTIONS_MAX: usize = 32;
 
@@ -133,6 +118,7 @@ impl Unit {
     pub(crate) fn new(number: u16, lun: Lun, medium: Medium, traits: Traits, write_cache: bool) -> Unit {
         let naa = naa_of(&traits.serial);
         let defaults = ModeSettings { write_cache, ..ModeSettings::default() };
+        let task_set = TaskSet::new(traits.queue);
         Unit {
             number,
             lun,
@@ -143,9 +129,7 @@ impl Unit {
             flushes: Flushes::default(),
             atomic: AtomicWrites::default(),
             is_gone: Cell::new(false),
-            tasks: RefCell::default(),
-            next_task: Cell::new(0),
-            special: Cell::new(0),
+            task_set,
             erasing: RefCell::default(),
             erasures: Cell::new(0),
             attentions: RefCell::default(),
@@ -276,57 +260,6 @@ impl Unit {
         SavedFile::of(&self.medium, &self.traits.serial)
     }
 
-    // The task set.
-
-    /// A task enters the set.
-    pub(crate) fn enter(&self, task: &Rc<Task>, order: Order) -> Result<u64, TaskSetFull> {
-        let mut tasks = self.tasks.borrow_mut();
-        if tasks.len() >= usize::from(self.traits.queue) {
-            return Err(TaskSetFull);
-        }
-        let number = self.next_task.get();
-        self.next_task.set(number + 1);
-        tasks.insert(number, Rc::clone(task));
-        if order != Order::Simple {
-            self.special.set(self.special.get() + 1);
-        }
-        Ok(number)
-    }
-
-    /// Waits until the task may begin: an ordered one after all that came before it, a simple one after the ordered ones that
-    /// came before it (SAM-5, 8.6).
-    pub(crate) async fn turn(&self, task: &Task, number: u64, order: Order) -> Outcome<()> {
-        task.check()?;
-        if self.special.get() == 0 || order == Order::Head {
-            return Ok(());
-        }
-        task.until(|| {
-            let tasks = self.tasks.borrow();
-            let mut earlier = tasks.range(..number).map(|(_, earlier)| earlier);
-            match order {
-                Order::Ordered => earlier.next().is_none(),
-                _ => !earlier.any(|earlier| order_of(earlier) == Order::Ordered),
-            }
-        })
-        .await
-    }
-
-    /// A task leaves the set.
-    pub(crate) fn exit(&self, number: u64, order: Order) {
-        let mut tasks = self.tasks.borrow_mut();
-        tasks.remove(&number);
-        if self.special.get() > 0 {
-            tasks.values().for_each(|task| task.wake());
-        }
-        if order != Order::Simple {
-            self.special.set(self.special.get() - 1);
-        }
-    }
-
-    pub(crate) fn tasks(&self) -> Vec<Rc<Task>> {
-        self.tasks.borrow().values().cloned().collect()
-    }
-
     /// Ends the sanitize that is under way, which goes on where the unit is served again.
     pub(crate) fn pause_erasing(&self) -> Option<Rc<Erasing>> {
         let erasing = self.erasing.borrow().clone();
@@ -335,7 +268,7 @@ impl Unit {
 
     /// Whether nothing happens to the medium.
     pub(crate) fn is_idle(&self) -> bool {
-        self.tasks.borrow().is_empty() && self.erasing.borrow().is_none()
+        self.task_set.is_empty() && self.erasing.borrow().is_none()
     }
 
     // Unit attentions.
@@ -434,35 +367,6 @@ impl Unit {
             state.reserved_by = None;
         }
         self.attend_others(None, code);
-    }
-}
-
-/// A task in the set of a unit that it was not sent to, which it reads or writes: until it is dropped.
-pub(crate) struct Visit {
-    unit: Rc<Unit>,
-    number: u64,
-}
-
-impl Visit {
-    pub(crate) fn begin(unit: &Rc<Unit>, task: &Rc<Task>) -> Result<Visit, TaskSetFull> {
-        let number = unit.enter(task, Order::Simple)?;
-        Ok(Visit { unit: Rc::clone(unit), number })
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        self.unit.exit(self.number, Order::Simple);
-    }
-}
-
-/// How a task stands among the others, by its attribute.
-pub(crate) fn order_of(task: &Task) -> Order {
-    use oarlock_scsi::iscsi::TaskAttribute;
-    match task.command.attribute {
-        TaskAttribute::Ordered => Order::Ordered,
-        TaskAttribute::HeadOfQueue => Order::Head,
-        _ => Order::Simple,
     }
 }
 

@@ -13,6 +13,9 @@ const NO_TASK: u8 = 1;
 const NO_UNIT: u8 = 2;
 const NOT_SUPPORTED: u8 = 5;
 
+/// Why a PDU is rejected (RFC 7143, 11.17.1).
+const INVALID_FIELD: u8 = 0x09;
+
 /// BUS DEVICE RESET FUNCTION OCCURRED.
 const UNIT_RESET: (u8, u8, u8) = (6, 0x29, 0x03);
 /// SCSI BUS RESET OCCURRED.
@@ -140,6 +143,41 @@ fn abort_task_set_ends_the_tasks_of_its_sender_and_of_nobody_else() {
     other.finish(others).good();
     assert_eq!(block(&mut session, 7), [0xee; 512]);
     assert_eq!(block(&mut session, 0), [0; 512]);
+}
+
+/// A write that a host had sent before the reset landed behind its answer.
+#[test]
+fn a_reset_ends_what_was_sent_before_it_and_has_not_come_yet() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    let missing = session.command(0, cdb::write(3, 1), Flow::Out(&[1; 512]));
+    let waits = session.start(0, cdb::write(4, 1), Flow::Out(&[1; 512]));
+    let reset = session.start_manage(TaskFunction::LogicalUnitReset, 0, TaskTag::NONE);
+    session.ping_now();
+    let missing = session.put(missing, Flow::Out(&[1; 512]));
+    assert_eq!(session.managed(reset), COMPLETE);
+    [missing, waits].into_iter().for_each(|tag| session.forget(tag));
+    assert_eq!(code(&mut session), UNIT_RESET);
+    assert_eq!([block(&mut session, 3), block(&mut session, 4)], [[0; 512]; 2]);
+    place.serves();
+}
+
+#[test]
+fn data_of_a_command_that_was_ended_are_not_those_of_the_next_one_with_its_tag() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    let old = held_write(&mut session, 5);
+    let late = session.data_out(old, session.asked(old).transfer_tag, 0);
+    assert_eq!(session.manage(TaskFunction::AbortTask, 0, old), COMPLETE);
+    session.forget(old);
+    let mut command = session.command(0, cdb::write(6, 1), Flow::Out(&[7; 512]));
+    command.task_tag = old;
+    session.put_held(&command, &[7; 512]);
+    session.wire.send(late.encode(), &[0xee; 512]);
+    assert_eq!(session.rejected(), INVALID_FIELD);
+    session.release(old);
+    session.finish(old).good();
+    assert_eq!(block(&mut session, 6), [7; 512]);
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! Memory is bounded, and no initiator keeps the others from it: not one that sends no data, and not one that reads no answer.
 
+use std::thread;
+use std::time::Duration;
+
+use oarlock_scsi::Status;
+use oarlock_scsi::iscsi::TaskAttribute;
+
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
 use crate::place::{Place, meet, pattern};
 
@@ -108,6 +114,37 @@ fn who_stalls_in_the_way_of_others_is_given_up_soon() {
     let stalled = stalled(&place, ALL, 1, 0, &data);
     let mut other = login(&place, 100);
     other.run(0, cdb::read(0, 256), Flow::In(256 * 512)).good();
+    assert!(!place.told("does not send the data of a command").is_empty());
+    drop(stalled);
+}
+
+/// An ordered command keeps all that come behind it waiting, whoever sent them.
+#[test]
+fn who_stalls_in_an_ordered_command_is_given_up_soon() {
+    let place = Place::in_memory(|_, _| {});
+    let mut session = login(&place, 0);
+    session.attribute = TaskAttribute::Ordered;
+    let command = session.command(0, cdb::write(0, 1), Flow::Out(&[1; 512]));
+    session.put_mute(&command, &[1; 512]);
+    session.ping_now();
+    let mut other = login(&place, 1);
+    other.run(0, cdb::read(0, 1), Flow::In(512)).good();
+    assert!(!place.told("does not send the data of a command").is_empty());
+}
+
+/// Sixteen hosts that died in their writes fill the task set of a unit.
+#[test]
+fn who_stalls_in_a_full_task_set_is_given_up_soon() {
+    let place = Place::in_memory(|options, _| options.units[0].queue = Some(4));
+    let stalled = stalled(&place, 4, 1, 0, &[1; 512]);
+    let mut other = Who::new("other").login(place.portal());
+    loop {
+        let answer = other.run(0, cdb::test_unit_ready(), Flow::None);
+        if answer.status != Status::BUSY {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
     assert!(!place.told("does not send the data of a command").is_empty());
     drop(stalled);
 }

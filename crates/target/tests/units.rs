@@ -503,6 +503,20 @@ fn a_read_tells_how_much_more_or_less_there_was_than_was_expected() {
     assert_eq!((answer.residual, answer.good()), (Residual::Under(512), vec![]));
 }
 
+/// It was told that its block was written.
+#[test]
+fn a_command_whose_data_go_nowhere_moved_none_of_what_it_expected() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    for cdb in [cdb::write(0, 1), cdb::read(0, 1)] {
+        let mut command = session.command(0, cdb, Flow::In(512));
+        command.reads = false;
+        let tag = session.put(command, Flow::None);
+        let answer = session.finish(tag);
+        assert_eq!((answer.residual, answer.data), (Residual::Over(512), vec![]), "{:02x}h", cdb[0]);
+    }
+}
+
 #[test]
 fn a_write_tells_how_much_more_or_less_was_wanted_than_was_sent() {
     let place = Place::new();

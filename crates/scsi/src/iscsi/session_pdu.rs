@@ -359,9 +359,9 @@ pub enum RejectReason {
     TooManyImmediate = 0x06,
     /// There is a task of that tag already.
     TaskInProgress = 0x07,
-    /// There is no such R2T or question.
-    InvalidTransferTag = 0x08,
-    /// A field of it makes no sense.
+    /// It acknowledges data that were not sent.
+    InvalidDataAck = 0x08,
+    /// A field of it makes no sense, as a transfer tag that was never given out.
     InvalidField = 0x09,
     /// There is no room for it now.
     OutOfResources = 0x0a,

@@ -35,6 +35,20 @@ pub enum TaskFunction {
 }
 
 impl TaskFunction {
+    /// Whether it ends whatever tasks there are, and not one that it names (RFC 7143, 4.2.3).
+    #[must_use]
+    pub const fn ends_several(self) -> bool {
+        matches!(
+            self,
+            TaskFunction::AbortTaskSet
+                | TaskFunction::ClearTaskSet
+                | TaskFunction::LogicalUnitReset
+                | TaskFunction::TargetWarmReset
+                | TaskFunction::TargetColdReset
+                | TaskFunction::NexusReset
+        )
+    }
+
     /// The function of that number.
     #[must_use]
     pub const fn from_number(number: u8) -> TaskFunction {

@@ -15,7 +15,8 @@ use super::{Reply, Wanted, Work, failed};
 use crate::copies::CopyResult;
 use crate::course::{Outcome, Stop};
 use crate::ranges::{Held, Hold};
-use crate::unit::{TaskSetFull, Unit, Visit};
+use crate::task_set;
+use crate::unit::Unit;
 
 /// What the copy manager can do.
 pub(super) const LIMITS: CopyLimits = CopyLimits {
@@ -143,11 +144,11 @@ impl Work {
         Ok(unit)
     }
 
-    fn visit(&self, unit: &Rc<Unit>) -> Outcome<Option<Visit>> {
+    fn visit(&self, unit: &Rc<Unit>) -> Outcome<Option<task_set::Place>> {
         if Rc::ptr_eq(unit, &self.unit) {
             return Ok(None);
         }
-        Visit::begin(unit, &self.task).map(Some).map_err(|TaskSetFull| Stop::Status(Status::TASK_SET_FULL))
+        task_set::Place::visit(Rc::clone(unit), &self.task).map(Some).map_err(Stop::Status)
     }
 
     async fn move_bytes(&self, from: &Place, to: &Place) -> Outcome<()> {

@@ -30,7 +30,8 @@ use crate::array::Array;
 use crate::course::{Outcome, Stop};
 use crate::output::Data;
 use crate::task::Task;
-use crate::unit::{Order, TaskSetFull, Unit, order_of};
+use crate::task_set::Place;
+use crate::unit::Unit;
 
 pub(crate) use erasure::{Erasing, Erasure, resume};
 pub(crate) use fault::Faults;
@@ -83,23 +84,15 @@ pub(crate) struct Work {
 /// same turn means it, too.
 pub(crate) fn begin(array: &Rc<Array>, task: Rc<Task>) {
     task.begun();
-    let order = order_of(&task);
     let unit = task.unit.clone().filter(|unit| !unit.is_gone.get());
-    let place = unit.map(|unit| unit.enter(&task, order).map(|number| Place { unit, number, order }));
+    let place = unit.map(|unit| Place::take(unit, &task));
     array.spawn(run(Rc::clone(array), task, place));
 }
 
-/// Where a task stands in the task set of its unit.
-struct Place {
-    unit: Rc<Unit>,
-    number: u64,
-    order: Order,
-}
-
-async fn run(array: Rc<Array>, task: Rc<Task>, place: Option<Result<Place, TaskSetFull>>) {
+async fn run(array: Rc<Array>, task: Rc<Task>, place: Option<Result<Place, Status>>) {
     let command = decode(&task.command.cdb);
     let outcome = match &place {
-        Some(Err(_)) => Err(Stop::Status(Status::TASK_SET_FULL)),
+        Some(Err(status)) => Err(Stop::Status(*status)),
         _ if task.inbound.borrow().is_refused() => Err(Stop::Status(Status::TASK_SET_FULL)),
         Some(Ok(place)) => in_turn(&array, &task, place, &command).await,
         None => nowhere::perform(&array, &task, command),
@@ -115,9 +108,7 @@ async fn run(array: Rc<Array>, task: Rc<Task>, place: Option<Result<Place, TaskS
         let _ = task.until(|| !task.inbound.borrow().is_unasked_open()).await;
     }
     task.session.tasks.borrow_mut().remove(&task.command.task_tag);
-    if let Some(Ok(place)) = &place {
-        place.unit.exit(place.number, place.order);
-    }
+    drop(place);
     respond::respond(&array, &task, command.ok(), reply.ok());
     task.over();
 }
@@ -129,7 +120,7 @@ async fn in_turn(
     command: &Result<Command, Sense>,
 ) -> Outcome<Reply> {
     let unit = &place.unit;
-    unit.turn(task, place.number, place.order).await?;
+    place.turn(task).await?;
     let command = (*command)?;
     let nexus = &task.session.nexus;
     if !command.description.passes_unit_attention

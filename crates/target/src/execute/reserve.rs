@@ -200,7 +200,7 @@ impl Work {
         }
         // Whom this fences keeps no medium in its place either (SPC-4, PREVENT ALLOW MEDIUM REMOVAL command).
         self.unit.state.borrow_mut().prevented_by.retain(|nexus| !effect.aborted.contains(nexus));
-        let mut tasks = self.unit.tasks();
+        let mut tasks = self.unit.task_set.tasks();
         tasks.retain(|task| effect.aborted.contains(&task.session.nexus));
         let is_told = self.unit.state.borrow().settings.task_aborted_status;
         let abort = if is_told { Abort::Told } else { Abort::Silent };

@@ -30,7 +30,7 @@ pub(super) fn respond(array: &Array, task: &Task, command: Option<Command>, repl
     let took = task.began.elapsed();
     count(task, command, &reply, took);
     let actual = actual_length(task, command, &reply);
-    let expected = u64::from(task.command.expected_length);
+    let expected = expected_length(task, &reply, actual);
     array.metrics.answered(&answered(task, &reply, expected.min(actual), took));
     let residual = Residual::of(expected, actual);
     let sendable = if task.command.reads { expected.min(actual) } else { 0 };
@@ -89,6 +89,15 @@ fn count(task: &Task, command: Option<Command>, reply: &Reply, took: Duration) {
         _ => {}
     }
     unit.statistics.set(statistics);
+}
+
+/// How many bytes the initiator has room for, or sends, the way that they go: none where it says that they go the other way, or nowhere.
+fn expected_length(task: &Task, reply: &Reply, actual: u64) -> u64 {
+    let is_agreed = match reply.payload {
+        Payload::Bytes(..) | Payload::Medium(..) => task.command.reads,
+        Payload::Nothing => task.command.writes || actual == 0,
+    };
+    if is_agreed { u64::from(task.command.expected_length) } else { 0 }
 }
 
 /// How many bytes the command moved, or would have moved had the initiator had room for them.

@@ -10,7 +10,7 @@ use crate::place::{Place, meet, pattern};
 
 const DATA_DIGEST: u8 = 0x02;
 const NOT_SUPPORTED: u8 = 0x05;
-const INVALID_TRANSFER_TAG: u8 = 0x08;
+const INVALID_FIELD: u8 = 0x09;
 
 /// ABORTED COMMAND: PROTOCOL SERVICE CRC ERROR.
 const CRC: (u8, u8, u8) = (0x0b, 0x47, 0x05);
@@ -129,7 +129,7 @@ fn a_transfer_tag_that_was_never_given_is_rejected_and_the_command_goes_on() {
         out.transfer_tag = TaskTag(0x7777);
         four_blocks(2)
     });
-    assert_eq!(session.rejected(), INVALID_TRANSFER_TAG);
+    assert_eq!(session.rejected(), INVALID_FIELD);
     session.release(tag);
     session.finish(tag).good();
     assert_eq!(session.run(0, cdb::read(0, 4), Flow::In(2048)).good(), four_blocks(1));
@@ -209,7 +209,7 @@ fn unasked_data_that_were_not_agreed_on_are_rejected_and_asked_for() {
     let tag = session.start_held(0, cdb::write(0, 4), &four_blocks(1));
     let out = session.data_out(tag, TaskTag::NONE, 0);
     session.wire.send(out.encode(), &four_blocks(2));
-    assert_eq!(session.rejected(), INVALID_TRANSFER_TAG);
+    assert_eq!(session.rejected(), INVALID_FIELD);
     session.release(tag);
     session.finish(tag).good();
     assert_eq!(session.run(0, cdb::read(0, 4), Flow::In(2048)).good(), four_blocks(1));

@@ -1,6 +1,6 @@
 //! Numbers of commands and tags of tasks (RFC 7143, 4.2.2.1 and 11.3).
 
-use oarlock_scsi::iscsi::{LogoutReason, TaskFunction, TaskRequest, TaskTag};
+use oarlock_scsi::iscsi::{LogoutReason, NopOut, TaskFunction, TaskRequest, TaskTag};
 
 use crate::initiator::{Flow, Session, Unasked, cdb};
 use crate::place::Place;
@@ -184,6 +184,34 @@ fn immediate_commands_have_a_bound_of_their_own() {
         session.finish(tag).good();
     }
     goes_on(&place, &mut session);
+}
+
+/// What came in the same bytes was executed, and the next session of the host would have found it under way.
+#[test]
+fn what_stands_behind_the_end_of_a_session_is_nobodys() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    let next = session.command(0, cdb::write(3, 1), Flow::Out(&[1; 512]));
+    let mut bytes = Vec::new();
+    for ahead in 1..20 {
+        let mut early = session.command(0, cdb::test_unit_ready(), Flow::None);
+        early.cmd_sn = (0..ahead).fold(next.cmd_sn, |number, _| number.next());
+        let nop = NopOut {
+            lun: [0; 8],
+            is_immediate: false,
+            task_tag: early.task_tag,
+            transfer_tag: TaskTag::NONE,
+            cmd_sn: early.cmd_sn,
+            exp_stat_sn: early.exp_stat_sn,
+        };
+        bytes.extend(session.wire.encode(nop.encode(), &[0; 64 << 10]));
+    }
+    bytes.extend(session.wire.encode(next.encode(), &[1; 512]));
+    session.wire.send_bytes(&bytes);
+    session.wire.wait_for_end();
+    let mut other = place.session("two");
+    assert_eq!(other.run(0, cdb::read(3, 1), Flow::In(512)).good(), [0; 512]);
+    assert!(!place.told("too much before its turn").is_empty());
 }
 
 #[test]

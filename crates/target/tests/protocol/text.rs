@@ -7,7 +7,7 @@ use crate::place::{Place, pattern};
 
 const SNACK: u8 = 0x03;
 const PROTOCOL: u8 = 0x04;
-const INVALID_TRANSFER_TAG: u8 = 0x08;
+const INVALID_FIELD: u8 = 0x09;
 const OUT_OF_RESOURCES: u8 = 0x0a;
 
 /// Sends a text request as `change` makes it.
@@ -128,7 +128,7 @@ fn text_that_is_none_or_has_no_place_is_rejected_and_the_session_goes_on() {
         assert_eq!(session.rejected(), PROTOCOL, "{none:?}");
     }
     send(&mut session, b"SendTargets=All\0", |request| request.transfer_tag = TaskTag(0x7777));
-    assert_eq!(session.rejected(), INVALID_TRANSFER_TAG);
+    assert_eq!(session.rejected(), INVALID_FIELD);
     send(&mut session, &[b'x'; 32 << 10], |_| {});
     assert_eq!(session.rejected(), OUT_OF_RESOURCES);
     assert_eq!(session.text(&[("SendTargets", "All")]).0[0], pair("TargetName", TARGET));
@@ -187,7 +187,7 @@ fn the_rest_of_an_answer_is_had_only_where_there_is_one_and_nothing_is_asked_on_
     let mut session =
         Who::new("one").discovery().key("MaxRecvDataSegmentLength", "512").login(place.portal());
     send(&mut session, b"SendTargets=All\0", |request| request.transfer_tag = TaskTag(1));
-    assert_eq!(session.rejected(), INVALID_TRANSFER_TAG, "nobody was told to go on");
+    assert_eq!(session.rejected(), INVALID_FIELD, "nobody was told to go on");
     let question: String = (0..100).map(|number| format!("X-com.example.{number}=1\0")).collect();
     send(&mut session, question.as_bytes(), |_| {});
     let goes_on = TextResponse::decode(&session.other().header);
