@@ -64,8 +64,14 @@ struct State {
 }
 
 /// How many pages a buffer of `length` bytes has, its headroom not counted.
-fn pages_for(length: usize) -> usize {
-    length.div_ceil(PAGE).max(1).next_power_of_two()
+const fn pages_for(length: usize) -> usize {
+    let pages = length.div_ceil(PAGE);
+    if pages == 0 { 1 } else { pages.next_power_of_two() }
+}
+
+/// The bytes that a buffer of `length` bytes takes, a page of headroom included.
+pub(crate) const fn footprint(length: usize) -> usize {
+    pages_for(length) * PAGE + PAGE
 }
 
 /// The list that runs of so many pages are kept in.
@@ -83,8 +89,7 @@ impl Pool {
     /// A buffer with a page of headroom before its `length` bytes; `None` where more than `out_max` bytes of this pool
     /// would be in use then.
     pub(crate) fn take_with_headroom(self: &Arc<Pool>, length: usize, out_max: usize) -> Option<Buffer> {
-        let bytes = pages_for(length) * PAGE + PAGE;
-        (self.out_bytes() + bytes <= out_max).then(|| self.take_run(length, PAGE))
+        (self.out_bytes() + footprint(length) <= out_max).then(|| self.take_run(length, PAGE))
     }
 
     /// A buffer that holds `data`.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::buffer::{Buffer, PAGE, Pool};
+use crate::buffer::{self, Buffer, PAGE, Pool};
 use crate::ring::Memory;
 
 /// The longest buffer: the largest request that NBD clients may send to a server that names no other limit.
@@ -42,6 +42,12 @@ impl DataBuffer {
             return None;
         }
         pool.take_with_headroom(length, out_max).map(|buffer| DataBuffer { shared: Rc::new(buffer) })
+    }
+
+    /// The bytes that a buffer of `length` bytes takes: whole pages, a power of two of them, and its headroom.
+    #[must_use]
+    pub const fn footprint(length: usize) -> usize {
+        buffer::footprint(length)
     }
 
     pub(crate) fn hold(&self) -> Hold {

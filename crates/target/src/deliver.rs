@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use oarlock_device::DataBuffer;
 use oarlock_scsi::AdditionalSense;
 use oarlock_scsi::iscsi::{
     CmdSn, DataOut, Header, LogoutAnswer, LogoutReason, LogoutRequest, LogoutResponse, NopIn, NopOut, Opcode,
@@ -83,7 +84,7 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
     };
     let mut inbound = Inbound::new(None, is_unasked_open, unasked_max);
     if early_length > 0 {
-        let permit = array.early.permit(&session.early, early_length);
+        let permit = array.early.permit(&session.early, DataBuffer::footprint(early_length));
         match permit.and_then(|permit| Some((array.media.buffer(early_length).ok()?, permit))) {
             Some(early) => inbound = Inbound::new(Some(early), is_unasked_open, unasked_max),
             None => inbound.refuse(),

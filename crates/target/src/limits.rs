@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oarlock_device::MEDIA_DEPTH_MAX;
+use oarlock_device::{DataBuffer, MEDIA_DEPTH_MAX};
 
 /// Connections at once, those that log in included.
 pub const CONNECTIONS_MAX: usize = 2048;
@@ -40,9 +40,9 @@ pub const UNIT_TASKS_MAX: u16 = 2048;
 /// Places of the ring. Each connection has two looks at its socket, and each portal one.
 pub const RING_DEPTH: usize = MEDIA_DEPTH_MAX;
 
-/// Bytes of data that commands hold at once; who wants more waits for its turn. A session that sends no data, or reads no answer, keeps
-/// a fifth of what is left from the others.
-pub const DATA_BYTES_MAX: usize = 192 << 20;
+/// Bytes of data that commands hold at once, as all here with what their buffers take besides; who wants more waits for its turn. A session that sends no
+/// data, or reads no answer, keeps a fifth of what is left from the others.
+pub const DATA_BYTES_MAX: usize = 24 * DataBuffer::footprint(LARGE_TRANSFER_MAX);
 
 /// The longest data of a command that has memory apart from those of long ones: file systems' metadata, heartbeats, locks.
 pub const SMALL_TRANSFER_MAX: usize = 64 << 10;
@@ -55,7 +55,7 @@ pub const SMALL_BYTES_MAX: usize = 32 << 20;
 pub const LARGE_TRANSFER_MAX: usize = 8 << 20;
 
 /// Bytes of data that commands beyond that hold at once: two of the longest ones.
-pub const LONG_BYTES_MAX: usize = 2 * TRANSFER_MAX;
+pub const LONG_BYTES_MAX: usize = 2 * DataBuffer::footprint(TRANSFER_MAX);
 
 /// Bytes of data of all commands.
 pub const MEMORY_BYTES_MAX: usize = SMALL_BYTES_MAX + DATA_BYTES_MAX + LONG_BYTES_MAX;

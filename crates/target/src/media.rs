@@ -118,10 +118,10 @@ impl Media {
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
     /// data.
     pub(crate) async fn step(&self, bytes: usize) -> Grant {
-        self.steps.grant(None, bytes).await
+        self.steps.grant(None, DataBuffer::footprint(bytes)).await
     }
 
-    /// A buffer; whoever asks holds a permit, so there is room but for what rounding up takes.
+    /// A buffer; whoever asks holds a permit, so there is room.
     pub(crate) fn buffer(&self, length: usize) -> Result<DataBuffer, IoError> {
         self.ring.borrow().buffer(length).map_err(|_| IoError::Refused(Refusal::Busy))
     }

@@ -6,6 +6,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use oarlock_device::DataBuffer;
+
 use crate::limits::{
     DATA_BYTES_MAX, LARGE_TRANSFER_MAX, LONG_BYTES_MAX, SMALL_BYTES_MAX, SMALL_TRANSFER_MAX,
 };
@@ -70,16 +72,16 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Waits for memory for the data of a command of a session.
+    /// Waits for memory for the data of a command of a session: what a buffer of so many bytes takes.
     pub(crate) async fn permit(&self, shares: &Shares, bytes: usize) -> Permit {
         let (pool, share) = self.of(shares, bytes);
-        pool.grant(Some(share), bytes).await
+        pool.grant(Some(share), DataBuffer::footprint(bytes)).await
     }
 
     /// The same, where there is some at once.
     pub(crate) fn try_permit(&self, shares: &Shares, bytes: usize) -> Option<Permit> {
         let (pool, share) = self.of(shares, bytes);
-        pool.try_grant(Some(share), bytes)
+        pool.try_grant(Some(share), DataBuffer::footprint(bytes))
     }
 
     /// Whether some wait who have nothing: others keep it from them.

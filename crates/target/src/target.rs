@@ -32,7 +32,7 @@ use crate::unit::Traits;
 /// Messages that the array's thread has not heard yet.
 const MESSAGES_MAX: usize = 64;
 
-/// Memory beyond what permits cover: what a COMPARE AND WRITE reads, what rounding up takes.
+/// Memory beyond what permits cover: what a COMPARE AND WRITE reads.
 const SLACK_BYTES: usize = 128 << 20;
 
 /// The longest serial number (SPC-5, Unit Serial Number page: it is ASCII; longer ones are cut by initiators).
