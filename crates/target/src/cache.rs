@@ -47,7 +47,8 @@ impl Unit {
             let state = self.state.borrow();
             state.settings.write_cache && !state.settings_after_reset().write_cache
         };
-        if !turns_off {
+        // Whatever was answered is being erased, by somebody who has all blocks in its hands, and makes that durable.
+        if !turns_off || self.erasing.borrow().is_some() {
             self.reset(code);
             return;
         }

@@ -1,19 +1,23 @@
 //! SANITIZE: nothing ends it but its end (SBC-4, "Sanitize operations").
 
 use oarlock_block::{BlockSize, ByteCount};
+use oarlock_scsi::CopyTarget;
 use oarlock_scsi::iscsi::{TaskFunction, TaskTag};
 
+use crate::copies::{copy_list, copy_target};
 use crate::initiator::{Flow, Session, Unasked, cdb};
-use crate::place::{Place, pattern};
+use crate::place::{Place, meet, pattern, unit};
 
 const IN_PROGRESS: (u8, u8, u8) = (2, 0x04, 0x1b);
 const FAILED: (u8, u8, u8) = (3, 0x31, 0x03);
 
-/// A unit so large that its sanitize takes a while, and so empty that it costs nothing.
+/// A unit so large that its sanitize takes a while, and so empty that it costs nothing; and another one.
 fn large() -> Place {
-    Place::with(|options, _| {
+    Place::with(|options, folder| {
         options.units[0].size = Some(ByteCount(1 << 43));
         options.units[0].block_size = BlockSize::from_bytes(4096);
+        options.units[0].write_cache = false;
+        options.units.push(unit(folder, 1));
     })
 }
 
@@ -55,6 +59,36 @@ fn a_reset_does_not_end_it() {
     assert_eq!(sense(&mut session).key.bits(), 6);
     let sense = sense(&mut session);
     assert_eq!((sense.key.bits(), sense.code.code, sense.code.qualifier), IN_PROGRESS);
+}
+
+/// With blocks of the other unit in its hands the copy kept everybody from them until the sanitize was over.
+#[test]
+fn a_copy_to_what_is_being_erased_is_refused_and_holds_nothing() {
+    let place = large();
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    let erased = CopyTarget { block_bytes: 4096, ..copy_target(&mut session, 0) };
+    let list = copy_list([copy_target(&mut session, 1), erased], (0, 1), 8, 1);
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    let copied = session.run(1, cdb::extended_copy(list.len()), Flow::Out(&list));
+    assert_eq!(copied.code(), IN_PROGRESS);
+    session.run(1, cdb::write(0, 1), Flow::Out(&[1; 512])).good();
+    assert_eq!(code(&mut session), IN_PROGRESS, "it had gone on all the while");
+}
+
+/// A reset that turns the write cache off makes durable what was answered; there is nothing of it here.
+#[test]
+fn a_reset_that_turns_the_write_cache_off_does_not_wait_for_its_end() {
+    let place = large();
+    let mut session = place.session("one");
+    let mut list = vec![0, 0, 0, 0, 0x08, 18];
+    list.resize(4 + 20, 0);
+    list[4 + 2] = 1 << 2;
+    session.run(0, cdb::mode_select(24), Flow::Out(&list)).good();
+    session.run(0, cdb::block_erase(), Flow::None).good();
+    assert_eq!(session.manage(TaskFunction::LogicalUnitReset, 0, TaskTag::NONE), 0);
+    assert_eq!(sense(&mut session).key.bits(), 6);
+    assert_eq!(code(&mut session), IN_PROGRESS);
 }
 
 /// Whoever sold the disk after the status of an array that was restarted meanwhile sold what was on it.

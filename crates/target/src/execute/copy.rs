@@ -112,6 +112,7 @@ impl Work {
         }
         check_place(&from, SOURCE_LBA_BYTE)?;
         check_place(&to, DESTINATION_LBA_BYTE)?;
+        self.check_both(&from, &to)?;
         // Whoever ends the tasks of a unit means those that copy from or to it, too.
         let _visits = [self.visit(&from.unit)?, self.visit(&to.unit)?];
         let had_begun = to.unit.erasures.get();
@@ -119,11 +120,17 @@ impl Work {
         check_erasures(&to.unit, had_begun)?;
         self.mend(&from.unit, &from.blocks(), Hold::Shared).await?;
         self.mend(&to.unit, &to.blocks(), Hold::Alone).await?;
-        // The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not.
-        self.check_unit(&from.unit, SOURCE)?;
-        self.check_unit(&to.unit, DESTINATION)?;
+        // They may have changed while it waited.
+        self.check_both(&from, &to)?;
         self.move_bytes(&from, &to).await?;
         Ok(from.length)
+    }
+
+    /// The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not. It is asked before the blocks are taken, too, for
+    /// who waits for those of a unit that is being sanitized keeps the other's.
+    fn check_both(&self, from: &Place, to: &Place) -> Outcome<()> {
+        self.check_unit(&from.unit, SOURCE)?;
+        self.check_unit(&to.unit, DESTINATION)
     }
 
     /// The unit that a segment names, of all that there are for its initiator.
