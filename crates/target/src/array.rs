@@ -327,13 +327,14 @@ impl Array {
     }
 
     /// The address that the initiator of a session is told for a portal. One that listens on every address has none that could be connected
-    /// to: it is reached where this initiator reached the array.
+    /// to: it is reached where this initiator reached the array. `None`: it is not, for that was by IPv6, and it listens by IPv4.
     pub(crate) fn address_for(&self, session: &Session, portal: PortalIndex) -> Option<String> {
         let place = usize::from(portal.0);
         let listens_on = self.config.portals.get(place)?;
         match session.local.get() {
             Some(local) if self.config.advertised.is_empty() && listens_on.ip().is_unspecified() => {
-                Some(SocketAddr::new(local, listens_on.port()).to_string())
+                let is_reached = listens_on.is_ipv6() || local.is_ipv4();
+                is_reached.then(|| SocketAddr::new(local, listens_on.port()).to_string())
             }
             _ => self.address(portal),
         }

@@ -140,13 +140,16 @@ pub(crate) fn deliver(
     }
     match (opcode, sink) {
         (Opcode::LoginRequest, _) => return Err(Broken::Protocol),
+        // It may ask which targets there are, and say goodbye (RFC 7143, 4.3).
+        (Opcode::ScsiCommand | Opcode::TaskRequest | Opcode::DataOut, _) if session.is_discovery => {
+            return Err(Broken::Protocol);
+        }
         (Opcode::Snack, _) => reject(&session, &header, RejectReason::Snack),
         (Opcode::DataOut, sink) => data_out(&session, &header, sink),
         (Opcode::ScsiCommand, Sink::Task(task, _)) => {
             task.inbound.borrow_mut().came(None, header.data_length(), true);
             begin_command(array, &session, &header, task);
         }
-        (Opcode::ScsiCommand, _) if session.is_discovery => return Err(Broken::Protocol),
         (Opcode::TaskRequest, _) => {
             let request = TaskRequest::decode(&header);
             in_order(array, &session, request.is_immediate, request.cmd_sn, Arrived::Task(request));

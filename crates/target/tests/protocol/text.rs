@@ -1,6 +1,6 @@
 //! Text requests: discovery, and what may still be negotiated in a session (RFC 7143, 11.10, 13.12 and appendix C).
 
-use oarlock_scsi::iscsi::{TaskTag, TextRequest, TextResponse};
+use oarlock_scsi::iscsi::{TaskFunction, TaskTag, TextRequest, TextResponse};
 
 use crate::initiator::{Flow, Session, TARGET, Who, cdb, pairs};
 use crate::place::{Place, pattern};
@@ -63,6 +63,20 @@ fn a_portal_on_every_address_is_told_by_the_address_that_the_initiator_came_by()
         assert_eq!(session.text(&[("SendTargets", "All")]).0, expected);
         session.logout();
     }
+}
+
+#[test]
+fn who_came_by_ipv6_is_told_of_no_portal_of_ipv4() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("no IPv6 on this machine: not tested");
+        return;
+    }
+    let place = Place::with(|options, _| {
+        options.portals = ["0.0.0.0:0", "[::1]:0"].map(|portal| portal.parse().unwrap()).to_vec();
+    });
+    let mut session = Who::new("one").discovery().login(place.portals[1]);
+    let expected = [pair("TargetName", TARGET), pair("TargetAddress", &format!("{},2", place.portals[1]))];
+    assert_eq!(session.text(&[("SendTargets", "All")]).0, expected);
 }
 
 #[test]
@@ -163,6 +177,19 @@ fn a_command_in_a_discovery_session_ends_it() {
     assert!(session.wire.wait_for_end().is_empty());
     place.serves();
     assert_eq!(place.session("two").run(0, cdb::read(0, 1), Flow::In(512)).good(), [0; 512]);
+}
+
+/// It reset units that it does not have.
+#[test]
+fn task_management_in_a_discovery_session_ends_it() {
+    let place = Place::new();
+    let mut witness = place.session("two");
+    for function in [TaskFunction::LogicalUnitReset, TaskFunction::TargetColdReset] {
+        let mut session = Who::new("one").discovery().login(place.portal());
+        session.start_manage(function, 0, TaskTag::NONE);
+        assert!(session.wire.wait_for_end().is_empty());
+    }
+    witness.run(0, cdb::test_unit_ready(), Flow::None).good();
 }
 
 /// At error recovery level 0 there is nothing to send again (RFC 7143, 11.16).
