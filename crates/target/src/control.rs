@@ -126,6 +126,14 @@ fn resize(array: &Array, number: u16, size: Option<ByteCount>) -> Result<UnitRep
     if unit.blocks() != before {
         unit.attend_others(None, AdditionalSense::CAPACITY_DATA_HAS_CHANGED);
     }
+    let now = unit.geometry().size();
+    if unit.medium.is_block_device() && size.is_some_and(|size| size > now) {
+        let reason = format!(
+            "{} is a device of {now}: it grows below first, and then without --size",
+            unit.medium.path().display()
+        );
+        return Err(TargetError::Grow { number, reason });
+    }
     Ok(report(&unit))
 }
 
