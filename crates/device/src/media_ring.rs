@@ -51,6 +51,12 @@ impl MediaRing {
         Ok(MediaRing { places: Places::new(depth)?, buffer_bytes_max })
     }
 
+    /// Lets so many commands wait in the kernel for media that do not answer, each with a thread of the kernel's. Before, it is four for each processor: as many
+    /// on one medium that hangs would keep every other one from its writes and flushes. A kernel that knows no such number (before 5.15) keeps its own.
+    pub fn let_wait(&self, commands: u32) {
+        self.places.set_workers_max(commands);
+    }
+
     /// Commands that can be asked for now.
     #[must_use]
     pub fn places_free(&self) -> usize {

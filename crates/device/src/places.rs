@@ -52,6 +52,10 @@ impl<Tag> Places<Tag> {
         })
     }
 
+    pub(crate) fn set_workers_max(&self, count: u32) {
+        self.ring.set_workers_max(count);
+    }
+
     pub(crate) fn free(&self) -> usize {
         self.free.len()
     }

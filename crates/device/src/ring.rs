@@ -141,6 +141,12 @@ impl<Held: Memory> Ring<Held> {
         Ok(Ring { ring, wake, wake_armed: false, places })
     }
 
+    /// How many threads the kernel may have for commands that wait; where it knows no such number, its own stays.
+    pub(crate) fn set_workers_max(&self, count: u32) {
+        // The second number is of those on sockets and pipes: 0 leaves it as it is.
+        let _ = self.ring.submitter().register_iowq_max_workers(&mut [count, 0]);
+    }
+
     /// Reads from the file's byte `offset` on into `part` of what is held.
     pub(crate) fn read(
         &mut self,

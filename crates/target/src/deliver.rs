@@ -82,9 +82,11 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
         () if expected <= WHOLE_EARLY_MAX => expected,
         () => unasked_max,
     };
+    let unit = array.unit_at(command.lun, &session.nexus.initiator);
     let mut inbound = Inbound::new(None, is_unasked_open, unasked_max);
     if early_length > 0 {
-        let permit = array.early.permit(&session.early, DataBuffer::footprint(early_length));
+        let of_unit = unit.as_ref().map(|unit| &unit.shares.early);
+        let permit = array.early.permit(&session.early, of_unit, DataBuffer::footprint(early_length));
         match permit.and_then(|permit| Some((array.media.buffer(early_length).ok()?, permit))) {
             Some(early) => inbound = Inbound::new(Some(early), is_unasked_open, unasked_max),
             None => inbound.refuse(),
@@ -95,7 +97,6 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
     {
         inbound.fail(AdditionalSense::UNEXPECTED_UNSOLICITED_DATA);
     }
-    let unit = array.unit_at(command.lun, &session.nexus.initiator);
     Sink::Task(Rc::new(Task::new(Rc::clone(session), command, unit, inbound)), 0)
 }
 

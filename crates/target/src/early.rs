@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::limits::EARLY_BYTES_MAX;
-use crate::memory::LEFT_TO_OTHERS;
+use crate::pool::{HAD_BY_UNITS, LEFT_BY_SESSIONS};
 
 /// What a session may have with its first command, whoever has the rest: an ATS is a kibibyte.
 const FIRST_BYTES_MAX: usize = 8 << 10;
@@ -21,6 +21,7 @@ pub(crate) struct Early {
 pub(crate) struct EarlyPermit {
     free: Rc<Cell<usize>>,
     of_session: Rc<Cell<usize>>,
+    of_unit: Option<Rc<Cell<usize>>>,
     bytes: usize,
     /// Those of them that are of the memory for all.
     shared: usize,
@@ -33,10 +34,15 @@ impl Default for Early {
 }
 
 impl Early {
-    /// The right to `bytes` bytes for a session that has `of_session`, where they are left. It may have a quarter of what it leaves free, so that
-    /// there is some for another one (as of the [memory](crate::memory::Share) that is waited for).
-    pub(crate) fn permit(&self, of_session: &Rc<Cell<usize>>, bytes: usize) -> Option<EarlyPermit> {
-        let permit = self.try_permit(of_session, bytes);
+    /// The right to `bytes` bytes for a session that has `of_session`, and a unit that has `of_unit`, where they are left. Each may have a part of what it
+    /// leaves free, so that there is some for another one (as of the [memory](crate::pool::Claim) that is waited for).
+    pub(crate) fn permit(
+        &self,
+        of_session: &Rc<Cell<usize>>,
+        of_unit: Option<&Rc<Cell<usize>>>,
+        bytes: usize,
+    ) -> Option<EarlyPermit> {
+        let permit = self.try_permit(of_session, of_unit, bytes);
         if permit.is_none() && of_session.get() == 0 {
             self.was_refused.set(true);
         }
@@ -48,18 +54,29 @@ impl Early {
         self.was_refused.take()
     }
 
-    fn try_permit(&self, of_session: &Rc<Cell<usize>>, bytes: usize) -> Option<EarlyPermit> {
+    fn try_permit(
+        &self,
+        of_session: &Rc<Cell<usize>>,
+        of_unit: Option<&Rc<Cell<usize>>>,
+        bytes: usize,
+    ) -> Option<EarlyPermit> {
         // A heartbeat is never without its place: what a session begins with is little, and beside all that is shared.
         let is_first = of_session.get() == 0 && bytes <= FIRST_BYTES_MAX;
         let has = of_session.get() + bytes;
         let shared = if is_first { 0 } else { bytes };
         let left = self.free.get().checked_sub(shared)?;
-        if !is_first && has * LEFT_TO_OTHERS > left {
+        let is_too_much = has * LEFT_BY_SESSIONS > left
+            || of_unit.is_some_and(|unit| unit.get() + bytes > left * HAD_BY_UNITS);
+        if !is_first && is_too_much {
             return None;
         }
         self.free.set(left);
         of_session.set(has);
-        Some(EarlyPermit { free: Rc::clone(&self.free), of_session: Rc::clone(of_session), bytes, shared })
+        if let Some(unit) = of_unit {
+            unit.set(unit.get() + shared);
+        }
+        let (free, of_session, of_unit) = (Rc::clone(&self.free), Rc::clone(of_session), of_unit.cloned());
+        Some(EarlyPermit { free, of_session, of_unit, bytes, shared })
     }
 }
 
@@ -67,6 +84,9 @@ impl Drop for EarlyPermit {
     fn drop(&mut self) {
         self.free.set(self.free.get() + self.shared);
         self.of_session.set(self.of_session.get() - self.bytes);
+        if let Some(unit) = &self.of_unit {
+            unit.set(unit.get() - self.shared);
+        }
     }
 }
 
@@ -76,7 +96,7 @@ mod tests {
 
     /// Takes as much as it gets, in pieces of 256 KiB.
     fn take_all(early: &Early, session: &Rc<Cell<usize>>) -> Vec<EarlyPermit> {
-        std::iter::from_fn(|| early.permit(session, 256 << 10)).collect()
+        std::iter::from_fn(|| early.permit(session, None, 256 << 10)).collect()
     }
 
     #[test]
@@ -85,7 +105,7 @@ mod tests {
         let greedy: Vec<_> = (0..60).map(|_| Rc::default()).collect();
         let mut permits: Vec<_> = greedy.iter().map(|session| take_all(&early, session)).collect();
         assert!(greedy[0].get() >= EARLY_BYTES_MAX / 6, "one alone has plenty");
-        assert!(early.permit(&Rc::default(), 4096).is_some(), "and another one is not kept out");
+        assert!(early.permit(&Rc::default(), None, 4096).is_some(), "and another one is not kept out");
         permits.clear();
         assert_eq!(early.free.get(), EARLY_BYTES_MAX);
         assert!(greedy.iter().all(|session| session.get() == 0));

@@ -56,7 +56,7 @@ fn is_of_medium(error: &IoError) -> bool {
 impl Unit {
     /// Makes every write that was answered durable.
     pub(crate) async fn flush(&self, array: &Array) -> Result<(), IoError> {
-        let flushed = self.flushes.run(array.media.flush(&self.medium)).await;
+        let flushed = self.flushes.run(array.media.flush(self.disk())).await;
         self.tell_failure(array);
         flushed.map(|_| ())
     }
@@ -73,7 +73,7 @@ impl Unit {
         if is_durable && self.flushes.has_failed() {
             return Err(FAILED);
         }
-        let written = array.media.write(&self.medium, buffer, part, to_byte, durability).await;
+        let written = array.media.write(self.disk(), buffer, part, to_byte, durability).await;
         // It may have been told of what others wrote into the page cache, and nobody will be again.
         let may_be_of_others =
             |error: &IoError| is_durable && !self.medium.is_direct() && matches!(error, IoError::Unknown(_));

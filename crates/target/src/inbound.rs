@@ -222,10 +222,10 @@ impl Task {
 
     /// The right to memory for so many bytes of data, at once where nobody waits: hardly anybody ever does.
     pub(crate) async fn permit(&self, media: &Media, bytes: usize) -> Outcome<Permit> {
-        let memory = &self.session.memory;
-        match media.try_permit(memory, bytes) {
+        let (session, unit) = (&self.session.memory, self.unit.as_ref().map(|unit| &unit.shares));
+        match media.try_permit(session, unit, bytes) {
             Some(permit) => Ok(permit),
-            None => Box::pin(self.or_aborted(media.permit(memory, bytes))).await,
+            None => Box::pin(self.or_aborted(media.permit(session, unit, bytes))).await,
         }
     }
 

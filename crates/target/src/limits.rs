@@ -138,8 +138,13 @@ pub const HANDOVER_STEP: Duration = Duration::from_millis(20);
 /// How long a connection that is being closed may take to read its last answers.
 pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
-/// Commands in the ring at once: the rest of it is for looks at sockets, also while the media stand still.
-pub const RING_COMMANDS_MAX: usize = RING_DEPTH - 2 * CONNECTIONS_MAX - PORTALS_MAX;
+/// Commands in the ring at once, each of which may keep a thread of the kernel's for as long as its medium does not answer.
+pub const RING_COMMANDS_MAX: usize = 1024;
+
+const _: () = assert!(
+    RING_COMMANDS_MAX <= RING_DEPTH - 2 * CONNECTIONS_MAX - PORTALS_MAX,
+    "the rest of it is for looks at sockets, also while the media stand still"
+);
 
 /// How many looks that are [a tick](TICK) apart a time has.
 pub(crate) const fn ticks(time: Duration) -> u64 {

@@ -1,7 +1,6 @@
 //! The ring of the array's thread as futures: reads, writes, flushes, and the memory that they need.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::rc::Rc;
@@ -11,7 +10,8 @@ use oarlock_block::{IoError, Refusal};
 use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
 
 use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
-use crate::memory::{Grant, Memory, Permit, Pool, Shares};
+use crate::memory::{Memory, Permit, Shares};
+use crate::pool::{Claim, Grant, Pool, Share};
 
 /// What is copied to and from memory at once: more would keep all others waiting.
 const AT_ONCE_MAX: usize = 4 << 20;
@@ -23,15 +23,30 @@ const BREATH_MIN: usize = 512 << 10;
 pub(crate) struct Media {
     pub(crate) ring: RefCell<MediaRing>,
     slots: RefCell<Slots>,
-    /// Commands that are in the ring.
-    out: Cell<usize>,
+    /// Places in the ring.
+    commands: Rc<Pool>,
     /// Commands that go on in the next turn.
     breathing: RefCell<Vec<Waker>>,
-    /// Commands that found no place in the ring.
-    crowded: RefCell<VecDeque<Waker>>,
     memory: Memory,
     counts: [Cell<u64>; MediumCommand::ALL.len()],
     steps: Rc<Pool>,
+}
+
+/// What the commands of one unit have, so that one whose medium does not answer leaves some to the others.
+#[derive(Default)]
+pub(crate) struct UnitShares {
+    pub(crate) memory: Shares,
+    /// Bytes of data that came unasked.
+    pub(crate) early: Rc<Cell<usize>>,
+    pub(crate) steps: Rc<Share>,
+    commands: Rc<Share>,
+}
+
+/// A unit's medium, or another one that it needs, as the ring's commands know it.
+#[derive(Clone, Copy)]
+pub(crate) struct Disk<'a> {
+    pub(crate) medium: &'a Medium,
+    pub(crate) shares: &'a UnitShares,
 }
 
 /// What is asked of files and devices.
@@ -73,6 +88,8 @@ impl MediumCommand {
 #[derive(Default)]
 struct Slots {
     slots: Vec<Slot>,
+    /// The places in the ring of those that are out.
+    grants: Vec<Option<Grant>>,
     free: Vec<usize>,
 }
 
@@ -89,9 +106,8 @@ impl Media {
         Media {
             ring: RefCell::new(ring),
             slots: RefCell::default(),
-            out: Cell::new(0),
+            commands: Pool::new(RING_COMMANDS_MAX),
             breathing: RefCell::default(),
-            crowded: RefCell::default(),
             memory: Memory::default(),
             counts: [const { Cell::new(0) }; MediumCommand::ALL.len()],
             steps: Pool::new(STEP_BYTES_MAX),
@@ -101,13 +117,18 @@ impl Media {
     /// Waits for memory for the data of a command of a session.
     ///
     /// Whoever has a permit asks for no other before it gave that one back: so all who wait get theirs.
-    pub(crate) async fn permit(&self, session: &Shares, bytes: usize) -> Permit {
-        self.memory.permit(session, bytes).await
+    pub(crate) async fn permit(&self, session: &Shares, unit: Option<&UnitShares>, bytes: usize) -> Permit {
+        self.memory.permit(session, unit.map(|unit| &unit.memory), bytes).await
     }
 
     /// The same, where there is some at once.
-    pub(crate) fn try_permit(&self, session: &Shares, bytes: usize) -> Option<Permit> {
-        self.memory.try_permit(session, bytes)
+    pub(crate) fn try_permit(
+        &self,
+        session: &Shares,
+        unit: Option<&UnitShares>,
+        bytes: usize,
+    ) -> Option<Permit> {
+        self.memory.try_permit(session, unit.map(|unit| &unit.memory), bytes)
     }
 
     /// Whether sessions that have nothing wait for memory.
@@ -117,8 +138,16 @@ impl Media {
 
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
     /// data.
-    pub(crate) async fn step(&self, bytes: usize) -> Grant {
-        self.steps.grant(None, DataBuffer::footprint(bytes)).await
+    pub(crate) async fn step(&self, unit: &UnitShares, bytes: usize) -> Grant {
+        self.steps.grant(Claim::of_unit(&unit.steps), DataBuffer::footprint(bytes)).await
+    }
+
+    /// The same for a copy.
+    pub(crate) async fn step_of_two(&self, units: [&UnitShares; 2], bytes: usize) -> Grant {
+        let [from, to] = units.map(|unit| Rc::clone(&unit.steps));
+        let to = Some(to).filter(|to| !Rc::ptr_eq(to, &from));
+        let units = [Some(from), to];
+        self.steps.grant(Claim { session: None, units }, DataBuffer::footprint(bytes)).await
     }
 
     /// A buffer; whoever asks holds a permit, so there is room.
@@ -128,25 +157,25 @@ impl Media {
 
     pub(crate) async fn read(
         &self,
-        medium: &Medium,
+        disk: Disk<'_>,
         buffer: &mut DataBuffer,
         part: Range<usize>,
         from_byte: u64,
     ) -> Result<(), IoError> {
         self.count(MediumCommand::Read);
-        if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
+        if disk.medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
             let length = part.len();
-            let read = medium.read_now(buffer, part, from_byte);
+            let read = disk.medium.read_now(buffer, part, from_byte);
             self.breathe(length).await;
             return read;
         }
         let buffer = &*buffer;
-        self.ask(|ring, token| ring.read(token, medium, (buffer, part.clone()), from_byte)).await
+        self.ask(disk, |ring, token| ring.read(token, disk.medium, (buffer, part.clone()), from_byte)).await
     }
 
     pub(crate) async fn write(
         &self,
-        medium: &Medium,
+        disk: Disk<'_>,
         buffer: &mut DataBuffer,
         part: Range<usize>,
         to_byte: u64,
@@ -156,34 +185,37 @@ impl Media {
             Durability::Volatile => MediumCommand::Write,
             Durability::Durable => MediumCommand::DurableWrite,
         });
-        if medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
+        if disk.medium.is_in_memory() && part.len() <= AT_ONCE_MAX {
             let length = part.len();
-            let written = medium.write_now(buffer, part, to_byte);
+            let written = disk.medium.write_now(buffer, part, to_byte);
             self.breathe(length).await;
             return written;
         }
         let buffer = &*buffer;
-        self.ask(|ring, token| ring.write(token, medium, (buffer, part.clone()), to_byte, durability)).await
+        self.ask(disk, |ring, token| {
+            ring.write(token, disk.medium, (buffer, part.clone()), to_byte, durability)
+        })
+        .await
     }
 
-    pub(crate) async fn flush(&self, medium: &Medium) -> Result<(), IoError> {
+    pub(crate) async fn flush(&self, disk: Disk<'_>) -> Result<(), IoError> {
         self.count(MediumCommand::Flush);
-        self.ask(|ring, token| ring.flush(token, medium)).await
+        self.ask(disk, |ring, token| ring.flush(token, disk.medium)).await
     }
 
-    pub(crate) async fn discard(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+    pub(crate) async fn discard(&self, disk: Disk<'_>, bytes: (u64, u64)) -> Result<(), IoError> {
         self.count(MediumCommand::Discard);
-        self.ask(|ring, token| ring.discard(token, medium, bytes)).await
+        self.ask(disk, |ring, token| ring.discard(token, disk.medium, bytes)).await
     }
 
-    pub(crate) async fn reserve(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+    pub(crate) async fn reserve(&self, disk: Disk<'_>, bytes: (u64, u64)) -> Result<(), IoError> {
         self.count(MediumCommand::Reserve);
-        self.ask(|ring, token| ring.reserve(token, medium, bytes)).await
+        self.ask(disk, |ring, token| ring.reserve(token, disk.medium, bytes)).await
     }
 
-    pub(crate) async fn write_zeroes(&self, medium: &Medium, bytes: (u64, u64)) -> Result<(), IoError> {
+    pub(crate) async fn write_zeroes(&self, disk: Disk<'_>, bytes: (u64, u64)) -> Result<(), IoError> {
         self.count(MediumCommand::Zero);
-        self.ask(|ring, token| ring.write_zeroes(token, medium, bytes)).await
+        self.ask(disk, |ring, token| ring.write_zeroes(token, disk.medium, bytes)).await
     }
 
     fn count(&self, command: MediumCommand) {
@@ -198,35 +230,26 @@ impl Media {
 
     async fn ask(
         &self,
-        mut begin: impl FnMut(&mut MediaRing, Token) -> Result<(), DataRingError>,
+        disk: Disk<'_>,
+        begin: impl FnOnce(&mut MediaRing, Token) -> Result<(), DataRingError>,
     ) -> Result<(), IoError> {
-        let place = self.slots.borrow_mut().take();
-        loop {
-            if self.out.get() >= RING_COMMANDS_MAX {
-                self.wait_for_place().await;
-                continue;
-            }
-            let begun = begin(&mut self.ring.borrow_mut(), Token(place as u64));
-            match begun {
-                Ok(()) => break,
-                Err(DataRingError::Full { .. }) => self.wait_for_place().await,
-                Err(error) => {
-                    self.slots.borrow_mut().release(place);
-                    return Err(IoError::Refused(match error {
-                        DataRingError::Refused(refusal) => refusal,
-                        DataRingError::NoBuffer { .. } => Refusal::Busy,
-                        _ => Refusal::Gone,
-                    }));
-                }
-            }
+        let claim = Claim::of_unit(&disk.shares.commands);
+        let grant = match self.commands.try_grant(claim, 1) {
+            Ok(grant) => grant,
+            Err(claim) => Box::pin(self.commands.grant(claim, 1)).await,
+        };
+        let place = self.slots.borrow_mut().take(grant);
+        if let Err(error) = begin(&mut self.ring.borrow_mut(), Token(place as u64)) {
+            let grant = self.slots.borrow_mut().refused(place);
+            drop(grant);
+            return Err(IoError::Refused(match error {
+                DataRingError::Refused(refusal) => refusal,
+                DataRingError::NoBuffer { .. } | DataRingError::Full { .. } => Refusal::Busy,
+                _ => Refusal::Gone,
+            }));
         }
-        self.out.set(self.out.get() + 1);
         let _abandons = Abandons { media: self, place };
         poll_fn(|context| self.slots.borrow_mut().poll(place, context.waker())).await
-    }
-
-    async fn wait_for_place(&self) {
-        once_woken(|waker| self.crowded.borrow_mut().push_back(waker)).await;
     }
 
     /// Lets everything else go on until the next turn, behind much that was copied.
@@ -248,14 +271,10 @@ impl Media {
 
     /// A command ended.
     pub(crate) fn ended(&self, Token(token): Token, outcome: Result<(), IoError>) {
-        self.out.set(self.out.get() - 1);
-        let waker = self.slots.borrow_mut().ended(usize::try_from(token).unwrap_or(usize::MAX), outcome);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        if let Some(waker) = self.crowded.borrow_mut().pop_front() {
-            waker.wake();
-        }
+        let (waker, grant) =
+            self.slots.borrow_mut().ended(usize::try_from(token).unwrap_or(usize::MAX), outcome);
+        drop(grant);
+        waker.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -273,13 +292,21 @@ async fn once_woken(mut put: impl FnMut(Waker)) {
 }
 
 impl Slots {
-    fn take(&mut self) -> usize {
+    fn take(&mut self, grant: Grant) -> usize {
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::Free);
+            self.grants.push(None);
             self.slots.len() - 1
         });
         self.slots[place] = Slot::Out(None);
+        self.grants[place] = Some(grant);
         place
+    }
+
+    /// A command was not taken: its place in the ring.
+    fn refused(&mut self, place: usize) -> Option<Grant> {
+        self.release(place);
+        self.grants[place].take()
     }
 
     fn release(&mut self, place: usize) {
@@ -300,14 +327,17 @@ impl Slots {
         }
     }
 
-    fn ended(&mut self, place: usize, outcome: Result<(), IoError>) -> Option<Waker> {
-        match std::mem::replace(self.slots.get_mut(place)?, Slot::Ended(outcome)) {
+    /// A command ended: whom to tell, and its place in the ring.
+    fn ended(&mut self, place: usize, outcome: Result<(), IoError>) -> (Option<Waker>, Option<Grant>) {
+        let Some(slot) = self.slots.get_mut(place) else { return (None, None) };
+        let waker = match std::mem::replace(slot, Slot::Ended(outcome)) {
             Slot::Out(waker) => waker,
             Slot::Abandoned | Slot::Free | Slot::Ended(_) => {
                 self.release(place);
                 None
             }
-        }
+        };
+        (waker, self.grants[place].take())
     }
 }
 

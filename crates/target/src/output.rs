@@ -10,7 +10,8 @@ use std::rc::Rc;
 use oarlock_device::DataBytes;
 
 use crate::limits::{OUTPUT_MAX, SLICES_MAX, SMALL_OUTPUT_MAX};
-use crate::memory::{LEFT_TO_OTHERS, Permit};
+use crate::memory::Permit;
+use crate::pool::LEFT_BY_SESSIONS;
 
 /// Bytes of small pieces that were sent and still take memory.
 const SMALL_UNUSED_MAX: usize = 64 << 10;
@@ -83,7 +84,7 @@ impl Output {
     /// Whether the initiator reads what it asked for, as far as that is to be bounded.
     pub(crate) fn is_read(&self) -> bool {
         let left = SMALL_OUTPUT_MAX.saturating_sub(self.unread.0.get());
-        self.bytes < OUTPUT_MAX && self.small.len() * LEFT_TO_OTHERS <= left
+        self.bytes < OUTPUT_MAX && self.small.len() * LEFT_BY_SESSIONS <= left
     }
 
     /// Those of them that are no medium's.

@@ -21,8 +21,8 @@ use crate::handle::TargetHandle;
 use crate::identity;
 use crate::journal::JournalFile;
 use crate::limits::{
-    ARRIVALS_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, MEMORY_BYTES_MAX, PORTALS_MAX, RING_DEPTH,
-    STEP_BYTES_MAX, UNIT_TASKS_MAX,
+    ARRIVALS_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, MEMORY_BYTES_MAX, PORTALS_MAX,
+    RING_COMMANDS_MAX, RING_DEPTH, STEP_BYTES_MAX, UNIT_TASKS_MAX,
 };
 use crate::media::Media;
 use crate::options::{TargetError, TargetOptions, UnitOptions};
@@ -257,6 +257,7 @@ fn when_free<T, E>(mut take: impl FnMut() -> Result<T, E>, is_in_use: impl Fn(&E
 fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Rc<Array>, TargetError> {
     let ring = MediaRing::new(RING_DEPTH, MEMORY_BYTES_MAX + STEP_BYTES_MAX + EARLY_BYTES_MAX + SLACK_BYTES)
         .map_err(|error| TargetError::Thread { reason: error.to_string() })?;
+    ring.let_wait(u32::try_from(RING_COMMANDS_MAX).unwrap_or(u32::MAX));
     // A kernel without randomness would hang here, and not in the middle of a login.
     let _ = OsRandom.bits();
     let array = Rc::new(Array::new(config, Media::new(ring), faults, Box::new(move |line| log(line))));

@@ -17,6 +17,7 @@ use crate::course::Abort;
 use crate::execute::{Erasing, Erasure};
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
+use crate::media::{Disk, UnitShares};
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
@@ -54,6 +55,7 @@ pub(crate) struct Unit {
     /// It is served no more: commands that have not begun find nothing.
     pub(crate) is_gone: Cell<bool>,
     pub(crate) task_set: TaskSet,
+    pub(crate) shares: UnitShares,
     /// The sanitize that is under way.
     pub(crate) erasing: RefCell<Option<Rc<Erasing>>>,
     /// How many began.
@@ -130,6 +132,7 @@ impl Unit {
             atomic: AtomicWrites::default(),
             is_gone: Cell::new(false),
             task_set,
+            shares: UnitShares::default(),
             erasing: RefCell::default(),
             erasures: Cell::new(0),
             attentions: RefCell::default(),
@@ -149,6 +152,11 @@ impl Unit {
             statistics: Cell::default(),
             access: RefCell::default(),
         }
+    }
+
+    /// Its medium, as the ring's commands know it.
+    pub(crate) fn disk(&self) -> Disk<'_> {
+        Disk { medium: &self.medium, shares: &self.shares }
     }
 
     pub(crate) fn geometry(&self) -> Geometry {

@@ -15,6 +15,8 @@ const LONGEST: usize = 8 << 20;
 const TRANSFER_MAX: usize = 32 << 20;
 /// Such commands that take all of the memory for data together.
 const ALL: u8 = 24;
+/// Those of one unit: the others have a place left.
+const OF_UNIT: u8 = 21;
 /// The blocks of one of them.
 const BLOCKS: u32 = 16_384;
 
@@ -46,7 +48,7 @@ fn stalled(place: &Place, hosts: u8, writes: usize, lba: u64, data: &[u8]) -> Ve
 fn who_waits_for_blocks_keeps_no_memory_from_who_has_them() {
     let place = Place::in_memory(|_, _| {});
     let data = pattern(LONGEST);
-    let mut writers: Vec<_> = (0..ALL)
+    let mut writers: Vec<_> = (0..OF_UNIT)
         .map(|number| {
             let mut session = login(&place, number);
             let tag = session.start_held(0, cdb::write(u64::from(number % 2), BLOCKS), &data);
@@ -113,7 +115,7 @@ fn who_stalls_in_the_way_of_others_is_given_up_soon() {
     let data = pattern(LONGEST);
     let stalled = stalled(&place, ALL, 1, 0, &data);
     let mut other = login(&place, 100);
-    other.run(0, cdb::read(0, 256), Flow::In(256 * 512)).good();
+    other.run(0, cdb::read(0, BLOCKS), Flow::In(LONGEST)).good();
     assert!(!place.told("does not send the data of a command").is_empty());
     drop(stalled);
 }

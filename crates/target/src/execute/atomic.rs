@@ -17,6 +17,7 @@ use crate::atomic::{Below, Failed};
 use crate::course::{Outcome, Stop};
 use crate::journal::JournalFile;
 use crate::limits::ATOMIC_BYTES_MAX;
+use crate::media::Disk;
 use crate::ranges::Hold;
 use crate::record::{RECORD_BYTES_MAX, Record};
 use crate::task::Received;
@@ -34,17 +35,24 @@ struct OnRing<'a> {
     journal: &'a Medium,
 }
 
+impl OnRing<'_> {
+    /// The journal: it lies where the unit lies.
+    fn disk(&self) -> Disk<'_> {
+        Disk { medium: self.journal, shares: &self.unit.shares }
+    }
+}
+
 impl Below for OnRing<'_> {
     async fn read_journal(&self, buffer: &mut DataBuffer, part: Range<usize>) -> Result<(), IoError> {
-        self.array.media.read(self.journal, buffer, part, 0).await
+        self.array.media.read(self.disk(), buffer, part, 0).await
     }
 
     async fn write_journal(&self, buffer: &mut DataBuffer, part: Range<usize>) -> Result<(), IoError> {
-        self.array.media.write(self.journal, buffer, part, 0, Durability::Durable).await
+        self.array.media.write(self.disk(), buffer, part, 0, Durability::Durable).await
     }
 
     async fn reserve(&self, bytes: Range<u64>) -> Result<(), IoError> {
-        self.array.media.reserve(&self.unit.medium, (bytes.start, bytes.end - bytes.start)).await
+        self.array.media.reserve(self.unit.disk(), (bytes.start, bytes.end - bytes.start)).await
     }
 
     async fn write_in_place(
@@ -101,7 +109,7 @@ impl Work {
     async fn write_by_journal(&self, lba: Lba, count: BlockCount, received: &mut Received) -> Outcome<()> {
         let (array, unit) = (&self.array, &self.unit);
         let _turn = self.task.or_aborted(unit.atomic.turn.lock()).await?;
-        let _grant = self.task.or_aborted(array.media.step(RECORD_BYTES_MAX)).await?;
+        let _grant = self.task.or_aborted(array.media.step(&unit.shares, RECORD_BYTES_MAX)).await?;
         let mut buffer = self.buffer(RECORD_BYTES_MAX)?;
         if unit.flushes.has_failed() {
             return Err(failed(&IoError::Unknown(UnknownCause::DeviceError), true));
@@ -176,7 +184,7 @@ impl Work {
         if unit.atomic.refuses(blocks, hold)
             && let Some(journal) = unit.atomic.open_journal()
         {
-            let _grant = self.task.or_aborted(self.array.media.step(RECORD_BYTES_MAX)).await?;
+            let _grant = self.task.or_aborted(self.array.media.step(&unit.shares, RECORD_BYTES_MAX)).await?;
             let mut buffer = self.buffer(RECORD_BYTES_MAX)?;
             let below = OnRing { array: &self.array, unit, journal: &journal };
             // Whether it did is seen by what is left.
@@ -207,7 +215,7 @@ impl Work {
 pub(super) async fn wipe_journal(array: &Rc<Array>, unit: &Rc<Unit>) -> Result<(), IoError> {
     let _turn = unit.atomic.turn.lock().await;
     let Some(journal) = unit.atomic.open_journal() else { return Ok(()) };
-    let _grant = array.media.step(RECORD_BYTES_MAX).await;
+    let _grant = array.media.step(&unit.shares, RECORD_BYTES_MAX).await;
     let mut buffer = array.media.buffer(RECORD_BYTES_MAX)?;
     let below = OnRing { array, unit, journal: &journal };
     unit.atomic.wipe(&below, &mut buffer).await

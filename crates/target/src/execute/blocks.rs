@@ -75,7 +75,7 @@ impl Work {
 
     pub(super) async fn read_into(&self, buffer: &mut DataBuffer, length: usize, lba: Lba) -> Outcome<()> {
         let from_byte = lba.byte_offset(self.unit.block_size());
-        let read = self.array.media.read(&self.unit.medium, buffer, 0..length, from_byte).await;
+        let read = self.array.media.read(self.unit.disk(), buffer, 0..length, from_byte).await;
         self.task.check()?;
         read.map_err(|error| failed(&error, false))
     }
@@ -136,7 +136,7 @@ impl Work {
     /// The front of a block, which the caller holds.
     async fn write_part(&self, part: &[u8], lba: Lba, durability: Durability) -> Outcome<()> {
         let block = self.unit.block_size().length();
-        let _grant = self.task.or_aborted(self.array.media.step(block)).await?;
+        let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, block)).await?;
         let mut buffer = self.buffer(block)?;
         self.read_into(&mut buffer, block, lba).await?;
         buffer.bytes()[..part.len()].copy_from_slice(part);
@@ -192,7 +192,7 @@ impl Work {
         for (lba, count) in self.steps(lba, count) {
             let _held = self.hold(lba, count, Hold::Shared).await?;
             let length = self.check_length(count)?;
-            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
+            let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, length)).await?;
             let mut buffer = self.buffer(length)?;
             self.read_into(&mut buffer, length, lba).await?;
         }
@@ -210,7 +210,7 @@ impl Work {
         for (lba, count) in self.steps(lba, count) {
             let _held = self.hold(lba, count, Hold::Shared).await?;
             let length = self.check_length(count)?;
-            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
+            let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, length)).await?;
             let mut found = self.buffer(length)?;
             self.read_into(&mut found, length, lba).await?;
             let found = &found.bytes()[..length];
@@ -246,7 +246,7 @@ impl Work {
         let mut at = 0;
         for (lba, count) in self.steps(lba, self.blocks_in(received.length)) {
             let length = self.check_length(count)?;
-            let _grant = self.task.or_aborted(self.array.media.step(length)).await?;
+            let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, length)).await?;
             let mut found = self.buffer(length)?;
             self.read_into(&mut found, length, lba).await?;
             look(at, &mut received.buffer.bytes()[at..at + length], &found.bytes()[..length])?;

@@ -27,7 +27,7 @@ impl Clearing<'_> {
     /// They read as zeros, and their place is given back where that can be.
     pub(super) async fn discard(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
         for bytes in self.steps(lba, count) {
-            let discarded = self.array.media.discard(&self.unit.medium, bytes).await;
+            let discarded = self.array.media.discard(self.unit.disk(), bytes).await;
             self.course.check()?;
             match discarded {
                 Err(IoError::Refused(Refusal::Unsupported)) => return self.zero(lba, count).await,
@@ -40,7 +40,7 @@ impl Clearing<'_> {
     /// They read as zeros, and have their place.
     pub(super) async fn zero(&self, lba: Lba, count: BlockCount) -> Outcome<()> {
         for bytes in self.steps(lba, count) {
-            let zeroed = self.array.media.write_zeroes(&self.unit.medium, bytes).await;
+            let zeroed = self.array.media.write_zeroes(self.unit.disk(), bytes).await;
             self.course.check()?;
             match zeroed {
                 Err(IoError::Refused(Refusal::Unsupported)) => {
@@ -58,7 +58,7 @@ impl Clearing<'_> {
         let (start, length) = self.bytes_of(lba, count);
         let step = PATTERN_LENGTH.min(usize::try_from(length).unwrap_or(PATTERN_LENGTH));
         let media = &self.array.media;
-        let _grant = self.course.or_aborted(media.step(step)).await?;
+        let _grant = self.course.or_aborted(media.step(&self.unit.shares, step)).await?;
         let mut buffer = media.buffer(step).map_err(|error| failed(&error, true))?;
         buffer.bytes().chunks_exact_mut(pattern.len()).for_each(|block| block.copy_from_slice(pattern));
         let mut done = 0;
@@ -67,7 +67,7 @@ impl Clearing<'_> {
             let part = 0..usize::try_from(part).unwrap_or(step);
             let written = part.end as u64;
             let to = start + done;
-            let outcome = media.write(&self.unit.medium, &mut buffer, part, to, Durability::Volatile).await;
+            let outcome = media.write(self.unit.disk(), &mut buffer, part, to, Durability::Volatile).await;
             self.course.check()?;
             outcome.map_err(|error| failed(&error, true))?;
             done += written;

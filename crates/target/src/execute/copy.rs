@@ -160,7 +160,10 @@ impl Work {
 
     async fn move_bytes(&self, from: &Place, to: &Place) -> Outcome<()> {
         let step = STEP.min(usize::try_from(from.length).unwrap_or(STEP));
-        let _grant = self.task.or_aborted(self.array.media.step(step + 2 * 4096)).await?;
+        let _grant = self
+            .task
+            .or_aborted(self.array.media.step_of_two([&from.unit.shares, &to.unit.shares], step + 2 * 4096))
+            .await?;
         let mut done = 0;
         // Backwards where the places overlap and the destination lies behind, so that nothing is read after it was written.
         let is_backward = Rc::ptr_eq(&from.unit, &to.unit)
@@ -192,7 +195,7 @@ impl Work {
     ) -> Outcome<()> {
         let whole = usize::try_from(length).unwrap_or(usize::MAX);
         let (source, destination) = (from.from_byte + offset, to.from_byte + offset);
-        let read = self.array.media.read(&from.unit.medium, buffer, 0..whole, source).await;
+        let read = self.array.media.read(from.unit.disk(), buffer, 0..whole, source).await;
         self.task.check()?;
         read.map_err(|error| failed(&error, false))?;
         let durability = to.unit.durability(false);
@@ -209,7 +212,7 @@ impl Work {
         let end = (start + length).next_multiple_of(block);
         let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
         let mut buffer = self.buffer(whole)?;
-        let read = self.array.media.read(&place.unit.medium, &mut buffer, 0..whole, first).await;
+        let read = self.array.media.read(place.unit.disk(), &mut buffer, 0..whole, first).await;
         self.task.check()?;
         read.map_err(|error| failed(&error, false))?;
         let from = usize::try_from(start - first).unwrap_or(0);
@@ -224,7 +227,7 @@ impl Work {
         let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
         let mut buffer: DataBuffer = self.buffer(whole)?;
         if whole != data.len() {
-            let read = self.array.media.read(&place.unit.medium, &mut buffer, 0..whole, first).await;
+            let read = self.array.media.read(place.unit.disk(), &mut buffer, 0..whole, first).await;
             self.task.check()?;
             read.map_err(|error| failed(&error, false))?;
         }

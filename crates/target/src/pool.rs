@@ -1,0 +1,309 @@
+//! What there is a bounded number of, as bytes of memory and places in the ring: given in the order of asking, and so that neither one session nor
+//! one unit takes all of it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// How many are left to give, and who waits for some.
+pub(crate) struct Pool {
+    most: usize,
+    free: Cell<usize>,
+    waiting: RefCell<VecDeque<Rc<Waiting>>>,
+}
+
+/// How many somebody has.
+#[derive(Default)]
+pub(crate) struct Share(Cell<usize>);
+
+/// For whom something is asked. A session waits for more where it would have more than a quarter of what it leaves free: one alone has a fifth, and
+/// each of many that came one after the other a fifth of what was left, so that there is some for another one (dynamic thresholds of shared
+/// switch buffers, Choudhury and Hahne, 1998). A unit waits where it would have more than twice what it leaves, for one whose medium does not answer keeps
+/// what it has; more than eight times that where the session has nothing. Who has nothing waits for its turn alone, be it ever so much.
+#[derive(Clone, Default)]
+pub(crate) struct Claim {
+    pub(crate) session: Option<Rc<Share>>,
+    /// The unit, or those that a copy goes from and to.
+    pub(crate) units: [Option<Rc<Share>>; 2],
+}
+
+/// How much more a session leaves free than it has.
+pub(crate) const LEFT_BY_SESSIONS: usize = 4;
+
+/// How much more a unit has than it leaves free.
+pub(crate) const HAD_BY_UNITS: usize = 2;
+
+/// The same with what sessions begin with.
+const HAD_WITH_THE_FIRST: usize = 8;
+
+struct Waiting {
+    claim: Claim,
+    count: usize,
+    is_given: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// A right to so many of a pool, until it is dropped.
+pub(crate) struct Grant {
+    pool: Rc<Pool>,
+    claim: Claim,
+    count: usize,
+}
+
+impl Share {
+    pub(crate) fn get(&self) -> usize {
+        self.0.get()
+    }
+}
+
+impl Claim {
+    /// Of one unit, whatever the session.
+    pub(crate) fn of_unit(share: &Rc<Share>) -> Claim {
+        Claim { session: None, units: [Some(Rc::clone(share)), None] }
+    }
+
+    /// Whether its session has nothing.
+    fn is_first(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.get() == 0)
+    }
+
+    fn units(&self) -> impl Iterator<Item = &Rc<Share>> {
+        self.units.iter().flatten()
+    }
+
+    fn shares(&self) -> impl Iterator<Item = &Rc<Share>> {
+        self.units().chain(&self.session)
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(most: usize) -> Rc<Pool> {
+        Rc::new(Pool { most, free: Cell::new(most), waiting: RefCell::default() })
+    }
+
+    /// Waits for the right to `count` of them: in the order of asking, so that those who want many are not starved; only those whose session or
+    /// unit has too much are passed by.
+    pub(crate) async fn grant(self: &Rc<Pool>, claim: Claim, count: usize) -> Grant {
+        let claim = match self.try_grant(claim, count) {
+            Ok(grant) => return grant,
+            Err(claim) => claim,
+        };
+        let count = count.min(self.most);
+        let waiting = Waiting { claim, count, is_given: Cell::new(false), waker: RefCell::default() };
+        let waiting = Rc::new(waiting);
+        self.waiting.borrow_mut().push_back(Rc::clone(&waiting));
+        let leaves = Leaves { pool: self, waiting };
+        self.serve();
+        poll_fn(|context| {
+            if leaves.waiting.is_given.get() {
+                return Poll::Ready(());
+            }
+            *leaves.waiting.waker.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+        leaves.waiting.is_given.set(false);
+        Grant { pool: Rc::clone(self), claim: leaves.waiting.claim.clone(), count }
+    }
+
+    /// The right to them, where nobody waits and it can be had at once.
+    ///
+    /// # Errors
+    /// The claim, where it cannot.
+    pub(crate) fn try_grant(self: &Rc<Pool>, claim: Claim, count: usize) -> Result<Grant, Claim> {
+        let count = count.min(self.most);
+        let is_free = self.waiting.borrow().is_empty() && self.free.get() >= count;
+        if !is_free || self.exceeded(&claim, count).is_some() {
+            return Err(claim);
+        }
+        self.take(&claim, count);
+        Ok(Grant { pool: Rc::clone(self), claim, count })
+    }
+
+    /// Whether some wait whose session has nothing: others keep it from them.
+    pub(crate) fn is_short(&self) -> bool {
+        let has_nothing =
+            |waiting: &Rc<Waiting>| waiting.claim.session.as_ref().is_none_or(|share| share.get() == 0);
+        self.waiting.borrow().iter().any(has_nothing)
+    }
+
+    /// What has so much that it may not have so many more.
+    fn exceeded(&self, claim: &Claim, count: usize) -> Option<Rc<Share>> {
+        let left = self.free.get().checked_sub(count);
+        let exceeds = |share: &Share, of_has: usize, of_left: usize| {
+            let has = share.get();
+            has > 0 && left.is_none_or(|left| (has + count) * of_has > left * of_left)
+        };
+        let had_by_units = if claim.is_first() { HAD_WITH_THE_FIRST } else { HAD_BY_UNITS };
+        let unit = claim.units().find(|unit| exceeds(unit, 1, had_by_units));
+        unit.or(claim.session.as_ref().filter(|session| exceeds(session, LEFT_BY_SESSIONS, 1))).cloned()
+    }
+
+    fn take(&self, claim: &Claim, count: usize) {
+        self.free.set(self.free.get() - count);
+        claim.shares().for_each(|share| share.0.set(share.get() + count));
+    }
+
+    fn give_back(&self, claim: &Claim, count: usize) {
+        self.free.set(self.free.get() + count);
+        claim.shares().for_each(|share| share.0.set(share.get() - count));
+        self.serve();
+    }
+
+    /// Gives what is free to those that wait. A session that waits for more waits with all that it asked for later: what is short would pass
+    /// by what is long for ever. So does a unit.
+    fn serve(&self) {
+        let mut waiting = self.waiting.borrow_mut();
+        let mut passed_by: Vec<Rc<Share>> = Vec::new();
+        let mut place = 0;
+        while let Some(first) = waiting.get(place) {
+            let is_passed = |share: &Rc<Share>| passed_by.iter().any(|passed| Rc::ptr_eq(passed, share));
+            // Who has nothing is not held to what others wait for of its unit, but to more.
+            let is_behind = first.claim.session.iter().any(is_passed)
+                || !first.claim.is_first() && first.claim.units().any(is_passed);
+            let exceeded = if is_behind { None } else { self.exceeded(&first.claim, first.count) };
+            if is_behind || exceeded.is_some() {
+                passed_by.extend(exceeded);
+                place += 1;
+                continue;
+            }
+            if self.free.get() < first.count {
+                return;
+            }
+            self.take(&first.claim, first.count);
+            first.is_given.set(true);
+            if let Some(waker) = first.waker.borrow_mut().take() {
+                waker.wake();
+            }
+            waiting.remove(place);
+        }
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.pool.give_back(&self.claim, self.count);
+    }
+}
+
+/// Whoever stops waiting leaves the queue, or gives back what it was given and did not take.
+struct Leaves<'a> {
+    pool: &'a Pool,
+    waiting: Rc<Waiting>,
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        if self.waiting.is_given.get() {
+            self.pool.give_back(&self.waiting.claim, self.waiting.count);
+        } else {
+            self.pool.waiting.borrow_mut().retain(|other| !Rc::ptr_eq(other, &self.waiting));
+            self.pool.serve();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn of(session: &Rc<Share>) -> Claim {
+        Claim { session: Some(Rc::clone(session)), units: [None, None] }
+    }
+
+    /// Takes as much as it gets, in pieces of a mebibyte.
+    fn take_all(pool: &Rc<Pool>, claim: &Claim) -> Vec<Grant> {
+        std::iter::from_fn(|| pool.grant(claim.clone(), MIB).now_or_never()).collect()
+    }
+
+    #[test]
+    fn sessions_that_take_what_they_get_leave_room_for_the_next_one() {
+        let pool = Pool::new(64 * MIB);
+        let shares: Vec<Rc<Share>> = (0..8).map(|_| Rc::default()).collect();
+        let grants: Vec<_> = shares.iter().map(|share| take_all(&pool, &of(share))).collect();
+        assert_eq!(grants[0].len(), 12, "one alone has a fifth");
+        let left = pool.free.get();
+        assert!(left >= 8 * MIB && pool.grant(of(&Rc::default()), left).now_or_never().is_some());
+        drop(grants);
+        assert_eq!(pool.free.get(), 64 * MIB);
+        assert!(shares.iter().all(|share| share.0.get() == 0) && pool.waiting.borrow().is_empty());
+    }
+
+    #[test]
+    fn the_long_are_not_starved_by_the_short_and_who_has_too_much_is_passed_by() {
+        let pool = Pool::new(10 * MIB);
+        let [greedy, long, short] = [(); 3].map(|()| Rc::<Share>::default());
+        let first = take_all(&pool, &of(&greedy));
+        assert_eq!(first.len(), 2);
+        let more = &mut Box::pin(pool.grant(of(&greedy), MIB));
+        assert!(more.now_or_never().is_none());
+        let wanted = &mut Box::pin(pool.grant(of(&long), 9 * MIB));
+        assert!(wanted.now_or_never().is_none());
+        let behind = &mut Box::pin(pool.grant(of(&short), MIB));
+        assert!(behind.now_or_never().is_none(), "it would be first for ever");
+        drop(first);
+        let got = wanted.now_or_never().unwrap();
+        assert!(behind.now_or_never().is_some() || more.now_or_never().is_some());
+        drop(got);
+    }
+
+    /// One of 2 MiB among many of 1 MiB got nothing for as long as its session had others, and its host reset the unit for all.
+    #[test]
+    fn the_long_of_one_session_are_not_passed_by_its_own_short_ones() {
+        let pool = Pool::new(64 * MIB);
+        let share = Rc::<Share>::default();
+        let mut has = take_all(&pool, &of(&share));
+        let mut long = Box::pin(pool.grant(of(&share), 2 * MIB));
+        assert!((&mut long).now_or_never().is_none());
+        let mut short = Box::pin(pool.grant(of(&share), MIB));
+        assert!((&mut short).now_or_never().is_none());
+        drop(has.pop());
+        assert!((&mut short).now_or_never().is_none(), "it was asked for later");
+        drop(has.pop());
+        drop(has.pop());
+        assert!(long.now_or_never().is_some());
+    }
+
+    #[test]
+    fn who_stops_waiting_keeps_nothing() {
+        let pool = Pool::new(MIB);
+        let [first, second, third] = [(); 3].map(|()| Rc::<Share>::default());
+        let has = pool.grant(of(&first), MIB).now_or_never().unwrap();
+        let mut given = Box::pin(pool.grant(of(&second), MIB));
+        let mut gone = Box::pin(pool.grant(of(&third), MIB));
+        assert!((&mut given).now_or_never().is_none() && (&mut gone).now_or_never().is_none());
+        drop(gone);
+        drop(has);
+        drop(given);
+        assert_eq!(pool.free.get(), MIB);
+        assert!(pool.grant(Claim::default(), MIB).now_or_never().is_some());
+    }
+
+    /// A disk that answered nothing kept every other one's hosts from their reads.
+    #[test]
+    fn a_unit_that_keeps_what_it_gets_leaves_some_for_the_others_and_is_passed_by() {
+        let pool = Pool::new(90 * MIB);
+        let [hung, healthy] = [(); 2].map(|()| Rc::<Share>::default());
+        let take = |claim: &dyn Fn() -> Claim| -> Vec<Grant> {
+            std::iter::from_fn(|| pool.grant(claim(), MIB).now_or_never()).collect()
+        };
+        let kept = take(&|| Claim::of_unit(&hung));
+        assert_eq!(kept.len(), 60);
+        let of_new = |unit: &Rc<Share>| Claim { session: Some(Rc::default()), ..Claim::of_unit(unit) };
+        let firsts = take(&|| of_new(&hung));
+        assert_eq!(kept.len() + firsts.len(), 80);
+        let more = &mut Box::pin(pool.grant(of_new(&hung), MIB));
+        assert!(more.now_or_never().is_none());
+        let both = Claim { session: None, units: [Some(Rc::clone(&healthy)), Some(Rc::clone(&hung))] };
+        assert!(pool.grant(both, MIB).now_or_never().is_none(), "a copy from or to it");
+        assert!(take(&|| of_new(&healthy)).len() >= 8);
+        drop((kept, firsts));
+        assert!(more.now_or_never().is_some());
+    }
+}
