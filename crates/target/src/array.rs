@@ -291,22 +291,26 @@ impl Array {
                 let task = session.tasks.borrow().values().next().cloned();
                 match task {
                     Some(task) => task.ended().await,
-                    None => break,
+                    None if array.wait_for_logout(&session).await => break,
+                    None => {}
                 }
             }
-            array.wait_for_logout(&session).await;
             if !session.is_gone() {
                 array.leave_when_sent(&session, "the array stops");
             }
         });
     }
 
-    /// An initiator that was asked to leave says goodbye; who does not is not waited for.
-    async fn wait_for_logout(&self, session: &Session) {
+    /// An initiator that was asked to leave says goodbye; who does not is not waited for. `false`: it sent another command instead.
+    async fn wait_for_logout(&self, session: &Session) -> bool {
         let by = self.now() + LOGOUT_MAX;
         while !session.is_gone() && !session.is_logging_out() && self.now() < by {
             self.timers.until(self.now() + HANDOVER_STEP).await;
+            if !session.tasks.borrow().is_empty() {
+                return false;
+            }
         }
+        true
     }
 
     pub(crate) fn has_nothing_to_start(&self) -> bool {

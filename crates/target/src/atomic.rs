@@ -22,6 +22,7 @@ use oarlock_device::{DataBuffer, Medium};
 
 use crate::array::Array;
 use crate::journal::JournalFile;
+use crate::media::Media;
 use crate::ranges::Hold;
 use crate::record::{Found, RECORD_BLOCK, RECORD_BYTES_MAX, Record};
 use crate::unit::Unit;
@@ -71,15 +72,14 @@ pub(crate) enum Failed {
 const NOT_AS_WRITTEN: IoError = IoError::Unknown(UnknownCause::DeviceError);
 
 impl AtomicWrites {
-    /// The journal, which is made where there is none yet: that writes a file as long as the longest record, and keeps the array's thread for
-    /// so long, once in a unit's life.
-    pub(crate) fn journal(&self, file: &JournalFile) -> io::Result<Rc<Medium>> {
-        let mut journal = self.journal.borrow_mut();
-        if let Some(journal) = &*journal {
-            return Ok(Rc::clone(journal));
+    /// The journal, which is made where there is none yet: that writes a file as long as the longest record, once in a unit's life. Whoever calls
+    /// has the turn.
+    pub(crate) async fn journal(&self, media: &Media, file: JournalFile) -> io::Result<Rc<Medium>> {
+        if let Some(journal) = self.open_journal() {
+            return Ok(journal);
         }
-        let made = Rc::new(file.create()?);
-        Ok(Rc::clone(journal.insert(made)))
+        let made = media.outside(move || file.create()).await?;
+        Ok(Rc::clone(self.journal.borrow_mut().insert(Rc::new(made))))
     }
 
     /// The journal, where there is one.

@@ -44,6 +44,7 @@ mod memory;
 mod metrics;
 mod options;
 mod output;
+mod outside;
 mod pool;
 mod ranges;
 mod record;

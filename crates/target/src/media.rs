@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -11,6 +12,7 @@ use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, T
 
 use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
 use crate::memory::{Memory, Permit, Shares};
+use crate::outside::outside;
 use crate::pool::{Claim, Grant, Pool, Share};
 
 /// What is copied to and from memory at once: more would keep all others waiting.
@@ -129,6 +131,15 @@ impl Media {
         bytes: usize,
     ) -> Option<Permit> {
         self.memory.try_permit(session, unit.map(|unit| &unit.memory), bytes)
+    }
+
+    /// Does something that waits for a file system, on a thread of its own.
+    pub(crate) async fn outside<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let waker = self.ring.borrow().waker();
+        outside(waker, act).await
     }
 
     /// Whether sessions that have nothing wait for memory.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use futures::lock::Mutex;
 use oarlock_block::{BlockCount, BlockSize, Geometry};
 use oarlock_device::{Durability, Medium};
 use oarlock_scsi::iscsi::NodeName;
@@ -17,7 +18,7 @@ use crate::course::Abort;
 use crate::execute::{Erasing, Erasure};
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
-use crate::media::{Disk, UnitShares};
+use crate::media::{Disk, Media, UnitShares};
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
@@ -58,6 +59,8 @@ pub(crate) struct Unit {
     pub(crate) shares: UnitShares,
     /// The sanitize that is under way.
     pub(crate) erasing: RefCell<Option<Rc<Erasing>>>,
+    /// None begins any more, here: it does where the unit is served again.
+    pub(crate) is_erasing_paused: Cell<bool>,
     /// How many began.
     pub(crate) erasures: Cell<u64>,
     attentions: RefCell<BTreeMap<Nexus, VecDeque<AdditionalSense>>>,
@@ -67,6 +70,8 @@ pub(crate) struct Unit {
     /// Those of them that are gone, the one that went first in front.
     gone: RefCell<VecDeque<Nexus>>,
     pub(crate) state: RefCell<State>,
+    /// Whoever has it changes what is saved, and nobody else.
+    pub(crate) saving: Mutex<()>,
     pub(crate) reservations: RefCell<Reservations>,
     pub(crate) statistics: Cell<GeneralStatistics>,
     /// The states of groups of ports that were changed; all others are active and optimized.
@@ -112,8 +117,8 @@ pub(crate) enum Sanitizing {
 /// Attentions that one nexus has not been told; the oldest go where there are more.
 const ATTENTIONS_MAX: usize = 32;
 
-/// The beginning of every NAA name here: type 6, and bits of the vendor's that say that there is none. Behind them stand 100 bits of the
-/// unit's serial number.
+/// The beginning of every NAA name here: type 6 (IEEE Registered Extended). Behind it stand 124 bits of a hash of the unit's serial number, and so what looks like
+/// a company's is none's: nobody here has a number of IEEE's to begin with.
 const NAA_TYPE: u8 = 0x60;
 
 impl Unit {
@@ -134,6 +139,7 @@ impl Unit {
             task_set,
             shares: UnitShares::default(),
             erasing: RefCell::default(),
+            is_erasing_paused: Cell::default(),
             erasures: Cell::new(0),
             attentions: RefCell::default(),
             attention_count: Cell::new(0),
@@ -148,6 +154,7 @@ impl Unit {
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
             }),
+            saving: Mutex::default(),
             reservations: RefCell::default(),
             statistics: Cell::default(),
             access: RefCell::default(),
@@ -232,15 +239,15 @@ impl Unit {
         self.access.borrow().contains_key(&portal)
     }
 
-    /// Saves what is to outlive the array, or that there is nothing.
-    pub(crate) fn save(&self) -> io::Result<()> {
-        let reservations = self.reservations.borrow();
+    /// Saves what is to outlive the array, or that there is nothing. Whoever calls has [`saving`](Unit::saving) in its hands, from before it changed anything on.
+    pub(crate) async fn save(&self, media: &Media) -> io::Result<()> {
         let saved = Saved {
-            reservations: Some(reservations.clone()).filter(|all| all.persist),
+            reservations: Some(self.reservations.borrow().clone()).filter(|all| all.persist),
             settings: self.state.borrow().saved,
             sanitizing: self.state.borrow().sanitizing.clone(),
         };
-        self.saved_file().save(&saved)
+        let file = self.saved_file();
+        media.outside(move || file.save(&saved)).await
     }
 
     /// Takes what outlived the array.
@@ -270,6 +277,8 @@ impl Unit {
 
     /// Ends the sanitize that is under way, which goes on where the unit is served again.
     pub(crate) fn pause_erasing(&self) -> Option<Rc<Erasing>> {
+        // One whose beginning is being saved does not go on either.
+        self.is_erasing_paused.set(true);
         let erasing = self.erasing.borrow().clone();
         erasing.inspect(|erasing| erasing.course.abort(Abort::Silent))
     }

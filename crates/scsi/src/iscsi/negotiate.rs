@@ -162,6 +162,8 @@ impl Negotiation {
         }
         self.offered.push(key);
         if let Some(agreed) = rule.agree(value, &mut self.parameters) {
+            // A key stands once in an answer, also this one, which is declared by both: the target's own stays what it is without.
+            self.has_declared |= matches!(rule, Rule::Declared(..));
             text::put(answer, key, &agreed);
         }
         Ok(())
@@ -317,6 +319,15 @@ mod tests {
         let (answer, parameters) = answered(&[("MaxBurstLength", "1024"), ("FirstBurstLength", "65536")]);
         assert!(answer.contains("FirstBurstLength=65536"), "{answer}");
         assert_eq!(parameters.first_burst_max, 65_536);
+    }
+
+    #[test]
+    fn a_declaration_that_cannot_be_meant_is_rejected_and_the_key_stands_once_in_the_answer() {
+        let (mut negotiation, mut answer) = (Negotiation::default(), Vec::new());
+        negotiation.offer("MaxRecvDataSegmentLength", "0", &mut answer).unwrap();
+        negotiation.declare(&mut answer);
+        assert_eq!(answer, b"MaxRecvDataSegmentLength=Reject\0");
+        assert_eq!(negotiation.parameters(), Parameters::default());
     }
 
     #[test]

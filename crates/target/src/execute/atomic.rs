@@ -115,7 +115,7 @@ impl Work {
             return Err(failed(&IoError::Unknown(UnknownCause::DeviceError), true));
         }
         let file = JournalFile::of(&unit.medium, &unit.traits.serial);
-        let journal = unit.atomic.journal(&file).map_err(|error| {
+        let journal = unit.atomic.journal(&array.media, file).await.map_err(|error| {
             self.tell_once(unit, &format!("no atomic write, for its journal cannot be made: {error}"));
             match error.kind() {
                 ErrorKind::StorageFull => failed(&IoError::Refused(Refusal::Full), true),

@@ -42,8 +42,11 @@ const DESTINATION: Wanted = Wanted { reservation: ReservationRule::Write, modifi
 const SOURCE_LBA_BYTE: u16 = 12;
 const DESTINATION_LBA_BYTE: u16 = 20;
 
+/// What the ends of a step take besides, where they are within blocks.
+const ENDS: usize = 2 * 4096;
+
 /// What is copied at once.
-const STEP: usize = 2 << 20;
+const STEP: usize = (2 << 20) - ENDS;
 
 /// Bytes of one unit.
 #[derive(Clone)]
@@ -162,7 +165,7 @@ impl Work {
         let step = STEP.min(usize::try_from(from.length).unwrap_or(STEP));
         let _grant = self
             .task
-            .or_aborted(self.array.media.step_of_two([&from.unit.shares, &to.unit.shares], step + 2 * 4096))
+            .or_aborted(self.array.media.step_of_two([&from.unit.shares, &to.unit.shares], step + ENDS))
             .await?;
         let mut done = 0;
         // Backwards where the places overlap and the destination lies behind, so that nothing is read after it was written.

@@ -12,7 +12,7 @@ use super::atomic::wipe_journal;
 use super::clearing::Clearing;
 use super::failed;
 use crate::array::Array;
-use crate::course::{Course, Outcome, Stop};
+use crate::course::{Abort, Course, Outcome, Stop};
 use crate::ranges::Hold;
 use crate::unit::{Sanitizing, Unit};
 
@@ -50,8 +50,8 @@ impl Erasing {
 }
 
 /// Begins, durably: a restart goes on with it.
-pub(super) fn begin(array: &Rc<Array>, unit: &Rc<Unit>, erasure: Erasure) -> io::Result<Rc<Erasing>> {
-    set(unit, Sanitizing::Under { erasure: erasure.clone(), progress: 0 })?;
+pub(super) async fn begin(array: &Rc<Array>, unit: &Rc<Unit>, erasure: Erasure) -> io::Result<Rc<Erasing>> {
+    set(array, unit, Sanitizing::Under { erasure: erasure.clone(), progress: 0 }).await?;
     Ok(start(array, unit, erasure))
 }
 
@@ -90,15 +90,18 @@ fn start(array: &Rc<Array>, unit: &Rc<Unit>, erasure: Erasure) -> Rc<Erasing> {
     let erasing = Rc::new(Erasing::default());
     unit.erasures.set(unit.erasures.get() + 1);
     *unit.erasing.borrow_mut() = Some(Rc::clone(&erasing));
+    if unit.is_erasing_paused.get() {
+        erasing.course.abort(Abort::Silent);
+    }
     let run = Run { array: Rc::clone(array), unit: Rc::clone(unit), erasing: Rc::clone(&erasing) };
     array.spawn(async move { run.run(erasure).await });
     erasing
 }
 
-/// What a unit's sanitize has come to, saved. Where that fails, nothing has changed.
-pub(super) fn set(unit: &Unit, sanitizing: Sanitizing) -> io::Result<()> {
+/// What a unit's sanitize has come to, saved. Where that fails, nothing has changed. Whoever calls has [`Unit::saving`].
+pub(super) async fn set(array: &Array, unit: &Unit, sanitizing: Sanitizing) -> io::Result<()> {
     let before = std::mem::replace(&mut unit.state.borrow_mut().sanitizing, sanitizing);
-    unit.save().inspect_err(|_| unit.state.borrow_mut().sanitizing = before)
+    unit.save(&array.media).await.inspect_err(|_| unit.state.borrow_mut().sanitizing = before)
 }
 
 struct Run {
@@ -112,17 +115,18 @@ impl Run {
         let outcome = self.erase_all(&erasure).await;
         // Whoever ended it wants it to go on where the unit is served again.
         if self.erasing.course.aborted().is_none() {
-            self.conclude(outcome.is_ok(), erasure.may_exit_failure);
+            self.conclude(outcome.is_ok(), erasure.may_exit_failure).await;
         }
         *self.unit.erasing.borrow_mut() = None;
         self.erasing.course.over();
     }
 
-    fn conclude(&self, is_erased: bool, may_exit: bool) {
+    async fn conclude(&self, is_erased: bool, may_exit: bool) {
         let number = self.unit.number;
         let failure = Sanitizing::Failed { may_exit };
         let end = if is_erased { Sanitizing::No } else { failure.clone() };
-        if let Err(reason) = set(&self.unit, end) {
+        let _saving = self.unit.saving.lock().await;
+        if let Err(reason) = set(&self.array, &self.unit, end).await {
             // A restart would erase what is written from now on.
             self.unit.state.borrow_mut().sanitizing = failure;
             self.array.log(&format!("unit {number}: the end of its sanitize cannot be saved: {reason}"));
@@ -162,10 +166,11 @@ impl Run {
             return Ok(());
         }
         self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
+        let _saving = self.erasing.course.or_aborted(self.unit.saving.lock()).await?;
         if let Sanitizing::Under { erasure, .. } = &mut self.unit.state.borrow_mut().sanitizing {
             erasure.has_begun = true;
         }
-        self.unit.save().map_err(|_| Stop::Aborted)
+        self.unit.save(&self.array.media).await.map_err(|_| Stop::Aborted)
     }
 
     async fn erase(&self, pattern: Option<&[u8]>, lba: Lba, count: BlockCount) -> Outcome<()> {

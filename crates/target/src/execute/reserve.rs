@@ -92,6 +92,7 @@ impl Work {
             return Err(Sense::parameter_list_length().into());
         }
         let list = PersistentReserveOutList::decode(request.action, &list)?;
+        let _saving = self.task.or_aborted(self.unit.saving.lock()).await?;
         let before = self.unit.reservations.borrow().clone();
         let effect = match &list {
             PersistentReserveOutList::Register(list) => self.act(request, list)?,
@@ -100,7 +101,7 @@ impl Work {
         let after = self.unit.reservations.borrow().clone();
         // What is to outlive the array does so before it is answered.
         if (before.persist || after.persist) && before != after {
-            self.unit.save().map_err(|reason| {
+            self.unit.save(&self.array.media).await.map_err(|reason| {
                 *self.unit.reservations.borrow_mut() = before;
                 self.array
                     .log(&format!("reservations of unit {} cannot be saved: {reason}", self.unit.number));

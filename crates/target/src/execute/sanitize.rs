@@ -47,9 +47,10 @@ impl Work {
                 return Err(Sense::invalid_cdb(1, Some(4)).into());
             }
             SanitizeAction::BlockErase => None,
-            SanitizeAction::ExitFailureMode => return self.exit_failure_mode(),
+            SanitizeAction::ExitFailureMode => return self.exit_failure_mode().await,
         };
-        // Another may have begun while the list was under way.
+        let saving = self.task.or_aborted(self.unit.saving.lock()).await?;
+        // Another may have begun meanwhile.
         self.check_sanitize(&self.unit)?;
         let erasure = Erasure {
             overwrite,
@@ -58,7 +59,8 @@ impl Work {
             has_begun: false,
         };
         let erasing =
-            erasure::begin(&self.array, &self.unit, erasure).map_err(|error| self.unsaved(&error))?;
+            erasure::begin(&self.array, &self.unit, erasure).await.map_err(|error| self.unsaved(&error))?;
+        drop(saving);
         let initiator = &self.task.session.nexus.initiator;
         self.array.log(&format!("unit {}: {initiator} began a sanitize", self.unit.number));
         // It goes on whatever becomes of the command: one that is ended ends alone.
@@ -77,11 +79,13 @@ impl Work {
     }
 
     /// A unit that failed may be used again only where the sanitize that failed allowed it (AUSE).
-    fn exit_failure_mode(&self) -> Outcome<Reply> {
+    async fn exit_failure_mode(&self) -> Outcome<Reply> {
+        let _saving = self.task.or_aborted(self.unit.saving.lock()).await?;
         let sanitizing = self.unit.state.borrow().sanitizing.clone();
         match sanitizing {
             Sanitizing::Failed { may_exit: true } => {
-                erasure::set(&self.unit, Sanitizing::No).map_err(|error| self.unsaved(&error))?;
+                let set = erasure::set(&self.array, &self.unit, Sanitizing::No).await;
+                set.map_err(|error| self.unsaved(&error))?;
             }
             Sanitizing::Failed { may_exit: false } => return Err(Sense::invalid_cdb(1, Some(4)).into()),
             Sanitizing::No | Sanitizing::Under { .. } => {}

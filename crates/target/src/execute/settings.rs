@@ -70,19 +70,20 @@ impl Work {
             self.unit.attend_others(Some(&self.task.session.nexus), code);
         }
         if request.save {
-            self.save_settings()?;
+            self.save_settings().await?;
         }
         Ok(Reply::good())
     }
 
     /// What is set outlives a reset, and the array.
-    fn save_settings(&self) -> Outcome<()> {
+    async fn save_settings(&self) -> Outcome<()> {
+        let _saving = self.task.or_aborted(self.unit.saving.lock()).await?;
         let before = {
             let mut state = self.unit.state.borrow_mut();
             let settings = state.settings;
             state.saved.replace(settings)
         };
-        self.unit.save().map_err(|reason| {
+        self.unit.save(&self.array.media).await.map_err(|reason| {
             self.unit.state.borrow_mut().saved = before;
             self.array.log(&format!("settings of unit {} cannot be saved: {reason}", self.unit.number));
             Stop::from(Sense::new(SenseKey::HardwareError, AdditionalSense::INTERNAL_TARGET_FAILURE))
