@@ -10,6 +10,7 @@ mod copies;
 mod crash;
 mod durability;
 mod history;
+mod hung;
 mod initiator;
 mod management;
 mod memory;

@@ -9,6 +9,8 @@ use crate::initiator::{Flow, Session, Unasked, cdb};
 use crate::place::{Place, meet, pattern, unit};
 
 const IN_PROGRESS: (u8, u8, u8) = (2, 0x04, 0x1b);
+/// COPY ABORTED, THIRD PARTY DEVICE FAILURE.
+const THIRD_PARTY_FAILED: (u8, u8, u8) = (0x0a, 0x0d, 0x01);
 const FAILED: (u8, u8, u8) = (3, 0x31, 0x03);
 
 /// A unit so large that its sanitize takes a while, and so empty that it costs nothing; and another one.
@@ -71,7 +73,7 @@ fn a_copy_to_what_is_being_erased_is_refused_and_holds_nothing() {
     let list = copy_list([copy_target(&mut session, 1), erased], (0, 1), 8, 1);
     session.run(0, cdb::block_erase(), Flow::None).good();
     let copied = session.run(1, cdb::extended_copy(list.len()), Flow::Out(&list));
-    assert_eq!(copied.code(), IN_PROGRESS);
+    assert_eq!(copied.code(), THIRD_PARTY_FAILED);
     session.run(1, cdb::write(0, 1), Flow::Out(&[1; 512])).good();
     assert_eq!(code(&mut session), IN_PROGRESS, "it had gone on all the while");
 }

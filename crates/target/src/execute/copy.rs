@@ -132,8 +132,18 @@ impl Work {
     /// The copy manager acts for the nexus that asked: what that one may not do on a unit, the copy may not. It is asked before the blocks are taken, too, for
     /// who waits for those of a unit that is being sanitized keeps the other's.
     fn check_both(&self, from: &Place, to: &Place) -> Outcome<()> {
-        self.check_unit(&from.unit, SOURCE)?;
-        self.check_unit(&to.unit, DESTINATION)
+        self.check_end(&from.unit, SOURCE)?;
+        self.check_end(&to.unit, DESTINATION)
+    }
+
+    /// What is wrong with another unit than the one that was asked is not told as that one's (SPC-4, "Errors detected during processing of segment descriptors").
+    fn check_end(&self, unit: &Rc<Unit>, wanted: Wanted) -> Outcome<()> {
+        self.check_unit(unit, wanted).map_err(|stop| match stop {
+            Stop::Check(_) | Stop::Status(_) if !Rc::ptr_eq(unit, &self.unit) => {
+                Sense::new(SenseKey::CopyAborted, AdditionalSense::THIRD_PARTY_DEVICE_FAILURE).into()
+            }
+            stop => stop,
+        })
     }
 
     /// The unit that a segment names, of all that there are for its initiator.

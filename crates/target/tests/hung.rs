@@ -1,0 +1,95 @@
+//! A disk that does not answer is one unit that does not answer, and no other.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use oarlock_scsi::iscsi::TaskTag;
+use tempfile::TempDir;
+
+use crate::initiator::{Flow, Session, cdb};
+use crate::place::{Place, meet, unit};
+
+/// A file system of its own for one unit, which can be made to stand still.
+struct Disk(TempDir);
+
+/// It stands still, until it is dropped.
+struct Frozen<'a>(&'a Path);
+
+impl Disk {
+    /// `None`, and a word, where this machine cannot mount one.
+    fn new() -> Option<Disk> {
+        let disk = Disk(tempfile::tempdir().unwrap());
+        let image = disk.0.path().join("image");
+        std::fs::File::create(&image).unwrap().set_len(256 << 20).unwrap();
+        std::fs::create_dir(disk.path()).unwrap();
+        let is_made = run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), image.as_ref()])
+            && run("mount", &["-o".as_ref(), "loop".as_ref(), image.as_ref(), disk.path().as_ref()]);
+        if !is_made {
+            eprintln!("no file system could be mounted (that takes root and a loop device): not tested");
+        }
+        is_made.then_some(disk)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("mounted")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run("umount", &["-q".as_ref(), self.path().as_ref()]);
+    }
+}
+
+impl Frozen<'_> {
+    fn new(path: &Path) -> Frozen<'_> {
+        assert!(run("fsfreeze", &["-f".as_ref(), path.as_ref()]));
+        Frozen(path)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        run("fsfreeze", &["-u".as_ref(), self.0.as_ref()]);
+    }
+}
+
+fn run(program: &str, arguments: &[&std::ffi::OsStr]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}
+
+fn register(session: &mut Session) -> TaskTag {
+    let list = cdb::reserve_list(0, 0xabc, true);
+    session.start(1, cdb::reserve_out(0, 0), Flow::Out(&list))
+}
+
+/// One host's eight writes to it had all threads that the kernel gave, 16 WRITE SAMEs all memory for steps, and whoever registered there stopped the whole array.
+#[test]
+fn a_unit_whose_disk_does_not_answer_keeps_no_other_from_anything() {
+    let Some(disk) = Disk::new() else { return };
+    let path = disk.path();
+    let place = Place::with(|options, folder| {
+        options.units.push(oarlock_target::UnitOptions { path: path.join("disk.img"), ..unit(folder, 1) });
+    });
+    let [mut lost, mut other] = ["one", "two"].map(|name| place.session(name));
+    [&mut lost, &mut other].into_iter().for_each(|session| meet(session, 1));
+    let frozen = Frozen::new(&path);
+    let mut under_way: Vec<TaskTag> =
+        (0..32).map(|lba| lost.start(1, cdb::write(lba, 1), Flow::Out(&[1; 512]))).collect();
+    let same = |number: u64| cdb::write_same(32 + 8000 * number, 4096, false);
+    under_way.extend((0..16).map(|number| lost.start(1, same(number), Flow::Out(&[2; 512]))));
+    under_way.push(register(&mut lost));
+    lost.ping_now();
+    other.run(0, cdb::write(0, 1), Flow::Out(&[3; 512])).good();
+    let swap = [[3; 512], [4; 512]].concat();
+    other.run(0, cdb::compare_and_write(0, 1), Flow::Out(&swap)).good();
+    other.run(0, cdb::write_through(1, 1), Flow::Out(&[5; 512])).good();
+    other.run(0, cdb::write_atomic(2, 2), Flow::Out(&[6; 1024])).good();
+    other.run(0, cdb::verify(0, 8), Flow::None).good();
+    other.run(0, cdb::synchronize_cache(), Flow::None).good();
+    place.serves();
+    assert!(under_way.iter().all(|tag| !lost.is_answered(*tag)));
+    drop(frozen);
+    under_way.into_iter().for_each(|tag| drop(lost.finish(tag).good()));
+    drop(place);
+}
