@@ -45,6 +45,7 @@ mod metrics;
 mod options;
 mod output;
 mod outside;
+mod patience;
 mod pool;
 mod ranges;
 mod record;

@@ -30,12 +30,10 @@ use rustix::net::sockopt;
 use crate::array::Array;
 use crate::connection::{Broken, Connection, Phase, Seat};
 use crate::control::Message;
-use crate::limits::{
-    CONNECTIONS_MAX, DATA_SILENCE_MAX, DRAIN_MAX, GOODBYE_MAX, LOGIN_LIMIT, LOGINS_MAX, PROGRESS_MIN,
-    READ_MAX, SHORT_SILENCE_MAX, SILENCE_MAX, TICK, UNREAD_MAX, ticks,
-};
+use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX, LOGINS_MAX, PROGRESS_MIN, READ_MAX, TICK};
 use crate::login::LoginPhase;
 use crate::output::Output;
+use crate::patience::Patience;
 use crate::session::PortalIndex;
 
 /// Tokens of looks at sockets, by what is looked for; the place of the portal is added, or that of the connection and its turn there.
@@ -74,8 +72,7 @@ pub(crate) struct Service {
     buffer: Vec<u8>,
     completions: Vec<Completion>,
     ticked: Instant,
-    /// At the last tick.
-    shortage: Shortage,
+    patience: Patience,
     stop_by: Option<Instant>,
     /// Connections so far.
     turns: u32,
@@ -101,7 +98,7 @@ impl Service {
             buffer: vec![0; 2 * READ_MAX],
             completions: Vec::new(),
             ticked: Instant::now(),
-            shortage: Shortage::default(),
+            patience: Patience::default(),
             stop_by: None,
             turns: 0,
             spare: spare(),
@@ -330,32 +327,15 @@ impl Service {
         }
     }
 
-    /// How long sessions may keep memory, or places in a task set, and do nothing with them: not as long where others have waited for some since the
-    /// last tick.
-    fn patience(&mut self) -> Patience {
-        let memory = self.array.media.is_short() | self.array.early.take_was_refused();
-        let is_held_up =
-            self.array.units.borrow().values().fold(false, |any, unit| any | unit.task_set.take_is_held_up());
-        let now = Shortage { memory, turns: memory || is_held_up };
-        let before = std::mem::replace(&mut self.shortage, now);
-        let long_or_short = |is_short, long| ticks(if is_short { SHORT_SILENCE_MAX } else { long });
-        Patience {
-            data: long_or_short(now.turns && before.turns, DATA_SILENCE_MAX),
-            unread: long_or_short(now.memory && before.memory, UNREAD_MAX),
-        }
-    }
-
     /// What is counted in seconds.
     fn tick(&mut self) {
         let now = self.array.now();
         self.ticked = now;
         self.array.sweep();
-        let patience = self.patience();
+        self.patience.look(&self.array);
         let mut connections = self.array.connections.borrow_mut();
         for connection in connections.iter_mut().flatten() {
-            if let Some(reason) =
-                overdue(connection, now, patience.unread).or_else(|| lacks_data(connection, patience.data))
-            {
+            if let Some(reason) = self.patience.end(connection, now) {
                 self.array.condemned.borrow_mut().push((connection.seat, reason));
             }
         }
@@ -459,54 +439,4 @@ fn watch(array: &Array, connection: &mut Connection) -> Result<(), Broken> {
         connection.is_writing_watched = look(WRITING, Interest::Write)?;
     }
     Ok(())
-}
-
-/// What others waited for since the tick before.
-#[derive(Clone, Copy, Default)]
-struct Shortage {
-    memory: bool,
-    /// That, or a place in a task set, or their turn there.
-    turns: bool,
-}
-
-/// How long nothing may come of it, in ticks.
-struct Patience {
-    /// That data are waited for.
-    data: u64,
-    /// That answers wait to be read.
-    unread: u64,
-}
-
-/// A session that was asked for data and sends none keeps memory, and with an ordered command a whole unit, from the others. One on a slow
-/// line sends those of one command after those of another: it has all of its time, also where others wait.
-fn lacks_data(connection: &Connection, patience: u64) -> Option<&'static str> {
-    let session = connection.session()?;
-    let tasks = session.tasks.borrow();
-    let silences = tasks.values().filter_map(|task| task.inbound.borrow_mut().silence());
-    let (shortest, longest) = silences
-        .fold((u64::MAX, 0), |(shortest, longest), silence| (shortest.min(silence), longest.max(silence)));
-    let is_overdue = longest > ticks(DATA_SILENCE_MAX) || (longest > 0 && shortest > patience);
-    is_overdue.then_some("its initiator does not send the data of a command")
-}
-
-/// Why a connection is to be closed for having taken too long; an initiator that is silent is asked first.
-fn overdue(connection: &mut Connection, now: Instant, unread_max: u64) -> Option<&'static str> {
-    if connection.closing_since.is_some_and(|since| now.duration_since(since) > GOODBYE_MAX) {
-        return Some("it did not take its last answers");
-    }
-    connection.quiet += 1;
-    connection.unread = if connection.output(Output::bytes) > 0 { connection.unread + 1 } else { 0 };
-    match &connection.phase {
-        Phase::Login(login) => {
-            (now.duration_since(login.since) > LOGIN_LIMIT).then_some("its login took too long")
-        }
-        Phase::Full(_) if connection.unread > unread_max => Some("its initiator does not take its answers"),
-        Phase::Full(_) if connection.quiet > 2 * ticks(SILENCE_MAX) => Some("its initiator is silent"),
-        Phase::Full(session) if connection.quiet > ticks(SILENCE_MAX) && !connection.is_asked => {
-            connection.is_asked = true;
-            session.ask();
-            None
-        }
-        Phase::Full(_) => None,
-    }
 }
