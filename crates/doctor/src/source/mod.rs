@@ -20,4 +20,5 @@ mod wrapping;
 
 pub use exported::ExportedAhead;
 pub use origin::{Rotated, host_of, is_usual, names_a_host, rotated};
+pub use shell::behind_prompt;
 pub use sniff::Intake;
