@@ -73,7 +73,7 @@ impl Merged {
                 || finding.hosts.iter().any(|host| self.hosts.contains(host))
         };
         known.cause == finding.cause
-            && known.own_title == finding.own_title
+            && (known.own_title == finding.own_title || lasting() && may_be_the_same_record(known, finding))
             && explained
             && (overlap(known.span, finding.span) || lasting())
             && host()
@@ -142,6 +142,11 @@ fn is_slow_by_nature(finding: &Finding) -> bool {
 fn is_of_a_damaged_record(finding: &Finding) -> bool {
     let cause = oarlock_causes::Cause::CorruptBlock.name();
     finding.cause == cause || finding.also.iter().any(|also| also == cause)
+}
+
+/// Whether one of two findings does not say which record of the volume is damaged.
+fn may_be_the_same_record(one: &Finding, other: &Finding) -> bool {
+    [one, other].iter().any(|finding| finding.own_title == Some(crate::rule::DAMAGED_VOLUME.title))
 }
 
 #[cfg(test)]
