@@ -15,6 +15,7 @@ use crate::fact::{
 };
 use crate::gravity::harm;
 use crate::names::Name;
+use crate::rate::are_many;
 use crate::rule::{Case, is_an_everyday_time};
 use crate::scene::{Scene, near, same_host};
 
@@ -248,7 +249,10 @@ impl Incident<'_> {
         self.weigh(Weight::Trigger) > 0
             || fights
             || strained >= STRAINED_MIN
-            || self.weigh(Weight::Trouble) >= TROUBLES_MIN
+            || are_many(
+                self.facts.iter().copied().filter(|fact| weight(fact) == Weight::Trouble),
+                TROUBLES_MIN,
+            )
     }
 }
 

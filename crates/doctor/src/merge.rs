@@ -6,9 +6,6 @@ use crate::bounds::EVIDENCE_MAX;
 use crate::finding::Finding;
 use crate::stamp::Stamp;
 
-/// More false answers of one device within minutes are a storm, and no chance.
-const LONE_EVENTS_MAX: u64 = 3;
-
 /// Merges findings of one cause whose times overlap and that share a host; sorts the gravest first (see [`crate::gravity`]).
 #[must_use]
 pub fn alike(findings: Vec<Finding>) -> Vec<Finding> {
@@ -51,7 +48,8 @@ impl Merged {
 
     fn is_same(&self, finding: &Finding) -> bool {
         let known = &self.finding;
-        if is_lone(known) && is_lone(finding) {
+        // A busy cluster has false answers with nothing around them every hour: they are one question, not twenty.
+        if known.is_lone && finding.is_lone {
             return true;
         }
         // Each was lost to an owner who lives, as a busy cluster has them all day: one finding tells it as well as a hundred.
@@ -116,15 +114,6 @@ impl Merged {
         }
         known.volume = known.volume.take().or(other.volume);
     }
-}
-
-/// A false answer with nothing around it. A busy cluster has some every hour: they are one question, not twenty.
-fn is_lone(finding: &Finding) -> bool {
-    finding.cause == oarlock_causes::Cause::CannotTell.name()
-        && finding.own_title.is_none()
-        && finding.because == crate::rule::unsolved::LONE
-        && finding.events
-            <= LONE_EVENTS_MAX.saturating_mul(finding.devices.len().max(finding.hosts.len()).max(1) as u64)
 }
 
 /// Races for locks that harmed nobody: their senders know that nothing was written, and why.
