@@ -3,6 +3,7 @@
 //! Nothing here opens a file: whoever calls gives a name and something to read.
 
 mod archive;
+mod blanks;
 mod document;
 mod exported;
 mod guarded;
