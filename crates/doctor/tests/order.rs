@@ -360,6 +360,12 @@ fn a_stamp_that_is_less_than_what_went_by_is_of_a_host_that_started_anew() {
         )
     };
     assert_eq!(sure(&judge(&(slot(5, 88_000_000_000) + &slot(205, 87_000_000_000)))), ["rollback"]);
+    let lower = slot(5, 88_000_000_000) + &slot(205, 87_000_000_000).replace("gen 61", "gen 59");
+    assert_eq!(
+        (first(&judge(&lower)).cause.as_str(), sure(&judge(&lower)).len()),
+        ("rollback", 0),
+        "or it is another volume"
+    );
     let anew = slot(5, 88_000_000_000) + &slot(205, 31_000_000);
     assert!(sure(&judge(&anew)).is_empty(), "its clock counts from its start");
 }

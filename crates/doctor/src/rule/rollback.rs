@@ -44,9 +44,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 let soon = gap_us(earlier, later).is_some_and(|gap| gap <= SOON_US);
                 // The version of a lock alone may be another volume's of that name; a test that was false beside it is not.
                 let shown = slot(earlier).is_some() || !case.false_answers().is_empty() || !lost.is_empty();
+                let of_one_generation =
+                    slot(earlier).map(|old| old.generation) == slot(later).map(|new| new.generation);
                 let two_writers = goes_forth_again(earlier, later, &images[index + 1..]);
                 let confidence = match (soon && shown, lost.is_empty()) {
-                    _ if two_writers => Confidence::Possible,
+                    _ if two_writers || !of_one_generation => Confidence::Possible,
                     (false, _) => Confidence::Possible,
                     (true, true) => Confidence::Likely,
                     (true, false) => Confidence::Certain,
@@ -105,7 +107,7 @@ fn goes_forth_again(earlier: &Fact, later: &Fact, images: &[&Fact]) -> bool {
         slot(fact).is_some_and(|again| {
             again.offset == old.offset
                 && again.owner == old.owner
-                && again.generation == old.generation
+                && again.generation == new.generation
                 && again.stamp_us >= new.stamp_us
                 && again.stamp_us > old.stamp_us.saturating_add(STAMP_BACK_US)
         })
@@ -132,14 +134,14 @@ fn lock(fact: &Fact) -> Option<&LockRecord> {
 }
 
 /// Whether the later image of one record is older than the earlier. Two volumes may bear one label and use one offset, so
-/// that a lower generation alone proves nothing; a stamp that runs backwards in one generation of one owner does.
+/// that a lower generation alone proves nothing; a stamp of one owner that runs backwards and did not begin anew does in one generation, and is possible in a lower one.
 fn went_back(earlier: &Fact, later: &Fact) -> bool {
     if let (Some(old), Some(new)) = (slot(earlier), slot(later)) {
         let same = old.offset == new.offset && old.owner == new.owner && old.owner.is_some();
         // A host that started again has a higher generation, and a clock that begins anew: less than what went by in between.
         let went_by = gap_us(earlier, later).and_then(|gap| u64::try_from(gap).ok()).unwrap_or(0);
         return same
-            && old.generation == new.generation
+            && old.generation >= new.generation
             && new.stamp_us > went_by
             && old.stamp_us > new.stamp_us.saturating_add(STAMP_BACK_US);
     }
