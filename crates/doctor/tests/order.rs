@@ -366,6 +366,11 @@ fn a_stamp_that_is_less_than_what_went_by_is_of_a_host_that_started_anew() {
         ("rollback", 0),
         "or it is another volume"
     );
+    let by_turns = lower + &slot(305, 88_000_000_000);
+    assert!(
+        sure(&judge(&by_turns)).is_empty() && first(&judge(&by_turns)).cause != "rollback",
+        "two volumes of one label"
+    );
     let anew = slot(5, 88_000_000_000) + &slot(205, 31_000_000);
     assert!(sure(&judge(&anew)).is_empty(), "its clock counts from its start");
 }

@@ -47,6 +47,10 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 let of_one_generation =
                     slot(earlier).map(|old| old.generation) == slot(later).map(|new| new.generation);
                 let two_writers = goes_forth_again(earlier, later, &images[index + 1..]);
+                // Two generations that stand there by turns are of two volumes with one label.
+                if two_writers && !of_one_generation {
+                    continue;
+                }
                 let confidence = match (soon && shown, lost.is_empty()) {
                     _ if two_writers || !of_one_generation => Confidence::Possible,
                     (false, _) => Confidence::Possible,
@@ -55,7 +59,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 };
                 let lines = [*earlier, *later].into_iter().chain(lost).collect();
                 let proof = Proof::new(confidence, because, lines);
-                let proof = if two_writers { proof.but(TWO_WRITERS) } else { proof };
+                let doubt =
+                    if two_writers { Some(TWO_WRITERS) } else { (!of_one_generation).then_some(LOWER) };
+                let proof = doubt.into_iter().fold(proof, Proof::but);
                 return Judgement::Met(
                     proof.and_collect("What happened to the array in between: power loss, controller failover, restore, replication failover."),
                 );
@@ -95,6 +101,9 @@ fn is_of_one_log(earlier: &Fact, later: &Fact) -> bool {
 fn is_read_backwards(earlier: &Fact, later: &Fact) -> bool {
     earlier.place.input == later.place.input && earlier.place.line > later.place.line
 }
+
+const LOWER: &str =
+    "But its generation is lower, too: it may be the slot of another volume under the same label.";
 
 const TWO_WRITERS: &str = "But the newer image stood there again after that: nothing is gone that comes back. Two hosts of one and the same id write this slot by turns \
                            (`esxcli system uuid get` on each; hosts that were installed by copying a boot disk share their id).";
