@@ -251,8 +251,10 @@ fn is_a_piece(fact: &Fact) -> bool {
 
 /// Whether none of a cluster's lines says what a piece says, and some have a time.
 fn is_news(piece: &Fact, cluster: &Incident<'_>) -> bool {
-    cluster.facts.iter().any(|known| known.when.is_some())
-        && !cluster.facts.iter().any(|known| says_the_same(known, piece))
+    /// The first lines of a storm tell what it says: thousands of pieces are not compared with all of it.
+    const LOOKS_MAX: usize = 256;
+    let mut known = cluster.facts.iter().take(LOOKS_MAX);
+    known.clone().any(|known| known.when.is_some()) && !known.any(|known| says_the_same(known, piece))
 }
 
 /// Whether two lines tell of the same kind of answer.

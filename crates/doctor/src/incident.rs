@@ -182,7 +182,8 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     Incidents { found, left_out }
 }
 
-/// Whether what is hard in an excerpt is one incident, or is all about one device or path, or is of two and most of what was pasted, or of two on one host in one moment.
+/// Whether what is hard in an excerpt is one incident, or is all about one device or path, or is of two and most of what was pasted, or of two on
+/// one host in one moment.
 /// More of them are a collection of examples, as documents have them.
 fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     let of_each = found.iter().map(|incident| incident.facts.iter().filter(|fact| is_hard(fact)));

@@ -155,6 +155,14 @@ fn a_message_that_is_waited_for_or_was_mended_is_no_incident() {
     }
 }
 
+/// A table of what happened may have a column of that name; it has one of times, too.
+#[test]
+fn an_export_with_an_alert_in_each_row_is_read() {
+    let rows = format!("host,time,alert,message\nesx1,2026-02-02 02:02:02,none,{DAMAGED}\n");
+    assert_eq!(judge(&rows).incidents.len(), 1);
+    assert!(judge(&rows.replace("time", "name")).incidents.is_empty());
+}
+
 /// The same lines, where the words around them say that they were seen, or say nothing.
 #[test]
 fn a_log_within_a_document_is_read() {

@@ -415,13 +415,18 @@ fn sign_of_rules(line: &str) -> Option<char> {
     const COLUMN_BYTES_MAX: usize = 24;
     const COLUMNS_MIN: usize = 3;
     let waits = |column: &str| SETTINGS.iter().any(|setting| column.eq_ignore_ascii_case(setting));
+    // What happened has a time, whatever else its columns are called.
+    let dates = |column: &str| ["time", "date"].iter().any(|word| column.to_ascii_lowercase().contains(word));
     let plain = |column: &str| {
         (1..=COLUMN_BYTES_MAX).contains(&column.len())
             && column.bytes().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(&byte))
     };
     [';', ',', '\t'].into_iter().find(|&sign| {
         let columns = || line.trim().split(sign).map(|column| column.trim_matches(['"', ' ']));
-        columns().count() >= COLUMNS_MIN && columns().all(plain) && columns().any(waits)
+        columns().count() >= COLUMNS_MIN
+            && columns().all(plain)
+            && columns().any(waits)
+            && !columns().any(dates)
     })
 }
 
