@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use crate::fact::{ClusterStep, Fact, InputId, Kind};
 use crate::incident::{Incident, QUIET_US, Weight, weight};
 use crate::names::Name;
+use crate::prefix;
+use crate::said::begins_as_a_log;
 use crate::scene::{NEAR_LINES, near, same_host};
 use crate::stamp::Axis;
 
@@ -169,7 +171,9 @@ impl Index {
         if !lasting {
             homes.extend(self.at_that_place(fact, clusters));
         }
-        homes.retain(|&home| clusters.get(home).is_some_and(fits));
+        let is_piece = is_a_piece(fact);
+        let strange = |cluster: &Incident<'_>| is_piece && is_news(fact, cluster);
+        homes.retain(|&home| clusters.get(home).is_some_and(|home| fits(home) && !strange(home)));
         homes.sort_unstable();
         homes.dedup();
         homes
@@ -223,6 +227,46 @@ impl Index {
             }
         }
         found
+    }
+}
+
+/// Whether a fact is of a piece of a line that somebody pasted, without time, program and name: of which device it is, nobody knows, whatever stands around it.
+fn is_a_piece(fact: &Fact) -> bool {
+    let says_what_was_met = matches!(
+        fact.kind,
+        Kind::Command(_)
+            | Kind::Heartbeat(_)
+            | Kind::Lock(_)
+            | Kind::Space(_)
+            | Kind::Snapshot
+            | Kind::ReservationConflicts
+    );
+    let names_nothing = fact.device.is_none() && fact.volume.is_none() && fact.path.is_none();
+    let bare = || {
+        let prefix = prefix::split(&fact.text);
+        !prefix.begins && prefix.process.is_none() && !begins_as_a_log(prefix.body)
+    };
+    says_what_was_met && names_nothing && bare()
+}
+
+/// Whether none of a cluster's lines says what a piece says, and some have a time.
+fn is_news(piece: &Fact, cluster: &Incident<'_>) -> bool {
+    /// The first lines of a storm tell what it says: thousands of pieces are not compared with all of it.
+    const LOOKS_MAX: usize = 256;
+    let mut known = cluster.facts.iter().take(LOOKS_MAX);
+    known.clone().any(|known| known.when.is_some()) && !known.any(|known| says_the_same(known, piece))
+}
+
+/// Whether two lines tell of the same kind of answer.
+fn says_the_same(one: &Fact, other: &Fact) -> bool {
+    match (&one.kind, &other.kind) {
+        (Kind::Command(one), Kind::Command(other)) => {
+            one.miscompared() && other.miscompared()
+                || (one.host, one.device, one.sense) == (other.host, other.device, other.sense)
+        }
+        (Kind::Heartbeat(one), Kind::Heartbeat(other)) => one.step == other.step,
+        (Kind::Lock(one), Kind::Lock(other)) => one.step == other.step,
+        (one, other) => one == other,
     }
 }
 

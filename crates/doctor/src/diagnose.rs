@@ -228,6 +228,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         last: last.map(|when| when.to_string()),
         span: first.zip(last),
         harm: harm_of(case),
+        is_lone: cause == Cause::CannotTell && unsolved::is_lone(case, &proof),
         events,
         evidence: quoted(case, &proof.lines).into_iter().map(|fact| quote(case, fact, inputs)).collect(),
         explanation: words.map_or(entry.what, |words| words.what).to_owned(),

@@ -94,6 +94,9 @@ pub struct Finding {
     /// What it did to hosts and volumes.
     #[serde(skip)]
     pub(crate) harm: Harm,
+    /// Whether it is of a false answer or a few, with nothing but everyday lines around them.
+    #[serde(skip)]
+    pub(crate) is_lone: bool,
     /// How many lines belong to it.
     pub events: u64,
     /// The lines that prove it.

@@ -15,6 +15,7 @@ use crate::fact::{
 };
 use crate::gravity::harm;
 use crate::names::Name;
+use crate::rate::are_many;
 use crate::rule::{Case, is_an_everyday_time};
 use crate::scene::{Scene, near, same_host};
 
@@ -181,7 +182,8 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     Incidents { found, left_out }
 }
 
-/// Whether what is hard in an excerpt is one incident, or is all about one device or path, or is of two and most of what was pasted.
+/// Whether what is hard in an excerpt is one incident, or is all about one device or path, or is of two and most of what was pasted, or of two on
+/// one host in one moment.
 /// More of them are a collection of examples, as documents have them.
 fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     let of_each = found.iter().map(|incident| incident.facts.iter().filter(|fact| is_hard(fact)));
@@ -201,7 +203,17 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
         hard.iter().all(|fact| is_lost_path(&fact) && near(first, fact, MINUTE_US) && same_host(first, fact))
     });
     let count = hard.iter().map(|fact| fact.count).fold(0, u64::saturating_add);
-    incidents == 1 || of_one || one_outage || incidents == 2 && count.saturating_mul(2) >= lines
+    // Lines of one host within a minute or two are a piece of its log, whatever else stands in it; examples are of any time.
+    let of_one_moment = incidents == 2
+        && hard.first().is_some_and(|first| {
+            hard.iter()
+                .all(|fact| first.when.is_some() && near(first, fact, QUIET_US) && same_host(first, fact))
+        });
+    incidents == 1
+        || of_one
+        || one_outage
+        || of_one_moment
+        || incidents == 2 && count.saturating_mul(2) >= lines
 }
 
 /// Keeps [`CLUSTERS_MAX`] clusters, the gravest; those that stay keep their order. How many went is the answer.
@@ -248,7 +260,10 @@ impl Incident<'_> {
         self.weigh(Weight::Trigger) > 0
             || fights
             || strained >= STRAINED_MIN
-            || self.weigh(Weight::Trouble) >= TROUBLES_MIN
+            || are_many(
+                self.facts.iter().copied().filter(|fact| weight(fact) == Weight::Trouble),
+                TROUBLES_MIN,
+            )
     }
 }
 

@@ -39,6 +39,7 @@ mod plain;
 mod ports;
 mod prefix;
 mod question;
+mod rate;
 mod record;
 mod redact;
 pub mod report;

@@ -6,9 +6,6 @@ use crate::bounds::EVIDENCE_MAX;
 use crate::finding::Finding;
 use crate::stamp::Stamp;
 
-/// More false answers of one device within minutes are a storm, and no chance.
-const LONE_EVENTS_MAX: u64 = 3;
-
 /// Merges findings of one cause whose times overlap and that share a host; sorts the gravest first (see [`crate::gravity`]).
 #[must_use]
 pub fn alike(findings: Vec<Finding>) -> Vec<Finding> {
@@ -51,7 +48,8 @@ impl Merged {
 
     fn is_same(&self, finding: &Finding) -> bool {
         let known = &self.finding;
-        if is_lone(known) && is_lone(finding) {
+        // A busy cluster has false answers with nothing around them every hour: they are one question, not twenty.
+        if known.is_lone && finding.is_lone {
             return true;
         }
         // Each was lost to an owner who lives, as a busy cluster has them all day: one finding tells it as well as a hundred.
@@ -73,7 +71,7 @@ impl Merged {
                 || finding.hosts.iter().any(|host| self.hosts.contains(host))
         };
         known.cause == finding.cause
-            && known.own_title == finding.own_title
+            && (known.own_title == finding.own_title || lasting() && may_be_the_same_record(known, finding))
             && explained
             && (overlap(known.span, finding.span) || lasting())
             && host()
@@ -118,15 +116,6 @@ impl Merged {
     }
 }
 
-/// A false answer with nothing around it. A busy cluster has some every hour: they are one question, not twenty.
-fn is_lone(finding: &Finding) -> bool {
-    finding.cause == oarlock_causes::Cause::CannotTell.name()
-        && finding.own_title.is_none()
-        && finding.because == crate::rule::unsolved::LONE
-        && finding.events
-            <= LONE_EVENTS_MAX.saturating_mul(finding.devices.len().max(finding.hosts.len()).max(1) as u64)
-}
-
 /// Races for locks that harmed nobody: their senders know that nothing was written, and why.
 fn is_a_lost_race(finding: &Finding) -> bool {
     finding.cause == oarlock_causes::Cause::Contention.name()
@@ -142,6 +131,11 @@ fn is_slow_by_nature(finding: &Finding) -> bool {
 fn is_of_a_damaged_record(finding: &Finding) -> bool {
     let cause = oarlock_causes::Cause::CorruptBlock.name();
     finding.cause == cause || finding.also.iter().any(|also| also == cause)
+}
+
+/// Whether one of two findings does not say which record of the volume is damaged.
+fn may_be_the_same_record(one: &Finding, other: &Finding) -> bool {
+    [one, other].iter().any(|finding| finding.own_title == Some(crate::rule::DAMAGED_VOLUME.title))
 }
 
 #[cfg(test)]

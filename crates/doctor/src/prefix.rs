@@ -345,6 +345,11 @@ fn process(word: &str) -> Option<&str> {
     (known && is_program(name)).then_some(name)
 }
 
+/// Whether a word before a message is the name of a program that is read here, or of one of its kind.
+pub(crate) fn is_a_programs_name(name: &str) -> bool {
+    is_program(name) || !is_of_another_kind(name)
+}
+
 /// Programs whose lines matter here. Any other word with a colon is left in the message.
 pub(crate) fn is_program(name: &str) -> bool {
     const PROGRAMS: [&str; 36] = [

@@ -3,14 +3,19 @@
 //!
 //! The words are looked for outside of what is quoted, and before the message: what a log itself says is no word about logs.
 
+mod around;
 mod words;
 
+use around::Around;
 use memchr::memchr;
+pub use words::SETTINGS;
 use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
 
 use crate::record::Record;
 use crate::sieve::Sieve;
+use crate::source::behind_prompt;
 use crate::text::{between, has, holds, position};
+use crate::unread_time;
 
 /// How a message is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +48,9 @@ pub fn of(record: &Record<'_>) -> Manner {
         return Manner::Logged;
     }
     let body = record.body();
+    if is_a_command(body) {
+        return Manner::Cited;
+    }
     // A row of a table, whose cells explain one another.
     if line.trim_start().starts_with('|') && line.trim_end().ends_with('|') && line.matches(" | ").count() > 0
     {
@@ -56,11 +64,14 @@ pub fn of(record: &Record<'_>) -> Manner {
     if parts.denied || orders(&parts.outside) && parts.quotes || is_code(body, &parts) {
         return Manner::Cited;
     }
+    let around = around(body, &words);
+    // Whatever is put before a line that has a time, the line is of a log.
+    let is_dated =
+        record.prefix.when.is_some() || unread_time::stands_before(body) || unread_time::stands_within(body);
+    let set = if is_dated { Manner::Logged } else { around::of(around) };
     if !parts.quotes {
         // Without quotes only what stands before the message speaks of it.
-        let first = words.iter().filter_map(|word| position(body, word)).min();
-        let front = first.map_or("", |at| &body[..at]);
-        return if begins_as_a_log(body) { Manner::Logged } else { of_front(front) };
+        return if begins_as_a_log(body) { Manner::Logged } else { of_front(around).max(set) };
     }
     let outside = parts.outside.as_str();
     let asks = outside.trim_end().ends_with('?') && !any(outside, &WITNESSES);
@@ -69,9 +80,22 @@ pub fn of(record: &Record<'_>) -> Manner {
         Some(manner) => manner.max(Manner::Told),
         None if asks => Manner::Cited,
         // A message in quotes and little else was put into them by whoever copied it.
-        None if outside.split_whitespace().count() <= 2 && outside.is_ascii() => Manner::Logged,
-        None => Manner::Told,
+        None if outside.split_whitespace().count() <= 2 && outside.is_ascii() => set,
+        None => set.max(Manner::Told),
     }
+}
+
+/// A message with what stands before its first key word and behind its last.
+fn around<'a>(body: &'a str, words: &[&str]) -> Around<'a> {
+    /// Shorter ones stand within other words, as `mpt` in `Symptom`.
+    const WORD_BYTES_MIN: usize = 6;
+    let is_long = words.iter().any(|word| word.len() >= WORD_BYTES_MIN);
+    let least = if is_long { WORD_BYTES_MIN } else { 0 };
+    let words = || words.iter().filter(|word| word.len() >= least);
+    let places = || words().filter_map(|word| position(body, word).map(|at| (at, at + word.len())));
+    let front = places().map(|(start, _)| start).min().map_or("", |at| &body[..at]);
+    let behind = places().map(|(_, end)| end).max().map_or("", |at| &body[at..]);
+    Around { body, front, behind }
 }
 
 /// The key words of a record: those that the sieve found, or, where the line was made plain since, finds now.
@@ -103,19 +127,24 @@ pub fn of_words(text: &str) -> Option<Manner> {
 }
 
 /// The same of what stands before a message: a log has none of these words there, and no sentence either; a denial may be as short as `no`.
-fn of_front(front: &str) -> Manner {
+fn of_front(Around { body, front, .. }: Around<'_>) -> Manner {
     const PLAIN_WORDS_MIN: usize = 3;
     if ends_with_a_denial(front) || looks_for(front) || orders(front) {
         return Manner::Cited;
     }
     let said = of_words(front).filter(|manner| *manner != Manner::Logged);
     let speaks = plain_words(front) >= PLAIN_WORDS_MIN && any(front, &OF_SENTENCES) || front.contains(" | ");
-    said.unwrap_or(if speaks { Manner::Told } else { Manner::Logged })
+    // Where a sentence began before the message, what it ends with is its own, too.
+    let supposed = || any(body, &SUPPOSES) && !any(body, &WITNESSES);
+    said.unwrap_or_else(|| match speaks {
+        true if supposed() => Manner::Cited,
+        true => Manner::Told,
+        false => Manner::Logged,
+    })
 }
 
 /// `failregex = `: the name of a setting that waits for messages.
 fn looks_for(front: &str) -> bool {
-    const SETTINGS: [&str; 8] = ["regex", "pattern", "match", "filter", "search", "query", "expr", "alert"];
     let name = front.trim_end().strip_suffix(['=', ':', '^']).map(str::trim);
     name.is_some_and(|name| !name.contains(' ') && SETTINGS.iter().any(|setting| holds(name, setting)))
 }
@@ -224,10 +253,7 @@ fn is_exported(body: &str) -> bool {
 /// Whether a line is of a program's source, of a rule that looks for messages, or a comment.
 fn is_code(body: &str, parts: &Parts) -> bool {
     let start = body.trim_start();
-    let lettered = start.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
-    let command = COMMANDS
-        .iter()
-        .any(|command| lettered.strip_prefix(command).is_some_and(|rest| rest.starts_with(' ')));
+    let command = is_a_command(start);
     let comment = ["//", "/*", "<!--", "; ", "-- ", "REM "].iter().any(|mark| start.starts_with(mark));
     let prints = [
         "(\"", "(r\"", "\\n\"", "\\n'", "(\'", "== \"", "= \"", "=> \"", "|= \"", "|~ \"", " LIKE '", "~ \"",
@@ -246,8 +272,19 @@ fn is_code(body: &str, parts: &Parts) -> bool {
     let statement =
         parts.quotes && STATEMENTS.iter().any(|word| start.starts_with(word)) || has(body, "r#\"");
     // `"lost": "Lost access to volume",`
-    let entry = parts.quotes && has(body, "\": \"");
+    let entry = parts.quotes && (has(body, "\": \"") || has(body, "\":\""));
     comment || prints || attribute || pattern || entry || statement || command || has_a_format(body)
+}
+
+/// Whether a line orders a search, or a message to be written, whatever counts or prompts before it.
+fn is_a_command(body: &str) -> bool {
+    let ordered = |text: &str| {
+        let lettered = text.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
+        COMMANDS
+            .iter()
+            .any(|command| lettered.strip_prefix(command).is_some_and(|rest| rest.starts_with(' ')))
+    };
+    ordered(body) || ordered(behind_prompt(body))
 }
 
 /// `%s`, `%d`, `%llu`, `%p`: places that a program fills in when it prints.
@@ -313,7 +350,8 @@ fn ends_with_a_denial(front: &str) -> bool {
 fn end_of(inner: &str, quote: char) -> Option<usize> {
     let ends = inner.match_indices(quote).filter(|(at, _)| {
         inner[at + 1..].chars().next().is_none_or(|next| !next.is_alphanumeric())
-            && !inner[..*at].ends_with([' ', '('])
+            // An escaped quote is of the text within.
+            && !inner[..*at].ends_with([' ', '(', '\\'])
     });
     ends.map(|(at, _)| at).next()
 }

@@ -14,6 +14,22 @@ pub fn stands_before(line: &str) -> bool {
     !prefix::split(line).begins && (has_a_clock(line) || front(line).split_ascii_whitespace().any(is_a_time))
 }
 
+/// Whether a time stands anywhere in a line, as `2026-01-31T12:00`: also in a cell of a table that nobody knows.
+#[must_use]
+pub fn stands_within(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    let digits = |at: usize| bytes.get(at..at + 2).is_some_and(|two| two.iter().all(u8::is_ascii_digit));
+    let sign = |at: usize, sign: u8| bytes.get(at) == Some(&sign);
+    line.match_indices('T').any(|(at, _)| {
+        at >= 3
+            && sign(at - 3, b'-')
+            && digits(at - 2)
+            && digits(at + 1)
+            && sign(at + 3, b':')
+            && digits(at + 4)
+    })
+}
+
 /// The time that stands before a message, behind words that nobody knows.
 #[must_use]
 pub fn known_within(line: &str) -> Option<Stamp> {
@@ -98,5 +114,7 @@ mod tests {
         ] {
             assert!(!stands_before(line), "{line}");
         }
+        assert!(stands_within("<td>esx1</td><td>2026-02-01T11:50:00Z x</td>"));
+        assert!(!stands_within("scsi 2:0:0:1: T10-PI 02-03T4"));
     }
 }

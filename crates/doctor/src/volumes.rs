@@ -49,6 +49,11 @@ mod tests {
             "2026-06-01T02:10:02.000Z cpu3:209)LVM: 15234: Snapshot LV resignatured 'snap-1a2b3c4d-gold'\n";
         assert_eq!(causes(found), ["snapshot-signature"]);
         assert_eq!(causes(&format!("{found}{named}")), [""; 0]);
+        let older = named.replace(
+            "LVM: 15234: Snapshot LV resignatured 'snap-1a2b3c4d-gold'",
+            "Vol3: 952: End resignaturing volume label: snap-1a2b3c4d-gold, uuid: 65aa0001-bb000002-3333-0050560a0b0c",
+        );
+        assert_eq!(causes(&format!("{found}{older}")), [""; 0], "in the words of older releases");
         let next_day = named.replace("06-01", "06-02");
         assert_eq!(causes(&format!("{found}{next_day}")), ["snapshot-signature"], "for a day it was one");
     }

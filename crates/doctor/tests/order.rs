@@ -314,6 +314,32 @@ fn what_one_host_suffers_of_its_own_parts_does_not_explain_the_silence_that_othe
     }
 }
 
+/// The host had said that the device was fast again long before a test was false.
+#[test]
+fn a_slowness_that_was_over_does_not_explain_a_false_answer() {
+    let device = |second: u32, text: &str| {
+        at(second, &format!("ScsiDeviceIO: 1513: Device {LUN} performance has {text}"))
+    };
+    let slow = device(
+        1,
+        "deteriorated. I/O latency increased from average value of 1100 microseconds to 320000 microseconds.",
+    );
+    let fast = device(3, "improved. I/O latency reduced from 320000 microseconds to 1100 microseconds.");
+    assert_eq!(sure(&judge(&(slow.clone() + &failed(50, "0x89", FALSE)))), ["slow-storage"]);
+    let over = slow.clone() + &fast;
+    assert!(sure(&judge(&(over.clone() + &failed(50, "0x89", FALSE)))).is_empty());
+    assert_eq!(
+        sure(&judge(&(over.clone() + &failed(9, "0x89", FALSE)))),
+        ["slow-storage"],
+        "a late answer may be met for a while"
+    );
+    assert_eq!(
+        sure(&judge(&(over + &failed(50, "0x89", LATE)))),
+        ["slow-storage"],
+        "what was lost is told when its time runs out"
+    );
+}
+
 #[test]
 fn what_only_came_later_is_told_beside_and_never_as_the_answer() {
     let late = failed(5, "0x89", LATE);
@@ -334,6 +360,17 @@ fn a_stamp_that_is_less_than_what_went_by_is_of_a_host_that_started_anew() {
         )
     };
     assert_eq!(sure(&judge(&(slot(5, 88_000_000_000) + &slot(205, 87_000_000_000)))), ["rollback"]);
+    let lower = slot(5, 88_000_000_000) + &slot(205, 87_000_000_000).replace("gen 61", "gen 59");
+    assert_eq!(
+        (first(&judge(&lower)).cause.as_str(), sure(&judge(&lower)).len()),
+        ("rollback", 0),
+        "or it is another volume"
+    );
+    let by_turns = lower + &slot(305, 88_000_000_000);
+    assert!(
+        sure(&judge(&by_turns)).is_empty() && first(&judge(&by_turns)).cause != "rollback",
+        "two volumes of one label"
+    );
     let anew = slot(5, 88_000_000_000) + &slot(205, 31_000_000);
     assert!(sure(&judge(&anew)).is_empty(), "its clock counts from its start");
 }

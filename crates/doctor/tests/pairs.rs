@@ -46,6 +46,36 @@ fn a_masked_name_is_the_same_only_behind_the_same_unit() {
     assert!(is_a_pair(&[on_path(5, whole, 7, LATE), on_path(9, whole, 8, FALSE)]));
 }
 
+/// A name of which the end was cut off, or made zeros, is left of any disk of its vendor.
+#[test]
+fn a_name_that_was_cut_or_zeroed_is_no_identity() {
+    for cut in [
+        "naa.6000d310",
+        "naa.6000d31000c0ffee000000",
+        "naa.60000000000000000000000000000000",
+        "naa.6000d310000000000000000000000000",
+    ] {
+        assert!(!is_a_pair(&[on_path(5, cut, 7, LATE), on_path(9, cut, 8, FALSE)]), "{cut}");
+        assert!(is_a_pair(&[on_path(5, cut, 7, LATE), on_path(9, cut, 7, FALSE)]), "{cut}: one unit");
+        let whole = "naa.6000d31000c0ffee000000000000004d";
+        let without_path = |second, end| of_world(second, "0x5a1", 2097400, end).replace(whole, cut);
+        assert!(!is_a_pair(&[without_path(5, LATE), without_path(9, FALSE)]), "{cut}: of no known unit");
+    }
+}
+
+/// One controller leads to many disks: each of its namespaces is one.
+#[test]
+fn two_namespaces_of_a_controller_are_two_disks() {
+    let line = |second: u32, status: &str, namespace: u32| {
+        format!(
+            "2026-10-04T03:00:{second:02}.250Z Wa(180) vmkwarning: cpu6:2098011)WARNING: NVMEIO:2644 command 0x45d9{second:02} failed: ctlr 301, queue 2, psaCmd 0x45c1, \
+             status {status}, opc 0x5, cid 7, nsid {namespace}"
+        )
+    };
+    assert!(is_a_pair(&[line(5, "0x371", 11), line(7, "0x285", 11)]));
+    assert!(!is_a_pair(&[line(5, "0x371", 11), line(7, "0x285", 12)]));
+}
+
 #[test]
 fn two_guests_and_their_host_are_three_writers() {
     let pair = |one: (&str, u32), other: (&str, u32)| {

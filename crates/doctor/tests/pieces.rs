@@ -329,3 +329,61 @@ fn a_lost_way_and_the_unmapping_kind_of_write_same_are_told() {
     };
     assert!(same("08").contains("UNMAP") && !same("00").contains("UNMAP"));
 }
+
+/// A blank too many, as a wrap leaves it, hid a damaged volume.
+#[test]
+fn blanks_within_a_phrase_hide_nothing() {
+    let line = "2026-05-07T16:29:50.697Z cpu5:2098702)WARNING: Res3: 3155: Volume 61d0c3aa-4be10f72-9a1c-b02628aa17c9 (\"copper\") might be damaged on the disk. Resource \
+                cluster metadata corruption has been detected\n";
+    for text in
+        [line.to_owned(), line.replace("cluster ", "cluster  "), line.replace("metadata ", "metadata   ")]
+    {
+        assert_eq!(judge(&text).incidents[0].confidence, "certain", "{text}");
+    }
+}
+
+/// VMFS says that a volume is damaged and names no record: that is one finding with the line that does.
+#[test]
+fn a_volume_that_is_said_to_be_damaged_is_told_as_no_more() {
+    let volume = "copper/61d0c3aa-4be10f72-9a1c-b02628aa17c9";
+    let some = format!(
+        "2026-05-07T17:29:50.697Z cpu5:2098702)WARNING: FS3: 633: VMFS volume {volume} on mpx.vmhba32:C0:T0:L0:7 has been detected corrupted\n"
+    );
+    let finding = &judge(&some).incidents[0];
+    assert_eq!(finding.confidence, "certain");
+    assert!(finding.explanation.contains("which record it is"), "{}", finding.explanation);
+    assert!(!finding.because.contains("lock"), "{}", finding.because);
+    let named = "2026-05-07T16:29:50.697Z: [vmfsCorrelator] 91us: [esx.problem.vmfs.resource.corruptondisk] 61d0c3aa-4be10f72-9a1c-b02628aa17c9 copper\n";
+    assert_eq!(judge(&(named.to_owned() + &some)).incidents.len(), 1);
+}
+
+/// Two lines of another disk above an outage were enough for it not to be told at all.
+#[test]
+fn a_bystander_in_an_excerpt_silences_nothing() {
+    let outage = "[ 8811.635893] nvme nvme3: queue 0: timeout request 0x4 type 4\n[ 8811.635908] nvme nvme3: starting error recovery\n\
+                  [ 8811.636581] nvme nvme3: failed nvme_keep_alive_end_io error=10\n[ 8811.639112] block nvme3n1: no usable path - requeuing I/O\n\
+                  [ 8811.642918] nvme nvme3: Reconnecting in 10 seconds...\n[ 8825.011252] nvme nvme3: failed to connect socket: -110\n\
+                  [ 8825.011285] nvme nvme3: Failed reconnect attempt 1\n";
+    let bystander = "[ 8801.629127] block nbd4: Attempted send on invalid socket\n[ 8801.629136] blk_update_request: I/O error, dev nbd4, sector 0 op 0x1:(WRITE) flags 0x800\n";
+    for log in [outage.to_owned(), format!("{bystander}{outage}")] {
+        let report = judge(&log);
+        assert!(report.incidents.iter().any(|finding| finding.cause == "path-fault"), "{log}");
+    }
+}
+
+#[test]
+fn ceph_says_in_its_own_words_that_it_is_full_or_slow() {
+    let full = |check: &str| {
+        format!("2026-04-14 03:12:07.100 mon.a (mon.0) 911 : cluster [ERR] Health check failed: {check}\n")
+    };
+    for check in ["1 full osd(s) (OSD_FULL)", "2 pool(s) full (POOL_FULL)"] {
+        assert_eq!(judge(&full(check)).incidents[0].cause, "array-full", "{check}");
+    }
+    let cleared = "2026-04-14 03:12:07.100 mon.a (mon.0) 911 : cluster [INF] Health check cleared: OSD_FULL (was: 1 full osd(s))\n";
+    let near = full("1 nearfull osd(s) (OSD_NEARFULL)");
+    for log in [cleared, &near] {
+        assert!(judge(log).incidents.is_empty(), "{log}");
+    }
+    let slow = "2026-09-25T12:39:41.500225+0200 osd.9 (osd.9) 4190 : cluster [WRN] 4 slow requests (by type [ 'delayed' : 4 ] most affected pool [ 'p' : 4 ])\n";
+    assert_eq!(judge(slow).understood, 1);
+}

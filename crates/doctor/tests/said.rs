@@ -9,8 +9,8 @@ fn judge(text: &str) -> Report {
     doctor.judge()
 }
 
-const LATE: &str = "2026-02-02T02:02:02.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 20 to dev \"naa.60b1aa0001\" failed H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
-const FALSE: &str = "2026-02-02T02:02:03.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa0001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
+const LATE: &str = "2026-02-02T02:02:02.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 20 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const FALSE: &str = "2026-02-02T02:02:03.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
 
 /// Each was told as a fault of the machine once, most of them as a certain one.
 const NOBODY_SAW: [&str; 40] = [
@@ -63,6 +63,104 @@ fn what_nobody_saw_is_no_incident_and_is_counted() {
         assert!(report.incidents.is_empty(), "{document}\n{:?}", report.incidents);
         assert!(report.strange > 0, "{document}");
     }
+}
+
+/// A damaged record, as a host says it; nothing in it is a time.
+const DAMAGED: &str =
+    "VMFS volume gold on naa.60b1aa00000000000000000000000001:1 has been detected corrupted";
+
+/// Each was a certain fault of the machine once: a message without a time, and the marks of whoever wrote about it.
+#[test]
+fn a_message_without_a_time_that_bears_a_label_a_mark_or_a_remark_is_possible_at_most() {
+    let marked = [
+        "Subject: Re: @",
+        "Betreff: @",
+        "Scenario 7: @",
+        "Bug 812233: @\nStatus: closed",
+        "Alarm name: @",
+        "Inject: @",
+        "Symptom: @",
+        "description: @",
+        "Searching for: @\nNothing to show.",
+        "- @",
+        "* @ (fixed in 9.1)",
+        "3. @",
+        "**@**",
+        "<title>@</title>",
+        "[SOLVED] @",
+        "[Bug 12] @",
+        "@ [RESOLVED]",
+        "@?",
+        "What is @",
+        "fixes @",
+        "Search results for @",
+        "gold-rule,@,0",
+        "7;@;critical;call",
+        "@ - was fixed by P7",
+        "TODO: @",
+    ];
+    for around in marked {
+        let report = judge(&format!("{}\n", around.replace('@', DAMAGED)));
+        assert!(report.incidents.iter().all(|finding| finding.confidence == "possible"), "{around}");
+    }
+    for around in [
+        "@",
+        "WARNING: FS3: 633: @",
+        "cpu4:2097)WARNING: FS3: 633: @",
+        "FS3: 633: @",
+        "vmkernel: @",
+        "esx1: @",
+        "Error: @",
+    ] {
+        let report = judge(&format!("{}\n", around.replace('@', DAMAGED)));
+        assert!(report.incidents.iter().any(|finding| finding.confidence == "certain"), "{around}");
+    }
+    // A subject guesses, and the lines below it show.
+    let report = judge(&format!(
+        "Subject: Valid sense data: 0x7 0x27 0x7 - full again?\n\nof tonight:\n\n{LATE}\n{FALSE}\n"
+    ));
+    let found: Vec<_> = report.incidents.iter().map(|finding| &*finding.cause).collect();
+    assert_eq!(found, ["delayed-own-write"]);
+}
+
+/// Files that wait for messages, lists of what was mended, and links to searches; `@` is a message, `%` one with quotes of its own.
+#[test]
+fn a_message_that_is_waited_for_or_was_mended_is_no_incident() {
+    let waiting = [
+        "<item><name>VMFS corrupt heartbeat</name><key>log[/var/log/vmkernel.log,\"@\"]</key></item>",
+        "Fixed: @ after an upgrade (PR 7)",
+        "rules:\n  - id: hb\n    description: \"@\"\n",
+        "id;pattern;severity\n1;@;call\n2;detected to be a snapshot: Device;mail\n",
+        "https://search.example/?q=@",
+        "        assert_eq!(parse(\"%\"), Event::Full);",
+        "{\"rules\":[{\"name\":\"full\",\"pattern\":\"%\",\"severity\":\"high\"}]}",
+        "[root@esx1:~] grep -c \"ATS Miscompare\" /var/log/vmkernel.log\n0",
+        "  - alert: AtsMiscompare",
+        "* PR 12: A host might lose the volume with the message: @ In vmkernel.log you might see: H:0x5 D:0x0 P:0x0. This issue is resolved in this release.",
+        "Die Meldung \"@\" trat noch nie auf.",
+        "Nous n'avons jamais vu \"@\".",
+    ];
+    let quoted = "Cmd(0x45b9) 0x89, CmdSN 0x1 from world 2 to dev \\\"naa.60b1aa00000000000000000000000001\\\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0x7 0x27 0x7.";
+    for document in waiting {
+        let report = judge(&format!(
+            "{}\n",
+            document
+                .replace(" @", &format!(" {DAMAGED}"))
+                .replace("\"@", &format!("\"{DAMAGED}"))
+                .replace("=@", &format!("={DAMAGED}"))
+                .replace(";@", &format!(";{DAMAGED}"))
+                .replace('%', quoted)
+        ));
+        assert!(report.incidents.is_empty(), "{document}\n{:?}", report.incidents);
+    }
+}
+
+/// A table of what happened may have a column of that name; it has one of times, too.
+#[test]
+fn an_export_with_an_alert_in_each_row_is_read() {
+    let rows = format!("host,time,alert,message\nesx1,2026-02-02 02:02:02,none,{DAMAGED}\n");
+    assert_eq!(judge(&rows).incidents.len(), 1);
+    assert!(judge(&rows.replace("time", "name")).incidents.is_empty());
 }
 
 /// The same lines, where the words around them say that they were seen, or say nothing.
@@ -128,8 +226,10 @@ fn what_a_program_says_is_not_taken_for_prose() {
     let before = event.replace("which had no answer", "which may land later, or never");
     let causes: Vec<_> = judge(&(before + event)).incidents.iter().map(|finding| finding.events).collect();
     assert_eq!(causes, [2], "what one event says is no word about the next");
-    let named = format!("{LATE}\n{FALSE}\n")
-        .replace("naa.60b1aa0001", "naa.60b1aa0001\" on vol \"we would never expect this");
+    let named = format!("{LATE}\n{FALSE}\n").replace(
+        "naa.60b1aa00000000000000000000000001",
+        "naa.60b1aa00000000000000000000000001\" on vol \"we would never expect this",
+    );
     assert_eq!(judge(&named).incidents[0].cause, "delayed-own-write");
 }
 

@@ -3,8 +3,8 @@
 
 use oarlock_doctor::{Doctor, Report};
 
-const LATE: &str = "cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 20 to dev \"naa.60b1aa0001\" failed H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
-const FALSE: &str = "cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa0001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
+const LATE: &str = "cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x13 from world 20 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.";
+const FALSE: &str = "cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
 
 fn judge(inputs: &[(String, String)]) -> Report {
     let mut doctor = Doctor::new();

@@ -219,3 +219,20 @@ fn reclaimed_space_that_stands_still_with_another_hosts_device_is_a_victim_too()
     assert!(!is_load(&(loaded.clone() + &elsewhere("naa.6000d31000c0ffee000000000000004e"))));
     assert!(is_load(&(loaded + &elsewhere("t10.ATA_____Maker_SD400__77"))), "a disk in that host's case");
 }
+
+/// A device that stands still loses whatever is sent to it: UNMAPs among it are its load only if they were first.
+#[test]
+fn unmaps_that_were_lost_after_other_commands_or_in_turns_with_them_are_no_load() {
+    let of = |seconds: std::ops::Range<u32>, opcode: &str| -> String {
+        seconds.map(|second| test(second, LATE).replace(" 0x89,", &format!(" {opcode},"))).collect()
+    };
+    let is_load = |log: &str| {
+        let report = judge(log);
+        let mut found = report.incidents.iter();
+        found.any(|finding| finding.cause == "array-load" && finding.confidence != "possible")
+    };
+    let (unmaps, harm) = (of(20..30, "0x42"), test(40, LATE));
+    assert!(is_load(&(unmaps.clone() + &of(30..35, "0x2a") + &harm)), "what they held up ran out later");
+    assert!(!is_load(&(of(10..15, "0x2a") + &unmaps + &harm)));
+    assert!(!is_load(&(unmaps + &of(20..30, "0x2a") + &harm)));
+}

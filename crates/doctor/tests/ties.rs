@@ -58,6 +58,29 @@ fn a_full_array_is_not_told_of_a_volume_that_only_stood_near() {
     assert_eq!((beat.device.as_deref(), beat.volume.as_deref()), (None, Some("silver")));
 }
 
+/// A piece that somebody pasted beside a line bore that line's time and device, and overruled what it proved.
+#[test]
+fn a_piece_without_a_name_is_of_no_device_that_stands_near() {
+    const LUN: &str = "naa.60aa0100000000000000000000000001";
+    let answer = failed(9, "0x89", LUN, "vmhba3:C0:T0:L1", FALSE);
+    let pair = failed(7, "0x89", LUN, "vmhba3:C0:T0:L1", LATE) + &answer;
+    let pieces = [
+        ("array-full", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x7 0x27 0x7"),
+        ("reservation", "H:0x0 D:0x18 P:0x0"),
+        ("corrupt-block", "Corrupt heartbeat detected at offset 3477504: [HB state 0 offset 0 gen 0]"),
+    ];
+    for (cause, piece) in pieces {
+        for log in [format!("{piece}\n\n{pair}"), format!("{pair}{piece}\n"), format!("{answer}{piece}\n")] {
+            let report = read(&log);
+            assert!(of(&report, cause).is_none_or(|finding| finding.device.is_none()), "{log}");
+            let told = if log.contains(&pair) { "delayed-own-write" } else { "cannot-tell" };
+            assert!(of(&report, told).is_some_and(|finding| finding.device.is_some()), "{log}");
+        }
+    }
+    // What says the same is no news.
+    assert_eq!(read(&format!("Valid sense data: 0xe 0x1d 0x0\n{pair}")).incidents.len(), 1);
+}
+
 #[test]
 fn a_line_that_ties_the_volume_makes_it_one_case() {
     let tie = "2026-08-09T09:00:00.000Z: [scsiCorrelator] 1us: [esx.problem.storage.redundancy.degraded] Path redundancy to storage device naa.60aa01 \

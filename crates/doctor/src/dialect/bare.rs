@@ -86,7 +86,7 @@ fn kind(body: &str) -> Option<Kind> {
 fn phrase(body: &str) -> Option<Kind> {
     let test = holds(body, "atomic test and set")
         && ["false", "equality", "miscompare"].iter().any(|word| holds(body, word));
-    let miscompare = holds(body, "ats") && holds(body, "miscompare");
+    let miscompare = holds_word(body, "ats") && holds(body, "miscompare");
     if miscompare && (holds(body, "hb image") || holds(body, "heartbeat")) {
         return Some(heartbeat(HeartbeatStep::Miscompare));
     }
@@ -99,6 +99,11 @@ fn phrase(body: &str) -> Option<Kind> {
         return Some(Kind::Command(Command { opcode, plugin, ..Command::default() }));
     }
     holds(body, "lost access to volume").then(|| heartbeat(HeartbeatStep::LostAccess))
+}
+
+/// Whether a word stands alone, in letters of either case: `AtsMiscompare` is a name that somebody gave.
+fn holds_word(body: &str, word: &str) -> bool {
+    body.split(|letter: char| !letter.is_alphanumeric()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 fn heartbeat(step: HeartbeatStep) -> Kind {
@@ -201,6 +206,7 @@ mod tests {
             matches!(kind("got an ATS miscompare"), Some(Kind::Command(command)) if command.miscompared())
         );
         assert_eq!(kind("stats of the compare run"), None);
+        assert_eq!(kind("- alert: AtsMiscompare"), None, "a name, and no sentence");
         assert_eq!(kind("a quiet line"), None);
     }
 }

@@ -53,6 +53,9 @@ const PHRASES: &[Phrase] = &[
     phrase("may be snapshot: disabling access", Means::Snapshot),
     beside("esignatured", &["LV"], Means::Volume(Resignatured)),
     phrase("esignatureUnresolvedVmfsVolume", Means::Volume(Resignatured)),
+    // Of older releases.
+    phrase("End resignaturing volume", Means::Volume(Resignatured)),
+    phrase("Begin resignaturing volume", Means::Nothing),
     phrase("Formatted new VMFS", Means::Volume(Made)),
     // The heap of VMFS (KB344097).
     beside("already at its maximum size", &["Heap vmfs3"], Means::Notice(HeapExhausted)),

@@ -45,6 +45,12 @@ const PHRASES: &[Phrase] = &[
     beside("state:D ", &["task:"], Means::Notice(Hung)),
     beside("ould not break lock", &["tcmu_rbd"], Means::Notice(GatewayLock)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
+    beside("slow requests (by type", &["osd"], Means::Target(SlowBackend)),
+    // Ceph's checks of its space: at the full ratio of one OSD, or the quota of a pool, writes of all clients stop (docs.ceph.com, health checks).
+    beside("OSD_FULL", &["ealth check cleared"], Means::Nothing),
+    beside("POOL_FULL", &["ealth check cleared"], Means::Nothing),
+    beside("OSD_FULL", &["ealth check"], Means::Space(Full)),
+    beside("POOL_FULL", &["ealth check"], Means::Space(Full)),
     // What is over, and what is counted as none.
     beside("slow ops", &["cleared"], Means::Nothing),
     beside("slow ops", &[" 0 slow ops"], Means::Nothing),

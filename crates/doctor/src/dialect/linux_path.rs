@@ -101,6 +101,8 @@ const PHRASES: &[Phrase] = &[
     beside("nvme", &["creating ", " I/O queues"], Means::Nothing),
     beside("nvme", &["mapped ", " queues"], Means::Nothing),
     beside("nvme", &[" QID ", " timeout"], Means::Task(Abort, Issued)),
+    // The same of older kernels (drivers/nvme/host/tcp.c, rdma.c).
+    beside("nvme", &["queue ", ": timeout request "], Means::Task(Abort, Issued)),
     // Thin pools (drivers/md/dm-thin.c).
     phrase("switching pool to out-of-data-space", Means::Space(Full)),
     // drivers/scsi/scsi_error.c

@@ -85,7 +85,13 @@ fn of_other_records<'a>(said: &[&'a Fact]) -> Option<Proof<'a>> {
         return None;
     }
     let of_resources = said.iter().any(|fact| is_of_resources(fact));
-    let (because, words) = if of_resources {
+    let of_some = said.iter().all(|fact| fact.text.contains("has been detected corrupted"));
+    let (because, words) = if of_some {
+        (
+            "VMFS itself says that the volume is damaged; this line does not say which of its records.",
+            &words::DAMAGED_VOLUME,
+        )
+    } else if of_resources {
         (
             "VMFS itself says that a resource cluster on the disk is damaged: a record from which it allocates space, and no heartbeat. Nothing is allocated from \
              there any more; nobody competes for it.",

@@ -4,13 +4,14 @@ use super::case::{Case, command};
 use super::reservation::FIRST_OF_GUESTS;
 use crate::fact::Fact;
 use crate::scsi_line;
-use crate::text::{after, hex};
+use crate::text::{after, hex, number};
 
 /// What the line of an atomic test and set says of its disk, its block and its writer. Read once for each: a storm is compared with a storm.
 #[derive(Debug)]
 pub struct Side<'a> {
     device: Option<&'a str>,
     path: Option<&'a str>,
+    namespace: Option<u64>,
     address: Option<Vec<u64>>,
     of_a_guest: Option<bool>,
     world: Option<u64>,
@@ -23,6 +24,7 @@ impl<'a> Side<'a> {
         command(fact).is_some_and(|command| command.is_ats()).then(|| Side {
             device: case.text(fact.device),
             path: case.text(fact.path),
+            namespace: after(&fact.text, "nsid ").and_then(number),
             address: address(&fact.text),
             of_a_guest: line.cmd_sn.map(|serial| serial >= FIRST_OF_GUESTS),
             world: line.world,
@@ -43,8 +45,12 @@ impl<'a> Side<'a> {
             || self.is_of_another_writer(other)
     }
 
-    /// `sdc` was given anew to a disk behind other numbers; or a name that was masked stands for whatever it hides, and the numbers of the units differ.
+    /// `sdc` was given anew to a disk behind other numbers; or a name that was masked stands for whatever it hides, and the numbers of the units differ;
+    /// or a controller of NVMe names two namespaces, each of which is a disk.
     fn is_of_another_disk(&self, other: &Side<'_>) -> bool {
+        if differ(self.namespace, other.namespace) {
+            return true;
+        }
         let unit = |path: Option<&'_ str>| path.and_then(|path| path.rsplit(':').next()).map(str::to_owned);
         match self.device {
             Some(name) if name.starts_with("sd") => differ(self.path, other.path),
@@ -67,16 +73,22 @@ fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 }
 
 /// Whether a name tells one disk from all others. `naa.XXXXXXXX`, `naa.<masked>`, `naa.[REDACTED]`, `<device>` and `DEVICE_1` stand for whatever whoever
-/// published the lines hid behind them.
+/// published the lines hid behind them, and so does a name of which the end was cut off or made zeros.
 fn is_an_identity(name: &str) -> bool {
     const MASKS: [&str; 9] = ["XXX", "xxx", "###", "***", "...", "<", "[", "____", "idden"];
-    let of_numbers = |rest: &str| {
-        rest.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.bytes().any(|byte| byte != b'0')
-    };
     let known = ["t10.", "mpx.", "sym.", "vml.", "uuid.", "nqn.", "vmhba", "dm-", "nvme", "mpath"];
     let numbered = ["naa.", "eui."].iter().find_map(|start| name.strip_prefix(start));
     !MASKS.iter().any(|mask| name.contains(mask))
-        && numbered.map_or_else(|| known.iter().any(|start| name.starts_with(start)), of_numbers)
+        && numbered.map_or_else(|| known.iter().any(|start| name.starts_with(start)), is_whole)
+}
+
+/// Whether the numbers of a name are all there: 16 or 32 of them (SPC-5, 7.7.6.5 and 7.7.6.6; an EUI-64 has 16, 24 or 32), of which those behind the
+/// vendor's are not all zeros.
+fn is_whole(digits: &str) -> bool {
+    const VENDORS: usize = 7;
+    let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let own = digits.get(VENDORS..).is_some_and(|own| own.bytes().any(|byte| byte != b'0'));
+    matches!(digits.len(), 16 | 24 | 32) && hex && own
 }
 
 /// The address in `CDB: Compare and write 89 00 00 00 00 00 00 00 08 00 ...`: bytes 2 to 9 (SBC-4, COMPARE AND WRITE).

@@ -3,6 +3,7 @@
 use super::case::{Case, command, total};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{Command, DeviceStatus, Fact, Kind, Queue};
+use crate::rate::are_many;
 
 /// KAVG over this is too long [common practice: 1 to 2 ms].
 const KERNEL_MS: f64 = 2.0;
@@ -35,7 +36,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
              than its queue takes; how slow the storage itself is, is another question.",
             total(&tests)
         );
-        let often = total(&tests) >= TESTS_MIN || total(&full) >= FULL_MIN;
+        let often = are_many(tests.iter().copied(), TESTS_MIN) || are_many(full.iter().copied(), FULL_MIN);
         // A queue that overflows again while the device's answers come later and later is no passing peak: it is why they come late.
         let grows =
             total(&full) > 1 && !case.all(|fact| matches!(fact.kind, Kind::Latency { .. })).is_empty();
@@ -46,7 +47,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             Proof::new(confidence, because, lines).and_collect(NEXT).in_words(&words::QUEUE_FULL),
         );
     }
-    if total(&full) >= FULL_MIN {
+    if are_many(full.iter().copied(), FULL_MIN) {
         let because = format!(
             "The device answered TASK SET FULL {} times: hosts together send more than its queue takes, and each then throttles itself.",
             total(&full)

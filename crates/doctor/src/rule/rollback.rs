@@ -44,16 +44,24 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
                 let soon = gap_us(earlier, later).is_some_and(|gap| gap <= SOON_US);
                 // The version of a lock alone may be another volume's of that name; a test that was false beside it is not.
                 let shown = slot(earlier).is_some() || !case.false_answers().is_empty() || !lost.is_empty();
+                let of_one_generation =
+                    slot(earlier).map(|old| old.generation) == slot(later).map(|new| new.generation);
                 let two_writers = goes_forth_again(earlier, later, &images[index + 1..]);
+                // Two generations that stand there by turns are of two volumes with one label.
+                if two_writers && !of_one_generation {
+                    continue;
+                }
                 let confidence = match (soon && shown, lost.is_empty()) {
-                    _ if two_writers => Confidence::Possible,
+                    _ if two_writers || !of_one_generation => Confidence::Possible,
                     (false, _) => Confidence::Possible,
                     (true, true) => Confidence::Likely,
                     (true, false) => Confidence::Certain,
                 };
                 let lines = [*earlier, *later].into_iter().chain(lost).collect();
                 let proof = Proof::new(confidence, because, lines);
-                let proof = if two_writers { proof.but(TWO_WRITERS) } else { proof };
+                let doubt =
+                    if two_writers { Some(TWO_WRITERS) } else { (!of_one_generation).then_some(LOWER) };
+                let proof = doubt.into_iter().fold(proof, Proof::but);
                 return Judgement::Met(
                     proof.and_collect("What happened to the array in between: power loss, controller failover, restore, replication failover."),
                 );
@@ -94,6 +102,9 @@ fn is_read_backwards(earlier: &Fact, later: &Fact) -> bool {
     earlier.place.input == later.place.input && earlier.place.line > later.place.line
 }
 
+const LOWER: &str =
+    "But its generation is lower, too: it may be the slot of another volume under the same label.";
+
 const TWO_WRITERS: &str = "But the newer image stood there again after that: nothing is gone that comes back. Two hosts of one and the same id write this slot by turns \
                            (`esxcli system uuid get` on each; hosts that were installed by copying a boot disk share their id).";
 
@@ -105,7 +116,7 @@ fn goes_forth_again(earlier: &Fact, later: &Fact, images: &[&Fact]) -> bool {
         slot(fact).is_some_and(|again| {
             again.offset == old.offset
                 && again.owner == old.owner
-                && again.generation == old.generation
+                && again.generation == new.generation
                 && again.stamp_us >= new.stamp_us
                 && again.stamp_us > old.stamp_us.saturating_add(STAMP_BACK_US)
         })
@@ -132,14 +143,14 @@ fn lock(fact: &Fact) -> Option<&LockRecord> {
 }
 
 /// Whether the later image of one record is older than the earlier. Two volumes may bear one label and use one offset, so
-/// that a lower generation alone proves nothing; a stamp that runs backwards in one generation of one owner does.
+/// that a lower generation alone proves nothing; a stamp of one owner that runs backwards and did not begin anew does in one generation, and is possible in a lower one.
 fn went_back(earlier: &Fact, later: &Fact) -> bool {
     if let (Some(old), Some(new)) = (slot(earlier), slot(later)) {
         let same = old.offset == new.offset && old.owner == new.owner && old.owner.is_some();
         // A host that started again has a higher generation, and a clock that begins anew: less than what went by in between.
         let went_by = gap_us(earlier, later).and_then(|gap| u64::try_from(gap).ok()).unwrap_or(0);
         return same
-            && old.generation == new.generation
+            && old.generation >= new.generation
             && new.stamp_us > went_by
             && old.stamp_us > new.stamp_us.saturating_add(STAMP_BACK_US);
     }

@@ -5,7 +5,7 @@ use super::local::{are_of_one_host, is_a_local_disk};
 use super::order::is_harm;
 use super::path_fault::is_of_a_network;
 use super::{Confidence, Judgement, Proof, answered, words};
-use crate::fact::{ClusterStep, Fact, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
+use crate::fact::{ClusterStep, Fact, HeartbeatStep, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
 use crate::scene::{before, near, same_host};
 
 /// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
@@ -37,9 +37,12 @@ fn in_latencies<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let worst = spikes.iter().map(|fact| latency(fact)).max()? / 1_000;
     let stakes = case.stakes();
     let is_harmed = stakes.iter().any(|stake| is_harm(stake));
-    let hit = !case.followed_by(&spikes, &stakes, JUST_BEFORE_US).is_empty();
+    let fast = case.all(is_fast);
+    let is_explained = |stake: &&Fact| !was_over_before(&spikes, &fast, stake);
+    let explained: Vec<&Fact> = stakes.iter().copied().take(FIRST).filter(is_explained).collect();
+    let hit = !case.followed_by(&spikes, &explained, JUST_BEFORE_US).is_empty();
     let told = if !hit && is_harmed {
-        "What went wrong with the heartbeat or the atomic test and set was written before that, or long after it, or by another host: this is not shown to be why."
+        "What went wrong with the heartbeat or the atomic test and set was written before that, or long after it, or after the host had said that the device was fast again, or by another host: this is not shown to be why."
             .to_owned()
     } else if hit {
         let why = match case.record() {
@@ -238,6 +241,28 @@ fn renewals<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
 }
 
+/// Whether a false answer came when the host had said for a while that the device was fast again. A command that had no answer may have been lost before that,
+/// and is told when its time runs out.
+fn was_over_before(spikes: &[&Fact], fast: &[&Fact], stake: &Fact) -> bool {
+    /// Access is lost after 16 seconds without a heartbeat (KB320840): so long a late answer may be met.
+    const LATE_US: i64 = 16_000_000;
+    let is_false = match &stake.kind {
+        Kind::Command(command) => command.miscompared(),
+        Kind::Heartbeat(heartbeat) => heartbeat.step == HeartbeatStep::Miscompare,
+        _ => false,
+    };
+    let of_it =
+        |fact: &&&Fact| same_host(fact, stake) && !before(stake, fact) && near(fact, stake, JUST_BEFORE_US);
+    let Some(last) = spikes.iter().take(FIRST).rfind(of_it).filter(|_| is_false) else { return false };
+    fast.iter().take(FIRST).any(|fact| {
+        fact.device == last.device
+            && same_host(fact, last)
+            && before(last, fact)
+            && before(fact, stake)
+            && !near(fact, stake, LATE_US)
+    })
+}
+
 /// Whether one spike is all there is, and the host itself says within seconds that the device is not slow any more.
 fn is_over_at_once(case: &Case<'_>, spikes: &[&Fact]) -> bool {
     const SECONDS_US: i64 = 5_000_000;
@@ -278,6 +303,11 @@ fn latency(fact: &Fact) -> u64 {
         Kind::Latency { now_us, .. } => now_us,
         _ => 0,
     }
+}
+
+/// A device of which the host says that it answers as quickly again as one under load does.
+fn is_fast(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Latency { now_us, .. } if now_us < SLOW_US / 4)
 }
 
 fn is_spike(fact: &Fact) -> bool {

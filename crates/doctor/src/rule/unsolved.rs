@@ -3,8 +3,10 @@
 use super::case::{self, Case, Record};
 use super::{Confidence, Proof, fenced, path_fault, words};
 use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep, TaskOutcome};
+use crate::gravity::{Harm, harm};
 use crate::image_words;
 use crate::incident::{Weight, is_hard, weight};
+use crate::rate::are_many;
 
 /// What the lines prove although the catalogue has no cause for it: it goes before any cause that is only possible.
 #[must_use]
@@ -209,6 +211,18 @@ const fn of_a_false_answer(record: Record) -> &'static str {
 /// What is said of a false answer with nothing around it.
 pub const LONE: &str =
     "The device compared, and the block was not equal. Nothing near it says who wrote what stands there.";
+
+/// Whether a false answer or a few are all that matters here: a latency or a full queue beside them is of every day.
+pub fn is_lone(case: &Case<'_>, proof: &Proof<'_>) -> bool {
+    /// More false answers for each host within minutes are a storm, and no chance.
+    const CHANCE_MAX: u64 = 3;
+    let storm = CHANCE_MAX * case.incident.hosts.len().max(1) as u64 + 1;
+    let is_harmless = |fact: &Fact| harm(fact) <= Harm::False;
+    proof.because == LONE
+        && proof.words.is_none()
+        && case.facts().all(is_harmless)
+        && !are_many(case.false_answers(), storm)
+}
 
 const SHARED_ID: &str = "The device compared, and the block was not equal. Two hosts of these logs wait for heartbeats with one and the same host id, as hosts do that were \
                          installed by copying a boot disk: each may take the other's slot for its own. No line shows which of them wrote.";

@@ -294,6 +294,31 @@ pub static DAMAGED_LOCK: Words = Words {
     ],
 };
 
+/// A damaged volume, of which no line says where.
+pub static DAMAGED_VOLUME: Words = Words {
+    title: "The volume is damaged",
+    layer: Layer::Medium,
+    what: "VMFS found that what stands on the disk cannot be its own. The medium below lost it, it was torn by a power cut, or somebody wrote over it; which record it is, this line \
+           does not say.",
+    consequence: "Files of the volume may be damaged or out of reach, and what is written to it may be lost.",
+    remedy: &[
+        remedy(
+            Risk::Looks,
+            "Look at the device below the volume first: while its commands fail, no repair holds.",
+        ),
+        Remedy {
+            text: "Where it is the device that the host starts from (a stick or a card, `mpx.vmhba32`, with the volumes LOCKER and BOOTBANK): replace that, and install the host anew or \
+                   restore its configuration.",
+            risk: Risk::Interrupts,
+            source: Source::Broadcom(318611),
+        },
+        remedy(
+            Risk::Interrupts,
+            "Any other: move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check`; let the vendor's support repair it.",
+        ),
+    ],
+};
+
 /// Damaged records of space.
 pub static DAMAGED_RESOURCES: Words = Words {
     title: "A resource cluster of the volume is damaged",

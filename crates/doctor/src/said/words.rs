@@ -4,7 +4,7 @@
 pub const PLACES: [&str; 3] = ["<uuid>", "<volume name>", "<volume uuid>"];
 
 /// It was not seen, by who speaks.
-pub const DENIES: [&str; 60] = [
+pub const DENIES: [&str; 66] = [
     "not see",
     "n't see",
     "not seen",
@@ -50,6 +50,12 @@ pub const DENIES: [&str; 60] = [
     "are absent",
     "no more of",
     "tampoco",
+    "nie",
+    "niemals",
+    "jamais",
+    "nunca",
+    "nooit",
+    "никогда",
     "ningún",
     "ninguna",
     "no vemos",
@@ -234,3 +240,120 @@ pub const OF_SENTENCES: [&str; 25] = [
 ];
 /// Programs that are asked for a message, or told to write one.
 pub const COMMANDS: [&str; 9] = ["grep", "egrep", "zgrep", "fgrep", "rg", "logger", "awk", "echo", "printf"];
+/// Names of settings, of columns and of elements that wait for messages.
+pub const SETTINGS: [&str; 8] = ["regex", "pattern", "match", "filter", "search", "query", "expr", "alert"];
+/// Labels of what was mended: nobody has it any more.
+pub const OF_FIXES: [&str; 6] = ["fixed", "fix", "fixes", "resolved", "solved", "corrected"];
+/// Words in capitals that people put before a message; programs have others.
+pub const TITLES: [&str; 15] = [
+    "TODO", "FIXME", "XXX", "FAQ", "SUBJECT", "RE", "AW", "FW", "FWD", "WG", "SOLVED", "RESOLVED", "CLOSED",
+    "FIXED", "QUESTION",
+];
+/// Words of which the beginnings of messages are made, where these are several words before a colon.
+pub const HEADS: [&str; 16] = [
+    "sense", "error", "errors", "failed", "failure", "status", "result", "scsi", "lock", "lost", "warning",
+    "check", "reason", "device", "command", "volume",
+];
+/// Words that begin messages of programs, in letters of either case: how grave it is, and what it is about.
+pub const SPEAKERS: [&str; 22] = [
+    "info",
+    "warning",
+    "warn",
+    "error",
+    "err",
+    "notice",
+    "crit",
+    "critical",
+    "alert",
+    "emerg",
+    "debug",
+    "fatal",
+    "panic",
+    "failed",
+    "message",
+    "sense",
+    "device",
+    "host",
+    "world",
+    "partition",
+    "heartbeat",
+    "output",
+];
+/// Words in small letters that people put before a message, and names of settings and fields that hold none that was logged.
+pub const LABELS: [&str; 40] = [
+    "subject",
+    "title",
+    "topic",
+    "description",
+    "desc",
+    "summary",
+    "name",
+    "label",
+    "note",
+    "comment",
+    "question",
+    "answer",
+    "example",
+    "sample",
+    "test",
+    "step",
+    "scenario",
+    "case",
+    "expect",
+    "expected",
+    "dummy",
+    "simulate",
+    "inject",
+    "query",
+    "search",
+    "pattern",
+    "rule",
+    "trigger",
+    "alarm",
+    "condition",
+    "keyword",
+    "symptom",
+    "problem",
+    "issue",
+    "bug",
+    "cause",
+    "reason",
+    "solution",
+    "text",
+    "msg",
+];
+/// Words that begin a question, or a line about a message.
+pub const QUESTIONS: [&str; 20] = [
+    "what",
+    "why",
+    "how",
+    "is",
+    "are",
+    "does",
+    "do",
+    "when",
+    "which",
+    "was",
+    "fixes",
+    "closes",
+    "resolves",
+    "search",
+    "searching",
+    "regarding",
+    "about",
+    "see",
+    "question",
+    "help",
+];
+/// What is remarked behind a message.
+pub const REMARKS: [&str; 9] = [
+    "fixed in",
+    "fixed by",
+    "was fixed",
+    "is fixed",
+    "resolved in",
+    "resolved by",
+    "solved by",
+    "was not shown",
+    "known issue",
+];

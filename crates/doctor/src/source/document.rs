@@ -16,7 +16,7 @@ use super::shell::{asks_several, behind_prompt, host_of_command, host_of_prompt}
 use super::unread::{self, Parted};
 use crate::plain::plain;
 use crate::prefix;
-use crate::said::{Manner, begins_as_a_log, of_words, plain_words};
+use crate::said::{Manner, SETTINGS, begins_as_a_log, of_words, plain_words};
 use crate::stamp::Stamp;
 
 /// `[1] 02:15:05 [SUCCESS] esx1`: what pssh writes before what a host answered.
@@ -117,6 +117,7 @@ impl Document {
         let (mut dated, mut sentences) = (0, 0);
         let mut sections: Vec<Section> = Vec::new();
         let mut above = String::new();
+        let mut rules = None;
         let (mut seams, mut jumps) = (Seams::default(), Vec::new());
         let short = memchr_iter(b'\n', text).nth(SHORT_LINES).is_none();
         for (number_of_line, line) in (1..).zip(lines(text)) {
@@ -146,8 +147,10 @@ impl Document {
             seen += usize::from(!sentence.is_empty());
             let bare = sentence.trim_matches(|letter: char| !letter.is_alphanumeric());
             nobodys |= seen <= TITLE_WITHIN && is_title(bare);
+            rules = rules.filter(|&sign| line.contains(sign)).or_else(|| sign_of_rules(&line));
             headings += usize::from(HEADINGS.iter().any(|heading| bare.eq_ignore_ascii_case(heading)));
-            said.push(if nobodys { Some(Manner::Cited) } else { open.said });
+            let is_cited = nobodys || rules.is_some();
+            said.push(if is_cited { Some(Manner::Cited) } else { open.said });
             open.is_short = short;
             open.pass(&line, &sentence);
             sentences += usize::from(plain_words(&sentence) >= PLAIN_WORDS_MIN);
@@ -405,6 +408,26 @@ fn is_fence(line: &str) -> bool {
     ["```", "~~~", "{code", "{noformat", "<pre", "</pre", "[code", "[/code"]
         .iter()
         .any(|mark| start.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark)))
+}
+
+/// The sign that parts the columns of a table of rules, where a line is its header: `id;pattern;severity`. What stands below waits for messages.
+fn sign_of_rules(line: &str) -> Option<char> {
+    const COLUMN_BYTES_MAX: usize = 24;
+    const COLUMNS_MIN: usize = 3;
+    let waits = |column: &str| SETTINGS.iter().any(|setting| column.eq_ignore_ascii_case(setting));
+    // What happened has a time, whatever else its columns are called.
+    let dates = |column: &str| ["time", "date"].iter().any(|word| column.to_ascii_lowercase().contains(word));
+    let plain = |column: &str| {
+        (1..=COLUMN_BYTES_MAX).contains(&column.len())
+            && column.bytes().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(&byte))
+    };
+    [';', ',', '\t'].into_iter().find(|&sign| {
+        let columns = || line.trim().split(sign).map(|column| column.trim_matches(['"', ' ']));
+        columns().count() >= COLUMNS_MIN
+            && columns().all(plain)
+            && columns().any(waits)
+            && !columns().any(dates)
+    })
 }
 
 fn is_heading(line: &str) -> bool {

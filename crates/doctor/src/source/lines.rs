@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
+use super::blanks;
 use super::document::{Document, Whose};
 use super::exported::{ExportedAhead, line_of};
 use super::headings::Large;
@@ -96,13 +97,12 @@ pub(super) fn read(
         let mut filled = kept + read;
         let last = read < CHUNK_BYTES;
         let first = at.lines == 0 && kept == 0;
-        if first
-            && last
-            && filled <= DOCUMENT_BYTES_MAX
-            && let Some(joined) = wrapped::together(&buffer[..filled])
-        {
-            filled = joined.len();
-            buffer = joined;
+        let is_short = first && last && filled <= DOCUMENT_BYTES_MAX;
+        for mend in [wrapped::together, blanks::evened] {
+            if let Some(mended) = is_short.then(|| mend(&buffer[..filled])).flatten() {
+                filled = mended.len();
+                buffer = mended;
+            }
         }
         let end = if last { filled } else { whole_lines(&buffer[..filled]) };
         at.few = first && last && filled <= FEW_BYTES_MAX && newlines(&buffer[..filled]) <= EXCERPT_LINES_MAX;

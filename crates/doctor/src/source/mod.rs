@@ -3,6 +3,7 @@
 //! Nothing here opens a file: whoever calls gives a name and something to read.
 
 mod archive;
+mod blanks;
 mod document;
 mod exported;
 mod guarded;
@@ -20,4 +21,5 @@ mod wrapping;
 
 pub use exported::ExportedAhead;
 pub use origin::{Rotated, host_of, is_usual, names_a_host, rotated};
+pub use shell::behind_prompt;
 pub use sniff::Intake;

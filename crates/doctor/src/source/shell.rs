@@ -5,7 +5,7 @@ use crate::prefix;
 use crate::text::has;
 
 /// What was typed behind a prompt; all of the line where there is none.
-pub(super) fn behind_prompt(line: &str) -> &str {
+pub fn behind_prompt(line: &str) -> &str {
     let ends = ["# ", "$ ", "% ", "> ", "] "].iter().filter_map(|end| Some(line.find(end)? + end.len()));
     let Some(end) = ends.min() else { return line };
     let prompt = line[..end].trim_end();

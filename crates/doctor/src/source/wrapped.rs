@@ -77,7 +77,8 @@ fn joints(lines: &[&[u8]], width: usize) -> Vec<usize> {
     joints
 }
 
-fn begins_a_record(line: &[u8]) -> bool {
+/// Whether a line begins a record of a log.
+pub(super) fn begins_a_record(line: &[u8]) -> bool {
     is_dated(line) || begins_as_a_log(plain(line).trim_start_matches([' ', '>', '|']))
 }
 
@@ -115,7 +116,7 @@ fn is_at_its_end(line: &[u8]) -> bool {
 }
 
 /// A row of a dump.
-fn is_a_row(line: &[u8]) -> bool {
+pub(super) fn is_a_row(line: &[u8]) -> bool {
     const NUMBERS_MIN: usize = 8;
     let words = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
     let numbers = words.take_while(|word| word.len() <= 16 && word.iter().all(u8::is_ascii_hexdigit));

@@ -1,0 +1,162 @@
+//! What stands around a message that has no time: a program writes its topic before it, or nothing. A label, a mark of a list, a tag, a
+//! separator, a link, a question or a remark is of whoever wrote about the message, and may have seen it or not.
+
+use super::words::{HEADS, LABELS, OF_FIXES, QUESTIONS, REMARKS, SETTINGS, SPEAKERS, TITLES};
+use super::{Manner, any, begins_as_a_log};
+use crate::prefix::is_a_programs_name;
+
+/// A title has no more words.
+const TITLE_WORDS_MAX: usize = 6;
+
+/// A message that nobody dated, and what stands before and behind its key words.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    pub body: &'a str,
+    pub front: &'a str,
+    pub behind: &'a str,
+}
+
+/// What the surroundings make of a message; `Logged` where it stands alone.
+pub fn of(around: Around<'_>) -> Manner {
+    let bare = without_list_mark(around.body);
+    let front = without_list_mark(around.front);
+    let label = label(front);
+    if is_within_a_link(around.front)
+        || is_in_an_element_that_waits(around)
+        || is_an_entry(front)
+        || label.is_some_and(|label| any(label, &OF_FIXES))
+    {
+        return Manner::Cited;
+    }
+    let is_a_list = bare.len() < around.body.trim_start().len() && !begins_as_a_log(bare);
+    let told = is_a_list
+        || label.is_some_and(is_title)
+        || is_tagged(bare)
+        || is_a_row(around)
+        || asks(around.body)
+        || is_remarked(around.behind);
+    if told { Manner::Told } else { Manner::Logged }
+}
+
+/// A line without what begins an item of a list or a heading: `- `, `* `, `## `, `12. `.
+fn without_list_mark(line: &str) -> &str {
+    let line = line.trim_start();
+    let behind = line.trim_start_matches(['-', '*', '+', '#', '•', '–', '~', '_']);
+    let marked = behind.len() < line.len() && (behind.starts_with(' ') || line.starts_with("**"));
+    if marked {
+        return behind.trim_start();
+    }
+    let numbered = line.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let counts = (1..=3).contains(&(line.len() - numbered.len()));
+    let item = numbered.strip_prefix(['.', ')']).filter(|rest| counts && rest.starts_with(' '));
+    item.map_or(line, str::trim_start)
+}
+
+/// `Subject` of `Subject: ...`: what stands before the first colon, in front of the message.
+fn label(front: &str) -> Option<&str> {
+    let (label, behind) = front.split_once(':')?;
+    let topic = behind.trim_start().starts_with(|letter: char| letter.is_ascii_digit());
+    // `Vol3: 871: `: a topic and the line of its source.
+    let numbered = topic && behind.trim_start().split(' ').next().is_some_and(|word| word.ends_with(':'));
+    (behind.starts_with(' ') && !numbered).then(|| label.trim())
+}
+
+/// Whether a label is of words, and not the topic of a program: `Scenario 4`, `Betreff`, `query`.
+fn is_title(label: &str) -> bool {
+    let words: Vec<&str> = label.split_whitespace().collect();
+    let lettered = |word: &str| word.chars().all(|letter| letter.is_alphabetic() || letter == '-');
+    let number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit() || b"#.".contains(&byte));
+    match words.as_slice() {
+        [word] => lettered(word) && !is_a_topic(word),
+        [first, rest @ ..] => {
+            words.len() <= TITLE_WORDS_MAX
+                && lettered(first)
+                && rest.iter().all(|word| lettered(word) || number(word))
+                && !HEADS.iter().any(|head| words.iter().any(|word| word.eq_ignore_ascii_case(head)))
+        }
+        [] => false,
+    }
+}
+
+/// Whether a word is what programs begin their messages with: a name of one, or letters in an order that no sentence has.
+fn is_a_topic(word: &str) -> bool {
+    let capitals = !word.chars().any(char::is_lowercase);
+    let inner = word.chars().skip(1).any(char::is_uppercase) && !capitals;
+    // Programs and modules are named in small letters, and any word may be one's name.
+    let small = !word.chars().any(char::is_uppercase);
+    let named = SPEAKERS.iter().any(|speaker| word.eq_ignore_ascii_case(speaker)) || is_a_programs_name(word);
+    match (capitals, small) {
+        (true, _) => !TITLES.contains(&word),
+        (false, true) => !LABELS.contains(&word),
+        (false, false) => inner || named,
+    }
+}
+
+/// `<title>...`, `[SOLVED] ...`, `[Bug 1234] ...`: marks of a page or of a tracker.
+fn is_tagged(body: &str) -> bool {
+    let element = body.strip_prefix('<').is_some_and(|rest| {
+        rest.trim_start_matches('/').starts_with(|letter: char| letter.is_ascii_alphabetic())
+    });
+    let bracket = body.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(inner, _)| inner.trim());
+    element || bracket.is_some_and(is_a_trackers_mark)
+}
+
+fn is_a_trackers_mark(inner: &str) -> bool {
+    let worded = inner.split_whitespace().all(|word| word.chars().all(char::is_alphanumeric));
+    let several = inner.contains(' ') && inner.chars().any(char::is_lowercase);
+    worded && several || TITLES.contains(&inner.to_uppercase().as_str())
+}
+
+/// A row of a table whose cells are parted by a sign without a blank: one cell before the message at least, and one behind it.
+fn is_a_row(around: Around<'_>) -> bool {
+    const CELL_BYTES_MAX: usize = 40;
+    [';', ',', '\t'].iter().any(|&sign| {
+        let first = around.front.find(sign).filter(|&at| (1..=CELL_BYTES_MAX).contains(&at));
+        let cell = first.map(|at| &around.front[..at]);
+        let is_plain = cell.is_some_and(|cell| {
+            cell.chars().all(|letter| letter.is_alphanumeric() || "-_. \"".contains(letter))
+        });
+        let tight = |text: &str, at: usize| !text[at + 1..].starts_with(' ');
+        let goes_on = first.is_some_and(|at| tight(around.front, at));
+        let behind = around.behind.rfind(sign).is_some_and(|at| tight(around.behind, at));
+        is_plain && goes_on && behind
+    })
+}
+
+/// A message whose words are part of an address of the web: what was searched for.
+fn is_within_a_link(front: &str) -> bool {
+    front.rsplit(' ').next().is_some_and(|word| word.contains("://"))
+        || front.rsplit("://").next().is_some_and(|rest| rest.len() < front.len() && rest.contains("?q="))
+}
+
+/// `<key>log[/var/log/vmkernel.log,"...`: an element whose name says that it waits for messages.
+fn is_in_an_element_that_waits(around: Around<'_>) -> bool {
+    let waits = |element: &str| {
+        let name = element.split(['>', ' ']).next().unwrap_or("").to_ascii_lowercase();
+        element.contains('>')
+            && (["key", "name"].contains(&&*name) || SETTINGS.iter().any(|setting| name.contains(setting)))
+    };
+    around.body.split('<').skip(1).any(waits)
+}
+
+/// `description: "..."`: a name and its value in a file of settings, as `"description": "..."` is. Fields that hold what was logged are none.
+fn is_an_entry(front: &str) -> bool {
+    const LOGGED: [&str; 8] = ["msg", "message", "log", "line", "text", "error", "event", "output"];
+    let Some((name, value)) = front.split_once(": ") else { return false };
+    let named =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_-".contains(&byte));
+    let quoted = value.starts_with(['"', '\'']);
+    named && quoted && !LOGGED.contains(&name) && (LABELS.contains(&name) || name.contains('_'))
+}
+
+/// Whether the line is a question, with its sign or without, or begins as a line about a message does.
+fn asks(body: &str) -> bool {
+    let first = body.split_whitespace().next().unwrap_or("");
+    body.trim_end().ends_with('?') || QUESTIONS.iter().any(|word| first.eq_ignore_ascii_case(word))
+}
+
+/// Whether a remark stands behind the message: `(fixed in 8.0U3)`, `- was fixed by P05`, `[SOLVED]`.
+fn is_remarked(behind: &str) -> bool {
+    let tracked = behind.trim_end().strip_suffix(']').and_then(|text| text.rsplit_once('['));
+    any(behind, &REMARKS) || tracked.is_some_and(|(_, inner)| is_a_trackers_mark(inner))
+}
