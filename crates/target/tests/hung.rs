@@ -25,7 +25,12 @@ impl Disk {
         let is_made = run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), image.as_ref()])
             && run("mount", &["-o".as_ref(), "loop".as_ref(), image.as_ref(), disk.path().as_ref()]);
         if !is_made {
-            eprintln!("no file system could be mounted (that takes root and a loop device): not tested");
+            let reason = "a file system of its own takes root, a loop device and mkfs.ext4";
+            assert!(
+                std::env::var_os("OARLOCK_CI").is_none(),
+                "skipped, and nothing may be skipped here: {reason}"
+            );
+            eprintln!("SKIPPED: {reason}");
         }
         is_made.then_some(disk)
     }
