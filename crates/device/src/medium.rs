@@ -210,6 +210,13 @@ impl Medium {
         self.is_file.then_some(status.st_ino)
     }
 
+    /// The number of the device that it lies on, or is (st_dev, st_rdev): what hangs together with it.
+    #[must_use]
+    pub fn device_number(&self) -> Option<u64> {
+        let status = rustix::fs::fstat(&self.file).ok()?;
+        Some(if self.is_file { status.st_dev } else { status.st_rdev })
+    }
+
     /// Starts to read bytes into the page cache, and waits for none. Without effect where commands go past it.
     pub fn will_need(&self, (from_byte, length): (u64, u64)) {
         if let (false, Some(length)) = (self.is_direct, std::num::NonZeroU64::new(length)) {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use futures::future::LocalBoxFuture;
+use futures::future::{LocalBoxFuture, select};
 use oarlock_device::OsRandom;
 use oarlock_scsi::iscsi::{Accounts, LoginRequest, LoginStatus, NodeName, SessionHandle};
 use oarlock_scsi::{Lun, LunAddress};
@@ -16,7 +16,7 @@ use crate::copies::Copies;
 use crate::course::Abort;
 use crate::early::Early;
 use crate::execute::Faults;
-use crate::limits::{CONNECTIONS_MAX, DRAIN_MAX, HANDOVER_STEP, LOGOUT_MAX};
+use crate::limits::{CONNECTIONS_MAX, DEPARTURE_MAX, DRAIN_MAX, HANDOVER_STEP, LOGOUT_MAX};
 use crate::login::next_handle;
 use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
@@ -187,18 +187,20 @@ impl Array {
         Ok(handle)
     }
 
-    /// Ends the sessions of a nexus, and waits for what they had under way. Another login of it may have come through by then.
+    /// Ends the sessions of a nexus, and waits for what they had under way. Another login of it may have come through by then. What a disk keeps for longer
+    /// is not waited for, or its hosts would lose all other units with it: it keeps its blocks in its hands, so that nothing of it lands on what comes after it.
     async fn supersede(&self, nexus: &Nexus) {
+        let by = self.now() + DEPARTURE_MAX;
         loop {
             let is_of_nexus = |session: &Rc<Session>| session.nexus == *nexus && !session.is_discovery;
             let earlier: Vec<_> = self.sessions().into_iter().filter(is_of_nexus).collect();
-            if earlier.is_empty() && self.left_behind(nexus).is_none() {
+            if earlier.is_empty() && (self.left_behind(nexus).is_none() || self.now() >= by) {
                 return;
             }
             for session in earlier {
                 self.leave(&session, "its initiator logged in again");
             }
-            self.departed(nexus).await;
+            select(Box::pin(self.departed(nexus)), Box::pin(self.timers.until(by))).await;
         }
     }
 

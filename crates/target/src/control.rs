@@ -74,7 +74,11 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
     if let Some(other) = units.values().find(|unit| unit.traits.serial == new.traits.serial) {
         return Err(TargetError::SerialInUse { number: other.number, serial: new.traits.serial });
     }
-    let unit = Rc::new(Unit::new(number, lun, new.medium, new.traits, new.write_cache));
+    let mut unit = Unit::new(number, lun, new.medium, new.traits, new.write_cache);
+    if let Some(other) = units.values().find(|other| are_on_one_device(&unit.medium, &other.medium)) {
+        unit.shares = Rc::clone(&other.shares);
+    }
+    let unit = Rc::new(unit);
     unit.load().map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
     atomic::resume(array, &unit, new.journal).map_err(|reason| TargetError::Journal { number, reason })?;
     let mut nexuses = array.nexuses();
@@ -87,6 +91,11 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
     new.notes.iter().for_each(|note| array.log(&format!("unit {number}: {note}")));
     execute::resume(array, &unit);
     Ok(())
+}
+
+/// One disk that hangs takes all units with it that it carries, and they keep no more from the others than one would.
+fn are_on_one_device(one: &Medium, other: &Medium) -> bool {
+    one.device_number().is_some_and(|number| other.device_number() == Some(number))
 }
 
 /// A unit is there no more, at once for what comes; the answer waits for what is under way.

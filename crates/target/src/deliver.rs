@@ -86,7 +86,8 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
     let mut inbound = Inbound::new(None, is_unasked_open, unasked_max);
     if early_length > 0 {
         let of_unit = unit.as_ref().map(|unit| &unit.shares.early);
-        let permit = array.early.permit(&session.early, of_unit, DataBuffer::footprint(early_length));
+        let of_session = session.shares(unit.as_deref());
+        let permit = array.early.permit(&of_session.early, of_unit, DataBuffer::footprint(early_length));
         match permit.and_then(|permit| Some((array.media.buffer(early_length).ok()?, permit))) {
             Some(early) => inbound = Inbound::new(Some(early), is_unasked_open, unasked_max),
             None => inbound.refuse(),

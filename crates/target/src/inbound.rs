@@ -222,10 +222,11 @@ impl Task {
 
     /// The right to memory for so many bytes of data, at once where nobody waits: hardly anybody ever does.
     pub(crate) async fn permit(&self, media: &Media, bytes: usize) -> Outcome<Permit> {
-        let (session, unit) = (&self.session.memory, self.unit.as_ref().map(|unit| &unit.shares));
-        match media.try_permit(session, unit, bytes) {
+        let unit = self.unit.as_deref();
+        let (of_session, of_unit) = (self.session.shares(unit), unit.map(|unit| &*unit.shares));
+        match media.try_permit(&of_session.memory, of_unit, bytes) {
             Some(permit) => Ok(permit),
-            None => Box::pin(self.or_aborted(media.permit(session, unit, bytes))).await,
+            None => Box::pin(self.or_aborted(media.permit(&of_session.memory, of_unit, bytes))).await,
         }
     }
 

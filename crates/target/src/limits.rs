@@ -129,6 +129,9 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 /// How long an initiator that was asked to leave may take to log out, after all that it had under way was answered.
 pub const LOGOUT_MAX: Duration = Duration::from_millis(500);
 
+/// How long a login waits for what an earlier session of its nexus had under way.
+pub const DEPARTURE_MAX: Duration = Duration::from_secs(2);
+
 /// How long an array waits for media and portals that another one still has: its own predecessor, most likely.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(3);
 

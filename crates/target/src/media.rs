@@ -34,7 +34,15 @@ pub(crate) struct Media {
     steps: Rc<Pool>,
 }
 
-/// What the commands of one unit have, so that one whose medium does not answer leaves some to the others.
+/// What a session's commands to one unit have.
+#[derive(Default)]
+pub(crate) struct SessionShares {
+    pub(crate) memory: Shares,
+    /// Bytes of data that came unasked.
+    pub(crate) early: Rc<Cell<usize>>,
+}
+
+/// What the commands of the units on one device have, so that one whose medium does not answer leaves some to the others.
 #[derive(Default)]
 pub(crate) struct UnitShares {
     pub(crate) memory: Shares,

@@ -1,7 +1,7 @@
 //! A session: one initiator port at one portal, its numbers, its open tasks and what is on its way to it (RFC 7143, 4.2).
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
@@ -15,10 +15,11 @@ use oarlock_scsi::iscsi::{
 use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
-use crate::memory::Shares;
+use crate::media::SessionShares;
 use crate::output::{Data, Output};
 use crate::task::Task;
 use crate::text::Texts;
+use crate::unit::Unit;
 
 /// The tag of the question whether an initiator lives. There is one at a time.
 const QUESTION: TaskTag = TaskTag(0x5a5a_0001);
@@ -60,8 +61,8 @@ pub(crate) struct Session {
     stat_sn: Cell<StatSn>,
     /// Commands with a number that have not been answered.
     open: Cell<u32>,
-    /// What its commands hold of the memory for data.
-    pub(crate) memory: Shares,
+    /// What its commands hold of the memory for data, by unit: one whose disk hangs keeps the session's commands to the others from none.
+    shares: RefCell<BTreeMap<u16, Rc<SessionShares>>>,
     pub(crate) tasks: RefCell<HashMap<TaskTag, Rc<Task>>>,
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
@@ -73,8 +74,6 @@ pub(crate) struct Session {
     pub(crate) early_functions: RefCell<Vec<TaskRequest>>,
     /// R2Ts so far.
     transfers: Cell<u32>,
-    /// What its commands have of the memory for data that come unasked.
-    pub(crate) early: Rc<Cell<usize>>,
     is_logging_out: Cell<bool>,
     /// It ended: nothing is sent any more.
     is_gone: Cell<bool>,
@@ -103,7 +102,7 @@ impl Session {
             exp_cmd_sn: Cell::new(cmd_sn),
             stat_sn: Cell::new(stat_sn),
             open: Cell::new(0),
-            memory: Shares::default(),
+            shares: RefCell::default(),
             tasks: RefCell::default(),
             output: RefCell::new(output),
             waiting: RefCell::default(),
@@ -111,7 +110,6 @@ impl Session {
             functions: Cell::new(0),
             early_functions: RefCell::default(),
             transfers: Cell::new(0),
-            early: Rc::default(),
             is_logging_out: Cell::new(false),
             is_gone: Cell::new(false),
             ready,
@@ -125,6 +123,12 @@ impl Session {
     /// The initiator declared a new segment length in the full feature phase.
     pub(crate) fn set_initiator_segment_max(&self, length: u32) {
         self.parameters.borrow_mut().initiator_segment_max = length;
+    }
+
+    /// What its commands to a unit, or to none, have.
+    pub(crate) fn shares(&self, unit: Option<&Unit>) -> Rc<SessionShares> {
+        let number = unit.map_or(u16::MAX, |unit| unit.number);
+        Rc::clone(self.shares.borrow_mut().entry(number).or_default())
     }
 
     /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.

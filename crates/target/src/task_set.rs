@@ -15,7 +15,7 @@ use crate::unit::Unit;
 pub(crate) struct TaskSet {
     /// How many there may be.
     room: usize,
-    tasks: RefCell<BTreeMap<u64, Rc<Task>>>,
+    tasks: RefCell<BTreeMap<u64, (Order, Rc<Task>)>>,
     next: Cell<u64>,
     /// How many of them are not simple ones, so that simple ones wait for nobody where there is none.
     special: Cell<usize>,
@@ -50,7 +50,7 @@ impl TaskSet {
     }
 
     pub(crate) fn tasks(&self) -> Vec<Rc<Task>> {
-        self.tasks.borrow().values().cloned().collect()
+        self.tasks.borrow().values().map(|(_, task)| Rc::clone(task)).collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -61,14 +61,15 @@ impl TaskSet {
     pub(crate) fn take_is_held_up(&self) -> bool {
         let tasks = self.tasks.borrow();
         let is_in_order = self.special.get() > 0 && tasks.len() > 1;
-        let is_stalled = || tasks.values().any(|task| task.inbound.borrow().is_waiting());
+        let is_stalled = || tasks.values().any(|(_, task)| task.inbound.borrow().is_waiting());
         (self.was_crowded.take() | is_in_order) && is_stalled()
     }
 
     fn enter(&self, task: &Rc<Task>, order: Order) -> Result<u64, Status> {
         let mut tasks = self.tasks.borrow_mut();
         if tasks.len() >= self.room {
-            let is_of_its_session = |other: &Rc<Task>| Rc::ptr_eq(&other.session, &task.session);
+            let is_of_its_session =
+                |(_, other): &(Order, Rc<Task>)| Rc::ptr_eq(&other.session, &task.session);
             if tasks.values().rev().any(is_of_its_session) {
                 return Err(Status::TASK_SET_FULL);
             }
@@ -77,7 +78,7 @@ impl TaskSet {
         }
         let number = self.next.get();
         self.next.set(number + 1);
-        tasks.insert(number, Rc::clone(task));
+        tasks.insert(number, (order, Rc::clone(task)));
         if order != Order::Simple {
             self.special.set(self.special.get() + 1);
         }
@@ -88,7 +89,7 @@ impl TaskSet {
         let mut tasks = self.tasks.borrow_mut();
         tasks.remove(&number);
         if self.special.get() > 0 {
-            tasks.values().for_each(|task| task.wake());
+            tasks.values().for_each(|(_, task)| task.wake());
         }
         if order != Order::Simple {
             self.special.set(self.special.get() - 1);
@@ -131,7 +132,8 @@ impl Place {
             let mut earlier = tasks.range(..self.number).map(|(_, earlier)| earlier);
             match self.order {
                 Order::Ordered => earlier.next().is_none(),
-                _ => !earlier.any(|earlier| Order::of(earlier) == Order::Ordered),
+                // By its place here: an ordered command of another unit that this one visits is a simple one.
+                _ => !earlier.any(|(order, _)| *order == Order::Ordered),
             }
         })
         .await

@@ -6,7 +6,6 @@ use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use futures::lock::Mutex;
 use oarlock_block::{BlockCount, BlockSize, Geometry};
 use oarlock_device::{Durability, Medium};
 use oarlock_scsi::iscsi::NodeName;
@@ -19,6 +18,7 @@ use crate::execute::{Erasing, Erasure};
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
 use crate::media::{Disk, Media, UnitShares};
+use crate::pool::{Claim, Grant, Pool};
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
@@ -56,7 +56,8 @@ pub(crate) struct Unit {
     /// It is served no more: commands that have not begun find nothing.
     pub(crate) is_gone: Cell<bool>,
     pub(crate) task_set: TaskSet,
-    pub(crate) shares: UnitShares,
+    /// Those of all units on its device.
+    pub(crate) shares: Rc<UnitShares>,
     /// The sanitize that is under way.
     pub(crate) erasing: RefCell<Option<Rc<Erasing>>>,
     /// None begins any more, here: it does where the unit is served again.
@@ -70,8 +71,7 @@ pub(crate) struct Unit {
     /// Those of them that are gone, the one that went first in front.
     gone: RefCell<VecDeque<Nexus>>,
     pub(crate) state: RefCell<State>,
-    /// Whoever has it changes what is saved, and nobody else.
-    pub(crate) saving: Mutex<()>,
+    saving: Rc<Pool>,
     pub(crate) reservations: RefCell<Reservations>,
     pub(crate) statistics: Cell<GeneralStatistics>,
     /// The states of groups of ports that were changed; all others are active and optimized.
@@ -137,7 +137,7 @@ impl Unit {
             atomic: AtomicWrites::default(),
             is_gone: Cell::new(false),
             task_set,
-            shares: UnitShares::default(),
+            shares: Rc::default(),
             erasing: RefCell::default(),
             is_erasing_paused: Cell::default(),
             erasures: Cell::new(0),
@@ -154,7 +154,7 @@ impl Unit {
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
             }),
-            saving: Mutex::default(),
+            saving: Pool::new(1),
             reservations: RefCell::default(),
             statistics: Cell::default(),
             access: RefCell::default(),
@@ -239,7 +239,12 @@ impl Unit {
         self.access.borrow().contains_key(&portal)
     }
 
-    /// Saves what is to outlive the array, or that there is nothing. Whoever calls has [`saving`](Unit::saving) in its hands, from before it changed anything on.
+    /// Waits for the turn to change what is saved, in the order of asking.
+    pub(crate) async fn turn_to_save(&self) -> Grant {
+        self.saving.grant(Claim::default(), 1).await
+    }
+
+    /// Saves what is to outlive the array, or that there is nothing. Whoever calls has [the turn](Unit::turn_to_save), from before it changed anything on.
     pub(crate) async fn save(&self, media: &Media) -> io::Result<()> {
         let saved = Saved {
             reservations: Some(self.reservations.borrow().clone()).filter(|all| all.persist),

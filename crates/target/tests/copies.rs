@@ -1,11 +1,11 @@
 //! Copies from unit to unit: they end with either unit, and what became of them is told as it was.
 
 use oarlock_block::{ByteCount, Lba};
-use oarlock_scsi::iscsi::{TaskFunction, TaskTag};
+use oarlock_scsi::iscsi::{TaskAttribute, TaskFunction, TaskTag};
 use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{CopyList, CopyTarget, ListIdUsage, Segment, Status};
 
-use crate::initiator::{Flow, Session, cdb};
+use crate::initiator::{Flow, Session, Unasked, cdb};
 use crate::place::{Place, meet, unit};
 
 /// What RECEIVE COPY STATUS calls a copy that was not done.
@@ -58,13 +58,48 @@ pub(crate) fn copy_list(
     .encode()
 }
 
-/// A long copy from unit 0 to unit 1, which unit 0 was asked for and which is under way.
-fn start_copy(session: &mut Session) -> TaskTag {
+/// The list of a long copy from unit 0 to unit 1.
+fn long_list(session: &mut Session) -> Vec<u8> {
     let targets = [copy_target(session, 0), copy_target(session, 1)];
-    let list = copy_list(targets, (0, 1), BLOCKS, SEGMENTS);
-    let tag = session.start(0, cdb::extended_copy(list.len()), Flow::Out(&list));
+    copy_list(targets, (0, 1), BLOCKS, SEGMENTS)
+}
+
+/// Such a copy, which unit 0 was asked for and which is under way.
+fn start_copy(session: &mut Session) -> TaskTag {
+    let list = long_list(session);
+    start_copy_of(session, &list)
+}
+
+fn start_copy_of(session: &mut Session, list: &[u8]) -> TaskTag {
+    let tag = session.start(0, cdb::extended_copy(list.len()), Flow::Out(list));
     session.ping(b"behind it");
     tag
+}
+
+/// A unit that was copied to by an ordered copy of another one was lost to everybody: who waited there was woken by nobody.
+#[test]
+fn an_ordered_copy_is_ordered_where_it_was_sent_alone() {
+    let place = place();
+    let [mut copier, mut writer, mut reader] = ["one", "two", "three"].map(|name| {
+        let mut session = place.session(name);
+        meet(&mut session, 1);
+        session
+    });
+    let list = long_list(&mut copier);
+    writer.attribute = TaskAttribute::Ordered;
+    writer.unasked = Unasked::Nothing;
+    const FAR: u64 = (4 << 30) / 512 - 1;
+    let write = writer.start_held(1, cdb::write(FAR, 1), &[1; 512]);
+    copier.attribute = TaskAttribute::Ordered;
+    let copy = start_copy_of(&mut copier, &list);
+    let read = reader.start(1, cdb::read(FAR, 1), Flow::In(512));
+    reader.ping_now();
+    writer.release(write);
+    writer.finish(write).good();
+    assert_eq!(reader.finish(read).good(), [1; 512]);
+    assert_eq!(copier.manage(TaskFunction::AbortTask, 0, copy), 0);
+    copier.forget(copy);
+    writer.run(1, cdb::test_unit_ready(), Flow::None).good();
 }
 
 fn status_of_copy(session: &mut Session) -> u8 {

@@ -6,10 +6,13 @@ use std::process::Command;
 use oarlock_scsi::iscsi::TaskTag;
 use tempfile::TempDir;
 
-use crate::initiator::{Flow, Session, cdb};
+use crate::initiator::{Flow, Session, Who, cdb};
 use crate::place::{Place, meet, unit};
 
-/// A file system of its own for one unit, which can be made to stand still.
+/// The units on the disk that does not answer.
+const UNITS: [u16; 4] = [1, 2, 3, 4];
+
+/// A file system of its own, which can be made to stand still.
 struct Disk(TempDir);
 
 /// It stands still, until it is dropped.
@@ -68,30 +71,63 @@ fn register(session: &mut Session) -> TaskTag {
     session.start(1, cdb::reserve_out(0, 0), Flow::Out(&list))
 }
 
+/// What keeps its memory, and threads of the kernel, on each of the units of a disk, and 64 KiB writes on the first.
+fn fill(session: &mut Session) -> Vec<TaskTag> {
+    let mut under_way: Vec<TaskTag> =
+        (0..16).map(|lba| session.start(1, cdb::write(lba, 1), Flow::Out(&[1; 512]))).collect();
+    for unit in UNITS {
+        let same = |number: u64| cdb::write_same(32 + 8000 * number, 4096, false);
+        under_way.extend((0..8).map(|number| session.start(unit, same(number), Flow::Out(&[2; 512]))));
+    }
+    let long = vec![3; 64 << 10];
+    under_way.extend((0..64).map(|lba| session.start(1, cdb::write(128 * lba, 128), Flow::Out(&long))));
+    under_way.push(register(session));
+    session.ping_now();
+    under_way
+}
+
+/// Everything that a host asks of a healthy unit.
+fn use_all(session: &mut Session) {
+    session.run(0, cdb::write(0, 1), Flow::Out(&[3; 512])).good();
+    let swap = [[3; 512], [4; 512]].concat();
+    session.run(0, cdb::compare_and_write(0, 1), Flow::Out(&swap)).good();
+    session.run(0, cdb::write_through(1, 1), Flow::Out(&[5; 512])).good();
+    session.run(0, cdb::write_atomic(2, 2), Flow::Out(&[6; 1024])).good();
+    session.run(0, cdb::write_same(8, 8, false), Flow::Out(&[7; 512])).good();
+    session.run(0, cdb::verify(0, 8), Flow::None).good();
+    session.run(0, cdb::synchronize_cache(), Flow::None).good();
+    for blocks in [8, 256, 2048] {
+        session.run(0, cdb::read(0, blocks), Flow::In(512 * blocks as usize)).good();
+    }
+}
+
 /// One host's eight writes to it had all threads that the kernel gave, 16 WRITE SAMEs all memory for steps, and whoever registered there stopped the whole array.
+/// Hosts of the unit itself lost all others, by what they had there, and by a login that waited for it.
 #[test]
-fn a_unit_whose_disk_does_not_answer_keeps_no_other_from_anything() {
+fn a_disk_that_does_not_answer_keeps_nobody_from_any_other() {
     let Some(disk) = Disk::new() else { return };
     let path = disk.path();
     let place = Place::with(|options, folder| {
-        options.units.push(oarlock_target::UnitOptions { path: path.join("disk.img"), ..unit(folder, 1) });
+        options.units.extend(UNITS.map(|number| oarlock_target::UnitOptions {
+            path: path.join(format!("{number}.img")),
+            ..unit(folder, number)
+        }));
     });
-    let [mut lost, mut other] = ["one", "two"].map(|name| place.session(name));
-    [&mut lost, &mut other].into_iter().for_each(|session| meet(session, 1));
+    let [mut lost, mut other, gone] = ["one", "two", "gone"].map(|name| {
+        let mut session = place.session(name);
+        UNITS.into_iter().for_each(|unit| meet(&mut session, unit));
+        session
+    });
+    let mut gone = gone;
     let frozen = Frozen::new(&path);
-    let mut under_way: Vec<TaskTag> =
-        (0..32).map(|lba| lost.start(1, cdb::write(lba, 1), Flow::Out(&[1; 512]))).collect();
-    let same = |number: u64| cdb::write_same(32 + 8000 * number, 4096, false);
-    under_way.extend((0..16).map(|number| lost.start(1, same(number), Flow::Out(&[2; 512]))));
-    under_way.push(register(&mut lost));
-    lost.ping_now();
-    other.run(0, cdb::write(0, 1), Flow::Out(&[3; 512])).good();
-    let swap = [[3; 512], [4; 512]].concat();
-    other.run(0, cdb::compare_and_write(0, 1), Flow::Out(&swap)).good();
-    other.run(0, cdb::write_through(1, 1), Flow::Out(&[5; 512])).good();
-    other.run(0, cdb::write_atomic(2, 2), Flow::Out(&[6; 1024])).good();
-    other.run(0, cdb::verify(0, 8), Flow::None).good();
-    other.run(0, cdb::synchronize_cache(), Flow::None).good();
+    let under_way = fill(&mut lost);
+    gone.start(2, cdb::write(0, 1), Flow::Out(&[1; 512]));
+    gone.ping_now();
+    let mut again = Who::new("gone").login(place.portal());
+    meet(&mut again, 0);
+    for session in [&mut other, &mut lost, &mut again] {
+        use_all(session);
+    }
     place.serves();
     assert!(under_way.iter().all(|tag| !lost.is_answered(*tag)));
     drop(frozen);

@@ -98,7 +98,7 @@ fn start(array: &Rc<Array>, unit: &Rc<Unit>, erasure: Erasure) -> Rc<Erasing> {
     erasing
 }
 
-/// What a unit's sanitize has come to, saved. Where that fails, nothing has changed. Whoever calls has [`Unit::saving`].
+/// What a unit's sanitize has come to, saved. Where that fails, nothing has changed. Whoever calls has [`Unit::turn_to_save`].
 pub(super) async fn set(array: &Array, unit: &Unit, sanitizing: Sanitizing) -> io::Result<()> {
     let before = std::mem::replace(&mut unit.state.borrow_mut().sanitizing, sanitizing);
     unit.save(&array.media).await.inspect_err(|_| unit.state.borrow_mut().sanitizing = before)
@@ -125,7 +125,7 @@ impl Run {
         let number = self.unit.number;
         let failure = Sanitizing::Failed { may_exit };
         let end = if is_erased { Sanitizing::No } else { failure.clone() };
-        let _saving = self.unit.saving.lock().await;
+        let _saving = self.unit.turn_to_save().await;
         if let Err(reason) = set(&self.array, &self.unit, end).await {
             // A restart would erase what is written from now on.
             self.unit.state.borrow_mut().sanitizing = failure;
@@ -166,7 +166,7 @@ impl Run {
             return Ok(());
         }
         self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
-        let _saving = self.erasing.course.or_aborted(self.unit.saving.lock()).await?;
+        let _saving = self.erasing.course.or_aborted(self.unit.turn_to_save()).await?;
         if let Sanitizing::Under { erasure, .. } = &mut self.unit.state.borrow_mut().sanitizing {
             erasure.has_begun = true;
         }

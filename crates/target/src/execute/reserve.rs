@@ -92,7 +92,7 @@ impl Work {
             return Err(Sense::parameter_list_length().into());
         }
         let list = PersistentReserveOutList::decode(request.action, &list)?;
-        let _saving = self.task.or_aborted(self.unit.saving.lock()).await?;
+        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
         let before = self.unit.reservations.borrow().clone();
         let effect = match &list {
             PersistentReserveOutList::Register(list) => self.act(request, list)?,
