@@ -72,7 +72,7 @@ pub use file_system::is_local;
 pub use identify::{Recognised, first_data_in_file, recognise, what_is_on};
 pub use identity::IdentityError;
 pub use media_ring::{Durability, MEDIA_DEPTH_MAX, MediaRing};
-pub use medium::{Content, Medium, MediumError, MediumOptions, Region, Space, put_aside};
+pub use medium::{Content, Medium, MediumError, MediumOptions, Region, Space, make_longer};
 pub use open::{OpenError, OpenOptions};
 pub use peer::peer_pid;
 pub use process::{process_identity, this_process};

@@ -295,14 +295,15 @@ impl Medium {
         rustix::fs::fdatasync(&self.file).map_err(failure::of_flush)
     }
 
-    /// Makes a plain file longer where `size` says so, and measures the medium anew. It never becomes shorter. With `reserve` what is new
-    /// has its place.
+    /// Makes a plain file longer where `size` says so, and it is not so long already, and measures the medium anew. It never becomes shorter. With `reserve`
+    /// what is new has its place.
     ///
     /// # Errors
     /// Where it cannot be lengthened or measured.
     pub fn grow(&self, size: Option<ByteCount>, reserve: bool) -> io::Result<Geometry> {
         let now = self.geometry();
-        if let Some(size) = size.filter(|size| self.is_file && *size > now.size()) {
+        let end = rustix::fs::seek(&self.file, SeekFrom::End(0))?;
+        if let Some(size) = size.filter(|size| self.is_file && *size > now.size() && size.0 > end) {
             lengthen(&self.file, now.size().0, size.0, reserve)?;
             rustix::fs::fsync(&self.file)?;
         }
@@ -368,12 +369,31 @@ impl Medium {
     }
 }
 
+/// Makes a plain file longer that a [medium](Medium) has, whose [growing](Medium::grow) need not wait for the file system then. For another thread than the
+/// medium's. With `reserve` what is new has its place.
+///
+/// # Errors
+/// Where it cannot be opened or lengthened, or the file system has not so much place.
+pub fn make_longer(path: &Path, (from, to): (ByteCount, ByteCount), reserve: bool) -> io::Result<()> {
+    if to <= from || !fs::metadata(path)?.is_file() {
+        return Ok(());
+    }
+    if reserve {
+        put_aside(path, from.0..to.0)?;
+    }
+    let file = fs::File::options().write(true).open(path)?;
+    if file.metadata()?.len() < to.0 {
+        file.set_len(to.0)?;
+    }
+    file.sync_all()
+}
+
 /// Puts place aside for bytes of a plain file, behind its end or before: lengthening a [medium](Medium::grow) into them takes no time then. For another
 /// thread than the medium's. No error where the file system has no places that nobody wrote.
 ///
 /// # Errors
 /// Where it cannot be opened, or has not so much place.
-pub fn put_aside(path: &Path, bytes: Range<u64>) -> io::Result<()> {
+pub(crate) fn put_aside(path: &Path, bytes: Range<u64>) -> io::Result<()> {
     let length = bytes.end.saturating_sub(bytes.start);
     // A block device that was open for writing is looked at by udev when it is closed.
     if length == 0 || !fs::metadata(path)?.is_file() {

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{self, SyncSender};
 
 use oarlock_block::ByteCount;
-use oarlock_device::{RingWaker, put_aside};
+use oarlock_device::{RingWaker, make_longer};
 
 use crate::control::Message;
 use crate::metrics::MetricsReport;
@@ -47,8 +47,8 @@ impl TargetHandle {
     pub fn resize_unit(&self, number: u16, size: Option<ByteCount>) -> Result<UnitReport, TargetError> {
         let unit = self.units()?.into_iter().find(|unit| unit.number == number);
         // Here and not on the array's thread, where everybody would wait for the file system.
-        if let (Some(unit), Some(size)) = (unit.filter(|unit| !unit.is_thin && !unit.is_read_only), size) {
-            put_aside(&unit.path, unit.size.0..size.0)
+        if let (Some(unit), Some(size)) = (unit.filter(|unit| !unit.is_read_only), size) {
+            make_longer(&unit.path, (unit.size, size), !unit.is_thin)
                 .map_err(|error| TargetError::Grow { number, reason: error.to_string() })?;
         }
         self.ask(|told| Message::Resize(number, size, told))?

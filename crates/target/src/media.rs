@@ -50,6 +50,15 @@ pub(crate) struct UnitShares {
     pub(crate) early: Rc<Cell<usize>>,
     pub(crate) steps: Rc<Share>,
     commands: Rc<Share>,
+    /// A command of theirs has ended since that was asked.
+    has_moved: Cell<bool>,
+}
+
+impl UnitShares {
+    /// Whether commands are out of which none has ended since that was asked last: nobody but the disk keeps what they have.
+    pub(crate) fn take_is_hung(&self) -> bool {
+        !self.has_moved.take() && self.commands.get() > 0
+    }
 }
 
 /// A unit's medium, or another one that it needs, as the ring's commands know it.
@@ -150,9 +159,9 @@ impl Media {
         outside(waker, act).await
     }
 
-    /// Whether sessions that have nothing wait for memory.
-    pub(crate) fn is_short(&self) -> bool {
-        self.memory.is_short()
+    /// Whether sessions that have nothing wait for memory, and not for one of these disks.
+    pub(crate) fn is_short(&self, hung: &[Rc<UnitShares>]) -> bool {
+        self.memory.is_short(&hung.iter().map(|disk| &disk.memory).collect::<Vec<_>>())
     }
 
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
@@ -268,7 +277,9 @@ impl Media {
             }));
         }
         let _abandons = Abandons { media: self, place };
-        poll_fn(|context| self.slots.borrow_mut().poll(place, context.waker())).await
+        let outcome = poll_fn(|context| self.slots.borrow_mut().poll(place, context.waker())).await;
+        disk.shares.has_moved.set(true);
+        outcome
     }
 
     /// Lets everything else go on until the next turn, behind much that was copied.

@@ -51,9 +51,11 @@ impl Memory {
         pool.try_grant(claim, DataBuffer::footprint(bytes)).ok()
     }
 
-    /// Whether some wait who have nothing: others keep it from them.
-    pub(crate) fn is_short(&self) -> bool {
-        [&self.small, &self.large, &self.long].into_iter().any(|pool| pool.is_short())
+    /// Whether some wait who have nothing, and not for one of these disks: others keep it from them.
+    pub(crate) fn is_short(&self, hung: &[&Shares]) -> bool {
+        self.small.is_short(|share| hung.iter().any(|disk| Rc::ptr_eq(share, &disk.small)))
+            || self.large.is_short(|share| hung.iter().any(|disk| Rc::ptr_eq(share, &disk.large)))
+            || self.long.is_short(|share| hung.iter().any(|disk| Rc::ptr_eq(share, &disk.long)))
     }
 
     fn of(&self, session: &Shares, unit: Option<&Shares>, bytes: usize) -> (&Rc<Pool>, Claim) {

@@ -1,5 +1,6 @@
 //! How long nothing may come of a session, and which have taken longer: counted in looks, so that an array that stood still itself blames nobody.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use crate::array::Array;
@@ -7,6 +8,7 @@ use crate::connection::{Connection, Phase};
 use crate::limits::{
     DATA_SILENCE_MAX, GOODBYE_MAX, LOGIN_LIMIT, SHORT_SILENCE_MAX, SILENCE_MAX, UNREAD_MAX, ticks,
 };
+use crate::media::UnitShares;
 use crate::output::Output;
 
 /// What others waited for since the tick before.
@@ -36,8 +38,13 @@ impl Patience {
     /// A tick is over: sessions may not keep memory, or places in a task set, and do nothing with them for as long where others have waited for some since
     /// the last one.
     pub(crate) fn look(&mut self, array: &Array) {
-        let memory = array.media.is_short() | array.early.take_was_refused();
         let units = array.units.borrow();
+        let mut disks: Vec<Rc<UnitShares>> = units.values().map(|unit| Rc::clone(&unit.shares)).collect();
+        disks.sort_unstable_by_key(Rc::as_ptr);
+        disks.dedup_by(|one, other| Rc::ptr_eq(one, other));
+        // Whom their disk alone keeps waiting, nobody is given up for.
+        disks.retain(|disk| disk.take_is_hung());
+        let memory = array.media.is_short(&disks) | array.early.take_was_refused();
         let is_held_up = units.values().fold(false, |any, unit| any | unit.task_set.take_is_held_up());
         let now = Shortage { memory, turns: memory || is_held_up };
         let before = std::mem::replace(&mut self.shortage, now);

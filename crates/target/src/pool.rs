@@ -122,11 +122,11 @@ impl Pool {
         Ok(Grant { pool: Rc::clone(self), claim, count })
     }
 
-    /// Whether some wait whose session has nothing: others keep it from them.
-    pub(crate) fn is_short(&self) -> bool {
-        let has_nothing =
-            |waiting: &Rc<Waiting>| waiting.claim.session.as_ref().is_none_or(|share| share.get() == 0);
-        self.waiting.borrow().iter().any(has_nothing)
+    /// Whether some wait whose session has nothing, and whose units are none that hang: others keep it from them.
+    pub(crate) fn is_short(&self, is_hung: impl Fn(&Rc<Share>) -> bool) -> bool {
+        let has_nothing = |claim: &Claim| claim.session.as_ref().is_none_or(|share| share.get() == 0);
+        let waiting = self.waiting.borrow();
+        waiting.iter().any(|waiting| has_nothing(&waiting.claim) && !waiting.claim.units().any(&is_hung))
     }
 
     /// What has so much that it may not have so many more.

@@ -77,6 +77,11 @@ impl SavedFile {
         &self.path
     }
 
+    /// What changes places with it.
+    fn draft(&self) -> PathBuf {
+        self.path.with_extension("reservations.draft")
+    }
+
     /// Saves it, durably. Where there is nothing to save, and nothing was ever saved, there is no file.
     ///
     /// The file that it replaces becomes the next draft, and has its place: a cluster preempts whoever filled the file system.
@@ -87,7 +92,7 @@ impl SavedFile {
         }
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let draft = self.path.with_extension("reservations.draft");
+        let draft = self.draft();
         let mut text = encode(saved, &self.serial).into_bytes();
         text.resize(text.len().next_multiple_of(PLACE), PADDING);
         write_over(&draft, &text)?;
@@ -114,6 +119,10 @@ impl SavedFile {
         };
         let (saved, serial) =
             decode(&text).ok_or_else(|| io::Error::other(format!("{path} is not as it was written")))?;
+        // What an earlier version saved has no place for what is saved next. Where there is none, that is told then.
+        for path in [&self.path, &self.draft()] {
+            let _ = lengthen(path, text.len().next_multiple_of(PLACE));
+        }
         match serial {
             Some(serial) if serial == self.serial => Ok(saved),
             None if self.may_be_of_1 => Ok(saved),
@@ -409,15 +418,16 @@ mod tests {
     fn what_is_saved_next_has_its_place_already() {
         let folder = tempfile::tempdir().unwrap();
         let file = file_beside(&folder.path().join("disk.img"), "A7");
-        let draft = file.path.with_extension("reservations.draft");
+        let draft = file.draft();
         // As an earlier version left it.
         fs::write(&file.path, encode(&saved(), "A7")).unwrap();
+        let length = |path: &Path| fs::metadata(path).unwrap().len();
+        assert_eq!(file.load().unwrap(), saved());
+        assert_eq!([length(&draft), length(&file.path)], [PLACE as u64; 2], "before it is full");
         for part in [saved(), Saved { settings: None, ..saved() }, Saved::default()] {
             file.save(&part).unwrap();
             assert_eq!(file.load().unwrap(), part);
-            for path in [&draft, &file.path] {
-                assert_eq!(fs::metadata(path).unwrap().len(), PLACE as u64, "{}", path.display());
-            }
+            assert_eq!([length(&draft), length(&file.path)], [PLACE as u64; 2]);
         }
     }
 

@@ -225,7 +225,7 @@ impl Work {
             Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
             Operation::Reserve => self.reserve(),
             Operation::Release => self.release(),
-            Operation::PersistentReserveIn(request) => Ok(self.persistent_reserve_in(request)),
+            Operation::PersistentReserveIn(request) => Box::pin(self.persistent_reserve_in(request)).await,
             Operation::PersistentReserveOut(request) => Box::pin(self.persistent_reserve_out(request)).await,
             Operation::ModeSense(request) => self.mode_sense(&request),
             Operation::ModeSelect(request) => Box::pin(self.mode_select(&request)).await,

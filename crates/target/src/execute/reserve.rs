@@ -38,7 +38,9 @@ impl Work {
         Ok(Reply::good())
     }
 
-    pub(super) fn persistent_reserve_in(&self, request: PersistentReserveIn) -> Reply {
+    /// What is being saved is told when it is: a change that was seen by whoever fences is not gone behind a restart.
+    pub(super) async fn persistent_reserve_in(&self, request: PersistentReserveIn) -> Outcome<Reply> {
+        drop(self.task.or_aborted(self.unit.turn_to_save()).await?);
         let all = self.unit.reservations.borrow();
         let generation = all.generation;
         let data = match request.action {
@@ -82,7 +84,7 @@ impl Work {
                 FullStatus { generation, registrations: registrations.collect() }.encode()
             }
         };
-        Reply::bytes(data, request.allocation_length)
+        Ok(Reply::bytes(data, request.allocation_length))
     }
 
     pub(super) async fn persistent_reserve_out(&self, request: PersistentReserveOut) -> Outcome<Reply> {
@@ -92,7 +94,7 @@ impl Work {
             return Err(Sense::parameter_list_length().into());
         }
         let list = PersistentReserveOutList::decode(request.action, &list)?;
-        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let turn = self.task.or_aborted(self.unit.turn_to_save()).await?;
         let before = self.unit.reservations.borrow().clone();
         let effect = match &list {
             PersistentReserveOutList::Register(list) => self.act(request, list)?,
@@ -108,6 +110,7 @@ impl Work {
                 Stop::from(Sense::illegal(AdditionalSense::INSUFFICIENT_REGISTRATION_RESOURCES))
             })?;
         }
+        drop(turn);
         self.follow(effect, request.action == Action::PreemptAndAbort).await;
         Ok(Reply::good())
     }
