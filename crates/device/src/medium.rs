@@ -378,34 +378,26 @@ pub fn make_longer(path: &Path, (from, to): (ByteCount, ByteCount), reserve: boo
     if to <= from || !fs::metadata(path)?.is_file() {
         return Ok(());
     }
-    if reserve {
-        put_aside(path, from.0..to.0)?;
-    }
+    // Not before that is known: a block device that was open for writing is looked at by udev when it is closed.
     let file = fs::File::options().write(true).open(path)?;
+    if reserve {
+        put_aside(&file, from.0..to.0)?;
+    }
     if file.metadata()?.len() < to.0 {
         file.set_len(to.0)?;
     }
     file.sync_all()
 }
 
-/// Puts place aside for bytes of a plain file, behind its end or before: lengthening a [medium](Medium::grow) into them takes no time then. For another
-/// thread than the medium's. No error where the file system has no places that nobody wrote.
-///
-/// # Errors
-/// Where it cannot be opened, or has not so much place.
-pub(crate) fn put_aside(path: &Path, bytes: Range<u64>) -> io::Result<()> {
-    let length = bytes.end.saturating_sub(bytes.start);
-    // A block device that was open for writing is looked at by udev when it is closed.
-    if length == 0 || !fs::metadata(path)?.is_file() {
-        return Ok(());
-    }
-    let file = fs::File::options().write(true).open(path)?;
+/// Puts place aside for bytes of a plain file. No error where the file system has no places that nobody wrote.
+fn put_aside(file: &fs::File, bytes: Range<u64>) -> io::Result<()> {
+    let length = bytes.end - bytes.start;
     // What is put aside until there is no more would stay, behind the end of the file, and nothing would be left for others.
-    let below = rustix::fs::fstatvfs(&file)?;
+    let below = rustix::fs::fstatvfs(file)?;
     if below.f_bavail.saturating_mul(below.f_frsize) < length {
         return Err(Errno::NOSPC.into());
     }
-    match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, bytes.start, length) {
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, bytes.start, length) {
         Err(Errno::OPNOTSUPP) => Ok(()),
         put => Ok(put?),
     }

@@ -119,21 +119,20 @@ impl SavedFile {
         };
         let (saved, serial) =
             decode(&text).ok_or_else(|| io::Error::other(format!("{path} is not as it was written")))?;
-        // What an earlier version saved has no place for what is saved next. Where there is none, that is told then.
-        for path in [&self.path, &self.draft()] {
-            let _ = lengthen(path, text.len().next_multiple_of(PLACE));
-        }
-        match serial {
-            Some(serial) if serial == self.serial => Ok(saved),
-            None if self.may_be_of_1 => Ok(saved),
-            _ if saved == Saved::default() => Ok(saved),
-            serial => Err(io::Error::other(format!(
+        let is_own = serial.as_ref().map_or(self.may_be_of_1, |serial| *serial == self.serial);
+        if !is_own && saved != Saved::default() {
+            return Err(io::Error::other(format!(
                 "{path} is of the unit with serial number {}, and this one has {}: give it that one by serial=, or remove the file where \
                  nobody counts on those reservations",
                 serial.as_deref().unwrap_or("unknown"),
                 self.serial
-            ))),
+            )));
         }
+        // What an earlier version saved has no place for what is saved next. Where there is none, that is told then.
+        for path in [&self.path, &self.draft()] {
+            let _ = lengthen(path, text.len().next_multiple_of(PLACE));
+        }
+        Ok(saved)
     }
 }
 
@@ -459,6 +458,14 @@ mod tests {
             let refused = of("A8", may_be_of_1).load().unwrap_err().to_string();
             assert!(refused.contains("A7") && refused.contains("A8"), "{refused}");
         }
+        let foreign = encode(&saved(), "A7");
+        fs::write(&of("A8", false).path, &foreign).unwrap();
+        of("A8", false).load().unwrap_err();
+        assert_eq!(
+            fs::read_to_string(&of("A8", false).path).unwrap(),
+            foreign,
+            "it is not this unit's to touch"
+        );
     }
 
     #[test]

@@ -209,7 +209,7 @@ const fn of_a_false_answer(record: Record) -> &'static str {
 }
 
 /// What is said of a false answer with nothing around it.
-pub const LONE: &str =
+const LONE: &str =
     "The device compared, and the block was not equal. Nothing near it says who wrote what stands there.";
 
 /// Whether a false answer or a few are all that matters here: a latency or a full queue beside them is of every day.
