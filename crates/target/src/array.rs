@@ -290,8 +290,7 @@ impl Array {
         let (array, session) = (Rc::clone(self), Rc::clone(session));
         self.spawn(async move {
             loop {
-                let task = session.tasks.borrow().values().next().cloned();
-                match task {
+                match session.begun_task() {
                     Some(task) => task.ended().await,
                     None if array.wait_for_logout(&session).await => break,
                     None => {}
@@ -308,7 +307,7 @@ impl Array {
         let by = self.now() + LOGOUT_MAX;
         while !session.is_gone() && !session.is_logging_out() && self.now() < by {
             self.timers.until(self.now() + HANDOVER_STEP).await;
-            if !session.tasks.borrow().is_empty() {
+            if session.begun_task().is_some() {
                 return false;
             }
         }

@@ -177,6 +177,11 @@ impl Session {
         self.send(message.encode(), true, &[]);
     }
 
+    /// A task whose turn in the session's order came: one behind a number that is missing may never begin.
+    pub(crate) fn begun_task(&self) -> Option<Rc<Task>> {
+        self.tasks.borrow().values().find(|task| task.has_begun()).cloned()
+    }
+
     /// Open commands that took no place in the window.
     pub(crate) fn immediate_tasks(&self) -> usize {
         self.tasks.borrow().values().filter(|task| task.command.is_immediate).count()
