@@ -11,6 +11,7 @@ use crate::TargetError;
 use crate::array::Array;
 use crate::atomic;
 use crate::course::Abort;
+use crate::earlier::Earlier;
 use crate::execute;
 use crate::limits::UNITS_MAX;
 use crate::metrics::MetricsReport;
@@ -22,8 +23,7 @@ use crate::unit::{Traits, Unit};
 pub(crate) struct NewUnit {
     pub(crate) number: u16,
     pub(crate) medium: Medium,
-    /// What its atomic writes left in an earlier life.
-    pub(crate) journal: Option<Medium>,
+    pub(crate) earlier: Earlier,
     pub(crate) traits: Traits,
     pub(crate) write_cache: bool,
     /// What its operator is to know.
@@ -79,8 +79,9 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
         unit.shares = Rc::clone(&other.shares);
     }
     let unit = Rc::new(unit);
-    unit.load().map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
-    atomic::resume(array, &unit, new.journal).map_err(|reason| TargetError::Journal { number, reason })?;
+    let Earlier { saved, replayed, is_erased_at_the_front } = new.earlier;
+    unit.restore(saved);
+    atomic::resume(array, &unit, replayed);
     let mut nexuses = array.nexuses();
     nexuses.retain(|nexus| unit.is_for(&nexus.initiator));
     nexuses.iter().for_each(|nexus| unit.meet(nexus));
@@ -89,7 +90,7 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
     }
     units.insert(number, Rc::clone(&unit));
     new.notes.iter().for_each(|note| array.log(&format!("unit {number}: {note}")));
-    execute::resume(array, &unit);
+    execute::resume(array, &unit, is_erased_at_the_front);
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod control;
 mod copies;
 mod course;
 mod deliver;
+mod earlier;
 mod early;
 mod execute;
 mod flushes;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use oarlock_block::{BlockCount, BlockSize, Geometry};
 use oarlock_device::{Durability, Medium};
@@ -46,7 +47,8 @@ pub(crate) struct Traits {
 pub(crate) struct Unit {
     pub(crate) number: u16,
     pub(crate) lun: Lun,
-    pub(crate) medium: Medium,
+    /// Other threads have it while they ask its file system.
+    pub(crate) medium: Arc<Medium>,
     pub(crate) traits: Traits,
     /// The 16 bytes of its NAA name.
     pub(crate) naa: [u8; 16],
@@ -129,7 +131,7 @@ impl Unit {
         Unit {
             number,
             lun,
-            medium,
+            medium: Arc::new(medium),
             traits,
             naa,
             ranges: Rc::default(),
@@ -256,8 +258,7 @@ impl Unit {
     }
 
     /// Takes what outlived the array.
-    pub(crate) fn load(&self) -> io::Result<()> {
-        let saved = self.saved_file().load()?;
+    pub(crate) fn restore(&self, saved: Saved) {
         *self.reservations.borrow_mut() = saved.reservations.unwrap_or_default();
         let mut state = self.state.borrow_mut();
         state.sanitizing = saved.sanitizing;
@@ -268,7 +269,6 @@ impl Unit {
             ..settings
         });
         state.settings = state.settings_after_reset();
-        Ok(())
     }
 
     /// Where it has what outlives the array.

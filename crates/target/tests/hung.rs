@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oarlock_scsi::iscsi::TaskTag;
+use oarlock_target::UnitOptions;
 use tempfile::TempDir;
 
 use crate::initiator::{Flow, Session, Who, cdb};
@@ -101,18 +102,48 @@ fn use_all(session: &mut Session) {
     }
 }
 
+/// Its reservations were read, and their file given its length, where everybody waits.
+#[test]
+fn a_unit_that_is_added_on_such_a_disk_keeps_nobody_waiting() {
+    let Some(disk) = Disk::new() else { return };
+    let (place, path) = (Place::new(), disk.path());
+    let mut added = UnitOptions { path: path.join("1.img"), ..unit(&place.folder, 1) };
+    let target = place.target().handle();
+    target.add_unit(&added).unwrap();
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    let tag = register(&mut session);
+    session.finish(tag).good();
+    target.remove_unit(1).unwrap();
+    // It is not made any more, and opening it waits for nothing; what is beside it does.
+    added.size = None;
+    std::fs::remove_file(path.join("1.img.reservations.draft")).unwrap();
+    std::thread::scope(|scope| {
+        let frozen = Frozen::new(&path);
+        let adding = scope.spawn(|| target.add_unit(&added));
+        // It is there as soon as its disk answers, and not before.
+        (0..100).for_each(|_| place.serves());
+        assert!(!adding.is_finished());
+        drop(frozen);
+        adding.join().unwrap().unwrap();
+    });
+    session.run(0, cdb::test_unit_ready(), Flow::None);
+    drop(place);
+}
+
 /// One host's eight writes to it had all threads that the kernel gave, 16 WRITE SAMEs all memory for steps, and whoever registered there stopped the whole array.
 /// Hosts of the unit itself lost all others, by what they had there, and by a login that waited for it.
 #[test]
 fn a_disk_that_does_not_answer_keeps_nobody_from_any_other() {
     let Some(disk) = Disk::new() else { return };
     let path = disk.path();
-    let place = Place::with(|options, folder| {
-        options.units.extend(UNITS.map(|number| oarlock_target::UnitOptions {
-            path: path.join(format!("{number}.img")),
-            ..unit(folder, number)
-        }));
-    });
+    let place =
+        Place::with(|options, folder| {
+            options.units.extend(UNITS.map(|number| UnitOptions {
+                path: path.join(format!("{number}.img")),
+                ..unit(folder, number)
+            }));
+        });
     let [mut lost, mut other, gone] = ["one", "two", "gone"].map(|name| {
         let mut session = place.session(name);
         UNITS.into_iter().for_each(|unit| meet(&mut session, unit));

@@ -1,5 +1,7 @@
 //! The medium as a whole: SYNCHRONIZE CACHE, START STOP UNIT, PREVENT ALLOW, RESERVE, defects (SBC-4, SPC-2).
 
+use std::sync::Arc;
+
 use oarlock_block::BlockCount;
 use oarlock_scsi::{
     AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, Status, empty_defect_list,
@@ -27,15 +29,25 @@ impl Work {
 
     /// Blocks of a file in memory are where a cache would have them; those of another are read into the page cache where commands go by it,
     /// but nobody promises that all of them are there (SBC-4, PRE-FETCH (10) command).
-    pub(super) fn pre_fetch(&self, range: CacheRange) -> Reply {
-        let medium = &self.unit.medium;
+    pub(super) async fn pre_fetch(&self, range: CacheRange) -> Outcome<Reply> {
+        let medium = Arc::clone(&self.unit.medium);
         if medium.is_in_memory() {
-            return Reply::status(Status::CONDITION_MET);
+            return Ok(Reply::status(Status::CONDITION_MET));
+        }
+        if medium.is_direct() {
+            return Ok(Reply::good());
         }
         let block = self.unit.block_size();
         let count = range.count.unwrap_or(BlockCount(self.unit.blocks().0.saturating_sub(range.lba.0)));
-        medium.will_need((range.lba.byte_offset(block), count.bytes(block).0));
-        Reply::good()
+        let bytes = (range.lba.byte_offset(block), count.bytes(block).0);
+        let asked = self.array.media.outside(move || {
+            medium.will_need(bytes);
+            Ok(())
+        });
+        // It is a wish, also where no thread is to be had for it.
+        let _ = asked.await;
+        self.task.check()?;
+        Ok(Reply::good())
     }
 
     /// SBC-4, START STOP UNIT command. A medium is taken out and put back; but nothing here turns, and a unit that one of its hosts stopped

@@ -33,7 +33,7 @@ use crate::task::Task;
 use crate::task_set::Place;
 use crate::unit::Unit;
 
-pub(crate) use erasure::{Erasing, Erasure, resume};
+pub(crate) use erasure::{Erasing, Erasure, is_erased_at_the_front, resume};
 pub(crate) use fault::Faults;
 
 /// What a command ends with.
@@ -220,7 +220,7 @@ impl Work {
             Operation::Unmap(unmap) => Box::pin(self.unmap(unmap)).await,
             Operation::GetLbaStatus(status) => Box::pin(self.get_lba_status(status)).await,
             Operation::SynchronizeCache(range) => Box::pin(self.synchronize_cache(range)).await,
-            Operation::PreFetch(range) => Ok(self.pre_fetch(range)),
+            Operation::PreFetch(range) => Box::pin(self.pre_fetch(range)).await,
             Operation::StartStopUnit(start) => Box::pin(self.start_stop(start)).await,
             Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
             Operation::Reserve => self.reserve(),
@@ -229,7 +229,7 @@ impl Work {
             Operation::PersistentReserveOut(request) => Box::pin(self.persistent_reserve_out(request)).await,
             Operation::ModeSense(request) => self.mode_sense(&request),
             Operation::ModeSelect(request) => Box::pin(self.mode_select(&request)).await,
-            Operation::LogSense(request) => self.log_sense(&request),
+            Operation::LogSense(request) => Box::pin(self.log_sense(&request)).await,
             Operation::LogSelect(request) => Box::pin(self.log_select(&request)).await,
             Operation::ReportTargetPortGroups(report) => Ok(self.report_target_port_groups(report)),
             Operation::SetTargetPortGroups { parameter_list_length } => {

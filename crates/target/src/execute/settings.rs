@@ -1,5 +1,7 @@
 //! MODE SENSE and SELECT, LOG SENSE and SELECT, target port groups (SPC-5).
 
+use std::sync::Arc;
+
 use oarlock_block::{BlockSize, Lba};
 use oarlock_device::Space;
 use oarlock_scsi::{
@@ -90,7 +92,7 @@ impl Work {
         })
     }
 
-    pub(super) fn log_sense(&self, request: &LogSense) -> Outcome<Reply> {
+    pub(super) async fn log_sense(&self, request: &LogSense) -> Outcome<Reply> {
         let mut pages = vec![(log_page::GENERAL_STATISTICS, 0)];
         if self.unit.traits.is_thin {
             pages.push((log_page::LOGICAL_BLOCK_PROVISIONING, 0));
@@ -104,7 +106,7 @@ impl Work {
             (log_page::SUPPORTED, log_page::ALL_SUBPAGES) => supported_log_subpages(&pages),
             (log_page::GENERAL_STATISTICS, 0) => self.statistics().page().encode(pointer)?,
             (log_page::LOGICAL_BLOCK_PROVISIONING, 0) if self.unit.traits.is_thin => {
-                self.resources().page(true).encode(pointer)?
+                self.resources().await.page(true).encode(pointer)?
             }
             _ => return Err(Sense::invalid_cdb(2, Some(5)).into()),
         };
@@ -116,8 +118,10 @@ impl Work {
     }
 
     /// What the file below has taken, and what its file system has left.
-    fn resources(&self) -> ProvisioningResources {
-        resources(self.unit.medium.space().ok(), self.unit.block_size())
+    async fn resources(&self) -> ProvisioningResources {
+        let medium = Arc::clone(&self.unit.medium);
+        let space = self.array.media.outside(move || medium.space()).await;
+        resources(space.ok(), self.unit.block_size())
     }
 
     /// Counters are put back to zero; none has a threshold (SPC-5, LOG SELECT).
