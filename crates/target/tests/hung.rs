@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use oarlock_scsi::Status;
 use oarlock_scsi::iscsi::TaskTag;
 use oarlock_target::UnitOptions;
 use tempfile::TempDir;
@@ -128,6 +129,36 @@ fn a_unit_that_is_added_on_such_a_disk_keeps_nobody_waiting() {
         adding.join().unwrap().unwrap();
     });
     session.run(0, cdb::test_unit_ready(), Flow::None);
+    drop(place);
+}
+
+/// Both were granted, and neither could be given back.
+#[test]
+fn nobody_reserves_such_a_unit_while_a_registration_is_being_given_back_and_another_one_comes() {
+    let Some(disk) = Disk::new() else { return };
+    let path = disk.path();
+    let place = Place::with(|options, folder| {
+        options.units.push(UnitOptions { path: path.join("1.img"), ..unit(folder, 1) });
+    });
+    let [mut old, mut new, mut other] = ["old", "new", "other"].map(|name| {
+        let mut session = place.session(name);
+        meet(&mut session, 1);
+        session
+    });
+    let tag = register(&mut old);
+    old.finish(tag).good();
+    let frozen = Frozen::new(&path);
+    let list = cdb::reserve_list(0xabc, 0, true);
+    let given_back = old.start(1, cdb::reserve_out(0, 0), Flow::Out(&list));
+    old.ping_now();
+    let registered = register(&mut new);
+    new.ping_now();
+    let reserved = other.start(1, cdb::reserve(), Flow::None);
+    other.ping_now();
+    drop(frozen);
+    old.finish(given_back).good();
+    new.finish(registered).good();
+    assert_eq!(other.finish(reserved).status, Status::RESERVATION_CONFLICT);
     drop(place);
 }
 

@@ -223,7 +223,7 @@ impl Work {
             Operation::PreFetch(range) => Box::pin(self.pre_fetch(range)).await,
             Operation::StartStopUnit(start) => Box::pin(self.start_stop(start)).await,
             Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
-            Operation::Reserve => self.reserve(),
+            Operation::Reserve => Box::pin(self.reserve()).await,
             Operation::Release => self.release(),
             Operation::PersistentReserveIn(request) => Box::pin(self.persistent_reserve_in(request)).await,
             Operation::PersistentReserveOut(request) => Box::pin(self.persistent_reserve_out(request)).await,

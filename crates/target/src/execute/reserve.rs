@@ -14,7 +14,10 @@ use crate::session::{Nexus, PortalIndex};
 
 impl Work {
     /// RESERVE(6) and (10) of the whole unit (SPC-2, 7.21). They and persistent reservations exclude each other.
-    pub(super) fn reserve(&self) -> Outcome<Reply> {
+    pub(super) async fn reserve(&self) -> Outcome<Reply> {
+        // A registration that is being given back stands until that is saved.
+        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        self.check()?;
         let nexus = &self.task.session.nexus;
         let mut state = self.unit.state.borrow_mut();
         let is_of_another = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
@@ -95,6 +98,8 @@ impl Work {
         }
         let list = PersistentReserveOutList::decode(request.action, &list)?;
         let turn = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        // Somebody may have reserved the unit meanwhile.
+        self.check()?;
         let before = self.unit.reservations.borrow().clone();
         let effect = match &list {
             PersistentReserveOutList::Register(list) => self.act(request, list)?,
