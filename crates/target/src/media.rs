@@ -10,6 +10,7 @@ use std::task::{Poll, Waker};
 use oarlock_block::{IoError, Refusal};
 use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
 
+use crate::early::EarlyShare;
 use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
 use crate::memory::{Memory, Permit, Shares};
 use crate::outside::outside;
@@ -34,12 +35,18 @@ pub(crate) struct Media {
     steps: Rc<Pool>,
 }
 
-/// What a session's commands to one unit have.
-#[derive(Default)]
+/// What a session's commands to the units on one device have.
 pub(crate) struct SessionShares {
     pub(crate) memory: Shares,
-    /// Bytes of data that came unasked.
-    pub(crate) early: Rc<Cell<usize>>,
+    /// For data that came unasked.
+    pub(crate) early: EarlyShare,
+}
+
+impl SessionShares {
+    /// `has_first`: the [session's](EarlyShare).
+    pub(crate) fn new(has_first: &Rc<Cell<bool>>) -> SessionShares {
+        SessionShares { memory: Shares::default(), early: EarlyShare::new(has_first) }
+    }
 }
 
 /// What the commands of the units on one device have, so that one whose medium does not answer leaves some to the others.

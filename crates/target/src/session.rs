@@ -1,7 +1,7 @@
 //! A session: one initiator port at one portal, its numbers, its open tasks and what is on its way to it (RFC 7143, 4.2).
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use oarlock_scsi::iscsi::{
 use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
-use crate::media::SessionShares;
+use crate::media::{SessionShares, UnitShares};
 use crate::output::{Data, Output};
 use crate::task::Task;
 use crate::text::Texts;
@@ -61,8 +61,10 @@ pub(crate) struct Session {
     stat_sn: Cell<StatSn>,
     /// Commands with a number that have not been answered.
     open: Cell<u32>,
-    /// What its commands hold of the memory for data, by unit: one whose disk hangs keeps the session's commands to the others from none.
-    shares: RefCell<BTreeMap<u16, Rc<SessionShares>>>,
+    /// What its commands hold of the memory for data, by disk: one that hangs keeps the session's commands to the others from none.
+    shares: RefCell<Vec<(Option<Rc<UnitShares>>, Rc<SessionShares>)>>,
+    /// Its first command with data that come unasked has memory, whatever the others have.
+    has_first: Rc<Cell<bool>>,
     pub(crate) tasks: RefCell<HashMap<TaskTag, Rc<Task>>>,
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
@@ -103,6 +105,7 @@ impl Session {
             stat_sn: Cell::new(stat_sn),
             open: Cell::new(0),
             shares: RefCell::default(),
+            has_first: Rc::default(),
             tasks: RefCell::default(),
             output: RefCell::new(output),
             waiting: RefCell::default(),
@@ -125,10 +128,19 @@ impl Session {
         self.parameters.borrow_mut().initiator_segment_max = length;
     }
 
-    /// What its commands to a unit, or to none, have.
+    /// What its commands to the units on a unit's disk, or to none, have.
     pub(crate) fn shares(&self, unit: Option<&Unit>) -> Rc<SessionShares> {
-        let number = unit.map_or(u16::MAX, |unit| unit.number);
-        Rc::clone(self.shares.borrow_mut().entry(number).or_default())
+        let disk = unit.map(|unit| &unit.shares);
+        let mut shares = self.shares.borrow_mut();
+        let is_its = |known: &Option<Rc<UnitShares>>| known.as_ref().map(Rc::as_ptr) == disk.map(Rc::as_ptr);
+        if let Some((_, found)) = shares.iter().find(|(known, _)| is_its(known)) {
+            return Rc::clone(found);
+        }
+        // Nobody has those of disks that are served no more.
+        shares.retain(|(known, _)| known.as_ref().is_none_or(|disk| Rc::strong_count(disk) > 1));
+        let new = Rc::new(SessionShares::new(&self.has_first));
+        shares.push((disk.cloned(), Rc::clone(&new)));
+        new
     }
 
     /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.

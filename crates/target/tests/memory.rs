@@ -7,7 +7,7 @@ use oarlock_scsi::Status;
 use oarlock_scsi::iscsi::TaskAttribute;
 
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
-use crate::place::{Place, meet, pattern};
+use crate::place::{Place, meet, pattern, unit};
 
 /// The longest transfer that hosts send.
 const LONGEST: usize = 8 << 20;
@@ -92,6 +92,30 @@ fn initiators_that_send_no_data_leave_memory_to_the_others_however_many_they_are
     assert_eq!(other.run(0, cdb::read(0, 2048), Flow::In(1 << 20)).good().len(), 1 << 20);
     other.run(0, cdb::write(0, 2048), Flow::Out(&data)).good();
     stalled.iter_mut().for_each(Session::ping_now);
+}
+
+/// It had its share for each of its units, and so all of what the units on one disk may have: hosts of the others got one command's data at a time.
+#[test]
+fn an_initiator_that_stalls_on_many_units_keeps_no_more_than_on_one() {
+    let place =
+        Place::in_memory(|options, folder| options.units.extend((1..17).map(|number| unit(folder, number))));
+    let data = pattern(1 << 20);
+    let mut stalled = login(&place, 0);
+    for number in 1..17 {
+        meet(&mut stalled, number);
+        for _ in 0..8 {
+            let command = stalled.command(number, cdb::write(0, 2048), Flow::Out(&data));
+            stalled.put_mute(&command, &data);
+        }
+    }
+    stalled.ping_now();
+    let mut other = login(&place, 1);
+    let writes: Vec<_> =
+        (0..8).map(|number| other.start_held(0, cdb::write(2048 * number, 2048), &data)).collect();
+    other.ping_now();
+    writes.iter().for_each(|tag| assert_eq!(other.asked(*tag).length, 1 << 20));
+    writes.iter().for_each(|tag| other.release(*tag));
+    writes.into_iter().for_each(|tag| drop(other.finish(tag).good()));
 }
 
 /// Six of them had all of the memory, and every read of 128 KiB waited for half a minute.
