@@ -10,11 +10,11 @@ use std::task::{Poll, Waker};
 use oarlock_block::{IoError, Refusal};
 use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
 
-use crate::early::EarlyShare;
 use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
 use crate::memory::{Memory, Permit, Shares};
 use crate::outside::outside;
-use crate::pool::{Claim, Grant, Pool, Share};
+use crate::pool::{Claim, Grant, Pool};
+use crate::shares::UnitShares;
 
 /// What is copied to and from memory at once: more would keep all others waiting.
 const AT_ONCE_MAX: usize = 4 << 20;
@@ -33,39 +33,6 @@ pub(crate) struct Media {
     memory: Memory,
     counts: [Cell<u64>; MediumCommand::ALL.len()],
     steps: Rc<Pool>,
-}
-
-/// What a session's commands to the units on one device have.
-pub(crate) struct SessionShares {
-    pub(crate) memory: Shares,
-    /// For data that came unasked.
-    pub(crate) early: EarlyShare,
-}
-
-impl SessionShares {
-    /// `has_first`: the [session's](EarlyShare).
-    pub(crate) fn new(has_first: &Rc<Cell<bool>>) -> SessionShares {
-        SessionShares { memory: Shares::default(), early: EarlyShare::new(has_first) }
-    }
-}
-
-/// What the commands of the units on one device have, so that one whose medium does not answer leaves some to the others.
-#[derive(Default)]
-pub(crate) struct UnitShares {
-    pub(crate) memory: Shares,
-    /// Bytes of data that came unasked.
-    pub(crate) early: Rc<Cell<usize>>,
-    pub(crate) steps: Rc<Share>,
-    commands: Rc<Share>,
-    /// A command of theirs has ended since that was asked.
-    has_moved: Cell<bool>,
-}
-
-impl UnitShares {
-    /// Whether commands are out of which none has ended since that was asked last: nobody but the disk keeps what they have.
-    pub(crate) fn take_is_hung(&self) -> bool {
-        !self.has_moved.take() && self.commands.get() > 0
-    }
 }
 
 /// A unit's medium, or another one that it needs, as the ring's commands know it.
@@ -285,7 +252,7 @@ impl Media {
         }
         let _abandons = Abandons { media: self, place };
         let outcome = poll_fn(|context| self.slots.borrow_mut().poll(place, context.waker())).await;
-        disk.shares.has_moved.set(true);
+        disk.shares.moved();
         outcome
     }
 

@@ -8,8 +8,8 @@ use crate::connection::{Connection, Phase};
 use crate::limits::{
     DATA_SILENCE_MAX, GOODBYE_MAX, LOGIN_LIMIT, SHORT_SILENCE_MAX, SILENCE_MAX, UNREAD_MAX, ticks,
 };
-use crate::media::UnitShares;
 use crate::output::Output;
+use crate::shares::UnitShares;
 
 /// What others waited for since the tick before.
 #[derive(Clone, Copy, Default)]

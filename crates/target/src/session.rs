@@ -15,8 +15,8 @@ use oarlock_scsi::iscsi::{
 use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
-use crate::media::{SessionShares, UnitShares};
 use crate::output::{Data, Output};
+use crate::shares::{SessionShares, SharesByDevice};
 use crate::task::Task;
 use crate::text::Texts;
 use crate::unit::Unit;
@@ -61,10 +61,8 @@ pub(crate) struct Session {
     stat_sn: Cell<StatSn>,
     /// Commands with a number that have not been answered.
     open: Cell<u32>,
-    /// What its commands hold of the memory for data, by disk: one that hangs keeps the session's commands to the others from none.
-    shares: RefCell<Vec<(Option<Rc<UnitShares>>, Rc<SessionShares>)>>,
-    /// Its first command with data that come unasked has memory, whatever the others have.
-    has_first: Rc<Cell<bool>>,
+    /// What its commands hold of the memory for data.
+    shares: SharesByDevice,
     pub(crate) tasks: RefCell<HashMap<TaskTag, Rc<Task>>>,
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
@@ -104,8 +102,7 @@ impl Session {
             exp_cmd_sn: Cell::new(cmd_sn),
             stat_sn: Cell::new(stat_sn),
             open: Cell::new(0),
-            shares: RefCell::default(),
-            has_first: Rc::default(),
+            shares: SharesByDevice::default(),
             tasks: RefCell::default(),
             output: RefCell::new(output),
             waiting: RefCell::default(),
@@ -130,17 +127,7 @@ impl Session {
 
     /// What its commands to the units on a unit's disk, or to none, have.
     pub(crate) fn shares(&self, unit: Option<&Unit>) -> Rc<SessionShares> {
-        let disk = unit.map(|unit| &unit.shares);
-        let mut shares = self.shares.borrow_mut();
-        let is_its = |known: &Option<Rc<UnitShares>>| known.as_ref().map(Rc::as_ptr) == disk.map(Rc::as_ptr);
-        if let Some((_, found)) = shares.iter().find(|(known, _)| is_its(known)) {
-            return Rc::clone(found);
-        }
-        // Nobody has those of disks that are served no more.
-        shares.retain(|(known, _)| known.as_ref().is_none_or(|disk| Rc::strong_count(disk) > 1));
-        let new = Rc::new(SessionShares::new(&self.has_first));
-        shares.push((disk.cloned(), Rc::clone(&new)));
-        new
+        self.shares.of(unit.map(|unit| &unit.shares))
     }
 
     /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.
