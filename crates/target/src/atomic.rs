@@ -16,7 +16,6 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use futures::FutureExt;
-use futures::lock::Mutex;
 use oarlock_block::{Geometry, IoError, Refusal, UnknownCause};
 use oarlock_device::{DataBuffer, Medium};
 
@@ -25,13 +24,14 @@ use crate::journal::JournalFile;
 use crate::media::Media;
 use crate::ranges::Hold;
 use crate::record::{Found, RECORD_BLOCK, RECORD_BYTES_MAX, Record};
+use crate::turns::Turns;
 use crate::unit::Unit;
 
 /// The atomic writes of one unit.
 #[derive(Default)]
 pub(crate) struct AtomicWrites {
     /// One is under way at a time, for there is one journal. Whoever has the turn waits for no blocks.
-    pub(crate) turn: Mutex<()>,
+    pub(crate) turns: Turns,
     journal: RefCell<Option<Rc<Medium>>>,
     left: RefCell<Option<Left>>,
     is_told: Cell<bool>,

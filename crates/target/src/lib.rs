@@ -54,11 +54,13 @@ mod reservations;
 mod saved;
 mod service;
 mod session;
+mod shares;
 mod target;
 mod task;
 mod task_set;
 mod text;
 mod timers;
+mod turns;
 mod unit;
 
 pub use handle::TargetHandle;

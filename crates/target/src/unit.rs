@@ -18,13 +18,14 @@ use crate::course::Abort;
 use crate::execute::{Erasing, Erasure};
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
-use crate::media::{Disk, Media, UnitShares};
-use crate::pool::{Claim, Grant, Pool};
+use crate::media::{Disk, Media};
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
 use crate::session::{Nexus, PortalIndex};
+use crate::shares::UnitShares;
 use crate::task_set::TaskSet;
+use crate::turns::{Turn, Turns};
 
 /// The vendor of every unit.
 pub(crate) const VENDOR: &str = "OARLOCK";
@@ -73,7 +74,7 @@ pub(crate) struct Unit {
     /// Those of them that are gone, the one that went first in front.
     gone: RefCell<VecDeque<Nexus>>,
     pub(crate) state: RefCell<State>,
-    saving: Rc<Pool>,
+    saving: Turns,
     pub(crate) reservations: RefCell<Reservations>,
     pub(crate) statistics: Cell<GeneralStatistics>,
     /// The states of groups of ports that were changed; all others are active and optimized.
@@ -156,7 +157,7 @@ impl Unit {
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
             }),
-            saving: Pool::new(1),
+            saving: Turns::default(),
             reservations: RefCell::default(),
             statistics: Cell::default(),
             access: RefCell::default(),
@@ -242,8 +243,8 @@ impl Unit {
     }
 
     /// Waits for the turn to change what is saved, in the order of asking.
-    pub(crate) async fn turn_to_save(&self) -> Grant {
-        self.saving.grant(Claim::default(), 1).await
+    pub(crate) async fn turn_to_save(&self) -> Turn {
+        self.saving.next().await
     }
 
     /// Saves what is to outlive the array, or that there is nothing. Whoever calls has [the turn](Unit::turn_to_save), from before it changed anything on.

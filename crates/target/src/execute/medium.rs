@@ -15,10 +15,7 @@ impl Work {
     /// is that of every later one.
     pub(super) async fn synchronize_cache(&self, range: CacheRange) -> Outcome<Reply> {
         if range.immediate && !self.unit.flushes.has_failed() {
-            let (array, unit) = (self.array.clone(), self.unit.clone());
-            self.array.spawn(async move {
-                let _ = unit.flush(&array).await;
-            });
+            self.unit.flush_soon(&self.array);
             return Ok(Reply::good());
         }
         let flushed = self.unit.flush(&self.array).await;
@@ -59,12 +56,12 @@ impl Work {
         if asked.load_eject && !self.unit.traits.is_removable {
             return Err(Sense::invalid_cdb(4, Some(1)).into());
         }
-        let is_prevented = !self.unit.state.borrow().prevented_by.is_empty();
-        if asked.load_eject && is_prevented {
-            return Err(Sense::illegal(AdditionalSense::MEDIUM_REMOVAL_PREVENTED).into());
-        }
+        self.check_removal(asked)?;
         if !asked.start && !asked.no_flush && !self.unit.traits.is_read_only {
-            self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
+            let flushed = self.unit.flush(&self.array).await;
+            self.task.check()?;
+            flushed.map_err(|error| failed(&error, true))?;
+            self.check_removal(asked)?;
         }
         let was_loaded = {
             let mut state = self.unit.state.borrow_mut();
@@ -79,6 +76,15 @@ impl Work {
                 .attend_others(Some(&self.task.session.nexus), AdditionalSense::NOT_READY_TO_READY_CHANGE);
         }
         Ok(Reply::good())
+    }
+
+    /// What is prevented may have become so while a flush was waited for.
+    fn check_removal(&self, asked: StartStopUnit) -> Outcome<()> {
+        let is_prevented = !self.unit.state.borrow().prevented_by.is_empty();
+        if asked.load_eject && is_prevented {
+            return Err(Sense::illegal(AdditionalSense::MEDIUM_REMOVAL_PREVENTED).into());
+        }
+        Ok(())
     }
 
     /// SPC-5, PREVENT ALLOW MEDIUM REMOVAL command: each nexus for itself.
