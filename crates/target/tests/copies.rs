@@ -147,6 +147,9 @@ fn blocks_that_end_within_a_longer_block_are_padded_where_that_was_asked_for_and
     assert_eq!(refused.sense.unwrap().command_specific, Some(1), "the second segment");
     let both = [[1; 4096], [2; 4096]].concat();
     assert_eq!(session.run(1, cdb::read(0, 2), Flow::In(2 * 4096)).good(), both);
+    list.targets[1].device_type = 1;
+    assert_eq!(copy(&mut session, &list).code(), (0xa, 0x0d, 0x03), "a tape");
+    list.targets[1].device_type = 0;
     list.targets[1].pad = true;
     copy(&mut session, &list).good();
     let padded = [vec![1; 3 * 512], vec![0; 5 * 512]].concat();

@@ -6,8 +6,8 @@ use oarlock_block::{BlockCount, Lba};
 use oarlock_device::DataBuffer;
 use oarlock_scsi::{
     AccessRule, AdditionalSense, CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyResults,
-    CopyStatus, ListIdUsage, ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense, SenseForm,
-    SenseKey, Status,
+    CopyStatus, ListIdUsage, Peripheral, ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense,
+    SenseForm, SenseKey, Status,
 };
 
 use super::sanitize::check_erasures;
@@ -159,6 +159,10 @@ impl Work {
             Sense::new(SenseKey::CopyAborted, AdditionalSense::UNREACHABLE_COPY_TARGET)
                 .at_segment(SegmentPointer { in_segment: true, byte, bit: None })
         })?;
+        if target.device_type != Peripheral::DISK.0 {
+            let code = AdditionalSense::INCORRECT_COPY_TARGET_DEVICE_TYPE;
+            return Err(Sense::new(SenseKey::CopyAborted, code).into());
+        }
         if target.block_bytes != unit.block_size().bytes() && target.block_bytes != 0 {
             return Err(
                 Sense::new(SenseKey::CopyAborted, AdditionalSense::COPY_TARGET_DEVICE_DATA_UNDERRUN).into()
