@@ -89,9 +89,6 @@ impl Work {
 
     /// SPC-5, PREVENT ALLOW MEDIUM REMOVAL command: each nexus for itself.
     pub(super) fn prevent_removal(&self, prevent: bool) -> Outcome<Reply> {
-        if !self.unit.traits.is_removable {
-            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
-        }
         let nexus = &self.task.session.nexus;
         let prevented_by = &mut self.unit.state.borrow_mut().prevented_by;
         if prevent {

@@ -21,6 +21,7 @@ mod settings;
 use std::rc::Rc;
 
 use oarlock_block::{IoError, Refusal};
+use oarlock_scsi::iscsi::TaskAttribute;
 use oarlock_scsi::{
     AccessRule, AccessState, AdditionalSense, Command, Operation, ReservationRule, Sense, SenseKey, Status,
     check_range, decode,
@@ -120,6 +121,10 @@ async fn in_turn(
     command: &Result<Command, Sense>,
 ) -> Outcome<Reply> {
     let unit = &place.unit;
+    if matches!(task.command.attribute, TaskAttribute::Aca | TaskAttribute::Reserved(_)) {
+        // No nexus has an auto contingent allegiance here (SAM-5, "Task attributes").
+        return Err(Sense::illegal(AdditionalSense::INVALID_MESSAGE_ERROR).into());
+    }
     place.turn(task).await?;
     let command = (*command)?;
     let nexus = &task.session.nexus;
@@ -148,6 +153,15 @@ impl Work {
     /// What keeps a command from being executed at all.
     fn check(&self) -> Outcome<()> {
         let description = self.command.description;
+        if !self.is_supported(description) {
+            // What REPORT SUPPORTED OPERATION CODES does not tell of is not there, be the unit as it may.
+            return Err(match description.service_action {
+                None => {
+                    Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).at(true, 0, None).into()
+                }
+                Some(_) => Sense::invalid_cdb(1, Some(4)).into(),
+            });
+        }
         let wanted = Wanted {
             access: description.access,
             reservation: self.command.reservation_rule(),

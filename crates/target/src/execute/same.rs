@@ -64,9 +64,6 @@ impl Work {
     }
 
     pub(super) async fn unmap(&self, unmap: Unmap) -> Outcome<Reply> {
-        if !self.unit.traits.is_thin {
-            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
-        }
         if unmap.anchor && !self.unit.has_anchors() {
             return Err(Sense::invalid_cdb(1, Some(0)).into());
         }

@@ -43,9 +43,6 @@ impl Work {
                 let list = self.receive_list(usize::from(parameter_list_length)).await?;
                 Some(SanitizeOverwrite::decode(&list, self.unit.block_size())?)
             }
-            SanitizeAction::BlockErase if !self.unit.traits.is_thin => {
-                return Err(Sense::invalid_cdb(1, Some(4)).into());
-            }
             SanitizeAction::BlockErase => None,
             SanitizeAction::ExitFailureMode => return self.exit_failure_mode().await,
         };
