@@ -211,7 +211,7 @@ impl Array {
         session.local.set(local.flatten().map(|address| address.ip().to_canonical()));
         if !session.is_discovery {
             self.units_for(&session.nexus.initiator).iter().for_each(|unit| unit.meet(&session.nexus));
-            self.warn_of_caches(&session.nexus);
+            self.warn_of_caches(&session.nexus.initiator);
         }
         self.sessions.borrow_mut().insert(session.handle, session);
     }

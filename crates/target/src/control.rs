@@ -45,7 +45,15 @@ pub(crate) enum Message {
 pub(crate) fn obey(array: &Rc<Array>, message: Message) {
     match message {
         Message::Stop => {}
-        Message::Add(unit, told) => drop(told.try_send(add(array, *unit))),
+        Message::Add(unit, told) => {
+            let number = unit.number;
+            let added = add(array, *unit);
+            if added.is_ok() {
+                tell(array, number, "is served from now on");
+                array.warn_all_of_caches();
+            }
+            let _ = told.try_send(added);
+        }
         Message::Remove(number, told) => remove(array, number, told),
         Message::Resize(number, size, told) => drop(told.try_send(resize(array, number, size))),
         Message::Units(told) => {
@@ -94,6 +102,12 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
     Ok(())
 }
 
+fn tell(array: &Array, number: u16, what: &str) {
+    if let Some(unit) = array.unit(number) {
+        array.log(&format!("unit {number} ({}) {what}", unit.medium.path().display()));
+    }
+}
+
 /// One disk that hangs takes all units with it that it carries, and they keep no more from the others than one would.
 fn are_on_one_device(one: &Medium, other: &Medium) -> bool {
     one.device_number().is_some_and(|number| other.device_number() == Some(number))
@@ -106,6 +120,7 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
         return;
     };
     unit.is_gone.set(true);
+    array.log(&format!("unit {number} ({}) is served no more", unit.medium.path().display()));
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }
@@ -134,6 +149,7 @@ fn resize(array: &Array, number: u16, size: Option<ByteCount>) -> Result<UnitRep
         .grow(size, is_thick)
         .map_err(|error| TargetError::Grow { number, reason: error.to_string() })?;
     if unit.blocks() != before {
+        tell(array, number, &format!("has {} now", unit.geometry().size()));
         unit.attend_others(None, AdditionalSense::CAPACITY_DATA_HAS_CHANGED);
     }
     let now = unit.geometry().size();

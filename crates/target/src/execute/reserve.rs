@@ -1,5 +1,7 @@
 //! PERSISTENT RESERVE IN and OUT (SPC-5), RESERVE and RELEASE (SPC-2).
 
+use std::collections::BTreeSet;
+
 use oarlock_scsi::iscsi::SessionId;
 use oarlock_scsi::{
     AdditionalSense, FullStatus, HeldReservation, MoveList, PersistentReserveIn, PersistentReserveInAction,
@@ -11,6 +13,9 @@ use super::{Reply, Work};
 use crate::course::{Abort, Outcome, Stop};
 use crate::reservations::{Effect, Registering};
 use crate::session::{Nexus, PortalIndex};
+
+/// Where the first TransportID of a REGISTER's list stands (SPC-5, "Basic PERSISTENT RESERVE OUT parameter list").
+const FIRST_TRANSPORT_ID: usize = 28;
 
 impl Work {
     /// RESERVE(6) and (10) of the whole unit (SPC-2, 7.21). They and persistent reservations exclude each other.
@@ -116,8 +121,33 @@ impl Work {
             })?;
         }
         drop(turn);
+        self.tell(request.action, &effect);
         self.follow(effect, request.action == Action::PreemptAndAbort).await;
         Ok(Reply::good())
+    }
+
+    /// Who takes reservations from others is named.
+    fn tell(&self, action: Action, effect: &Effect) {
+        let took = match action {
+            Action::Preempt => "preempted",
+            Action::PreemptAndAbort => "preempted, and aborted the commands of,",
+            Action::Clear => "cleared all reservations and registrations, of",
+            _ => return,
+        };
+        let told = |code| {
+            code == AdditionalSense::REGISTRATIONS_PREEMPTED
+                || code == AdditionalSense::RESERVATIONS_PREEMPTED
+        };
+        let victims: BTreeSet<String> = effect
+            .attentions
+            .iter()
+            .filter(|(_, code)| told(*code))
+            .map(|(nexus, _)| nexus.initiator.to_string())
+            .collect();
+        let victims = victims.into_iter().collect::<Vec<_>>().join(", ");
+        let whom = if victims.is_empty() { "nobody" } else { &victims };
+        let (number, name) = (self.unit.number, &self.task.session.nexus.initiator);
+        self.array.log(&format!("unit {number}: {name} {took} {whom}"));
     }
 
     fn act(&self, request: PersistentReserveOut, list: &RegisterList) -> Outcome<Effect> {
@@ -150,12 +180,14 @@ impl Work {
     fn nexuses_of(&self, list: &RegisterList) -> Outcome<Vec<Nexus>> {
         let own = self.task.session.nexus.clone();
         let mut all = vec![own.clone()];
-        for (place, id) in list.initiators.iter().flatten().enumerate() {
+        let mut byte = FIRST_TRANSPORT_ID;
+        for id in list.initiators.iter().flatten() {
             let named = self.named(id, own.portal);
             if named.is_empty() {
-                return Err(Sense::invalid_parameter(28 + place, None).into());
+                return Err(Sense::invalid_parameter(byte, None).into());
             }
             all.extend(named);
+            byte += id.encode().len();
         }
         if list.all_target_ports {
             let ports = (0..self.array.config.portals.len()).filter_map(|place| u16::try_from(place).ok());
@@ -166,7 +198,7 @@ impl Work {
                 .collect();
             all.extend(others);
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         all.retain(|nexus| seen.insert(nexus.clone()));
         Ok(all)
     }
