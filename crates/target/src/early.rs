@@ -1,10 +1,11 @@
 //! Memory for data that come unasked, before their commands begin: bounded for all sessions together, and so that none takes all of it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::limits::EARLY_BYTES_MAX;
 use crate::pool::{HAD_BY_UNITS, LEFT_BY_SESSIONS};
+use crate::shares::UnitShares;
 
 /// What a session may have with its first command, whoever has the rest: an ATS is a kibibyte.
 const FIRST_BYTES_MAX: usize = 8 << 10;
@@ -13,8 +14,8 @@ const FIRST_BYTES_MAX: usize = 8 << 10;
 #[derive(Clone)]
 pub(crate) struct Early {
     free: Rc<Cell<usize>>,
-    /// Somebody was refused since somebody asked for that.
-    was_refused: Rc<Cell<bool>>,
+    /// What those units have whose commands were refused since somebody asked for that.
+    refused: Rc<RefCell<Vec<Rc<Cell<usize>>>>>,
 }
 
 /// What a session has of it for the units on one device.
@@ -44,7 +45,7 @@ pub(crate) struct EarlyPermit {
 
 impl Default for Early {
     fn default() -> Early {
-        Early { free: Rc::new(Cell::new(EARLY_BYTES_MAX)), was_refused: Rc::default() }
+        Early { free: Rc::new(Cell::new(EARLY_BYTES_MAX)), refused: Rc::default() }
     }
 }
 
@@ -58,15 +59,19 @@ impl Early {
         bytes: usize,
     ) -> Option<EarlyPermit> {
         let permit = self.try_permit(of_session, of_unit, bytes);
-        if permit.is_none() && of_session.bytes.get() == 0 {
-            self.was_refused.set(true);
+        if let (None, 0, Some(unit)) = (&permit, of_session.bytes.get(), of_unit) {
+            let mut refused = self.refused.borrow_mut();
+            if !refused.iter().any(|known| Rc::ptr_eq(known, unit)) {
+                refused.push(Rc::clone(unit));
+            }
         }
         permit
     }
 
-    /// Whether a session that had nothing was refused since this was asked last.
-    pub(crate) fn take_was_refused(&self) -> bool {
-        self.was_refused.take()
+    /// Whether a session that had nothing was refused since this was asked last, and not for one of these disks.
+    pub(crate) fn take_was_refused(&self, hung: &[Rc<UnitShares>]) -> bool {
+        let refused = self.refused.take();
+        refused.iter().any(|unit| !hung.iter().any(|disk| Rc::ptr_eq(&disk.early, unit)))
     }
 
     fn try_permit(
