@@ -22,6 +22,7 @@ use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
 use crate::output::Unread;
 use crate::session::{Nexus, PortalIndex, Session};
+use crate::shares::Devices;
 use crate::task::Task;
 use crate::timers::Timers;
 use crate::unit::Unit;
@@ -50,6 +51,7 @@ pub(crate) struct Array {
     pub(crate) timers: Timers,
     pub(crate) random: OsRandom,
     pub(crate) units: RefCell<BTreeMap<u16, Rc<Unit>>>,
+    pub(crate) devices: Devices,
     pub(crate) copies: RefCell<Copies>,
     pub(crate) connections: RefCell<Vec<Option<Connection>>>,
     sessions: RefCell<BTreeMap<SessionHandle, Rc<Session>>>,
@@ -77,6 +79,7 @@ impl Array {
             timers: Timers::default(),
             random: OsRandom,
             units: RefCell::default(),
+            devices: Devices::default(),
             copies: RefCell::default(),
             connections: RefCell::default(),
             sessions: RefCell::default(),

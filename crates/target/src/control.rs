@@ -83,9 +83,7 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
         return Err(TargetError::SerialInUse { number: other.number, serial: new.traits.serial });
     }
     let mut unit = Unit::new(number, lun, new.medium, new.traits, new.write_cache);
-    if let Some(other) = units.values().find(|other| are_on_one_device(&unit.medium, &other.medium)) {
-        unit.shares = Rc::clone(&other.shares);
-    }
+    unit.shares = array.devices.of(unit.medium.device_number());
     let unit = Rc::new(unit);
     let Earlier { saved, replayed, is_erased_at_the_front } = new.earlier;
     unit.restore(saved);
@@ -106,11 +104,6 @@ fn tell(array: &Array, number: u16, what: &str) {
     if let Some(unit) = array.unit(number) {
         array.log(&format!("unit {number} ({}) {what}", unit.medium.path().display()));
     }
-}
-
-/// One disk that hangs takes all units with it that it carries, and they keep no more from the others than one would.
-fn are_on_one_device(one: &Medium, other: &Medium) -> bool {
-    one.device_number().is_some_and(|number| other.device_number() == Some(number))
 }
 
 /// A unit is there no more, at once for what comes; the answer waits for what is under way.

@@ -14,7 +14,7 @@ use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
 use crate::memory::{Memory, Permit, Shares};
 use crate::outside::outside;
 use crate::pool::{Claim, Grant, Pool};
-use crate::shares::UnitShares;
+use crate::shares::{SessionShares, UnitShares};
 
 /// What is copied to and from memory at once: more would keep all others waiting.
 const AT_ONCE_MAX: usize = 4 << 20;
@@ -140,16 +140,30 @@ impl Media {
 
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
     /// data.
-    pub(crate) async fn step(&self, unit: &UnitShares, bytes: usize) -> Grant {
-        self.steps.grant(Claim::of_unit(&unit.steps), DataBuffer::footprint(bytes)).await
+    pub(crate) async fn step(
+        &self,
+        session: Option<&SessionShares>,
+        unit: &UnitShares,
+        bytes: usize,
+    ) -> Grant {
+        let session = session.map(|session| Rc::clone(&session.steps));
+        let claim = Claim { session, ..Claim::of_unit(&unit.steps) };
+        self.steps.grant(claim, DataBuffer::footprint(bytes)).await
     }
 
     /// The same for a copy.
-    pub(crate) async fn step_of_two(&self, units: [&UnitShares; 2], bytes: usize) -> Grant {
+    pub(crate) async fn step_of_two(
+        &self,
+        session: &SessionShares,
+        units: [&UnitShares; 2],
+        bytes: usize,
+    ) -> Grant {
         let [from, to] = units.map(|unit| Rc::clone(&unit.steps));
         let to = Some(to).filter(|to| !Rc::ptr_eq(to, &from));
         let units = [Some(from), to];
-        self.steps.grant(Claim { session: None, units }, DataBuffer::footprint(bytes)).await
+        self.steps
+            .grant(Claim { session: Some(Rc::clone(&session.steps)), units }, DataBuffer::footprint(bytes))
+            .await
     }
 
     /// A buffer; whoever asks holds a permit, so there is room.

@@ -4,8 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::early::EarlyShare;
+use crate::limits::UNITS_MAX;
 use crate::memory::Shares;
 use crate::pool::Share;
+use crate::turns::Turns;
 
 /// What the commands of the units on one device have, so that one whose medium does not answer leaves some to the others.
 #[derive(Default)]
@@ -25,9 +27,44 @@ impl UnitShares {
         self.has_moved.set(true);
     }
 
+    /// Whether nothing of it is anybody's.
+    fn is_idle(&self) -> bool {
+        self.memory.is_idle() && self.early.get() + self.steps.get() + self.commands.get() == 0
+    }
+
     /// Whether commands are out of which none has ended since that was asked last: nobody but the disk keeps what they have.
     pub(crate) fn take_is_hung(&self) -> bool {
         !self.has_moved.take() && self.commands.get() > 0
+    }
+}
+
+/// The devices that units are on, those included whose units are served no more while they keep something.
+#[derive(Default)]
+pub(crate) struct Devices(RefCell<Vec<(Option<u64>, Rc<UnitShares>)>>);
+
+impl Devices {
+    /// What the units on the device of that number have: one disk that hangs takes all units with it that it carries, and they keep no more from the others
+    /// than one would.
+    pub(crate) fn of(&self, number: Option<u64>) -> Rc<UnitShares> {
+        let mut devices = self.0.borrow_mut();
+        devices.retain(|(_, shares)| Rc::strong_count(shares) > 1 || !shares.is_idle());
+        let known = devices.iter().find(|(known, _)| number.is_some() && *known == number);
+        if let Some((_, shares)) = known {
+            return Rc::clone(shares);
+        }
+        let shares = Rc::<UnitShares>::default();
+        devices.push((number, Rc::clone(&shares)));
+        shares
+    }
+
+    /// Those of which commands are out and none has ended since that was asked last.
+    pub(crate) fn take_hung(&self) -> Vec<Rc<UnitShares>> {
+        let devices = self.0.borrow();
+        devices
+            .iter()
+            .filter(|(_, shares)| shares.take_is_hung())
+            .map(|(_, shares)| Rc::clone(shares))
+            .collect()
     }
 }
 
@@ -36,6 +73,9 @@ pub(crate) struct SessionShares {
     pub(crate) memory: Shares,
     /// For data that came unasked.
     pub(crate) early: EarlyShare,
+    pub(crate) steps: Rc<Share>,
+    /// Those that change what is saved come one behind the other, so that the others' wait for one alone.
+    pub(crate) saving: Turns,
 }
 
 /// What a session's commands have, by device: one that hangs keeps the session's commands to the others from none.
@@ -59,10 +99,13 @@ impl SharesByDevice {
         if let Some(found) = known.iter().find(is_it) {
             return Rc::clone(&found.shares);
         }
-        // Devices that are served no more are nobody else's.
-        known.retain(|known| known.device.as_ref().is_none_or(|device| Rc::strong_count(device) > 1));
+        // Some of them are served no more.
+        if known.len() > UNITS_MAX {
+            known.retain(|known| known.device.as_ref().is_some_and(|device| !device.is_idle()));
+        }
         let early = EarlyShare::new(&self.has_first);
-        let shares = Rc::new(SessionShares { memory: Shares::default(), early });
+        let (memory, steps, saving) = (Shares::default(), Rc::default(), Turns::default());
+        let shares = Rc::new(SessionShares { memory, early, steps, saving });
         known.push(Known { device: device.cloned(), shares: Rc::clone(&shares) });
         shares
     }
@@ -70,16 +113,40 @@ impl SharesByDevice {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
+    use crate::pool::{Claim, Grant, Pool};
+
+    /// A command to a device, under way.
+    fn command(shares: &UnitShares) -> Grant {
+        Pool::new(1).grant(Claim::of_unit(&shares.commands), 1).now_or_never().unwrap()
+    }
 
     #[test]
-    fn a_session_has_one_share_for_each_device_and_none_for_those_that_are_gone() {
+    fn a_session_has_one_share_for_each_device_and_forgets_those_that_are_gone() {
         let shares = SharesByDevice::default();
-        let [one, other] = [(); 2].map(|()| Rc::<UnitShares>::default());
-        assert!(Rc::ptr_eq(&shares.of(Some(&one)), &shares.of(Some(&one))));
+        let one = Rc::<UnitShares>::default();
+        let of_one = shares.of(Some(&one));
+        assert!(Rc::ptr_eq(&of_one, &shares.of(Some(&one))));
         assert!(!Rc::ptr_eq(&shares.of(Some(&one)), &shares.of(None)));
-        drop(one);
-        shares.of(Some(&other));
-        assert_eq!(shares.known.borrow().len(), 2, "of the other, and of none");
+        let _command = command(&one);
+        (0..UNITS_MAX).for_each(|_| drop(shares.of(Some(&Rc::default()))));
+        assert!(shares.known.borrow().len() < UNITS_MAX);
+        assert!(Rc::ptr_eq(&of_one, &shares.of(Some(&one))), "what it has of one that is busy is kept");
+    }
+
+    /// A unit that was removed and added anew while its disk hung began with nothing, again and again.
+    #[test]
+    fn a_device_is_known_by_its_number_for_as_long_as_anything_of_it_is_kept() {
+        let devices = Devices::default();
+        let first = devices.of(Some(7));
+        assert!(Rc::ptr_eq(&first, &devices.of(Some(7))) && !Rc::ptr_eq(&first, &devices.of(Some(8))));
+        assert!(!Rc::ptr_eq(&devices.of(None), &devices.of(None)));
+        let kept = Rc::downgrade(&first);
+        let _command = command(&first);
+        drop(first);
+        assert!(kept.upgrade().is_some_and(|kept| Rc::ptr_eq(&kept, &devices.of(Some(7)))));
+        assert_eq!(devices.take_hung().len(), 1);
     }
 }

@@ -162,6 +162,36 @@ fn nobody_reserves_such_a_unit_while_a_registration_is_being_given_back_and_anot
     drop(place);
 }
 
+/// A cluster's PREEMPT waited for all that another host had asked before.
+#[test]
+fn who_changes_a_reservation_waits_for_no_queue_of_another_host() {
+    const QUEUED: u32 = 60;
+    let Some(disk) = Disk::new() else { return };
+    let path = disk.path();
+    let place = Place::with(|options, folder| {
+        options.units.push(UnitOptions { path: path.join("1.img"), ..unit(folder, 1) });
+    });
+    let [mut busy, mut other] = ["busy", "other"].map(|name| {
+        let mut session = place.session(name);
+        meet(&mut session, 1);
+        session
+    });
+    let frozen = Frozen::new(&path);
+    let again = cdb::reserve_list(0, 0xabc, true);
+    let queued: Vec<_> =
+        (0..QUEUED).map(|_| busy.start(1, cdb::reserve_out(6, 0), Flow::Out(&again))).collect();
+    busy.ping_now();
+    let registered = register(&mut other);
+    let generation = other.start(1, cdb::reserve_in(0), Flow::In(64));
+    other.ping_now();
+    drop(frozen);
+    other.finish(registered).good();
+    let generation = u32::from_be_bytes(other.finish(generation).good()[..4].try_into().unwrap());
+    assert!(generation < QUEUED / 4, "{generation} registrations came before it");
+    queued.into_iter().for_each(|tag| drop(busy.finish(tag).good()));
+    drop(place);
+}
+
 /// One host's eight writes to it had all threads that the kernel gave, 16 WRITE SAMEs all memory for steps, and whoever registered there stopped the whole array.
 /// Hosts of the unit itself lost all others, by what they had there, and by a login that waited for it.
 #[test]

@@ -158,6 +158,25 @@ fn who_stalls_in_an_ordered_command_is_given_up_soon() {
     assert!(!place.told("does not send the data of a command").is_empty());
 }
 
+/// It was given up together with whoever was in the way of others, on another unit.
+#[test]
+fn who_pauses_in_nobodys_way_has_all_of_its_time() {
+    let place = Place::in_memory(|options, folder| options.units.push(unit(folder, 1)));
+    let (mut pausing, mut session) = (login(&place, 0), login(&place, 1));
+    meet(&mut pausing, 1);
+    let paused = pausing.start_held(1, cdb::write(0, 1), &[1; 512]);
+    pausing.ping_now();
+    session.attribute = TaskAttribute::Ordered;
+    let command = session.command(0, cdb::write(0, 1), Flow::Out(&[1; 512]));
+    session.put_mute(&command, &[1; 512]);
+    session.ping_now();
+    let mut other = login(&place, 2);
+    other.run(0, cdb::read(0, 1), Flow::In(512)).good();
+    assert_eq!(place.told("does not send the data of a command").len(), 1);
+    pausing.release(paused);
+    pausing.finish(paused).good();
+}
+
 /// Sixteen hosts that died in their writes fill the task set of a unit.
 #[test]
 fn who_stalls_in_a_full_task_set_is_given_up_soon() {

@@ -109,7 +109,7 @@ impl Work {
     async fn write_by_journal(&self, lba: Lba, count: BlockCount, received: &mut Received) -> Outcome<()> {
         let (array, unit) = (&self.array, &self.unit);
         let _turn = self.task.or_aborted(unit.atomic.turns.next()).await?;
-        let _grant = self.task.or_aborted(array.media.step(&unit.shares, RECORD_BYTES_MAX)).await?;
+        let _grant = self.step_of(unit, RECORD_BYTES_MAX).await?;
         let mut buffer = self.buffer(RECORD_BYTES_MAX)?;
         if unit.flushes.has_failed() {
             return Err(failed(&IoError::Unknown(UnknownCause::DeviceError), true));
@@ -184,7 +184,7 @@ impl Work {
         if unit.atomic.refuses(blocks, hold)
             && let Some(journal) = unit.atomic.open_journal()
         {
-            let _grant = self.task.or_aborted(self.array.media.step(&unit.shares, RECORD_BYTES_MAX)).await?;
+            let _grant = self.step_of(unit, RECORD_BYTES_MAX).await?;
             let mut buffer = self.buffer(RECORD_BYTES_MAX)?;
             let below = OnRing { array: &self.array, unit, journal: &journal };
             // Whether it did is seen by what is left.
@@ -215,7 +215,7 @@ impl Work {
 pub(super) async fn wipe_journal(array: &Rc<Array>, unit: &Rc<Unit>) -> Result<(), IoError> {
     let _turn = unit.atomic.turns.next().await;
     let Some(journal) = unit.atomic.open_journal() else { return Ok(()) };
-    let _grant = array.media.step(&unit.shares, RECORD_BYTES_MAX).await;
+    let _grant = array.media.step(None, &unit.shares, RECORD_BYTES_MAX).await;
     let mut buffer = array.media.buffer(RECORD_BYTES_MAX)?;
     let below = OnRing { array, unit, journal: &journal };
     unit.atomic.wipe(&below, &mut buffer).await

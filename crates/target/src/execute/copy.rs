@@ -182,7 +182,11 @@ impl Work {
         let step = STEP.min(usize::try_from(from.length).unwrap_or(STEP));
         let _grant = self
             .task
-            .or_aborted(self.array.media.step_of_two([&from.unit.shares, &to.unit.shares], step + ENDS))
+            .or_aborted(self.array.media.step_of_two(
+                &self.task.session.shares(Some(&self.unit)),
+                [&from.unit.shares, &to.unit.shares],
+                step + ENDS,
+            ))
             .await?;
         let mut done = 0;
         // Backwards where the places overlap and the destination lies behind, so that nothing is read after it was written.

@@ -175,7 +175,8 @@ impl Run {
     }
 
     async fn erase(&self, pattern: Option<&[u8]>, lba: Lba, count: BlockCount) -> Outcome<()> {
-        let clearing = Clearing { array: &self.array, unit: &self.unit, course: &self.erasing.course };
+        let course = &self.erasing.course;
+        let clearing = Clearing { array: &self.array, unit: &self.unit, course, session: None };
         match pattern {
             Some(pattern) => clearing.write_pattern(pattern, lba, count).await,
             None => clearing.discard(lba, count).await,

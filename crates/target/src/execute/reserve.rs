@@ -13,15 +13,24 @@ use super::{Reply, Work};
 use crate::course::{Abort, Outcome, Stop};
 use crate::reservations::{Effect, Registering};
 use crate::session::{Nexus, PortalIndex};
+use crate::turns::Turn;
 
 /// Where the first TransportID of a REGISTER's list stands (SPC-5, "Basic PERSISTENT RESERVE OUT parameter list").
 const FIRST_TRANSPORT_ID: usize = 28;
 
 impl Work {
+    /// Waits for the turn to change what is saved: of the session's commands one at a time asks for it, so that who fences waits for no queue of another's.
+    pub(super) async fn turn_to_save(&self) -> Outcome<[Turn; 2]> {
+        let shares = self.task.session.shares(Some(&self.unit));
+        let of_session = self.task.or_aborted(shares.saving.next()).await?;
+        let of_unit = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        Ok([of_session, of_unit])
+    }
+
     /// RESERVE(6) and (10) of the whole unit (SPC-2, 7.21). They and persistent reservations exclude each other.
     pub(super) async fn reserve(&self) -> Outcome<Reply> {
         // A registration that is being given back stands until that is saved.
-        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let _saving = self.turn_to_save().await?;
         self.check()?;
         let nexus = &self.task.session.nexus;
         let mut state = self.unit.state.borrow_mut();
@@ -48,7 +57,7 @@ impl Work {
 
     /// What is being saved is told when it is: a change that was seen by whoever fences is not gone behind a restart.
     pub(super) async fn persistent_reserve_in(&self, request: PersistentReserveIn) -> Outcome<Reply> {
-        drop(self.task.or_aborted(self.unit.turn_to_save()).await?);
+        drop(self.turn_to_save().await?);
         let all = self.unit.reservations.borrow();
         let generation = all.generation;
         let data = match request.action {
@@ -102,7 +111,7 @@ impl Work {
             return Err(Sense::parameter_list_length().into());
         }
         let list = PersistentReserveOutList::decode(request.action, &list)?;
-        let turn = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let turn = self.turn_to_save().await?;
         // Somebody may have reserved the unit meanwhile.
         self.check()?;
         let before = self.unit.reservations.borrow().clone();

@@ -102,7 +102,8 @@ impl Work {
     }
 
     fn clearing(&self) -> Clearing<'_> {
-        Clearing { array: &self.array, unit: &self.unit, course: &self.task }
+        let session = Some(self.task.session.shares(Some(&self.unit)));
+        Clearing { array: &self.array, unit: &self.unit, course: &self.task, session }
     }
 
     /// A parameter list of `length` bytes.

@@ -46,7 +46,7 @@ impl Work {
             SanitizeAction::BlockErase => None,
             SanitizeAction::ExitFailureMode => return self.exit_failure_mode().await,
         };
-        let saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let saving = self.turn_to_save().await?;
         // Another may have begun meanwhile.
         self.check_sanitize(&self.unit)?;
         let erasure = Erasure {
@@ -77,7 +77,7 @@ impl Work {
 
     /// A unit that failed may be used again only where the sanitize that failed allowed it (AUSE).
     async fn exit_failure_mode(&self) -> Outcome<Reply> {
-        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let _saving = self.turn_to_save().await?;
         let sanitizing = self.unit.state.borrow().sanitizing.clone();
         match sanitizing {
             Sanitizing::Failed { may_exit: true } => {

@@ -91,7 +91,7 @@ impl Work {
 
     /// What is set outlives a reset, and the array.
     async fn save_settings(&self) -> Outcome<()> {
-        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let _saving = self.turn_to_save().await?;
         let before = {
             let mut state = self.unit.state.borrow_mut();
             let settings = state.settings;
