@@ -154,7 +154,7 @@ impl Work {
             .map(|(nexus, _)| nexus.initiator.to_string())
             .collect();
         let victims = victims.into_iter().collect::<Vec<_>>().join(", ");
-        let whom = if victims.is_empty() { "nobody" } else { &victims };
+        let whom = if victims.is_empty() { "nobody else" } else { &victims };
         let (number, name) = (self.unit.number, &self.task.session.nexus.initiator);
         self.array.log(&format!("unit {number}: {name} {took} {whom}"));
     }
