@@ -42,6 +42,8 @@ const NOT_THIN: &[Skip] = &[
     ("WriteSame10.", "what UNMAP does is a thin unit's: `thin` and `physical` run it"),
     ("WriteSame16.", "what UNMAP does is a thin unit's: `thin` and `physical` run it"),
 ];
+const NO_BLOCK_ERASE: &[Skip] =
+    &[("Sanitize.BlockErase", "for a thin unit, whose blocks can be erased: `removable and erased` runs it")];
 const NOT_ENCRYPTED: &[Skip] = &[
     ("Sanitize.CryptoErase", "nothing is encrypted"),
     ("Sanitize.Readonly", "its last part is a cryptographic erase: nothing is encrypted"),
@@ -103,7 +105,7 @@ pub const SHAPES: [Shape; 8] = [
         unit: "size=128M,block=4096",
         tests: SANITIZE,
         flags: ALSO_SANITIZE,
-        skips: &[NOT_ENCRYPTED],
+        skips: &[NOT_ENCRYPTED, NO_BLOCK_ERASE],
     },
     Shape {
         name: "read-only",
