@@ -176,7 +176,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
 /// What the array tells its operator: each line with its time, unless it goes to the journal, which has its own (systemd.exec(5), `$JOURNAL_STREAM`).
 fn log() -> Arc<dyn Fn(&str) + Send + Sync> {
     if std::env::var_os("JOURNAL_STREAM").is_some() {
-        return Arc::new(|line| report::say(line));
+        return Arc::new(report::say);
     }
     Arc::new(|line| report::say(&format!("{:.3} {line}", Timestamp::now())))
 }
