@@ -210,12 +210,12 @@ fn a_file_with_a_mistake_or_a_secret_that_others_read_serves_nothing() {
     config("chap = ['esx:two.secret']\n").fails(1, "OAR-0524").says("several lines");
     place
         .run(&["target", "serve", "--lun", "0=new.img,size=1000"])
-        .fails(2, "OAR-0501")
+        .fails(2, "OAR-0502")
         .says("whole number of blocks");
     assert!(!place.path("new.img").exists());
     place
         .run(&["target", "serve", "--listen", "here:1", "--lun", "0=a.img"])
-        .fails(2, "OAR-0501")
+        .fails(2, "OAR-0502")
         .says("`here:1`");
     place.run(&["target", "serve"]).fails(2, "OAR-0501").says("--lun");
 }
