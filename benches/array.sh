@@ -3,7 +3,8 @@
 # benches/array.sh [FOLDER [ROUNDS [SECONDS [CASE...]]]]. FOLDER says where the file lies: /dev/shm for the cost of the protocol. A CASE is
 # KIND:BYTES:DEPTH:SESSIONS. Wants Debian's tgt and istgt; one that is missing is left out and said so. tgt has no COMPARE AND WRITE.
 # With PIN=1 both ends of each case share one core, with PIN=2 each has one of its own, and a bare TCP request and reply of the same sizes stands beside
-# them: what a latency at queue 1 is to be compared with.
+# them: what a latency at queue 1 is to be compared with. Beside what goes in sequence stands the loopback and the file alone: the same bytes by one socket
+# to a file of the same folder, or from it, and nothing else.
 source "$(dirname "$0")/common.sh"
 (cd "$here" && cargo build --release --quiet -p oarlock-cli --bin oarlock -p oarlock-target --example load --example echo)
 room "${1:-/dev/shm}"
@@ -117,8 +118,24 @@ serve_bare() {
     up bare "${address[bare]}"
 }
 
+serve_stream() {
+    file stream
+    address[stream]=127.0.0.1:33265
+    start "${served[@]}" "$built/examples/echo" serve "${address[stream]}" "$work/stream.img" >"$work/stream.out" 2>&1
+    pid[stream]=$started_pid
+    up stream "${address[stream]}"
+}
+
 # ask NAME KIND BYTES DEPTH SESSIONS: one measurement. A PDU has a header of 48 bytes; an ATS brings two blocks.
 ask() {
+    if [[ $1 == stream ]]; then
+        case $2 in
+            read-run) "${asked[@]}" "$built/examples/echo" ask "${address[stream]}" 48 $((48 + $3)) "$seconds" "$4" ;;
+            write-run) "${asked[@]}" "$built/examples/echo" ask "${address[stream]}" $((48 + $3)) 48 "$seconds" "$4" ;;
+            *) return 1 ;;
+        esac
+        return
+    fi
     if [[ $1 != bare ]]; then
         "${asked[@]}" "$built/examples/load" "${address[$1]}" "${target[$1]}" "${lun[$1]}" "$2" "$3" "$4" "$5" "$seconds"
         return
@@ -141,7 +158,7 @@ used() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 resident() { awk '/VmRSS/ { print $2 / 1024 }' "/proc/${pid[$1]}/status"; }
 
 names=()
-for name in ours tgt istgt bare; do
+for name in ours tgt istgt bare stream; do
     if "serve_$name"; then names+=("$name"); elif [[ $name != bare ]]; then echo "$name is not here or does not start"; fi
 done
 for case in "${cases[@]}"; do
@@ -176,7 +193,7 @@ for case in "${cases[@]}"; do
 done
 # What each has in memory, as it is now, and with a hundred sessions that log in and do nothing.
 for name in "${names[@]}"; do
-    if [[ $name == bare ]]; then continue; fi
+    if [[ $name == bare || $name == stream ]]; then continue; fi
     echo "$name: $(resident "$name") MiB resident"
     "$built/examples/load" "${address[$name]}" "${target[$name]}" "${lun[$name]}" idle 512 1 100 4 >/dev/null 2>&1 &
     load=$!

@@ -121,8 +121,8 @@ catalogue! {
         "The host that serves the disk hung up, did not answer, refused a request, or gave the disk away.",
         "`oarlock status` and `oarlock events` say how the host is; then run it again.";
     TargetNotStarted = "OAR-0523", EXIT_FAILED, "the array cannot be started",
-        "A portal's address is taken or is not this machine's, a unit's file is not there or is in use by a host or another array, or the kernel gives no io_uring; the message says which.",
-        "Do what the message asks for: another `--listen`, the path of a file that is there or `size=S` for one to be made, or an end to who uses it.";
+        "A portal's address is taken or is not this machine's, a unit's file is not there or is in use by a host, another array or another unit of this one, what lies beside it is another unit's, its serial number is used or cannot be one, or the kernel gives no io_uring; the message says which.",
+        "Do what the message asks for: another `--listen`, the path of a file that is there or `size=S` for one to be made, another `serial=`, or an end to who uses the file.";
     ChapSecret = "OAR-0524", EXIT_FAILED, "a CHAP secret that cannot be used",
         "The file is not there, others than its owner can read it, or its secret is shorter than 12 or longer than 255 bytes.",
         "Put the secret alone into a file of its own, `chmod 600` it, and name that.";

@@ -1,5 +1,6 @@
 //! Values of `oarlock target` on the command line: units, CHAP accounts, addresses.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -81,11 +82,14 @@ pub fn unit(text: &str) -> Result<UnitOptions, ValueError> {
 /// # Errors
 /// What is wanted instead.
 pub fn check(unit: &UnitOptions) -> Result<(), &'static str> {
+    let block = unit.block_size.map_or(512, oarlock_block::BlockSize::bytes);
+    if unit.size.is_some_and(|ByteCount(size)| size == 0 || !size.is_multiple_of(block.into())) {
+        return Err("size= is a whole number of blocks, and of one at least");
+    }
     let Some(ByteCount(physical)) = unit.physical_block else { return Ok(()) };
     if !physical.is_power_of_two() || !(512..=65_536).contains(&physical) {
         return Err("a physical block is a power of two from 512 to 64K");
     }
-    let block = unit.block_size.map_or(512, oarlock_block::BlockSize::bytes);
     if physical < u64::from(block) {
         return Err("a physical block is no smaller than a logical one");
     }
@@ -133,6 +137,14 @@ pub fn address(text: &str) -> Result<String, ValueError> {
     parts.map(|_| text.to_owned()).ok_or_else(|| ValueError::Address { text: text.to_owned() })
 }
 
+/// An address of this machine to listen on.
+///
+/// # Errors
+/// [`ValueError::Portal`].
+pub fn portal(text: &str) -> Result<SocketAddr, ValueError> {
+    text.parse().map_err(|_| ValueError::Portal { text: text.to_owned() })
+}
+
 impl ChapFile {
     /// The same, where a path that is not whole begins in `folder`.
     #[must_use]
@@ -157,6 +169,9 @@ impl ChapFile {
         let secret = std::fs::read(&self.file).map_err(|error| refused(error.to_string()))?;
         let secret = secret.strip_suffix(b"\n").unwrap_or(&secret);
         let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+        if secret.contains(&b'\n') {
+            return Err(refused("it has several lines; the secret alone is wanted".to_owned()));
+        }
         if !(SECRET_LENGTH_MIN..=SECRET_LENGTH_MAX).contains(&secret.len()) {
             return Err(refused(format!(
                 "its secret has {} bytes; {SECRET_LENGTH_MIN} to {SECRET_LENGTH_MAX} are wanted",

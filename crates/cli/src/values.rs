@@ -128,6 +128,14 @@ pub enum ValueError {
         /// What was given.
         text: String,
     },
+    /// Not an address to listen on.
+    #[error(
+        "`{text}` is no address to listen on: ADDRESS:PORT, as in 192.0.2.7:3260, 0.0.0.0:3260 or [::]:3260; names are not looked up"
+    )]
+    Portal {
+        /// What was given.
+        text: String,
+    },
     /// No device.
     #[error("a device has a name: the path of a plain file or block device, as in pool.img")]
     NoDevice,

@@ -1,7 +1,8 @@
 //! The array as its operator has it: units that come and go while it serves, and who is there.
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -27,6 +28,8 @@ fn units_are_added_grown_and_removed_while_the_array_serves() {
         (&added["lun"], &added["size"], &added["block_size"], &added["thin"], &added["serial"]),
         (&json!(7), &json!(65536), &json!(4096), &json!(true), &json!("B7"))
     );
+    let told = array.said_behind("Z unit 7 (");
+    assert_eq!(told, format!("{}) is served from now on", place.path("b.img").display()));
     let again = place.target_runs(&["lun", "add", "7=c.img,size=64K"]);
     again.fails(1, "OAR-0527").says("there is a unit 7 already");
     let grown = place.target(&["lun", "resize", "7", "--size", "128K"]);
@@ -171,6 +174,23 @@ fn metrics_count_what_initiators_did() {
 }
 
 #[test]
+fn systemd_hears_when_it_is_ready_and_when_it_stops() {
+    let place = place();
+    let systemd = UnixDatagram::bind(place.path("notify.sock")).unwrap();
+    systemd.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let heard = || {
+        let mut words = [0; 256];
+        let length = systemd.recv(&mut words).unwrap();
+        String::from_utf8(words[..length].to_vec()).unwrap()
+    };
+    let mut command = place.command(&["target", "serve", "--listen", "127.0.0.1:0", "--lun", "0=a.img"]);
+    let mut array = Place::serve_by(command.env("NOTIFY_SOCKET", place.path("notify.sock")));
+    assert!(heard().contains("READY=1"));
+    assert_eq!(array.stop(), 0);
+    assert!(heard().contains("STOPPING=1"));
+}
+
+#[test]
 fn a_file_with_a_mistake_or_a_secret_that_others_read_serves_nothing() {
     let place = place();
     let config = |text: &str| {
@@ -185,5 +205,17 @@ fn a_file_with_a_mistake_or_a_secret_that_others_read_serves_nothing() {
     let chap = "chap = ['esx:esx.secret']\nlisten = ['127.0.0.1:0']\n";
     config(chap).fails(1, "OAR-0524").says("only its owner may read it");
     config("chap_mutual = 'array:esx.secret'\n").fails(1, "OAR-0524");
+    let secret = place.write("two.secret", b"a good long secret\nand another one\n");
+    std::fs::set_permissions(secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    config("chap = ['esx:two.secret']\n").fails(1, "OAR-0524").says("several lines");
+    place
+        .run(&["target", "serve", "--lun", "0=new.img,size=1000"])
+        .fails(2, "OAR-0502")
+        .says("whole number of blocks");
+    assert!(!place.path("new.img").exists());
+    place
+        .run(&["target", "serve", "--listen", "here:1", "--lun", "0=a.img"])
+        .fails(2, "OAR-0502")
+        .says("`here:1`");
     place.run(&["target", "serve"]).fails(2, "OAR-0501").says("--lun");
 }

@@ -44,6 +44,12 @@ impl DataBuffer {
         pool.take_with_headroom(length, out_max).map(|buffer| DataBuffer { shared: Rc::new(buffer) })
     }
 
+    /// A buffer of no ring's, for what is done without one; `None` beyond [`DATA_BUFFER_MAX`].
+    #[must_use]
+    pub fn apart(length: usize) -> Option<DataBuffer> {
+        DataBuffer::take(&Arc::default(), length, usize::MAX)
+    }
+
     /// The bytes that a buffer of `length` bytes takes: whole pages, a power of two of them, and its headroom.
     #[must_use]
     pub const fn footprint(length: usize) -> usize {

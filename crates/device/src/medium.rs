@@ -81,6 +81,7 @@ pub struct Medium {
     is_new: bool,
     atomic_block: Option<ByteCount>,
     tells_reserved: bool,
+    device_number: Option<u64>,
 }
 
 /// A run of bytes of a medium that is alike.
@@ -145,6 +146,9 @@ impl Medium {
         }
         let atomic_block = atomic::atomic_block(file.as_fd(), kind.is_file(), is_in_memory);
         let tells_reserved = kind.is_file() && extents::first_in(&file, 0..1).is_ok();
+        let number_of =
+            |status: rustix::fs::Stat| if kind.is_file() { status.st_dev } else { status.st_rdev };
+        let device_number = rustix::fs::fstat(&file).ok().map(number_of);
         Ok(Medium {
             physical_block: options
                 .physical_block
@@ -160,6 +164,7 @@ impl Medium {
             is_new,
             atomic_block,
             tells_reserved,
+            device_number,
         })
     }
 
@@ -213,8 +218,7 @@ impl Medium {
     /// The number of the device that it lies on, or is (st_dev, st_rdev): what hangs together with it.
     #[must_use]
     pub fn device_number(&self) -> Option<u64> {
-        let status = rustix::fs::fstat(&self.file).ok()?;
-        Some(if self.is_file { status.st_dev } else { status.st_rdev })
+        self.device_number
     }
 
     /// Starts to read bytes into the page cache, and waits for none. Without effect where commands go past it.

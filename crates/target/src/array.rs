@@ -22,6 +22,7 @@ use crate::media::Media;
 use crate::metrics::{Metrics, MetricsReport};
 use crate::output::Unread;
 use crate::session::{Nexus, PortalIndex, Session};
+use crate::shares::Devices;
 use crate::task::Task;
 use crate::timers::Timers;
 use crate::unit::Unit;
@@ -50,6 +51,7 @@ pub(crate) struct Array {
     pub(crate) timers: Timers,
     pub(crate) random: OsRandom,
     pub(crate) units: RefCell<BTreeMap<u16, Rc<Unit>>>,
+    pub(crate) devices: Devices,
     pub(crate) copies: RefCell<Copies>,
     pub(crate) connections: RefCell<Vec<Option<Connection>>>,
     sessions: RefCell<BTreeMap<SessionHandle, Rc<Session>>>,
@@ -77,6 +79,7 @@ impl Array {
             timers: Timers::default(),
             random: OsRandom,
             units: RefCell::default(),
+            devices: Devices::default(),
             copies: RefCell::default(),
             connections: RefCell::default(),
             sessions: RefCell::default(),
@@ -211,7 +214,7 @@ impl Array {
         session.local.set(local.flatten().map(|address| address.ip().to_canonical()));
         if !session.is_discovery {
             self.units_for(&session.nexus.initiator).iter().for_each(|unit| unit.meet(&session.nexus));
-            self.warn_of_caches(&session.nexus);
+            self.warn_of_caches(&session.nexus.initiator);
         }
         self.sessions.borrow_mut().insert(session.handle, session);
     }
@@ -290,8 +293,7 @@ impl Array {
         let (array, session) = (Rc::clone(self), Rc::clone(session));
         self.spawn(async move {
             loop {
-                let task = session.tasks.borrow().values().next().cloned();
-                match task {
+                match session.begun_task() {
                     Some(task) => task.ended().await,
                     None if array.wait_for_logout(&session).await => break,
                     None => {}
@@ -308,7 +310,7 @@ impl Array {
         let by = self.now() + LOGOUT_MAX;
         while !session.is_gone() && !session.is_logging_out() && self.now() < by {
             self.timers.until(self.now() + HANDOVER_STEP).await;
-            if !session.tasks.borrow().is_empty() {
+            if session.begun_task().is_some() {
                 return false;
             }
         }

@@ -16,7 +16,6 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use futures::FutureExt;
-use futures::lock::Mutex;
 use oarlock_block::{Geometry, IoError, Refusal, UnknownCause};
 use oarlock_device::{DataBuffer, Medium};
 
@@ -25,13 +24,14 @@ use crate::journal::JournalFile;
 use crate::media::Media;
 use crate::ranges::Hold;
 use crate::record::{Found, RECORD_BLOCK, RECORD_BYTES_MAX, Record};
+use crate::turns::Turns;
 use crate::unit::Unit;
 
 /// The atomic writes of one unit.
 #[derive(Default)]
 pub(crate) struct AtomicWrites {
     /// One is under way at a time, for there is one journal. Whoever has the turn waits for no blocks.
-    pub(crate) turn: Mutex<()>,
+    pub(crate) turns: Turns,
     journal: RefCell<Option<Rc<Medium>>>,
     left: RefCell<Option<Left>>,
     is_told: Cell<bool>,
@@ -248,22 +248,35 @@ fn write_now(
     medium.flush_now()
 }
 
-/// Does for a unit that is not served yet what an atomic write of its earlier life left over.
+/// A journal of an earlier life, what was in it, and what is left of that.
+pub(crate) struct Replayed {
+    journal: Medium,
+    resumed: Resumed,
+    left: Option<Left>,
+}
+
+/// Does for a medium that is not served yet what an atomic write of its earlier life left over.
 ///
 /// # Errors
-/// Where nobody can say what the journal has.
-pub(crate) fn resume(array: &Array, unit: &Unit, journal: Option<Medium>) -> Result<(), String> {
-    let Some(journal) = journal else { return Ok(()) };
-    let mut buffer = array.media.buffer(RECORD_BYTES_MAX).map_err(|error| error.to_string())?;
-    let below = Early(&unit.medium, &journal);
-    let identity = (unit.traits.serial.as_str(), unit.geometry());
-    let resumed = unit.atomic.resume(&below, &mut buffer, identity).now_or_never();
+/// Where nobody can say what the journal has, or it has another unit's.
+pub(crate) fn replay(medium: &Medium, serial: &str, journal: Medium) -> Result<Replayed, String> {
+    let mut buffer = DataBuffer::apart(RECORD_BYTES_MAX).ok_or("there is no memory for its journal")?;
+    let (writes, geometry) = (AtomicWrites::default(), medium.geometry());
+    let resumed = writes.resume(&Early(medium, &journal), &mut buffer, (serial, geometry)).now_or_never();
     let resumed =
         resumed.unwrap_or(Err(IoError::Refused(Refusal::Busy))).map_err(|error| error.to_string())?;
-    let file = journal.path().display();
-    let number = unit.number;
+    if let Resumed::Foreign(record) = &resumed {
+        return Err(foreign(record, (serial, geometry), &journal));
+    }
+    Ok(Replayed { journal, resumed, left: writes.left.into_inner() })
+}
+
+/// Takes for a unit what was replayed, and tells the operator.
+pub(crate) fn resume(array: &Array, unit: &Unit, replayed: Option<Replayed>) {
+    let Some(Replayed { journal, resumed, left }) = replayed else { return };
+    let (file, number) = (journal.path().display(), unit.number);
     match &resumed {
-        Resumed::Nothing => {}
+        Resumed::Nothing | Resumed::Foreign(_) => {}
         Resumed::Incomplete(ended) => {
             let and = match ended {
                 Ok(()) => String::new(),
@@ -286,26 +299,24 @@ pub(crate) fn resume(array: &Array, unit: &Unit, journal: Option<Medium>) -> Res
                 ),
             });
         }
-        Resumed::Foreign(record) => return Err(foreign(record, unit, &journal)),
     }
+    *unit.atomic.left.borrow_mut() = left;
     *unit.atomic.journal.borrow_mut() = Some(Rc::new(journal));
-    Ok(())
 }
 
 /// Why a unit is not served beside a whole record that it does not take for its own: its blocks may be torn, be it that the file was served
 /// by another name, with other blocks, or longer, when the power failed.
-fn foreign(record: &Record, unit: &Unit, journal: &Medium) -> String {
+fn foreign(record: &Record, (serial, geometry): (&str, Geometry), journal: &Medium) -> String {
     let (Range { start, end }, file) = (&record.blocks, journal.path().display());
     format!(
         "{file} has an atomic write that was cut short: blocks {start} to {} of {} bytes of the unit with serial number {}, and this one has \
-         serial number {} and {} blocks of {} bytes. Serve it once as it was (serial=, block=), so that they become whole; or move that file \
+         serial number {serial} and {} blocks of {} bytes. Serve it once as it was (serial=, block=), so that they become whole; or move that file \
          away, where it is of another disk",
         end - 1,
         record.block_size.bytes(),
         record.serial,
-        unit.traits.serial,
-        unit.blocks().0,
-        unit.block_size().bytes()
+        geometry.blocks.0,
+        geometry.block_size.bytes()
     )
 }
 

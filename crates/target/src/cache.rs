@@ -1,12 +1,15 @@
 //! The write cache of a unit: it is turned off in an order that leaves nothing volatile behind, and whoever takes it for none is named.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use oarlock_block::IoError;
+use oarlock_scsi::iscsi::NodeName;
 use oarlock_scsi::{AdditionalSense, ModeSettings};
 
 use crate::array::Array;
 use crate::course::Outcome;
 use crate::ranges::{Held, Hold};
-use crate::session::Nexus;
 use crate::unit::Unit;
 
 /// How ESXi's initiators are called, whatever the host.
@@ -59,19 +62,26 @@ impl Unit {
 }
 
 impl Array {
+    /// The same for all that are there, where something has changed.
+    pub(crate) fn warn_all_of_caches(&self) {
+        let told: BTreeSet<_> = self.nexuses().into_iter().map(|nexus| nexus.initiator).collect();
+        told.iter().for_each(|initiator| self.warn_of_caches(initiator));
+    }
+
     /// Tells the operator where an initiator will take for durable what is not.
-    pub(crate) fn warn_of_caches(&self, nexus: &Nexus) {
-        if !nexus.initiator.as_str().starts_with(ESXI_NAMES) {
+    pub(crate) fn warn_of_caches(&self, initiator: &NodeName) {
+        if !initiator.as_str().starts_with(ESXI_NAMES) {
             return;
         }
-        let units = self.units_for(&nexus.initiator);
-        let cached = units.iter().filter(|unit| unit.state.borrow().settings.write_cache);
+        let units = self.units_for(initiator);
+        let is_cached =
+            |unit: &&Rc<Unit>| !unit.traits.is_read_only && unit.state.borrow().settings.write_cache;
+        let cached = units.iter().filter(is_cached);
         let numbers: Vec<String> = cached.map(|unit| unit.number.to_string()).collect();
         if !numbers.is_empty() {
             self.log(&format!(
-                "{} is an ESXi host, which takes every answer for durable and flushes nothing, but the write cache of LUN {} is on: what it \
+                "{initiator} is an ESXi host, which takes every answer for durable and flushes nothing, but the write cache of LUN {} is on: what it \
                  answers may be lost with the power. Serve it with wce=0",
-                nexus.initiator,
                 numbers.join(", ")
             ));
         }

@@ -36,6 +36,8 @@ pub(crate) enum Broken {
     Socket,
     /// A header's digest is wrong (RFC 7143, 7.7).
     HeaderDigest,
+    /// The digest of a command's data is wrong: it counts as not received, and nothing sends it again (RFC 7143, 7.8).
+    DataDigest,
     /// Bytes that are no PDU, or one that its phase does not have.
     Protocol,
 }
@@ -45,6 +47,7 @@ impl Broken {
         match self {
             Broken::Socket => "the connection was closed",
             Broken::HeaderDigest => "a header's digest is wrong",
+            Broken::DataDigest => "the digest of a command's data is wrong",
             Broken::Protocol => "the initiator broke the protocol",
         }
     }

@@ -11,6 +11,7 @@ use crate::TargetError;
 use crate::array::Array;
 use crate::atomic;
 use crate::course::Abort;
+use crate::earlier::Earlier;
 use crate::execute;
 use crate::limits::UNITS_MAX;
 use crate::metrics::MetricsReport;
@@ -22,8 +23,7 @@ use crate::unit::{Traits, Unit};
 pub(crate) struct NewUnit {
     pub(crate) number: u16,
     pub(crate) medium: Medium,
-    /// What its atomic writes left in an earlier life.
-    pub(crate) journal: Option<Medium>,
+    pub(crate) earlier: Earlier,
     pub(crate) traits: Traits,
     pub(crate) write_cache: bool,
     /// What its operator is to know.
@@ -45,7 +45,15 @@ pub(crate) enum Message {
 pub(crate) fn obey(array: &Rc<Array>, message: Message) {
     match message {
         Message::Stop => {}
-        Message::Add(unit, told) => drop(told.try_send(add(array, *unit))),
+        Message::Add(unit, told) => {
+            let number = unit.number;
+            let added = add(array, *unit);
+            if added.is_ok() {
+                tell(array, number, "is served from now on");
+                array.warn_all_of_caches();
+            }
+            let _ = told.try_send(added);
+        }
         Message::Remove(number, told) => remove(array, number, told),
         Message::Resize(number, size, told) => drop(told.try_send(resize(array, number, size))),
         Message::Units(told) => {
@@ -75,12 +83,11 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
         return Err(TargetError::SerialInUse { number: other.number, serial: new.traits.serial });
     }
     let mut unit = Unit::new(number, lun, new.medium, new.traits, new.write_cache);
-    if let Some(other) = units.values().find(|other| are_on_one_device(&unit.medium, &other.medium)) {
-        unit.shares = Rc::clone(&other.shares);
-    }
+    unit.shares = array.devices.of(unit.medium.device_number());
     let unit = Rc::new(unit);
-    unit.load().map_err(|reason| TargetError::Reservations { number, reason: reason.to_string() })?;
-    atomic::resume(array, &unit, new.journal).map_err(|reason| TargetError::Journal { number, reason })?;
+    let Earlier { saved, replayed, is_erased_at_the_front } = new.earlier;
+    unit.restore(saved);
+    atomic::resume(array, &unit, replayed);
     let mut nexuses = array.nexuses();
     nexuses.retain(|nexus| unit.is_for(&nexus.initiator));
     nexuses.iter().for_each(|nexus| unit.meet(nexus));
@@ -89,13 +96,14 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
     }
     units.insert(number, Rc::clone(&unit));
     new.notes.iter().for_each(|note| array.log(&format!("unit {number}: {note}")));
-    execute::resume(array, &unit);
+    execute::resume(array, &unit, is_erased_at_the_front);
     Ok(())
 }
 
-/// One disk that hangs takes all units with it that it carries, and they keep no more from the others than one would.
-fn are_on_one_device(one: &Medium, other: &Medium) -> bool {
-    one.device_number().is_some_and(|number| other.device_number() == Some(number))
+fn tell(array: &Array, number: u16, what: &str) {
+    if let Some(unit) = array.unit(number) {
+        array.log(&format!("unit {number} ({}) {what}", unit.medium.path().display()));
+    }
 }
 
 /// A unit is there no more, at once for what comes; the answer waits for what is under way.
@@ -105,6 +113,7 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
         return;
     };
     unit.is_gone.set(true);
+    array.log(&format!("unit {number} ({}) is served no more", unit.medium.path().display()));
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }
@@ -133,6 +142,7 @@ fn resize(array: &Array, number: u16, size: Option<ByteCount>) -> Result<UnitRep
         .grow(size, is_thick)
         .map_err(|error| TargetError::Grow { number, reason: error.to_string() })?;
     if unit.blocks() != before {
+        tell(array, number, &format!("has {} now", unit.geometry().size()));
         unit.attend_others(None, AdditionalSense::CAPACITY_DATA_HAS_CHANGED);
     }
     let now = unit.geometry().size();

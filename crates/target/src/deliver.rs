@@ -144,7 +144,9 @@ pub(crate) fn deliver(
         (Opcode::LoginRequest, _) => return Err(Broken::Protocol),
         // It may ask which targets there are, and say goodbye (RFC 7143, 4.3).
         (Opcode::ScsiCommand | Opcode::TaskRequest | Opcode::DataOut, _) if session.is_discovery => {
-            return Err(Broken::Protocol);
+            reject(&session, &header, RejectReason::Protocol);
+            connection.closing_since.get_or_insert(array.now());
+            array.log(&format!("{}: {}", connection.peer, Broken::Protocol.reason()));
         }
         (Opcode::Snack, _) => reject(&session, &header, RejectReason::Snack),
         (Opcode::DataOut, sink) => data_out(&session, &header, sink),
@@ -193,7 +195,7 @@ fn unsound(session: &Rc<Session>, header: &Header, opcode: Opcode, sink: Sink) -
         }
         // A numbered PDU is missing for good then, and no other connection brings it: the session cannot go on.
         (Opcode::ScsiCommand | Opcode::TextRequest | Opcode::NopOut, _) if !header.is_immediate() => {
-            Err(Broken::Protocol)
+            Err(Broken::DataDigest)
         }
         _ => Ok(()),
     }

@@ -3,20 +3,23 @@
 
 use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 
-use futures::lock::Mutex;
 use oarlock_block::{IoError, Refusal, UnknownCause};
 use oarlock_device::{DataBuffer, Durability};
 
 use crate::array::Array;
+use crate::turns::Turns;
 use crate::unit::Unit;
 
 /// The flushes of one unit.
 #[derive(Default)]
 pub(crate) struct Flushes {
     /// One is under way at a time: of two at once the one that is told of a failure might end behind the other.
-    turn: Mutex<()>,
+    turns: Turns,
     begun: Cell<u64>,
+    /// One that nobody waits for has not begun.
+    is_due: Cell<bool>,
     has_failed: Cell<bool>,
     is_told: Cell<bool>,
 }
@@ -32,14 +35,16 @@ impl Flushes {
     /// Waits until all that was answered before is durable, by `flush` or by one that began since. A failure is every later one's, too.
     async fn run(&self, flush: impl Future<Output = Result<(), IoError>>) -> Result<bool, IoError> {
         let begun_before = self.begun.get();
-        let _turn = self.turn.lock().await;
+        let _turn = self.turns.next().await;
         if self.has_failed() {
+            self.is_due.set(false);
             return Err(FAILED);
         }
         if self.begun.get() > begun_before {
             return Ok(false);
         }
         self.begun.set(begun_before + 1);
+        self.is_due.set(false);
         let flushed = flush.await;
         if flushed.as_ref().is_err_and(is_of_medium) {
             self.has_failed.set(true);
@@ -54,6 +59,15 @@ fn is_of_medium(error: &IoError) -> bool {
 }
 
 impl Unit {
+    /// The same as [`flush`](Unit::flush), and nobody waits for it. One that has not begun stands for all that were asked for meanwhile.
+    pub(crate) fn flush_soon(self: &Rc<Unit>, array: &Rc<Array>) {
+        if self.flushes.is_due.replace(true) {
+            return;
+        }
+        let (unit, holder) = (Rc::clone(self), Rc::clone(array));
+        array.spawn(async move { drop(unit.flush(&holder).await) });
+    }
+
     /// Makes every write that was answered durable.
     pub(crate) async fn flush(&self, array: &Array) -> Result<(), IoError> {
         let flushed = self.flushes.run(array.media.flush(self.disk())).await;
@@ -99,7 +113,6 @@ impl Unit {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::rc::Rc;
 
     use futures::FutureExt;
     use futures::channel::oneshot;
@@ -171,9 +184,8 @@ mod tests {
         assert_eq!((&mut third).now_or_never(), Some(Ok(false)));
     }
 
-    #[test]
-    fn after_a_failed_flush_no_durable_write_is_answered_well_and_the_operator_is_told_once() {
-        let folder = tempfile::tempdir().unwrap();
+    /// A unit and its array, and what that tells its operator.
+    fn served(folder: &tempfile::TempDir) -> (Rc<Unit>, Rc<Array>, Rc<RefCell<Vec<String>>>) {
         let options = MediumOptions { create: Some(ByteCount(1 << 20)), ..MediumOptions::default() };
         let medium = Medium::open(&folder.path().join("disk"), options).unwrap();
         let traits = Traits {
@@ -184,7 +196,7 @@ mod tests {
             queue: 8,
             allowed: Vec::new(),
         };
-        let unit = Unit::new(7, Lun::unit(7).unwrap(), medium, traits, true);
+        let unit = Rc::new(Unit::new(7, Lun::unit(7).unwrap(), medium, traits, true));
         let lines = Rc::new(RefCell::new(Vec::new()));
         let heard = Rc::clone(&lines);
         let config = Config {
@@ -197,7 +209,35 @@ mod tests {
         let ring = MediaRing::new(8, 1 << 20).unwrap();
         let log = move |line: &str| heard.borrow_mut().push(line.to_owned());
         let array = Array::new(config, Media::new(ring), Faults::default(), Box::new(log));
+        (unit, Rc::new(array), lines)
+    }
 
+    /// A host that sent two hundred thousand of them to a disk that hung had a hundred mebibytes.
+    #[test]
+    fn flushes_that_nobody_waits_for_are_one_until_it_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let (unit, array, _) = served(&folder);
+        let (end, ended) = oneshot::channel::<()>();
+        let mut under_way = Box::pin(unit.flushes.run(async {
+            ended.await.unwrap();
+            Ok(())
+        }));
+        assert_eq!((&mut under_way).now_or_never(), None);
+        for _ in 0..3 {
+            unit.flush_soon(&array);
+        }
+        assert_eq!(array.take_starting().len(), 1);
+        end.send(()).unwrap();
+        assert_eq!(under_way.now_or_never(), Some(Ok(true)));
+        assert_eq!(unit.flushes.run(async { Ok(()) }).now_or_never(), Some(Ok(true)));
+        unit.flush_soon(&array);
+        assert_eq!(array.take_starting().len(), 1, "what was written since is to be flushed, too");
+    }
+
+    #[test]
+    fn after_a_failed_flush_no_durable_write_is_answered_well_and_the_operator_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (unit, array, lines) = served(&folder);
         assert_eq!(unit.flushes.run(async { Err(FAILED) }).now_or_never(), Some(Err(FAILED)));
         for _ in 0..2 {
             assert_eq!(unit.flush(&array).now_or_never(), Some(Err(FAILED)));

@@ -61,7 +61,7 @@ pub const LONG_BYTES_MAX: usize = 2 * DataBuffer::footprint(TRANSFER_MAX);
 pub const MEMORY_BYTES_MAX: usize = SMALL_BYTES_MAX + DATA_BYTES_MAX + LONG_BYTES_MAX;
 
 /// Bytes that commands which go over their blocks step by step have for that.
-pub const STEP_BYTES_MAX: usize = 16 << 20;
+pub const STEP_BYTES_MAX: usize = 32 << 20;
 
 /// Bytes of data that came unasked, for all sessions; a command that finds no room is told TASK SET FULL. A session has at most a quarter
 /// of what it leaves to the others, and the first 8 KiB beside that: a compare of a heartbeat finds room whatever the others send.

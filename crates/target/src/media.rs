@@ -13,7 +13,8 @@ use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, T
 use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
 use crate::memory::{Memory, Permit, Shares};
 use crate::outside::outside;
-use crate::pool::{Claim, Grant, Pool, Share};
+use crate::pool::{Claim, Grant, Pool};
+use crate::shares::{SessionShares, UnitShares};
 
 /// What is copied to and from memory at once: more would keep all others waiting.
 const AT_ONCE_MAX: usize = 4 << 20;
@@ -32,33 +33,6 @@ pub(crate) struct Media {
     memory: Memory,
     counts: [Cell<u64>; MediumCommand::ALL.len()],
     steps: Rc<Pool>,
-}
-
-/// What a session's commands to one unit have.
-#[derive(Default)]
-pub(crate) struct SessionShares {
-    pub(crate) memory: Shares,
-    /// Bytes of data that came unasked.
-    pub(crate) early: Rc<Cell<usize>>,
-}
-
-/// What the commands of the units on one device have, so that one whose medium does not answer leaves some to the others.
-#[derive(Default)]
-pub(crate) struct UnitShares {
-    pub(crate) memory: Shares,
-    /// Bytes of data that came unasked.
-    pub(crate) early: Rc<Cell<usize>>,
-    pub(crate) steps: Rc<Share>,
-    commands: Rc<Share>,
-    /// A command of theirs has ended since that was asked.
-    has_moved: Cell<bool>,
-}
-
-impl UnitShares {
-    /// Whether commands are out of which none has ended since that was asked last: nobody but the disk keeps what they have.
-    pub(crate) fn take_is_hung(&self) -> bool {
-        !self.has_moved.take() && self.commands.get() > 0
-    }
 }
 
 /// A unit's medium, or another one that it needs, as the ring's commands know it.
@@ -166,16 +140,30 @@ impl Media {
 
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their
     /// data.
-    pub(crate) async fn step(&self, unit: &UnitShares, bytes: usize) -> Grant {
-        self.steps.grant(Claim::of_unit(&unit.steps), DataBuffer::footprint(bytes)).await
+    pub(crate) async fn step(
+        &self,
+        session: Option<&SessionShares>,
+        unit: &UnitShares,
+        bytes: usize,
+    ) -> Grant {
+        let session = session.map(|session| Rc::clone(&session.steps));
+        let claim = Claim { session, ..Claim::of_unit(&unit.steps) };
+        self.steps.grant(claim, DataBuffer::footprint(bytes)).await
     }
 
     /// The same for a copy.
-    pub(crate) async fn step_of_two(&self, units: [&UnitShares; 2], bytes: usize) -> Grant {
+    pub(crate) async fn step_of_two(
+        &self,
+        session: &SessionShares,
+        units: [&UnitShares; 2],
+        bytes: usize,
+    ) -> Grant {
         let [from, to] = units.map(|unit| Rc::clone(&unit.steps));
         let to = Some(to).filter(|to| !Rc::ptr_eq(to, &from));
         let units = [Some(from), to];
-        self.steps.grant(Claim { session: None, units }, DataBuffer::footprint(bytes)).await
+        self.steps
+            .grant(Claim { session: Some(Rc::clone(&session.steps)), units }, DataBuffer::footprint(bytes))
+            .await
     }
 
     /// A buffer; whoever asks holds a permit, so there is room.
@@ -278,7 +266,7 @@ impl Media {
         }
         let _abandons = Abandons { media: self, place };
         let outcome = poll_fn(|context| self.slots.borrow_mut().poll(place, context.waker())).await;
-        disk.shares.has_moved.set(true);
+        disk.shares.moved();
         outcome
     }
 

@@ -28,6 +28,12 @@ pub(crate) struct Shares {
     long: Rc<Share>,
 }
 
+impl Shares {
+    pub(crate) fn is_idle(&self) -> bool {
+        [&self.small, &self.large, &self.long].iter().all(|share| share.get() == 0)
+    }
+}
+
 impl Default for Memory {
     fn default() -> Memory {
         Memory {

@@ -122,23 +122,30 @@ impl Pool {
         Ok(Grant { pool: Rc::clone(self), claim, count })
     }
 
-    /// Whether some wait whose session has nothing, and whose units are none that hang: others keep it from them.
+    /// Whether some wait whose session has not too much itself, and whose units are none that hang: others keep it from them.
     pub(crate) fn is_short(&self, is_hung: impl Fn(&Rc<Share>) -> bool) -> bool {
-        let has_nothing = |claim: &Claim| claim.session.as_ref().is_none_or(|share| share.get() == 0);
         let waiting = self.waiting.borrow();
-        waiting.iter().any(|waiting| has_nothing(&waiting.claim) && !waiting.claim.units().any(&is_hung))
+        waiting.iter().any(|waiting| {
+            let Waiting { claim, count, .. } = &**waiting;
+            !claim.units().any(&is_hung) && self.session_exceeding(claim, *count).is_none()
+        })
     }
 
     /// What has so much that it may not have so many more.
     fn exceeded(&self, claim: &Claim, count: usize) -> Option<Rc<Share>> {
-        let left = self.free.get().checked_sub(count);
-        let exceeds = |share: &Share, of_has: usize, of_left: usize| {
-            let has = share.get();
-            has > 0 && left.is_none_or(|left| (has + count) * of_has > left * of_left)
-        };
         let had_by_units = if claim.is_first() { HAD_WITH_THE_FIRST } else { HAD_BY_UNITS };
-        let unit = claim.units().find(|unit| exceeds(unit, 1, had_by_units));
-        unit.or(claim.session.as_ref().filter(|session| exceeds(session, LEFT_BY_SESSIONS, 1))).cloned()
+        let unit = claim.units().find(|unit| self.exceeds(unit, count, (1, had_by_units)));
+        unit.or(self.session_exceeding(claim, count)).cloned()
+    }
+
+    fn session_exceeding<'a>(&self, claim: &'a Claim, count: usize) -> Option<&'a Rc<Share>> {
+        claim.session.as_ref().filter(|session| self.exceeds(session, count, (LEFT_BY_SESSIONS, 1)))
+    }
+
+    /// Whether somebody would have more than a part of what it leaves, and has some already.
+    fn exceeds(&self, share: &Share, count: usize, (of_has, of_left): (usize, usize)) -> bool {
+        let (has, left) = (share.get(), self.free.get().checked_sub(count));
+        has > 0 && left.is_none_or(|left| (has + count) * of_has > left * of_left)
     }
 
     fn take(&self, claim: &Claim, count: usize) {

@@ -239,7 +239,8 @@ impl Reservations {
         }
         effect.aborted = victims;
         if let (true, Some(kind), Some(held)) = (takes_over, kind, &held) {
-            if held.kind != kind && held.kind.lets_registrants() {
+            // Whatever the old type let them do (SPC-4, "Preempting persistent reservations and registration handling").
+            if held.kind != kind {
                 self.tell_all(Some(nexus), AdditionalSense::RESERVATIONS_RELEASED, &mut effect);
             }
             self.held = Some(Held { by: nexus.clone(), kind });
@@ -365,7 +366,9 @@ mod tests {
         let generation = all.generation;
         let effect = all.preempt(&nexus(2), (2, 1), Some(REGISTRANTS)).unwrap();
         assert_eq!(effect.aborted, [nexus(1)]);
-        assert_eq!(effect.attentions, [(nexus(1), AdditionalSense::REGISTRATIONS_PREEMPTED)]);
+        let bystander = (nexus(3), AdditionalSense::RESERVATIONS_RELEASED);
+        let victim = (nexus(1), AdditionalSense::REGISTRATIONS_PREEMPTED);
+        assert_eq!(effect.attentions, [victim, bystander], "its type is another now");
         assert_eq!(all.held, Some(Held { by: nexus(2), kind: REGISTRANTS }));
         assert_eq!(all.generation, generation + 1);
         assert_eq!(all.preempt(&nexus(2), (2, 77), Some(ALONE)), Err(CONFLICT), "nobody has that key");

@@ -1,7 +1,7 @@
 //! A session: one initiator port at one portal, its numbers, its open tasks and what is on its way to it (RFC 7143, 4.2).
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
@@ -15,8 +15,8 @@ use oarlock_scsi::iscsi::{
 use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
-use crate::media::SessionShares;
 use crate::output::{Data, Output};
+use crate::shares::{SessionShares, SharesByDevice};
 use crate::task::Task;
 use crate::text::Texts;
 use crate::unit::Unit;
@@ -61,8 +61,8 @@ pub(crate) struct Session {
     stat_sn: Cell<StatSn>,
     /// Commands with a number that have not been answered.
     open: Cell<u32>,
-    /// What its commands hold of the memory for data, by unit: one whose disk hangs keeps the session's commands to the others from none.
-    shares: RefCell<BTreeMap<u16, Rc<SessionShares>>>,
+    /// What its commands hold of the memory for data.
+    shares: SharesByDevice,
     pub(crate) tasks: RefCell<HashMap<TaskTag, Rc<Task>>>,
     pub(crate) output: RefCell<Output>,
     /// What came before its turn.
@@ -102,7 +102,7 @@ impl Session {
             exp_cmd_sn: Cell::new(cmd_sn),
             stat_sn: Cell::new(stat_sn),
             open: Cell::new(0),
-            shares: RefCell::default(),
+            shares: SharesByDevice::default(),
             tasks: RefCell::default(),
             output: RefCell::new(output),
             waiting: RefCell::default(),
@@ -125,10 +125,9 @@ impl Session {
         self.parameters.borrow_mut().initiator_segment_max = length;
     }
 
-    /// What its commands to a unit, or to none, have.
+    /// What its commands to the units on a unit's disk, or to none, have.
     pub(crate) fn shares(&self, unit: Option<&Unit>) -> Rc<SessionShares> {
-        let number = unit.map_or(u16::MAX, |unit| unit.number);
-        Rc::clone(self.shares.borrow_mut().entry(number).or_default())
+        self.shares.of(unit.map(|unit| &unit.shares))
     }
 
     /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.
@@ -175,6 +174,11 @@ impl Session {
             third: seconds,
         };
         self.send(message.encode(), true, &[]);
+    }
+
+    /// A task whose turn in the session's order came: one behind a number that is missing may never begin.
+    pub(crate) fn begun_task(&self) -> Option<Rc<Task>> {
+        self.tasks.borrow().values().find(|task| task.has_begun()).cloned()
     }
 
     /// Open commands that took no place in the window.

@@ -16,6 +16,7 @@ use oarlock_scsi::iscsi::Account;
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
+use crate::earlier::Earlier;
 use crate::execute::Faults;
 use crate::handle::TargetHandle;
 use crate::identity;
@@ -212,6 +213,7 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
     }
     let journal = JournalFile::of(&medium, &serial).open(options.is_read_only, open_medium);
     let journal = journal.map_err(|reason| TargetError::Journal { number, reason })?;
+    let earlier = Earlier::read(number, (&medium, &serial), journal)?;
     let traits = Traits {
         is_thin: options.is_thin,
         is_read_only: options.is_read_only,
@@ -220,7 +222,7 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         queue: options.queue.unwrap_or(UNIT_TASKS_MAX),
         allowed: options.allowed.clone(),
     };
-    Ok(NewUnit { number, medium, journal, traits, write_cache: options.write_cache, notes })
+    Ok(NewUnit { number, medium, earlier, traits, write_cache: options.write_cache, notes })
 }
 
 /// What an operator may not expect of the file that is there.

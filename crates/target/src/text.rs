@@ -91,7 +91,18 @@ fn answer_pair(array: &Array, session: &Session, key: &str, value: &str, answer:
         | "DefaultTime2Wait"
         | "DefaultTime2Retain"
         | "DataPDUInOrder"
-        | "DataSequenceInOrder" => pairs::put(answer, key, "Reject"),
+        | "DataSequenceInOrder"
+        | "TaskReporting"
+        | "iSCSIProtocolLevel"
+        | "AuthMethod"
+        | "InitiatorName"
+        | "TargetName"
+        | "SessionType"
+        // Obsolete ones are not to be called unknown (RFC 7143, 13.25).
+        | "IFMarker"
+        | "OFMarker"
+        | "IFMarkInt"
+        | "OFMarkInt" => pairs::put(answer, key, "Reject"),
         _ => pairs::put(answer, key, "NotUnderstood"),
     }
 }

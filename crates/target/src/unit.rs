@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use oarlock_block::{BlockCount, BlockSize, Geometry};
 use oarlock_device::{Durability, Medium};
@@ -17,13 +18,14 @@ use crate::course::Abort;
 use crate::execute::{Erasing, Erasure};
 use crate::flushes::Flushes;
 use crate::limits::GONE_MAX;
-use crate::media::{Disk, Media, UnitShares};
-use crate::pool::{Claim, Grant, Pool};
+use crate::media::{Disk, Media};
 use crate::ranges::Ranges;
 use crate::reservations::Reservations;
 use crate::saved::{Saved, SavedFile};
 use crate::session::{Nexus, PortalIndex};
+use crate::shares::UnitShares;
 use crate::task_set::TaskSet;
+use crate::turns::{Turn, Turns};
 
 /// The vendor of every unit.
 pub(crate) const VENDOR: &str = "OARLOCK";
@@ -46,7 +48,8 @@ pub(crate) struct Traits {
 pub(crate) struct Unit {
     pub(crate) number: u16,
     pub(crate) lun: Lun,
-    pub(crate) medium: Medium,
+    /// Other threads have it while they ask its file system.
+    pub(crate) medium: Arc<Medium>,
     pub(crate) traits: Traits,
     /// The 16 bytes of its NAA name.
     pub(crate) naa: [u8; 16],
@@ -71,7 +74,7 @@ pub(crate) struct Unit {
     /// Those of them that are gone, the one that went first in front.
     gone: RefCell<VecDeque<Nexus>>,
     pub(crate) state: RefCell<State>,
-    saving: Rc<Pool>,
+    saving: Turns,
     pub(crate) reservations: RefCell<Reservations>,
     pub(crate) statistics: Cell<GeneralStatistics>,
     /// The states of groups of ports that were changed; all others are active and optimized.
@@ -129,7 +132,7 @@ impl Unit {
         Unit {
             number,
             lun,
-            medium,
+            medium: Arc::new(medium),
             traits,
             naa,
             ranges: Rc::default(),
@@ -154,7 +157,7 @@ impl Unit {
                 prevented_by: BTreeSet::new(),
                 reserved_by: None,
             }),
-            saving: Pool::new(1),
+            saving: Turns::default(),
             reservations: RefCell::default(),
             statistics: Cell::default(),
             access: RefCell::default(),
@@ -240,8 +243,8 @@ impl Unit {
     }
 
     /// Waits for the turn to change what is saved, in the order of asking.
-    pub(crate) async fn turn_to_save(&self) -> Grant {
-        self.saving.grant(Claim::default(), 1).await
+    pub(crate) async fn turn_to_save(&self) -> Turn {
+        self.saving.next().await
     }
 
     /// Saves what is to outlive the array, or that there is nothing. Whoever calls has [the turn](Unit::turn_to_save), from before it changed anything on.
@@ -256,8 +259,7 @@ impl Unit {
     }
 
     /// Takes what outlived the array.
-    pub(crate) fn load(&self) -> io::Result<()> {
-        let saved = self.saved_file().load()?;
+    pub(crate) fn restore(&self, saved: Saved) {
         *self.reservations.borrow_mut() = saved.reservations.unwrap_or_default();
         let mut state = self.state.borrow_mut();
         state.sanitizing = saved.sanitizing;
@@ -268,7 +270,6 @@ impl Unit {
             ..settings
         });
         state.settings = state.settings_after_reset();
-        Ok(())
     }
 
     /// Where it has what outlives the array.

@@ -97,6 +97,7 @@ pub(crate) fn copy_list(session: &mut Session, from: u64, to: u64, count: u16) -
         segments: vec![Segment::Blocks {
             source: 0,
             destination: 0,
+            concatenates: false,
             of_destination: false,
             count,
             source_lba: oarlock_block::Lba(from),

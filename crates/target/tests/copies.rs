@@ -1,11 +1,12 @@
 //! Copies from unit to unit: they end with either unit, and what became of them is told as it was.
 
-use oarlock_block::{ByteCount, Lba};
+use oarlock_block::{BlockSize, ByteCount, Lba};
 use oarlock_scsi::iscsi::{TaskAttribute, TaskFunction, TaskTag};
 use oarlock_scsi::vpd::{Designation, Designator};
 use oarlock_scsi::{CopyList, CopyTarget, ListIdUsage, Segment, Status};
+use oarlock_target::UnitOptions;
 
-use crate::initiator::{Flow, Session, Unasked, cdb};
+use crate::initiator::{Answer, Flow, Session, Unasked, cdb};
 use crate::place::{Place, meet, unit};
 
 /// What RECEIVE COPY STATUS calls a copy that was not done.
@@ -42,6 +43,7 @@ pub(crate) fn copy_list(
     let segment = |number: u64| Segment::Blocks {
         source,
         destination,
+        concatenates: false,
         of_destination: false,
         count,
         source_lba: Lba(number * u64::from(count)),
@@ -109,6 +111,54 @@ fn status_of_copy(session: &mut Session) -> u8 {
 /// How many commands the array has of each session.
 fn under_way(place: &Place) -> Vec<usize> {
     place.target().sessions().unwrap().iter().map(|session| session.commands).collect()
+}
+
+/// It was merged into the block of the destination, whether its initiator wanted that or not.
+#[test]
+fn blocks_that_end_within_a_longer_block_are_padded_where_that_was_asked_for_and_refused_elsewhere() {
+    let place = Place::with(|options, folder| {
+        options.units.push(UnitOptions { block_size: Some(BlockSize::B4096), ..unit(folder, 1) });
+    });
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    session.run(0, cdb::write(0, 24), Flow::Out(&[1; 24 * 512])).good();
+    session.run(1, cdb::write(0, 2), Flow::Out(&[2; 2 * 4096])).good();
+    let mut targets = [copy_target(&mut session, 0), copy_target(&mut session, 1)];
+    targets[1].block_bytes = 4096;
+    let segment = |count, lba| Segment::Blocks {
+        source: 0,
+        destination: 1,
+        concatenates: false,
+        of_destination: false,
+        count,
+        source_lba: Lba(0),
+        destination_lba: Lba(lba),
+    };
+    let mut list = CopyList {
+        list_identifier: IDENTIFIER,
+        usage: ListIdUsage::Discard,
+        sequential: false,
+        priority: 0,
+        targets: targets.to_vec(),
+        segments: vec![segment(8, 0), segment(3, 1)],
+    };
+    let refused = copy(&mut session, &list);
+    assert_eq!(refused.code(), (0xa, 0x26, 0x0a));
+    assert_eq!(refused.sense.unwrap().command_specific, Some(1), "the second segment");
+    let both = [[1; 4096], [2; 4096]].concat();
+    assert_eq!(session.run(1, cdb::read(0, 2), Flow::In(2 * 4096)).good(), both);
+    list.targets[1].device_type = 1;
+    assert_eq!(copy(&mut session, &list).code(), (0xa, 0x0d, 0x03), "a tape");
+    list.targets[1].device_type = 0;
+    list.targets[1].pad = true;
+    copy(&mut session, &list).good();
+    let padded = [vec![1; 3 * 512], vec![0; 5 * 512]].concat();
+    assert_eq!(session.run(1, cdb::read(1, 1), Flow::In(4096)).good(), padded);
+}
+
+fn copy(session: &mut Session, list: &CopyList) -> Answer {
+    let list = list.encode();
+    session.run(0, cdb::extended_copy(list.len()), Flow::Out(&list))
 }
 
 #[test]

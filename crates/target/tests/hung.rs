@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use oarlock_scsi::Status;
 use oarlock_scsi::iscsi::TaskTag;
+use oarlock_target::UnitOptions;
 use tempfile::TempDir;
 
 use crate::initiator::{Flow, Session, Who, cdb};
@@ -101,18 +103,108 @@ fn use_all(session: &mut Session) {
     }
 }
 
+/// Its reservations were read, and their file given its length, where everybody waits.
+#[test]
+fn a_unit_that_is_added_on_such_a_disk_keeps_nobody_waiting() {
+    let Some(disk) = Disk::new() else { return };
+    let (place, path) = (Place::new(), disk.path());
+    let mut added = UnitOptions { path: path.join("1.img"), ..unit(&place.folder, 1) };
+    let target = place.target().handle();
+    target.add_unit(&added).unwrap();
+    let mut session = place.session("one");
+    meet(&mut session, 1);
+    let tag = register(&mut session);
+    session.finish(tag).good();
+    target.remove_unit(1).unwrap();
+    // It is not made any more, and opening it waits for nothing; what is beside it does.
+    added.size = None;
+    std::fs::remove_file(path.join("1.img.reservations.draft")).unwrap();
+    std::thread::scope(|scope| {
+        let frozen = Frozen::new(&path);
+        let adding = scope.spawn(|| target.add_unit(&added));
+        // It is there as soon as its disk answers, and not before.
+        (0..100).for_each(|_| place.serves());
+        assert!(!adding.is_finished());
+        drop(frozen);
+        adding.join().unwrap().unwrap();
+    });
+    session.run(0, cdb::test_unit_ready(), Flow::None);
+    drop(place);
+}
+
+/// Both were granted, and neither could be given back.
+#[test]
+fn nobody_reserves_such_a_unit_while_a_registration_is_being_given_back_and_another_one_comes() {
+    let Some(disk) = Disk::new() else { return };
+    let path = disk.path();
+    let place = Place::with(|options, folder| {
+        options.units.push(UnitOptions { path: path.join("1.img"), ..unit(folder, 1) });
+    });
+    let [mut old, mut new, mut other] = ["old", "new", "other"].map(|name| {
+        let mut session = place.session(name);
+        meet(&mut session, 1);
+        session
+    });
+    let tag = register(&mut old);
+    old.finish(tag).good();
+    let frozen = Frozen::new(&path);
+    let list = cdb::reserve_list(0xabc, 0, true);
+    let given_back = old.start(1, cdb::reserve_out(0, 0), Flow::Out(&list));
+    old.ping_now();
+    let registered = register(&mut new);
+    new.ping_now();
+    let reserved = other.start(1, cdb::reserve(), Flow::None);
+    other.ping_now();
+    drop(frozen);
+    old.finish(given_back).good();
+    new.finish(registered).good();
+    assert_eq!(other.finish(reserved).status, Status::RESERVATION_CONFLICT);
+    drop(place);
+}
+
+/// A cluster's PREEMPT waited for all that another host had asked before.
+#[test]
+fn who_changes_a_reservation_waits_for_no_queue_of_another_host() {
+    const QUEUED: u32 = 60;
+    let Some(disk) = Disk::new() else { return };
+    let path = disk.path();
+    let place = Place::with(|options, folder| {
+        options.units.push(UnitOptions { path: path.join("1.img"), ..unit(folder, 1) });
+    });
+    let [mut busy, mut other] = ["busy", "other"].map(|name| {
+        let mut session = place.session(name);
+        meet(&mut session, 1);
+        session
+    });
+    let frozen = Frozen::new(&path);
+    let again = cdb::reserve_list(0, 0xabc, true);
+    let queued: Vec<_> =
+        (0..QUEUED).map(|_| busy.start(1, cdb::reserve_out(6, 0), Flow::Out(&again))).collect();
+    busy.ping_now();
+    let registered = register(&mut other);
+    let generation = other.start(1, cdb::reserve_in(0), Flow::In(64));
+    other.ping_now();
+    drop(frozen);
+    other.finish(registered).good();
+    let generation = u32::from_be_bytes(other.finish(generation).good()[..4].try_into().unwrap());
+    assert!(generation < QUEUED / 4, "{generation} registrations came before it");
+    queued.into_iter().for_each(|tag| drop(busy.finish(tag).good()));
+    drop(place);
+}
+
 /// One host's eight writes to it had all threads that the kernel gave, 16 WRITE SAMEs all memory for steps, and whoever registered there stopped the whole array.
 /// Hosts of the unit itself lost all others, by what they had there, and by a login that waited for it.
 #[test]
 fn a_disk_that_does_not_answer_keeps_nobody_from_any_other() {
     let Some(disk) = Disk::new() else { return };
     let path = disk.path();
-    let place = Place::with(|options, folder| {
-        options.units.extend(UNITS.map(|number| oarlock_target::UnitOptions {
-            path: path.join(format!("{number}.img")),
-            ..unit(folder, number)
-        }));
-    });
+    let place =
+        Place::with(|options, folder| {
+            options.units.extend(UNITS.map(|number| UnitOptions {
+                path: path.join(format!("{number}.img")),
+                ..unit(folder, number)
+            }));
+        });
     let [mut lost, mut other, gone] = ["one", "two", "gone"].map(|name| {
         let mut session = place.session(name);
         UNITS.into_iter().for_each(|unit| meet(&mut session, unit));

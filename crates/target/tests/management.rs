@@ -386,6 +386,23 @@ fn a_command_that_waits_for_its_number_is_aborted() {
     is_ready(&mut session);
 }
 
+/// It kept an array that was told to stop for twenty seconds.
+#[test]
+fn an_array_that_stops_waits_for_no_command_whose_number_has_not_come() {
+    let mut place = Place::new();
+    let (mut waiting, mut busy) = (place.session("one"), place.session("two"));
+    waiting.take_cmd_sn();
+    waiting.start(0, cdb::test_unit_ready(), Flow::None);
+    waiting.ping_now();
+    let held = held_write(&mut busy, 3);
+    std::thread::scope(|scope| {
+        scope.spawn(|| place.stop());
+        waiting.wire.wait_for_end();
+        busy.release(held);
+        busy.finish(held).good();
+    });
+}
+
 #[test]
 fn task_management_names_the_unit_by_its_eight_bytes() {
     assert_eq!(lun(3), [0, 3, 0, 0, 0, 0, 0, 0]);

@@ -7,7 +7,7 @@ use oarlock_scsi::Status;
 use oarlock_scsi::iscsi::TaskAttribute;
 
 use crate::initiator::{Flow, Session, Unasked, Who, cdb};
-use crate::place::{Place, meet, pattern};
+use crate::place::{Place, meet, pattern, unit};
 
 /// The longest transfer that hosts send.
 const LONGEST: usize = 8 << 20;
@@ -94,6 +94,30 @@ fn initiators_that_send_no_data_leave_memory_to_the_others_however_many_they_are
     stalled.iter_mut().for_each(Session::ping_now);
 }
 
+/// It had its share for each of its units, and so all of what the units on one disk may have: hosts of the others got one command's data at a time.
+#[test]
+fn an_initiator_that_stalls_on_many_units_keeps_no_more_than_on_one() {
+    let place =
+        Place::in_memory(|options, folder| options.units.extend((1..17).map(|number| unit(folder, number))));
+    let data = pattern(1 << 20);
+    let mut stalled = login(&place, 0);
+    for number in 1..17 {
+        meet(&mut stalled, number);
+        for _ in 0..8 {
+            let command = stalled.command(number, cdb::write(0, 2048), Flow::Out(&data));
+            stalled.put_mute(&command, &data);
+        }
+    }
+    stalled.ping_now();
+    let mut other = login(&place, 1);
+    let writes: Vec<_> =
+        (0..8).map(|number| other.start_held(0, cdb::write(2048 * number, 2048), &data)).collect();
+    other.ping_now();
+    writes.iter().for_each(|tag| assert_eq!(other.asked(*tag).length, 1 << 20));
+    writes.iter().for_each(|tag| other.release(*tag));
+    writes.into_iter().for_each(|tag| drop(other.finish(tag).good()));
+}
+
 /// Six of them had all of the memory, and every read of 128 KiB waited for half a minute.
 #[test]
 fn initiators_that_stop_in_the_middle_of_the_longest_writes_keep_nobody_waiting() {
@@ -132,6 +156,25 @@ fn who_stalls_in_an_ordered_command_is_given_up_soon() {
     let mut other = login(&place, 1);
     other.run(0, cdb::read(0, 1), Flow::In(512)).good();
     assert!(!place.told("does not send the data of a command").is_empty());
+}
+
+/// It was given up together with whoever was in the way of others, on another unit.
+#[test]
+fn who_pauses_in_nobodys_way_has_all_of_its_time() {
+    let place = Place::in_memory(|options, folder| options.units.push(unit(folder, 1)));
+    let (mut pausing, mut session) = (login(&place, 0), login(&place, 1));
+    meet(&mut pausing, 1);
+    let paused = pausing.start_held(1, cdb::write(0, 1), &[1; 512]);
+    pausing.ping_now();
+    session.attribute = TaskAttribute::Ordered;
+    let command = session.command(0, cdb::write(0, 1), Flow::Out(&[1; 512]));
+    session.put_mute(&command, &[1; 512]);
+    session.ping_now();
+    let mut other = login(&place, 2);
+    other.run(0, cdb::read(0, 1), Flow::In(512)).good();
+    assert_eq!(place.told("does not send the data of a command").len(), 1);
+    pausing.release(paused);
+    pausing.finish(paused).good();
 }
 
 /// Sixteen hosts that died in their writes fill the task set of a unit.

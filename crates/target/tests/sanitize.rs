@@ -18,7 +18,6 @@ fn large() -> Place {
     Place::with(|options, folder| {
         options.units[0].size = Some(ByteCount(1 << 43));
         options.units[0].block_size = BlockSize::from_bytes(4096);
-        options.units[0].write_cache = false;
         options.units.push(unit(folder, 1));
     })
 }
@@ -85,6 +84,7 @@ fn a_reset_that_turns_the_write_cache_off_does_not_wait_for_its_end() {
     let mut session = place.session("one");
     let mut list = vec![0, 0, 0, 0, 0x08, 18];
     list.resize(4 + 20, 0);
+    session.run(0, cdb::mode_select_saved(24), Flow::Out(&list)).good();
     list[4 + 2] = 1 << 2;
     session.run(0, cdb::mode_select(24), Flow::Out(&list)).good();
     session.run(0, cdb::block_erase(), Flow::None).good();

@@ -1,7 +1,7 @@
 //! Units: what each nexus is told of them, what they are while they run, and how much of a transfer is told (SPC-5, SBC-4, SAM-5).
 
 use oarlock_block::{BlockSize, ByteCount};
-use oarlock_scsi::iscsi::{Residual, TaskFunction, TaskTag};
+use oarlock_scsi::iscsi::{Residual, TaskAttribute, TaskFunction, TaskTag};
 use oarlock_scsi::{Lun, SenseKey, Status};
 use oarlock_target::UnitOptions;
 
@@ -14,6 +14,7 @@ const CAPACITY_CHANGED: (u8, u8, u8) = (6, 0x2a, 0x09);
 const MEDIUM_CHANGED: (u8, u8, u8) = (6, 0x28, 0x00);
 const NO_UNIT: (u8, u8, u8) = (5, 0x25, 0x00);
 const INVALID_CDB: (u8, u8, u8) = (5, 0x24, 0x00);
+const INVALID_LIST: (u8, u8, u8) = (5, 0x26, 0x00);
 const OUT_OF_RANGE: (u8, u8, u8) = (5, 0x21, 0x00);
 const WRITE_PROTECTED: (u8, u8, u8) = (7, 0x27, 0x00);
 const NO_MEDIUM: (u8, u8, u8) = (2, 0x3a, 0x00);
@@ -394,6 +395,93 @@ fn a_write_cache_that_was_turned_off_and_saved_is_off_after_a_reset_and_after_a_
         [false, true, false]
     );
     assert!(!place.target().units().unwrap()[0].write_cache);
+}
+
+/// Another host turned it on by one command, for ESXi too, and a reset did not turn it off again.
+#[test]
+fn a_write_cache_that_its_owner_wants_off_is_turned_on_by_nobody() {
+    let place = Place::with(|options, _| options.units[0].write_cache = false);
+    let mut session = place.session("one");
+    let changeable = session.run(0, cdb::mode_sense(1 << 6 | 0x08), Flow::In(252)).good();
+    assert_eq!(changeable[4 + 2] & 0x04, 0);
+    let mut list = session.run(0, cdb::mode_sense(0x08), Flow::In(252)).good();
+    list[..4].fill(0);
+    list[4] &= 0x7f;
+    list[6] |= 0x04;
+    let length = u8::try_from(list.len()).unwrap();
+    for select in [cdb::mode_select(length), cdb::mode_select_saved(length)] {
+        assert_eq!(session.run(0, select, Flow::Out(&list)).code(), INVALID_LIST);
+    }
+    assert!(!place.target().units().unwrap()[0].write_cache);
+}
+
+#[test]
+fn an_operator_is_told_what_becomes_of_units_and_who_changed_what() {
+    let place = Place::new();
+    let esxi = Who { name: "iqn.1998-01.com.vmware:host-1a2b3c4d".to_owned(), ..Who::new("one") };
+    let added = UnitOptions { write_cache: true, ..unit(&place.folder, 1) };
+    let (mut session, mut esxi) = (place.session("two"), esxi.login(place.portal()));
+    let warned = place.told("wce=0").len();
+    place.target().add_unit(&added).unwrap();
+    assert_eq!(place.told("is served from now on").len(), 1);
+    assert_eq!(place.told("wce=0").len(), warned + 1, "the new one has a cache, too");
+    place.target().resize_unit(1, Some(ByteCount(80 << 20))).unwrap();
+    assert_eq!(place.told("unit 1").iter().filter(|line| line.contains("has 80 MiB now")).count(), 1);
+    place.target().remove_unit(1).unwrap();
+    assert_eq!(place.told("is served no more").len(), 1);
+    for (registrant, key) in [(&mut session, 1), (&mut esxi, 2)] {
+        while registrant.run(0, cdb::test_unit_ready(), Flow::None).status != Status::GOOD {}
+        registrant.run(0, cdb::reserve_out(0, 0), Flow::Out(&cdb::reserve_list(0, key, false))).good();
+    }
+    session.run(0, cdb::reserve_out(4, 1), Flow::Out(&cdb::reserve_list(1, 2, false))).good();
+    assert_eq!(place.told("two preempted iqn.1998-01.com.vmware:host-1a2b3c4d").len(), 1);
+}
+
+#[test]
+fn a_reset_of_log_parameters_is_of_the_page_that_it_names() {
+    const WRITES: std::ops::Range<usize> = 16..24;
+    let place = Place::new();
+    let mut session = place.session("one");
+    session.run(0, cdb::write(0, 1), Flow::Out(&[1; 512])).good();
+    let writes = |session: &mut Session| {
+        session.run(0, cdb::log_sense(0x19, 0), Flow::In(256)).good()[WRITES].to_vec()
+    };
+    for (page, subpage) in [(0x3a, 0), (0x19, 5)] {
+        assert_eq!(session.run(0, cdb::log_reset(page, subpage), Flow::None).code(), INVALID_CDB);
+    }
+    session.run(0, cdb::log_reset(0x0c, 0), Flow::None).good();
+    assert_ne!(writes(&mut session), [0; 8]);
+    session.run(0, cdb::log_reset(0x19, 0), Flow::None).good();
+    assert_eq!(writes(&mut session), [0; 8]);
+    let absent = session.run(0, cdb::log_sense(0x19, 5), Flow::In(256)).sense.unwrap();
+    assert_eq!(absent.field().unwrap().byte, 3, "the page is there");
+}
+
+/// As REPORT SUPPORTED OPERATION CODES has it, whatever else is wrong.
+#[test]
+fn what_a_unit_does_not_have_is_refused_before_it_is_said_to_be_write_protected() {
+    let mut place = Place::new();
+    place.options.units[0].is_thin = false;
+    place.options.units[0].is_read_only = true;
+    place.restart();
+    let mut session = place.session("one");
+    let list = cdb::unmap_list(0, 1);
+    let unmapped = session.run(0, cdb::unmap(24), Flow::Out(&list));
+    assert_eq!(unmapped.code(), (5, 0x20, 0x00));
+    assert_eq!(session.run(0, cdb::block_erase(), Flow::None).code(), INVALID_CDB);
+    let characteristics = session.run(0, cdb::vpd(0xb1, 64), Flow::In(64)).good();
+    assert_eq!(characteristics[7] >> 6, 0, "WABEREQ, where nothing is block erased");
+}
+
+/// No nexus has an auto contingent allegiance here.
+#[test]
+fn a_task_attribute_that_nobody_knows_is_refused() {
+    let place = Place::new();
+    let mut session = place.session("one");
+    for attribute in [TaskAttribute::Aca, TaskAttribute::Reserved(6)] {
+        session.attribute = attribute;
+        assert_eq!(code(&mut session, 0), (5, 0x49, 0x00));
+    }
 }
 
 #[test]

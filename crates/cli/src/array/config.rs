@@ -85,7 +85,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, (usize, String)> {
         units.push(unit);
     }
     Ok(Config {
-        listen: file.listen,
+        listen: file.listen.into_iter().map(|Portal(address)| address).collect(),
         advertise: file.advertise.into_iter().map(|Advertised(address)| address).collect(),
         iqn: file.iqn.map(|Name(name)| name),
         units,
@@ -93,7 +93,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, (usize, String)> {
         chap_mutual: file.chap_mutual.map(|OwnChap(chap)| chap.in_folder(folder)),
         allow: file.allow.into_iter().map(|Name(name)| name).collect(),
         api: file.api.map(|api| folder.join(api)),
-        metrics: file.metrics,
+        metrics: file.metrics.map(|Portal(address)| address),
         faults: file.fault.into_iter().map(|FaultSpec(fault)| fault).collect(),
     })
 }
@@ -101,7 +101,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, (usize, String)> {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
-    listen: Vec<SocketAddr>,
+    listen: Vec<Portal>,
     advertise: Vec<Advertised>,
     iqn: Option<Name>,
     lun: Vec<toml::Spanned<Lun>>,
@@ -109,7 +109,7 @@ struct File {
     chap_mutual: Option<OwnChap>,
     allow: Vec<Name>,
     api: Option<PathBuf>,
-    metrics: Option<SocketAddr>,
+    metrics: Option<Portal>,
     fault: Vec<FaultSpec>,
 }
 
@@ -208,6 +208,7 @@ words! {
     Number(u16) = lun_values::number;
     Queue(u16) = lun_values::queue;
     Name(NodeName) = str::parse::<NodeName>;
+    Portal(SocketAddr) = lun_values::portal;
     Advertised(String) = lun_values::address;
     Chap(ChapFile) = lun_values::chap;
     OwnChap(ChapFile) = lun_values::own_chap;
@@ -267,7 +268,7 @@ mod tests {
             ("iqn = 'iqn.2026-11.org.example:a'\nlisen = []\n", 2, "`lisen`"),
             ("[[lun]]\nnumber = 0\nfile = 'a'\nthick = true\n", 4, "`thick`"),
             ("\n[[lun]]\nnumber = 0\n", 2, "`file`"),
-            ("listen = ['127.0.0.1']\n", 1, "socket address"),
+            ("listen = ['127.0.0.1']\n", 1, "`127.0.0.1` is no address"),
             ("\niqn = 'array'\n", 2, "`array` is no iSCSI name"),
             ("[[lun]]\nnumber = 16384\nfile = 'a'\n", 2, "from 0 to 16383"),
             ("[[lun]]\nnumber = 0\nfile = 'a'\nsize = '1.5G'\n", 4, "`1.5G` is no size"),

@@ -17,7 +17,7 @@ use crate::catalogue::Code;
 use crate::failure::Failure;
 
 /// Threads that wait for the array at once; further questions wait for one.
-const ASKING_MAX: usize = 8;
+const ASKING_MAX: usize = 64;
 
 /// The socket of an array that begins, taken before anything else is: a second array of its name goes away without having touched a
 /// medium. `None` where nobody said a place and there is none.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,8 +39,12 @@ impl Place {
 
     /// An array with these very arguments.
     pub fn serve_as(&self, arguments: &[&str]) -> Served {
-        let mut child =
-            self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Place::serve_by(&mut self.command(arguments))
+    }
+
+    /// An array that this command starts.
+    pub fn serve_by(command: &mut Command) -> Served {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::<Mutex<String>>::default();
         let (told, stderr) = (Arc::clone(&said), child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -51,7 +55,7 @@ impl Place {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let served = Served { child, said };
-        assert_eq!(line, "ready\n", "{arguments:?}: {}", served.said());
+        assert_eq!(line, "ready\n", "{command:?}: {}", served.said());
         served
     }
 

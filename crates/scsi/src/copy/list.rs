@@ -41,6 +41,8 @@ pub enum Segment {
         source: u16,
         /// DESTINATION CSCD DESCRIPTOR ID.
         destination: u16,
+        /// CAT: what is left of a block is for the next segment.
+        concatenates: bool,
         /// DC: `count` counts blocks of the destination; otherwise of the source.
         of_destination: bool,
         /// BLOCK DEVICE NUMBER OF BLOCKS; none is no error.
@@ -298,6 +300,7 @@ impl Segment {
         Some(Segment::Blocks {
             source: view.u16(4)?,
             destination: view.u16(6)?,
+            concatenates: view.bit(1, 0),
             of_destination: view.bit(1, 1),
             count: view.u16(10)?,
             source_lba: Lba(view.u64(12)?),
@@ -325,8 +328,9 @@ impl Segment {
             bytes
         };
         match *self {
-            Segment::Blocks { of_destination, count, source_lba, destination_lba, .. } => {
-                let mut bytes = head(BLOCK_TO_BLOCK, flag(of_destination, 1), 24);
+            Segment::Blocks { concatenates, of_destination, count, source_lba, destination_lba, .. } => {
+                let flags = flag(of_destination, 1) | flag(concatenates, 0);
+                let mut bytes = head(BLOCK_TO_BLOCK, flags, 24);
                 bytes.extend([0, 0]);
                 bytes.extend(count.to_be_bytes());
                 bytes.extend([source_lba.0.to_be_bytes(), destination_lba.0.to_be_bytes()].concat());

@@ -32,6 +32,7 @@ fn blocks(destination: u16) -> Segment {
     Segment::Blocks {
         source: 0,
         destination,
+        concatenates: true,
         of_destination: true,
         count: 0x0800,
         source_lba: Lba(5),
@@ -60,7 +61,7 @@ fn a_list_stands_as_the_standard_lays_it_out_and_reads_back() {
     assert_eq!(bytes[..16], [7, 0x33, 0, 32, 0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 0]);
     assert_eq!(bytes[16..26], [0xe4, 0, 0, 0, 0x01, 0x03, 0, 16, 0x60, 1]);
     assert_eq!(bytes[40..48], [0, 0, 0, 0, 0x04, 0, 2, 0]);
-    let segment = [2, 2, 0, 24, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0];
+    let segment = [2, 3, 0, 24, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0];
     assert_eq!(bytes[48..], segment);
     assert_eq!(decode(&bytes), Ok(Some(list(1, 1))));
 }

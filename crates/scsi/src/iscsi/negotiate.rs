@@ -6,7 +6,8 @@
 //! | MaxRecvDataSegmentLength | each side declares its own | [`SEGMENT_MAX`] |
 //! | InitialR2T | or | No |
 //! | ImmediateData | and | Yes |
-//! | MaxBurstLength, FirstBurstLength | the smaller | [`BURST_MAX`], [`FIRST_BURST_MAX`] |
+//! | MaxBurstLength | the smaller | [`BURST_MAX`] |
+//! | FirstBurstLength | the smaller | [`FIRST_BURST_MAX`], and no more than MaxBurstLength |
 //! | MaxOutstandingR2T | the smaller | [`OUTSTANDING_R2T_MAX`] |
 //! | MaxConnections | the smaller | 1 |
 //! | ErrorRecoveryLevel | the smaller | 0 |
@@ -111,7 +112,8 @@ enum Rule {
     Told,
 }
 
-fn rule(key: &str) -> Option<(&'static str, Rule)> {
+/// `agreed`: what was agreed on so far.
+fn rule(key: &str, agreed: &Parameters) -> Option<(&'static str, Rule)> {
     Some(match key {
         "HeaderDigest" => ("HeaderDigest", Rule::Digest(|all| &mut all.header_digest)),
         "DataDigest" => ("DataDigest", Rule::Digest(|all| &mut all.data_digest)),
@@ -119,8 +121,10 @@ fn rule(key: &str) -> Option<(&'static str, Rule)> {
             ("MaxRecvDataSegmentLength", Rule::Declared(LENGTHS, |all| &mut all.initiator_segment_max))
         }
         "MaxBurstLength" => ("MaxBurstLength", Rule::Smaller(LENGTHS, BURST_MAX, |all| &mut all.burst_max)),
+        // It is no more than MaxBurstLength (RFC 7143, 13.14), as far as that is known.
         "FirstBurstLength" => {
-            ("FirstBurstLength", Rule::Smaller(LENGTHS, FIRST_BURST_MAX, |all| &mut all.first_burst_max))
+            let own = FIRST_BURST_MAX.min(agreed.burst_max);
+            ("FirstBurstLength", Rule::Smaller(LENGTHS, own, |all| &mut all.first_burst_max))
         }
         "InitialR2T" => ("InitialR2T", Rule::Or(false, |all| &mut all.initial_r2t)),
         "ImmediateData" => ("ImmediateData", Rule::And(true, |all| &mut all.immediate_data)),
@@ -153,7 +157,7 @@ impl Negotiation {
     /// # Errors
     /// Where the key was offered before.
     pub fn offer(&mut self, key: &str, value: &str, answer: &mut Vec<u8>) -> Result<(), NegotiatedTwice> {
-        let Some((key, rule)) = rule(key) else {
+        let Some((key, rule)) = rule(key, &self.parameters) else {
             text::put(answer, key, "NotUnderstood");
             return Ok(());
         };
@@ -314,9 +318,12 @@ mod tests {
     }
 
     #[test]
-    fn a_first_burst_is_as_long_as_the_initiator_was_told_even_where_it_offers_a_shorter_burst() {
-        // It breaks RFC 7143, 13.14 with that; what it was answered holds all the same, for it will send so much.
+    fn a_first_burst_is_no_longer_than_the_burst_and_as_long_as_the_initiator_was_told() {
         let (answer, parameters) = answered(&[("MaxBurstLength", "1024"), ("FirstBurstLength", "65536")]);
+        assert!(answer.contains("FirstBurstLength=1024"), "{answer}");
+        assert_eq!(parameters.first_burst_max, 1024);
+        // What was answered before the burst was known holds all the same, for it will send so much.
+        let (answer, parameters) = answered(&[("FirstBurstLength", "65536"), ("MaxBurstLength", "1024")]);
         assert!(answer.contains("FirstBurstLength=65536"), "{answer}");
         assert_eq!(parameters.first_burst_max, 65_536);
     }

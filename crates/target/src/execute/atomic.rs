@@ -108,8 +108,8 @@ impl Work {
     /// From the record's first byte on it goes to its end, whoever ends the command.
     async fn write_by_journal(&self, lba: Lba, count: BlockCount, received: &mut Received) -> Outcome<()> {
         let (array, unit) = (&self.array, &self.unit);
-        let _turn = self.task.or_aborted(unit.atomic.turn.lock()).await?;
-        let _grant = self.task.or_aborted(array.media.step(&unit.shares, RECORD_BYTES_MAX)).await?;
+        let _turn = self.task.or_aborted(unit.atomic.turns.next()).await?;
+        let _grant = self.step_of(unit, RECORD_BYTES_MAX).await?;
         let mut buffer = self.buffer(RECORD_BYTES_MAX)?;
         if unit.flushes.has_failed() {
             return Err(failed(&IoError::Unknown(UnknownCause::DeviceError), true));
@@ -180,11 +180,11 @@ impl Work {
         if !unit.atomic.refuses(blocks, hold) {
             return Ok(());
         }
-        let _turn = self.task.or_aborted(unit.atomic.turn.lock()).await?;
+        let _turn = self.task.or_aborted(unit.atomic.turns.next()).await?;
         if unit.atomic.refuses(blocks, hold)
             && let Some(journal) = unit.atomic.open_journal()
         {
-            let _grant = self.task.or_aborted(self.array.media.step(&unit.shares, RECORD_BYTES_MAX)).await?;
+            let _grant = self.step_of(unit, RECORD_BYTES_MAX).await?;
             let mut buffer = self.buffer(RECORD_BYTES_MAX)?;
             let below = OnRing { array: &self.array, unit, journal: &journal };
             // Whether it did is seen by what is left.
@@ -213,9 +213,9 @@ impl Work {
 
 /// Nothing of what was written atomically is left in the journal.
 pub(super) async fn wipe_journal(array: &Rc<Array>, unit: &Rc<Unit>) -> Result<(), IoError> {
-    let _turn = unit.atomic.turn.lock().await;
+    let _turn = unit.atomic.turns.next().await;
     let Some(journal) = unit.atomic.open_journal() else { return Ok(()) };
-    let _grant = array.media.step(&unit.shares, RECORD_BYTES_MAX).await;
+    let _grant = array.media.step(None, &unit.shares, RECORD_BYTES_MAX).await;
     let mut buffer = array.media.buffer(RECORD_BYTES_MAX)?;
     let below = OnRing { array, unit, journal: &journal };
     unit.atomic.wipe(&below, &mut buffer).await

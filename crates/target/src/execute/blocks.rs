@@ -11,8 +11,10 @@ use super::{Payload, Reply, Work, failed};
 use crate::course::{Outcome, Stop};
 use crate::limits::TRANSFER_MAX;
 use crate::output::Data;
+use crate::pool::Grant;
 use crate::ranges::{Held, Hold};
 use crate::task::Received;
+use crate::unit::Unit;
 
 /// What VERIFY reads at once.
 const VERIFY_STEP: usize = 1 << 20;
@@ -133,10 +135,16 @@ impl Work {
         Ok(Reply::good())
     }
 
+    /// Waits for memory to go on with, for whoever has blocks of a unit in its hands.
+    pub(super) async fn step_of(&self, unit: &Unit, bytes: usize) -> Outcome<Grant> {
+        let session = self.task.session.shares(Some(unit));
+        self.task.or_aborted(self.array.media.step(Some(&session), &unit.shares, bytes)).await
+    }
+
     /// The front of a block, which the caller holds.
     async fn write_part(&self, part: &[u8], lba: Lba, durability: Durability) -> Outcome<()> {
         let block = self.unit.block_size().length();
-        let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, block)).await?;
+        let _grant = self.step_of(&self.unit, block).await?;
         let mut buffer = self.buffer(block)?;
         self.read_into(&mut buffer, block, lba).await?;
         buffer.bytes()[..part.len()].copy_from_slice(part);
@@ -192,7 +200,7 @@ impl Work {
         for (lba, count) in self.steps(lba, count) {
             let _held = self.hold(lba, count, Hold::Shared).await?;
             let length = self.check_length(count)?;
-            let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, length)).await?;
+            let _grant = self.step_of(&self.unit, length).await?;
             let mut buffer = self.buffer(length)?;
             self.read_into(&mut buffer, length, lba).await?;
         }
@@ -210,7 +218,7 @@ impl Work {
         for (lba, count) in self.steps(lba, count) {
             let _held = self.hold(lba, count, Hold::Shared).await?;
             let length = self.check_length(count)?;
-            let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, length)).await?;
+            let _grant = self.step_of(&self.unit, length).await?;
             let mut found = self.buffer(length)?;
             self.read_into(&mut found, length, lba).await?;
             let found = &found.bytes()[..length];
@@ -246,7 +254,7 @@ impl Work {
         let mut at = 0;
         for (lba, count) in self.steps(lba, self.blocks_in(received.length)) {
             let length = self.check_length(count)?;
-            let _grant = self.task.or_aborted(self.array.media.step(&self.unit.shares, length)).await?;
+            let _grant = self.step_of(&self.unit, length).await?;
             let mut found = self.buffer(length)?;
             self.read_into(&mut found, length, lba).await?;
             look(at, &mut received.buffer.bytes()[at..at + length], &found.bytes()[..length])?;

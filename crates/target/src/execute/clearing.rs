@@ -8,6 +8,7 @@ use oarlock_device::Durability;
 use super::failed;
 use crate::array::Array;
 use crate::course::{Course, Outcome};
+use crate::shares::SessionShares;
 use crate::unit::Unit;
 
 /// What one write of a pattern covers.
@@ -21,6 +22,8 @@ pub(super) struct Clearing<'a> {
     pub(super) array: &'a Rc<Array>,
     pub(super) unit: &'a Rc<Unit>,
     pub(super) course: &'a Course,
+    /// Of the session that asked for it, where one waits.
+    pub(super) session: Option<Rc<SessionShares>>,
 }
 
 impl Clearing<'_> {
@@ -58,7 +61,8 @@ impl Clearing<'_> {
         let (start, length) = self.bytes_of(lba, count);
         let step = PATTERN_LENGTH.min(usize::try_from(length).unwrap_or(PATTERN_LENGTH));
         let media = &self.array.media;
-        let _grant = self.course.or_aborted(media.step(&self.unit.shares, step)).await?;
+        let _grant =
+            self.course.or_aborted(media.step(self.session.as_deref(), &self.unit.shares, step)).await?;
         let mut buffer = media.buffer(step).map_err(|error| failed(&error, true))?;
         buffer.bytes().chunks_exact_mut(pattern.len()).for_each(|block| block.copy_from_slice(pattern));
         let mut done = 0;

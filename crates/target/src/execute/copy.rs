@@ -6,8 +6,8 @@ use oarlock_block::{BlockCount, Lba};
 use oarlock_device::DataBuffer;
 use oarlock_scsi::{
     AccessRule, AdditionalSense, CopyFailure, CopyLimits, CopyList, CopyManagerStatus, CopyResults,
-    CopyStatus, ListIdUsage, ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense, SenseForm,
-    SenseKey, Status,
+    CopyStatus, ListIdUsage, Peripheral, ReceiveCopyResults, ReservationRule, Segment, SegmentPointer, Sense,
+    SenseForm, SenseKey, Status,
 };
 
 use super::sanitize::check_erasures;
@@ -54,6 +54,8 @@ struct Place {
     unit: Rc<Unit>,
     from_byte: u64,
     length: u64,
+    /// Where it ends within a block, zeros go behind it; otherwise what the block has stays.
+    is_padded: bool,
 }
 
 impl Place {
@@ -97,7 +99,7 @@ impl Work {
 
     async fn copy_all(&self, list: &CopyList, result: &mut CopyResult) -> Outcome<()> {
         for number in 0..list.segments.len() {
-            result.bytes += self.copy_segment(list, number).await?;
+            result.bytes += self.copy_segment(list, number).await.map_err(|stop| of_segment(stop, number))?;
             result.segments += 1;
         }
         Ok(())
@@ -106,7 +108,8 @@ impl Work {
     async fn copy_segment(&self, list: &CopyList, number: usize) -> Outcome<u64> {
         let source = self.copy_unit(list, number, false)?;
         let destination = self.copy_unit(list, number, true)?;
-        let (from, to) = places(&list.segments[number], &source, &destination);
+        let (from, mut to) = places(&list.segments[number], &source, &destination);
+        to.is_padded = is_padded(list, number, (&from, &to))?;
         if from.length == 0 {
             return Ok(0);
         }
@@ -156,6 +159,10 @@ impl Work {
             Sense::new(SenseKey::CopyAborted, AdditionalSense::UNREACHABLE_COPY_TARGET)
                 .at_segment(SegmentPointer { in_segment: true, byte, bit: None })
         })?;
+        if target.device_type != Peripheral::DISK.0 {
+            let code = AdditionalSense::INCORRECT_COPY_TARGET_DEVICE_TYPE;
+            return Err(Sense::new(SenseKey::CopyAborted, code).into());
+        }
         if target.block_bytes != unit.block_size().bytes() && target.block_bytes != 0 {
             return Err(
                 Sense::new(SenseKey::CopyAborted, AdditionalSense::COPY_TARGET_DEVICE_DATA_UNDERRUN).into()
@@ -175,7 +182,11 @@ impl Work {
         let step = STEP.min(usize::try_from(from.length).unwrap_or(STEP));
         let _grant = self
             .task
-            .or_aborted(self.array.media.step_of_two([&from.unit.shares, &to.unit.shares], step + ENDS))
+            .or_aborted(self.array.media.step_of_two(
+                &self.task.session.shares(Some(&self.unit)),
+                [&from.unit.shares, &to.unit.shares],
+                step + ENDS,
+            ))
             .await?;
         let mut done = 0;
         // Backwards where the places overlap and the destination lies behind, so that nothing is read after it was written.
@@ -239,7 +250,9 @@ impl Work {
         let end = (start + data.len() as u64).next_multiple_of(block);
         let whole = usize::try_from(end - first).unwrap_or(usize::MAX);
         let mut buffer: DataBuffer = self.buffer(whole)?;
-        if whole != data.len() {
+        if place.is_padded {
+            buffer.bytes()[data.len()..whole].fill(0);
+        } else if whole != data.len() {
             let read = self.array.media.read(place.unit.disk(), &mut buffer, 0..whole, first).await;
             self.task.check()?;
             read.map_err(|error| failed(&error, false))?;
@@ -312,8 +325,33 @@ fn places(segment: &Segment, source: &Rc<Unit>, destination: &Rc<Unit>) -> (Plac
             u64::from(bytes),
         ),
     };
-    let place = |unit: &Rc<Unit>, from_byte| Place { unit: Rc::clone(unit), from_byte, length };
+    let place =
+        |unit: &Rc<Unit>, from_byte| Place { unit: Rc::clone(unit), from_byte, length, is_padded: false };
     (place(source, from_byte), place(destination, to_byte))
+}
+
+/// Whether blocks of one size end within a block of the other, which gets zeros then. Each unit's PAD bit allows that for its own blocks: what is left of the
+/// last one of the source goes nowhere (SPC-4, "CSCD descriptors", PAD and CAT bits).
+///
+/// # Errors
+/// UNEXPECTED INEXACT SEGMENT where nobody allowed it, and where what is left was to be for the next segment, which nothing here keeps.
+fn is_padded(list: &CopyList, number: usize, (from, to): (&Place, &Place)) -> Outcome<bool> {
+    let Segment::Blocks { concatenates, .. } = list.segments[number] else { return Ok(false) };
+    let pads = |is_destination| Ok::<_, Sense>(!concatenates && list.target(number, is_destination)?.pad);
+    if (from.is_whole() || pads(false)?) && (to.is_whole() || pads(true)?) {
+        return Ok(!to.is_whole());
+    }
+    Err(Sense::new(SenseKey::CopyAborted, AdditionalSense::UNEXPECTED_INEXACT_SEGMENT).into())
+}
+
+/// Which segment it was stands in the last two bytes of the COMMAND-SPECIFIC INFORMATION (SPC-4, "Errors detected during processing of segment descriptors").
+fn of_segment(stop: Stop, number: usize) -> Stop {
+    match stop {
+        Stop::Check(sense) if sense.key == SenseKey::CopyAborted => {
+            sense.with_command_specific(number as u64).into()
+        }
+        stop => stop,
+    }
 }
 
 fn byte_of(unit: &Unit, lba: Lba) -> u64 {

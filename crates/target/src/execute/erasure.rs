@@ -6,6 +6,7 @@ use std::io;
 use std::rc::Rc;
 
 use oarlock_block::{BlockCount, Lba};
+use oarlock_device::{DataBuffer, Medium};
 use oarlock_scsi::SanitizeOverwrite;
 
 use super::atomic::wipe_journal;
@@ -56,7 +57,7 @@ pub(super) async fn begin(array: &Rc<Array>, unit: &Rc<Unit>, erasure: Erasure) 
 }
 
 /// Goes on, from the beginning, with what was under way when the array ended.
-pub(crate) fn resume(array: &Rc<Array>, unit: &Rc<Unit>) {
+pub(crate) fn resume(array: &Rc<Array>, unit: &Rc<Unit>, is_erased_at_the_front: bool) {
     let erasure = match &unit.state.borrow().sanitizing {
         Sanitizing::Under { erasure, .. } => erasure.clone(),
         Sanitizing::No | Sanitizing::Failed { .. } => return,
@@ -66,7 +67,7 @@ pub(crate) fn resume(array: &Rc<Array>, unit: &Rc<Unit>) {
     } else if erasure.file_number != unit.medium.file_number() {
         // A backup that was put in its place is the last that anybody wants to lose.
         Some("its file is another than the one that was to be erased")
-    } else if erasure.has_begun && !is_erased_at_the_front(array, unit, &erasure) {
+    } else if !is_erased_at_the_front {
         Some("there is something again where it had been erased")
     } else {
         None
@@ -174,7 +175,8 @@ impl Run {
     }
 
     async fn erase(&self, pattern: Option<&[u8]>, lba: Lba, count: BlockCount) -> Outcome<()> {
-        let clearing = Clearing { array: &self.array, unit: &self.unit, course: &self.erasing.course };
+        let course = &self.erasing.course;
+        let clearing = Clearing { array: &self.array, unit: &self.unit, course, session: None };
         match pattern {
             Some(pattern) => clearing.write_pattern(pattern, lba, count).await,
             None => clearing.discard(lba, count).await,
@@ -189,11 +191,12 @@ impl Run {
 }
 
 /// Whether the front of a unit has what its erasure, in one pass or another, leaves there. Nobody but its owner can have put anything else there.
-fn is_erased_at_the_front(array: &Array, unit: &Unit, erasure: &Erasure) -> bool {
-    let block = unit.block_size().length();
-    let length = FRONT.min(usize::try_from(unit.geometry().size().0).unwrap_or(FRONT));
-    let Ok(mut buffer) = array.media.buffer(length) else { return false };
-    if unit.medium.read_now(&mut buffer, 0..length, 0).is_err() {
+pub(crate) fn is_erased_at_the_front(medium: &Medium, erasure: &Erasure) -> bool {
+    let geometry = medium.geometry();
+    let block = geometry.block_size.length();
+    let length = FRONT.min(usize::try_from(geometry.size().0).unwrap_or(FRONT));
+    let Some(mut buffer) = DataBuffer::apart(length) else { return false };
+    if medium.read_now(&mut buffer, 0..length, 0).is_err() {
         return false;
     }
     let left = match &erasure.overwrite {

@@ -98,7 +98,7 @@ impl Work {
             page::BLOCK_LIMITS => self.limits().encode(),
             page::BLOCK_CHARACTERISTICS => BlockCharacteristics {
                 rotation_rate: BlockCharacteristics::NON_ROTATING,
-                after_block_erase: 0b01,
+                after_block_erase: if self.unit.traits.is_thin { 0b01 } else { 0b00 },
                 verifies_unmapped: true,
                 ..BlockCharacteristics::default()
             }

@@ -1,5 +1,7 @@
 //! The medium as a whole: SYNCHRONIZE CACHE, START STOP UNIT, PREVENT ALLOW, RESERVE, defects (SBC-4, SPC-2).
 
+use std::sync::Arc;
+
 use oarlock_block::BlockCount;
 use oarlock_scsi::{
     AdditionalSense, CacheRange, ReadDefectData, Sense, StartStopUnit, Status, empty_defect_list,
@@ -13,10 +15,7 @@ impl Work {
     /// is that of every later one.
     pub(super) async fn synchronize_cache(&self, range: CacheRange) -> Outcome<Reply> {
         if range.immediate && !self.unit.flushes.has_failed() {
-            let (array, unit) = (self.array.clone(), self.unit.clone());
-            self.array.spawn(async move {
-                let _ = unit.flush(&array).await;
-            });
+            self.unit.flush_soon(&self.array);
             return Ok(Reply::good());
         }
         let flushed = self.unit.flush(&self.array).await;
@@ -27,15 +26,25 @@ impl Work {
 
     /// Blocks of a file in memory are where a cache would have them; those of another are read into the page cache where commands go by it,
     /// but nobody promises that all of them are there (SBC-4, PRE-FETCH (10) command).
-    pub(super) fn pre_fetch(&self, range: CacheRange) -> Reply {
-        let medium = &self.unit.medium;
+    pub(super) async fn pre_fetch(&self, range: CacheRange) -> Outcome<Reply> {
+        let medium = Arc::clone(&self.unit.medium);
         if medium.is_in_memory() {
-            return Reply::status(Status::CONDITION_MET);
+            return Ok(Reply::status(Status::CONDITION_MET));
+        }
+        if medium.is_direct() {
+            return Ok(Reply::good());
         }
         let block = self.unit.block_size();
         let count = range.count.unwrap_or(BlockCount(self.unit.blocks().0.saturating_sub(range.lba.0)));
-        medium.will_need((range.lba.byte_offset(block), count.bytes(block).0));
-        Reply::good()
+        let bytes = (range.lba.byte_offset(block), count.bytes(block).0);
+        let asked = self.array.media.outside(move || {
+            medium.will_need(bytes);
+            Ok(())
+        });
+        // It is a wish, also where no thread is to be had for it.
+        let _ = asked.await;
+        self.task.check()?;
+        Ok(Reply::good())
     }
 
     /// SBC-4, START STOP UNIT command. A medium is taken out and put back; but nothing here turns, and a unit that one of its hosts stopped
@@ -47,12 +56,12 @@ impl Work {
         if asked.load_eject && !self.unit.traits.is_removable {
             return Err(Sense::invalid_cdb(4, Some(1)).into());
         }
-        let is_prevented = !self.unit.state.borrow().prevented_by.is_empty();
-        if asked.load_eject && is_prevented {
-            return Err(Sense::illegal(AdditionalSense::MEDIUM_REMOVAL_PREVENTED).into());
-        }
+        self.check_removal(asked)?;
         if !asked.start && !asked.no_flush && !self.unit.traits.is_read_only {
-            self.unit.flush(&self.array).await.map_err(|error| failed(&error, true))?;
+            let flushed = self.unit.flush(&self.array).await;
+            self.task.check()?;
+            flushed.map_err(|error| failed(&error, true))?;
+            self.check_removal(asked)?;
         }
         let was_loaded = {
             let mut state = self.unit.state.borrow_mut();
@@ -69,11 +78,17 @@ impl Work {
         Ok(Reply::good())
     }
 
+    /// What is prevented may have become so while a flush was waited for.
+    fn check_removal(&self, asked: StartStopUnit) -> Outcome<()> {
+        let is_prevented = !self.unit.state.borrow().prevented_by.is_empty();
+        if asked.load_eject && is_prevented {
+            return Err(Sense::illegal(AdditionalSense::MEDIUM_REMOVAL_PREVENTED).into());
+        }
+        Ok(())
+    }
+
     /// SPC-5, PREVENT ALLOW MEDIUM REMOVAL command: each nexus for itself.
     pub(super) fn prevent_removal(&self, prevent: bool) -> Outcome<Reply> {
-        if !self.unit.traits.is_removable {
-            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
-        }
         let nexus = &self.task.session.nexus;
         let prevented_by = &mut self.unit.state.borrow_mut().prevented_by;
         if prevent {

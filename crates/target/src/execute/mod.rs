@@ -21,6 +21,7 @@ mod settings;
 use std::rc::Rc;
 
 use oarlock_block::{IoError, Refusal};
+use oarlock_scsi::iscsi::TaskAttribute;
 use oarlock_scsi::{
     AccessRule, AccessState, AdditionalSense, Command, Operation, ReservationRule, Sense, SenseKey, Status,
     check_range, decode,
@@ -33,7 +34,7 @@ use crate::task::Task;
 use crate::task_set::Place;
 use crate::unit::Unit;
 
-pub(crate) use erasure::{Erasing, Erasure, resume};
+pub(crate) use erasure::{Erasing, Erasure, is_erased_at_the_front, resume};
 pub(crate) use fault::Faults;
 
 /// What a command ends with.
@@ -120,6 +121,10 @@ async fn in_turn(
     command: &Result<Command, Sense>,
 ) -> Outcome<Reply> {
     let unit = &place.unit;
+    if matches!(task.command.attribute, TaskAttribute::Aca | TaskAttribute::Reserved(_)) {
+        // No nexus has an auto contingent allegiance here (SAM-5, "Task attributes").
+        return Err(Sense::illegal(AdditionalSense::INVALID_MESSAGE_ERROR).into());
+    }
     place.turn(task).await?;
     let command = (*command)?;
     let nexus = &task.session.nexus;
@@ -148,6 +153,15 @@ impl Work {
     /// What keeps a command from being executed at all.
     fn check(&self) -> Outcome<()> {
         let description = self.command.description;
+        if !self.is_supported(description) {
+            // What REPORT SUPPORTED OPERATION CODES does not tell of is not there, be the unit as it may.
+            return Err(match description.service_action {
+                None => {
+                    Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).at(true, 0, None).into()
+                }
+                Some(_) => Sense::invalid_cdb(1, Some(4)).into(),
+            });
+        }
         let wanted = Wanted {
             access: description.access,
             reservation: self.command.reservation_rule(),
@@ -220,16 +234,16 @@ impl Work {
             Operation::Unmap(unmap) => Box::pin(self.unmap(unmap)).await,
             Operation::GetLbaStatus(status) => Box::pin(self.get_lba_status(status)).await,
             Operation::SynchronizeCache(range) => Box::pin(self.synchronize_cache(range)).await,
-            Operation::PreFetch(range) => Ok(self.pre_fetch(range)),
+            Operation::PreFetch(range) => Box::pin(self.pre_fetch(range)).await,
             Operation::StartStopUnit(start) => Box::pin(self.start_stop(start)).await,
             Operation::PreventAllowMediumRemoval { prevent } => self.prevent_removal(prevent),
-            Operation::Reserve => self.reserve(),
+            Operation::Reserve => Box::pin(self.reserve()).await,
             Operation::Release => self.release(),
             Operation::PersistentReserveIn(request) => Box::pin(self.persistent_reserve_in(request)).await,
             Operation::PersistentReserveOut(request) => Box::pin(self.persistent_reserve_out(request)).await,
             Operation::ModeSense(request) => self.mode_sense(&request),
             Operation::ModeSelect(request) => Box::pin(self.mode_select(&request)).await,
-            Operation::LogSense(request) => self.log_sense(&request),
+            Operation::LogSense(request) => Box::pin(self.log_sense(&request)).await,
             Operation::LogSelect(request) => Box::pin(self.log_select(&request)).await,
             Operation::ReportTargetPortGroups(report) => Ok(self.report_target_port_groups(report)),
             Operation::SetTargetPortGroups { parameter_list_length } => {

@@ -45,7 +45,7 @@ impl Work {
     }
 
     /// Whether the unit, as it is, has the command.
-    fn is_supported(&self, command: &CommandDescription) -> bool {
+    pub(super) fn is_supported(&self, command: &CommandDescription) -> bool {
         match command.opcode {
             Opcode::UNMAP => self.unit.traits.is_thin,
             // What is erased reads as anything then: a unit that cannot unmap has nothing quicker than OVERWRITE.

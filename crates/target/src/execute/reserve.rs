@@ -1,5 +1,7 @@
 //! PERSISTENT RESERVE IN and OUT (SPC-5), RESERVE and RELEASE (SPC-2).
 
+use std::collections::BTreeSet;
+
 use oarlock_scsi::iscsi::SessionId;
 use oarlock_scsi::{
     AdditionalSense, FullStatus, HeldReservation, MoveList, PersistentReserveIn, PersistentReserveInAction,
@@ -11,10 +13,25 @@ use super::{Reply, Work};
 use crate::course::{Abort, Outcome, Stop};
 use crate::reservations::{Effect, Registering};
 use crate::session::{Nexus, PortalIndex};
+use crate::turns::Turn;
+
+/// Where the first TransportID of a REGISTER's list stands (SPC-5, "Basic PERSISTENT RESERVE OUT parameter list").
+const FIRST_TRANSPORT_ID: usize = 28;
 
 impl Work {
+    /// Waits for the turn to change what is saved: of the session's commands one at a time asks for it, so that who fences waits for no queue of another's.
+    pub(super) async fn turn_to_save(&self) -> Outcome<[Turn; 2]> {
+        let shares = self.task.session.shares(Some(&self.unit));
+        let of_session = self.task.or_aborted(shares.saving.next()).await?;
+        let of_unit = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        Ok([of_session, of_unit])
+    }
+
     /// RESERVE(6) and (10) of the whole unit (SPC-2, 7.21). They and persistent reservations exclude each other.
-    pub(super) fn reserve(&self) -> Outcome<Reply> {
+    pub(super) async fn reserve(&self) -> Outcome<Reply> {
+        // A registration that is being given back stands until that is saved.
+        let _saving = self.turn_to_save().await?;
+        self.check()?;
         let nexus = &self.task.session.nexus;
         let mut state = self.unit.state.borrow_mut();
         let is_of_another = state.reserved_by.as_ref().is_some_and(|holder| holder != nexus);
@@ -40,7 +57,7 @@ impl Work {
 
     /// What is being saved is told when it is: a change that was seen by whoever fences is not gone behind a restart.
     pub(super) async fn persistent_reserve_in(&self, request: PersistentReserveIn) -> Outcome<Reply> {
-        drop(self.task.or_aborted(self.unit.turn_to_save()).await?);
+        drop(self.turn_to_save().await?);
         let all = self.unit.reservations.borrow();
         let generation = all.generation;
         let data = match request.action {
@@ -94,7 +111,9 @@ impl Work {
             return Err(Sense::parameter_list_length().into());
         }
         let list = PersistentReserveOutList::decode(request.action, &list)?;
-        let turn = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let turn = self.turn_to_save().await?;
+        // Somebody may have reserved the unit meanwhile.
+        self.check()?;
         let before = self.unit.reservations.borrow().clone();
         let effect = match &list {
             PersistentReserveOutList::Register(list) => self.act(request, list)?,
@@ -111,8 +130,33 @@ impl Work {
             })?;
         }
         drop(turn);
+        self.tell(request.action, &effect);
         self.follow(effect, request.action == Action::PreemptAndAbort).await;
         Ok(Reply::good())
+    }
+
+    /// Who takes reservations from others is named.
+    fn tell(&self, action: Action, effect: &Effect) {
+        let took = match action {
+            Action::Preempt => "preempted",
+            Action::PreemptAndAbort => "preempted, and aborted the commands of,",
+            Action::Clear => "cleared all reservations and registrations, of",
+            _ => return,
+        };
+        let told = |code| {
+            code == AdditionalSense::REGISTRATIONS_PREEMPTED
+                || code == AdditionalSense::RESERVATIONS_PREEMPTED
+        };
+        let victims: BTreeSet<String> = effect
+            .attentions
+            .iter()
+            .filter(|(_, code)| told(*code))
+            .map(|(nexus, _)| nexus.initiator.to_string())
+            .collect();
+        let victims = victims.into_iter().collect::<Vec<_>>().join(", ");
+        let whom = if victims.is_empty() { "nobody else" } else { &victims };
+        let (number, name) = (self.unit.number, &self.task.session.nexus.initiator);
+        self.array.log(&format!("unit {number}: {name} {took} {whom}"));
     }
 
     fn act(&self, request: PersistentReserveOut, list: &RegisterList) -> Outcome<Effect> {
@@ -145,12 +189,14 @@ impl Work {
     fn nexuses_of(&self, list: &RegisterList) -> Outcome<Vec<Nexus>> {
         let own = self.task.session.nexus.clone();
         let mut all = vec![own.clone()];
-        for (place, id) in list.initiators.iter().flatten().enumerate() {
+        let mut byte = FIRST_TRANSPORT_ID;
+        for id in list.initiators.iter().flatten() {
             let named = self.named(id, own.portal);
             if named.is_empty() {
-                return Err(Sense::invalid_parameter(28 + place, None).into());
+                return Err(Sense::invalid_parameter(byte, None).into());
             }
             all.extend(named);
+            byte += id.encode().len();
         }
         if list.all_target_ports {
             let ports = (0..self.array.config.portals.len()).filter_map(|place| u16::try_from(place).ok());
@@ -161,7 +207,7 @@ impl Work {
                 .collect();
             all.extend(others);
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         all.retain(|nexus| seen.insert(nexus.clone()));
         Ok(all)
     }

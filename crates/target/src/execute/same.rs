@@ -64,9 +64,6 @@ impl Work {
     }
 
     pub(super) async fn unmap(&self, unmap: Unmap) -> Outcome<Reply> {
-        if !self.unit.traits.is_thin {
-            return Err(Sense::illegal(AdditionalSense::INVALID_COMMAND_OPERATION_CODE).into());
-        }
         if unmap.anchor && !self.unit.has_anchors() {
             return Err(Sense::invalid_cdb(1, Some(0)).into());
         }
@@ -105,7 +102,8 @@ impl Work {
     }
 
     fn clearing(&self) -> Clearing<'_> {
-        Clearing { array: &self.array, unit: &self.unit, course: &self.task }
+        let session = Some(self.task.session.shares(Some(&self.unit)));
+        Clearing { array: &self.array, unit: &self.unit, course: &self.task, session }
     }
 
     /// A parameter list of `length` bytes.

@@ -43,13 +43,10 @@ impl Work {
                 let list = self.receive_list(usize::from(parameter_list_length)).await?;
                 Some(SanitizeOverwrite::decode(&list, self.unit.block_size())?)
             }
-            SanitizeAction::BlockErase if !self.unit.traits.is_thin => {
-                return Err(Sense::invalid_cdb(1, Some(4)).into());
-            }
             SanitizeAction::BlockErase => None,
             SanitizeAction::ExitFailureMode => return self.exit_failure_mode().await,
         };
-        let saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let saving = self.turn_to_save().await?;
         // Another may have begun meanwhile.
         self.check_sanitize(&self.unit)?;
         let erasure = Erasure {
@@ -80,7 +77,7 @@ impl Work {
 
     /// A unit that failed may be used again only where the sanitize that failed allowed it (AUSE).
     async fn exit_failure_mode(&self) -> Outcome<Reply> {
-        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let _saving = self.turn_to_save().await?;
         let sanitizing = self.unit.state.borrow().sanitizing.clone();
         match sanitizing {
             Sanitizing::Failed { may_exit: true } => {

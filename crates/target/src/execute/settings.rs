@@ -1,5 +1,7 @@
 //! MODE SENSE and SELECT, LOG SENSE and SELECT, target port groups (SPC-5).
 
+use std::sync::Arc;
+
 use oarlock_block::{BlockSize, Lba};
 use oarlock_device::Space;
 use oarlock_scsi::{
@@ -43,7 +45,8 @@ impl Work {
             current: state.settings,
             default: state.defaults,
             saved: Some(state.settings_after_reset()),
-            changeable: CHANGEABLE,
+            // An owner who wants no write cache has the last word.
+            changeable: ModeSettings { write_cache: state.defaults.write_cache, ..CHANGEABLE },
             medium: ModeMedium {
                 blocks: geometry.blocks,
                 block_size: geometry.block_size,
@@ -65,9 +68,11 @@ impl Work {
         let select = || Ok(self.mode_pages().select(request, &list)?.settings);
         let flush = async { self.unit.flush(&self.array).await.map_err(|error| failed(&error, true)) };
         let hold = self.hold(Lba(0), self.unit.blocks(), Hold::Alone);
+        let had_cache = self.unit.state.borrow().settings.write_cache;
         if self.unit.change_settings(select, hold, flush).await? {
             let code = AdditionalSense::MODE_PARAMETERS_CHANGED;
             self.unit.attend_others(Some(&self.task.session.nexus), code);
+            self.tell_cache(had_cache);
         }
         if request.save {
             self.save_settings().await?;
@@ -75,9 +80,18 @@ impl Work {
         Ok(Reply::good())
     }
 
+    fn tell_cache(&self, had_cache: bool) {
+        let has_cache = self.unit.state.borrow().settings.write_cache;
+        if has_cache != had_cache {
+            let (name, word) = (&self.task.session.nexus.initiator, if has_cache { "on" } else { "off" });
+            self.array.log(&format!("unit {}: {name} turned the write cache {word}", self.unit.number));
+            self.array.warn_all_of_caches();
+        }
+    }
+
     /// What is set outlives a reset, and the array.
     async fn save_settings(&self) -> Outcome<()> {
-        let _saving = self.task.or_aborted(self.unit.turn_to_save()).await?;
+        let _saving = self.turn_to_save().await?;
         let before = {
             let mut state = self.unit.state.borrow_mut();
             let settings = state.settings;
@@ -90,7 +104,7 @@ impl Work {
         })
     }
 
-    pub(super) fn log_sense(&self, request: &LogSense) -> Outcome<Reply> {
+    pub(super) async fn log_sense(&self, request: &LogSense) -> Outcome<Reply> {
         let mut pages = vec![(log_page::GENERAL_STATISTICS, 0)];
         if self.unit.traits.is_thin {
             pages.push((log_page::LOGICAL_BLOCK_PROVISIONING, 0));
@@ -104,11 +118,21 @@ impl Work {
             (log_page::SUPPORTED, log_page::ALL_SUBPAGES) => supported_log_subpages(&pages),
             (log_page::GENERAL_STATISTICS, 0) => self.statistics().page().encode(pointer)?,
             (log_page::LOGICAL_BLOCK_PROVISIONING, 0) if self.unit.traits.is_thin => {
-                self.resources().page(true).encode(pointer)?
+                self.resources().await.page(true).encode(pointer)?
             }
-            _ => return Err(Sense::invalid_cdb(2, Some(5)).into()),
+            (page, _) => return Err(self.no_log_page(page).into()),
         };
         Ok(Reply::bytes(data, request.allocation_length))
+    }
+
+    /// The field that names a page which is not there, or a subpage of one that is.
+    fn no_log_page(&self, page: u8) -> Sense {
+        let is_there = match page {
+            log_page::SUPPORTED | log_page::GENERAL_STATISTICS => true,
+            log_page::LOGICAL_BLOCK_PROVISIONING => self.unit.traits.is_thin,
+            _ => false,
+        };
+        if is_there { Sense::invalid_cdb(3, None) } else { Sense::invalid_cdb(2, Some(5)) }
     }
 
     fn statistics(&self) -> GeneralStatistics {
@@ -116,8 +140,23 @@ impl Work {
     }
 
     /// What the file below has taken, and what its file system has left.
-    fn resources(&self) -> ProvisioningResources {
-        resources(self.unit.medium.space().ok(), self.unit.block_size())
+    async fn resources(&self) -> ProvisioningResources {
+        let medium = Arc::clone(&self.unit.medium);
+        let space = self.array.media.outside(move || medium.space()).await;
+        resources(space.ok(), self.unit.block_size())
+    }
+
+    /// Which counters are put back to zero: those of one page, or of all where none is named.
+    fn resets_statistics(&self, request: &LogSelect) -> Outcome<bool> {
+        match (request.page, request.subpage) {
+            (log_page::SUPPORTED | log_page::GENERAL_STATISTICS, 0 | log_page::ALL_SUBPAGES) => Ok(true),
+            (log_page::LOGICAL_BLOCK_PROVISIONING, 0 | log_page::ALL_SUBPAGES)
+                if self.unit.traits.is_thin =>
+            {
+                Ok(false)
+            }
+            (page, _) => Err(self.no_log_page(page).into()),
+        }
     }
 
     /// Counters are put back to zero; none has a threshold (SPC-5, LOG SELECT).
@@ -129,7 +168,7 @@ impl Work {
         if !list.is_empty() {
             return Err(Sense::invalid_parameter(0, Some(5)).into());
         }
-        if request.reset {
+        if request.reset && self.resets_statistics(request)? {
             self.unit.statistics.set(GeneralStatistics::default());
             self.unit.attend_others(Some(&self.task.session.nexus), AdditionalSense::LOG_PARAMETERS_CHANGED);
         }
@@ -174,7 +213,11 @@ impl Work {
         }
         let mut is_changed = false;
         for (group, state) in asked {
-            is_changed |= self.unit.set_access(PortalIndex(group - 1), state);
+            if self.unit.set_access(PortalIndex(group - 1), state) {
+                is_changed = true;
+                let (number, name) = (self.unit.number, &self.task.session.nexus.initiator);
+                self.array.log(&format!("unit {number}: {name} made portal group {group} {state:?}"));
+            }
         }
         if is_changed {
             let own = &self.task.session.nexus;

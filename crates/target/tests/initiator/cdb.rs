@@ -44,6 +44,15 @@ pub(crate) fn mode_select_saved(length: u8) -> [u8; 16] {
     cdb(0x15, &[(1, &[0x11]), (4, &[length])])
 }
 
+/// LOG SELECT with PCR: the parameters of a page are reset.
+pub(crate) fn log_reset(page: u8, subpage: u8) -> [u8; 16] {
+    cdb(0x4c, &[(1, &[0x02]), (2, &[0xc0 | page, subpage])])
+}
+
+pub(crate) fn log_sense(page: u8, subpage: u8) -> [u8; 16] {
+    cdb(0x4d, &[(2, &[0x40 | page, subpage]), (7, &[0x01, 0x00])])
+}
+
 pub(crate) fn reserve() -> [u8; 16] {
     cdb(0x16, &[])
 }

@@ -1,6 +1,6 @@
 //! Text requests: discovery, and what may still be negotiated in a session (RFC 7143, 11.10, 13.12 and appendix C).
 
-use oarlock_scsi::iscsi::{TaskFunction, TaskTag, TextRequest, TextResponse};
+use oarlock_scsi::iscsi::{Opcode, TaskFunction, TaskTag, TextRequest, TextResponse};
 
 use crate::initiator::{Flow, Session, TARGET, Who, cdb, pairs};
 use crate::place::{Place, pattern};
@@ -174,9 +174,16 @@ fn a_command_in_a_discovery_session_ends_it() {
     let place = Place::new();
     let mut session = Who::new("one").discovery().login(place.portal());
     session.start(0, cdb::write(0, 1), Flow::Out(&[1; 512]));
-    assert!(session.wire.wait_for_end().is_empty());
+    assert_rejected_at_the_end(&mut session);
     place.serves();
     assert_eq!(place.session("two").run(0, cdb::read(0, 1), Flow::In(512)).good(), [0; 512]);
+}
+
+/// RFC 7143, 4.3.
+fn assert_rejected_at_the_end(session: &mut Session) {
+    let rest = session.wire.wait_for_end();
+    let [last] = &rest[..] else { panic!("{rest:?}") };
+    assert_eq!((last.header.opcode(), last.header.0[2]), (Some(Opcode::Reject), PROTOCOL));
 }
 
 /// It reset units that it does not have.
@@ -187,7 +194,7 @@ fn task_management_in_a_discovery_session_ends_it() {
     for function in [TaskFunction::LogicalUnitReset, TaskFunction::TargetColdReset] {
         let mut session = Who::new("one").discovery().login(place.portal());
         session.start_manage(function, 0, TaskTag::NONE);
-        assert!(session.wire.wait_for_end().is_empty());
+        assert_rejected_at_the_end(&mut session);
     }
     witness.run(0, cdb::test_unit_ready(), Flow::None).good();
 }

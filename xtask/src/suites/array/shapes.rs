@@ -31,7 +31,8 @@ const NO_ZERO_BLOCKS: &[Skip] = &[
     ("WriteSame16.ZeroBlocks", "WSNZ is set (docs/decisions/0076)"),
 ];
 const WRITABLE: &[Skip] = &[("ReadOnly.", "for a read-only unit: `read-only` runs it")];
-const NOT_TO_BE_ERASED: &[Skip] = &[("Sanitize.", "for a unit that may be erased: `removable` runs it")];
+const NOT_TO_BE_ERASED: &[Skip] =
+    &[("Sanitize.", "for a unit that may be erased: `removable and erased` and `thick and erased` run it")];
 const LIMITS_OF_UNMAP: &[Skip] =
     &[("Inquiry.BlockLimits", "its limits of UNMAP are a thin unit's: `thin` runs it")];
 const NOT_THIN: &[Skip] = &[
@@ -41,6 +42,8 @@ const NOT_THIN: &[Skip] = &[
     ("WriteSame10.", "what UNMAP does is a thin unit's: `thin` and `physical` run it"),
     ("WriteSame16.", "what UNMAP does is a thin unit's: `thin` and `physical` run it"),
 ];
+const NO_BLOCK_ERASE: &[Skip] =
+    &[("Sanitize.BlockErase", "for a thin unit, whose blocks can be erased: `removable and erased` runs it")];
 const NOT_ENCRYPTED: &[Skip] = &[
     ("Sanitize.CryptoErase", "nothing is encrypted"),
     ("Sanitize.Readonly", "its last part is a cryptographic erase: nothing is encrypted"),
@@ -48,8 +51,20 @@ const NOT_ENCRYPTED: &[Skip] = &[
 ];
 
 const DATA_LOSS: &[&str] = &["--dataloss"];
+const ALSO_SANITIZE: &[&str] = &["--dataloss", "--allow-sanitize"];
 
-pub const SHAPES: [Shape; 6] = [
+/// All of Sanitize but `Reset`, which wants a unit whose overwriting takes ten seconds.
+const SANITIZE: &[&str] = &[
+    "SCSI.Sanitize.Block*",
+    "SCSI.Sanitize.Overwrite*",
+    "SCSI.Sanitize.Crypto*",
+    "SCSI.Sanitize.Exit*",
+    "SCSI.Sanitize.Invalid*",
+    "SCSI.Sanitize.Read*",
+    "SCSI.Sanitize.Reservations",
+];
+
+pub const SHAPES: [Shape; 8] = [
     Shape {
         name: "thin",
         unit: "size=128M,thin,physical=512",
@@ -74,21 +89,23 @@ pub const SHAPES: [Shape; 6] = [
     Shape {
         name: "removable",
         unit: "size=128M,thin,removable,physical=512",
-        tests: &[
-            "SCSI.NoMedia",
-            "SCSI.PreventAllow",
-            "SCSI.StartStopUnit",
-            "SCSI.TestUnitReady",
-            "SCSI.Sanitize.Block*",
-            "SCSI.Sanitize.Overwrite*",
-            "SCSI.Sanitize.Crypto*",
-            "SCSI.Sanitize.Exit*",
-            "SCSI.Sanitize.Invalid*",
-            "SCSI.Sanitize.Read*",
-            "SCSI.Sanitize.Reservations",
-        ],
-        flags: &["--dataloss", "--allow-sanitize"],
+        tests: &["SCSI.NoMedia", "SCSI.PreventAllow", "SCSI.StartStopUnit", "SCSI.TestUnitReady"],
+        flags: DATA_LOSS,
+        skips: &[],
+    },
+    Shape {
+        name: "removable and erased",
+        unit: "size=128M,thin,removable,physical=512",
+        tests: SANITIZE,
+        flags: ALSO_SANITIZE,
         skips: &[NOT_ENCRYPTED],
+    },
+    Shape {
+        name: "thick and erased",
+        unit: "size=128M,block=4096",
+        tests: SANITIZE,
+        flags: ALSO_SANITIZE,
+        skips: &[NOT_ENCRYPTED, NO_BLOCK_ERASE],
     },
     Shape {
         name: "read-only",

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use clap::Args;
 use futures::executor::block_on;
 use futures::future::{Either, select};
+use jiff::Timestamp;
 use oarlock_block::ArrayFaultSpec;
 use oarlock_scsi::iscsi::{Accounts, NodeName};
 use oarlock_target::{Target, TargetError, TargetOptions, UnitOptions};
+use sd_notify::NotifyState;
 
 use crate::array::config::Config;
 use crate::array::control::{self, Control};
@@ -45,7 +47,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Listen there; given several times, each is a target port of its own, and a path to each unit [default: 127.0.0.1:3260]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = lun_values::portal)]
     listen: Vec<SocketAddr>,
     /// Tell initiators this address of the portal of the same place, where it is not the one listened on
     #[arg(long, value_name = "HOST:PORT", value_parser = lun_values::address)]
@@ -66,7 +68,7 @@ pub struct Arguments {
     #[arg(long, value_name = "IQN")]
     allow: Vec<NodeName>,
     /// Serve Prometheus metrics there, at /metrics
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = lun_values::portal)]
     metrics: Option<SocketAddr>,
     /// For the lab: misbehave; KIND:KEY=VALUE,... as in late-execution:op=ats,delay=3s,count=1 (docs/FAULTS.md); may be given several times
     #[arg(long, value_name = "SPEC")]
@@ -139,9 +141,13 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     for fault in &arguments.fault {
         report::say(&format!("the fault `{fault}` is armed"));
     }
-    let log = Arc::new(|line: &str| report::say(line));
+    let is_guarded = !options.accounts.initiators.is_empty() || !options.allowed.is_empty();
+    let log = log();
     let mut target = Target::start_faulty(options, arguments.fault, log)?;
     tell(&target, &name)?;
+    if !is_guarded && target.portals().iter().any(|portal| !portal.ip().is_loopback()) {
+        report::say("whoever reaches it may log in, and write: --chap and --allow are for that");
+    }
     match &socket {
         Some(socket) => report::say(&format!("its API is at {}", socket.path().display())),
         None => report::say("it has no API: XDG_RUNTIME_DIR is not set, and --api was not given"),
@@ -152,10 +158,12 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     }
     let control = Control::start(&target, (&name, &advertised), (socket, metrics))?;
     report::print("ready\n")?;
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
     let ended = pin!(target.ended());
     match block_on(select(stop.signal(), ended)) {
         Either::Left((signal, _)) => {
             report::say(&format!("{signal}: waits for what is under way"));
+            let _ = sd_notify::notify(&[NotifyState::Stopping]);
             // The API stays until the array has ended: whoever looks sees the last sessions go.
             target.stop();
             drop(control);
@@ -163,6 +171,14 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
         }
         Either::Right(_) => Err(TargetError::Gone.into()),
     }
+}
+
+/// What the array tells its operator: each line with its time, unless it goes to the journal, which has its own (systemd.exec(5), `$JOURNAL_STREAM`).
+fn log() -> Arc<dyn Fn(&str) + Send + Sync> {
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        return Arc::new(report::say);
+    }
+    Arc::new(|line| report::say(&format!("{:.3} {line}", Timestamp::now())))
 }
 
 /// What is served, and where.
