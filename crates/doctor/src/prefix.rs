@@ -245,7 +245,7 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
         prefix.host = prefix.host.or(Some(first));
         prefix.body = rest;
     } else {
-        prefix.is_foreign = is_another_program(second);
+        prefix.is_foreign = is_another_program(second) || is_another_tag(second);
     }
 }
 
@@ -318,6 +318,54 @@ fn is_another_program(word: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     let numbered = named && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     numbered && !is_program(&name) && is_of_another_kind(&name)
+}
+
+/// `mailbot:` behind a host: the tag of a program without its number, as syslog and exports write it, of none of the kinds whose lines are read. Topics of
+/// the kernel are written so, too, where its name was taken off.
+fn is_another_tag(word: &str) -> bool {
+    // The last four are names of whoever hands a line on, and of Linux-HA.
+    const TOPICS: [&str; 30] = [
+        "device-mapper",
+        "blk",
+        "print_req",
+        "end_request",
+        "buffer",
+        "scsi",
+        "sd",
+        "sr",
+        "st",
+        "nvme",
+        "ata",
+        "mpt",
+        "qla",
+        "lpfc",
+        "bfa",
+        "fnic",
+        "hpsa",
+        "smartpqi",
+        "megaraid",
+        "rport",
+        "connection",
+        "session",
+        "libceph",
+        "md",
+        "ext4",
+        "xfs",
+        "journal",
+        "message",
+        "syslog",
+        "heartbeat",
+    ];
+    let Some(name) = word.strip_suffix(':') else { return false };
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let small = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
+    name.len() > 1
+        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && name.bytes().all(small)
+        && !is_severity(name)
+        && !is_program(name)
+        && is_of_another_kind(name)
+        && !TOPICS.iter().any(|topic| name.starts_with(topic))
 }
 
 /// Whether a program is of none of the kinds whose lines are read.
