@@ -76,6 +76,6 @@ fn is_of_an_application(body: &str) -> bool {
             .is_some_and(|(name, grave)| lettered(name) && SEVERITIES.contains(&grave))
     };
     let grave = words.iter().position(|word| SEVERITIES.contains(&word.trim_matches(['[', ']', ':'])));
-    let behind = |at: usize| words.iter().skip(at + 1).take(2).any(|word| class(word));
+    let behind = |at: usize| words.iter().skip(at + 1).take(2).any(class);
     words.iter().any(in_a_source) || words.first().is_some_and(channel) || grave.is_some_and(behind)
 }
