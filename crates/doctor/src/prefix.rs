@@ -82,8 +82,22 @@ pub(crate) fn begins_with_a_time(text: &str) -> bool {
 /// A line without the marks of a quoted mail, of a table's cell and of a patch before it.
 fn unmarked(line: &str) -> &str {
     let line = line.trim_start_matches([' ', '\t', '>', '|']);
+    if let Some(first) = behind_a_block(line) {
+        return first;
+    }
     let dated = |rest: &&str| rest.starts_with(|letter: char| letter.is_ascii_digit());
     line.strip_prefix(['"', '+']).filter(dated).unwrap_or(line)
+}
+
+/// The first line of a block of a page, `<p>Log:</p><pre>2026-01-31 ...`: behind the element that begins it, where a time stands there.
+pub(crate) fn behind_a_block(line: &str) -> Option<&str> {
+    const FRONT_BYTES_MAX: usize = 400;
+    if !line.starts_with('<') {
+        return None;
+    }
+    let at = ["<pre", "<code"].iter().filter_map(|element| line.rfind(element)).max()?;
+    let rest = line[at..].split_once('>').map(|(_, rest)| rest.trim_start())?;
+    (at <= FRONT_BYTES_MAX && begins_with_a_time(rest)).then_some(rest)
 }
 
 /// A time behind the message, as tables have it whose last column it is.
