@@ -103,6 +103,17 @@ fn a_statement_about_one_unnamed_volume_is_of_no_device_that_stands_near() {
     assert_eq!(report.incidents.iter().filter(|found| found.cause == "corrupt-block").count(), 1);
 }
 
+/// Latency and a given-up test of one device show that it is slow; a heartbeat of a volume that nobody ties beside them takes nothing from that.
+#[test]
+fn one_more_true_line_makes_no_proof_weaker() {
+    let slow = "2026-08-09T10:00:04.000Z cpu7:2097900)WARNING: ScsiDeviceIO: 1780: Device naa.600a0980b1aa00000000000000000001 performance has deteriorated. I/O latency increased from average value of 900 microseconds to 710000 microseconds.\n";
+    let late = failed(14, "0x89", "naa.600a0980b1aa00000000000000000001", "vmhba2", LATE);
+    assert_eq!(said(&read(&format!("{slow}{late}"))), [("slow-storage", "likely")]);
+    let report = read(&format!("{slow}{}{late}", beat(13)));
+    let found = of(&report, "slow-storage").map(|found| (found.confidence.as_str(), found.device.is_some()));
+    assert_eq!(found, Some(("likely", true)), "{:?}", said(&report));
+}
+
 #[test]
 fn a_line_that_ties_the_volume_makes_it_one_case() {
     let tie = "2026-08-09T09:00:00.000Z: [scsiCorrelator] 1us: [esx.problem.storage.redundancy.degraded] Path redundancy to storage device naa.60aa01 \
