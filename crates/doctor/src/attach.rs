@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::fact::{ClusterStep, Fact, InputId, Kind};
+use crate::fact::{
+    ClusterStep, DeviceStatus, Fact, HeartbeatStep, InputId, Kind, LockStep, Sense, SpaceEvent,
+};
 use crate::incident::{Incident, QUIET_US, Weight, weight};
 use crate::names::Name;
 use crate::prefix;
@@ -172,7 +174,9 @@ impl Index {
             homes.extend(self.at_that_place(fact, clusters));
         }
         let is_piece = is_a_piece(fact);
-        let strange = |cluster: &Incident<'_>| is_piece && is_news(fact, cluster);
+        let strange = |cluster: &Incident<'_>| {
+            is_piece && is_news(fact, cluster) || is_of_one_volume(fact) && is_of_another(fact, cluster)
+        };
         homes.retain(|&home| clusters.get(home).is_some_and(|home| fits(home) && !strange(home)));
         homes.sort_unstable();
         homes.dedup();
@@ -247,6 +251,46 @@ fn is_a_piece(fact: &Fact) -> bool {
         !prefix.begins && prefix.process.is_none() && !begins_as_a_log(prefix.body)
     };
     says_what_was_met && names_nothing && bare()
+}
+
+/// Whether a line speaks of one volume or one pool without its name: a record that is damaged, a reservation that stands in the way, a space that is used
+/// up. What else failed at that time is no word about which.
+fn is_of_one_volume(fact: &Fact) -> bool {
+    let of_one =
+        is_damage(fact) || matches!(fact.kind, Kind::ReservationConflicts | Kind::Space(SpaceEvent::Full));
+    of_one && fact.device.is_none() && fact.volume.is_none() && fact.path.is_none()
+}
+
+/// Whether none of a cluster's lines says what a line about one volume without a name says; a pool may be behind a device whose id does not deny it.
+fn is_of_another(fact: &Fact, cluster: &Incident<'_>) -> bool {
+    /// The first lines of a storm tell what it says.
+    const LOOKS_MAX: usize = 256;
+    let is_space = |kind: &Kind| matches!(kind, Kind::Space(_));
+    let agrees = |known: &Fact| match (&fact.kind, &known.kind) {
+        (Kind::ReservationConflicts, Kind::Command(command)) => {
+            command.device == Some(DeviceStatus::RESERVATION_CONFLICT) || command.refuses_reserve()
+        }
+        (space, Kind::Command(command)) if is_space(space) => {
+            command.sense.is_some_and(Sense::is_out_of_space)
+        }
+        (space, _) if is_space(space) && known.device.is_some() && !is_of_another_array(known) => true,
+        _ => is_damage(fact) && is_damage(known) || says_the_same(known, fact),
+    };
+    !cluster.facts.iter().take(LOOKS_MAX).any(|known| agrees(known))
+}
+
+/// Whether a record is said to be damaged, of a heartbeat or of a lock.
+fn is_damage(fact: &Fact) -> bool {
+    match &fact.kind {
+        Kind::Heartbeat(heartbeat) => heartbeat.step == HeartbeatStep::Corrupt,
+        Kind::Lock(lock) => lock.step == LockStep::Corrupt,
+        _ => false,
+    }
+}
+
+/// Whether a line names a device by an id that is none of LIO's: its space is no pool's of a Linux host.
+fn is_of_another_array(fact: &Fact) -> bool {
+    fact.text.contains("naa.6") && !fact.text.contains("6001405")
 }
 
 /// Whether none of a cluster's lines says what a piece says, and some have a time.

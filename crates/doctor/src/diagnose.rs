@@ -91,6 +91,25 @@ fn name_of(inputs: &[Input], index: u32) -> String {
 fn judge_apart<'a>(incident: &Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> Vec<Finding> {
     let case = Case { incident, scene };
     let verdict = judge(&case);
+    if let Some([of_devices, of_volumes]) = untied::halves_of_a_tie(&case, &verdict.proof) {
+        let case = Case { incident: &of_devices, scene };
+        let own = judge(&case);
+        // What the lines of a device show about a test of its own, no heartbeat that was late beside them makes less sure.
+        let lost = of_volumes.facts.iter().any(|fact| harm(fact) == Harm::Lost);
+        let tested = !case.stakes().is_empty() && !lost;
+        if tested
+            && own.cause == Cause::SlowStorage
+            && own.cause == verdict.cause
+            && own.proof.confidence > verdict.proof.confidence
+        {
+            let mut findings = vec![own.write(&case, inputs)];
+            let case = Case { incident: &of_volumes, scene };
+            if of_volumes.facts.iter().any(|fact| weight(fact) == Weight::Trigger) {
+                findings.push(judge(&case).write(&case, inputs));
+            }
+            return findings;
+        }
+    }
     let Some(halves) = untied::halves(&case, &verdict.proof.lines) else {
         return vec![verdict.write(&case, inputs)];
     };

@@ -34,6 +34,8 @@ pub enum Harm {
     False,
     /// An answer is missing: what stands on the disk is in doubt, or a heartbeat is late.
     Doubt,
+    /// A write failed for good: what was handed over is not on the disk.
+    Broken,
     /// A volume, all paths or a host was lost, or a record is damaged.
     Lost,
 }
@@ -68,6 +70,7 @@ pub fn harm(fact: &Fact) -> Harm {
             outcome: TaskOutcome::AlreadyComplete | TaskOutcome::Pending,
         } => Harm::Doubt,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
+        Kind::Notice(Notice::WritesLost) => Harm::Broken,
         Kind::Notice(Notice::VolumeFull | Notice::NoGoodCopy | Notice::MirrorLost | Notice::WritesHeld) => {
             Harm::Refused
         }
@@ -80,9 +83,16 @@ fn of_command(command: &Command) -> Harm {
     match command.outcome() {
         Outcome::Miscompared => Harm::False,
         Outcome::Unknown if command.opcode.is_none_or(|opcode| opcode.writes()) => Harm::Doubt,
+        Outcome::Refused if breaks_a_write(command) => Harm::Broken,
         Outcome::Refused => Harm::Refused,
         Outcome::Unknown | Outcome::Unsaid => Harm::Notice,
     }
+}
+
+/// Whether a medium or a part broke under a write of data; that of a test and set is in doubt for no one.
+fn breaks_a_write(command: &Command) -> bool {
+    let broke = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
+    broke && !command.is_ats() && command.opcode.is_some_and(|opcode| opcode.writes())
 }
 
 fn of_heartbeat(heartbeat: &Heartbeat) -> Harm {

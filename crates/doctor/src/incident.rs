@@ -23,6 +23,10 @@ use crate::scene::{Scene, near, same_host};
 pub const QUIET_US: i64 = 120_000_000;
 /// So many troubles make an incident without a trigger.
 const TROUBLES_MIN: u64 = 12;
+/// So many writes without an answer within two minutes do.
+const OPEN_WRITES_MIN: u64 = 6;
+/// So many writes under which the medium or a part broke do.
+const BROKEN_WRITES_MIN: u64 = 2;
 /// Lines of one outage come within it.
 const MINUTE_US: i64 = 60_000_000;
 /// So many samples of strained queues are no moment.
@@ -138,6 +142,18 @@ fn command_weight(command: &Command) -> Weight {
         return Weight::Trouble;
     }
     if of_data && !harmless { Weight::Trouble } else { Weight::Context }
+}
+
+/// Whether a medium or a part broke under a write (SPC-5, keys 3h and 4h); a sector that cannot be read is what patrols look for.
+fn is_a_broken_write(fact: &Fact) -> bool {
+    matches!(&fact.kind, Kind::Command(command)
+        if command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4)) && command.opcode.is_some_and(Opcode::writes))
+}
+
+/// Whether a write has no answer: one is everyday, and several within two minutes are not.
+fn is_an_open_write(fact: &Fact) -> bool {
+    matches!(&fact.kind, Kind::Command(command)
+        if command.outcome() == Outcome::Unknown && command.opcode.is_some_and(Opcode::writes))
 }
 
 /// Facts that belong together, in the order of time.
@@ -260,6 +276,8 @@ impl Incident<'_> {
         self.weigh(Weight::Trigger) > 0
             || fights
             || strained >= STRAINED_MIN
+            || are_many(self.facts.iter().copied().filter(|fact| is_an_open_write(fact)), OPEN_WRITES_MIN)
+            || are_many(self.facts.iter().copied().filter(|fact| is_a_broken_write(fact)), BROKEN_WRITES_MIN)
             || are_many(
                 self.facts.iter().copied().filter(|fact| weight(fact) == Weight::Trouble),
                 TROUBLES_MIN,

@@ -82,8 +82,22 @@ pub(crate) fn begins_with_a_time(text: &str) -> bool {
 /// A line without the marks of a quoted mail, of a table's cell and of a patch before it.
 fn unmarked(line: &str) -> &str {
     let line = line.trim_start_matches([' ', '\t', '>', '|']);
+    if let Some(first) = behind_a_block(line) {
+        return first;
+    }
     let dated = |rest: &&str| rest.starts_with(|letter: char| letter.is_ascii_digit());
     line.strip_prefix(['"', '+']).filter(dated).unwrap_or(line)
+}
+
+/// The first line of a block of a page, `<p>Log:</p><pre>2026-01-31 ...`: behind the element that begins it, where a time stands there.
+pub(crate) fn behind_a_block(line: &str) -> Option<&str> {
+    const FRONT_BYTES_MAX: usize = 400;
+    if !line.starts_with('<') {
+        return None;
+    }
+    let at = ["<pre", "<code"].iter().filter_map(|element| line.rfind(element)).max()?;
+    let rest = line[at..].split_once('>').map(|(_, rest)| rest.trim_start())?;
+    (at <= FRONT_BYTES_MAX && begins_with_a_time(rest)).then_some(rest)
 }
 
 /// A time behind the message, as tables have it whose last column it is.
@@ -245,7 +259,7 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
         prefix.host = prefix.host.or(Some(first));
         prefix.body = rest;
     } else {
-        prefix.is_foreign = is_another_program(second);
+        prefix.is_foreign = is_another_program(second) || is_another_tag(second);
     }
 }
 
@@ -318,6 +332,54 @@ fn is_another_program(word: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     let numbered = named && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     numbered && !is_program(&name) && is_of_another_kind(&name)
+}
+
+/// `mailbot:` behind a host: the tag of a program without its number, as syslog and exports write it, of none of the kinds whose lines are read. Topics of
+/// the kernel are written so, too, where its name was taken off.
+fn is_another_tag(word: &str) -> bool {
+    // The last four are names of whoever hands a line on, and of Linux-HA.
+    const TOPICS: [&str; 30] = [
+        "device-mapper",
+        "blk",
+        "print_req",
+        "end_request",
+        "buffer",
+        "scsi",
+        "sd",
+        "sr",
+        "st",
+        "nvme",
+        "ata",
+        "mpt",
+        "qla",
+        "lpfc",
+        "bfa",
+        "fnic",
+        "hpsa",
+        "smartpqi",
+        "megaraid",
+        "rport",
+        "connection",
+        "session",
+        "libceph",
+        "md",
+        "ext4",
+        "xfs",
+        "journal",
+        "message",
+        "syslog",
+        "heartbeat",
+    ];
+    let Some(name) = word.strip_suffix(':') else { return false };
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let small = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
+    name.len() > 1
+        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && name.bytes().all(small)
+        && !is_severity(name)
+        && !is_program(name)
+        && is_of_another_kind(name)
+        && !TOPICS.iter().any(|topic| name.starts_with(topic))
 }
 
 /// Whether a program is of none of the kinds whose lines are read.

@@ -4,6 +4,7 @@
 //! The words are looked for outside of what is quoted, and before the message: what a log itself says is no word about logs.
 
 mod around;
+mod dated;
 mod words;
 
 use around::Around;
@@ -44,10 +45,11 @@ pub fn of(record: &Record<'_>) -> Manner {
     {
         return Manner::Cited;
     }
-    if record.prefix.process.is_some() || record.prefix.begins && !is_speech(record.body()) {
-        return Manner::Logged;
-    }
     let body = record.body();
+    let begins = record.prefix.begins && !is_speech(body);
+    if begins || record.prefix.process.is_some() {
+        return if is_a_kernels(record) { Manner::Logged } else { of_dated(record) };
+    }
     if is_a_command(body) {
         return Manner::Cited;
     }
@@ -59,7 +61,8 @@ pub fn of(record: &Record<'_>) -> Manner {
     let words = key_words(record);
     let parts = Parts::of(body, &words);
     if is_exported(body) {
-        return Manner::Logged;
+        let waits = !body.starts_with('{') && dated::is_in_a_field_that_waits(around(body, &words).front);
+        return if waits { Manner::Cited } else { Manner::Logged };
     }
     if parts.denied || orders(&parts.outside) && parts.quotes || is_code(body, &parts) {
         return Manner::Cited;
@@ -68,7 +71,7 @@ pub fn of(record: &Record<'_>) -> Manner {
     // Whatever is put before a line that has a time, the line is of a log.
     let is_dated =
         record.prefix.when.is_some() || unread_time::stands_before(body) || unread_time::stands_within(body);
-    let set = if is_dated { Manner::Logged } else { around::of(around) };
+    let set = if is_dated { around::of_printed(around) } else { around::of(around) };
     if !parts.quotes {
         // Without quotes only what stands before the message speaks of it.
         return if begins_as_a_log(body) { Manner::Logged } else { of_front(around).max(set) };
@@ -83,6 +86,23 @@ pub fn of(record: &Record<'_>) -> Manner {
         None if outside.split_whitespace().count() <= 2 && outside.is_ascii() => set,
         None => set.max(Manner::Told),
     }
+}
+
+/// Whether a line behind a time, or a program's name, is what such a program says itself: not what was told to a host's service, and kept by it.
+fn is_a_kernels(record: &Record<'_>) -> bool {
+    /// They write what people typed, and `message` is whoever wrote into an export.
+    const KEEPERS: [&str; 5] = ["hostd", "Hostd", "vpxa", "Vpxa", "message"];
+    match record.prefix.process {
+        Some(process) => !KEEPERS.contains(&process) || begins_as_a_log(record.body()),
+        None => begins_as_a_log(record.body()),
+    }
+}
+
+/// How a line is said that begins with a time.
+fn of_dated(record: &Record<'_>) -> Manner {
+    let words = key_words(record);
+    let body = record.body();
+    dated::of(around(body, &words), &Parts::of(body, &words))
 }
 
 /// A message with what stands before its first key word and behind its last.

@@ -25,7 +25,9 @@ pub fn voice(place: u32, record: &Record<'_>, about: [Option<&str>; 3]) -> u64 {
     // Nearly always the message begins right behind its header.
     let begins = MESSAGES.iter().any(|start| record.body().starts_with(start));
     let message = if begins { None } else { MESSAGES.iter().filter_map(|start| position(line, start)).min() };
-    let front = line.get(..message.unwrap_or(header).max(header)).unwrap_or("");
+    // The element that begins a page's block stands before its first line, and names nobody for the others.
+    let skipped = prefix::behind_a_block(line).map_or(0, |rest| line.len() - rest.len());
+    let front = line.get(skipped..message.unwrap_or(header).max(header)).unwrap_or("");
     let marked = front;
     // A time alone names nobody.
     let front = if front.bytes().any(is_lettered) { front } else { "" };

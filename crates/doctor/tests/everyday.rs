@@ -84,3 +84,30 @@ fn lone_false_answers_amid_everyday_lines_are_one_finding() {
         assert_eq!(found, [("cannot-tell", "possible")], "{count} hosts");
     }
 }
+
+/// What is hard is told of an excerpt; in a log of any length it was silence once.
+#[test]
+fn what_a_device_breaks_or_leaves_without_an_answer_is_told_in_a_long_log_too() {
+    let quiet: String = (0..90).map(|turn| at(turn * 20, "Net: 2525: connected vm eth0")).collect();
+    let given_up: String =
+        (0..8).map(|turn| at(1_900 + turn * 4, &failed("0x2a", "H:0x5 D:0x0 P:0x0"))).collect();
+    let broken: String = (0..3)
+        .map(|turn| at(1_900 + turn * 4, &failed("0x2a", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x4 0x44 0x0")))
+        .collect();
+    let journal = "Oct  4 03:40:00 barn2 kernel: Aborting journal on device sdq-8.\nOct  4 03:40:01 barn2 kernel: EXT4-fs (sdq): Remounting filesystem read-only\n";
+    for hard in [given_up.as_str(), &broken, journal] {
+        assert!(!judge(&[format!("{quiet}{hard}")]).incidents.is_empty(), "{hard}");
+    }
+}
+
+/// Where a write is known to have failed, the first screen does not say that none is without an answer.
+#[test]
+fn a_write_that_broke_is_told_as_lost() {
+    let broken = at(1_900, &failed("0x2a", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x3 0xc 0x2"));
+    let lost = "Oct  4 03:40:00 barn2 kernel: Buffer I/O error on dev dm-7, logical block 917, lost async page write\n";
+    for line in [broken.as_str(), lost] {
+        let report = judge(&[line.to_owned()]);
+        let page = oarlock_doctor::report::terminal::Page { width: 400, colours: false }.report(&report);
+        assert!(page.contains("Writes failed") && !page.contains("No write without an answer"), "{page}");
+    }
+}

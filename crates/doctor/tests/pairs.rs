@@ -237,3 +237,36 @@ fn a_test_that_the_target_answered_at_once_was_not_late_and_left_no_image() {
     let in_time: Vec<String> = std::iter::once(answer(3)).chain(late).collect();
     assert!(sure(&in_time).is_empty(), "{:#?}", judge(&in_time));
 }
+
+/// A CDB that was cut behind its address tells its block; one that was cut before it may be of any block.
+#[test]
+fn a_command_whose_bytes_were_cut_is_a_pair_with_no_other_block() {
+    let log = |first: &str, second: &str| {
+        format!(
+            "Aug  9 10:00:05 gw3 kernel: sd 1:0:0:4: [sdq] tag#33 FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK cmd_age=31s\n\
+             Aug  9 10:00:05 gw3 kernel: sd 1:0:0:4: [sdq] tag#33 CDB: Compare and write {first}\n\
+             Aug  9 10:00:09 gw3 kernel: sd 1:0:0:4: [sdq] tag#40 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=0s\n\
+             Aug  9 10:00:09 gw3 kernel: sd 1:0:0:4: [sdq] tag#40 Sense Key : Miscompare [current] \n\
+             Aug  9 10:00:09 gw3 kernel: sd 1:0:0:4: [sdq] tag#40 Add. Sense: Miscompare during verify operation\n\
+             Aug  9 10:00:09 gw3 kernel: sd 1:0:0:4: [sdq] tag#40 CDB: Compare and write {second}\n"
+        )
+    };
+    let is_sure = |first: &str, second: &str| {
+        let mut doctor = oarlock_doctor::Doctor::new();
+        doctor.read("log", &mut log(first, second).as_bytes(), &mut |_| {});
+        let report = doctor.judge();
+        report
+            .incidents
+            .iter()
+            .any(|found| found.cause == "delayed-own-write" && found.confidence != "possible")
+    };
+    let whole = "89 00 00 00 00 00 00 00 00 21 00 00 00 01 00 00";
+    assert!(is_sure(whole, whole));
+    for (first, second) in [
+        ("89 00 00 00 00 00 00 00 21", "89 00 00 00 00 00 00 00 22"),
+        ("89 00", "89 00"),
+        (whole, "89 00 00"),
+    ] {
+        assert!(!is_sure(first, second), "{first} / {second}");
+    }
+}

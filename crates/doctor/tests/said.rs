@@ -98,6 +98,17 @@ fn a_message_without_a_time_that_bears_a_label_a_mark_or_a_remark_is_possible_at
         "7;@;critical;call",
         "@ - was fixed by P7",
         "TODO: @",
+        // What grep, `cat -n` and people put before a line.
+        "NEWS.md:12:Bug 812233: @",
+        "NEWS.md:Bug 812233: @",
+        "src/book.rs:12:    description: \"@\"",
+        "Mail/in:12:Subject: @",
+        "    12\tScenario 7: @",
+        "12: [SOLVED] @",
+        "[12] Bug 812233: @",
+        "TASK0077 @",
+        "P2 @",
+        "3.4 @",
     ];
     for around in marked {
         let report = judge(&format!("{}\n", around.replace('@', DAMAGED)));
@@ -111,6 +122,10 @@ fn a_message_without_a_time_that_bears_a_label_a_mark_or_a_remark_is_possible_at
         "vmkernel: @",
         "esx1: @",
         "Error: @",
+        "vmkernel.log:12:@",
+        "    12\tcpu4:2097)WARNING: FS3: 633: @",
+        "12: WARNING: FS3: 633: @",
+        "ESX01 @",
     ] {
         let report = judge(&format!("{}\n", around.replace('@', DAMAGED)));
         assert!(report.incidents.iter().any(|finding| finding.confidence == "certain"), "{around}");
@@ -121,6 +136,54 @@ fn a_message_without_a_time_that_bears_a_label_a_mark_or_a_remark_is_possible_at
     ));
     let found: Vec<_> = report.incidents.iter().map(|finding| &*finding.cause).collect();
     assert_eq!(found, ["delayed-own-write"]);
+}
+
+/// Another program's line was a certain fault of the machine once: a tag without a number, an application's own log, a chat with times.
+#[test]
+fn a_time_before_a_message_does_not_make_it_the_kernels() {
+    let full = "Valid sense data: 0x7 0x27 0x7";
+    let pool = "switching pool to out-of-data-space (error IO) mode";
+    for line in [
+        format!("Feb  2 02:02:02 web4 ticketd: Subject: Re: {DAMAGED}"),
+        format!("Feb  2 02:02:02 web4 postfix/smtp: subject {DAMAGED}"),
+        format!("Feb  2 02:02:02 web4 gitea: Fixed: {pool}"),
+        format!("Feb  2 02:02:02 web4 alertd: summary=\"LUN full: {full}\" state=inactive"),
+        format!("{{\"__REALTIME_TIMESTAMP\":\"1770000000000000\",\"_HOSTNAME\":\"web4\",\"SYSLOG_IDENTIFIER\":\"dashd\",\"MESSAGE\":\"state=OK {full}\"}}"),
+        format!("time=\"2026-02-02T02:02:02Z\" level=info msg=\"rule loaded\" rule=\"{pool}\""),
+        format!("I0202 02:02:02.000000       1 watch.go:77] watching for {pool}"),
+        format!("2026-02-02 02:02:02,001 INFO  [org.example.Book] (main) read rule '{pool}'"),
+        format!("2026/02/02 02:02:02 watch.go:77: watching {pool}"),
+        "2026-02-02T02:02:02.000Z INFO  example.filters.one - pattern \"Corrupt heartbeat detected at offset %{INT}\" read".to_owned(),
+        format!("2026-02-02T02:02:02.000Z [INFO] task done: {DAMAGED} (copy)"),
+        format!("[2026-02-02 02:02:02] live.INFO: Mail queued {{\"title\":\"{DAMAGED}\"}}"),
+        format!("2026-02-02T02:02:02.000Z In(166) Hostd[2098]: [Originator@6876 sub=Vimsvc] Task: note \"{DAMAGED}\" was read"),
+        format!("02-Feb-2026 02:02:02 ann@example.org: Did you get \"{DAMAGED}\"? Not me."),
+        format!("[02.02.26, 02:02:02] Ann: {DAMAGED} - ist das schlimm?"),
+        format!("[2026-02-02 02:02:02] <ann> well {pool} is never seen here"),
+        format!("2026-02-02 02:02:02 ann what does {DAMAGED} mean"),
+    ] {
+        let report = judge(&format!("{line}\n"));
+        assert!(report.incidents.iter().all(|finding| finding.confidence == "possible"), "{line}");
+    }
+    for line in [
+        format!("Feb  2 02:02:02 web4 kernel: device-mapper: thin: 253:4: {pool}"),
+        format!("Feb  2 02:02:02 web4 device-mapper: thin: 253:4: {pool}"),
+        format!("2026-02-02T02:02:02.000Z esx1 WARNING: FS3: 633: {DAMAGED}"),
+        format!("2026-02-02 02:02:02 {DAMAGED}"),
+        format!("2026-02-02 02:02:02 - ERROR - {DAMAGED}"),
+        format!("2026-02-02 02:02:02,esx1,error,{DAMAGED}"),
+    ] {
+        let report = judge(&format!("{line}\n"));
+        assert!(report.incidents.iter().any(|finding| finding.confidence == "certain"), "{line}");
+    }
+}
+
+/// In a healthy log of many lines, too.
+#[test]
+fn what_an_application_quotes_in_its_log_is_no_incident() {
+    let quiet = "2026-02-02 02:02:02,001 INFO  [org.example.Web] (main) GET / 200\n".repeat(90);
+    let rule = "2026-02-02 02:02:03,001 INFO  [org.example.Book] (main) read rule 'switching pool to out-of-data-space'\n";
+    assert!(judge(&(quiet + rule)).incidents.is_empty());
 }
 
 /// Files that wait for messages, lists of what was mended, and links to searches; `@` is a message, `%` one with quotes of its own.

@@ -256,3 +256,23 @@ fn more_incidents_than_are_judged_are_counted() {
     let report = judge("x.log", &mut log.as_bytes());
     assert_eq!((report.incidents.len(), report.incidents_unjudged), (500, 200));
 }
+
+/// A saved page puts its first line right behind the element that begins the block: that line keeps its time.
+#[test]
+fn a_first_line_behind_the_element_that_begins_a_block_has_its_time() {
+    let line = |second: u32, end: &str| {
+        format!(
+            "2026-08-09T10:00:{second:02}.000Z cpu7:2097900)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x1f from world 2097 to dev \"naa.600a0980b1aa00000000000000000001\" failed {end}"
+        )
+    };
+    let page = format!(
+        "<html><body><p>Tonight:</p><pre>{}\n{}\n</pre></body></html>\n",
+        line(1, "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0"),
+        line(2, "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0")
+    );
+    let mut doctor = Doctor::new();
+    doctor.read("page.html", &mut page.as_bytes(), &mut |_| {});
+    let report = doctor.judge();
+    let found: Vec<_> = report.incidents.iter().map(|found| (&*found.cause, &*found.confidence)).collect();
+    assert_eq!(found, [("delayed-own-write", "likely")]);
+}

@@ -81,6 +81,39 @@ fn a_piece_without_a_name_is_of_no_device_that_stands_near() {
     assert_eq!(read(&format!("Valid sense data: 0xe 0x1d 0x0\n{pair}")).incidents.len(), 1);
 }
 
+/// A damaged heartbeat, a reservation and a full pool are each of one volume, whichever: once they were a certain fault of whatever had failed nearby.
+#[test]
+fn a_statement_about_one_unnamed_volume_is_of_no_device_that_stands_near() {
+    const DAMAGED: &str = "2026-08-09T10:00:30.000Z cpu7:2097900)WARNING: HBX: 2832: Corrupt heartbeat detected at offset 3477504: [HB state 0 offset 0 gen 0 stampUS 0 uuid 0]";
+    const CONFLICT: &str = "2026-08-09T10:00:30.000Z cpu7:2097900)WARNING: Fil3: 9811: Max retries exceeded for caller 0x41: SCSI reservation conflict";
+    const FULL: &str = "2026-08-09T10:00:30.000Z cellar9 kernel: device-mapper: thin: 253:2: switching pool to out-of-data-space (error IO) mode";
+    let near = failed(24, "0x2a", "naa.600a0980b1aa00000000000000000001", "vmhba2", "H:0x5 D:0x0 P:0x0");
+    for (line, cause) in [(DAMAGED, "corrupt-block"), (CONFLICT, "reservation"), (FULL, "array-full")] {
+        let report = read(&format!("{near}{line}\n"));
+        assert_eq!(of(&report, cause).map(|found| &found.device), Some(&None), "{line}");
+    }
+    // What the device beside it suffers is told of it, and what names the device ties it.
+    let conflict = failed(24, "0x2a", "naa.600a0980b1aa00000000000000000001", "vmhba2", "H:0x0 D:0x18 P:0x0");
+    let report = read(&format!("{conflict}{DAMAGED}\n"));
+    assert!(of(&report, "reservation").is_some_and(|found| found.device.is_some()), "{:?}", said(&report));
+    let named = "2026-08-09T10:00:30.010Z cpu7:2097900)WARNING: FS3: 633: VMFS volume silver/66aa on naa.600a0980b1aa00000000000000000002:1 has been detected corrupted";
+    let report = read(&format!("{near}{DAMAGED}\n{named}\n"));
+    let damaged = of(&report, "corrupt-block").and_then(|found| found.device.as_deref());
+    assert_eq!(damaged, Some("naa.600a0980b1aa00000000000000000002"));
+    assert_eq!(report.incidents.iter().filter(|found| found.cause == "corrupt-block").count(), 1);
+}
+
+/// Latency and a given-up test of one device show that it is slow; a heartbeat of a volume that nobody ties beside them takes nothing from that.
+#[test]
+fn one_more_true_line_makes_no_proof_weaker() {
+    let slow = "2026-08-09T10:00:04.000Z cpu7:2097900)WARNING: ScsiDeviceIO: 1780: Device naa.600a0980b1aa00000000000000000001 performance has deteriorated. I/O latency increased from average value of 900 microseconds to 710000 microseconds.\n";
+    let late = failed(14, "0x89", "naa.600a0980b1aa00000000000000000001", "vmhba2", LATE);
+    assert_eq!(said(&read(&format!("{slow}{late}"))), [("slow-storage", "likely")]);
+    let report = read(&format!("{slow}{}{late}", beat(13)));
+    let found = of(&report, "slow-storage").map(|found| (found.confidence.as_str(), found.device.is_some()));
+    assert_eq!(found, Some(("likely", true)), "{:?}", said(&report));
+}
+
 #[test]
 fn a_line_that_ties_the_volume_makes_it_one_case() {
     let tie = "2026-08-09T09:00:00.000Z: [scsiCorrelator] 1us: [esx.problem.storage.redundancy.degraded] Path redundancy to storage device naa.60aa01 \

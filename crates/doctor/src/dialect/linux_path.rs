@@ -1,7 +1,7 @@
 //! Linux: paths, ports and sessions (multipathd, iscsid, qla2xxx, lpfc, nvme), aborts and resets.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
-use crate::fact::Notice::{ImageWatch, PathStates, SasLog};
+use crate::fact::Notice::{ImageWatch, PathStates, SasLog, WritesLost};
 use crate::fact::PathEvent::{
     AllDown, Failed, GivenUp, InDoubt, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
 };
@@ -103,6 +103,12 @@ const PHRASES: &[Phrase] = &[
     beside("nvme", &[" QID ", " timeout"], Means::Task(Abort, Issued)),
     // The same of older kernels (drivers/nvme/host/tcp.c, rdma.c).
     beside("nvme", &["queue ", ": timeout request "], Means::Task(Abort, Issued)),
+    // What the kernel had taken, and could not write (fs/buffer.c, fs/jbd2/journal.c, fs/ext4/page-io.c).
+    phrase("lost async page write", Means::Notice(WritesLost)),
+    phrase("lost sync page write", Means::Notice(WritesLost)),
+    phrase("Aborting journal on device", Means::Notice(WritesLost)),
+    beside("Remounting filesystem read-only", &["-fs"], Means::Notice(WritesLost)),
+    beside(" writing to inode ", &["-fs"], Means::Notice(WritesLost)),
     // Thin pools (drivers/md/dm-thin.c).
     phrase("switching pool to out-of-data-space", Means::Space(Full)),
     // drivers/scsi/scsi_error.c

@@ -9,6 +9,8 @@ pub enum Notice {
     VolumeFull,
     /// A target's worker for aborts or logins stands still.
     TargetHung,
+    /// The kernel gave writes up that nobody can send again: of its cache, or of a journal.
+    WritesLost,
     /// The host holds the writes to a partition back.
     WritesHeld,
     /// A gateway could not take an image's lock from the one that had it.

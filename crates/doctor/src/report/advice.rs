@@ -18,8 +18,11 @@ pub enum Risk {
 
 impl Risk {
     /// In a sentence. Whether an answer is missing is another question than whether a cause can lead to that.
-    fn sentence(self, lacks_an_answer: bool) -> &'static str {
+    fn sentence(self, lacks_an_answer: bool, breaks_writes: bool) -> &'static str {
         match self {
+            Risk::Unknown if breaks_writes => {
+                "Writes failed: what they held is not on the disk, and whoever wrote through a cache may not know it. See what the file system and the applications say."
+            }
             Risk::Unknown if !lacks_an_answer => {
                 "No write without an answer is among these lines. Whether there was one that they do not tell of is not known."
             }
@@ -40,7 +43,8 @@ pub fn at_risk(report: &Report) -> Option<(Risk, &'static str)> {
     let worst = report.incidents.iter().map(risk_of).max()?;
     let lacks_an_answer =
         report.incidents.iter().any(|finding| risk_of(finding) == worst && finding.harm >= Harm::Doubt);
-    Some((worst, worst.sentence(lacks_an_answer)))
+    let breaks_writes = report.incidents.iter().any(|finding| finding.harm == Harm::Broken);
+    Some((worst, worst.sentence(lacks_an_answer, breaks_writes)))
 }
 
 /// The risk that comes with a cause.

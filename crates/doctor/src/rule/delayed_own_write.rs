@@ -61,6 +61,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         (false, _, _) => Confidence::Certain,
         (true, _, _) if !tied => Confidence::Possible,
         (true, _, _) if is_of_a_hidden_disk(case, answer) || was_put_back(earlier) => Confidence::Possible,
+        (true, _, _) if [earlier, answer].iter().any(|fact| is_of_a_cut_block(case, fact)) => {
+            Confidence::Possible
+        }
         (true, _, _) if was_answered(case, earlier, answer, &false_ones) => Confidence::Possible,
         // A lock record is everybody's: beside an owner who lives, the own image is the lesser suspicion.
         (true, true, Record::Lock | Record::Both) => Confidence::Possible,
@@ -127,6 +130,11 @@ fn is_of_one_disk(case: &Case<'_>, earlier: &Fact, answer: &Fact) -> bool {
 fn is_of_a_hidden_disk(case: &Case<'_>, answer: &Fact) -> bool {
     let is_nameless = || answer.device.is_none() && answer.volume.is_none();
     Side::of(case, answer).map_or_else(is_nameless, |side| side.is_of_a_hidden_disk())
+}
+
+/// Whether a line's command was cut within the address of its block: it may be of any block.
+fn is_of_a_cut_block(case: &Case<'_>, fact: &Fact) -> bool {
+    Side::of(case, fact).is_some_and(|side| side.is_of_a_cut_block())
 }
 
 /// Whether the driver only asked for the command to be sent again (Linux: DID_IMM_RETRY, DID_REQUEUE): mostly it never left the host.

@@ -85,6 +85,8 @@ pub struct Proof<'a> {
     pub words: Option<&'static Words>,
     /// Whether it is shown to have come too late, or to one host of many: it is told beside, and never as the answer.
     pub is_beside: bool,
+    /// Whether it is no more than possible only because no line ties the volume to the device.
+    pub is_untied: bool,
 }
 
 impl<'a> Proof<'a> {
@@ -98,6 +100,7 @@ impl<'a> Proof<'a> {
             collect: Vec::new(),
             words: None,
             is_beside: false,
+            is_untied: false,
         }
     }
 

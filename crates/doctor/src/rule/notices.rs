@@ -58,6 +58,7 @@ fn told(notice: Notice) -> &'static Told {
         Notice::HeapExhausted => &HEAP_EXHAUSTED,
         Notice::VolumeFull => &VOLUME_FULL,
         Notice::TargetHung => &TARGET_HUNG,
+        Notice::WritesLost => &WRITES_LOST,
         Notice::WritesHeld => &WRITES_HELD,
         Notice::GatewayLock => &GATEWAY_LOCK,
         Notice::PathStates => &PATH_STATES,
@@ -347,6 +348,29 @@ static NO_GOOD_COPY: Told = Told {
 };
 
 /// A lock space that is not started.
+static WRITES_LOST: Told = Told {
+    because: "The kernel says that it gave writes up which it had taken from applications: pages of its cache that the disk below refused, or a journal that it could not \
+              write. What they held is nowhere else.",
+    next: "The kernel's log of the minutes before: which disk refused, and with what sense data? And what the file system says since (`dmesg`, `fsck -n` while it is not mounted).",
+    words: Words {
+        title: "The kernel gave up writes that it had taken",
+        layer: Layer::FileSystem,
+        what: "Linux answers most writes from its cache and sends them later. Where the disk then refuses them, it drops the pages; a file system whose journal cannot be written \
+               goes read-only.",
+        consequence: "What was written last is lost, also for applications that were told that it was written, unless they asked again (`fsync`). The disk below decides why.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find what the disk below said: space, medium, or a lost way. Nothing is gained by mounting it again before that.",
+            ),
+            remedy(
+                Risk::Changes,
+                "When the disk answers again: check the file system while it is not mounted, and restore what applications miss.",
+            ),
+        ],
+    },
+};
+
 static NO_LOCKSPACE: Told = Told {
     because: "lvmlockd answered -210 (no such lock space, in its sources ENOLS): the lock space of the volume group, or the one that holds the global lock, is not \
              started on this host. Nothing was refused by a disk.",

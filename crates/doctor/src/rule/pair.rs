@@ -6,12 +6,16 @@ use crate::fact::Fact;
 use crate::scsi_line;
 use crate::text::{after, hex, number};
 
+/// Bytes of the address of a block (SBC-4, COMPARE AND WRITE).
+const ADDRESS_BYTES: usize = 8;
+
 /// What the line of an atomic test and set says of its disk, its block and its writer. Read once for each: a storm is compared with a storm.
 #[derive(Debug)]
 pub struct Side<'a> {
     device: Option<&'a str>,
     path: Option<&'a str>,
     namespace: Option<u64>,
+    /// The bytes of the block's address that are printed: fewer than eight where the command was cut, none where it is not printed at all.
     address: Option<Vec<u64>>,
     of_a_guest: Option<bool>,
     world: Option<u64>,
@@ -40,9 +44,18 @@ impl<'a> Side<'a> {
 
     /// Whether the lines themselves say that two commands have nothing to do with each other.
     pub fn is_another(&self, other: &Side<'_>) -> bool {
-        self.is_of_another_disk(other)
-            || differ(self.address.as_ref(), other.address.as_ref())
-            || self.is_of_another_writer(other)
+        self.is_of_another_disk(other) || self.is_of_another_block(other) || self.is_of_another_writer(other)
+    }
+
+    /// Whether the line prints its command, and was cut within the address of the block.
+    pub fn is_of_a_cut_block(&self) -> bool {
+        self.address.as_ref().is_some_and(|address| address.len() < ADDRESS_BYTES)
+    }
+
+    /// Of an address that was cut the bytes that are there tell enough where they differ.
+    fn is_of_another_block(&self, other: &Side<'_>) -> bool {
+        let pair = self.address.as_ref().zip(other.address.as_ref());
+        pair.is_some_and(|(one, other)| one.iter().zip(other).any(|(one, other)| one != other))
     }
 
     /// `sdc` was given anew to a disk behind other numbers; or a name that was masked stands for whatever it hides, and the numbers of the units differ;
@@ -91,8 +104,11 @@ fn is_whole(digits: &str) -> bool {
     matches!(digits.len(), 16 | 24 | 32) && hex && own
 }
 
-/// The address in `CDB: Compare and write 89 00 00 00 00 00 00 00 08 00 ...`: bytes 2 to 9 (SBC-4, COMPARE AND WRITE).
+/// The address in `CDB: Compare and write 89 00 00 00 00 00 00 00 08 00 ...`: bytes 2 to 9 (SBC-4, COMPARE AND WRITE), as far as they are printed.
 fn address(text: &str) -> Option<Vec<u64>> {
-    let bytes: Vec<u64> = after(text, " 89 ")?.split(' ').map_while(hex).take(9).collect();
-    (bytes.len() == 9).then(|| bytes[1..].to_vec())
+    let printed =
+        after(text, "CDB:").and_then(|bytes| after(bytes, " 89")).or_else(|| after(text, " 89 "))?;
+    // A wrap may part the digits of a byte: one alone is none.
+    let bytes = printed.split_whitespace().take_while(|word| word.len() == 2).map_while(hex);
+    Some(bytes.skip(1).take(ADDRESS_BYTES).collect())
 }

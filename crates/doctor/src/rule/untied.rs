@@ -41,9 +41,10 @@ pub fn sobered<'a>(case: &Case<'a>, proof: Proof<'a>) -> Proof<'a> {
     let Some((volume, device)) = untied(case, &proof.lines) else { return without_strangers(case, proof) };
     let names = case.scene.names;
     let (volume, device) = (names.text(volume), names.text(device));
-    proof
+    let proof = proof
         .but(&format!("This holds if volume {volume} lies on {device}, which no line says."))
-        .and_collect("Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.")
+        .and_collect("Which device the volume lies on: `esxcli storage vmfs extent list` on the host that wrote these lines.");
+    Proof { is_untied: true, ..proof }
 }
 
 /// Whether a proof of several lines has some whose time is printed and was not understood, or whose zones have names that mean several: that is not the same as none.
@@ -162,6 +163,20 @@ pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]>
     if by_device == by_volume {
         return None;
     }
+    Some(parted(incident))
+}
+
+/// The halves of an incident of which the proof is lowered for the tie alone: the device's lines may prove as much by themselves.
+#[must_use]
+pub fn halves_of_a_tie<'a>(case: &Case<'a>, proof: &Proof<'_>) -> Option<[Incident<'a>; 2]> {
+    let incident = case.incident;
+    (proof.is_untied && !incident.devices.is_empty() && !incident.volumes.is_empty())
+        .then(|| parted(incident))
+}
+
+/// What is of the devices, and what is of the volumes; what names neither is of both.
+fn parted<'a>(incident: &Incident<'a>) -> [Incident<'a>; 2] {
+    let (devices, volumes) = (&incident.devices, &incident.volumes);
     let half = |chosen: &dyn Fn(&Fact) -> bool| Incident {
         facts: incident.facts.iter().copied().filter(|fact| chosen(fact)).collect(),
         hosts: incident.hosts.clone(),
@@ -169,10 +184,7 @@ pub fn halves<'a>(case: &Case<'a>, lines: &[&Fact]) -> Option<[Incident<'a>; 2]>
     };
     let of_devices = half(&|fact| fact.volume.is_none());
     let of_volumes = half(&|fact| fact.device.is_none());
-    Some([
-        Incident { devices: devices.clone(), ..of_devices },
-        Incident { volumes: volumes.clone(), ..of_volumes },
-    ])
+    [Incident { devices: devices.clone(), ..of_devices }, Incident { volumes: volumes.clone(), ..of_volumes }]
 }
 
 /// The two halves of an incident that is explained by what a lock manager says of its leases, none of which names the device that the

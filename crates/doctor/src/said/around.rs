@@ -8,6 +8,9 @@ use crate::prefix::is_a_programs_name;
 /// A title has no more words.
 const TITLE_WORDS_MAX: usize = 6;
 
+/// A number that counts lines or sections has no more digits and points.
+const NUMBER_BYTES_MAX: usize = 6;
+
 /// A message that nobody dated, and what stands before and behind its key words.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
@@ -18,6 +21,8 @@ pub struct Around<'a> {
 
 /// What the surroundings make of a message; `Logged` where it stands alone.
 pub fn of(around: Around<'_>) -> Manner {
+    let of_a_document = is_from_a_document(around.body);
+    let around = Around { body: behind_a_file(around.body), front: behind_a_file(around.front), ..around };
     let bare = without_list_mark(around.body);
     let front = without_list_mark(around.front);
     let label = label(front);
@@ -30,6 +35,8 @@ pub fn of(around: Around<'_>) -> Manner {
     }
     let is_a_list = bare.len() < around.body.trim_start().len() && !begins_as_a_log(bare);
     let told = is_a_list
+        || of_a_document
+        || is_ticketed(bare)
         || label.is_some_and(is_title)
         || is_tagged(bare)
         || is_a_row(around)
@@ -38,7 +45,70 @@ pub fn of(around: Around<'_>) -> Manner {
     if told { Manner::Told } else { Manner::Logged }
 }
 
-/// A line without what begins an item of a list or a heading: `- `, `* `, `## `, `12. `.
+/// The same of a message behind a time: dashes, commas and numbers are of the log's form then, and name nobody who wrote about it.
+pub fn of_dated(around: Around<'_>) -> Manner {
+    let body = without_severity(around.body);
+    let label = label(without_severity(around.front));
+    if is_within_a_link(around.front) || label.is_some_and(|label| any(label, &OF_FIXES)) {
+        return Manner::Cited;
+    }
+    let told = label.is_some_and(is_title) || is_tagged(body) || asks(body) || is_remarked(around.behind);
+    if told { Manner::Told } else { Manner::Logged }
+}
+
+/// The same of a message in a line that prints a time somewhere: whatever form that is, a question is asked by a person.
+pub fn of_printed(around: Around<'_>) -> Manner {
+    if asks(around.body) { Manner::Told } else { Manner::Logged }
+}
+
+/// A line without how grave it is, in brackets or not: `[INFO] `, `ERROR - `.
+fn without_severity(line: &str) -> &str {
+    let line = line.trim_start_matches([' ', '-', ',', ';', '|', '\t']);
+    let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let bare = first.trim_matches(['[', ']', ':']).to_ascii_lowercase();
+    if SPEAKERS.contains(&&*bare) { rest.trim_start_matches([' ', '-']) } else { line }
+}
+
+/// The line of a file that grep found, without the file's name and the line's number: `README.md:12:`, `var/log/dmesg:`.
+fn behind_a_file(line: &str) -> &str {
+    let Some((_, rest)) = file_of_grep(line) else { return line };
+    let behind = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    behind.strip_prefix([':', '-']).filter(|_| behind.len() < rest.len()).unwrap_or(rest)
+}
+
+/// Whether grep found a line in a file that is no log by its name.
+fn is_from_a_document(line: &str) -> bool {
+    const LOGS: [&str; 8] = ["log", "messages", "vmk", "dmesg", "kern", "journal", "vobd", "console"];
+    file_of_grep(line)
+        .is_some_and(|(file, _)| !LOGS.iter().any(|log| file.to_ascii_lowercase().contains(log)))
+}
+
+/// The file that a line begins with, and what stands behind its colon without a blank. An address of numbers is none.
+fn file_of_grep(line: &str) -> Option<(&str, &str)> {
+    let (file, rest) = line.split_once(':')?;
+    let lettered = file.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_file = lettered && is_a_path(file) && !file.contains(['[', '"', '(', '<', '=']);
+    (is_file && !file.trim_end().contains(' ') && !rest.starts_with([' ', '/'])).then_some((file, rest))
+}
+
+/// A folder with a file, or a name with an ending. The id of a device has more behind its point.
+fn is_a_path(file: &str) -> bool {
+    const ENDING_BYTES_MAX: usize = 5;
+    let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
+    file.contains('/')
+        || (1..=ENDING_BYTES_MAX).contains(&ending.len())
+            && ending.starts_with(|letter: char| letter.is_ascii_alphabetic())
+}
+
+/// A number of a ticket, or how soon it is to be looked at, before a message: `TASK0077 `, `P2 `. ESX in capitals is a host.
+fn is_ticketed(body: &str) -> bool {
+    let Some((first, _)) = body.split_once(' ') else { return false };
+    let number = first.trim_start_matches(|letter: char| letter.is_ascii_uppercase() || letter == '-');
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    digits && number.len() < first.len() && !first.contains("ESX")
+}
+
+/// A line without what begins an item of a list or a heading, or counts lines: `- `, `* `, `## `, `12. `, `3.4 `, `[12] `, `12: `.
 fn without_list_mark(line: &str) -> &str {
     let line = line.trim_start();
     let behind = line.trim_start_matches(['-', '*', '+', '#', '•', '–', '~', '_']);
@@ -46,10 +116,19 @@ fn without_list_mark(line: &str) -> &str {
     if marked {
         return behind.trim_start();
     }
-    let numbered = line.trim_start_matches(|letter: char| letter.is_ascii_digit());
-    let counts = (1..=3).contains(&(line.len() - numbered.len()));
-    let item = numbered.strip_prefix(['.', ')']).filter(|rest| counts && rest.starts_with(' '));
-    item.map_or(line, str::trim_start)
+    let open = line.strip_prefix('[').unwrap_or(line);
+    let numbered = open.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+    let number = &open[..open.len() - numbered.len()];
+    let counts =
+        number.starts_with(|letter: char| letter.is_ascii_digit()) && number.len() <= NUMBER_BYTES_MAX;
+    let signed = numbered.strip_prefix([')', ':', ']']);
+    let behind = signed.unwrap_or(numbered);
+    let next = behind.split_whitespace().next().unwrap_or("");
+    // tcmu-runner writes `813 [WARN]`, an array `7 Debug`: a number of their own.
+    let own = signed.is_none()
+        && (next.starts_with('[') || SPEAKERS.iter().any(|word| next.eq_ignore_ascii_case(word)));
+    let item = counts && !next.is_empty() && behind.starts_with([' ', '\t']) && !own;
+    if item { behind.trim_start() } else { line }
 }
 
 /// `Subject` of `Subject: ...`: what stands before the first colon, in front of the message.

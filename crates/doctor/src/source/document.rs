@@ -287,6 +287,10 @@ impl Open {
         // What stands in a fence introduces nothing.
         if self.fenced {
             self.begun = true;
+            // What a change says of itself, and of the lines that it prints.
+            if is_a_commit(line) {
+                self.said = Some(Manner::Cited);
+            }
             return;
         }
         let heading = is_heading(line);
@@ -308,6 +312,13 @@ impl Open {
             None => self.announces |= announces,
         }
     }
+}
+
+/// `commit 1a2b3c4d5e6f`: how git begins to show a change.
+fn is_a_commit(line: &str) -> bool {
+    const HEX_MIN: usize = 7;
+    let name = line.trim().strip_prefix("commit ");
+    name.is_some_and(|name| name.len() >= HEX_MIN && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_made_up(sentence: &str) -> bool {
