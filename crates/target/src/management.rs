@@ -145,7 +145,7 @@ async fn reset(array: &Array, unit: &Unit, code: AdditionalSense) {
     unit.reset_durably(code, unit.flush(array)).await;
     if has_cache() != had_cache {
         let word = if has_cache() { "on" } else { "off" };
-        array.log(&format!("unit {}: the reset turned the write cache {word}, as it was saved", unit.number));
+        array.log(&format!("unit {}: the reset turned the write cache {word}", unit.number));
         array.warn_all_of_caches();
     }
 }
