@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use crate::limits::EARLY_BYTES_MAX;
 use crate::pool::{HAD_BY_UNITS, LEFT_BY_SESSIONS};
-use crate::shares::UnitShares;
 
 /// What a session may have with its first command, whoever has the rest: an ATS is a kibibyte.
 const FIRST_BYTES_MAX: usize = 8 << 10;
@@ -14,7 +13,7 @@ const FIRST_BYTES_MAX: usize = 8 << 10;
 #[derive(Clone)]
 pub(crate) struct Early {
     free: Rc<Cell<usize>>,
-    /// What those units have whose commands were refused since somebody asked for that.
+    /// What those devices have whose commands were refused since somebody asked for that.
     refused: Rc<RefCell<Vec<Rc<Cell<usize>>>>>,
 }
 
@@ -27,6 +26,10 @@ pub(crate) struct EarlyShare {
 }
 
 impl EarlyShare {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.bytes.get() == 0
+    }
+
     /// `has_first` is one for all of a session.
     pub(crate) fn new(has_first: &Rc<Cell<bool>>) -> EarlyShare {
         EarlyShare { bytes: Rc::default(), has_first: Rc::clone(has_first) }
@@ -68,10 +71,14 @@ impl Early {
         permit
     }
 
-    /// Whether a session that had nothing was refused since this was asked last, and not for one of these disks.
-    pub(crate) fn take_was_refused(&self, hung: &[Rc<UnitShares>]) -> bool {
-        let refused = self.refused.take();
-        refused.iter().any(|unit| !hung.iter().any(|disk| Rc::ptr_eq(&disk.early, unit)))
+    /// What those devices have for whose units a session that had nothing was refused since this was asked last.
+    pub(crate) fn take_refused(&self) -> Vec<Rc<Cell<usize>>> {
+        self.refused.take()
+    }
+
+    /// Whether there is less than a quarter left: then whoever keeps some keeps it from all.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.free.get() < EARLY_BYTES_MAX / 4
     }
 
     fn try_permit(

@@ -125,17 +125,27 @@ async fn finish(array: &Array, session: &Session, request: &TaskRequest) -> Task
         TaskFunction::LogicalUnitReset => {
             if let Some(unit) = array.unit_at(request.lun, &session.nexus.initiator) {
                 array.log(&format!("{} resets unit {}", session.nexus.initiator, unit.number));
-                let code = AdditionalSense::BUS_DEVICE_RESET_FUNCTION_OCCURRED;
-                unit.reset_durably(code, unit.flush(array)).await;
+                reset(array, &unit, AdditionalSense::BUS_DEVICE_RESET_FUNCTION_OCCURRED).await;
             }
         }
         TaskFunction::TargetWarmReset | TaskFunction::TargetColdReset => {
             array.log(&format!("{} resets the target", session.nexus.initiator));
             let units = array.units_for(&session.nexus.initiator);
             let code = AdditionalSense::SCSI_BUS_RESET_OCCURRED;
-            join_all(units.iter().map(|unit| unit.reset_durably(code, unit.flush(array)))).await;
+            join_all(units.iter().map(|unit| reset(array, unit, code))).await;
         }
         _ => {}
     }
     TaskAnswer::Complete
+}
+
+async fn reset(array: &Array, unit: &Unit, code: AdditionalSense) {
+    let has_cache = || unit.state.borrow().settings.write_cache;
+    let had_cache = has_cache();
+    unit.reset_durably(code, unit.flush(array)).await;
+    if has_cache() != had_cache {
+        let word = if has_cache() { "on" } else { "off" };
+        array.log(&format!("unit {}: the reset turned the write cache {word}", unit.number));
+        array.warn_all_of_caches();
+    }
 }

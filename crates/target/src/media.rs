@@ -13,7 +13,7 @@ use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, T
 use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
 use crate::memory::{Memory, Permit, Shares};
 use crate::outside::outside;
-use crate::pool::{Claim, Grant, Pool};
+use crate::pool::{Claim, Grant, Pool, Shortage};
 use crate::shares::{SessionShares, UnitShares};
 
 /// What is copied to and from memory at once: more would keep all others waiting.
@@ -133,9 +133,9 @@ impl Media {
         outside(waker, act).await
     }
 
-    /// Whether sessions that have nothing wait for memory, and not for one of these disks.
-    pub(crate) fn is_short(&self, hung: &[Rc<UnitShares>]) -> bool {
-        self.memory.is_short(&hung.iter().map(|disk| &disk.memory).collect::<Vec<_>>())
+    /// One look at those that wait for memory, and not for one of these disks.
+    pub(crate) fn shortage(&self, hung: &[Rc<UnitShares>]) -> Shortage {
+        self.memory.shortage(&hung.iter().map(|disk| &disk.memory).collect::<Vec<_>>())
     }
 
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their

@@ -7,7 +7,7 @@ use oarlock_device::DataBuffer;
 use crate::limits::{
     DATA_BYTES_MAX, LARGE_TRANSFER_MAX, LONG_BYTES_MAX, SMALL_BYTES_MAX, SMALL_TRANSFER_MAX,
 };
-use crate::pool::{Claim, Grant, Pool, Share};
+use crate::pool::{Claim, Grant, Pool, Share, Shortage};
 
 /// The right to memory for the data of a command.
 pub(crate) type Permit = Grant;
@@ -30,7 +30,16 @@ pub(crate) struct Shares {
 
 impl Shares {
     pub(crate) fn is_idle(&self) -> bool {
-        [&self.small, &self.large, &self.long].iter().all(|share| share.get() == 0)
+        self.all().iter().all(|share| share.get() == 0)
+    }
+
+    /// Whether that share is one of these.
+    pub(crate) fn has(&self, share: &Rc<Share>) -> bool {
+        self.all().iter().any(|own| Rc::ptr_eq(own, share))
+    }
+
+    fn all(&self) -> [&Rc<Share>; 3] {
+        [&self.small, &self.large, &self.long]
     }
 }
 
@@ -57,11 +66,16 @@ impl Memory {
         pool.try_grant(claim, DataBuffer::footprint(bytes)).ok()
     }
 
-    /// Whether some wait who have nothing, and not for one of these disks: others keep it from them.
-    pub(crate) fn is_short(&self, hung: &[&Shares]) -> bool {
-        self.small.is_short(|share| hung.iter().any(|disk| Rc::ptr_eq(share, &disk.small)))
-            || self.large.is_short(|share| hung.iter().any(|disk| Rc::ptr_eq(share, &disk.large)))
-            || self.long.is_short(|share| hung.iter().any(|disk| Rc::ptr_eq(share, &disk.long)))
+    /// One look at those that wait, and not for one of these disks.
+    pub(crate) fn shortage(&self, hung: &[&Shares]) -> Shortage {
+        let is_hung = |share: &Rc<Share>| hung.iter().any(|disk| disk.has(share));
+        let mut all = Shortage::default();
+        for pool in [&self.small, &self.large, &self.long] {
+            let Shortage { of_all, of_units } = pool.shortage(is_hung);
+            all.of_all |= of_all;
+            all.of_units.extend(of_units);
+        }
+        all
     }
 
     fn of(&self, session: &Shares, unit: Option<&Shares>, bytes: usize) -> (&Rc<Pool>, Claim) {

@@ -1,6 +1,7 @@
 //! How long nothing may come of a session, and which have taken longer: counted in looks, so that an array that stood still itself blames nobody.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Instant;
 
 use crate::array::Array;
@@ -9,12 +10,17 @@ use crate::limits::{
     DATA_SILENCE_MAX, GOODBYE_MAX, LOGIN_LIMIT, SHORT_SILENCE_MAX, SILENCE_MAX, UNREAD_MAX, ticks,
 };
 use crate::output::Output;
+use crate::session::Session;
+use crate::shares::UnitShares;
 
 /// What others waited for since the tick before.
 #[derive(Default)]
 struct Shortage {
+    /// Memory, whatever the device.
     memory: bool,
-    /// The units in which some waited for a place, or for their turn.
+    /// That of these devices.
+    devices: Vec<Rc<UnitShares>>,
+    /// A place in these units, or their turn there.
     units: BTreeSet<u16>,
 }
 
@@ -27,28 +33,53 @@ pub(crate) struct Patience {
     lasting: Shortage,
 }
 
+impl Shortage {
+    fn now(array: &Array) -> Shortage {
+        // Whom their disk alone keeps waiting, nobody is given up for.
+        let hung = array.devices.take_hung();
+        let memory = array.media.shortage(&hung);
+        let mut refused = array.devices.with(&[], &array.early.take_refused());
+        refused.retain(|device| !hung.iter().any(|other| Rc::ptr_eq(device, other)));
+        let is_scarce = array.early.is_scarce() && !refused.is_empty();
+        let devices = array.devices.with(&memory.of_units, &[]).into_iter().chain(refused).collect();
+        let units = array.units.borrow();
+        let held_up = units.values().filter(|unit| unit.task_set.take_is_held_up());
+        Shortage {
+            memory: memory.of_all || is_scarce,
+            devices,
+            units: held_up.map(|unit| unit.number).collect(),
+        }
+    }
+
+    /// What was so before, too.
+    fn and(&self, before: &Shortage) -> Shortage {
+        let was = |device: &&Rc<UnitShares>| before.devices.iter().any(|other| Rc::ptr_eq(device, other));
+        Shortage {
+            memory: self.memory && before.memory,
+            devices: self.devices.iter().filter(was).cloned().collect(),
+            units: self.units.intersection(&before.units).copied().collect(),
+        }
+    }
+
+    /// Whether others wait for memory that a session may keep.
+    fn is_of(&self, session: &Session) -> bool {
+        self.memory || session.keeps_memory_of(&self.devices)
+    }
+}
+
 impl Patience {
     /// A tick is over: sessions may not keep memory, or places in a task set, and do nothing with them for as long where others have waited for some since
     /// the last one.
     pub(crate) fn look(&mut self, array: &Array) {
-        // Whom their disk alone keeps waiting, nobody is given up for.
-        let hung = array.devices.take_hung();
-        let units = array.units.borrow();
-        let held_up = units.values().filter(|unit| unit.task_set.take_is_held_up());
-        let now = Shortage {
-            memory: array.media.is_short(&hung) | array.early.take_was_refused(&hung),
-            units: held_up.map(|unit| unit.number).collect(),
-        };
-        let before = std::mem::replace(&mut self.last, now);
-        self.lasting = Shortage {
-            memory: before.memory && self.last.memory,
-            units: before.units.intersection(&self.last.units).copied().collect(),
-        };
+        let now = Shortage::now(array);
+        self.lasting = now.and(&self.last);
+        self.last = now;
     }
 
     /// Why a connection is to be closed, once a tick.
     pub(crate) fn end(&self, connection: &mut Connection, now: Instant) -> Option<&'static str> {
-        let unread = ticks(if self.lasting.memory { SHORT_SILENCE_MAX } else { UNREAD_MAX });
+        let is_short = connection.session().is_some_and(|session| self.lasting.is_of(session));
+        let unread = ticks(if is_short { SHORT_SILENCE_MAX } else { UNREAD_MAX });
         overdue(connection, now, unread).or_else(|| self.lacks_data(connection))
     }
 
@@ -56,7 +87,7 @@ impl Patience {
     /// line sends those of one command after those of another: it has all of its time, also where others wait.
     fn lacks_data(&self, connection: &Connection) -> Option<&'static str> {
         let session = connection.session()?;
-        let (mut shortest, mut longest, mut is_in_the_way) = (u64::MAX, 0, self.lasting.memory);
+        let (mut shortest, mut longest, mut is_in_the_way) = (u64::MAX, 0, self.lasting.is_of(session));
         for task in session.tasks.borrow().values() {
             let Some(silence) = task.inbound.borrow_mut().silence() else { continue };
             (shortest, longest) = (shortest.min(silence), longest.max(silence));

@@ -41,9 +41,26 @@ const HAD_WITH_THE_FIRST: usize = 8;
 struct Waiting {
     claim: Claim,
     count: usize,
+    /// Looks at those that wait, since it began to.
+    looks: Cell<u32>,
     is_given: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
+
+/// What some wait for whose session has not too much itself, and whose units are none that hang.
+#[derive(Default)]
+pub(crate) struct Shortage {
+    /// There is none left.
+    pub(crate) of_all: bool,
+    /// These have as much as they may.
+    pub(crate) of_units: Vec<Rc<Share>>,
+}
+
+/// How many looks somebody waits whose session has nothing before others are held to what they keep: one second.
+const LOOKS_OF_NOTHING: u32 = 1;
+
+/// The same where it has some: an array that is busy lets all wait a little.
+const LOOKS_OF_SOME: u32 = 3;
 
 /// A right to so many of a pool, until it is dropped.
 pub(crate) struct Grant {
@@ -69,6 +86,10 @@ impl Claim {
         self.session.as_ref().is_some_and(|session| session.get() == 0)
     }
 
+    fn has_nothing(&self) -> bool {
+        self.session.as_ref().is_none_or(|session| session.get() == 0)
+    }
+
     fn units(&self) -> impl Iterator<Item = &Rc<Share>> {
         self.units.iter().flatten()
     }
@@ -91,7 +112,8 @@ impl Pool {
             Err(claim) => claim,
         };
         let count = count.min(self.most);
-        let waiting = Waiting { claim, count, is_given: Cell::new(false), waker: RefCell::default() };
+        let (looks, is_given) = (Cell::new(0), Cell::new(false));
+        let waiting = Waiting { claim, count, looks, is_given, waker: RefCell::default() };
         let waiting = Rc::new(waiting);
         self.waiting.borrow_mut().push_back(Rc::clone(&waiting));
         let leaves = Leaves { pool: self, waiting };
@@ -122,20 +144,33 @@ impl Pool {
         Ok(Grant { pool: Rc::clone(self), claim, count })
     }
 
-    /// Whether some wait whose session has not too much itself, and whose units are none that hang: others keep it from them.
-    pub(crate) fn is_short(&self, is_hung: impl Fn(&Rc<Share>) -> bool) -> bool {
-        let waiting = self.waiting.borrow();
-        waiting.iter().any(|waiting| {
-            let Waiting { claim, count, .. } = &**waiting;
-            !claim.units().any(&is_hung) && self.session_exceeding(claim, *count).is_none()
-        })
+    /// One look at those that wait: whether others keep from them what they wait for, and who.
+    pub(crate) fn shortage(&self, is_hung: impl Fn(&Rc<Share>) -> bool) -> Shortage {
+        let mut shortage = Shortage::default();
+        for waiting in self.waiting.borrow().iter() {
+            let Waiting { claim, count, looks, .. } = &**waiting;
+            let seen = looks.replace(looks.get() + 1);
+            let patience = if claim.has_nothing() { LOOKS_OF_NOTHING } else { LOOKS_OF_SOME };
+            let waits_for_itself = self.session_exceeding(claim, *count).is_some();
+            if seen < patience || waits_for_itself || claim.units().any(&is_hung) {
+                continue;
+            }
+            match self.unit_exceeding(claim, *count) {
+                Some(unit) => shortage.of_units.push(Rc::clone(unit)),
+                None => shortage.of_all = true,
+            }
+        }
+        shortage
     }
 
     /// What has so much that it may not have so many more.
     fn exceeded(&self, claim: &Claim, count: usize) -> Option<Rc<Share>> {
+        self.unit_exceeding(claim, count).or(self.session_exceeding(claim, count)).cloned()
+    }
+
+    fn unit_exceeding<'a>(&self, claim: &'a Claim, count: usize) -> Option<&'a Rc<Share>> {
         let had_by_units = if claim.is_first() { HAD_WITH_THE_FIRST } else { HAD_BY_UNITS };
-        let unit = claim.units().find(|unit| self.exceeds(unit, count, (1, had_by_units)));
-        unit.or(self.session_exceeding(claim, count)).cloned()
+        claim.units().find(|unit| self.exceeds(unit, count, (1, had_by_units)))
     }
 
     fn session_exceeding<'a>(&self, claim: &'a Claim, count: usize) -> Option<&'a Rc<Share>> {
@@ -275,6 +310,35 @@ mod tests {
         drop(has.pop());
         drop(has.pop());
         assert!(long.now_or_never().is_some());
+    }
+
+    /// Whoever stood in the queue at the moment of a look was enough, and honest hosts of a busy array were given up.
+    #[test]
+    fn who_waits_does_so_for_a_while_before_others_are_held_to_what_they_keep() {
+        let looks = |pool: &Pool, count: u32| -> Vec<(bool, usize)> {
+            let look = |_| {
+                let Shortage { of_all, of_units } = pool.shortage(|_| false);
+                (of_all, of_units.len())
+            };
+            (0..count).map(look).collect()
+        };
+        let pool = Pool::new(100 * MIB);
+        let [nothing, some, unit] = [(); 3].map(|()| Rc::<Share>::default());
+        let kept = pool.grant(Claim::default(), 90 * MIB).now_or_never();
+        let mut waiting = Box::pin(pool.grant(of(&nothing), 20 * MIB));
+        assert!((&mut waiting).now_or_never().is_none());
+        assert_eq!(looks(&pool, 2), [(false, 0), (true, 0)], "it has nothing");
+        drop((kept, waiting));
+        let claim = Claim { session: Some(Rc::clone(&some)), ..Claim::of_unit(&unit) };
+        let _kept = pool.grant(Claim::of_unit(&unit), 66 * MIB).now_or_never().unwrap();
+        let _has = pool.grant(claim.clone(), MIB).now_or_never().unwrap();
+        let mut waiting = Box::pin(pool.grant(claim, MIB));
+        assert!((&mut waiting).now_or_never().is_none());
+        assert_eq!(
+            looks(&pool, 4),
+            [(false, 0), (false, 0), (false, 0), (false, 1)],
+            "its unit has too much"
+        );
     }
 
     #[test]

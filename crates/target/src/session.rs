@@ -16,7 +16,7 @@ use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
 use crate::output::{Data, Output};
-use crate::shares::{SessionShares, SharesByDevice};
+use crate::shares::{SessionShares, SharesByDevice, UnitShares};
 use crate::task::Task;
 use crate::text::Texts;
 use crate::unit::Unit;
@@ -128,6 +128,11 @@ impl Session {
     /// What its commands to the units on a unit's disk, or to none, have.
     pub(crate) fn shares(&self, unit: Option<&Unit>) -> Rc<SessionShares> {
         self.shares.of(unit.map(|unit| &unit.shares))
+    }
+
+    /// Whether its commands keep memory of one of these devices.
+    pub(crate) fn keeps_memory_of(&self, devices: &[Rc<UnitShares>]) -> bool {
+        self.shares.has_of(devices)
     }
 
     /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.

@@ -17,6 +17,8 @@ pub(crate) struct UnitShares {
     pub(crate) early: Rc<Cell<usize>>,
     pub(crate) steps: Rc<Share>,
     pub(crate) commands: Rc<Share>,
+    /// Its file system is asked one thing at a time: what it does not answer has one thread.
+    pub(crate) asking: Turns,
     /// A command of theirs has ended since that was asked.
     has_moved: Cell<bool>,
 }
@@ -57,6 +59,16 @@ impl Devices {
         shares
     }
 
+    /// Those that one of these belongs to.
+    pub(crate) fn with(&self, memory: &[Rc<Share>], early: &[Rc<Cell<usize>>]) -> Vec<Rc<UnitShares>> {
+        let devices = self.0.borrow();
+        let is_one = |shares: &&Rc<UnitShares>| {
+            memory.iter().any(|share| shares.memory.has(share))
+                || early.iter().any(|bytes| Rc::ptr_eq(bytes, &shares.early))
+        };
+        devices.iter().map(|(_, shares)| shares).filter(is_one).cloned().collect()
+    }
+
     /// Those of which commands are out and none has ended since that was asked last.
     pub(crate) fn take_hung(&self) -> Vec<Rc<UnitShares>> {
         let devices = self.0.borrow();
@@ -92,6 +104,16 @@ struct Known {
 }
 
 impl SharesByDevice {
+    /// Whether its commands keep memory of one of these devices.
+    pub(crate) fn has_of(&self, devices: &[Rc<UnitShares>]) -> bool {
+        let keeps = |known: &Known| !known.shares.memory.is_idle() || !known.shares.early.is_idle();
+        let is_one = |known: &Known| {
+            let device = known.device.as_ref();
+            device.is_some_and(|device| devices.iter().any(|other| Rc::ptr_eq(device, other)))
+        };
+        !devices.is_empty() && self.known.borrow().iter().any(|known| is_one(known) && keeps(known))
+    }
+
     /// What it has for the units on a device, or for none.
     pub(crate) fn of(&self, device: Option<&Rc<UnitShares>>) -> Rc<SessionShares> {
         let mut known = self.known.borrow_mut();

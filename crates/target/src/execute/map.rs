@@ -20,12 +20,10 @@ impl Work {
         let list = if self.unit.traits.is_thin {
             let medium = Arc::clone(&self.unit.medium);
             // The file system waits for its disk, or for a change of the file that does.
-            let told = self.array.media.outside(move || {
+            self.ask_file_system(move || {
                 list(medium.geometry(), status.lba, room, |at, geometry| run(&medium, at, geometry))
-            });
-            let told = told.await;
-            self.task.check()?;
-            told
+            })
+            .await?
         } else {
             list(self.unit.geometry(), status.lba, room, |_, geometry| {
                 Ok((geometry.size().0, LbaStatus::Mapped))
@@ -34,6 +32,17 @@ impl Work {
         let list =
             list.map_err(|_| Sense::new(SenseKey::MediumError, AdditionalSense::UNRECOVERED_READ_ERROR))?;
         Ok(Reply::bytes(list.encode(), status.allocation_length))
+    }
+
+    /// Asks the file system below, of whose device one thing is asked at a time.
+    pub(super) async fn ask_file_system<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Outcome<io::Result<T>> {
+        let _turn = self.task.or_aborted(self.unit.shares.asking.next()).await?;
+        let told = self.array.media.outside(act).await;
+        self.task.check()?;
+        Ok(told)
     }
 }
 

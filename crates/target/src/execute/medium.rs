@@ -37,13 +37,12 @@ impl Work {
         let block = self.unit.block_size();
         let count = range.count.unwrap_or(BlockCount(self.unit.blocks().0.saturating_sub(range.lba.0)));
         let bytes = (range.lba.byte_offset(block), count.bytes(block).0);
-        let asked = self.array.media.outside(move || {
+        let ask = move || {
             medium.will_need(bytes);
             Ok(())
-        });
+        };
         // It is a wish, also where no thread is to be had for it.
-        let _ = asked.await;
-        self.task.check()?;
+        let _ = self.ask_file_system(ask).await?;
         Ok(Reply::good())
     }
 

@@ -118,7 +118,7 @@ impl Work {
             (log_page::SUPPORTED, log_page::ALL_SUBPAGES) => supported_log_subpages(&pages),
             (log_page::GENERAL_STATISTICS, 0) => self.statistics().page().encode(pointer)?,
             (log_page::LOGICAL_BLOCK_PROVISIONING, 0) if self.unit.traits.is_thin => {
-                self.resources().await.page(true).encode(pointer)?
+                self.resources().await?.page(true).encode(pointer)?
             }
             (page, _) => return Err(self.no_log_page(page).into()),
         };
@@ -140,10 +140,10 @@ impl Work {
     }
 
     /// What the file below has taken, and what its file system has left.
-    async fn resources(&self) -> ProvisioningResources {
+    async fn resources(&self) -> Outcome<ProvisioningResources> {
         let medium = Arc::clone(&self.unit.medium);
-        let space = self.array.media.outside(move || medium.space()).await;
-        resources(space.ok(), self.unit.block_size())
+        let space = self.ask_file_system(move || medium.space()).await?;
+        Ok(resources(space.ok(), self.unit.block_size()))
     }
 
     /// Which counters are put back to zero: those of one page, or of all where none is named.

@@ -3,12 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
 
 use clap::Args;
 use futures::executor::block_on;
 use futures::future::{Either, select};
-use jiff::Timestamp;
 use oarlock_block::ArrayFaultSpec;
 use oarlock_scsi::iscsi::{Accounts, NodeName};
 use oarlock_target::{Target, TargetError, TargetOptions, UnitOptions};
@@ -18,6 +16,7 @@ use crate::array::config::Config;
 use crate::array::control::{self, Control};
 use crate::array::descriptors;
 use crate::array::documents::LunEntry;
+use crate::array::log::Log;
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::lun_values::{self, ChapFile};
@@ -141,9 +140,15 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     for fault in &arguments.fault {
         report::say(&format!("the fault `{fault}` is armed"));
     }
-    let is_guarded = !options.accounts.initiators.is_empty() || !options.allowed.is_empty();
-    let log = log();
-    let mut target = Target::start_faulty(options, arguments.fault, log)?;
+    let is_guarded = is_guarded(&options);
+    let log = Log::new();
+    let mut target = match Target::start_faulty(options, arguments.fault, log.line()) {
+        Ok(target) => target,
+        Err(error) => {
+            log.end();
+            return Err(error.into());
+        }
+    };
     tell(&target, &name)?;
     if !is_guarded && target.portals().iter().any(|portal| !portal.ip().is_loopback()) {
         report::say("whoever reaches it may log in, and write: --chap and --allow are for that");
@@ -167,18 +172,22 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
             // The API stays until the array has ended: whoever looks sees the last sessions go.
             target.stop();
             drop(control);
+            log.end();
             Ok(0)
         }
-        Either::Right(_) => Err(TargetError::Gone.into()),
+        Either::Right(_) => {
+            log.end();
+            Err(TargetError::Gone.into())
+        }
     }
 }
 
-/// What the array tells its operator: each line with its time, unless it goes to the journal, which has its own (systemd.exec(5), `$JOURNAL_STREAM`).
-fn log() -> Arc<dyn Fn(&str) + Send + Sync> {
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        return Arc::new(report::say);
-    }
-    Arc::new(|line| report::say(&format!("{:.3} {line}", Timestamp::now())))
+/// Whether not everybody may use what is served.
+fn is_guarded(options: &TargetOptions) -> bool {
+    let is_for_some = |unit: &UnitOptions| !unit.allowed.is_empty();
+    !options.accounts.initiators.is_empty()
+        || !options.allowed.is_empty()
+        || options.units.iter().all(is_for_some)
 }
 
 /// What is served, and where.
