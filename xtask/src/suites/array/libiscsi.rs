@@ -41,7 +41,7 @@ struct Counts {
 
 fn run_shape(program: &Path, folder: &Path, shape: &Shape) -> Result<Counts, String> {
     let file = folder.join(format!("{}.img", shape.name.replace(' ', "-")));
-    if shape.unit == "ro" {
+    if shape.unit.starts_with("ro") {
         let made = fs::File::create(&file).and_then(|file| file.set_len(128 << 20));
         made.map_err(|error| format!("{}: {error}", file.display()))?;
     }

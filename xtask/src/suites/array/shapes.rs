@@ -109,10 +109,10 @@ pub const SHAPES: [Shape; 8] = [
     },
     Shape {
         name: "read-only",
-        unit: "ro",
+        unit: "ro,thin",
         tests: &["SCSI.ReadOnly", "SCSI.Read10", "SCSI.Inquiry", "SCSI.ReadCapacity16"],
         flags: DATA_LOSS,
-        skips: &[LIMITS_OF_UNMAP],
+        skips: &[],
     },
     Shape {
         name: "physical",
