@@ -147,16 +147,23 @@ impl Pool {
     /// One look at those that wait: whether others keep from them what they wait for, and who.
     pub(crate) fn shortage(&self, is_hung: impl Fn(&Rc<Share>) -> bool) -> Shortage {
         let mut shortage = Shortage::default();
+        // As in [`serve`](Pool::serve): who is behind another one of its session, or of its unit, waits for what that one waits for.
+        let mut passed_by: Vec<Rc<Share>> = Vec::new();
         for waiting in self.waiting.borrow().iter() {
             let Waiting { claim, count, looks, .. } = &**waiting;
+            let is_passed = |share: &&Rc<Share>| passed_by.iter().any(|passed| Rc::ptr_eq(passed, share));
+            let is_behind_its_own = claim.session.as_ref().is_some_and(|session| is_passed(&session));
+            let unit = claim.units().find(is_passed).filter(|_| !claim.is_first()).cloned();
+            let is_behind = is_behind_its_own || unit.is_some();
+            passed_by.extend(self.exceeded(claim, *count).filter(|_| !is_behind));
             let seen = looks.replace(looks.get() + 1);
             let patience = if claim.has_nothing() { LOOKS_OF_NOTHING } else { LOOKS_OF_SOME };
-            let waits_for_itself = self.session_exceeding(claim, *count).is_some();
+            let waits_for_itself = is_behind_its_own || self.session_exceeding(claim, *count).is_some();
             if seen < patience || waits_for_itself || claim.units().any(&is_hung) {
                 continue;
             }
-            match self.unit_exceeding(claim, *count) {
-                Some(unit) => shortage.of_units.push(Rc::clone(unit)),
+            match unit.or_else(|| self.unit_exceeding(claim, *count).cloned()) {
+                Some(unit) => shortage.of_units.push(unit),
                 None => shortage.of_all = true,
             }
         }
@@ -339,6 +346,11 @@ mod tests {
             [(false, 0), (false, 0), (false, 0), (false, 1)],
             "its unit has too much"
         );
+        let mut behind = Box::pin(pool.grant(of(&some), 30 * MIB));
+        assert!((&mut behind).now_or_never().is_none());
+        let mut short = Box::pin(pool.grant(of(&some), 1));
+        assert!((&mut short).now_or_never().is_none(), "a long one of its own session is before it");
+        assert!(looks(&pool, 6).iter().all(|(of_all, _)| !of_all));
     }
 
     #[test]
