@@ -70,10 +70,7 @@ fn write_all(lines: &Receiver<String>, left_out: &AtomicU64, has_time: bool) {
         let line = lines.recv_timeout(Duration::from_secs(1));
         if second.elapsed() >= Duration::from_secs(1) {
             (second, budget) = (Instant::now(), AT_ONCE_MAX.min(budget + A_SECOND_MAX));
-            let count = left_out.swap(0, Ordering::Relaxed);
-            if count > 0 {
-                say(&format!("{count} lines more were left out: there were too many"), has_time);
-            }
+            tell_left_out(left_out, has_time);
         }
         match line {
             Ok(line) if budget > 0 => {
@@ -82,8 +79,18 @@ fn write_all(lines: &Receiver<String>, left_out: &AtomicU64, has_time: bool) {
             }
             Ok(_) => drop(left_out.fetch_add(1, Ordering::Relaxed)),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => {
+                tell_left_out(left_out, has_time);
+                return;
+            }
         }
+    }
+}
+
+fn tell_left_out(left_out: &AtomicU64, has_time: bool) {
+    let count = left_out.swap(0, Ordering::Relaxed);
+    if count > 0 {
+        say(&format!("{count} lines more were left out: there were too many"), has_time);
     }
 }
 

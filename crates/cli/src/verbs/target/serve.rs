@@ -167,7 +167,8 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let ended = pin!(target.ended());
     match block_on(select(stop.signal(), ended)) {
         Either::Left((signal, _)) => {
-            report::say(&format!("{signal}: waits for what is under way"));
+            // By the log, which waits for no reader.
+            log.line()(&format!("{signal}: waits for what is under way"));
             let _ = sd_notify::notify(&[NotifyState::Stopping]);
             // The API stays until the array has ended: whoever looks sees the last sessions go.
             target.stop();
