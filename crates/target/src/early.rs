@@ -10,11 +10,26 @@ use crate::pool::{HAD_BY_UNITS, LEFT_BY_SESSIONS};
 const FIRST_BYTES_MAX: usize = 8 << 10;
 
 /// What is left to give.
-#[derive(Clone)]
 pub(crate) struct Early {
     free: Rc<Cell<usize>>,
-    /// What those devices have whose commands were refused since somebody asked for that.
-    refused: Rc<RefCell<Vec<Rc<Cell<usize>>>>>,
+    /// Since somebody asked for them, one for each unit and reason.
+    refused: RefCell<Vec<Refused>>,
+}
+
+/// That a session which had nothing was given nothing.
+pub(crate) struct Refused {
+    /// What the device has that its command was to.
+    pub(crate) unit: Rc<Cell<usize>>,
+    pub(crate) by: TooMuch,
+}
+
+/// Who has too much for another one to have some.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TooMuch {
+    /// All together.
+    All,
+    /// The device that the command is to.
+    Unit,
 }
 
 /// What a session has of it for the units on one device.
@@ -48,7 +63,7 @@ pub(crate) struct EarlyPermit {
 
 impl Default for Early {
     fn default() -> Early {
-        Early { free: Rc::new(Cell::new(EARLY_BYTES_MAX)), refused: Rc::default() }
+        Early { free: Rc::new(Cell::new(EARLY_BYTES_MAX)), refused: RefCell::default() }
     }
 }
 
@@ -61,41 +76,44 @@ impl Early {
         of_unit: Option<&Rc<Cell<usize>>>,
         bytes: usize,
     ) -> Option<EarlyPermit> {
-        let permit = self.try_permit(of_session, of_unit, bytes);
-        if let (None, 0, Some(unit)) = (&permit, of_session.bytes.get(), of_unit) {
-            let mut refused = self.refused.borrow_mut();
-            if !refused.iter().any(|known| Rc::ptr_eq(known, unit)) {
-                refused.push(Rc::clone(unit));
-            }
-        }
-        permit
+        match self.try_permit(of_session, of_unit, bytes) {
+            Ok(permit) => return Some(permit),
+            Err(by) => of_unit.inspect(|unit| self.note(of_session, unit, by)),
+        };
+        None
     }
 
-    /// What those devices have for whose units a session that had nothing was refused since this was asked last.
-    pub(crate) fn take_refused(&self) -> Vec<Rc<Cell<usize>>> {
+    fn note(&self, of_session: &EarlyShare, unit: &Rc<Cell<usize>>, by: TooMuch) {
+        let mut refused = self.refused.borrow_mut();
+        let is_it = |known: &Refused| Rc::ptr_eq(&known.unit, unit) && known.by == by;
+        if of_session.is_idle() && !refused.iter().any(is_it) {
+            refused.push(Refused { unit: Rc::clone(unit), by });
+        }
+    }
+
+    /// Those since this was asked last.
+    pub(crate) fn take_refused(&self) -> Vec<Refused> {
         self.refused.take()
     }
 
-    /// Whether there is less than a quarter left: then whoever keeps some keeps it from all.
-    pub(crate) fn is_scarce(&self) -> bool {
-        self.free.get() < EARLY_BYTES_MAX / 4
-    }
-
+    /// # Errors
+    /// Who has too much, itself among all.
     fn try_permit(
         &self,
         of_session: &EarlyShare,
         of_unit: Option<&Rc<Cell<usize>>>,
         bytes: usize,
-    ) -> Option<EarlyPermit> {
+    ) -> Result<EarlyPermit, TooMuch> {
         // A heartbeat is never without its place: what a session begins with is little, and beside all that is shared.
         let is_first = !of_session.has_first.get() && bytes <= FIRST_BYTES_MAX;
         let has = of_session.bytes.get() + bytes;
         let shared = if is_first { 0 } else { bytes };
-        let left = self.free.get().checked_sub(shared)?;
-        let is_too_much = has * LEFT_BY_SESSIONS > left
-            || of_unit.is_some_and(|unit| unit.get() + bytes > left * HAD_BY_UNITS);
-        if !is_first && is_too_much {
-            return None;
+        let left = self.free.get().checked_sub(shared).ok_or(TooMuch::All)?;
+        if !is_first && has * LEFT_BY_SESSIONS > left {
+            return Err(TooMuch::All);
+        }
+        if !is_first && of_unit.is_some_and(|unit| unit.get() + bytes > left * HAD_BY_UNITS) {
+            return Err(TooMuch::Unit);
         }
         self.free.set(left);
         of_session.bytes.set(has);
@@ -104,7 +122,7 @@ impl Early {
             unit.set(unit.get() + shared);
         }
         let (free, of_session, of_unit) = (Rc::clone(&self.free), of_session.clone(), of_unit.cloned());
-        Some(EarlyPermit { free, of_session, of_unit, bytes, is_first })
+        Ok(EarlyPermit { free, of_session, of_unit, bytes, is_first })
     }
 }
 
@@ -156,5 +174,28 @@ mod tests {
         assert_eq!(early.free.get(), EARLY_BYTES_MAX - 4096);
         drop((first, second));
         assert!(early.free.get() == EARLY_BYTES_MAX && !has_first.get());
+    }
+
+    /// A device that had as much as it may was told as scarcity for all, and hosts of the other disks were given up for it; a session that has some
+    /// waits for itself.
+    #[test]
+    fn who_is_refused_is_told_with_who_has_too_much() {
+        let early = Early::default();
+        let [busy, quiet] = [(); 2].map(|()| Rc::<Cell<usize>>::default());
+        let share = || EarlyShare::new(&Rc::default());
+        let refused = || -> Vec<(bool, TooMuch)> {
+            early.take_refused().iter().map(|of| (Rc::ptr_eq(&of.unit, &busy), of.by)).collect()
+        };
+        let all_of = |unit: &Rc<Cell<usize>>| -> Vec<_> {
+            std::iter::from_fn(|| early.permit(&share(), Some(unit), 64 << 10)).collect()
+        };
+        let _kept = all_of(&busy);
+        assert!(refused() == [(true, TooMuch::Unit)] && refused().is_empty());
+        let has = share();
+        let _some = early.permit(&has, Some(&quiet), 64 << 10).unwrap();
+        assert!(early.permit(&has, Some(&busy), 64 << 10).is_none() && refused().is_empty());
+        let _rest = std::iter::from_fn(|| early.permit(&share(), None, 64 << 10)).collect::<Vec<_>>();
+        assert!(early.permit(&share(), Some(&quiet), 64 << 10).is_none());
+        assert!(refused() == [(false, TooMuch::All)]);
     }
 }

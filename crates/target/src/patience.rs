@@ -1,11 +1,13 @@
 //! How long nothing may come of a session, and which have taken longer: counted in looks, so that an array that stood still itself blames nobody.
 
 use std::collections::BTreeSet;
+use std::mem::replace;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::array::Array;
 use crate::connection::{Connection, Phase};
+use crate::early::TooMuch;
 use crate::limits::{
     DATA_SILENCE_MAX, GOODBYE_MAX, LOGIN_LIMIT, SHORT_SILENCE_MAX, SILENCE_MAX, UNREAD_MAX, ticks,
 };
@@ -24,13 +26,11 @@ struct Shortage {
     units: BTreeSet<u16>,
 }
 
-/// How long nothing may come of a connection.
+/// How long nothing may come of a connection: what others waited for at two ticks, one after the other, they lack.
 #[derive(Default)]
 pub(crate) struct Patience {
-    /// At the last tick.
     last: Shortage,
-    /// At the last two.
-    lasting: Shortage,
+    before: Shortage,
 }
 
 impl Shortage {
@@ -38,26 +38,16 @@ impl Shortage {
         // Whom their disk alone keeps waiting, nobody is given up for.
         let hung = array.devices.take_hung();
         let memory = array.media.shortage(&hung);
-        let mut refused = array.devices.with(&[], &array.early.take_refused());
-        refused.retain(|device| !hung.iter().any(|other| Rc::ptr_eq(device, other)));
-        let is_scarce = array.early.is_scarce() && !refused.is_empty();
-        let devices = array.devices.with(&memory.of_units, &[]).into_iter().chain(refused).collect();
+        let mut refused = array.early.take_refused();
+        refused.retain(|refused| !hung.iter().any(|device| Rc::ptr_eq(&device.early, &refused.unit)));
+        let (of_all, of_units): (Vec<_>, Vec<_>) =
+            refused.into_iter().partition(|refused| refused.by == TooMuch::All);
         let units = array.units.borrow();
         let held_up = units.values().filter(|unit| unit.task_set.take_is_held_up());
         Shortage {
-            memory: memory.of_all || is_scarce,
-            devices,
+            memory: memory.of_all || !of_all.is_empty(),
+            devices: array.devices.with(&memory.of_units, &of_units),
             units: held_up.map(|unit| unit.number).collect(),
-        }
-    }
-
-    /// What was so before, too.
-    fn and(&self, before: &Shortage) -> Shortage {
-        let was = |device: &&Rc<UnitShares>| before.devices.iter().any(|other| Rc::ptr_eq(device, other));
-        Shortage {
-            memory: self.memory && before.memory,
-            devices: self.devices.iter().filter(was).cloned().collect(),
-            units: self.units.intersection(&before.units).copied().collect(),
         }
     }
 
@@ -71,14 +61,22 @@ impl Patience {
     /// A tick is over: sessions may not keep memory, or places in a task set, and do nothing with them for as long where others have waited for some since
     /// the last one.
     pub(crate) fn look(&mut self, array: &Array) {
-        let now = Shortage::now(array);
-        self.lasting = now.and(&self.last);
-        self.last = now;
+        self.before = replace(&mut self.last, Shortage::now(array));
+    }
+
+    /// Whether others lack memory that a session may keep, be it of a device at one of the ticks and of all at the other.
+    fn is_of(&self, session: &Session) -> bool {
+        self.last.is_of(session) && self.before.is_of(session)
+    }
+
+    /// Whether they lack a place in a unit.
+    fn is_of_unit(&self, unit: u16) -> bool {
+        self.last.units.contains(&unit) && self.before.units.contains(&unit)
     }
 
     /// Why a connection is to be closed, once a tick.
     pub(crate) fn end(&self, connection: &mut Connection, now: Instant) -> Option<&'static str> {
-        let is_short = connection.session().is_some_and(|session| self.lasting.is_of(session));
+        let is_short = connection.session().is_some_and(|session| self.is_of(session));
         let unread = ticks(if is_short { SHORT_SILENCE_MAX } else { UNREAD_MAX });
         overdue(connection, now, unread).or_else(|| self.lacks_data(connection))
     }
@@ -87,11 +85,11 @@ impl Patience {
     /// line sends those of one command after those of another: it has all of its time, also where others wait.
     fn lacks_data(&self, connection: &Connection) -> Option<&'static str> {
         let session = connection.session()?;
-        let (mut shortest, mut longest, mut is_in_the_way) = (u64::MAX, 0, self.lasting.is_of(session));
+        let (mut shortest, mut longest, mut is_in_the_way) = (u64::MAX, 0, self.is_of(session));
         for task in session.tasks.borrow().values() {
             let Some(silence) = task.inbound.borrow_mut().silence() else { continue };
             (shortest, longest) = (shortest.min(silence), longest.max(silence));
-            is_in_the_way |= task.unit.as_ref().is_some_and(|unit| self.lasting.units.contains(&unit.number));
+            is_in_the_way |= task.unit.as_ref().is_some_and(|unit| self.is_of_unit(unit.number));
         }
         let is_silent = longest > 0 && shortest > ticks(SHORT_SILENCE_MAX);
         let is_overdue = longest > ticks(DATA_SILENCE_MAX) || is_silent && is_in_the_way;

@@ -56,6 +56,31 @@ pub(crate) struct Shortage {
     pub(crate) of_units: Vec<Rc<Share>>,
 }
 
+/// What keeps somebody waiting whatever is left.
+enum Hindrance {
+    /// What its own session has, or has asked for before.
+    Session,
+    /// The same of this unit.
+    Unit(Rc<Share>),
+}
+
+/// Whose claims were passed by. A session that waits for more waits with all that it asked for later: what is short would pass by what is long for ever.
+/// So does a unit.
+#[derive(Default)]
+struct PassedBy(Vec<Rc<Share>>);
+
+impl PassedBy {
+    fn has(&self, share: &Rc<Share>) -> bool {
+        self.0.iter().any(|passed| Rc::ptr_eq(passed, share))
+    }
+
+    fn add(&mut self, share: &Rc<Share>) {
+        if !self.has(share) {
+            self.0.push(Rc::clone(share));
+        }
+    }
+}
+
 /// How many looks somebody waits whose session has nothing before others are held to what they keep: one second.
 const LOOKS_OF_NOTHING: u32 = 1;
 
@@ -137,7 +162,7 @@ impl Pool {
     pub(crate) fn try_grant(self: &Rc<Pool>, claim: Claim, count: usize) -> Result<Grant, Claim> {
         let count = count.min(self.most);
         let is_free = self.waiting.borrow().is_empty() && self.free.get() >= count;
-        if !is_free || self.exceeded(&claim, count).is_some() {
+        if !is_free || self.hindrance(&claim, count, &mut PassedBy::default()).is_some() {
             return Err(claim);
         }
         self.take(&claim, count);
@@ -146,42 +171,43 @@ impl Pool {
 
     /// One look at those that wait: whether others keep from them what they wait for, and who.
     pub(crate) fn shortage(&self, is_hung: impl Fn(&Rc<Share>) -> bool) -> Shortage {
-        let mut shortage = Shortage::default();
-        // As in [`serve`](Pool::serve): who is behind another one of its session, or of its unit, waits for what that one waits for.
-        let mut passed_by: Vec<Rc<Share>> = Vec::new();
+        let (mut shortage, mut passed_by) = (Shortage::default(), PassedBy::default());
         for waiting in self.waiting.borrow().iter() {
             let Waiting { claim, count, looks, .. } = &**waiting;
-            let is_passed = |share: &&Rc<Share>| passed_by.iter().any(|passed| Rc::ptr_eq(passed, share));
-            let is_behind_its_own = claim.session.as_ref().is_some_and(|session| is_passed(&session));
-            let unit = claim.units().find(is_passed).filter(|_| !claim.is_first()).cloned();
-            let is_behind = is_behind_its_own || unit.is_some();
-            passed_by.extend(self.exceeded(claim, *count).filter(|_| !is_behind));
+            let hindrance = self.hindrance(claim, *count, &mut passed_by);
             let seen = looks.replace(looks.get() + 1);
             let patience = if claim.has_nothing() { LOOKS_OF_NOTHING } else { LOOKS_OF_SOME };
-            let waits_for_itself = is_behind_its_own || self.session_exceeding(claim, *count).is_some();
-            if seen < patience || waits_for_itself || claim.units().any(&is_hung) {
+            if seen < patience || claim.units().any(&is_hung) {
                 continue;
             }
-            match unit.or_else(|| self.unit_exceeding(claim, *count).cloned()) {
-                Some(unit) => shortage.of_units.push(unit),
+            match hindrance {
+                Some(Hindrance::Session) => {}
+                Some(Hindrance::Unit(unit)) => shortage.of_units.push(unit),
                 None => shortage.of_all = true,
             }
         }
         shortage
     }
 
-    /// What has so much that it may not have so many more.
-    fn exceeded(&self, claim: &Claim, count: usize) -> Option<Rc<Share>> {
-        self.unit_exceeding(claim, count).or(self.session_exceeding(claim, count)).cloned()
-    }
-
-    fn unit_exceeding<'a>(&self, claim: &'a Claim, count: usize) -> Option<&'a Rc<Share>> {
-        let had_by_units = if claim.is_first() { HAD_WITH_THE_FIRST } else { HAD_BY_UNITS };
-        claim.units().find(|unit| self.exceeds(unit, count, (1, had_by_units)))
-    }
-
-    fn session_exceeding<'a>(&self, claim: &'a Claim, count: usize) -> Option<&'a Rc<Share>> {
-        claim.session.as_ref().filter(|session| self.exceeds(session, count, (LEFT_BY_SESSIONS, 1)))
+    /// What a claim waits for, be there as much as it may.
+    fn hindrance(&self, claim: &Claim, count: usize, passed_by: &mut PassedBy) -> Option<Hindrance> {
+        let session = claim.session.as_ref();
+        let session_hinders = |session: &&Rc<Share>| {
+            passed_by.has(session) || self.exceeds(session, count, (LEFT_BY_SESSIONS, 1))
+        };
+        if let Some(session) = session.filter(session_hinders) {
+            passed_by.add(session);
+            return Some(Hindrance::Session);
+        }
+        // Who has nothing is not held to what others wait for of its unit, but to more.
+        let is_first = claim.is_first();
+        let had_by_units = if is_first { HAD_WITH_THE_FIRST } else { HAD_BY_UNITS };
+        let unit_hinders = |unit: &&Rc<Share>| {
+            !is_first && passed_by.has(unit) || self.exceeds(unit, count, (1, had_by_units))
+        };
+        let unit = claim.units().find(unit_hinders)?;
+        passed_by.add(unit);
+        Some(Hindrance::Unit(Rc::clone(unit)))
     }
 
     /// Whether somebody would have more than a part of what it leaves, and has some already.
@@ -201,20 +227,12 @@ impl Pool {
         self.serve();
     }
 
-    /// Gives what is free to those that wait. A session that waits for more waits with all that it asked for later: what is short would pass
-    /// by what is long for ever. So does a unit.
+    /// Gives what is free to those that wait.
     fn serve(&self) {
         let mut waiting = self.waiting.borrow_mut();
-        let mut passed_by: Vec<Rc<Share>> = Vec::new();
-        let mut place = 0;
+        let (mut passed_by, mut place) = (PassedBy::default(), 0);
         while let Some(first) = waiting.get(place) {
-            let is_passed = |share: &Rc<Share>| passed_by.iter().any(|passed| Rc::ptr_eq(passed, share));
-            // Who has nothing is not held to what others wait for of its unit, but to more.
-            let is_behind = first.claim.session.iter().any(is_passed)
-                || !first.claim.is_first() && first.claim.units().any(is_passed);
-            let exceeded = if is_behind { None } else { self.exceeded(&first.claim, first.count) };
-            if is_behind || exceeded.is_some() {
-                passed_by.extend(exceeded);
+            if self.hindrance(&first.claim, first.count, &mut passed_by).is_some() {
                 place += 1;
                 continue;
             }
@@ -351,6 +369,19 @@ mod tests {
         let mut short = Box::pin(pool.grant(of(&some), 1));
         assert!((&mut short).now_or_never().is_none(), "a long one of its own session is before it");
         assert!(looks(&pool, 6).iter().all(|(of_all, _)| !of_all));
+    }
+
+    /// What it would have had of its unit was more than that may have, too, and the other sessions waited for a session that waited for itself.
+    #[test]
+    fn who_waits_for_its_own_session_is_in_nobodys_way() {
+        let pool = Pool::new(100 * MIB);
+        let [greedy, other, unit] = [(); 3].map(|()| Rc::<Share>::default());
+        let to_unit = |session| Claim { session: Some(Rc::clone(session)), ..Claim::of_unit(&unit) };
+        let _has = take_all(&pool, &to_unit(&greedy));
+        let mut long = Box::pin(pool.grant(to_unit(&greedy), 60 * MIB));
+        assert!((&mut long).now_or_never().is_none());
+        let _first = pool.grant(to_unit(&other), MIB).now_or_never().unwrap();
+        assert!(pool.grant(to_unit(&other), MIB).now_or_never().is_some());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::early::EarlyShare;
+use crate::early::{EarlyShare, Refused};
 use crate::limits::UNITS_MAX;
 use crate::memory::Shares;
 use crate::pool::Share;
@@ -60,11 +60,11 @@ impl Devices {
     }
 
     /// Those that one of these belongs to.
-    pub(crate) fn with(&self, memory: &[Rc<Share>], early: &[Rc<Cell<usize>>]) -> Vec<Rc<UnitShares>> {
+    pub(crate) fn with(&self, memory: &[Rc<Share>], early: &[Refused]) -> Vec<Rc<UnitShares>> {
         let devices = self.0.borrow();
         let is_one = |shares: &&Rc<UnitShares>| {
             memory.iter().any(|share| shares.memory.has(share))
-                || early.iter().any(|bytes| Rc::ptr_eq(bytes, &shares.early))
+                || early.iter().any(|refused| Rc::ptr_eq(&refused.unit, &shares.early))
         };
         devices.iter().map(|(_, shares)| shares).filter(is_one).cloned().collect()
     }
