@@ -175,8 +175,8 @@ impl AtomicWrites {
         below: &impl Below,
         buffer: &mut DataBuffer,
         (serial, geometry): (&str, Geometry),
-    ) -> Result<Resumed, IoError> {
-        below.read_journal(buffer, 0..RECORD_BYTES_MAX).await?;
+    ) -> Result<Resumed, NotResumed> {
+        below.read_journal(buffer, 0..RECORD_BYTES_MAX).await.map_err(NotResumed::Unreadable)?;
         match Record::find(&buffer.bytes()[..RECORD_BYTES_MAX]) {
             Found::Nothing => Ok(Resumed::Nothing),
             Found::Incomplete => {
@@ -189,7 +189,7 @@ impl AtomicWrites {
                     && record.block_size == geometry.block_size
                     && record.blocks.end <= geometry.blocks.0;
                 if !is_own {
-                    return Ok(Resumed::Foreign(record));
+                    return Err(NotResumed::Foreign(record));
                 }
                 self.leave(&record.blocks, true);
                 Ok(Resumed::Complete(record, self.mend(below, buffer).await))
@@ -204,7 +204,13 @@ enum Resumed {
     Nothing,
     Incomplete(Result<(), IoError>),
     Complete(Record, Result<(), IoError>),
-    /// Of another unit, or of this one as it was with other blocks.
+}
+
+/// Why a journal is not taken.
+#[derive(Debug, PartialEq, Eq)]
+enum NotResumed {
+    Unreadable(IoError),
+    /// What it has is of another unit, or of this one as it was with other blocks.
     Foreign(Record),
 }
 
@@ -263,11 +269,11 @@ pub(crate) fn replay(medium: &Medium, serial: &str, journal: Medium) -> Result<R
     let mut buffer = DataBuffer::apart(RECORD_BYTES_MAX).ok_or("there is no memory for its journal")?;
     let (writes, geometry) = (AtomicWrites::default(), medium.geometry());
     let resumed = writes.resume(&Early(medium, &journal), &mut buffer, (serial, geometry)).now_or_never();
-    let resumed =
-        resumed.unwrap_or(Err(IoError::Refused(Refusal::Busy))).map_err(|error| error.to_string())?;
-    if let Resumed::Foreign(record) = &resumed {
-        return Err(foreign(record, (serial, geometry), &journal));
-    }
+    let busy = NotResumed::Unreadable(IoError::Refused(Refusal::Busy));
+    let resumed = resumed.unwrap_or(Err(busy)).map_err(|not_resumed| match not_resumed {
+        NotResumed::Unreadable(error) => error.to_string(),
+        NotResumed::Foreign(record) => foreign(&record, (serial, geometry), &journal),
+    })?;
     Ok(Replayed { journal, resumed, left: writes.left.into_inner() })
 }
 
@@ -276,7 +282,7 @@ pub(crate) fn resume(array: &Array, unit: &Unit, replayed: Option<Replayed>) {
     let Some(Replayed { journal, resumed, left }) = replayed else { return };
     let (file, number) = (journal.path().display(), unit.number);
     match &resumed {
-        Resumed::Nothing | Resumed::Foreign(_) => {}
+        Resumed::Nothing => {}
         Resumed::Incomplete(ended) => {
             let and = match ended {
                 Ok(()) => String::new(),

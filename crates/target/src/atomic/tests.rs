@@ -148,15 +148,14 @@ impl Memory {
     }
 
     /// What a later life finds, and its state.
-    fn resume(&mut self, disks: &Disks, serial: &str) -> (AtomicWrites, Resumed) {
+    fn resume(&mut self, disks: &Disks, serial: &str) -> (AtomicWrites, Result<Resumed, NotResumed>) {
         let atomic = AtomicWrites::default();
         let geometry = Geometry {
             block_size: BlockSize::B512,
             physical_block: ByteCount(512),
             blocks: BlockCount(BLOCKS),
         };
-        let resumed = atomic.resume(disks, &mut self.journal, (serial, geometry));
-        let resumed = resumed.now_or_never().unwrap().unwrap();
+        let resumed = atomic.resume(disks, &mut self.journal, (serial, geometry)).now_or_never().unwrap();
         (atomic, resumed)
     }
 
@@ -213,7 +212,7 @@ fn wherever_the_power_fails_the_next_start_finds_all_of_it_or_nothing() {
             assert!(!atomic.has_left());
             // What is written from now on is not written over by any later start.
             disks.overwrite(NEWER);
-            assert_eq!(memory.resume(&disks, SERIAL).1, Resumed::Nothing);
+            assert_eq!(memory.resume(&disks, SERIAL).1, Ok(Resumed::Nothing));
             assert_eq!(disks.content(), Some(NEWER));
         }
     }
@@ -229,11 +228,11 @@ fn a_start_that_the_power_cuts_is_made_good_by_the_next_one() {
             disks.mended();
             disks.fault.set(Some(Fault { at: step, sectors: landed, lasts: Lasts::On }));
             let (atomic, resumed) = memory.resume(&disks, SERIAL);
-            assert!(matches!(resumed, Resumed::Complete(_, Err(_))), "{resumed:?}");
+            assert!(matches!(resumed, Ok(Resumed::Complete(_, Err(_)))), "{resumed:?}");
             assert!(atomic.refuses(&WRITTEN, Hold::Alone), "it is served without these blocks");
             assert_eq!(atomic.refuses(&WRITTEN, Hold::Shared), step == 0);
             disks.mended();
-            memory.resume(&disks, SERIAL);
+            memory.resume(&disks, SERIAL).1.unwrap();
             assert_eq!((disks.content(), Memory::found(&disks)), (Some(NEW), Found::Nothing));
         }
     }
@@ -270,7 +269,7 @@ fn after_a_failed_step_nothing_is_torn_or_written_over() {
                 assert!(!atomic.has_left(), "{what}");
                 assert_eq!(disks.content(), Some(if step == 0 { OLD } else { NEW }), "{what}");
                 disks.overwrite(NEWER);
-                assert_eq!(memory.resume(&disks, SERIAL).1, Resumed::Nothing, "{what}");
+                assert_eq!(memory.resume(&disks, SERIAL).1, Ok(Resumed::Nothing), "{what}");
                 memory.write(&atomic, &disks).unwrap();
                 assert_eq!(disks.content(), Some(NEW), "{what}: the next atomic write");
             }
@@ -294,12 +293,12 @@ fn a_record_of_another_unit_or_of_other_blocks_is_not_written() {
     memory.write(&AtomicWrites::default(), &disks).unwrap_err();
     disks.mended();
     let (atomic, resumed) = memory.resume(&disks, "A8");
-    assert_eq!(resumed, Resumed::Foreign(record()));
+    assert_eq!(resumed, Err(NotResumed::Foreign(record())));
     assert!(disks.steps.borrow().is_empty() && !atomic.has_left());
     let beyond = Record { blocks: BLOCKS - 4..BLOCKS + 5, ..record() };
     memory.data.bytes().fill(NEW);
     beyond.encode(&mut disks.journal.borrow_mut()[..beyond.length()], memory.data.bytes());
-    assert_eq!(memory.resume(&disks, SERIAL).1, Resumed::Foreign(beyond));
+    assert_eq!(memory.resume(&disks, SERIAL).1, Err(NotResumed::Foreign(beyond)));
     assert_eq!(disks.content(), Some(OLD));
 }
 
