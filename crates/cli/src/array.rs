@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod descriptors;
 pub mod documents;
+mod flood;
 pub mod log;
 mod metrics;
 mod routes;

@@ -9,16 +9,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::flood::Flood;
 use crate::report;
 
 /// Lines that wait to be written: a fleet that comes back logs in at once.
 const WAITING_MAX: usize = 4096;
 
-/// Lines that may be written at once, after nothing was for long.
-const AT_ONCE_MAX: u32 = 4096;
-
-/// Lines that may be written beside that in each second.
-const A_SECOND_MAX: u32 = 100;
+const A_SECOND: Duration = Duration::from_secs(1);
 
 /// How long the end of an array waits for its last lines.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -41,8 +38,9 @@ impl Log {
             write_all(&received, &counted, has_time);
             drop(ends);
         };
-        // Without a thread nothing is said; the array serves all the same.
-        drop(thread::Builder::new().name("oarlock-log".to_owned()).spawn(write));
+        if let Err(error) = thread::Builder::new().name("oarlock-log".to_owned()).spawn(write) {
+            report::say(&format!("it serves without a log, for that has no thread: {error}"));
+        }
         Log { lines, left_out, ended }
     }
 
@@ -65,32 +63,19 @@ impl Log {
 }
 
 fn write_all(lines: &Receiver<String>, left_out: &AtomicU64, has_time: bool) {
-    let (mut second, mut budget) = (Instant::now(), AT_ONCE_MAX);
+    let (mut second, mut flood) = (Instant::now(), Flood::new());
     loop {
-        let line = lines.recv_timeout(Duration::from_secs(1));
-        if second.elapsed() >= Duration::from_secs(1) {
-            (second, budget) = (Instant::now(), AT_ONCE_MAX.min(budget + A_SECOND_MAX));
-            tell_left_out(left_out, has_time);
+        let line = lines.recv_timeout(A_SECOND);
+        if second.elapsed() >= A_SECOND || line == Err(RecvTimeoutError::Disconnected) {
+            second = Instant::now();
+            let told = flood.second(left_out.swap(0, Ordering::Relaxed));
+            told.iter().for_each(|told| say(told, has_time));
         }
         match line {
-            Ok(line) if budget > 0 => {
-                budget -= 1;
-                say(&line, has_time);
-            }
-            Ok(_) => drop(left_out.fetch_add(1, Ordering::Relaxed)),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                tell_left_out(left_out, has_time);
-                return;
-            }
+            Ok(line) if flood.admits(&line) => say(&line, has_time),
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-    }
-}
-
-fn tell_left_out(left_out: &AtomicU64, has_time: bool) {
-    let count = left_out.swap(0, Ordering::Relaxed);
-    if count > 0 {
-        say(&format!("{count} lines more were left out: there were too many"), has_time);
     }
 }
 
