@@ -7,8 +7,8 @@ use oarlock_device::{RingWaker, make_longer};
 
 use crate::control::Message;
 use crate::metrics::MetricsReport;
+use crate::opening::open;
 use crate::options::{SessionReport, TargetError, UnitOptions, UnitReport};
-use crate::target::open;
 
 /// Asks a running array; each question waits for its answer. It keeps nothing alive: when the array has ended, every answer is
 /// [`TargetError::Gone`].

@@ -43,6 +43,7 @@ mod management;
 mod media;
 mod memory;
 mod metrics;
+mod opening;
 mod options;
 mod output;
 mod outside;

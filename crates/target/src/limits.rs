@@ -138,6 +138,12 @@ pub const HANDOVER_MAX: Duration = Duration::from_secs(3);
 /// How often it looks whether they are free.
 pub const HANDOVER_STEP: Duration = Duration::from_millis(20);
 
+/// How long a start waits for the medium of one unit: to reserve the place of a long file takes its time.
+pub const OPENING_MAX: Duration = Duration::from_mins(5);
+
+/// After how long, and how often, it is told that it waits.
+pub const OPENING_TOLD: Duration = Duration::from_secs(10);
+
 /// How long a connection that is being closed may take to read its last answers.
 pub const GOODBYE_MAX: Duration = Duration::from_secs(5);
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use oarlock_block::{BlockSize, ByteCount};
 use oarlock_device::MediumError;
@@ -254,6 +255,19 @@ pub enum TargetError {
         number: u16,
         /// Why.
         reason: String,
+    },
+    /// A unit's medium does not answer.
+    #[error(
+        "unit {number}: {} has not answered for {} s. See what its disk does (dmesg), or serve the other units without it",
+        path.display(), waited.as_secs()
+    )]
+    Silent {
+        /// The unit.
+        number: u16,
+        /// Its medium.
+        path: PathBuf,
+        /// For how long.
+        waited: Duration,
     },
     /// The kernel gave no ring, or no thread.
     #[error("the array's thread cannot be started: {reason}")]

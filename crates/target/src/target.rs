@@ -2,42 +2,34 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Deref;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use futures::channel::oneshot;
-use oarlock_block::{ArrayFaultSpec, ByteCount, Random};
-use oarlock_device::{MediaRing, Medium, MediumError, MediumOptions, OsRandom};
+use oarlock_block::{ArrayFaultSpec, Random};
+use oarlock_device::{MediaRing, OsRandom};
 use oarlock_scsi::iscsi::Account;
 
 use crate::array::{Array, Config};
 use crate::control::{self, Message, NewUnit};
-use crate::earlier::Earlier;
 use crate::execute::Faults;
 use crate::handle::TargetHandle;
-use crate::identity;
-use crate::journal::JournalFile;
 use crate::limits::{
-    ARRIVALS_MAX, EARLY_BYTES_MAX, HANDOVER_MAX, HANDOVER_STEP, MEMORY_BYTES_MAX, PORTALS_MAX,
-    RING_COMMANDS_MAX, RING_DEPTH, STEP_BYTES_MAX, UNIT_TASKS_MAX,
+    ARRIVALS_MAX, EARLY_BYTES_MAX, MEMORY_BYTES_MAX, PORTALS_MAX, RING_COMMANDS_MAX, RING_DEPTH,
+    STEP_BYTES_MAX,
 };
 use crate::media::Media;
-use crate::options::{TargetError, TargetOptions, UnitOptions};
+use crate::opening::{open_all, when_free};
+use crate::options::{TargetError, TargetOptions};
 use crate::service::Service;
-use crate::unit::Traits;
 
 /// Messages that the array's thread has not heard yet.
 const MESSAGES_MAX: usize = 64;
 
 /// Memory beyond what permits cover: what a COMPARE AND WRITE reads.
 const SLACK_BYTES: usize = 128 << 20;
-
-/// The longest serial number (SPC-5, Unit Serial Number page: it is ASCII; longer ones are cut by initiators).
-const SERIAL_LENGTH_MAX: usize = 64;
 
 /// A running array. It runs until it is [stopped](Target::stop); a dropped handle stops it and waits.
 pub struct Target {
@@ -47,11 +39,11 @@ pub struct Target {
     ended: Option<oneshot::Receiver<()>>,
 }
 
-/// What the array tells its operator, a line at a time. Called on the array's thread: it must not wait.
+/// What the array tells its operator, a line at a time. Called on the array's thread, and before that on the one that starts it: it must not wait.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Target {
-    /// Listens, opens the media, starts the array's thread.
+    /// Listens, opens the media, starts the array's thread. A medium that does not answer is waited for a while, and that is told.
     ///
     /// # Errors
     /// [`TargetError`]: nothing runs then.
@@ -84,7 +76,7 @@ impl Target {
             options.portals.iter().map(|portal| listen(*portal)).collect::<Result<_, _>>()?;
         let portals: Vec<SocketAddr> =
             listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-        let units: Vec<NewUnit> = options.units.iter().map(open).collect::<Result<_, _>>()?;
+        let units = open_all(options.units, &log)?;
         let config = Config {
             name: options.name,
             accounts: options.accounts,
@@ -176,84 +168,6 @@ fn listen(portal: SocketAddr) -> Result<TcpListener, TargetError> {
     // A second call sets the length of the queue; the first one's is not for the asking.
     rustix::net::listen(&listener, ARRIVALS_MAX).map_err(|errno| error(errno.into()))?;
     Ok(listener)
-}
-
-pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
-    let number = options.number;
-    let medium_options = MediumOptions {
-        read_only: options.is_read_only,
-        create: options.size,
-        reserve: !options.is_thin,
-        block_size: options.block_size,
-        physical_block: options.physical_block,
-    };
-    let medium =
-        open_medium(&options.path, medium_options).map_err(|error| TargetError::Medium { number, error })?;
-    let mut notes = Vec::new();
-    if medium.is_new() {
-        notes.push(format!(
-            "{} was not there, and was made: it is empty. If it was there before, its file system is not mounted",
-            options.path.display()
-        ));
-    }
-    notes.extend(length_note(options, &medium));
-    let serial = match &options.serial {
-        Some(serial) => serial.clone(),
-        None => {
-            notes.extend(identity::doubt(&options.path, &medium));
-            identity::serial_of(&options.path)
-        }
-    };
-    if let Some(asked) = options.queue.filter(|queue| !(1..=UNIT_TASKS_MAX).contains(queue)) {
-        return Err(TargetError::Queue { number, asked, max: UNIT_TASKS_MAX });
-    }
-    let is_printable = serial.bytes().all(|byte| byte.is_ascii_graphic());
-    if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
-        return Err(TargetError::Serial { number, serial });
-    }
-    let journal = JournalFile::of(&medium, &serial).open(options.is_read_only, open_medium);
-    let journal = journal.map_err(|reason| TargetError::Journal { number, reason })?;
-    let earlier = Earlier::read(number, (&medium, &serial), journal)?;
-    let traits = Traits {
-        is_thin: options.is_thin,
-        is_read_only: options.is_read_only,
-        is_removable: options.is_removable,
-        serial,
-        queue: options.queue.unwrap_or(UNIT_TASKS_MAX),
-        allowed: options.allowed.clone(),
-    };
-    Ok(NewUnit { number, medium, earlier, traits, write_cache: options.write_cache, notes })
-}
-
-/// What an operator may not expect of the file that is there.
-fn length_note(options: &UnitOptions, medium: &Medium) -> Option<String> {
-    let (path, has) = (options.path.display(), medium.geometry().size());
-    if let Some(asked) = options.size.filter(|asked| *asked != has && !medium.is_block_device()) {
-        return Some(format!("{path} is there and has {has}, not {asked}: size= is for a file that is made"));
-    }
-    let used = ByteCount(medium.space().ok()?.used_bytes);
-    (!options.is_thin && !options.is_read_only && used < has).then(|| {
-        format!(
-            "it is not thin, but {path} has place for {used} of its {has} alone: where its file system is full, writes fail. `fallocate` gives it \
-             the rest, and `thin` says it to initiators"
-        )
-    })
-}
-
-fn open_medium(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {
-    when_free(|| Medium::open(path, options), |error| matches!(error, MediumError::InUse { .. }))
-}
-
-/// The kernel frees the files and sockets of a ring a little after its process, or its thread, has ended: an array that is started again at
-/// once finds its media and its portals in use for that long.
-fn when_free<T, E>(mut take: impl FnMut() -> Result<T, E>, is_in_use: impl Fn(&E) -> bool) -> Result<T, E> {
-    let by = Instant::now() + HANDOVER_MAX;
-    loop {
-        match take() {
-            Err(error) if is_in_use(&error) && Instant::now() < by => std::thread::sleep(HANDOVER_STEP),
-            taken => return taken,
-        }
-    }
 }
 
 fn make(config: Config, units: Vec<NewUnit>, faults: Faults, log: Log) -> Result<Rc<Array>, TargetError> {

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
+use std::thread;
 
 use clap::Args;
+use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::future::{Either, select};
 use oarlock_block::ArrayFaultSpec;
@@ -142,11 +144,11 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     }
     let is_guarded = is_guarded(&options);
     let log = Log::new();
-    let mut target = match Target::start_faulty(options, arguments.fault, log.line()) {
-        Ok(target) => target,
-        Err(error) => {
+    let mut target = match started(&mut stop, options, arguments.fault, &log) {
+        Ok(Some(target)) => target,
+        ended => {
             log.end();
-            return Err(error.into());
+            return ended.map(|_| 0);
         }
     };
     tell(&target, &name)?;
@@ -180,6 +182,27 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
             log.end();
             Err(TargetError::Gone.into())
         }
+    }
+}
+
+/// Starts it, on a thread that a signal does not wait for: a disk may not answer. `None` where one came before it served.
+fn started(
+    stop: &mut Stop,
+    options: TargetOptions,
+    faults: Vec<ArrayFaultSpec>,
+    log: &Log,
+) -> Result<Option<Target>, Failure> {
+    let (tell, told) = oneshot::channel();
+    let line = log.line();
+    let start = move || drop(tell.send(Target::start_faulty(options, faults, line)));
+    let thread = thread::Builder::new().name("oarlock-start".to_owned()).spawn(start);
+    thread.map_err(|error| Failure::system("the array cannot be started", &error))?;
+    match block_on(select(stop.signal(), told)) {
+        Either::Left((signal, _)) => {
+            log.line()(&format!("{signal}: it ends before it served anything"));
+            Ok(None)
+        }
+        Either::Right((target, _)) => Ok(Some(target.unwrap_or(Err(TargetError::Gone))?)),
     }
 }
 

@@ -1,0 +1,174 @@
+//! The media of units are opened: where nobody waits but who asked for it.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use oarlock_block::ByteCount;
+use oarlock_device::{Medium, MediumError, MediumOptions};
+
+use crate::control::NewUnit;
+use crate::earlier::Earlier;
+use crate::identity;
+use crate::journal::JournalFile;
+use crate::limits::{HANDOVER_MAX, HANDOVER_STEP, OPENING_MAX, OPENING_TOLD, UNIT_TASKS_MAX};
+use crate::options::{TargetError, UnitOptions};
+use crate::target::Log;
+use crate::unit::Traits;
+
+/// The longest serial number (SPC-5, Unit Serial Number page: it is ASCII; longer ones are cut by initiators).
+const SERIAL_LENGTH_MAX: usize = 64;
+
+/// Opens one after the other, on a thread that may be left behind: what a disk does not answer, no signal ends.
+///
+/// # Errors
+/// Why one cannot be opened; that one does not answer.
+pub(crate) fn open_all(units: Vec<UnitOptions>, log: &Log) -> Result<Vec<NewUnit>, TargetError> {
+    let names: Vec<_> = units.iter().map(|unit| (unit.number, unit.path.clone())).collect();
+    let (opens, opened) = mpsc::channel();
+    let open_each = move || {
+        for unit in &units {
+            let result = open(unit);
+            if result.is_err() | opens.send(result).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("oarlock-open".to_owned()).spawn(open_each);
+    thread.map_err(|error| TargetError::Thread { reason: error.to_string() })?;
+    let answered = |(number, path): (u16, PathBuf)| {
+        let name = format!("unit {number}: {}", path.display());
+        answer(&opened, (OPENING_TOLD, OPENING_MAX), |waited| {
+            log(&format!("{name} has not answered for {} s; the array waits for it", waited.as_secs()));
+        })
+        .unwrap_or_else(|waited| Err(TargetError::Silent { number, path, waited }))
+    };
+    names.into_iter().map(answered).collect()
+}
+
+/// The next one that was opened. While it waits, it tells so again and again.
+///
+/// # Errors
+/// How long it waited, where that was too long.
+fn answer<T>(
+    opened: &Receiver<Result<T, TargetError>>,
+    (told, max): (Duration, Duration),
+    tell: impl Fn(Duration),
+) -> Result<Result<T, TargetError>, Duration> {
+    let since = Instant::now();
+    loop {
+        match opened.recv_timeout(told) {
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Err(TargetError::Gone)),
+            Err(RecvTimeoutError::Timeout) if since.elapsed() >= max => return Err(since.elapsed()),
+            Err(RecvTimeoutError::Timeout) => tell(since.elapsed()),
+        }
+    }
+}
+
+/// Opens one, and reads what its earlier life left.
+///
+/// # Errors
+/// Why it cannot be.
+pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
+    let number = options.number;
+    let medium_options = MediumOptions {
+        read_only: options.is_read_only,
+        create: options.size,
+        reserve: !options.is_thin,
+        block_size: options.block_size,
+        physical_block: options.physical_block,
+    };
+    let medium =
+        open_medium(&options.path, medium_options).map_err(|error| TargetError::Medium { number, error })?;
+    let mut notes = Vec::new();
+    if medium.is_new() {
+        notes.push(format!(
+            "{} was not there, and was made: it is empty. If it was there before, its file system is not mounted",
+            options.path.display()
+        ));
+    }
+    notes.extend(length_note(options, &medium));
+    let serial = match &options.serial {
+        Some(serial) => serial.clone(),
+        None => {
+            notes.extend(identity::doubt(&options.path, &medium));
+            identity::serial_of(&options.path)
+        }
+    };
+    if let Some(asked) = options.queue.filter(|queue| !(1..=UNIT_TASKS_MAX).contains(queue)) {
+        return Err(TargetError::Queue { number, asked, max: UNIT_TASKS_MAX });
+    }
+    let is_printable = serial.bytes().all(|byte| byte.is_ascii_graphic());
+    if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
+        return Err(TargetError::Serial { number, serial });
+    }
+    let journal = JournalFile::of(&medium, &serial).open(options.is_read_only, open_medium);
+    let journal = journal.map_err(|reason| TargetError::Journal { number, reason })?;
+    let earlier = Earlier::read(number, (&medium, &serial), journal)?;
+    let traits = Traits {
+        is_thin: options.is_thin,
+        is_read_only: options.is_read_only,
+        is_removable: options.is_removable,
+        serial,
+        queue: options.queue.unwrap_or(UNIT_TASKS_MAX),
+        allowed: options.allowed.clone(),
+    };
+    Ok(NewUnit { number, medium, earlier, traits, write_cache: options.write_cache, notes })
+}
+
+/// What an operator may not expect of the file that is there.
+fn length_note(options: &UnitOptions, medium: &Medium) -> Option<String> {
+    let (path, has) = (options.path.display(), medium.geometry().size());
+    if let Some(asked) = options.size.filter(|asked| *asked != has && !medium.is_block_device()) {
+        return Some(format!("{path} is there and has {has}, not {asked}: size= is for a file that is made"));
+    }
+    let used = ByteCount(medium.space().ok()?.used_bytes);
+    (!options.is_thin && !options.is_read_only && used < has).then(|| {
+        format!(
+            "it is not thin, but {path} has place for {used} of its {has} alone: where its file system is full, writes fail. `fallocate` gives it \
+             the rest, and `thin` says it to initiators"
+        )
+    })
+}
+
+fn open_medium(path: &Path, options: MediumOptions) -> Result<Medium, MediumError> {
+    when_free(|| Medium::open(path, options), |error| matches!(error, MediumError::InUse { .. }))
+}
+
+/// The kernel frees the files and sockets of a ring a little after its process, or its thread, has ended: an array that is started again at
+/// once finds its media and its portals in use for that long.
+pub(crate) fn when_free<T, E>(
+    mut take: impl FnMut() -> Result<T, E>,
+    is_in_use: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let by = Instant::now() + HANDOVER_MAX;
+    loop {
+        match take() {
+            Err(error) if is_in_use(&error) && Instant::now() < by => thread::sleep(HANDOVER_STEP),
+            taken => return taken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_answer_is_told_and_ends() {
+        const TOLD: Duration = Duration::from_millis(1);
+        let (opens, opened) = mpsc::channel::<Result<u8, TargetError>>();
+        let count = Cell::new(0);
+        let tell = |_| count.set(count.get() + 1);
+        let waited = answer(&opened, (TOLD, 20 * TOLD), tell).unwrap_err();
+        assert!(waited >= 20 * TOLD && count.get() > 0);
+        opens.send(Ok(7)).unwrap();
+        assert_eq!(answer(&opened, (TOLD, TOLD), |_| ()), Ok(Ok(7)));
+        drop(opens);
+        assert_eq!(answer(&opened, (TOLD, TOLD), |_| ()), Ok(Err(TargetError::Gone)));
+    }
+}
