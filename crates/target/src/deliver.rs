@@ -71,7 +71,7 @@ fn command_sink(array: &Rc<Array>, session: &Rc<Session>, header: &Header) -> Si
     if !is_in_window(session, command.is_immediate, command.cmd_sn) || session.is_discovery {
         return Sink::Discard;
     }
-    let expected = if command.writes { command.expected_length as usize } else { 0 };
+    let expected = command.data_out_length();
     let (is_unasked_open, unasked_max) = {
         let parameters = session.parameters();
         let is_open = command.writes && !command.is_final && !parameters.initial_r2t;

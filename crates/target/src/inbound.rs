@@ -188,9 +188,7 @@ impl Task {
         media: &Rc<Media>,
         wanted: usize,
     ) -> Outcome<Option<Received>> {
-        let command = &self.command;
-        let expected = if command.writes { command.expected_length as usize } else { 0 };
-        let wanted = wanted.min(expected);
+        let wanted = wanted.min(self.command.data_out_length());
         if wanted == 0 {
             return Ok(None);
         }

@@ -94,6 +94,12 @@ impl ScsiCommand {
         }
     }
 
+    /// Bytes that the initiator means to send: none where it says that they go the other way, or nowhere.
+    #[must_use]
+    pub const fn data_out_length(&self) -> usize {
+        if self.writes { self.expected_length as usize } else { 0 }
+    }
+
     /// The header of the command.
     #[must_use]
     pub fn encode(&self) -> Header {

@@ -26,7 +26,7 @@ impl Work {
         let length = transfer.count.bytes(self.unit.block_size()).0;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         // An initiator that sends anything but two times that means another count than it says.
-        if self.task.command.expected_length as usize != 2 * length {
+        if self.task.command.data_out_length() != 2 * length {
             return Err(Sense::invalid_cdb(COUNT_BYTE, None).into());
         }
         let Some(mut received) = self.task.receive(&self.array.media, 2 * length).await? else {

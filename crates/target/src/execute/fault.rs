@@ -249,7 +249,7 @@ impl Work {
 
     /// All that the initiator sends with the command.
     async fn data(&self) -> Outcome<Option<Vec<u8>>> {
-        let length = self.task.command.expected_length as usize;
+        let length = self.task.command.data_out_length();
         let received = self.task.receive(&self.array.media, length).await?;
         Ok(received.map(|mut received| received.buffer.bytes()[..received.length].to_vec()))
     }

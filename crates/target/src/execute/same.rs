@@ -41,7 +41,7 @@ impl Work {
         let pattern = match write.no_data_out {
             true => vec![0; block],
             // Anything but one block is no block that could be written (SBC-4, WRITE SAME (10) command).
-            false if self.task.command.expected_length as usize != block => {
+            false if self.task.command.data_out_length() != block => {
                 return Err(Sense::invalid_cdb(0, None).into());
             }
             false => match self.receive_blocks(block).await? {

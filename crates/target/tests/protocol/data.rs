@@ -229,6 +229,22 @@ fn immediate_data_of_a_command_that_writes_nothing_go_nowhere() {
     nothing_happened(&place, &mut session);
 }
 
+/// They were answered with GOOD, and nothing was compared or written.
+#[test]
+fn a_swap_and_a_pattern_whose_data_go_the_other_way_are_refused() {
+    let place = Place::new();
+    let mut session = login(&place, &Who::new("one"));
+    for (cdb, length) in [(cdb::compare_and_write(8, 1), 1024), (cdb::write_same(8, 8, false), 512)] {
+        for (reads, is_sized) in [(true, true), (false, true), (false, false)] {
+            let mut command = session.command(0, cdb, Flow::In(if is_sized { length } else { 0 }));
+            command.reads = reads;
+            let tag = session.put(command, Flow::None);
+            assert_eq!(session.finish(tag).code(), (0x05, 0x24, 0x00), "{cdb:?}");
+        }
+    }
+    nothing_happened(&place, &mut session);
+}
+
 #[test]
 fn a_segment_longer_than_the_target_declared_ends_the_connection() {
     let place = Place::new();
