@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use oarlock_block::ByteCount;
 use oarlock_device::Medium;
-use oarlock_scsi::{AdditionalSense, Lun};
+use oarlock_scsi::AdditionalSense;
 
 use crate::TargetError;
 use crate::array::Array;
@@ -13,8 +13,8 @@ use crate::atomic;
 use crate::course::Abort;
 use crate::earlier::Earlier;
 use crate::execute;
-use crate::limits::UNITS_MAX;
 use crate::metrics::MetricsReport;
+use crate::opening::check_beside;
 use crate::options::{SessionReport, UnitReport};
 use crate::session::Session;
 use crate::unit::{Traits, Unit};
@@ -72,16 +72,8 @@ pub(crate) fn obey(array: &Rc<Array>, message: Message) {
 pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
     let number = new.number;
     let mut units = array.units.borrow_mut();
-    let lun = Lun::unit(number).ok_or(TargetError::UnitNumber { number })?;
-    if units.contains_key(&number) {
-        return Err(TargetError::UnitExists { number });
-    }
-    if units.len() >= UNITS_MAX {
-        return Err(TargetError::TooManyUnits { max: UNITS_MAX });
-    }
-    if let Some(other) = units.values().find(|unit| unit.traits.serial == new.traits.serial) {
-        return Err(TargetError::SerialInUse { number: other.number, serial: new.traits.serial });
-    }
+    let others = units.values().map(|unit| (unit.number, unit.traits.serial.as_str()));
+    let lun = check_beside(others, number, &new.traits.serial)?;
     let mut unit = Unit::new(number, lun, new.medium, new.traits, new.write_cache);
     unit.shares = array.devices.of(unit.medium.device_number());
     let unit = Rc::new(unit);

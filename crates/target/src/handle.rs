@@ -7,7 +7,7 @@ use oarlock_device::{RingWaker, make_longer};
 
 use crate::control::Message;
 use crate::metrics::MetricsReport;
-use crate::opening::open;
+use crate::opening::{check, open};
 use crate::options::{SessionReport, TargetError, UnitOptions, UnitReport};
 
 /// Asks a running array; each question waits for its answer. It keeps nothing alive: when the array has ended, every answer is
@@ -28,7 +28,9 @@ impl TargetHandle {
     /// # Errors
     /// [`TargetError`].
     pub fn add_unit(&self, options: &UnitOptions) -> Result<(), TargetError> {
-        let unit = Box::new(open(options)?);
+        let units = self.units()?;
+        let serial = check(options, units.iter().map(|unit| (unit.number, unit.serial.as_str())))?;
+        let unit = Box::new(open(options, serial)?);
         self.ask(|told| Message::Add(unit, told))?
     }
 

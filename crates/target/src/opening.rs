@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use oarlock_block::ByteCount;
 use oarlock_device::{Medium, MediumError, MediumOptions};
+use oarlock_scsi::Lun;
 
 use crate::control::NewUnit;
 use crate::earlier::Earlier;
 use crate::identity;
 use crate::journal::JournalFile;
-use crate::limits::{HANDOVER_MAX, HANDOVER_STEP, OPENING_MAX, OPENING_TOLD, UNIT_TASKS_MAX};
+use crate::limits::{HANDOVER_MAX, HANDOVER_STEP, OPENING_MAX, OPENING_TOLD, UNIT_TASKS_MAX, UNITS_MAX};
 use crate::options::{TargetError, UnitOptions};
 use crate::target::Log;
 use crate::unit::Traits;
@@ -25,11 +26,16 @@ const SERIAL_LENGTH_MAX: usize = 64;
 /// # Errors
 /// Why one cannot be opened; that one does not answer.
 pub(crate) fn open_all(units: Vec<UnitOptions>, log: &Log) -> Result<Vec<NewUnit>, TargetError> {
+    let mut known: Vec<(u16, String)> = Vec::with_capacity(units.len());
+    for unit in &units {
+        let serial = check(unit, known.iter().map(|(number, serial)| (*number, serial.as_str())))?;
+        known.push((unit.number, serial));
+    }
     let names: Vec<_> = units.iter().map(|unit| (unit.number, unit.path.clone())).collect();
     let (opens, opened) = mpsc::channel();
     let open_each = move || {
-        for unit in &units {
-            let result = open(unit);
+        for (unit, (_, serial)) in units.iter().zip(known) {
+            let result = open(unit, serial);
             if result.is_err() | opens.send(result).is_err() {
                 return;
             }
@@ -67,11 +73,58 @@ fn answer<T>(
     }
 }
 
-/// Opens one, and reads what its earlier life left.
+/// What is asked before a medium is opened, for that may make a file: the serial number of the unit, which may be there beside `others`.
+///
+/// # Errors
+/// Why it may not.
+pub(crate) fn check<'a>(
+    options: &UnitOptions,
+    others: impl Iterator<Item = (u16, &'a str)>,
+) -> Result<String, TargetError> {
+    let number = options.number;
+    let serial = options.serial.clone().unwrap_or_else(|| identity::serial_of(&options.path));
+    if let Some(asked) = options.queue.filter(|queue| !(1..=UNIT_TASKS_MAX).contains(queue)) {
+        return Err(TargetError::Queue { number, asked, max: UNIT_TASKS_MAX });
+    }
+    let is_printable = serial.bytes().all(|byte| byte.is_ascii_graphic());
+    if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
+        return Err(TargetError::Serial { number, serial });
+    }
+    check_beside(others, number, &serial)?;
+    Ok(serial)
+}
+
+/// Asked before, and again when it comes: another may have come meanwhile.
+///
+/// # Errors
+/// Why a unit may not be there beside these.
+pub(crate) fn check_beside<'a>(
+    others: impl Iterator<Item = (u16, &'a str)>,
+    number: u16,
+    serial: &str,
+) -> Result<Lun, TargetError> {
+    let lun = Lun::unit(number).ok_or(TargetError::UnitNumber { number })?;
+    let mut count = 0;
+    for (other, its_serial) in others {
+        count += 1;
+        if other == number {
+            return Err(TargetError::UnitExists { number });
+        }
+        if its_serial == serial {
+            return Err(TargetError::SerialInUse { number: other, serial: serial.to_owned() });
+        }
+    }
+    if count >= UNITS_MAX {
+        return Err(TargetError::TooManyUnits { max: UNITS_MAX });
+    }
+    Ok(lun)
+}
+
+/// Opens the medium of one that was [checked](check), and reads what its earlier life left.
 ///
 /// # Errors
 /// Why it cannot be.
-pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
+pub(crate) fn open(options: &UnitOptions, serial: String) -> Result<NewUnit, TargetError> {
     let number = options.number;
     let medium_options = MediumOptions {
         read_only: options.is_read_only,
@@ -90,19 +143,8 @@ pub(crate) fn open(options: &UnitOptions) -> Result<NewUnit, TargetError> {
         ));
     }
     notes.extend(length_note(options, &medium));
-    let serial = match &options.serial {
-        Some(serial) => serial.clone(),
-        None => {
-            notes.extend(identity::doubt(&options.path, &medium));
-            identity::serial_of(&options.path)
-        }
-    };
-    if let Some(asked) = options.queue.filter(|queue| !(1..=UNIT_TASKS_MAX).contains(queue)) {
-        return Err(TargetError::Queue { number, asked, max: UNIT_TASKS_MAX });
-    }
-    let is_printable = serial.bytes().all(|byte| byte.is_ascii_graphic());
-    if serial.is_empty() || serial.len() > SERIAL_LENGTH_MAX || !is_printable {
-        return Err(TargetError::Serial { number, serial });
+    if options.serial.is_none() {
+        notes.extend(identity::doubt(&options.path, &medium));
     }
     let journal = JournalFile::of(&medium, &serial).open(options.is_read_only, open_medium);
     let journal = journal.map_err(|reason| TargetError::Journal { number, reason })?;

@@ -3,7 +3,7 @@
 use oarlock_block::{BlockSize, ByteCount};
 use oarlock_scsi::iscsi::{Residual, TaskAttribute, TaskFunction, TaskTag};
 use oarlock_scsi::{Lun, SenseKey, Status};
-use oarlock_target::UnitOptions;
+use oarlock_target::{TargetError, UnitOptions};
 
 use crate::copies::{copy_list, copy_target};
 use crate::initiator::{Answer, Flow, Session, Unasked, Who, cdb};
@@ -83,6 +83,33 @@ fn request_sense_tells_an_attention_instead_of_failing() {
     let sense = oarlock_scsi::Sense::decode(&data).unwrap();
     assert_eq!((sense.key, sense.code.code), (SenseKey::UnitAttention, 0x29));
     is_ready(&mut session, 0);
+}
+
+/// It was made, with all of its place, before it was refused.
+#[test]
+fn of_a_unit_that_is_refused_no_file_is_made() {
+    let mut place = Place::with(|options, _| options.units[0].serial = Some("A7".to_owned()));
+    let refused = [
+        (0, "other", TargetError::UnitExists { number: 0 }),
+        (1, "A7", TargetError::SerialInUse { number: 0, serial: "A7".to_owned() }),
+        (16384, "other", TargetError::UnitNumber { number: 16384 }),
+    ];
+    let path = place.folder.path().join("new.img");
+    let new = |number, serial: &str| UnitOptions {
+        size: Some(ByteCount(1 << 20)),
+        serial: Some(serial.to_owned()),
+        ..UnitOptions::new(number, path.clone())
+    };
+    for (number, serial, error) in &refused {
+        assert_eq!(place.target().add_unit(&new(*number, serial)).as_ref(), Err(error));
+        assert!(!path.exists(), "unit {number}");
+    }
+    for (number, serial, error) in &refused {
+        place.options.units.truncate(1);
+        place.options.units.push(new(*number, serial));
+        assert_eq!(place.try_restart().as_ref(), Err(error));
+        assert!(!path.exists(), "unit {number}");
+    }
 }
 
 #[test]
