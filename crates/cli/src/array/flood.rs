@@ -1,84 +1,110 @@
-//! Which lines of a flood are written: one thing that is said again and again leaves place for the others.
+//! Which lines of a flood are written: whoever says much, and what is said again and again, leaves place for the others.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::mem::take;
+use std::net::{IpAddr, SocketAddr};
 
-/// Lines that may be written at once, after nothing was for long: a fleet that comes back logs in at once.
-const AT_ONCE_MAX: u32 = 4096;
-
-/// Lines that may be written beside that in each second.
-const A_SECOND_MAX: u32 = 100;
-
-/// The same of lines that say one thing, as a host that logs in and is gone again.
-const ALIKE_AT_ONCE_MAX: u32 = 32;
-const ALIKE_A_SECOND_MAX: u32 = 1;
-
-/// Things of which it is known how often they were said: more at once are bounded by what all may.
+/// Things said, and peers, of which it is known how much that was: more at once are bounded by what all may.
 const KNOWN_MAX: usize = 4096;
 
-/// How much more may be written.
-pub struct Flood {
+/// What a line counts to.
+#[derive(PartialEq, Eq, Hash)]
+enum Account {
+    /// All lines of peers, or all others: those of the array itself have their place whatever comes from outside.
+    All { of_peers: bool },
+    /// All of one machine: who is refused may come by another name each time.
+    Peer(IpAddr),
+    /// What it says, whoever it is of: an initiator comes by another port each time.
+    Said(String),
+}
+
+struct Budget {
     left: u32,
-    /// By what they say.
-    alike: HashMap<String, Alike>,
-    /// Lines left out since that was told.
+    /// Lines that were left out for want of it, since that was told.
     left_out: u64,
 }
 
-struct Alike {
-    left: u32,
-    left_out: u64,
+/// How much more may be written.
+#[derive(Default)]
+pub struct Flood {
+    budgets: HashMap<Account, Budget>,
+}
+
+impl Account {
+    /// Lines at once, after nothing was for long, and beside that in each second: a fleet that comes back logs in at once.
+    const fn limits(&self) -> (u32, u32) {
+        match self {
+            Account::All { .. } => (4096, 100),
+            Account::Peer(_) => (512, 10),
+            Account::Said(_) => (32, 1),
+        }
+    }
+
+    /// Those of a line, the widest first: whoever has no more of that needs no other.
+    fn of(line: &str) -> impl Iterator<Item = Account> {
+        let by_peer = line.split_once(": ").and_then(|(address, said)| {
+            let address = address.parse::<SocketAddr>().ok()?;
+            Some((address.ip().to_canonical(), said))
+        });
+        let (peer, said) = by_peer.map_or((None, line), |(peer, said)| (Some(peer), said));
+        [Account::All { of_peers: peer.is_some() }]
+            .into_iter()
+            .chain(peer.map(Account::Peer))
+            .chain([Account::Said(said.to_owned())])
+    }
 }
 
 impl Flood {
-    pub fn new() -> Flood {
-        Flood { left: AT_ONCE_MAX, alike: HashMap::new(), left_out: 0 }
-    }
-
     /// Whether a line may be written; one that may not is counted.
     pub fn admits(&mut self, line: &str) -> bool {
-        let is_admitted = self.take(without_address(line));
-        self.left_out += u64::from(!is_admitted);
-        is_admitted
-    }
-
-    fn take(&mut self, said: &str) -> bool {
-        if !self.alike.contains_key(said) && self.alike.len() < KNOWN_MAX {
-            self.alike.insert(said.to_owned(), Alike { left: ALIKE_AT_ONCE_MAX, left_out: 0 });
-        }
-        let alike = self.alike.get_mut(said);
-        if self.left == 0 || alike.as_ref().is_some_and(|alike| alike.left == 0) {
-            alike.into_iter().for_each(|alike| alike.left_out += 1);
+        let accounts: Vec<Account> = Account::of(line).collect();
+        if let Some(spent) = accounts.iter().find(|account| self.left(account) == 0) {
+            self.budgets.get_mut(spent).into_iter().for_each(|budget| budget.left_out += 1);
             return false;
         }
-        alike.into_iter().for_each(|alike| alike.left -= 1);
-        self.left -= 1;
+        for account in accounts {
+            let is_kept = self.budgets.len() < KNOWN_MAX || matches!(account, Account::All { .. });
+            let (at_once, _) = account.limits();
+            match self.budgets.get_mut(&account) {
+                Some(budget) => budget.left -= 1,
+                None if is_kept => {
+                    self.budgets.insert(account, Budget { left: at_once - 1, left_out: 0 });
+                }
+                None => {}
+            }
+        }
         true
+    }
+
+    fn left(&self, account: &Account) -> u32 {
+        self.budgets.get(account).map_or(account.limits().0, |budget| budget.left)
     }
 
     /// A second is over, in which so many were left out elsewhere: what there is to tell of all that were.
     pub fn second(&mut self, elsewhere: u64) -> Option<String> {
-        let most = self.alike.iter().max_by_key(|(_, alike)| alike.left_out);
-        let (said, count) = most.map_or(("", 0), |(said, alike)| (said.as_str(), alike.left_out));
-        let told = match (std::mem::take(&mut self.left_out) + elsewhere, count) {
-            (0, _) => None,
-            (all, 0) => Some(format!("{all} lines more were left out: there were too many")),
-            (all, count) => Some(format!("{all} lines more were left out, {count} of them: {said}")),
-        };
-        self.left = AT_ONCE_MAX.min(self.left + A_SECOND_MAX);
-        self.alike.retain(|_, alike| {
-            (alike.left, alike.left_out) = (alike.left + ALIKE_A_SECOND_MAX, 0);
-            alike.left < ALIKE_AT_ONCE_MAX
+        let (mut all, mut most) = (elsewhere, (0, String::new()));
+        self.budgets.retain(|account, budget| {
+            let left_out = take(&mut budget.left_out);
+            all += left_out;
+            if left_out > most.0 {
+                most = (left_out, account.words());
+            }
+            let (at_once, a_second) = account.limits();
+            budget.left += a_second;
+            budget.left < at_once
         });
-        told
+        (all > 0).then(|| format!("{all} lines more were left out, for there were too many{}", most.1))
     }
 }
 
-/// What a line says, whoever it is of: an initiator comes by another port each time.
-fn without_address(line: &str) -> &str {
-    match line.split_once(": ") {
-        Some((address, said)) if address.parse::<SocketAddr>().is_ok() => said,
-        _ => line,
+impl Account {
+    /// What there is to say of that most were left out for its sake.
+    fn words(&self) -> String {
+        match self {
+            Account::All { .. } => String::new(),
+            Account::Peer(peer) => format!("; most were of {peer}"),
+            Account::Said(said) => format!("; most said: {said}"),
+        }
     }
 }
 
@@ -86,36 +112,47 @@ fn without_address(line: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn admitted(flood: &mut Flood, count: u32, line: impl Fn(u32) -> String) -> usize {
+        (0..count).filter(|number| flood.admits(&line(*number))).count()
+    }
+
     #[test]
-    fn one_that_comes_again_and_again_leaves_place_for_the_others() {
-        let mut flood = Flood::new();
+    fn what_comes_again_and_again_leaves_place_for_the_others() {
+        let mut flood = Flood::default();
         let again = |port: u32| format!("192.0.2.7:{}: iqn.2026-11.example:a logged in", port % 60_000);
-        let admitted = (0..100_000).filter(|port| flood.admits(&again(*port))).count();
-        assert_eq!(admitted, 32);
-        assert!(flood.admits("unit 3 (/disk) is served no more"));
-        let told = "99973 lines more were left out, 99968 of them: iqn.2026-11.example:a logged in";
-        assert_eq!(flood.second(5).as_deref(), Some(told));
-        assert_eq!((0..9).filter(|port| flood.admits(&again(*port))).count(), 1);
-        let told = "8 lines more were left out, 8 of them: iqn.2026-11.example:a logged in";
-        assert_eq!(flood.second(0).as_deref(), Some(told));
+        assert_eq!(admitted(&mut flood, 100_000, again), 32);
+        assert!(flood.admits("192.0.2.7:3260: iqn.2026-11.example:a: it broke"));
+        assert_eq!(
+            flood.second(5).as_deref(),
+            Some(
+                "99973 lines more were left out, for there were too many; most said: iqn.2026-11.example:a logged in"
+            )
+        );
+        assert_eq!(admitted(&mut flood, 9, again), 1);
+        assert!(flood.second(0).is_some_and(|told| told.starts_with("8 lines more")));
         assert_eq!(flood.second(0), None);
-        (0..40).for_each(|_| drop(flood.second(0)));
-        assert!(flood.alike.is_empty());
-        assert_eq!((0..100).filter(|port| flood.admits(&again(*port))).count(), 32);
+        (0..60).for_each(|_| drop(flood.second(0)));
+        assert!(flood.budgets.is_empty());
+        assert_eq!(admitted(&mut flood, 100, again), 32);
+    }
+
+    /// Refused logins by names that were made up, thousands a second, and nobody read what became of the units.
+    #[test]
+    fn a_machine_that_says_something_new_each_time_leaves_place_for_the_others() {
+        let mut flood = Flood::default();
+        let invented = |number: u32| format!("[::ffff:192.0.2.7]:9: login of iqn.x:{number} refused");
+        assert_eq!(admitted(&mut flood, 100_000, invented), 512);
+        assert!(flood.admits("192.0.2.8:9: login of iqn.x:1 refused"));
+        assert!(flood.second(0).is_some_and(|told| told.ends_with("; most were of 192.0.2.7")));
+        assert_eq!(admitted(&mut flood, 100_000, invented), 10);
     }
 
     #[test]
-    fn what_is_new_each_time_is_bounded_too() {
-        let mut flood = Flood::new();
-        assert_eq!((0..10_000).filter(|number| flood.admits(&number.to_string())).count(), 4096);
-        assert_eq!(flood.alike.len(), 4096);
-        assert!(flood.second(0).is_some_and(|told| told.starts_with("5904 lines more were left out")));
-        assert_eq!((0..10_000).filter(|number| flood.admits(&number.to_string())).count(), 100);
-    }
-
-    #[test]
-    fn lines_are_alike_by_what_they_say_and_not_by_whose_port() {
-        assert_eq!(without_address("[2001:db8::1]:40000: it logged in"), "it logged in");
-        assert_eq!(without_address("unit 3: it is full"), "unit 3: it is full");
+    fn all_that_comes_from_outside_leaves_place_for_what_the_array_says_itself() {
+        let mut flood = Flood::default();
+        let of_many = |number: u32| format!("10.{}.{}.1:9: {number}", number >> 8, number & 255);
+        assert_eq!(admitted(&mut flood, 50_000, of_many), 4096);
+        assert!(flood.budgets.len() <= KNOWN_MAX + 1);
+        assert_eq!(admitted(&mut flood, 1000, |number| format!("unit {number} is served")), 1000);
     }
 }

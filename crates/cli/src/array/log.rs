@@ -63,7 +63,7 @@ impl Log {
 }
 
 fn write_all(lines: &Receiver<String>, left_out: &AtomicU64, has_time: bool) {
-    let (mut second, mut flood) = (Instant::now(), Flood::new());
+    let (mut second, mut flood) = (Instant::now(), Flood::default());
     loop {
         let line = lines.recv_timeout(A_SECOND);
         if second.elapsed() >= A_SECOND || line == Err(RecvTimeoutError::Disconnected) {
