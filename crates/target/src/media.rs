@@ -11,7 +11,7 @@ use oarlock_block::{IoError, Refusal};
 use oarlock_device::{DataBuffer, DataRingError, Durability, MediaRing, Medium, Token};
 
 use crate::limits::{RING_COMMANDS_MAX, STEP_BYTES_MAX};
-use crate::memory::{Memory, Permit, Shares};
+use crate::memory::{Length, Memory, Permit, Shares};
 use crate::outside::outside;
 use crate::pool::{Claim, Grant, Pool, Shortage};
 use crate::shares::{SessionShares, UnitShares};
@@ -134,8 +134,8 @@ impl Media {
     }
 
     /// One look at those that wait for memory, and not for one of these disks.
-    pub(crate) fn shortage(&self, hung: &[Rc<UnitShares>]) -> Shortage {
-        self.memory.shortage(&hung.iter().map(|disk| &disk.memory).collect::<Vec<_>>())
+    pub(crate) fn shortage(&self, hung: &[Rc<UnitShares>]) -> Vec<(Length, Shortage)> {
+        self.memory.shortage(&hung.iter().map(|disk| &disk.memory).collect::<Vec<_>>()).collect()
     }
 
     /// Waits for memory to go on with, for whoever has blocks in its hands: apart from that of those who may wait for them with their

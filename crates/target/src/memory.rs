@@ -20,6 +20,26 @@ pub(crate) struct Memory {
     long: Rc<Pool>,
 }
 
+/// How long a command's data are: that decides which memory they take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    Small,
+    Large,
+    Long,
+}
+
+impl Length {
+    const ALL: [Length; 3] = [Length::Small, Length::Large, Length::Long];
+
+    fn of(bytes: usize) -> Length {
+        match bytes {
+            small if small <= SMALL_TRANSFER_MAX => Length::Small,
+            large if large <= LARGE_TRANSFER_MAX => Length::Large,
+            _ => Length::Long,
+        }
+    }
+}
+
 /// What a session, or a unit, has of it.
 #[derive(Default)]
 pub(crate) struct Shares {
@@ -30,16 +50,15 @@ pub(crate) struct Shares {
 
 impl Shares {
     pub(crate) fn is_idle(&self) -> bool {
-        self.all().iter().all(|share| share.get() == 0)
+        Length::ALL.iter().all(|length| self.of(*length).get() == 0)
     }
 
-    /// Whether that share is one of these.
-    pub(crate) fn has(&self, share: &Rc<Share>) -> bool {
-        self.all().iter().any(|own| Rc::ptr_eq(own, share))
-    }
-
-    fn all(&self) -> [&Rc<Share>; 3] {
-        [&self.small, &self.large, &self.long]
+    pub(crate) fn of(&self, length: Length) -> &Rc<Share> {
+        match length {
+            Length::Small => &self.small,
+            Length::Large => &self.large,
+            Length::Long => &self.long,
+        }
     }
 }
 
@@ -67,24 +86,24 @@ impl Memory {
     }
 
     /// One look at those that wait, and not for one of these disks.
-    pub(crate) fn shortage(&self, hung: &[&Shares]) -> Shortage {
-        let is_hung = |share: &Rc<Share>| hung.iter().any(|disk| disk.has(share));
-        let mut all = Shortage::default();
-        for pool in [&self.small, &self.large, &self.long] {
-            let Shortage { of_all, of_units } = pool.shortage(is_hung);
-            all.of_all |= of_all;
-            all.of_units.extend(of_units);
-        }
-        all
+    pub(crate) fn shortage(&self, hung: &[&Shares]) -> impl Iterator<Item = (Length, Shortage)> {
+        Length::ALL.into_iter().map(|length| {
+            let is_hung = |share: &Rc<Share>| hung.iter().any(|disk| Rc::ptr_eq(disk.of(length), share));
+            (length, self.pool(length).shortage(is_hung))
+        })
     }
 
     fn of(&self, session: &Shares, unit: Option<&Shares>, bytes: usize) -> (&Rc<Pool>, Claim) {
-        let (pool, share): (_, fn(&Shares) -> &Rc<Share>) = match bytes {
-            small if small <= SMALL_TRANSFER_MAX => (&self.small, |shares| &shares.small),
-            large if large <= LARGE_TRANSFER_MAX => (&self.large, |shares| &shares.large),
-            _ => (&self.long, |shares| &shares.long),
-        };
-        let unit = unit.map(|unit| Rc::clone(share(unit)));
-        (pool, Claim { session: Some(Rc::clone(share(session))), units: [unit, None] })
+        let length = Length::of(bytes);
+        let unit = unit.map(|unit| Rc::clone(unit.of(length)));
+        (self.pool(length), Claim { session: Some(Rc::clone(session.of(length))), units: [unit, None] })
+    }
+
+    fn pool(&self, length: Length) -> &Rc<Pool> {
+        match length {
+            Length::Small => &self.small,
+            Length::Large => &self.large,
+            Length::Long => &self.long,
+        }
     }
 }

@@ -7,21 +7,19 @@ use std::time::Instant;
 
 use crate::array::Array;
 use crate::connection::{Connection, Phase};
-use crate::early::TooMuch;
+use crate::early::{Refused, TooMuch};
 use crate::limits::{
     DATA_SILENCE_MAX, GOODBYE_MAX, LOGIN_LIMIT, SHORT_SILENCE_MAX, SILENCE_MAX, UNREAD_MAX, ticks,
 };
 use crate::output::Output;
+use crate::pool::Share;
 use crate::session::Session;
-use crate::shares::UnitShares;
+use crate::shares::{Kind, Lack, UnitShares};
 
 /// What others waited for since the tick before.
 #[derive(Default)]
 struct Shortage {
-    /// Memory, whatever the device.
-    memory: bool,
-    /// That of these devices.
-    devices: Vec<Rc<UnitShares>>,
+    memory: Vec<Lack>,
     /// A place in these units, or their turn there.
     units: BTreeSet<u16>,
 }
@@ -37,24 +35,37 @@ impl Shortage {
     fn now(array: &Array) -> Shortage {
         // Whom their disk alone keeps waiting, nobody is given up for.
         let hung = array.devices.take_hung();
-        let memory = array.media.shortage(&hung);
-        let mut refused = array.early.take_refused();
-        refused.retain(|refused| !hung.iter().any(|device| Rc::ptr_eq(&device.early, &refused.unit)));
-        let (of_all, of_units): (Vec<_>, Vec<_>) =
-            refused.into_iter().partition(|refused| refused.by == TooMuch::All);
+        let mut memory = early(array, &hung);
+        for (length, shortage) in array.media.shortage(&hung) {
+            let kind = Kind::Data(length);
+            if shortage.of_all {
+                memory.push(Lack { kind, device: None });
+            }
+            let device =
+                |share: &Rc<Share>| array.devices.find(|device| Rc::ptr_eq(device.memory.of(length), share));
+            let devices = shortage.of_units.iter().filter_map(device);
+            memory.extend(devices.map(|device| Lack { kind, device: Some(device) }));
+        }
         let units = array.units.borrow();
         let held_up = units.values().filter(|unit| unit.task_set.take_is_held_up());
-        Shortage {
-            memory: memory.of_all || !of_all.is_empty(),
-            devices: array.devices.with(&memory.of_units, &of_units),
-            units: held_up.map(|unit| unit.number).collect(),
-        }
+        Shortage { memory, units: held_up.map(|unit| unit.number).collect() }
     }
 
-    /// Whether others wait for memory that a session may keep.
+    /// Whether others wait for memory that a session keeps.
     fn is_of(&self, session: &Session) -> bool {
-        self.memory || session.keeps_memory_of(&self.devices)
+        self.memory.iter().any(|lack| session.keeps(lack))
     }
+}
+
+/// The memory for data that come unasked which sessions were refused that had none, but for these disks.
+fn early(array: &Array, hung: &[Rc<UnitShares>]) -> Vec<Lack> {
+    let lack = |refused: Refused| {
+        let device = array.devices.find(|device| Rc::ptr_eq(&device.early, &refused.unit))?;
+        let is_hung = hung.iter().any(|other| Rc::ptr_eq(other, &device));
+        let device = (refused.by == TooMuch::Unit).then_some(device);
+        (!is_hung).then_some(Lack { kind: Kind::Early, device })
+    };
+    array.early.take_refused().into_iter().filter_map(lack).collect()
 }
 
 impl Patience {
@@ -64,7 +75,7 @@ impl Patience {
         self.before = replace(&mut self.last, Shortage::now(array));
     }
 
-    /// Whether others lack memory that a session may keep, be it of a device at one of the ticks and of all at the other.
+    /// Whether others lack memory that a session keeps, be it of a device at one of the ticks and of all at the other.
     fn is_of(&self, session: &Session) -> bool {
         self.last.is_of(session) && self.before.is_of(session)
     }

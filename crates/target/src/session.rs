@@ -16,7 +16,7 @@ use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
 use crate::output::{Data, Output};
-use crate::shares::{SessionShares, SharesByDevice, UnitShares};
+use crate::shares::{Lack, SessionShares, SharesByDevice};
 use crate::task::Task;
 use crate::text::Texts;
 use crate::unit::Unit;
@@ -130,9 +130,9 @@ impl Session {
         self.shares.of(unit.map(|unit| &unit.shares))
     }
 
-    /// Whether its commands keep memory of one of these devices.
-    pub(crate) fn keeps_memory_of(&self, devices: &[Rc<UnitShares>]) -> bool {
-        self.shares.has_of(devices)
+    /// Whether its commands keep memory that others lack.
+    pub(crate) fn keeps(&self, lack: &Lack) -> bool {
+        self.shares.keeps(lack)
     }
 
     /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.

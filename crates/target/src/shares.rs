@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::early::{EarlyShare, Refused};
+use crate::early::EarlyShare;
 use crate::limits::UNITS_MAX;
-use crate::memory::Shares;
+use crate::memory::{Length, Shares};
 use crate::pool::Share;
 use crate::turns::Turns;
 
@@ -40,6 +40,20 @@ impl UnitShares {
     }
 }
 
+/// Memory that some wait for.
+pub(crate) struct Lack {
+    pub(crate) kind: Kind,
+    /// Whose units have as much as they may; `None`: there is none left, whatever the device.
+    pub(crate) device: Option<Rc<UnitShares>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Data(Length),
+    /// For data that come unasked.
+    Early,
+}
+
 /// The devices that units are on, those included whose units are served no more while they keep something.
 #[derive(Default)]
 pub(crate) struct Devices(RefCell<Vec<(Option<u64>, Rc<UnitShares>)>>);
@@ -59,14 +73,9 @@ impl Devices {
         shares
     }
 
-    /// Those that one of these belongs to.
-    pub(crate) fn with(&self, memory: &[Rc<Share>], early: &[Refused]) -> Vec<Rc<UnitShares>> {
-        let devices = self.0.borrow();
-        let is_one = |shares: &&Rc<UnitShares>| {
-            memory.iter().any(|share| shares.memory.has(share))
-                || early.iter().any(|refused| Rc::ptr_eq(&refused.unit, &shares.early))
-        };
-        devices.iter().map(|(_, shares)| shares).filter(is_one).cloned().collect()
+    /// The first that is as asked.
+    pub(crate) fn find(&self, is_it: impl Fn(&UnitShares) -> bool) -> Option<Rc<UnitShares>> {
+        self.0.borrow().iter().map(|(_, shares)| shares).find(|shares| is_it(shares)).cloned()
     }
 
     /// Those of which commands are out and none has ended since that was asked last.
@@ -104,14 +113,17 @@ struct Known {
 }
 
 impl SharesByDevice {
-    /// Whether its commands keep memory of one of these devices.
-    pub(crate) fn has_of(&self, devices: &[Rc<UnitShares>]) -> bool {
-        let keeps = |known: &Known| !known.shares.memory.is_idle() || !known.shares.early.is_idle();
-        let is_one = |known: &Known| {
+    /// Whether its commands keep memory that others lack.
+    pub(crate) fn keeps(&self, lack: &Lack) -> bool {
+        let is_there = |known: &&Known| {
             let device = known.device.as_ref();
-            device.is_some_and(|device| devices.iter().any(|other| Rc::ptr_eq(device, other)))
+            lack.device.as_ref().is_none_or(|there| device.is_some_and(|device| Rc::ptr_eq(device, there)))
         };
-        !devices.is_empty() && self.known.borrow().iter().any(|known| is_one(known) && keeps(known))
+        let keeps = |known: &Known| match lack.kind {
+            Kind::Data(length) => known.shares.memory.of(length).get() > 0,
+            Kind::Early => !known.shares.early.is_idle(),
+        };
+        self.known.borrow().iter().filter(is_there).any(keeps)
     }
 
     /// What it has for the units on a device, or for none.
@@ -138,6 +150,8 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::early::Early;
+    use crate::memory::Memory;
     use crate::pool::{Claim, Grant, Pool};
 
     /// A command to a device, under way.
@@ -170,5 +184,22 @@ mod tests {
         drop(first);
         assert!(kept.upgrade().is_some_and(|kept| Rc::ptr_eq(&kept, &devices.of(Some(7)))));
         assert_eq!(devices.take_hung().len(), 1);
+    }
+
+    /// Where the memory for very long commands ran out, sessions were given up that kept some for short ones alone.
+    #[test]
+    fn a_session_is_in_the_way_of_those_that_lack_what_it_keeps() {
+        let (shares, memory) = (SharesByDevice::default(), Memory::default());
+        let [one, other] = [(); 2].map(|()| Rc::<UnitShares>::default());
+        let of_one = shares.of(Some(&one));
+        let _short = memory.try_permit(&of_one.memory, Some(&one.memory), 4096).unwrap();
+        let keeps = |length, device: Option<&Rc<UnitShares>>| {
+            shares.keeps(&Lack { kind: Kind::Data(length), device: device.cloned() })
+        };
+        assert!(keeps(Length::Small, None) && keeps(Length::Small, Some(&one)));
+        assert!(!keeps(Length::Small, Some(&other)) && !keeps(Length::Long, None));
+        assert!(!shares.keeps(&Lack { kind: Kind::Early, device: None }));
+        let _early = Early::default().permit(&of_one.early, Some(&one.early), 4096).unwrap();
+        assert!(shares.keeps(&Lack { kind: Kind::Early, device: Some(one) }));
     }
 }
