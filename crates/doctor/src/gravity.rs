@@ -71,9 +71,13 @@ pub fn harm(fact: &Fact) -> Harm {
         } => Harm::Doubt,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
         Kind::Notice(Notice::WritesLost) => Harm::Broken,
-        Kind::Notice(Notice::VolumeFull | Notice::NoGoodCopy | Notice::MirrorLost | Notice::WritesHeld) => {
-            Harm::Refused
-        }
+        Kind::Notice(
+            Notice::VolumeFull
+            | Notice::NoGoodCopy
+            | Notice::QuorumLost
+            | Notice::MirrorLost
+            | Notice::WritesHeld,
+        ) => Harm::Refused,
         Kind::Space(SpaceEvent::Full) | Kind::ReservationConflicts | Kind::Medium => Harm::Refused,
         _ => Harm::Notice,
     }
