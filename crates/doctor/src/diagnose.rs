@@ -98,7 +98,7 @@ fn judge_apart<'a>(incident: &Incident<'a>, scene: Scene<'a>, inputs: &[Input]) 
         let lost = of_volumes.facts.iter().any(|fact| harm(fact) == Harm::Lost);
         let tested = !case.stakes().is_empty() && !lost;
         if tested
-            && own.cause == Cause::SlowStorage
+            && matches!(own.cause, Cause::SlowStorage | Cause::PathFault)
             && own.cause == verdict.cause
             && own.proof.confidence > verdict.proof.confidence
         {
