@@ -319,7 +319,7 @@ impl Incident<'_> {
         let writes = || self.facts.iter().copied().filter(|fact| is_a_write_without_a_way(fact));
         let lasts = || {
             let begin = writes().next().and_then(|first| first.when);
-            let end = writes().last().and_then(|last| last.last);
+            let end = writes().next_back().and_then(|last| last.last);
             end.zip(begin).and_then(|(end, begin)| end.since(&begin)).is_some_and(|us| us > FAILOVER_US)
         };
         let waits = |fact: &&&Fact| {

@@ -138,7 +138,8 @@ impl<'a> Listed<'a> {
         let mut words = body.split_whitespace();
         let (nexus, path) = (words.next()?, words.next()?);
         let gone = (nexus, path) == ("#:#:#:#", "-");
-        if !gone && !(is_nexus(nexus) && is_path(path)) {
+        let named = is_nexus(nexus) && is_path(path);
+        if !gone && !named {
             return None;
         }
         let failed = words

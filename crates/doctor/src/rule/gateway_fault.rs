@@ -80,7 +80,9 @@ const POLICY: &str =
 /// The lines by which one gateway had the lock of an image, lost it and took it back at once, as tcmu-runner tells it: who maps an image only to work on
 /// it takes and leaves its lock as often as there is work.
 pub fn won_back<'a>(facts: impl Iterator<Item = &'a Fact>) -> Option<[&'a Fact; 3]> {
-    let mut last: BTreeMap<(&str, Option<Name>, InputId), [Option<&'a Fact>; 2]> = BTreeMap::new();
+    /// An image, and the host and the log of the gateway that serves it.
+    type Gateway<'a> = (&'a str, Option<Name>, InputId);
+    let mut last: BTreeMap<Gateway<'_>, [Option<&Fact>; 2]> = BTreeMap::new();
     for fact in facts.filter(|fact| fact.text.contains("tcmu")) {
         let Kind::Gateway(step) = &fact.kind else { continue };
         let gateway = (subject::image(&fact.text), fact.host, fact.place.input);
