@@ -332,7 +332,7 @@ impl Incident<'_> {
                     && near(fact, waiting, MINUTE_US)
             })
         };
-        are_many(writes(), OPEN_WRITES_MIN) && lasts()
+        lasts() && are_many(writes(), OPEN_WRITES_MIN)
             || self.facts.iter().filter(waits).take(LOOKS_MAX).any(|fact| lost(fact))
     }
 }

@@ -8,7 +8,7 @@ mod dated;
 mod words;
 
 use around::Around;
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr_iter, memchr3};
 pub use words::SETTINGS;
 use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
 
@@ -91,11 +91,15 @@ pub fn of(record: &Record<'_>) -> Manner {
 /// Whether a line is a message as a program or an article holds it ready, with places to be filled in: `Lost access to volume {2} ({1})`; or says which
 /// event is made of which.
 fn is_a_template(line: &str) -> bool {
-    let is_numbered = |at: usize| matches!(line.as_bytes().get(at + 1..at + 3), Some([b'0'..=b'9', b'}']));
     let bytes = line.as_bytes();
-    memchr(b'<', bytes).is_some() && PLACES.iter().any(|place| has(line, place))
+    // Nearly no line has one of these signs, which is seen at one look.
+    if memchr3(b'<', b'>', b'{', bytes).is_none() {
+        return false;
+    }
+    let is_numbered = |at: usize| matches!(bytes.get(at + 1..at + 3), Some([b'0'..=b'9', b'}']));
+    PLACES.iter().any(|place| has(line, place))
         || memchr_iter(b'{', bytes).any(is_numbered)
-        || line.contains(" -> esx.")
+        || has(line, " -> esx.")
 }
 
 /// Whether a line behind a time, or a program's name, is what such a program says itself: not what was told to a host's service, and kept by it.

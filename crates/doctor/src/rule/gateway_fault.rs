@@ -83,8 +83,11 @@ pub fn won_back<'a>(facts: impl Iterator<Item = &'a Fact>) -> Option<[&'a Fact; 
     /// An image, and the host and the log of the gateway that serves it.
     type Gateway<'a> = (&'a str, Option<Name>, InputId);
     let mut last: BTreeMap<Gateway<'_>, [Option<&Fact>; 2]> = BTreeMap::new();
-    for fact in facts.filter(|fact| fact.text.contains("tcmu")) {
+    for fact in facts {
         let Kind::Gateway(step) = &fact.kind else { continue };
+        if !fact.text.contains("tcmu") {
+            continue;
+        }
         let gateway = (subject::image(&fact.text), fact.host, fact.place.input);
         let [had, lost] = last.entry(gateway).or_default();
         match (step, *had, *lost) {

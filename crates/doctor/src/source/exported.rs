@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memmem, memrchr};
 
 use crate::bounds::RECORD_LINES_MAX;
 use crate::machine_line::utc;
@@ -264,6 +264,11 @@ impl Fields {
 /// host, for a field of that name may be of whoever gathered it.
 fn written(time: &str, host: Option<&str>, program: Option<&str>, message: &str) -> String {
     let own = prefix::split(message);
+    // Every machine that nobody named calls itself so.
+    let is_nobodys = own.host.is_some_and(|own| own.starts_with("localhost"));
+    if let (true, Some(host), Some(process)) = (is_nobodys, host, own.process) {
+        return format!("{time} {host} {process}: {}", own.body);
+    }
     let program = match program.filter(|_| !own.begins && own.process.is_none()) {
         // RFC 5424, 6.2.4, has a sign for a host that is not known: behind it another program's tag is told from a topic of the kernel.
         Some(program) if host.is_none() && !time.is_empty() && !prefix::is_a_programs_name(program) => {
@@ -350,7 +355,11 @@ fn row(line: &str) -> Option<String> {
 
 /// A row whose first cell is the whole line of a log, with its own time; its time once more, its host and its program stand behind it.
 fn row_behind_its_line(line: &str) -> Option<String> {
-    memmem::find(line.as_bytes(), b",2").or_else(|| memmem::find(line.as_bytes(), b",\"2"))?;
+    // Every dated line is asked; a name in the last cell has no blank, and what stands behind the last comma of a sentence has.
+    let last = memrchr(b',', line.as_bytes())?;
+    if memchr(b' ', &line.as_bytes()[last..]).is_some() {
+        return None;
+    }
     let cells = cells(line, ',')?;
     let (message, others) = cells.split_first().filter(|(_, rest)| rest.len() + 1 >= CELLS_MIN)?;
     let time = others.iter().find(|cell| is_a_time(cell))?;
@@ -426,6 +435,10 @@ mod tests {
             (
                 "\"2024-06-01T02:00:00.1Z cpu1:2)dev \"\"naa.5\"\", failed\",2024-06-01T02:00:00.1Z,10.0.0.1,v1_ab,esx1.lab,vmkernel",
                 "2024-06-01T02:00:00.1Z esx1.lab 2024-06-01T02:00:00.1Z cpu1:2)dev \"naa.5\", failed",
+            ),
+            (
+                r#"{"@timestamp":"2024-06-01T02:00:00.1Z","host":"esx1","message":"<13>Jun  1 02:00:00 localhost vmkernel: cpu1:2)x"}"#,
+                "2024-06-01T02:00:00.1Z esx1 vmkernel: cpu1:2)x",
             ),
             (
                 r#"{"time":"2024-06-01T02:00:00Z","program":"dashboard","message":"x"}"#,
