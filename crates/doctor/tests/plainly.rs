@@ -180,8 +180,13 @@ fn targets_pools_and_lock_managers_say_in_their_own_words_what_is_wrong() {
         assert_eq!(found.cause, cause, "{log}");
         assert!(found.because.contains(says), "{log}: {}", found.because);
     }
-    let back = "Jun  2 05:00:00 reed kernel: drbd res4 reed: susp-io( quorum -> no )\n";
-    assert!(judge(back).incidents.is_empty(), "what goes on again");
+    for change in ["quorum -> no", "no -> fencing"] {
+        let log = format!("Jun  2 05:00:00 reed kernel: drbd res4 reed: susp-io( {change} )\n");
+        assert!(
+            judge(&log).incidents.is_empty(),
+            "what goes on again, and what each restart of a peer does for moments"
+        );
+    }
 }
 
 #[test]

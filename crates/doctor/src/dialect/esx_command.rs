@@ -10,6 +10,8 @@ use crate::text::{after, between, decimal, has, number, position, word};
 
 /// The line that stands for others.
 const REPEATED: &str = "last error status from device";
+/// The two halves of a record are written so soon after each other.
+const HALVES_US: i64 = 5_000;
 /// Before ESX 4.
 const OLDEST: &str = " status = ";
 
@@ -99,11 +101,14 @@ impl EsxCommand {
         let is_next =
             |place: &Place| place.input == record.place.input && place.line + 1 == record.place.line;
         let before = self.orphan.take().filter(|(place, _)| is_next(place)).map(|(_, line)| line);
-        let before = before.filter(|line| is_own(line));
-        let when = |line: &str| prefix::split(line).when;
-        let (line, (at, command)) = match (before, behind) {
-            (Some(before), Some((_, behind, _))) if when(&before) == when(&behind) => return None,
-            (Some(before), behind) if behind.is_none() || when(&before) == record.prefix.when => {
+        let is_close = |line: &str| {
+            let apart =
+                prefix::split(line).when.zip(record.prefix.when).and_then(|(when, then)| when.since(&then));
+            apart.is_some_and(|us| us.abs() <= HALVES_US)
+        };
+        let (line, (at, command)) = match (before.filter(|line| is_own(line) && is_close(line)), behind) {
+            (Some(_), Some((_, behind, _))) if is_close(&behind) => return None,
+            (Some(before), _) => {
                 let found = half(&before)?;
                 (before, found)
             }

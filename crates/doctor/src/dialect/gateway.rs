@@ -68,9 +68,9 @@ const PHRASES: &[Phrase] = &[
     beside("asc/q:", &["asc/q:0x27/07", "Skey:0x07"], Means::Space(Full)),
     beside("asc/q:", &["asc/q:0x38/07", "Skey:0x06"], Means::Space(Warning)),
     phrase("neither local nor remote data", Means::Notice(NoGoodCopy)),
-    // DRBD 9 (drbd_state.c): what it holds back, it says for a resource.
+    // DRBD (drbd_state.c): what it holds back, it says for a resource. Until a peer is fenced (`fencing`) it does so at each restart of one, for moments.
     phrase("susp-io( no -> quorum", Means::Notice(QuorumLost)),
-    phrase("susp-io( no -> fencing", Means::Notice(QuorumLost)),
+    phrase("susp-io( no -> no-disk", Means::Notice(NoGoodCopy)),
     // VDO (dm-vdo, status-codes.c): its pool has no physical block left.
     beside("VDO Status: ", &["Out of space"], Means::Space(Full)),
     phrase("VDO_NO_SPACE", Means::Space(Full)),

@@ -25,7 +25,7 @@ pub enum Notice {
     Checksum,
     /// A replicated disk has no good copy left.
     NoGoodCopy,
-    /// A replicated disk holds all I/O back, for it lost its quorum or waits for a fence.
+    /// A replicated disk holds all I/O back, for it lost its quorum.
     QuorumLost,
     /// A lock manager has no such lock space.
     NoLockspace,

@@ -351,14 +351,13 @@ static NO_GOOD_COPY: Told = Told {
 
 /// I/O that DRBD holds back.
 static QUORUM_LOST: Told = Told {
-    because: "DRBD says that it holds all I/O back from now on (`susp-io`): its node sees too few of the others to have a quorum, or waits until a lost one is fenced. That is what it is \
-              told to do, so that no two sides write; what was lost is a node or the network to it.",
+    because: "DRBD says that it holds all I/O back from now on (`susp-io`): its node sees too few of the others to have a quorum. That is what it is told to do, so that no two sides \
+             write; what was lost is a node or the network to it.",
     next: "`drbdadm status` on every node, the kernel log of each from a minute before (`PingAck`, `conn(`), and whether the others are off or only not reached.",
     words: Words {
-        title: "The replicated disk holds all I/O back: it lost its quorum, or waits for a fence",
+        title: "The replicated disk holds all I/O back: it lost its quorum",
         layer: Layer::Fabric,
-        what: "DRBD keeps a disk on several nodes. A node that does not see enough of them stops all I/O (quorum), or until a lost one is known to be off (fencing), and goes on by itself \
-               when they are back.",
+        what: "DRBD keeps a disk on several nodes. A node that does not see enough of them stops all I/O, and goes on by itself when they are back.",
         consequence: "Everything above that disk stands still. Nothing is lost by that; with the policy `io-error` the commands fail instead.",
         remedy: &[
             remedy(
