@@ -343,12 +343,12 @@ impl Ledger {
         self.add(fact, key, text);
     }
 
-    /// The time of the line behind one that has none, and no line before it to tell it: the copy began amid that line. Where nothing there has a time either,
-    /// nobody looks again.
+    /// The time of the line behind one that has none, and no line before it to tell it: the copy began amid that line. Behind many such lines nobody looks: the
+    /// whole log has no times then.
     fn time_behind(&mut self, record: &Record<'_>) -> Option<Stamp> {
         self.looks_behind = self.looks_behind.saturating_add(1);
         let looks = self.looks_behind <= LOOKS_BEHIND_MAX;
-        record.following().filter(|_| looks).find_map(|line| prefix::split(&line).when)
+        record.following().take_while(|_| looks).find_map(|line| prefix::split(&line).when)
     }
 
     /// Notes that a record ties two names of one LUN on its host.

@@ -61,7 +61,7 @@ const FORMS: [&str; 36] = [
     "{\"TimeGenerated\":\"2026-06-01T02:00:0@SZ\",\"Computer\":\"@H\",\"SyslogMessage\":\"@J\",\"ProcessName\":\"vmkernel\"}\n",
     "{\"ts\":\"2026-06-01T02:00:0@SZ\",\"node\":\"@H\",\"level\":\"warn\",\"msg\":\"@J\"}\n",
     "\"2026-06-01T02:00:0@S.123Z\",\"relay-9\",\"/logs/all\",\"2026-06-01T02:00:0@S.123Z @H vmkernel: @C\"\n",
-    "\"2026-06-01T02:00:0@S.123Z @C\",2026-06-01T02:00:0@S.123Z,10.0.0.9,v4_ab,@H,vmkernel\n",
+    "\"2026-06-01T02:00:0@S.123Z @C\",2026-06-01T02:00:0@S.123Z,10.0.0.9,v4_ab,@H,vmkernel\r\n",
     "{\"log\":\"@J\\n\",\"stream\":\"stderr\",\"time\":\"2026-06-01T02:00:0@SZ\",\"kubernetes\":{\"pod_name\":\"@H\"}}\n",
 ];
 

@@ -355,6 +355,7 @@ fn row(line: &str) -> Option<String> {
 
 /// A row whose first cell is the whole line of a log, with its own time; its time once more, its host and its program stand behind it.
 fn row_behind_its_line(line: &str) -> Option<String> {
+    let line = line.trim_end();
     // Every dated line is asked; a name in the last cell has no blank, and what stands behind the last comma of a sentence has.
     let last = memrchr(b',', line.as_bytes())?;
     if memchr(b' ', &line.as_bytes()[last..]).is_some() {
