@@ -2,7 +2,8 @@
 //!
 //! ESXi writes a warning into vmkernel.log and into vmkwarning.log, and a log server keeps both once more; Linux writes the kernel's
 //! lines into messages, kern.log and the journal. A copy has the same message at the same second, and comes by another stream: another
-//! input, or another program's name in one input. Lines that repeat within one stream are events of their own, so each stream is
+//! input, another program's name in one input, or the same once more behind a seam, where the clock jumps back: a log was pasted twice, or
+//! put behind one that has its first lines, too. Lines that repeat within one stream are events of their own, so each stream is
 //! counted, and an event is new only if its stream has now told of it more often than every other stream of that host.
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use crate::digest::{Seeded, digest};
 use crate::fact::{Fact, InputId};
 use crate::names::Name;
 use crate::record::Record;
+use crate::seams::Seams;
 use crate::stamp::{Axis, Stamp};
 
 /// Messages that are remembered, and streams. When there are more, all are forgotten: a copy may then count twice.
@@ -31,6 +33,16 @@ pub struct Copies {
     /// The streams, by number.
     streams: Vec<Stream>,
     numbers: HashMap<Stream, u32, Seeded>,
+    /// The input that is being read, and how each of its hosts goes through time.
+    input: Option<InputId>,
+    passes: HashMap<Option<Name>, Pass, Seeded>,
+}
+
+/// How often the log of a host began anew within one input.
+#[derive(Debug, Default)]
+struct Pass {
+    seams: Seams,
+    times: u32,
 }
 
 /// Lines of one program of one host, in one input.
@@ -39,6 +51,7 @@ struct Stream {
     input: InputId,
     process: u64,
     host: Option<Name>,
+    pass: u32,
 }
 
 /// How often one stream told of a message.
@@ -54,8 +67,12 @@ impl Copies {
         let Some(when) = record.prefix.when else { return false };
         let key = digest(&(record.body().trim(), std::mem::discriminant(&fact.kind), second(when)));
         self.forget_where_full(key);
-        let own =
-            Stream { input: fact.place.input, process: digest(&record.prefix.process), host: fact.host };
+        let own = Stream {
+            input: fact.place.input,
+            process: digest(&record.prefix.process),
+            host: fact.host,
+            pass: self.pass(fact, when),
+        };
         let stream = self.number(own);
         let first = match self.told.entry(key) {
             Entry::Vacant(entry) => {
@@ -80,7 +97,7 @@ impl Copies {
         let streams = &self.streams;
         std::iter::once(&*first).chain(more.iter()).any(|told| {
             let Some(other) = streams.get(told.stream as usize) else { return false };
-            let elsewhere = (other.input, other.process) != (own.input, own.process);
+            let elsewhere = (other.input, other.process, other.pass) != (own.input, own.process, own.pass);
             let one_host = other.host.is_none() || own.host.is_none() || other.host == own.host;
             elsewhere && one_host && told.times >= times
         })
@@ -89,9 +106,21 @@ impl Copies {
     /// Makes room for a message, and for a stream.
     fn forget_where_full(&mut self, key: u64) {
         let too_many = self.told.len() >= MESSAGES_MAX && !self.told.contains_key(&key);
-        if too_many || self.streams.len() >= MESSAGES_MAX {
+        if too_many || self.streams.len() >= MESSAGES_MAX || self.passes.len() >= MESSAGES_MAX {
             *self = Copies::default();
         }
+    }
+
+    /// How often the log of this host began anew before this line.
+    fn pass(&mut self, fact: &Fact, when: Stamp) -> u32 {
+        if self.input != Some(fact.place.input) {
+            self.input = Some(fact.place.input);
+            self.passes.clear();
+        }
+        let pass = self.passes.entry(fact.host).or_default();
+        let is_seam = pass.seams.meet(when).is_some_and(|jump| pass.seams.is_seam(jump));
+        pass.times = pass.times.saturating_add(u32::from(is_seam));
+        pass.times
     }
 
     /// The number of a stream; most lines are of the newest.
@@ -142,7 +171,7 @@ mod tests {
         let mut copies = Copies::default();
         for process in 0..2 * MESSAGES_MAX as u64 + 7 {
             copies.forget_where_full(process);
-            copies.number(Stream { input: InputId(0), process, host: None });
+            copies.number(Stream { input: InputId(0), process, host: None, pass: 0 });
         }
         assert_eq!((copies.streams.len(), copies.numbers.len()), (7, 7));
     }
@@ -159,6 +188,18 @@ mod tests {
         assert_eq!(events(&report), [1]);
         let both_in_one = line("vmkernel") + &line("vmkwarning");
         assert_eq!(events(&judge(&[("-", both_in_one)])), [1]);
+    }
+
+    #[test]
+    fn what_was_pasted_twice_or_overlaps_is_one_event() {
+        let at = |minute: u32| format!("2026-07-07T07:{minute:02}:00.123Z {CONFLICT}\n");
+        let log = [0, 5, 10].map(at).concat();
+        assert_eq!(events(&judge(&[("-", log.repeat(2))])), events(&judge(&[("-", log.clone())])));
+        let newest_first = [10, 5, 0].map(at).concat();
+        let told = events(&judge(&[("-", newest_first.clone())]));
+        assert_eq!(events(&judge(&[("-", newest_first.repeat(2))])), told);
+        let overlap = log + &[5, 10, 15].map(at).concat();
+        assert_eq!(events(&judge(&[("-", overlap)])).iter().sum::<u64>(), 4);
     }
 
     #[test]

@@ -91,24 +91,8 @@ fn name_of(inputs: &[Input], index: u32) -> String {
 fn judge_apart<'a>(incident: &Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> Vec<Finding> {
     let case = Case { incident, scene };
     let verdict = judge(&case);
-    if let Some([of_devices, of_volumes]) = untied::halves_of_a_tie(&case, &verdict.proof) {
-        let case = Case { incident: &of_devices, scene };
-        let own = judge(&case);
-        // What the lines of a device show about a test of its own, no heartbeat that was late beside them makes less sure.
-        let lost = of_volumes.facts.iter().any(|fact| harm(fact) == Harm::Lost);
-        let tested = !case.stakes().is_empty() && !lost;
-        if tested
-            && own.cause == Cause::SlowStorage
-            && own.cause == verdict.cause
-            && own.proof.confidence > verdict.proof.confidence
-        {
-            let mut findings = vec![own.write(&case, inputs)];
-            let case = Case { incident: &of_volumes, scene };
-            if of_volumes.facts.iter().any(|fact| weight(fact) == Weight::Trigger) {
-                findings.push(judge(&case).write(&case, inputs));
-            }
-            return findings;
-        }
+    if let Some(findings) = proved_by_the_device(&case, &verdict, inputs) {
+        return findings;
     }
     let Some(halves) = untied::halves(&case, &verdict.proof.lines) else {
         return vec![verdict.write(&case, inputs)];
@@ -126,6 +110,28 @@ fn judge_apart<'a>(incident: &Incident<'a>, scene: Scene<'a>, inputs: &[Input]) 
     });
     let findings: Vec<Finding> = findings.collect();
     if findings.is_empty() { vec![verdict.write(&case, inputs)] } else { findings }
+}
+
+/// The findings of a device and of a volume near it, where the device's own lines prove the cause that was lowered because no line ties the two: what they
+/// show about a test of its own, no heartbeat that was late beside them makes less sure.
+fn proved_by_the_device(case: &Case<'_>, verdict: &Verdict<'_>, inputs: &[Input]) -> Option<Vec<Finding>> {
+    let [of_devices, of_volumes] = untied::halves_of_a_tie(case, &verdict.proof)?;
+    let of_the_device = Case { incident: &of_devices, scene: case.scene };
+    let own = judge(&of_the_device);
+    let lost = of_volumes.facts.iter().any(|fact| harm(fact) == Harm::Lost);
+    let tested = !of_the_device.stakes().is_empty() && !lost;
+    let is_surer = matches!(own.cause, Cause::SlowStorage | Cause::PathFault)
+        && own.cause == verdict.cause
+        && own.proof.confidence > verdict.proof.confidence;
+    if !tested || !is_surer {
+        return None;
+    }
+    let mut findings = vec![own.write(&of_the_device, inputs)];
+    if of_volumes.facts.iter().any(|fact| weight(fact) == Weight::Trigger) {
+        let of_the_volume = Case { incident: &of_volumes, scene: case.scene };
+        findings.push(judge(&of_the_volume).write(&of_the_volume, inputs));
+    }
+    Some(findings)
 }
 
 /// What the rules say of one incident.
@@ -227,7 +233,8 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
     let events = if counted == 0 { proof.lines.iter().fold(0, count) } else { counted };
     let times = || incident.facts.iter().filter(|fact| weight(fact) > Weight::Context && !is_lasting(fact));
     let first = times().filter_map(|fact| fact.when).min_by_key(|when| (when.axis, when.micros));
-    let last = times().filter_map(|fact| fact.last).max_by_key(|when| (when.axis, when.micros));
+    let last =
+        times().filter_map(|fact| fact.when.and(fact.last)).max_by_key(|when| (when.axis, when.micros));
     let devices = texts(&incident.devices);
     let words = proof.words;
     let remedies = words.map_or(entry.remedy, |words| words.remedy);

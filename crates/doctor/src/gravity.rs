@@ -16,7 +16,7 @@ use oarlock_causes::Cause;
 
 use crate::fact::{
     ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, Kind, Lock, LockStep, Notice, Outcome, PathEvent,
-    SpaceEvent, TargetStep, TaskKind, TaskOutcome,
+    Sense, SpaceEvent, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::finding::Finding;
 use crate::report::advice::{Risk, risk};
@@ -71,9 +71,13 @@ pub fn harm(fact: &Fact) -> Harm {
         } => Harm::Doubt,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
         Kind::Notice(Notice::WritesLost) => Harm::Broken,
-        Kind::Notice(Notice::VolumeFull | Notice::NoGoodCopy | Notice::MirrorLost | Notice::WritesHeld) => {
-            Harm::Refused
-        }
+        Kind::Notice(
+            Notice::VolumeFull
+            | Notice::NoGoodCopy
+            | Notice::QuorumLost
+            | Notice::MirrorLost
+            | Notice::WritesHeld,
+        ) => Harm::Refused,
         Kind::Space(SpaceEvent::Full) | Kind::ReservationConflicts | Kind::Medium => Harm::Refused,
         _ => Harm::Notice,
     }
@@ -89,9 +93,9 @@ fn of_command(command: &Command) -> Harm {
     }
 }
 
-/// Whether a medium or a part broke under a write of data; that of a test and set is in doubt for no one.
+/// Whether a medium or a part broke under a write of data. Who sent a test and set waits for its answer, and knows that it failed.
 fn breaks_a_write(command: &Command) -> bool {
-    let broke = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
+    let broke = command.sense.is_some_and(Sense::is_broken);
     broke && !command.is_ats() && command.opcode.is_some_and(|opcode| opcode.writes())
 }
 

@@ -11,12 +11,12 @@ use oarlock_causes::Cause;
 use crate::bounds::{CLUSTERS_MAX, EXCERPT_LINES_MAX};
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, HostStatus, Kind,
-    LockStep, Opcode, Outcome, PathEvent, SpaceEvent, Support, TargetStep, TaskOutcome,
+    LockStep, Opcode, Outcome, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
 use crate::gravity::harm;
 use crate::names::Name;
 use crate::rate::are_many;
-use crate::rule::{Case, is_an_everyday_time};
+use crate::rule::{Case, gateway_fault, is_an_everyday_time};
 use crate::scene::{Scene, near, same_host};
 
 /// Silence after which an incident is over.
@@ -27,8 +27,12 @@ const TROUBLES_MIN: u64 = 12;
 const OPEN_WRITES_MIN: u64 = 6;
 /// So many writes under which the medium or a part broke do.
 const BROKEN_WRITES_MIN: u64 = 2;
+/// Going over to another path takes no longer: a path that failed one command is tested at once.
+const FAILOVER_US: i64 = 4_000_000;
 /// Lines of one outage come within it.
 const MINUTE_US: i64 = 60_000_000;
+/// Lines that say that all I/O waits are many alike: so many are looked at.
+const LOOKS_MAX: usize = 16;
 /// So many samples of strained queues are no moment.
 const STRAINED_MIN: usize = 6;
 /// A latency that is worth an incident by itself.
@@ -127,12 +131,12 @@ fn command_weight(command: &Command) -> Weight {
     if command.is_ats() && !noticed
         || conflict
         || reserves
-        || command.sense.is_some_and(crate::fact::Sense::is_out_of_space)
+        || command.sense.is_some_and(Sense::is_out_of_space)
     {
         return Weight::Trigger;
     }
     let of_data = command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.0 >= 0xc0);
-    let gone = command.sense.is_some_and(crate::fact::Sense::is_gone);
+    let gone = command.sense.is_some_and(Sense::is_gone);
     if command.verified_unequal() {
         return Weight::Trouble;
     }
@@ -144,10 +148,22 @@ fn command_weight(command: &Command) -> Weight {
     if of_data && !harmless { Weight::Trouble } else { Weight::Context }
 }
 
-/// Whether a medium or a part broke under a write (SPC-5, keys 3h and 4h); a sector that cannot be read is what patrols look for.
+/// Whether a medium or a part broke under a command that moves data (SPC-5, keys 3h and 4h).
+fn is_broken(fact: &Fact) -> bool {
+    matches!(&fact.kind, Kind::Command(command)
+        if command.sense.is_some_and(Sense::is_broken) && command.opcode.is_some_and(Opcode::moves_data))
+}
+
+/// Whether it was a write; a sector that cannot be read is what patrols look for.
 fn is_a_broken_write(fact: &Fact) -> bool {
     matches!(&fact.kind, Kind::Command(command)
-        if command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4)) && command.opcode.is_some_and(Opcode::writes))
+        if command.sense.is_some_and(Sense::is_broken) && command.opcode.is_some_and(Opcode::writes))
+}
+
+/// Whether a write failed because there was no way to its device.
+fn is_a_write_without_a_way(fact: &Fact) -> bool {
+    matches!(&fact.kind, Kind::Command(command)
+        if command.host.is_some_and(HostStatus::is_of_a_lost_way) && command.opcode.is_some_and(Opcode::writes))
 }
 
 /// Whether a write has no answer: one is everyday, and several within two minutes are not.
@@ -191,10 +207,19 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     };
     // Whoever pastes a few lines about one thing asks about that; of several, none is known to be the one.
     let asked = excerpt && !found.iter().any(Incident::matters) && asks_about_one_thing(&found, scene.lines);
+    // What a disk says of its own medium is no word about what else stands there, and nobody who pastes it takes it for nothing.
+    let apart = |incident: &Incident<'_>| excerpt && incident.facts.iter().any(|fact| is_broken(fact));
     // In a log, that a stick or a disc was slow is no incident; whoever pastes a few lines of it asks.
     let everyday =
         |incident: &Incident<'_>| !excerpt && is_an_everyday_time(&Case { incident, scene: *scene });
-    found.retain(|incident| if asked { hard(incident) } else { incident.matters() && !everyday(incident) });
+    let told = found.iter().any(Incident::matters);
+    found.retain(|incident| {
+        if asked {
+            hard(incident)
+        } else {
+            incident.matters() && !everyday(incident) || told && apart(incident)
+        }
+    });
     Incidents { found, left_out }
 }
 
@@ -220,7 +245,7 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     });
     let count = hard.iter().map(|fact| fact.count).fold(0, u64::saturating_add);
     // Lines of one host within a minute or two are a piece of its log, whatever else stands in it; examples are of any time.
-    let of_one_moment = incidents == 2
+    let of_one_moment = incidents >= 2
         && hard.first().is_some_and(|first| {
             hard.iter()
                 .all(|fact| first.when.is_some() && near(first, fact, QUIET_US) && same_host(first, fact))
@@ -271,17 +296,44 @@ impl Incident<'_> {
             .map(|fact| crate::subject::image(&fact.text))
             .collect();
         lost.sort_unstable();
-        let fights = lost.windows(2).any(|pair| pair[0] == pair[1]);
+        let fights = lost.windows(2).any(|pair| pair[0] == pair[1])
+            || gateway_fault::won_back(self.facts.iter().copied()).is_some();
         let strained = self.facts.iter().filter(|fact| is_strained(fact)).count();
         self.weigh(Weight::Trigger) > 0
             || fights
             || strained >= STRAINED_MIN
             || are_many(self.facts.iter().copied().filter(|fact| is_an_open_write(fact)), OPEN_WRITES_MIN)
             || are_many(self.facts.iter().copied().filter(|fact| is_a_broken_write(fact)), BROKEN_WRITES_MIN)
+            || self.is_cut_off()
             || are_many(
                 self.facts.iter().copied().filter(|fact| weight(fact) == Weight::Trouble),
                 TROUBLES_MIN,
             )
+    }
+}
+
+impl Incident<'_> {
+    /// Whether writes found no way to their device for longer than going over to another takes; or NVMe's multipathing has none left behind a session that was
+    /// lost, and lets all I/O wait.
+    fn is_cut_off(&self) -> bool {
+        let writes = || self.facts.iter().copied().filter(|fact| is_a_write_without_a_way(fact));
+        let lasts = || {
+            let begin = writes().next().and_then(|first| first.when);
+            let end = writes().next_back().and_then(|last| last.last);
+            end.zip(begin).and_then(|(end, begin)| end.since(&begin)).is_some_and(|us| us > FAILOVER_US)
+        };
+        let waits = |fact: &&&Fact| {
+            fact.kind == Kind::Path(PathEvent::InDoubt) && fact.text.contains("no usable path")
+        };
+        let lost = |waiting: &Fact| {
+            self.facts.iter().any(|fact| {
+                fact.kind == Kind::Path(PathEvent::SessionLost)
+                    && same_host(fact, waiting)
+                    && near(fact, waiting, MINUTE_US)
+            })
+        };
+        lasts() && are_many(writes(), OPEN_WRITES_MIN)
+            || self.facts.iter().filter(waits).take(LOOKS_MAX).any(|fact| lost(fact))
     }
 }
 
@@ -315,7 +367,7 @@ pub fn is_hard(fact: &Fact) -> bool {
             matches!(step, TargetStep::SessionLost | TargetStep::InitiatorSilent | TargetStep::BackendError)
         }
         Kind::Command(command) => {
-            let broken = command.sense.is_some_and(|sense| matches!(sense.key, 3 | 4));
+            let broken = command.sense.is_some_and(Sense::is_broken);
             // The way is gone, or the unit waits for a person (SPC-5, annex F: 2/4/3, 2/8).
             let way_lost = command.host.is_some_and(HostStatus::is_of_a_lost_way);
             let lost =

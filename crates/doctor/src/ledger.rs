@@ -19,6 +19,7 @@ use crate::names::{Name, Names};
 use crate::offset::Clocks;
 use crate::passed::{Passed, PassedOver};
 use crate::ports::Ports;
+use crate::prefix;
 use crate::record::Record;
 use crate::said::Manner;
 use crate::source::is_usual;
@@ -32,6 +33,8 @@ use crate::voice::voice;
 const MERGE_US: i64 = 1_000_000;
 /// Facts from which on the room for all is taken at once.
 const FACTS_GROW: usize = 1 << 12;
+/// Behind so many first lines of an input that have no time, one is looked for.
+const LOOKS_BEHIND_MAX: u32 = 8;
 /// Lines without a time further apart than this are two facts.
 const MERGE_LINES: u64 = 100;
 
@@ -139,6 +142,8 @@ pub struct Ledger {
     recent: HashMap<u64, Recent, Seeded>,
     merge_us: Option<i64>,
     last_when: Option<Stamp>,
+    /// First lines of this input that have no time, behind which one was looked for.
+    looks_behind: u32,
     copies: Copies,
     /// What dialects said of the record that is being read: two may know the same phrase.
     told_here: Vec<(Place, u64)>,
@@ -169,7 +174,7 @@ impl Ledger {
         let host = host.map(|host| self.host(host));
         let id = InputId(u32::try_from(self.inputs.len()).unwrap_or(u32::MAX));
         self.inputs.push(Input { name: name.to_owned(), host, host_text });
-        self.last_when = None;
+        (self.last_when, self.looks_behind) = (None, 0);
         (self.section, self.section_host) = (0, None);
         // Files that are named as on every host are of one host, as far as anybody knows; others may be of any.
         self.voice = 0;
@@ -308,10 +313,11 @@ impl Ledger {
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
         let host = written.or(self.section_host).or(known);
         let about = [draft.device, draft.path, draft.volume];
+        let is_first = when.is_none() && !is_unread && !record.prefix.begins;
         let fact = Fact {
             place,
             when,
-            last: when,
+            last: when.or_else(|| if is_first { self.time_behind(record) } else { None }),
             host,
             // Whose host is known speaks for that.
             voice: if host.is_none() { voice(self.voice, record, about) } else { 0 },
@@ -335,6 +341,14 @@ impl Ledger {
             return;
         }
         self.add(fact, key, text);
+    }
+
+    /// The time of the line behind one that has none, and no line before it to tell it: the copy began amid that line. Behind many such lines nobody looks: the
+    /// whole log has no times then.
+    fn time_behind(&mut self, record: &Record<'_>) -> Option<Stamp> {
+        self.looks_behind = self.looks_behind.saturating_add(1);
+        let looks = self.looks_behind <= LOOKS_BEHIND_MAX;
+        record.following().take_while(|_| looks).find_map(|line| prefix::split(&line).when)
     }
 
     /// Notes that a record ties two names of one LUN on its host.

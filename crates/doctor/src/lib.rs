@@ -48,6 +48,7 @@ mod rule;
 mod said;
 mod scene;
 mod scsi_line;
+mod seams;
 mod sense_bytes;
 mod series;
 mod sieve;

@@ -88,6 +88,9 @@ impl Merged {
                 }
             }
         };
+        // A volume that stands with no device beside devices that stand with no volume lies on none of them, as far as any line says.
+        let untied = other.devices.is_empty() && !known.devices.is_empty();
+        known.volume = known.volume.take().or(other.volume.filter(|_| !untied));
         named(&mut known.devices, other.devices, &mut self.devices);
         add(&mut known.also_called, other.also_called);
         named(&mut known.hosts, other.hosts, &mut self.hosts);
@@ -112,7 +115,6 @@ impl Merged {
                 known.evidence.push(evidence);
             }
         }
-        known.volume = known.volume.take().or(other.volume);
     }
 }
 

@@ -272,9 +272,11 @@ fn is_severity(word: &str) -> bool {
     SEVERITIES.contains(&word)
 }
 
-/// A host's program wrote the message. A host that stands before it without a program is a relay's; one with a program quotes the line.
+/// A host's program wrote the message. A host that stands before it without a program is a relay's; one with a program quotes the line. `-` is no host
+/// (RFC 5424, 6.2.4: NILVALUE).
 fn wrote<'a>(prefix: &mut Prefix<'a>, host: &'a str, process: &'a str, message: &'a str) {
-    prefix.host = if prefix.process.is_none() { Some(host) } else { prefix.host.or(Some(host)) };
+    let host = Some(host).filter(|host| *host != "-");
+    prefix.host = if prefix.process.is_none() { host.or(prefix.host) } else { prefix.host.or(host) };
     prefix.process = Some(process);
     prefix.body = message;
 }

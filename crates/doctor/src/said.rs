@@ -8,7 +8,7 @@ mod dated;
 mod words;
 
 use around::Around;
-use memchr::memchr;
+use memchr::{memchr_iter, memchr3};
 pub use words::SETTINGS;
 use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
 
@@ -34,7 +34,7 @@ pub enum Manner {
 #[must_use]
 pub fn of(record: &Record<'_>) -> Manner {
     let line = record.line;
-    if memchr(b'<', line.as_bytes()).is_some() && PLACES.iter().any(|place| has(line, place)) {
+    if is_a_template(line) {
         return Manner::Cited;
     }
     // An alarm is called after the message that it waits for.
@@ -86,6 +86,20 @@ pub fn of(record: &Record<'_>) -> Manner {
         None if outside.split_whitespace().count() <= 2 && outside.is_ascii() => set,
         None => set.max(Manner::Told),
     }
+}
+
+/// Whether a line is a message as a program or an article holds it ready, with places to be filled in: `Lost access to volume {2} ({1})`; or says which
+/// event is made of which.
+fn is_a_template(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    // Nearly no line has one of these signs, which is seen at one look.
+    if memchr3(b'<', b'>', b'{', bytes).is_none() {
+        return false;
+    }
+    let is_numbered = |at: usize| matches!(bytes.get(at + 1..at + 3), Some([b'0'..=b'9', b'}']));
+    PLACES.iter().any(|place| has(line, place))
+        || memchr_iter(b'{', bytes).any(is_numbered)
+        || has(line, " -> esx.")
 }
 
 /// Whether a line behind a time, or a program's name, is what such a program says itself: not what was told to a host's service, and kept by it.

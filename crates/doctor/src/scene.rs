@@ -94,8 +94,20 @@ pub fn near(one: &Fact, other: &Fact, window_us: i64) -> bool {
             apart <= window_us
         }
         (Some(_), Some(_)) => false,
-        _ => one.place.input == other.place.input && one.place.line.abs_diff(other.place.line) <= NEAR_LINES,
+        _ => {
+            one.place.input == other.place.input
+                && one.place.line.abs_diff(other.place.line) <= NEAR_LINES
+                && !is_long_behind_a_first_line(one, other, window_us)
+        }
     }
+}
+
+/// Whether one of two is a first line that lost its time, and the other was written long behind the line that follows it: whatever the first line's time was,
+/// it is no nearer.
+fn is_long_behind_a_first_line(one: &Fact, other: &Fact, window_us: i64) -> bool {
+    let of_one = one.when.is_some() != other.when.is_some();
+    let times = one.when.or(one.last).zip(other.when.or(other.last));
+    of_one && times.and_then(|(one, other)| one.since(&other)).is_some_and(|us| us.abs() > window_us)
 }
 
 /// Whether `one` was written before `other`, as far as can be told: by time, else by their lines.

@@ -36,7 +36,9 @@ fn each_list_that_tells_where_a_volume_lies_ties_it() {
         assert_eq!(report.incidents[0].volume.as_deref(), Some("slate 2"));
         assert!(judge(list).incidents.is_empty(), "a list alone is no incident");
     }
-    assert_eq!(said(&judge(OUTAGE)), [("path-fault", "possible")], "which no line ties");
+    let untied = judge(OUTAGE);
+    assert_eq!(said(&untied), [("path-fault", "likely")], "the device's own lines prove it");
+    assert_eq!(untied.incidents[0].volume, None, "which no line ties");
 }
 
 #[test]

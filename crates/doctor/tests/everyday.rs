@@ -95,9 +95,14 @@ fn what_a_device_breaks_or_leaves_without_an_answer_is_told_in_a_long_log_too() 
         .map(|turn| at(1_900 + turn * 4, &failed("0x2a", "H:0x0 D:0x2 P:0x0 Valid sense data: 0x4 0x44 0x0")))
         .collect();
     let journal = "Oct  4 03:40:00 barn2 kernel: Aborting journal on device sdq-8.\nOct  4 03:40:01 barn2 kernel: EXT4-fs (sdq): Remounting filesystem read-only\n";
-    for hard in [given_up.as_str(), &broken, journal] {
+    let no_way = |apart: u32| -> String {
+        (0..7).map(|turn| at(1_900 + turn * apart, &failed("0x2a", "H:0x1 D:0x0 P:0x0"))).collect()
+    };
+    let waiting = "Oct  4 03:40:00 barn2 kernel: nvme nvme5: starting error recovery\nOct  4 03:40:00 barn2 kernel: block nvme5n1: no usable path - requeuing I/O\n";
+    for hard in [given_up.as_str(), &broken, journal, &no_way(1), waiting] {
         assert!(!judge(&[format!("{quiet}{hard}")]).incidents.is_empty(), "{hard}");
     }
+    assert!(judge(&[format!("{quiet}{}", no_way(0))]).incidents.is_empty(), "a failover takes a moment");
 }
 
 /// Where a write is known to have failed, the first screen does not say that none is without an answer.

@@ -270,3 +270,25 @@ fn a_command_whose_bytes_were_cut_is_a_pair_with_no_other_block() {
         assert!(!is_sure(first, second), "{first} / {second}");
     }
 }
+
+/// Who copies begins amid a line, which loses its time; the lines behind it may be of hours later.
+#[test]
+fn a_first_line_without_its_time_is_no_nearer_than_the_line_behind_it() {
+    let is_sure = |hour: u32| {
+        let end = "CmdSN 0x1f from world 2097 to dev \"naa.600a0980b1aa00000000000000000003\" failed";
+        let log = format!(
+            ": 4176: Cmd(0x45b9) 0x89, {end} H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.\n\
+             2026-08-09T10:00:01.000Z cpu1:2097500)Net: 2525: connected vm eth0\n\
+             2026-08-09T{hour}:00:03.000Z cpu7:2097900)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, {end} H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0\n"
+        );
+        let mut doctor = oarlock_doctor::Doctor::new();
+        doctor.read("log", &mut log.as_bytes(), &mut |_| {});
+        let report = doctor.judge();
+        report
+            .incidents
+            .iter()
+            .any(|found| found.cause == "delayed-own-write" && found.confidence != "possible")
+    };
+    assert!(is_sure(10), "two seconds later");
+    assert!(!is_sure(16), "six hours later");
+}

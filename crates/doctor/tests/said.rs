@@ -13,7 +13,7 @@ const LATE: &str = "2026-02-02T02:02:02.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0
 const FALSE: &str = "2026-02-02T02:02:03.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
 
 /// Each was told as a fault of the machine once, most of them as a certain one.
-const NOBODY_SAW: [&str; 40] = [
+const NOBODY_SAW: [&str; 44] = [
     "There are no lines with \"ATS Miscompare detected between test and set HB images\".\nAlso no \"Result: hostbyte=DID_NO_CONNECT\" on sdc.\n",
     "We also searched for \"Lost access to volume\" and \"H:0x5 D:0x0 P:0x0\" and found nothing.\n",
     "Auch \"Lost access to volume\" kommt in keinem Log vor.\nNous n'avons pas vu \"reservation conflict sdc\".\n",
@@ -54,6 +54,10 @@ const NOBODY_SAW: [&str; 40] = [
     "After a successful fence the log has::\n\n    Mar  3 10:00:00 db-a pacemaker-fenced[1201]: notice: Operation 'reboot' targeting db-b by db-a for crmd@db-a: OK\n",
     "commit 0123456789abcdef\nAuthor: A <a@x.example>\n\n    do not print it twice\n\n    Before: sd 2:0:0:1: [sdc] reservation conflict\n",
     "SELECT host FROM logs WHERE message LIKE '%hostbyte=DID_TIME_OUT%' AND message LIKE '%Lost access to volume%';\n",
+    "2026-06-02T05:00:00.000Z info hostd[2098] [Originator@6876 sub=EventManager] Registered event type esx.problem.vmfs.heartbeat.timedout: Lost access to volume {2} ({1}) due to connectivity issues.\n",
+    "2026-06-02T05:00:00.000Z vobd[2097]:  Loaded correlation: vob.vmfs.heartbeat.timedout -> esx.problem.vmfs.heartbeat.timedout\n",
+    "driver-x (3.2.1)\n  * New: FPIN - Peer Congestion and FPIN - Credit stall are written\n",
+    "{\"time\":\"2026-06-02T05:00:00Z\",\"program\":\"dashboard\",\"message\":\"state=Normal summary=Lost access to volume gold due to connectivity issues\"}\n",
 ];
 
 #[test]

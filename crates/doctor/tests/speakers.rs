@@ -25,8 +25,8 @@ fn told(report: &Report) -> (Vec<String>, bool) {
     (hosts, report.incidents.iter().any(is_told))
 }
 
-/// @H, @S and @M are host, second and message; @J is the message as it stands in JSON.
-const FORMS: [&str; 34] = [
+/// @H, @S and @M are host, second and message; @J is the message as it stands in JSON, and @C as in a quoted cell.
+const FORMS: [&str; 36] = [
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmkernel 2097 - - @M\n",
     "<181>1 2026-06-01T02:00:0@S.123Z @H vmlog-relay - - [origin@1 a=\"b\"] @M\n",
     "2026-06-01T02:00:0@S.123Z @H vmkernel: @M\n",
@@ -60,12 +60,15 @@ const FORMS: [&str; 34] = [
     "**@H**\n\n    2026-06-01T02:00:0@S.123Z @M\n\n",
     "{\"TimeGenerated\":\"2026-06-01T02:00:0@SZ\",\"Computer\":\"@H\",\"SyslogMessage\":\"@J\",\"ProcessName\":\"vmkernel\"}\n",
     "{\"ts\":\"2026-06-01T02:00:0@SZ\",\"node\":\"@H\",\"level\":\"warn\",\"msg\":\"@J\"}\n",
+    "\"2026-06-01T02:00:0@S.123Z\",\"relay-9\",\"/logs/all\",\"2026-06-01T02:00:0@S.123Z @H vmkernel: @C\"\n",
+    "\"2026-06-01T02:00:0@S.123Z @C\",2026-06-01T02:00:0@S.123Z,10.0.0.9,v4_ab,@H,vmkernel\r\n",
     "{\"log\":\"@J\\n\",\"stream\":\"stderr\",\"time\":\"2026-06-01T02:00:0@SZ\",\"kubernetes\":{\"pod_name\":\"@H\"}}\n",
 ];
 
 fn form(form: &str, host: &str, second: u8, message: &str) -> String {
     let json = message.replace('"', "\\\"");
-    form.replace("@H", host).replace("@S", &second.to_string()).replace("@J", &json).replace("@M", message)
+    let text = form.replace("@C", &message.replace('"', "\"\""));
+    text.replace("@H", host).replace("@S", &second.to_string()).replace("@J", &json).replace("@M", message)
 }
 
 #[test]

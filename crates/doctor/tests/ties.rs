@@ -112,6 +112,12 @@ fn one_more_true_line_makes_no_proof_weaker() {
     let report = read(&format!("{slow}{}{late}", beat(13)));
     let found = of(&report, "slow-storage").map(|found| (found.confidence.as_str(), found.device.is_some()));
     assert_eq!(found, Some(("likely", true)), "{:?}", said(&report));
+    // The same of a link that went down under a test.
+    let cut = failed(20, "0x89", "naa.60aa01", "vmhba3:C0:T0:L1", "H:0x1 D:0x0 P:0x0");
+    assert_eq!(said(&read(&format!("{LINK}{cut}"))), [("path-fault", "likely")]);
+    let report = read(&format!("{LINK}{cut}{}", beat(28)));
+    let found = of(&report, "path-fault").map(|found| (found.confidence.as_str(), found.volume.as_deref()));
+    assert_eq!(found, Some(("likely", None)), "{:?}", said(&report));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::fact::ClusterStep::{
     BadRecord, Busy, Healthy, HeldElsewhere, LeaseLost, MemberLost, OtherOwner, OtherRecord, Paused,
     RenewalFailed, RenewalLate, StrangeRecord, Watchdog,
 };
-use crate::fact::Notice::NoLockspace;
+use crate::fact::Notice::{HostIdTaken, NoLockspace};
 
 pub const BOOK: PhraseBook = PhraseBook { name: "lock managers and cluster stacks", phrases: PHRASES };
 
@@ -30,6 +30,9 @@ const PHRASES: &[Phrase] = &[
     phrase("all pids clear", Means::Cluster(LeaseLost)),
     phrase("killing pid", Means::Cluster(LeaseLost)),
     beside("kill ", &["sig 15", "count"], Means::Cluster(LeaseLost)),
+    // Who watches its own record and sees another renew it has a number that two hosts have (src/delta_lease.c; SANLK_HOSTID_BUSY is -262).
+    beside("delta_acquire host_id", &[" busy"], Means::Notice(HostIdTaken)),
+    phrase("add_lockspace fail result -262", Means::Notice(HostIdTaken)),
     phrase("paxos_acquire", Means::Cluster(Healthy)),
     phrase("acquire_disk rv 1", Means::Cluster(Healthy)),
     beside(" ballot ", &["phase"], Means::Cluster(Healthy)),
@@ -157,6 +160,8 @@ const PHRASES: &[Phrase] = &[
     beside("sbd", &["Servant cluster", "outdated"], Means::Cluster(MemberLost)),
     beside("sbd", &["Servant pcmk", "outdated"], Means::Cluster(MemberLost)),
     beside("sbd", &["Servant", "outdated"], Means::Cluster(RenewalLate)),
+    // The inquisitor over all servants names none: which one is silent, and whether a disk is behind it, another line says.
+    beside("sbd", &["Latency: No liveness for"], Means::Cluster(MemberLost)),
     // sbd 1.3 wrote `exceeded threshold`, later ones `exceeds watchdog warning timeout` (src/sbd-inquisitor.c).
     beside("sbd", &["Latency:", "exceed"], Means::Cluster(RenewalLate)),
     beside("sbd", &["Unable to read header"], Means::Cluster(RenewalFailed)),

@@ -1,7 +1,7 @@
 //! VMware: commands that failed, from ESX 3.5 to ESXi 8, SCSI and NVMe.
 
 use super::{Dialect, Reading};
-use crate::fact::{Command, DeviceStatus, HostStatus, Kind, Sense};
+use crate::fact::{Command, DeviceStatus, HostStatus, Kind, NvmeStatus, Place, Sense};
 use crate::ledger::{Draft, Ledger};
 use crate::prefix;
 use crate::record::Record;
@@ -10,12 +10,19 @@ use crate::text::{after, between, decimal, has, number, position, word};
 
 /// The line that stands for others.
 const REPEATED: &str = "last error status from device";
+/// The two halves of a record are written so soon after each other.
+const HALVES_US: i64 = 5_000;
 /// Before ESX 4.
 const OLDEST: &str = " status = ";
 
-/// Lines with H, D and P.
-#[derive(Debug)]
-pub struct EsxCommand;
+/// Lines with H, D and P, and the half of a record that is still nobody's.
+#[derive(Debug, Default)]
+pub struct EsxCommand {
+    /// The statuses that were read last, where no line before them asked for them: in a log that stands newest first, the next line does.
+    orphan: Option<(Place, String)>,
+    /// The line whose statuses were read with the line before them.
+    taken: Option<Place>,
+}
 
 impl Dialect for EsxCommand {
     fn name(&self) -> &'static str {
@@ -49,6 +56,9 @@ impl Dialect for EsxCommand {
         if found.command.opcode.is_none() && found.wide_status.is_none() {
             // The second half of a record that was split; it is read together with its first half.
             let half = has_status && has(body, "nmp_");
+            if half && self.taken != Some(record.place) {
+                self.orphan = Some((record.place, record.line.to_owned()));
+            }
             return if half { Reading::UNDERSTOOD } else { Reading::Stranger };
         }
         let mut quoted = None;
@@ -56,7 +66,7 @@ impl Dialect for EsxCommand {
             if !body.trim_end().ends_with("ailed:") && !has(body, "Failed") {
                 return Reading::Stranger;
             }
-            if let Some((status, text)) = second_half(record) {
+            if let Some((status, text)) = self.second_half(record) {
                 found.command = Command { opcode: found.command.opcode, ..status };
                 quoted = Some(format!("{} {text}", record.line.trim_end()));
                 and_lines = 0;
@@ -73,11 +83,49 @@ impl Dialect for EsxCommand {
         note(record, quoted.as_deref().unwrap_or(record.line), &found, 1, ledger);
         Reading::Understood { and_lines }
     }
+
+    fn end(&mut self, _ledger: &mut Ledger) {
+        *self = EsxCommand::default();
+    }
+}
+
+impl EsxCommand {
+    /// ESXi 8 writes the statuses into a record of their own, a line or a few further on; where a log stands newest first, they are the line before.
+    fn second_half(&mut self, record: &Record<'_>) -> Option<(Command, String)> {
+        // Both are written in one breath, by one world: records of several processors and hosts run into one another.
+        let is_own = |line: &str| !record.is_of_another(&prefix::split(line));
+        let mut own = (1..).zip(record.following()).filter(|(_, line)| is_own(line));
+        let behind = own.find_map(|(lines, line)| half(&line).map(|found| (lines, line, found)));
+        // Two of them in a row: one is another record's, and nobody can tell which.
+        let is_one_of_two = behind.is_some() && own.next().is_some_and(|(_, line)| half(&line).is_some());
+        let is_next =
+            |place: &Place| place.input == record.place.input && place.line + 1 == record.place.line;
+        let before = self.orphan.take().filter(|(place, _)| is_next(place)).map(|(_, line)| line);
+        let is_close = |line: &str| {
+            let apart =
+                prefix::split(line).when.zip(record.prefix.when).and_then(|(when, then)| when.since(&then));
+            apart.is_some_and(|us| us.abs() <= HALVES_US)
+        };
+        let (line, (at, command)) = match (before.filter(|line| is_own(line) && is_close(line)), behind) {
+            (Some(_), Some((_, behind, _))) if is_close(&behind) => return None,
+            (Some(before), _) => {
+                let found = half(&before)?;
+                (before, found)
+            }
+            (_, Some((lines, behind, found))) if !is_one_of_two => {
+                self.taken = Some(Place { line: record.place.line + lines, ..record.place });
+                (behind.into_owned(), found)
+            }
+            _ => return None,
+        };
+        Some((command, line[at..].to_owned()))
+    }
 }
 
 fn note(record: &Record<'_>, text: &str, found: &CommandLine<'_>, count: u64, ledger: &mut Ledger) {
-    let draft =
-        Draft { device: found.device, path: found.path, count, ..Draft::of(Kind::Command(found.command)) };
+    let of_nvme = found.command.nvme.and_then(NvmeStatus::as_sense);
+    let command = Command { sense: found.command.sense.or(of_nvme), ..found.command };
+    let draft = Draft { device: found.device, path: found.path, count, ..Draft::of(Kind::Command(command)) };
     ledger.note_text(record, text, draft);
 }
 
@@ -90,19 +138,6 @@ fn sense_behind(record: &Record<'_>) -> Option<String> {
     let next =
         record.next_if(|line| is_cut && STARTS.iter().any(|start| line.starts_with(start.as_bytes())))?;
     Some(next.trim_matches([' ', '>', '|']).to_owned())
-}
-
-/// ESXi 8 writes the statuses into a record of their own, a line or a few further on.
-fn second_half(record: &Record<'_>) -> Option<(Command, String)> {
-    // Both are written in one breath, by one world: records of several processors and hosts run into one another.
-    let mut own = record.following().filter(|line| !record.is_of_another(&prefix::split(line)));
-    let (command, text) = own.find_map(|line| {
-        let (at, found) = half(&line)?;
-        Some((found, line[at..].to_owned()))
-    })?;
-    // Two of them in a row: one is another record's, and nobody can tell which.
-    let is_one_of_two = own.next().is_some_and(|line| half(&line).is_some());
-    (!is_one_of_two).then_some((command, text))
 }
 
 /// Where the statuses stand in a second half, and what they say.

@@ -2,7 +2,7 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::GatewayStep::{Blocklisted, LockAcquired, LockLost, Shutdown};
-use crate::fact::Notice::{GatewayLock, Hung, NoGoodCopy, TargetHung};
+use crate::fact::Notice::{GatewayLock, Hung, NoGoodCopy, QuorumLost, TargetHung};
 use crate::fact::PathEvent;
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::TargetStep::{BackendError, CacheLost, FusedSplit, Miscompare, SessionLost, SlowBackend};
@@ -44,6 +44,9 @@ const PHRASES: &[Phrase] = &[
     beside("blocked for more than", &["INFO: task"], Means::Notice(Hung)),
     beside("state:D ", &["task:"], Means::Notice(Hung)),
     beside("ould not break lock", &["tcmu_rbd"], Means::Notice(GatewayLock)),
+    // The same where the name of its function was taken off (tcmu-runner, rbd.c), and what it said for it before.
+    beside("ould not break lock from", &["(Err -"], Means::Notice(GatewayLock)),
+    beside("while trying to acquire lock", &["tcmu_rbd_lock"], Means::Notice(GatewayLock)),
     phrase("slow requests are blocked", Means::Target(SlowBackend)),
     beside("slow requests (by type", &["osd"], Means::Target(SlowBackend)),
     // Ceph's checks of its space: at the full ratio of one OSD, or the quota of a pool, writes of all clients stop (docs.ceph.com, health checks).
@@ -65,8 +68,17 @@ const PHRASES: &[Phrase] = &[
     beside("asc/q:", &["asc/q:0x27/07", "Skey:0x07"], Means::Space(Full)),
     beside("asc/q:", &["asc/q:0x38/07", "Skey:0x06"], Means::Space(Warning)),
     phrase("neither local nor remote data", Means::Notice(NoGoodCopy)),
-    // SPDK; the first is its initiator's (lib/nvme/nvme_qpair.c)
+    // DRBD (drbd_state.c): what it holds back, it says for a resource. Until a peer is fenced (`fencing`) it does so at each restart of one, for moments.
+    phrase("susp-io( no -> quorum", Means::Notice(QuorumLost)),
+    phrase("susp-io( no -> no-disk", Means::Notice(NoGoodCopy)),
+    // VDO (dm-vdo, status-codes.c): its pool has no physical block left.
+    beside("VDO Status: ", &["Out of space"], Means::Space(Full)),
+    phrase("VDO_NO_SPACE", Means::Space(Full)),
+    // SPDK; these are its initiator's (lib/nvme/nvme_qpair.c)
     phrase("COMPARE FAILURE (02/85)", Means::FalseAnswer),
+    phrase("CAPACITY EXCEEDED (00/81)", Means::Space(Full)),
+    phrase("WRITE FAULTS (02/80)", Means::Medium),
+    phrase("UNRECOVERED READ ERROR (02/81)", Means::Medium),
     phrase("failing first of fused commands", Means::Target(FusedSplit)),
     phrase("Expected first of fused commands", Means::Target(FusedSplit)),
     phrase("failing second of fused commands", Means::Target(FusedSplit)),
@@ -95,6 +107,8 @@ const PHRASES: &[Phrase] = &[
     beside("scst", &["TM fn", "RESET"], Means::Task(DeviceReset, Issued)),
     beside("scst", &["stuck"], Means::Target(SlowBackend)),
     beside("tgtd:", &["abort_cmd"], Means::Task(Abort, Issued)),
+    // It prints the error of the file behind the unit (usr/bs_rdwr.c and the other files `bs_*`).
+    beside(" io error ", &["bs_", "No space left on device"], Means::Space(Full)),
     beside("tgtd:", &["io error"], Means::Target(BackendError)),
     beside("tgtd:", &["connection closed"], Means::Target(SessionLost)),
     phrase("no ping reply (NOP-Out) after", Means::Target(SessionLost)),

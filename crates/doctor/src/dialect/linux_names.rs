@@ -1,8 +1,9 @@
-//! Linux: lines that tie a LUN's names to one another. They say nothing of what happened.
+//! Linux: lines that tie a LUN's names to one another, and the states of its paths where `multipath -ll` lists them with their names.
 //!
 //! ```text
 //!  mpatha (36005...) dm-2 IBM,2145                        multipath -ll
 //!  | `- 2:0:0:1 sdc 8:32 active ready running
+//!    `- 3:0:0:1 sdk 8:160 failed faulty offline
 //!  sd 2:0:0:1: [sdc] ...                                  kernel
 //!  mpatha: sdc - tur checker reports path is down         multipathd
 //!  checker failed path 8:32 in map mpatha
@@ -11,7 +12,8 @@
 //! ```
 
 use super::{Dialect, Reading};
-use crate::ledger::Ledger;
+use crate::fact::{Kind, PathEvent};
+use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::text::{after, has, whole, word};
 use crate::ties::Rank;
@@ -22,7 +24,18 @@ const LISTED_LINES_MAX: u64 = 64;
 /// The lines, and the map whose paths are being listed.
 #[derive(Debug, Default)]
 pub struct LinuxNames {
-    map: Option<(u64, Rank, String)>,
+    map: Option<Map>,
+}
+
+/// A map of multipathing.
+#[derive(Debug)]
+struct Map {
+    /// The line of its head.
+    line: u64,
+    rank: Rank,
+    name: String,
+    /// Whether a path that works was listed.
+    works: bool,
 }
 
 impl Dialect for LinuxNames {
@@ -42,14 +55,16 @@ impl Dialect for LinuxNames {
             " dm-",
             " -> ../../",
             " ready running",
-            " faulty running",
+            " faulty ",
+            "[faulty]",
+            "failed undef ",
             " ghost running",
             " shaky running",
         ]
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
-        let body = record.body().trim_start_matches([' ', '|', '`', '-', '+', '\\', '_']);
+        let body = without_branches(record.body());
         let tied = kernel(record, body, ledger)
             || self.head(record, body, ledger)
             || self.listed(record, body, ledger)
@@ -80,25 +95,70 @@ impl LinuxNames {
         let Some(number) = number.filter(|number| is_mapped(number)) else { return false };
         ledger.tie(record, (Rank::Identity, &identity), (map.0, &map.1));
         ledger.tie(record, (Rank::Identity, &identity), (Rank::Mapped, number));
-        self.map = Some((record.place.line, map.0, map.1));
+        self.map = Some(Map { line: record.place.line, rank: map.0, name: map.1, works: false });
         true
     }
 
-    /// `2:0:0:1 sdc 8:32 active ready running`
-    fn listed(&self, record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
-        let mut words = body.split_whitespace();
-        let (Some(nexus), Some(path)) = (words.next(), words.next()) else { return false };
-        if !is_nexus(nexus) || !is_path(path) {
-            return false;
+    /// `2:0:0:1 sdc 8:32 active ready running`; older tools wrote `[active][ready]`, and a path whose disk is gone has no name.
+    fn listed(&mut self, record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+        let Some(listed) = Listed::of(body) else { return false };
+        let path = listed.path;
+        if let Some(path) = path {
+            ledger.tie(record, (Rank::Path, path), (Rank::Nexus, listed.nexus));
         }
-        ledger.tie(record, (Rank::Path, path), (Rank::Nexus, nexus));
-        if let Some((line, rank, map)) = &self.map
-            && record.place.line.saturating_sub(*line) <= LISTED_LINES_MAX
-        {
-            ledger.tie(record, (*rank, map), (Rank::Path, path));
+        let near = |map: &&mut Map| record.place.line.saturating_sub(map.line) <= LISTED_LINES_MAX;
+        let mut told = (path, PathEvent::Failed);
+        if let Some(map) = self.map.as_mut().filter(near) {
+            if let Some(path) = path {
+                ledger.tie(record, (map.rank, &map.name), (Rank::Path, path));
+            }
+            map.works |= !listed.failed;
+            if !map.works && is_the_last(record) {
+                told = (Some(&map.name), PathEvent::AllDown);
+            }
+        }
+        if listed.failed {
+            let (device, event) = told;
+            ledger.note(record, Draft { device, ..Draft::of(Kind::Path(event)) });
         }
         true
     }
+}
+
+/// A path in a list of multipathing.
+struct Listed<'a> {
+    nexus: &'a str,
+    path: Option<&'a str>,
+    /// Whether the kernel took it out of use, or its checker found it dead.
+    failed: bool,
+}
+
+impl<'a> Listed<'a> {
+    fn of(body: &'a str) -> Option<Listed<'a>> {
+        let mut words = body.split_whitespace();
+        let (nexus, path) = (words.next()?, words.next()?);
+        let gone = (nexus, path) == ("#:#:#:#", "-");
+        let named = is_nexus(nexus) && is_path(path);
+        if !gone && !named {
+            return None;
+        }
+        let failed = words
+            .skip(1)
+            .any(|state| state.split(['[', ']']).any(|state| matches!(state, "failed" | "faulty")));
+        Some(Listed { nexus, path: Some(path).filter(|_| !gone), failed })
+    }
+}
+
+/// Whether no further path of the same map stands behind a listed one: a new group of paths has a line of its own before them.
+fn is_the_last(record: &Record<'_>) -> bool {
+    const GROUP_LINES_MAX: usize = 2;
+    let mut following = record.following().take(GROUP_LINES_MAX);
+    !following.any(|line| Listed::of(without_branches(&line)).is_some())
+}
+
+/// A line of a list without the branches of its tree.
+fn without_branches(line: &str) -> &str {
+    line.trim_start_matches([' ', '|', '`', '-', '+', '\\', '_', '>'])
 }
 
 /// `sd 2:0:0:1: [sdc] ...`

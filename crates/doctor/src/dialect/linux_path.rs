@@ -114,6 +114,10 @@ const PHRASES: &[Phrase] = &[
     // drivers/scsi/scsi_error.c
     phrase("reached a thin provisioning soft threshold", Means::Space(Warning)),
     phrase("reached low water mark for data device", Means::Space(Warning)),
+    // The metadata of a thin pool have a device of their own (drivers/md/persistent-data/dm-space-map-metadata.c); -28 is ENOSPC.
+    phrase("reached low water mark for metadata device", Means::Space(Warning)),
+    beside("unable to allocate new metadata block", &["space map"], Means::Space(Full)),
+    beside("metadata operation '", &["error = -28"], Means::Space(Full)),
     beside("device-mapper: thin", &["switching pool to read-only"], Means::Target(BackendError)),
     beside("device-mapper: thin", &["switching pool to fail"], Means::Target(BackendError)),
     beside("device-mapper: thin", &["switching pool to write"], Means::Nothing),

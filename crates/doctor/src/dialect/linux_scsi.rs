@@ -106,9 +106,7 @@ impl Dialect for LinuxScsi {
                 self::device(line) == self::device(body) || is_old && self::device(line).is_none()
             };
             let code = record.following().next().filter(of_it);
-            let code = code
-                .as_deref()
-                .and_then(|line| after(line, "Add. Sense: ").map(|text| with_code(sense, text)));
+            let code = code.as_deref().and_then(|line| code_in(line).map(|text| with_code(sense, text)));
             note(record, ledger, Command { sense: Some(code.unwrap_or(sense)), ..Command::default() });
             self.tell(record);
         } else if let Some(text) = after(body, "Add. Sense: ") {
@@ -224,8 +222,8 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         if let Some(sense) = key_of(&line).filter(|_| has(&line, "Sense Key")) {
             command.sense = Some(sense);
             command.device = Some(DeviceStatus::CHECK_CONDITION);
-        } else if let Some(text) = after(&line, "Add. Sense: ") {
-            command.sense = command.sense.map(|sense| sense_words::with_code(sense, text));
+        } else if let Some(text) = code_in(&line) {
+            command.sense = command.sense.map(|sense| with_code(sense, text));
         } else if let Some(text) = after(&line, "CDB: ") {
             command.opcode = opcode(text);
         } else {
@@ -301,6 +299,11 @@ fn host_status(text: &str) -> Option<HostStatus> {
 fn key_of(text: &str) -> Option<Sense> {
     let key = after(text, "Sense Key : ").or_else(|| after(text, "urrent: sense key: "));
     key.and_then(sense_words::of_key)
+}
+
+/// Where a line gives the code: `Add. Sense: Unrecovered read error`, and `ASC=0x11 ASCQ=0x0` in kernels that were built without words for it.
+fn code_in(line: &str) -> Option<&str> {
+    after(line, "Add. Sense: ").or_else(|| position(line, " ASC=0x").map(|at| &line[at..]))
 }
 
 /// The code in words; or `ASC=0x3f <<vendor>>ASCQ=0xe`, as the kernel prints codes that it has no words for.

@@ -110,7 +110,7 @@ impl Dialects {
     #[must_use]
     pub fn all() -> Dialects {
         Dialects(vec![
-            Box::new(esx_command::EsxCommand),
+            Box::new(esx_command::EsxCommand::default()),
             Box::new(esx_heartbeat::EsxHeartbeat),
             Box::new(esx_lock::EsxLock),
             Box::new(esx_latency::EsxLatency),

@@ -14,8 +14,9 @@ use crate::record::Record;
 use crate::subject;
 use crate::text::{after, has, hex, number, position};
 
-/// NVMe's Compare: on ESXi the first half of the fused pair that is NVMe's atomic test and set.
-const COMPARE: u64 = 0x5;
+/// What NVMe's commands are as SCSI's: Write, Read, and Compare, which on ESXi is the first half of the fused pair that is NVMe's atomic test and set.
+const OPCODES: [(u64, Opcode); 3] =
+    [(0x1, Opcode::WRITE_16), (0x2, Opcode::READ_16), (0x5, Opcode::COMPARE_AND_WRITE)];
 /// Write Zeroes and Dataset Management: many drives refuse them, and nobody minds.
 const OFTEN_REFUSED: [u64; 2] = [0x8, 0x9];
 
@@ -43,9 +44,10 @@ impl Dialect for Nvme {
             return Reading::Stranger;
         };
         let host = after(body, "H:").and_then(number).and_then(|value| u16::try_from(value).ok());
-        let opcode = after(body, " opc ").and_then(number).filter(|&code| code == COMPARE);
+        let code = after(body, " opc ").and_then(number);
+        let known = OPCODES.iter().find(|(known, _)| Some(*known) == code);
         let command = Command {
-            opcode: opcode.map(|_| Opcode::COMPARE_AND_WRITE),
+            opcode: known.map(|(_, opcode)| *opcode),
             host: host.map(HostStatus),
             ..Command::of_nvme(NvmeStatus::of(status))
         };

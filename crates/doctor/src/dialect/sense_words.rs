@@ -1,13 +1,13 @@
 //! Sense data in words, as Linux's kernel and sg3_utils print them (SPC-5, annex F).
 
 use crate::fact::Sense;
-use crate::text::holds;
+use crate::text::{hex, holds};
 
-/// The sense data of a key that a text begins with: `Miscompare [current]`, and in older kernels `0xe`. Of a miscompare the code is known, for it
-/// has only one.
+/// The sense data of a key that a text begins with: `Miscompare [current]`, and `0xe` in kernels that were built without words for it
+/// (`CONFIG_SCSI_CONSTANTS`). Of a miscompare the code is known, for it has only one.
 #[must_use]
 pub fn of_key(text: &str) -> Option<Sense> {
-    const KEYS: [(&str, u8); 13] = [
+    const KEYS: [(&str, u8); 12] = [
         ("No Sense", 0),
         ("Recovered Error", 1),
         ("Not Ready", 2),
@@ -20,10 +20,11 @@ pub fn of_key(text: &str) -> Option<Sense> {
         ("Aborted Command", 0xb),
         ("Volume Overflow", 0xd),
         ("Miscompare", 0xe),
-        ("0xe", 0xe),
     ];
     let is_key = |name: &str| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    let key = KEYS.iter().find(|(name, _)| is_key(name)).map(|(_, key)| *key)?;
+    let named = KEYS.iter().find(|(name, _)| is_key(name)).map(|(_, key)| *key);
+    let numbered = || text.strip_prefix("0x").and_then(hex).and_then(|key| u8::try_from(key).ok());
+    let key = named.or_else(numbered).filter(|key| *key <= 0xf)?;
     Some(Sense { key, code: if key == 0xe { 0x1d } else { 0 }, qualifier: 0 })
 }
 
@@ -69,7 +70,9 @@ mod tests {
         let unsupported = with_code(of_key("Illegal Request").unwrap(), "Invalid command operation code");
         assert_eq!(unsupported, Sense { key: 5, code: 0x20, qualifier: 0 });
         assert_eq!(of_key("miscompare [current]"), Some(Sense::MISCOMPARE));
+        assert_eq!(of_key("0x3 [current] "), Some(Sense { key: 3, code: 0, qualifier: 0 }));
         assert_eq!(of_key("Mis"), None);
+        assert_eq!(of_key("0x1d"), None);
         assert_eq!(of_key(""), None);
     }
 }

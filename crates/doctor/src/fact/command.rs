@@ -53,12 +53,12 @@ impl Command {
         self.sense.is_some_and(|sense| (sense.key, sense.code, sense.qualifier) == (6, 0x2a, 5))
     }
 
-    /// A command of NVMe. A reservation conflict is one, whatever the protocol.
+    /// A command of NVMe. A reservation conflict is one, whatever the protocol, and so are a medium that broke and space that ran out.
     #[must_use]
     pub fn of_nvme(status: NvmeStatus) -> Command {
         let conflict = (status.kind, status.code) == (0, 0x83);
         let device = conflict.then_some(DeviceStatus::RESERVATION_CONFLICT);
-        Command { device, nvme: Some(status), ..Command::default() }
+        Command { device, sense: status.as_sense(), nvme: Some(status), ..Command::default() }
     }
 
     /// Whether this is an ATS: COMPARE AND WRITE, a vendor's opcode for it, or NVMe's compare.

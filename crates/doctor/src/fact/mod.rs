@@ -50,7 +50,7 @@ pub struct Fact {
     pub place: Place,
     /// When it was written.
     pub when: Option<Stamp>,
-    /// When the last of `count` was written, where several were merged.
+    /// When the last of `count` was written, where several were merged. Of a first line that lost its time, the time of the line behind it.
     pub last: Option<Stamp>,
     /// The host that wrote it; of a fence, the host that it names.
     pub host: Option<Name>,

@@ -25,8 +25,12 @@ pub enum Notice {
     Checksum,
     /// A replicated disk has no good copy left.
     NoGoodCopy,
+    /// A replicated disk holds all I/O back, for it lost its quorum.
+    QuorumLost,
     /// A lock manager has no such lock space.
     NoLockspace,
+    /// A host's own number in a lock space is used by another that lives.
+    HostIdTaken,
     /// An adapter's driver had no room for a further command.
     RingFull,
     /// A processor of the host answered nothing any more.

@@ -15,6 +15,10 @@ impl Opcode {
     pub const VERIFY: Opcode = Opcode(0x2f);
     /// UNMAP.
     pub const UNMAP: Opcode = Opcode(0x42);
+    /// READ(16).
+    pub const READ_16: Opcode = Opcode(0x88);
+    /// WRITE(16).
+    pub const WRITE_16: Opcode = Opcode(0x8a);
 
     /// Whether the command is an atomic test and set.
     #[must_use]

@@ -96,6 +96,13 @@ impl Sense {
         matches!(self.key, 3 | 4)
     }
 
+    /// Whether a sector cannot be read or written whatever the device tries (SPC-5, annex F: write fault, write error, unrecovered read error, address mark and
+    /// recorded entity not found). Linux sends no such read again (drivers/scsi/scsi_error.c).
+    #[must_use]
+    pub fn is_of_a_lost_sector(self) -> bool {
+        self.key == 3 && matches!(self.code, 0x03 | 0x0c | 0x11 | 0x13 | 0x14)
+    }
+
     /// Whether the target says that it fails inside (INTERNAL TARGET FAILURE).
     #[must_use]
     pub fn is_of_the_target(self) -> bool {

@@ -2,6 +2,8 @@
 //!
 //! The tables follow KB330644 and KB 289902; where public sources disagree, `reading` gives both.
 
+use super::Sense;
+
 /// H: what became of the command on its way to the device and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostStatus(pub u16);
@@ -189,6 +191,19 @@ impl NvmeStatus {
         (self.kind, self.code) == (0, 0x0a)
     }
 
+    /// The sense data that say the same, where the medium broke or space ran out: a write fault and an unrecovered read error are medium errors by NVM
+    /// Express' own translation to SCSI; a namespace whose capacity is exceeded is one that cannot allocate, as Linux takes it (ENOSPC).
+    #[must_use]
+    pub fn as_sense(self) -> Option<Sense> {
+        let (key, code, qualifier) = match (self.kind, self.code) {
+            (0, 0x81) => (7, 0x27, 7),
+            (2, 0x80) => (3, 0x03, 0),
+            (2, 0x81) => (3, 0x11, 0),
+            _ => return None,
+        };
+        Some(Sense { key, code, qualifier })
+    }
+
     /// What it means.
     #[must_use]
     pub fn reading(self) -> &'static str {
@@ -213,6 +228,7 @@ impl NvmeStatus {
             (0, 0x83) => "RESERVATION CONFLICT",
             (2, 0x80) => "WRITE FAULT",
             (2, 0x81) => "UNRECOVERED READ ERROR",
+            (2, 0x82..=0x84) => "END-TO-END CHECK ERROR: guard, application tag or reference tag",
             (2, 0x85) => "COMPARE FAILURE: the atomic test and set was false",
             (2, 0x86) => "ACCESS DENIED",
             (3, 0x00) => "INTERNAL PATH ERROR",

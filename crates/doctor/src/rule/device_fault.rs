@@ -39,10 +39,14 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             fact.kind == Kind::Medium
                 || command(fact).is_some_and(|command| command.sense.is_some_and(|sense| sense.key == 3))
         });
+        // What cannot be read or written after all that the device tried, it says once.
+        let is_final = broken.iter().any(|fact| {
+            command(fact).is_some_and(|command| command.sense.is_some_and(Sense::is_of_a_lost_sector))
+        });
         let confidence = match (local, medium) {
             (true, _) if case.has_local_disks_alone() && !has_no_identity(case) => Confidence::Certain,
             (true, _) => Confidence::Likely,
-            (false, true) if total(&broken) >= FAILURES_MIN => Confidence::Likely,
+            (false, true) if total(&broken) >= FAILURES_MIN || is_final => Confidence::Likely,
             (false, _) => Confidence::Possible,
         };
         let proof = Proof::new(confidence, because, broken).and_collect(NEXT);

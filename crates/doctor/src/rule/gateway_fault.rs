@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::{Case, JUST_BEFORE_US, total};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{Fact, GatewayStep, Kind};
+use crate::fact::{Fact, GatewayStep, InputId, Kind};
+use crate::names::Name;
 use crate::scene::near;
 use crate::subject;
 
 /// A failover takes the lock once; a fight takes it again and again.
 const TURNS_MIN: usize = 3;
+/// A gateway that has the lock back so soon after it lost it has another beside it that wants it, too: a failover leaves the lock where it went.
+const BACK_WITHIN_US: i64 = 10_000_000;
 /// A storage that is gone is gone for every command.
 const FAILURES_MIN: u64 = 3;
 
@@ -34,9 +37,12 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             (false, false) => Confidence::Possible,
         };
         let lines = lock.into_iter().take(6).collect();
-        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(
-            "The hosts' multipath policy for this LUN: active/passive (failover), or round robin over both gateways?",
-        ));
+        return Judgement::Met(Proof::new(confidence, because, lines).and_collect(POLICY));
+    }
+    if let Some(lines) = won_back(case.facts()) {
+        let because = "The gateway had the image's exclusive lock, lost it and took it back within seconds: another gateway wanted it meanwhile, most likely for a command that came over \
+                       it. Once is little; where it goes on, both serve hosts by turns.";
+        return Judgement::Met(Proof::new(Confidence::Possible, because, lines.to_vec()).and_collect(POLICY));
     }
     let down = of(&[GatewayStep::Shutdown, GatewayStep::Blocklisted]);
     let cut_off = case.commands(|command| {
@@ -66,6 +72,34 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let confidence = if suffering { Confidence::Likely } else { Confidence::Possible };
     let because = "The gateway was shutting down, or was shut out by its storage, with commands in flight.";
     Judgement::Met(Proof::new(confidence, because, down))
+}
+
+const POLICY: &str =
+    "The hosts' multipath policy for this LUN: active/passive (failover), or round robin over both gateways?";
+
+/// The lines by which one gateway had the lock of an image, lost it and took it back at once, as tcmu-runner tells it: who maps an image only to work on
+/// it takes and leaves its lock as often as there is work.
+pub fn won_back<'a>(facts: impl Iterator<Item = &'a Fact>) -> Option<[&'a Fact; 3]> {
+    /// An image, and the host and the log of the gateway that serves it.
+    type Gateway<'a> = (&'a str, Option<Name>, InputId);
+    let mut last: BTreeMap<Gateway<'_>, [Option<&Fact>; 2]> = BTreeMap::new();
+    for fact in facts {
+        let Kind::Gateway(step) = &fact.kind else { continue };
+        if !fact.text.contains("tcmu") {
+            continue;
+        }
+        let gateway = (subject::image(&fact.text), fact.host, fact.place.input);
+        let [had, lost] = last.entry(gateway).or_default();
+        match (step, *had, *lost) {
+            (GatewayStep::LockAcquired, Some(had), Some(lost)) if near(lost, fact, BACK_WITHIN_US) => {
+                return Some([had, lost, fact]);
+            }
+            (GatewayStep::LockAcquired, ..) => (*had, *lost) = (Some(fact), None),
+            (GatewayStep::LockLost, Some(held), _) if near(held, fact, JUST_BEFORE_US) => *lost = Some(fact),
+            _ => (*had, *lost) = (None, None),
+        }
+    }
+    None
 }
 
 /// How many times one image's lock went from held to lost or back, quickly: of the image with the most. A failover moves the locks of many

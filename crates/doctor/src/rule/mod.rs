@@ -17,7 +17,7 @@ mod device_fault;
 mod fabric_congestion;
 mod fenced;
 mod foreign_block;
-mod gateway_fault;
+pub mod gateway_fault;
 mod hba_fault;
 mod known_advisory;
 mod local;

@@ -66,7 +66,9 @@ fn told(notice: Notice) -> &'static Told {
         Notice::MirrorLost => &MIRROR_LOST,
         Notice::Checksum => &CHECKSUM,
         Notice::NoGoodCopy => &NO_GOOD_COPY,
+        Notice::QuorumLost => &QUORUM_LOST,
         Notice::NoLockspace => &NO_LOCKSPACE,
+        Notice::HostIdTaken => &HOST_ID_TAKEN,
         Notice::RingFull => &RING_FULL,
         Notice::ProcessorStuck => &PROCESSOR_STUCK,
         Notice::Hung => &HUNG,
@@ -216,14 +218,14 @@ static WRITES_HELD: Told = Told {
 
 /// An image's lock that cannot be taken.
 static GATEWAY_LOCK: Told = Told {
-    because: "The gateway tried to take the image's exclusive lock from another gateway, and got no answer in its time (-110 is a time-out). Until it has the lock \
-             it serves nothing.",
+    because: "The gateway tried to take the image's exclusive lock from another gateway, and did not get it: the number says as much of why as it knows (-110 is a time-out, -16 \
+             that it is in use, -30 that this client may only read). Until it has the lock it serves nothing.",
     next: "`ceph -s`, `ceph osd blocklist ls`, `rbd lock ls POOL/IMAGE`, and the other gateway's log of the same minute.",
     words: Words {
         title: "A gateway could not take the image's lock",
         layer: Layer::Array,
         what: "Of several gateways before one image, the one that holds its exclusive lock serves it. To take over, a gateway breaks the other's lock and shuts it out; that \
-               did not succeed, most often because the storage cluster did not answer in time.",
+               did not succeed: the storage cluster did not answer in time, or another gateway was faster.",
         consequence: "Commands over that gateway wait or fail until the lock is had.",
         remedy: &[
             remedy(
@@ -347,7 +349,30 @@ static NO_GOOD_COPY: Told = Told {
     },
 };
 
-/// A lock space that is not started.
+/// I/O that DRBD holds back.
+static QUORUM_LOST: Told = Told {
+    because: "DRBD says that it holds all I/O back from now on (`susp-io`): its node sees too few of the others to have a quorum. That is what it is told to do, so that no two sides \
+             write; what was lost is a node or the network to it.",
+    next: "`drbdadm status` on every node, the kernel log of each from a minute before (`PingAck`, `conn(`), and whether the others are off or only not reached.",
+    words: Words {
+        title: "The replicated disk holds all I/O back: it lost its quorum",
+        layer: Layer::Fabric,
+        what: "DRBD keeps a disk on several nodes. A node that does not see enough of them stops all I/O, and goes on by itself when they are back.",
+        consequence: "Everything above that disk stands still. Nothing is lost by that; with the policy `io-error` the commands fail instead.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find which nodes are missing, and whether they are off or only cut off: two sides that are both forced on become two disks.",
+            ),
+            remedy(
+                Risk::Changes,
+                "Mend the network between the nodes, or start the missing ones: I/O goes on by itself.",
+            ),
+        ],
+    },
+};
+
+/// Writes of the kernel's cache.
 static WRITES_LOST: Told = Told {
     because: "The kernel says that it gave writes up which it had taken from applications: pages of its cache that the disk below refused, or a journal that it could not \
               write. What they held is nowhere else.",
@@ -371,6 +396,7 @@ static WRITES_LOST: Told = Told {
     },
 };
 
+/// A lock space that is not started.
 static NO_LOCKSPACE: Told = Told {
     because: "lvmlockd answered -210 (no such lock space, in its sources ENOLS): the lock space of the volume group, or the one that holds the global lock, is not \
              started on this host. Nothing was refused by a disk.",
@@ -390,6 +416,23 @@ static NO_LOCKSPACE: Told = Told {
                 "Where it was lost, read sanlock's log: leases that could not be renewed end it.",
             ),
         ],
+    },
+};
+
+/// One number for two hosts.
+static HOST_ID_TAKEN: Told = Told {
+    because: "sanlock watched the record of its own host number and saw another owner renew it (in its sources, -262: the host number is busy): two hosts are set up with one number. It \
+              takes no lease that way, and does not join the lock space.",
+    next: "`sanlock client host_status -D` on a host that joined, and the host number of each host (`host_id` in lvmlocal.conf; oVirt and libvirt have settings of their own).",
+    words: Words {
+        title: "Another living host uses this host's number in the lock space",
+        layer: Layer::FileSystem,
+        what: "sanlock gives each host a number, and by it a record on the disk that this host alone renews. Before it takes one it looks whether somebody renews it: here somebody does.",
+        consequence: "This host gets no leases: what needs a lock does not start on it. The other host is not harmed, and nothing is damaged.",
+        remedy: &[remedy(
+            Risk::Changes,
+            "Give each host a number of its own, on the host that joined last; a clone of a host has the number of the one that it was made of.",
+        )],
     },
 };
 

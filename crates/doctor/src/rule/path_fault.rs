@@ -5,9 +5,9 @@ use super::local::is_behind_usb;
 use super::way::{is_of_a_software_adapter, is_of_this_device};
 use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{
-    Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
+    Command, FabricEvent, Fact, HostStatus, Kind, Notice, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
-use crate::scene::before;
+use crate::scene::{before, same_host};
 use crate::text::{has, holds};
 
 /// A reset takes the link down within seconds.
@@ -45,6 +45,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             )
         };
     }
+    if let Some(why) = behind_a_hung_target(case, &strong) {
+        return Judgement::Aside(why);
+    }
     let stakes = case.stakes();
     let hit = case.followed_by(&strong, &stakes, JUST_BEFORE_US);
     if !hit.is_empty() && case.has_local_disks_alone() && !is_of_this_device(case, &hit) {
@@ -65,6 +68,8 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let because = if of_frames {
             "Frames were lost or damaged on the way, by the adapter's or the fabric's own account; each takes a command with it, which is sent again after its time-out. No \
              atomic test and set is among these lines."
+        } else if gone.is_empty() {
+            "Paths, ports or sessions were lost. No command that was lost with them is among these lines."
         } else {
             "Paths were lost, and commands with them. No atomic test and set is among these lines."
         };
@@ -74,6 +79,16 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let aside = "A path was lost, but only after the first trouble, or long before it.";
     let taken_out = if stakes.is_empty() { taken_out_behind(case, &strong, &device_gone) } else { None };
     taken_out.unwrap_or_else(|| Judgement::Aside(aside.to_owned()))
+}
+
+/// What a target itself tells of its initiators, while its own worker stands still, is no word about the way between them.
+fn behind_a_hung_target(case: &Case<'_>, strong: &[&Fact]) -> Option<String> {
+    let own_words = |fact: &&Fact| fact.kind == Kind::Target(TargetStep::SessionLost);
+    let hung = case.all(|fact| fact.kind == Kind::Notice(Notice::TargetHung));
+    let same = |fact: &&Fact| hung.first().is_some_and(|hung| same_host(hung, fact));
+    strong.iter().all(|fact| own_words(fact) && same(fact)).then(|| {
+        "Only the target tells of sessions and logins that came to nothing, and its own worker stood still in those minutes: whoever asks it waits, whatever the way is like.".to_owned()
+    })
 }
 
 /// Something on the way was lost, and right behind that a test or a heartbeat went wrong.

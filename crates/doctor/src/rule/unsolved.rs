@@ -172,7 +172,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 }
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
-fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 11] {
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 12] {
     let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
     [
         (unequal, case.false_answers()),
@@ -191,8 +191,17 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 11] {
                 command.opcode.is_some() && command.sense.is_some_and(Sense::is_unsupported)
             }),
         ),
+        (PATHS_ALONE, if of_paths_alone(case) { case.all(is_hard) } else { Vec::new() }),
     ]
 }
+
+/// Whether nothing but paths that failed is told.
+fn of_paths_alone(case: &Case<'_>) -> bool {
+    case.facts().all(|fact| !is_hard(fact) || matches!(fact.kind, Kind::Path(_)))
+}
+
+const PATHS_ALONE: &str = "A path failed, and no command is told that did with it. Nothing near it says why, or whether others to the same device work (`multipath -ll`, \
+                           `esxcli storage core path list`).";
 
 const fn of_a_false_answer(record: Record) -> &'static str {
     match record {

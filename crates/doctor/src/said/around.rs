@@ -1,7 +1,7 @@
 //! What stands around a message that has no time: a program writes its topic before it, or nothing. A label, a mark of a list, a tag, a
 //! separator, a link, a question or a remark is of whoever wrote about the message, and may have seen it or not.
 
-use super::words::{HEADS, LABELS, OF_FIXES, QUESTIONS, REMARKS, SETTINGS, SPEAKERS, TITLES};
+use super::words::{HEADS, LABELS, OF_FIXES, OF_RELEASES, QUESTIONS, REMARKS, SETTINGS, SPEAKERS, TITLES};
 use super::{Manner, any, begins_as_a_log};
 use crate::prefix::is_a_programs_name;
 
@@ -26,14 +26,15 @@ pub fn of(around: Around<'_>) -> Manner {
     let bare = without_list_mark(around.body);
     let front = without_list_mark(around.front);
     let label = label(front);
+    let is_a_list = bare.len() < around.body.trim_start().len() && !begins_as_a_log(bare);
     if is_within_a_link(around.front)
         || is_in_an_element_that_waits(around)
         || is_an_entry(front)
         || label.is_some_and(|label| any(label, &OF_FIXES))
+        || is_a_list && label.is_some_and(|label| any(label, &OF_RELEASES))
     {
         return Manner::Cited;
     }
-    let is_a_list = bare.len() < around.body.trim_start().len() && !begins_as_a_log(bare);
     let told = is_a_list
         || of_a_document
         || is_ticketed(bare)

@@ -244,6 +244,9 @@ pub const COMMANDS: [&str; 9] = ["grep", "egrep", "zgrep", "fgrep", "rg", "logge
 pub const SETTINGS: [&str; 8] = ["regex", "pattern", "match", "filter", "search", "query", "expr", "alert"];
 /// Labels of what was mended: nobody has it any more.
 pub const OF_FIXES: [&str; 6] = ["fixed", "fix", "fixes", "resolved", "solved", "corrected"];
+/// Labels of items in a list of what a release brings: messages that it writes from then on.
+pub const OF_RELEASES: [&str; 8] =
+    ["new", "added", "adds", "changed", "improved", "enhanced", "removed", "feature"];
 /// Words in capitals that people put before a message; programs have others.
 pub const TITLES: [&str; 15] = [
     "TODO", "FIXME", "XXX", "FAQ", "SUBJECT", "RE", "AW", "FW", "FWD", "WG", "SOLVED", "RESOLVED", "CLOSED",

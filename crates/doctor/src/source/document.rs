@@ -11,12 +11,12 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::origin::{host_of, is_a_file, is_usual, names_a_host};
-use super::seams::{Jump, Seams};
 use super::shell::{asks_several, behind_prompt, host_of_command, host_of_prompt};
 use super::unread::{self, Parted};
 use crate::plain::plain;
 use crate::prefix;
 use crate::said::{Manner, SETTINGS, begins_as_a_log, of_words, plain_words};
+use crate::seams::{Jump, Seams};
 use crate::stamp::Stamp;
 
 /// `[1] 02:15:05 [SUCCESS] esx1`: what pssh writes before what a host answered.

@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memmem, memrchr};
 
 use crate::bounds::RECORD_LINES_MAX;
 use crate::machine_line::utc;
@@ -65,7 +65,7 @@ pub(super) fn line_of(line: &str, before: &[u8], behind: &[u8]) -> Option<String
             Fields::of_json(&object(line, before, behind)?)?.line()
         }
         b'M' if start.starts_with("MESSAGE=") => Fields::of_journal(start, before, behind).line(),
-        b'"' | b'0'..=b'9' => row(start).or_else(|| tagged(start)),
+        b'"' | b'0'..=b'9' => row(start).or_else(|| row_behind_its_line(start)).or_else(|| tagged(start)),
         _ => None,
     }
 }
@@ -255,20 +255,32 @@ impl Fields {
             .or_else(|| self.speaker())
             // One that runs is one machine's, whoever that is.
             .or_else(|| self.first(&["_BOOT_ID"]))
-            .filter(|host| !time.is_empty() && prefix::is_host(host))
-            .unwrap_or_default();
-        let dated = prefix::split(message);
-        // The message may be the whole line of a log, with its own time and program.
-        let program = self.first(&PROGRAMS).filter(|_| !dated.begins && dated.process.is_none());
-        let program = match program {
-            Some(program) => format!("{program}:"),
-            // So that the host is known as one.
-            None if !dated.begins && dated.process.is_none() && !host.is_empty() => "message:".to_owned(),
-            None => String::new(),
-        };
-        let words = [&*time, host, &*program, message];
-        Some(words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
+            .filter(|host| !time.is_empty() && prefix::is_host(host));
+        Some(written(&time, host, self.first(&PROGRAMS), message))
     }
+}
+
+/// The line of a message, behind what its fields say of it. The message may be the whole line of a log: then it has its own time and program, and its own
+/// host, for a field of that name may be of whoever gathered it.
+fn written(time: &str, host: Option<&str>, program: Option<&str>, message: &str) -> String {
+    let own = prefix::split(message);
+    // Every machine that nobody named calls itself so.
+    let is_nobodys = own.host.is_some_and(|own| own.starts_with("localhost"));
+    if let (true, Some(host), Some(process)) = (is_nobodys, host, own.process) {
+        return format!("{time} {host} {process}: {}", own.body);
+    }
+    let program = match program.filter(|_| !own.begins && own.process.is_none()) {
+        // RFC 5424, 6.2.4, has a sign for a host that is not known: behind it another program's tag is told from a topic of the kernel.
+        Some(program) if host.is_none() && !time.is_empty() && !prefix::is_a_programs_name(program) => {
+            format!("- {program}:")
+        }
+        Some(program) => format!("{program}:"),
+        // So that the host is known as one.
+        None if !own.begins && own.process.is_none() && host.is_some() => "message:".to_owned(),
+        None => String::new(),
+    };
+    let words = [time, host.unwrap_or_default(), &*program, message];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// A string of JSON at the start of a text, and how many bytes it takes.
@@ -319,9 +331,11 @@ fn fraction(text: &str) -> i64 {
     padded.parse().unwrap_or(0)
 }
 
+/// Cells that a row has at least.
+const CELLS_MIN: usize = 3;
+
 /// A row of a table: a time, then a host, a program and a message, each in a cell of its own, in any order.
 fn row(line: &str) -> Option<String> {
-    const CELLS_MIN: usize = 3;
     const TIME_BYTES_MAX: usize = 48;
     let separator = memchr2(b',', b';', &line.as_bytes()[..line.len().min(TIME_BYTES_MAX)])?;
     // `2024-06-01 02:00:00,123`: a fraction of a second.
@@ -330,18 +344,47 @@ fn row(line: &str) -> Option<String> {
     }
     let cells = cells(line, char::from(line.as_bytes()[separator]))?;
     let (time, cells) = cells.split_first().filter(|(_, rest)| rest.len() + 1 >= CELLS_MIN)?;
-    let dated = prefix::split(time);
-    if !dated.begins || !dated.body.is_empty() {
+    if !is_a_time(time) {
         return None;
     }
     let (at, message) = cells.iter().enumerate().max_by_key(|(_, cell)| cell.len())?;
-    let others = || cells.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, cell)| cell.as_str());
-    let program = others().find(|cell| prefix::is_program(cell));
+    let others: Vec<&str> =
+        cells.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, cell)| cell.as_str()).collect();
+    Some(of_cells(time, &others, message))
+}
+
+/// A row whose first cell is the whole line of a log, with its own time; its time once more, its host and its program stand behind it.
+fn row_behind_its_line(line: &str) -> Option<String> {
+    let line = line.trim_end();
+    // Every dated line is asked; a name in the last cell has no blank, and what stands behind the last comma of a sentence has.
+    let last = memrchr(b',', line.as_bytes())?;
+    if memchr(b' ', &line.as_bytes()[last..]).is_some() {
+        return None;
+    }
+    let cells = cells(line, ',')?;
+    let (message, others) = cells.split_first().filter(|(_, rest)| rest.len() + 1 >= CELLS_MIN)?;
+    let time = others.iter().find(|cell| is_a_time(cell))?;
+    let others: Vec<&str> = others.iter().map(String::as_str).filter(|cell| *cell != time).collect();
+    prefix::split(message).begins.then(|| of_cells(time, &others, message))
+}
+
+/// Whether a cell is a time and nothing else.
+fn is_a_time(cell: &str) -> bool {
+    let dated = prefix::split(cell);
+    dated.begins && dated.body.is_empty()
+}
+
+/// The line of a message beside other cells, of which one may be its program and one its host. Names of hosts have no `_` (RFC 1123), and those of kinds
+/// of events have.
+fn of_cells(time: &str, others: &[&str], message: &str) -> String {
+    let program = others.iter().copied().find(|cell| prefix::is_program(cell));
     let lettered = |cell: &str| cell.starts_with(|letter: char| letter.is_ascii_alphabetic());
-    let host = others().find(|cell| prefix::is_host(cell) && lettered(cell) && Some(*cell) != program);
-    let program =
-        program.or(host.map(|_| "message")).map(|program| format!("{program}: ")).unwrap_or_default();
-    Some(format!("{time} {} {program}{message}", host.unwrap_or_default()))
+    let mut hosts = others
+        .iter()
+        .copied()
+        .filter(|cell| prefix::is_host(cell) && lettered(cell) && Some(*cell) != program);
+    let host = hosts.clone().find(|cell| !cell.contains('_')).or_else(|| hosts.next());
+    written(time, host, program, message)
 }
 
 /// The cells of a row.
@@ -385,6 +428,22 @@ mod tests {
             (
                 "2024-06-01T02:00:00Z,esx1,vmkernel,\"dev \"\"naa.5\"\", failed\"",
                 "2024-06-01T02:00:00Z esx1 vmkernel: dev \"naa.5\", failed",
+            ),
+            (
+                "\"2024-06-01T02:00:00Z\",\"syslog1\",\"/logs/all\",\"2024-06-01T02:00:00Z esx1 vmkernel: cpu1:2)x, \"\"y\"\"\"",
+                "2024-06-01T02:00:00Z syslog1 2024-06-01T02:00:00Z esx1 vmkernel: cpu1:2)x, \"y\"",
+            ),
+            (
+                "\"2024-06-01T02:00:00.1Z cpu1:2)dev \"\"naa.5\"\", failed\",2024-06-01T02:00:00.1Z,10.0.0.1,v1_ab,esx1.lab,vmkernel",
+                "2024-06-01T02:00:00.1Z esx1.lab 2024-06-01T02:00:00.1Z cpu1:2)dev \"naa.5\", failed",
+            ),
+            (
+                r#"{"@timestamp":"2024-06-01T02:00:00.1Z","host":"esx1","message":"<13>Jun  1 02:00:00 localhost vmkernel: cpu1:2)x"}"#,
+                "2024-06-01T02:00:00.1Z esx1 vmkernel: cpu1:2)x",
+            ),
+            (
+                r#"{"time":"2024-06-01T02:00:00Z","program":"dashboard","message":"x"}"#,
+                "2024-06-01T02:00:00Z - dashboard: x",
             ),
         ];
         for (text, expected) in cases {

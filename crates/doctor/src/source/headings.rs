@@ -7,9 +7,9 @@ use memchr::memchr_iter;
 
 use super::document::{Whose, section};
 use super::origin::{host_of, is_a_file};
-use super::seams::Seams;
 use crate::civil;
 use crate::plain::plain;
+use crate::seams::Seams;
 
 /// Lines among which the first heading stands.
 const FIRST_LINES: usize = 8;

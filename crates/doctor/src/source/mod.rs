@@ -11,7 +11,6 @@ mod gunzip;
 mod headings;
 mod lines;
 mod origin;
-mod seams;
 mod shell;
 mod sniff;
 mod unread;

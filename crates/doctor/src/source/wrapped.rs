@@ -18,6 +18,8 @@ use crate::said::begins_as_a_log;
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=260;
 /// Joints that make a wrap: one line that is as long as the longest stands in every text.
 const JOINTS_MIN: usize = 2;
+/// So few joints may all be at the last column by chance.
+const JOINTS_FEW: usize = 4;
 /// Lines that one record was wrapped into.
 const PIECES_MAX: usize = 12;
 /// Of ten joints, so many are at the last column where lines were cut anywhere.
@@ -33,7 +35,9 @@ pub(super) fn together(text: &[u8]) -> Option<Vec<u8>> {
     }
     // Cut anywhere, a line is full but for a blank at its end, which is lost on the way; between words, hardly any is.
     let is_full = |line: &&usize| lines[**line].len() + 1 >= width;
-    let is_cut = joints.iter().filter(is_full).count() * 10 >= joints.len() * CUT_OF_TEN;
+    // A mail is wrapped between words; who quotes a terminal's lines in one quotes more of them.
+    let is_quoted = joints.len() <= JOINTS_FEW && joints.iter().all(|&line| lines[line].starts_with(b">"));
+    let is_cut = !is_quoted && joints.iter().filter(is_full).count() * 10 >= joints.len() * CUT_OF_TEN;
     let mut goes_on = vec![false; lines.len()];
     for &line in joints.iter().filter(|line| !is_cut || is_full(line)) {
         goes_on[line] = true;
@@ -150,6 +154,12 @@ mod tests {
         let quoted = textwrap::fill(RECORD, 60).replace('\n', "\n> ");
         let joined = together(format!("> {quoted}\n\nbehind\n").as_bytes()).unwrap();
         assert_eq!(String::from_utf8(joined).unwrap(), format!("> {RECORD}\n\n\n\nbehind\n"));
+        // Each piece is as wide as the widest, and was wrapped between words all the same.
+        let pieces =
+            "> 2026-01-01T00:00:00Z cpu1:2)WARNING: ctlr 26, psaCmd\n> 0x45b, status 0x371, opc 0x5\n";
+        let joined = together(pieces.repeat(2).as_bytes()).unwrap();
+        let whole = pieces.replacen("\n> ", " ", 1) + "\n";
+        assert_eq!(String::from_utf8(joined).unwrap(), whole.repeat(2));
     }
 
     #[test]

@@ -17,7 +17,7 @@ const DAY_TURNS_US: i64 = DAY_US / 2;
 
 /// Which way the times of an input go.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seams {
+pub struct Seams {
     last: Option<Stamp>,
     rises: u32,
     falls: u32,
@@ -25,14 +25,14 @@ pub(super) struct Seams {
 
 /// A jump of the times between two lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Jump {
+pub enum Jump {
     Back,
     Forth,
 }
 
 impl Seams {
     /// Meets the time of the next line: the jump from the one before it, where it is one.
-    pub(super) fn meet(&mut self, when: Stamp) -> Option<Jump> {
+    pub fn meet(&mut self, when: Stamp) -> Option<Jump> {
         let apart = self.last.replace(when).and_then(|last| when.since(&last))?;
         self.rises = self.rises.saturating_add(u32::from(apart > 0));
         self.falls = self.falls.saturating_add(u32::from(apart < 0));
@@ -55,7 +55,7 @@ impl Seams {
     }
 
     /// Whether a jump is against the way that times go here.
-    pub(super) fn is_seam(&self, jump: Jump) -> bool {
+    pub fn is_seam(&self, jump: Jump) -> bool {
         if self.falls > self.rises { jump == Jump::Forth } else { jump == Jump::Back }
     }
 }

@@ -1,0 +1,243 @@
+//! What devices, lists and programs say plainly: states of paths, statuses of NVMe, sense data in numbers, space that ran out, a lock that is fought over.
+
+use oarlock_doctor::{Doctor, Finding, Report};
+
+fn judge(log: &str) -> Report {
+    let mut doctor = Doctor::new();
+    doctor.read("-", &mut log.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+/// The first finding.
+fn first<'a>(report: &'a Report, log: &str) -> &'a Finding {
+    report.incidents.first().unwrap_or_else(|| panic!("no incident: {log}"))
+}
+
+/// A map of two groups, with the states of their two paths.
+fn map(one: &str, other: &str) -> String {
+    format!(
+        "mpathk (3600d0231000c0ffee000000000000b1c) dm-7 ACME,LUN\nsize=2.0T features='1 queue_if_no_path' hwhandler='1 alua' wp=rw\n\
+         |-+- policy='service-time 0' prio=0 status=enabled\n| `- 7:0:2:5 sdq 65:0 {one}\n`-+- policy='service-time 0' prio=0 status=enabled\n  `- 9:0:1:5 sdz 65:144 {other}\n"
+    )
+}
+
+#[test]
+fn a_map_without_a_path_that_works_is_told_in_a_bundle_too() {
+    const DEAD: [&str; 4] =
+        ["failed faulty running", "failed faulty offline", "failed undef unknown", "[failed][faulty]"];
+    let quiet: String = (0..90).map(|line| format!("a line {line} of something else\n")).collect();
+    for state in DEAD {
+        let log = map(state, state);
+        let report = judge(&(quiet.clone() + &log));
+        let told = first(&report, &log);
+        assert_ne!(told.confidence, "certain", "{log}");
+        assert!(told.devices.len() == 1 && told.evidence.iter().any(|line| line.line == 96), "{told:?}");
+        let half = map(state, "active ready running");
+        assert_eq!(
+            judge(&(quiet.clone() + &half)).incidents.len(),
+            0,
+            "one path is everyday in a log: {half}"
+        );
+        assert_eq!(judge(&half).incidents.len(), 1, "{half}");
+    }
+    let half = judge(&map("failed faulty running", "active ready running"));
+    assert!(half.incidents[0].because.contains("A path failed"), "{}", half.incidents[0].because);
+    assert_eq!(judge(&map("active ready running", "active ghost running")).incidents.len(), 0);
+}
+
+/// A command of NVMe that failed, as ESXi prints it.
+fn nvme(second: u32, status: &str, opcode: &str) -> String {
+    format!(
+        "2026-06-02T05:00:{second:02}.000Z Wa(180) vmkwarning: cpu9:2098110)WARNING: NVMEIO:2644 command 0x45d1b2 failed: ctlr 259, queue 2, psaCmd 0x45d1c7, status {status}, opc {opcode}, cid 17, nsid 4\n"
+    )
+}
+
+#[test]
+fn what_nvme_says_of_its_medium_and_its_capacity_is_what_scsi_says_in_sense_data() {
+    let spdk = |status: &str| {
+        format!(
+            "[2026-06-02 05:00:00.1] nvme_qpair.c: 474:spdk_nvme_print_completion: *NOTICE*: {status} qid:1 cid:9 cdw0:0 sqhd:0005 p:1 m:0 dnr:0\n"
+        )
+    };
+    let cases = [
+        (nvme(1, "0x81", "0x1") + &nvme(2, "0x81", "0x1"), "array-full"),
+        (nvme(1, "0x280", "0x1") + &nvme(2, "0x280", "0x1"), "device-fault"),
+        (nvme(1, "0x281", "0x2"), "device-fault"),
+        (spdk("CAPACITY EXCEEDED (00/81)"), "array-full"),
+        (spdk("WRITE FAULTS (02/80)"), "device-fault"),
+        (spdk("UNRECOVERED READ ERROR (02/81)"), "device-fault"),
+        (
+            "2026-06-02T05:00:01.000Z cpu4:2097)NMP: nmp_ThrottleLogForDevice:3872: Cmd 0x8a (0x45b9, 2097) to dev \"eui.0011223344556677\" on path \"vmhba65:C0:T1:L4\" Failed: H:0x0 D:0x280 P:0x0\n".to_owned(),
+            "device-fault",
+        ),
+    ];
+    for (log, cause) in cases {
+        assert_eq!(first(&judge(&log), &log).cause, cause, "{log}");
+    }
+    // What a host gave up, and the answer to the second half of a fused pair, is of no medium.
+    for status in ["0x371", "0x9", "0x285"] {
+        let log = nvme(1, status, "0x1") + &nvme(2, status, "0x1");
+        let report = judge(&log);
+        assert!(
+            report.incidents.iter().all(|found| !["device-fault", "array-full"].contains(&&*found.cause)),
+            "{log}"
+        );
+    }
+}
+
+/// Kernels that were built without words for sense data print numbers, and the code without `Add. Sense:`.
+#[test]
+fn sense_data_in_numbers_are_those_in_words() {
+    let told = |key: &str, code: &str| {
+        let line = |text: &str| format!("Jun  2 05:00:00 rook kernel: sd 4:0:7:0: [sdm] tag#911 {text}\n");
+        let log = line("UNKNOWN(0x2003) Result: hostbyte=0x00 driverbyte=0x08 cmd_age=3s")
+            + &line(key)
+            + &line(code)
+            + &line("CDB: opcode=0x28 28 00 1f 20 31 40 00 00 08 00");
+        let report = judge(&log);
+        let found = first(&report, &log);
+        (found.cause.clone(), found.confidence.clone(), found.evidence.len())
+    };
+    let words = told("Sense Key : Medium Error [current]", "Add. Sense: Unrecovered read error");
+    assert_eq!(words, ("device-fault".to_owned(), "likely".to_owned(), 1));
+    assert_eq!(told("Sense Key : 0x3 [current] ", "ASC=0x11 ASCQ=0x0 "), words);
+    let vague = told("Sense Key : 0x3 [current] ", "ASC=0x40 ASCQ=0x81 ");
+    assert_eq!(vague.1, "possible", "a code that says nothing of a sector");
+}
+
+/// A log server's export stands newest first, and the statuses of ESXi 8 before the command that they are of.
+#[test]
+fn a_command_told_over_two_records_is_whole_in_either_order() {
+    let record = |second: u32, text: &str| {
+        format!(
+            "2026-06-02T05:00:{second:02}.500Z In(182) vmkernel: cpu3:2099001)NMP: nmp_ThrottleLogForDevice:{text}\n"
+        )
+    };
+    let head = "3867: Cmd 0x89 (0x45d9, 2097400) to dev \"naa.6000d31000c0ffee0000000000000b1d\" on path \"vmhba4:C0:T1:L9\" Failed:";
+    let late = "3875: H:0x5 D:0x0 P:0x0 . Act:EVAL. cmdId.initiator=0x43 CmdSN 0x7";
+    let unequal =
+        "3875: H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0. Act:NONE. cmdId.initiator=0x43 CmdSN 0x8";
+    let oldest_first = [record(1, head), record(1, late), record(3, head), record(3, unequal)];
+    let newest_first: String = oldest_first.iter().rev().map(String::as_str).collect();
+    for log in [oldest_first.concat(), newest_first] {
+        let report = judge(&log);
+        let found = first(&report, &log);
+        assert_eq!(
+            (found.cause.as_str(), found.confidence.as_str()),
+            ("delayed-own-write", "likely"),
+            "{log}"
+        );
+    }
+    // Of two in one moment nobody knows which is whose.
+    let at_once = [record(1, unequal), record(1, head), record(1, late), record(1, head)].concat();
+    let report = judge(&at_once);
+    assert!(report.incidents.iter().all(|found| found.confidence == "possible"), "{:?}", report.incidents);
+}
+
+#[test]
+fn targets_pools_and_lock_managers_say_in_their_own_words_what_is_wrong() {
+    let cases = [
+        (
+            "Jun  2 05:00:00 reed tgtd: bs_rdwr_request(301) io error 0x5f21 8a -1 8192 4096, No space left on device\n",
+            "array-full",
+            "no space",
+        ),
+        (
+            "[  +0.021200] device-mapper: space map metadata: unable to allocate new metadata block\n",
+            "array-full",
+            "no space",
+        ),
+        (
+            "[  811.021200] device-mapper: thin: 253:9: metadata operation 'dm_pool_alloc_data_block' failed: error = -28\n",
+            "array-full",
+            "no space",
+        ),
+        (
+            "Jun  2 05:00:00 reed kernel: kvdo3:packerQ: Completing write VIO for LBN 77 with error after compressing: VDO Status: Out of space (1472)\n",
+            "array-full",
+            "no space",
+        ),
+        (
+            "Jun  2 05:00:00 reed kernel: drbd res4 reed: susp-io( no -> quorum )\n",
+            "cannot-tell",
+            "holds all I/O back",
+        ),
+        (
+            "2026-06-02 05:00:00 8123 [901]: s7 delta_acquire host_id 9 busy1 9 4 8119 c0ffee.rook\n",
+            "cannot-tell",
+            "renew it",
+        ),
+        (
+            "2026-06-02 05:00:00.1 77 [ERROR] tcmu_rbd_lock:636 rbd/img7.b: Unknown error -30 while trying to acquire lock.\n",
+            "cannot-tell",
+            "exclusive lock",
+        ),
+        ("    Could not break lock from 10.9.8.7:0/11223344. (Err -16)\n", "cannot-tell", "exclusive lock"),
+    ];
+    for (log, cause, says) in cases {
+        let report = judge(log);
+        let found = first(&report, log);
+        assert_eq!(found.cause, cause, "{log}");
+        assert!(found.because.contains(says), "{log}: {}", found.because);
+    }
+    for change in ["quorum -> no", "no -> fencing"] {
+        let log = format!("Jun  2 05:00:00 reed kernel: drbd res4 reed: susp-io( {change} )\n");
+        assert!(
+            judge(&log).incidents.is_empty(),
+            "what goes on again, and what each restart of a peer does for moments"
+        );
+    }
+}
+
+#[test]
+fn a_lock_that_a_gateway_has_back_within_seconds_is_wanted_by_another() {
+    let line = |minute: u32, second: u32, text: &str| {
+        format!("2026-06-02 05:{minute:02}:{second:02}.100 911 [WARN] {text}\n")
+    };
+    let had = "tcmu_rbd_lock:947 rbd/img7.b: Acquired exclusive lock.";
+    let lost = "tcmu_notify_lock_lost:271 rbd/img7.b: Async lock drop. Old state 5";
+    let fought = line(0, 1, had) + &line(0, 4, lost) + &line(0, 6, had);
+    let report = judge(&fought);
+    let found = first(&report, &fought);
+    assert_eq!((found.cause.as_str(), found.confidence.as_str()), ("gateway-fault", "possible"));
+    let failed_over = line(0, 1, had) + &line(0, 4, lost) + &line(9, 6, had);
+    assert!(judge(&failed_over).incidents.is_empty(), "a failover and, minutes later, the way back");
+}
+
+/// A servant of the resource manager and the inquisitor over all of them watch no disk.
+#[test]
+fn where_no_disks_servant_is_named_no_disk_was_slow() {
+    let line = |text: &str| format!("Jun  2 05:00:00 rook sbd[411]: warning: inquisitor_child: {text}\n");
+    let silent = line("Latency: No liveness for 6 s exceeds threshold of 3 s (healthy servants: 1)");
+    let of = |log: &str| first(&judge(log), log).cause.clone();
+    assert_eq!(of(&(line("Servant pcmk is outdated (age: 6)") + &silent)), "cannot-tell");
+    assert_eq!(of(&(line("Servant /dev/sdq1 is outdated (age: 6)") + &silent)), "slow-storage");
+}
+
+/// A target's own worker that stands still is why its logins come to nothing, and no optic.
+#[test]
+fn a_target_whose_worker_stands_still_says_nothing_of_the_way_to_it() {
+    let login = "Jun  2 05:00:07 reed kernel: iSCSI Login timeout on Network Portal 10.9.8.7:3260\n";
+    let hung = "Jun  2 05:00:26 reed kernel: Workqueue: events target_tmr_work [target_core_mod]\n";
+    let cause = |log: &str| first(&judge(log), log).cause.clone();
+    assert_eq!(cause(&login.repeat(3)), "path-fault");
+    assert_eq!(cause(&(login.repeat(3) + hung)), "cannot-tell");
+}
+
+/// A sector that a disk lost is no less lost because a session of another disk was, too.
+#[test]
+fn what_a_disk_says_of_its_medium_is_told_beside_another_outage() {
+    let line = |time: &str, text: &str| format!("Jun  2 05:{time} rook kernel: {text}\n");
+    let medium = line(
+        "00:00",
+        "sd 1:0:3:0: [sdq] tag#4 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=2s",
+    ) + &line("00:00", "sd 1:0:3:0: [sdq] tag#4 Sense Key : Medium Error [current]")
+        + &line("00:00", "sd 1:0:3:0: [sdq] tag#4 Add. Sense: Unrecovered read error")
+        + &line("00:00", "sd 1:0:3:0: [sdq] tag#4 CDB: Read(10) 28 00 01 11 22 30 00 00 08 00");
+    let session = line("03:30", " connection5:0: detected conn error (1022)")
+        + &line("05:31", " session5: session recovery timed out after 120 secs")
+        + &line("05:31", "sd 8:0:0:2: rejecting I/O to offline device");
+    let report = judge(&(medium + &session));
+    let causes: Vec<&str> = report.incidents.iter().map(|found| found.cause.as_str()).collect();
+    assert!(causes.contains(&"device-fault") && causes.contains(&"path-fault"), "{causes:?}");
+}
