@@ -87,7 +87,7 @@ impl Work {
             return Err(Sense::invalid_cdb(byte, None).into());
         }
         let length = self.check_length(count)?;
-        let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+        let Some(mut received) = self.receive_exactly(length).await? else { return Ok(Reply::good()) };
         let count = self.blocks_in(received.length);
         let _held = self.hold(lba, count, Hold::Alone).await?;
         if self.is_one_atomic_block(lba, count) {

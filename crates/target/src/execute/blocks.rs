@@ -109,6 +109,15 @@ impl Work {
         }
     }
 
+    /// The same, where the initiator sends as many bytes as the CDB asks for and no others: for what is one act, or a comparison, of which a part would be
+    /// told as the whole.
+    pub(super) async fn receive_exactly(&self, length: usize) -> Outcome<Option<Received>> {
+        if self.task.command.data_out_length() != length {
+            return Err(Sense::invalid_cdb(0, None).into());
+        }
+        self.receive_blocks(length).await
+    }
+
     pub(super) fn blocks_in(&self, length: usize) -> BlockCount {
         BlockCount((length / self.unit.block_size().length()) as u64)
     }
@@ -185,7 +194,9 @@ impl Work {
             ByteCheck::Medium => self.verify_medium(lba, count).await,
             ByteCheck::Blocks => {
                 let length = self.check_length(count)?;
-                let Some(mut received) = self.receive_blocks(length).await? else { return Ok(Reply::good()) };
+                let Some(mut received) = self.receive_exactly(length).await? else {
+                    return Ok(Reply::good());
+                };
                 let _held = self.hold(lba, self.blocks_in(received.length), Hold::Shared).await?;
                 self.compare(lba, &mut received, false).await?;
                 Ok(Reply::good())
@@ -211,7 +222,7 @@ impl Work {
     async fn verify_same(&self, lba: Lba, count: BlockCount) -> Outcome<Reply> {
         let block = self.unit.block_size().length();
         let wanted = if count.0 == 0 { 0 } else { block };
-        let Some(mut received) = self.receive_blocks(wanted).await? else { return Ok(Reply::good()) };
+        let Some(mut received) = self.receive_exactly(wanted).await? else { return Ok(Reply::good()) };
         let pattern = received.buffer.bytes()[..block].to_vec();
         drop(received);
         let mut done = 0;

@@ -41,10 +41,7 @@ impl Work {
         let pattern = match write.no_data_out {
             true => vec![0; block],
             // Anything but one block is no block that could be written (SBC-4, WRITE SAME (10) command).
-            false if self.task.command.data_out_length() != block => {
-                return Err(Sense::invalid_cdb(0, None).into());
-            }
-            false => match self.receive_blocks(block).await? {
+            false => match self.receive_exactly(block).await? {
                 Some(mut received) => received.buffer.bytes()[..block].to_vec(),
                 None => return Ok(Reply::good()),
             },

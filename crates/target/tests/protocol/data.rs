@@ -16,6 +16,8 @@ const INVALID_FIELD: u8 = 0x09;
 const CRC: (u8, u8, u8) = (0x0b, 0x47, 0x05);
 /// ABORTED COMMAND: UNEXPECTED UNSOLICITED DATA.
 const UNEXPECTED: (u8, u8, u8) = (0x0b, 0x0c, 0x0c);
+/// ILLEGAL REQUEST: INVALID FIELD IN CDB.
+const INVALID_CDB: (u8, u8, u8) = (0x05, 0x24, 0x00);
 /// ABORTED COMMAND: NOT ENOUGH UNSOLICITED DATA.
 const NOT_ENOUGH: (u8, u8, u8) = (0x0b, 0x0c, 0x0d);
 
@@ -229,17 +231,32 @@ fn immediate_data_of_a_command_that_writes_nothing_go_nowhere() {
     nothing_happened(&place, &mut session);
 }
 
-/// They were answered with GOOD, and nothing was compared or written.
+/// They were answered with GOOD, and nothing was compared or written, or a part.
 #[test]
-fn a_swap_and_a_pattern_whose_data_go_the_other_way_are_refused() {
+fn what_is_one_act_or_a_comparison_wants_all_of_its_data_and_from_the_initiator() {
     let place = Place::new();
     let mut session = login(&place, &Who::new("one"));
-    for (cdb, length) in [(cdb::compare_and_write(8, 1), 1024), (cdb::write_same(8, 8, false), 512)] {
+    let mut compare_blocks = cdb::verify(0, 4);
+    compare_blocks[1] |= 1 << 1;
+    let mut compare_same = cdb::verify(0, 4);
+    compare_same[1] |= 3 << 1;
+    let commands = [
+        (cdb::compare_and_write(0, 1), 1024),
+        (cdb::write_same(0, 4, false), 512),
+        (cdb::write_atomic(0, 4), 2048),
+        (compare_blocks, 2048),
+        (compare_same, 512),
+    ];
+    for (cdb, length) in commands {
         for (reads, is_sized) in [(true, true), (false, true), (false, false)] {
             let mut command = session.command(0, cdb, Flow::In(if is_sized { length } else { 0 }));
             command.reads = reads;
             let tag = session.put(command, Flow::None);
-            assert_eq!(session.finish(tag).code(), (0x05, 0x24, 0x00), "{cdb:?}");
+            assert_eq!(session.finish(tag).code(), INVALID_CDB, "{cdb:x?}");
+        }
+        for length in [length / 2, 2 * length] {
+            let refused = session.run(0, cdb, Flow::Out(&vec![1; length]));
+            assert_eq!(refused.code(), INVALID_CDB, "{cdb:x?} with {length}");
         }
     }
     nothing_happened(&place, &mut session);
