@@ -45,6 +45,10 @@ impl EarlyShare {
         self.bytes.get() == 0
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
     /// `has_first` is one for all of a session.
     pub(crate) fn new(has_first: &Rc<Cell<bool>>) -> EarlyShare {
         EarlyShare { bytes: Rc::default(), has_first: Rc::clone(has_first) }

@@ -14,7 +14,10 @@ use crate::limits::{
 use crate::output::Output;
 use crate::pool::Share;
 use crate::session::Session;
-use crate::shares::{Kind, Lack, UnitShares};
+use crate::shares::{Kind, Lack, UnitShares, contains};
+
+/// The part of what all keep that silent ones are to keep together to be in the way of others: one of so many.
+const MATTERS: usize = 4;
 
 /// What others waited for since the tick before.
 #[derive(Default)]
@@ -46,6 +49,7 @@ impl Shortage {
             let devices = shortage.of_units.iter().filter_map(device);
             memory.extend(devices.map(|device| Lack { kind, device: Some(device) }));
         }
+        memory.retain(|lack| is_by_the_stalled(array, lack, &hung));
         let units = array.units.borrow();
         let held_up = units.values().filter(|unit| unit.task_set.take_is_held_up());
         Shortage { memory, units: held_up.map(|unit| unit.number).collect() }
@@ -53,15 +57,26 @@ impl Shortage {
 
     /// Whether others wait for memory that a session keeps.
     fn is_of(&self, session: &Session) -> bool {
-        self.memory.iter().any(|lack| session.keeps(lack))
+        self.memory.iter().any(|lack| session.kept(lack, &[]) > 0)
     }
+}
+
+/// Whether those that are silent keep a part of it that matters: where a disk is slow, and busy for honest hosts, they wait for the disk.
+fn is_by_the_stalled(array: &Array, lack: &Lack, hung: &[Rc<UnitShares>]) -> bool {
+    let (mut by_stalled, mut by_all) = (0, 0);
+    for session in array.sessions() {
+        let kept = session.kept(lack, hung);
+        by_all += kept;
+        by_stalled += if session.is_stalled.get() { kept } else { 0 };
+    }
+    by_stalled > 0 && by_stalled * MATTERS >= by_all
 }
 
 /// The memory for data that come unasked which sessions were refused that had none, but for these disks.
 fn early(array: &Array, hung: &[Rc<UnitShares>]) -> Vec<Lack> {
     let lack = |refused: Refused| {
         let device = array.devices.find(|device| Rc::ptr_eq(&device.early, &refused.unit))?;
-        let is_hung = hung.iter().any(|other| Rc::ptr_eq(other, &device));
+        let is_hung = contains(hung, &device);
         let device = (refused.by == TooMuch::Unit).then_some(device);
         (!is_hung).then_some(Lack { kind: Kind::Early, device })
     };
@@ -103,6 +118,9 @@ impl Patience {
             is_in_the_way |= task.unit.as_ref().is_some_and(|unit| self.is_of_unit(unit.number));
         }
         let is_silent = longest > 0 && shortest > ticks(SHORT_SILENCE_MAX);
+        // Before its time is over, so that what it keeps is weighed by then.
+        let soon = ticks(SHORT_SILENCE_MAX) / 2;
+        session.is_stalled.set(longest > 0 && shortest > soon || connection.unread > soon);
         let is_overdue = longest > ticks(DATA_SILENCE_MAX) || is_silent && is_in_the_way;
         is_overdue.then_some("its initiator does not send the data of a command")
     }

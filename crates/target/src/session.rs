@@ -16,7 +16,7 @@ use crate::connection::Seat;
 use crate::deliver::Waiting;
 use crate::limits::WINDOW;
 use crate::output::{Data, Output};
-use crate::shares::{Lack, SessionShares, SharesByDevice};
+use crate::shares::{Lack, SessionShares, SharesByDevice, UnitShares};
 use crate::task::Task;
 use crate::text::Texts;
 use crate::unit::Unit;
@@ -75,6 +75,8 @@ pub(crate) struct Session {
     /// R2Ts so far.
     transfers: Cell<u32>,
     is_logging_out: Cell<bool>,
+    /// Nothing has come of it for a while that it keeps memory for.
+    pub(crate) is_stalled: Cell<bool>,
     /// It ended: nothing is sent any more.
     is_gone: Cell<bool>,
     /// Whom to tell that there is something to send.
@@ -111,6 +113,7 @@ impl Session {
             early_functions: RefCell::default(),
             transfers: Cell::new(0),
             is_logging_out: Cell::new(false),
+            is_stalled: Cell::new(false),
             is_gone: Cell::new(false),
             ready,
         }
@@ -130,9 +133,9 @@ impl Session {
         self.shares.of(unit.map(|unit| &unit.shares))
     }
 
-    /// Whether its commands keep memory that others lack.
-    pub(crate) fn keeps(&self, lack: &Lack) -> bool {
-        self.shares.keeps(lack)
+    /// What its commands keep of memory that others lack, but for these disks.
+    pub(crate) fn kept(&self, lack: &Lack, but: &[Rc<UnitShares>]) -> usize {
+        self.shares.kept(lack, but)
     }
 
     /// The tag of an R2T: no other one's for long, so that data of a command that was ended are not taken for those of the next one with its task tag.

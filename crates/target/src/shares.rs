@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::slice;
 
 use crate::early::EarlyShare;
 use crate::limits::UNITS_MAX;
@@ -52,6 +53,10 @@ pub(crate) enum Kind {
     Data(Length),
     /// For data that come unasked.
     Early,
+}
+
+pub(crate) fn contains(some: &[Rc<UnitShares>], one: &Rc<UnitShares>) -> bool {
+    some.iter().any(|other| Rc::ptr_eq(other, one))
 }
 
 /// The devices that units are on, those included whose units are served no more while they keep something.
@@ -113,17 +118,20 @@ struct Known {
 }
 
 impl SharesByDevice {
-    /// Whether its commands keep memory that others lack.
-    pub(crate) fn keeps(&self, lack: &Lack) -> bool {
-        let is_there = |known: &&Known| {
-            let device = known.device.as_ref();
-            lack.device.as_ref().is_none_or(|there| device.is_some_and(|device| Rc::ptr_eq(device, there)))
+    /// What its commands keep of memory that others lack, but for these disks.
+    pub(crate) fn kept(&self, lack: &Lack, but: &[Rc<UnitShares>]) -> usize {
+        let is_one_of = |known: &Known, some: &[Rc<UnitShares>]| {
+            known.device.as_ref().is_some_and(|device| contains(some, device))
         };
-        let keeps = |known: &Known| match lack.kind {
-            Kind::Data(length) => known.shares.memory.of(length).get() > 0,
-            Kind::Early => !known.shares.early.is_idle(),
+        let counts = |known: &&Known| {
+            !is_one_of(known, but)
+                && lack.device.as_ref().is_none_or(|there| is_one_of(known, slice::from_ref(there)))
         };
-        self.known.borrow().iter().filter(is_there).any(keeps)
+        let kept = |known: &Known| match lack.kind {
+            Kind::Data(length) => known.shares.memory.of(length).get(),
+            Kind::Early => known.shares.early.bytes(),
+        };
+        self.known.borrow().iter().filter(counts).map(kept).sum()
     }
 
     /// What it has for the units on a device, or for none.
@@ -194,12 +202,13 @@ mod tests {
         let of_one = shares.of(Some(&one));
         let _short = memory.try_permit(&of_one.memory, Some(&one.memory), 4096).unwrap();
         let keeps = |length, device: Option<&Rc<UnitShares>>| {
-            shares.keeps(&Lack { kind: Kind::Data(length), device: device.cloned() })
+            shares.kept(&Lack { kind: Kind::Data(length), device: device.cloned() }, &[]) > 0
         };
         assert!(keeps(Length::Small, None) && keeps(Length::Small, Some(&one)));
         assert!(!keeps(Length::Small, Some(&other)) && !keeps(Length::Long, None));
-        assert!(!shares.keeps(&Lack { kind: Kind::Early, device: None }));
+        let early = |device, but: &[_]| shares.kept(&Lack { kind: Kind::Early, device }, but) > 0;
+        assert!(!early(None, &[]));
         let _early = Early::default().permit(&of_one.early, Some(&one.early), 4096).unwrap();
-        assert!(shares.keeps(&Lack { kind: Kind::Early, device: Some(one) }));
+        assert!(early(Some(Rc::clone(&one)), &[]) && early(None, &[other]) && !early(None, &[one]));
     }
 }
