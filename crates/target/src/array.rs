@@ -137,10 +137,13 @@ impl Array {
 
     /// What was counted, and what is there.
     pub(crate) fn metrics_report(&self) -> MetricsReport {
+        let units = self.units.borrow();
+        let units_with_lost_writes = units.values().filter(|unit| unit.flushes.has_failed());
         MetricsReport {
             sessions: self.sessions.borrow().len(),
             connections: self.connections.borrow().iter().flatten().count(),
-            units: self.units.borrow().len(),
+            units: units.len(),
+            units_with_lost_writes: units_with_lost_writes.count(),
             faults: self.faults.struck(),
             media: self.media.counts(),
             ..self.metrics.report()

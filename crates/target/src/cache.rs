@@ -106,6 +106,7 @@ mod tests {
         let options = MediumOptions { create: Some(ByteCount(1 << 20)), ..MediumOptions::default() };
         let medium = Medium::open(&folder.path().join("disk"), options).unwrap();
         let traits = Traits {
+            path: medium.path().to_owned(),
             is_thin: true,
             is_read_only: false,
             is_removable: false,

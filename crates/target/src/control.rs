@@ -94,7 +94,7 @@ pub(crate) fn add(array: &Rc<Array>, new: NewUnit) -> Result<(), TargetError> {
 
 fn tell(array: &Array, number: u16, what: &str) {
     if let Some(unit) = array.unit(number) {
-        array.log(&format!("unit {number} ({}) {what}", unit.medium.path().display()));
+        array.log(&format!("unit {number} ({}) {what}", unit.traits.path.display()));
     }
 }
 
@@ -105,7 +105,7 @@ fn remove(array: &Rc<Array>, number: u16, told: SyncSender<Result<(), TargetErro
         return;
     };
     unit.is_gone.set(true);
-    array.log(&format!("unit {number} ({}) is served no more", unit.medium.path().display()));
+    array.log(&format!("unit {number} ({}) is served no more", unit.traits.path.display()));
     for other in array.units.borrow().values() {
         other.attend_others(None, AdditionalSense::REPORTED_LUNS_DATA_HAS_CHANGED);
     }
@@ -141,7 +141,7 @@ fn resize(array: &Array, number: u16, size: Option<ByteCount>) -> Result<UnitRep
     if unit.medium.is_block_device() && size.is_some_and(|size| size > now) {
         let reason = format!(
             "{} is a device of {now}: it grows below first, and then without --size",
-            unit.medium.path().display()
+            unit.traits.path.display()
         );
         return Err(TargetError::Grow { number, reason });
     }
@@ -152,7 +152,8 @@ fn report(unit: &Unit) -> UnitReport {
     let geometry = unit.geometry();
     UnitReport {
         number: unit.number,
-        path: unit.medium.path().to_owned(),
+        path: unit.traits.path.clone(),
+        medium: unit.medium.path().to_owned(),
         size: geometry.size(),
         block_size: geometry.block_size,
         is_thin: unit.traits.is_thin,
@@ -163,6 +164,7 @@ fn report(unit: &Unit) -> UnitReport {
         serial: unit.traits.serial.clone(),
         queue: unit.traits.queue,
         allowed: unit.traits.allowed.clone(),
+        has_lost_writes: unit.flushes.has_failed(),
     }
 }
 

@@ -104,7 +104,7 @@ impl Unit {
                 "UNIT {} HAS LOST WRITES: a flush of {} failed, and what was answered since the last good one may not be there. Until the unit is \
                  removed and added anew, every flush and every write that is to be durable fails (MEDIUM ERROR)",
                 self.number,
-                self.medium.path().display()
+                self.traits.path.display()
             ));
         }
     }
@@ -189,6 +189,7 @@ mod tests {
         let options = MediumOptions { create: Some(ByteCount(1 << 20)), ..MediumOptions::default() };
         let medium = Medium::open(&folder.path().join("disk"), options).unwrap();
         let traits = Traits {
+            path: medium.path().to_owned(),
             is_thin: true,
             is_read_only: false,
             is_removable: false,
@@ -247,5 +248,7 @@ mod tests {
         }
         let lines = lines.borrow();
         assert!(lines.len() == 1 && lines[0].starts_with("UNIT 7 HAS LOST WRITES"), "{lines:?}");
+        array.units.borrow_mut().insert(unit.number, unit);
+        assert_eq!(array.metrics_report().units_with_lost_writes, 1);
     }
 }

@@ -50,7 +50,7 @@ impl TargetHandle {
         let unit = self.units()?.into_iter().find(|unit| unit.number == number);
         // Here and not on the array's thread, where everybody would wait for the file system.
         if let (Some(unit), Some(size)) = (unit.filter(|unit| !unit.is_read_only), size) {
-            make_longer(&unit.path, (unit.size, size), !unit.is_thin)
+            make_longer(&unit.medium, (unit.size, size), !unit.is_thin)
                 .map_err(|error| TargetError::Grow { number, reason: error.to_string() })?;
         }
         self.ask(|told| Message::Resize(number, size, told))?

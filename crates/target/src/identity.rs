@@ -37,7 +37,7 @@ fn machine_id() -> Option<String> {
 }
 
 /// Absolute, with its links as they are.
-fn lexical(path: &Path) -> PathBuf {
+pub(crate) fn lexical(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 

@@ -189,6 +189,7 @@ impl Metrics {
             sessions: 0,
             connections: 0,
             units: 0,
+            units_with_lost_writes: 0,
             faults: Vec::new(),
         }
     }
@@ -262,6 +263,8 @@ pub struct MetricsReport {
     pub connections: usize,
     /// Units now.
     pub units: usize,
+    /// Those of them of which a flush has failed.
+    pub units_with_lost_writes: usize,
     /// The faults that the array was armed with, and how many commands each struck.
     pub faults: Vec<(String, u64)>,
 }

@@ -150,6 +150,7 @@ pub(crate) fn open(options: &UnitOptions, serial: String) -> Result<NewUnit, Tar
     let journal = journal.map_err(|reason| TargetError::Journal { number, reason })?;
     let earlier = Earlier::read(number, (&medium, &serial), journal)?;
     let traits = Traits {
+        path: identity::lexical(&options.path),
         is_thin: options.is_thin,
         is_read_only: options.is_read_only,
         is_removable: options.is_removable,

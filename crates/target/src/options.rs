@@ -80,8 +80,10 @@ impl UnitOptions {
 pub struct UnitReport {
     /// Its number.
     pub number: u16,
-    /// The file or block device.
+    /// The file or block device as it was named.
     pub path: PathBuf,
+    /// What that led to when it was opened.
+    pub medium: PathBuf,
     /// Its length.
     pub size: ByteCount,
     /// The logical block.
@@ -102,6 +104,8 @@ pub struct UnitReport {
     pub queue: u16,
     /// Initiators for which it is there; empty: all that may come in.
     pub allowed: Vec<NodeName>,
+    /// A flush of it failed, and so does every later one: what was answered since the last good one may not be there.
+    pub has_lost_writes: bool,
 }
 
 /// A session.

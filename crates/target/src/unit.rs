@@ -33,6 +33,8 @@ pub(crate) const VENDOR: &str = "OARLOCK";
 /// What a unit is, as its owner says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Traits {
+    /// Its medium as its operator named it, for whom it is meant: put back by another name it would be another unit.
+    pub(crate) path: PathBuf,
     /// Blocks can be unmapped.
     pub(crate) is_thin: bool,
     pub(crate) is_read_only: bool,
@@ -260,7 +262,9 @@ impl Unit {
 
     /// Takes what outlived the array.
     pub(crate) fn restore(&self, saved: Saved) {
-        *self.reservations.borrow_mut() = saved.reservations.unwrap_or_default();
+        // Who lasts does; how often that changed is counted anew from each power on (SPC-4, READ KEYS parameter data).
+        let reservations = saved.reservations.unwrap_or_default();
+        *self.reservations.borrow_mut() = Reservations { generation: 0, ..reservations };
         let mut state = self.state.borrow_mut();
         state.sanitizing = saved.sanitizing;
         let defaults = state.defaults;

@@ -244,6 +244,7 @@ fn reservations_that_are_to_last_are_there_after_a_restart_and_others_are_not() 
         let write = other.run(0, cdb::write(0, 1), Flow::Out(&[1; 512])).status;
         if persists {
             assert_eq!(keys[8..], 0xabc_u64.to_be_bytes());
+            assert_eq!(keys[..4], [0; 4], "how often they changed is counted anew");
             assert_eq!(write, Status::RESERVATION_CONFLICT);
             session.run(0, cdb::write(0, 1), Flow::Out(&[2; 512])).good();
             let held = session.run(0, cdb::reserve_in(1), Flow::In(4096)).good();
@@ -462,6 +463,26 @@ fn an_operator_is_told_what_becomes_of_units_and_who_changed_what() {
     }
     session.run(0, cdb::reserve_out(4, 1), Flow::Out(&cdb::reserve_list(1, 2, false))).good();
     assert_eq!(place.told("two preempted iqn.1998-01.com.vmware:host-1a2b3c4d").len(), 1);
+}
+
+/// It was told what its link led to; put back by that, a unit was another disk, without its reservations.
+#[test]
+fn a_unit_that_is_put_back_as_it_is_listed_is_the_same() {
+    let place = Place::new();
+    let (file, link) = (place.folder.path().join("volume"), place.folder.path().join("by-name"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    std::fs::File::create(&file).unwrap().set_len(1 << 20).unwrap();
+    let added = UnitOptions { is_thin: true, ..UnitOptions::new(1, link.clone()) };
+    let listed = || place.target().units().unwrap().pop().unwrap();
+    place.target().add_unit(&added).unwrap();
+    let first = listed();
+    assert_eq!((&first.path, &first.medium), (&link, &file.canonicalize().unwrap()));
+    place.target().remove_unit(1).unwrap();
+    assert_eq!(place.told(&link.display().to_string()).len(), 2, "the log names it so, too");
+    place.target().add_unit(&UnitOptions { path: first.path.clone(), ..added }).unwrap();
+    assert_eq!(listed(), first);
+    let grown = place.target().resize_unit(1, Some(ByteCount(2 << 20))).unwrap();
+    assert_eq!(grown.size, ByteCount(2 << 20));
 }
 
 #[test]

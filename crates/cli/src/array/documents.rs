@@ -64,6 +64,9 @@ pub struct LunEntry {
     pub queue: u16,
     /// Initiators for which it is there; empty: all that may come in.
     pub allow: Vec<String>,
+    /// A flush of it failed: what was answered since the last good one may not be there.
+    #[serde(default)]
+    pub lost_writes: bool,
 }
 
 /// One session, in the answer of `GET /v1/sessions`.
@@ -158,6 +161,7 @@ impl From<UnitReport> for LunEntry {
             serial: unit.serial,
             queue: unit.queue,
             allow: unit.allowed.iter().map(NodeName::to_string).collect(),
+            lost_writes: unit.has_lost_writes,
         }
     }
 }
@@ -172,6 +176,7 @@ impl LunEntry {
             (self.removable, ", removable"),
             (!self.write_cache, ", write cache off"),
             (!self.direct, ", through the page cache"),
+            (self.lost_writes, ", HAS LOST WRITES (a flush failed)"),
         ];
         let mut traits: String = traits.iter().filter(|(has, _)| *has).map(|(_, words)| *words).collect();
         if self.queue < UNIT_TASKS_MAX {

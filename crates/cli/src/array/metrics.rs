@@ -125,6 +125,12 @@ const FAMILIES: [Family; 15] = [
         samples: |samples| samples.put("", &[], samples.report.units as u64),
     },
     Family {
+        name: "oarlock_target_units_with_lost_writes",
+        kind: "gauge",
+        help: "Units of which a flush failed: what was answered since the last good one may not be there",
+        samples: |samples| samples.put("", &[], samples.report.units_with_lost_writes as u64),
+    },
+    Family {
         name: "oarlock_target_fault_struck_total",
         kind: "counter",
         help: "Commands that a fault struck, by fault, where `--fault` arms the array with some",
@@ -217,6 +223,7 @@ mod tests {
             sessions: 2,
             connections: 3,
             units: 6,
+            units_with_lost_writes: 1,
             faults: vec![("refuse:lun=0".to_owned(), 7)],
             media: vec![("write_durable", 8)],
         }
@@ -237,6 +244,7 @@ mod tests {
             r#"oarlock_target_task_management_total{function="abort_task"} 5"#,
             r#"oarlock_target_logins_total{result="refused"} 4"#,
             "oarlock_target_units 6",
+            "oarlock_target_units_with_lost_writes 1",
             r#"oarlock_target_media_commands_total{kind="write_durable"} 8"#,
             r#"oarlock_target_fault_struck_total{fault="refuse:lun=0"} 7"#,
             "# TYPE oarlock_target_ats_total counter",
