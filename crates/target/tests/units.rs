@@ -505,6 +505,25 @@ fn a_reset_of_log_parameters_is_of_the_page_that_it_names() {
     assert_eq!(absent.field().unwrap().byte, 3, "the page is there");
 }
 
+/// A pattern that was written to many blocks counted as as many that came (SPC-5, General Statistics and Performance log page).
+#[test]
+fn blocks_that_came_are_counted_and_not_those_that_were_written() {
+    const BLOCKS_RECEIVED: std::ops::Range<usize> = 24..32;
+    let place = Place::new();
+    let mut session = place.session("one");
+    let commands = [
+        (cdb::write(0, 4), 4 * 512, 4),
+        (cdb::write_same(0, 64, false), 512, 1),
+        (cdb::compare_and_write(100, 1), 2 * 512, 2),
+    ];
+    for (cdb, length, blocks) in commands {
+        session.run(0, cdb::log_reset(0x19, 0), Flow::None).good();
+        session.run(0, cdb, Flow::Out(&vec![0; length])).good();
+        let page = session.run(0, cdb::log_sense(0x19, 0), Flow::In(256)).good();
+        assert_eq!(page[BLOCKS_RECEIVED], u64::to_be_bytes(blocks), "{cdb:x?}");
+    }
+}
+
 /// As REPORT SUPPORTED OPERATION CODES has it, whatever else is wrong.
 #[test]
 fn what_a_unit_does_not_have_is_refused_before_it_is_said_to_be_write_protected() {
