@@ -16,7 +16,7 @@ struct Family {
     samples: fn(&mut Samples<'_>),
 }
 
-const FAMILIES: [Family; 15] = [
+const FAMILIES: [Family; 16] = [
     Family {
         name: "oarlock_target_info",
         kind: "gauge",
