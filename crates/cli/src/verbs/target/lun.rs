@@ -123,6 +123,7 @@ fn text(luns: &[LunEntry], look: Look) -> String {
             (lun.removable, "removable"),
             (!lun.write_cache, "wce=0"),
             (!lun.direct, "cached"),
+            (lun.lost_writes, "LOST-WRITES"),
         ];
         let traits: Vec<&str> = traits.iter().filter(|(has, _)| *has).map(|(_, word)| *word).collect();
         vec![
@@ -135,4 +136,32 @@ fn text(luns: &[LunEntry], look: Look) -> String {
         ]
     });
     table(look, &std::iter::once(heading).chain(rows).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_that_has_lost_writes_says_so_wherever_it_is_shown() {
+        let whole = LunEntry {
+            lun: 3,
+            file: "/srv/a.img".to_owned(),
+            size: 1 << 30,
+            block_size: 512,
+            thin: true,
+            read_only: false,
+            removable: false,
+            write_cache: true,
+            direct: true,
+            serial: "A7".to_owned(),
+            queue: 256,
+            allow: Vec::new(),
+            lost_writes: false,
+        };
+        let torn = LunEntry { lost_writes: true, ..whole.clone() };
+        let shown = |lun: &LunEntry| [text(std::slice::from_ref(lun), Look::of_output()), lun.line()];
+        assert!(shown(&whole).iter().all(|shown| !shown.contains("LOST")));
+        assert!(shown(&torn).iter().all(|shown| shown.contains("LOST")), "{:?}", shown(&torn));
+    }
 }
