@@ -182,6 +182,8 @@ impl Pool {
             }
             match hindrance {
                 Some(Hindrance::Session) => {}
+                Some(Hindrance::Unit(unit))
+                    if shortage.of_units.iter().any(|known| Rc::ptr_eq(known, &unit)) => {}
                 Some(Hindrance::Unit(unit)) => shortage.of_units.push(unit),
                 None => shortage.of_all = true,
             }

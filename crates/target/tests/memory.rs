@@ -1,5 +1,6 @@
 //! Memory is bounded, and no initiator keeps the others from it: not one that sends no data, and not one that reads no answer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -175,6 +176,36 @@ fn who_pauses_in_nobodys_way_has_all_of_its_time() {
     assert_eq!(place.told("does not send the data of a command").len(), 1);
     pausing.release(paused);
     pausing.finish(paused).good();
+}
+
+/// Others wait, but for hosts that are slow and go on; one that paused was given up for it.
+#[test]
+fn who_pauses_beside_those_that_are_slow_has_all_of_its_time() {
+    let place = Place::in_memory(|_, _| {});
+    let mut pausing = login(&place, 0);
+    let paused = pausing.start_held(0, cdb::write(0, 256), &[1; 256 * 512]);
+    pausing.ping_now();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for number in 1..=2 * ALL {
+            let (place, is_over) = (&place, &is_over);
+            scope.spawn(move || {
+                let mut session = login(place, number);
+                // What the sockets hold is no memory of the array's: so there are several.
+                let tags = [(); 4].map(|()| session.start(0, cdb::read(0, BLOCKS), Flow::In(LONGEST)));
+                while !is_over.load(Ordering::Relaxed) {
+                    session.pump();
+                    thread::sleep(Duration::from_millis(300));
+                }
+                tags.into_iter().for_each(|tag| drop(session.finish(tag).good()));
+            });
+        }
+        thread::sleep(Duration::from_secs(9));
+        is_over.store(true, Ordering::Relaxed);
+    });
+    pausing.release(paused);
+    pausing.finish(paused).good();
+    assert!(place.told("does not send the data of a command").is_empty());
 }
 
 /// Sixteen hosts that died in their writes fill the task set of a unit.
