@@ -7,13 +7,18 @@ use std::net::{IpAddr, SocketAddr};
 /// Things said, and peers, of which it is known how much that was: more at once are bounded by what all may.
 const KNOWN_MAX: usize = 4096;
 
+/// How names of initiators begin (RFC 7143, 4.2.7).
+const NAMES: [&str; 3] = ["iqn.", "eui.", "naa."];
+
 /// What a line counts to.
 #[derive(PartialEq, Eq, Hash)]
 enum Account {
     /// All lines of peers, or all others: those of the array itself have their place whatever comes from outside.
     All { of_peers: bool },
     /// All of one machine: who is refused may come by another name each time.
-    Peer(IpAddr),
+    Machine(IpAddr),
+    /// All that an initiator that was let in brings about, as resets.
+    Initiator(String),
     /// What it says, whoever it is of: an initiator comes by another port each time.
     Said(String),
 }
@@ -35,21 +40,25 @@ impl Account {
     const fn limits(&self) -> (u32, u32) {
         match self {
             Account::All { .. } => (4096, 100),
-            Account::Peer(_) => (512, 10),
+            Account::Machine(_) | Account::Initiator(_) => (512, 10),
             Account::Said(_) => (32, 1),
         }
     }
 
     /// Those of a line, the widest first: whoever has no more of that needs no other.
     fn of(line: &str) -> impl Iterator<Item = Account> {
-        let by_peer = line.split_once(": ").and_then(|(address, said)| {
+        let by_machine = line.split_once(": ").and_then(|(address, said)| {
             let address = address.parse::<SocketAddr>().ok()?;
-            Some((address.ip().to_canonical(), said))
+            Some((Account::Machine(address.ip().to_canonical()), said))
         });
+        let is_name = |word: &&str| NAMES.iter().any(|kind| word.starts_with(kind));
+        let by_initiator =
+            || Some((Account::Initiator(line.split_whitespace().find(is_name)?.to_owned()), line));
+        let by_peer = by_machine.or_else(by_initiator);
         let (peer, said) = by_peer.map_or((None, line), |(peer, said)| (Some(peer), said));
         [Account::All { of_peers: peer.is_some() }]
             .into_iter()
-            .chain(peer.map(Account::Peer))
+            .chain(peer)
             .chain([Account::Said(said.to_owned())])
     }
 }
@@ -102,7 +111,8 @@ impl Account {
     fn words(&self) -> String {
         match self {
             Account::All { .. } => String::new(),
-            Account::Peer(peer) => format!("; most were of {peer}"),
+            Account::Machine(machine) => format!("; most were of {machine}"),
+            Account::Initiator(name) => format!("; most were of {name}"),
             Account::Said(said) => format!("; most said: {said}"),
         }
     }
@@ -145,6 +155,20 @@ mod tests {
         assert!(flood.admits("192.0.2.8:9: login of iqn.x:1 refused"));
         assert!(flood.second(0).is_some_and(|told| told.ends_with("; most were of 192.0.2.7")));
         assert_eq!(admitted(&mut flood, 100_000, invented), 10);
+    }
+
+    /// They have no address in them, and counted as the array's own.
+    #[test]
+    fn an_initiator_that_resets_and_preempts_leaves_place_for_what_the_array_says_itself() {
+        let mut flood = Flood::default();
+        let acts = |number: u32| match number % 2 {
+            0 => format!("iqn.2026-11.example:a resets unit {number}"),
+            _ => format!("unit {number}: iqn.2026-11.example:a preempted iqn.2026-11.example:b"),
+        };
+        assert_eq!(admitted(&mut flood, 50_000, acts), 512);
+        assert!(flood.second(0).is_some_and(|told| told.ends_with("; most were of iqn.2026-11.example:a")));
+        assert!(flood.admits("iqn.2026-11.example:b resets the target"));
+        assert_eq!(admitted(&mut flood, 1000, |number| format!("unit {number} (/iqn.x) is served")), 1000);
     }
 
     #[test]
