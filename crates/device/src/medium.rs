@@ -3,14 +3,14 @@
 use std::fs;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use oarlock_block::{BlockCount, BlockSize, ByteCount, Geometry, IoError, Refusal};
-use rustix::fs::{FallocateFlags, Mode, OFlags, SeekFrom};
+use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::atomic;
@@ -414,18 +414,45 @@ fn physical_block(file: &OwnedFd, found: ByteCount) -> ByteCount {
     if is_sound { found.max(ByteCount(preferred)) } else { found }
 }
 
+/// Who may read and write a file that is made.
+const MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP).union(Mode::WGRP);
+
 /// Makes the file, and its entry in its folder, durably; `false` where it is there.
 fn create(path: &Path, size: ByteCount, reserve: bool) -> rustix::io::Result<bool> {
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP) {
+    // It stands already, or another was first.
+    let is_there = |errno: &Errno| *errno == Errno::EXIST;
+    if fs::symlink_metadata(path).is_ok() {
+        return Ok(false);
+    }
+    let file = match create_whole(path, size, reserve).unwrap_or_else(|| create_named(path, size, reserve)) {
         Ok(file) => file,
-        // It stands already, or another was first.
-        Err(Errno::EXIST) => return Ok(false),
+        Err(errno) if is_there(&errno) => return Ok(false),
         Err(errno) => return Err(errno),
     };
-    let made = lengthen(&file, 0, size.0, reserve).and_then(|()| rustix::fs::fsync(&file));
-    let made = made.and_then(|()| sync_folder_of(path));
+    let made = rustix::fs::fsync(&file).and_then(|()| sync_folder_of(path));
     made.map(|()| true).inspect_err(|_| drop(fs::remove_file(path)))
+}
+
+/// A file that has its name when it has its length: who is ended in the middle leaves nothing behind. `None` where that is not to be had.
+fn create_whole(path: &Path, size: ByteCount, reserve: bool) -> Option<rustix::io::Result<OwnedFd>> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(folder_of(path), flags, MODE).ok()?;
+    if let Err(errno) = lengthen(&file, 0, size.0, reserve) {
+        return Some(Err(errno));
+    }
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match rustix::fs::linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Some(Ok(file)),
+        Err(Errno::EXIST) => Some(Err(Errno::EXIST)),
+        Err(_) => None,
+    }
+}
+
+fn create_named(path: &Path, size: ByteCount, reserve: bool) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, MODE)?;
+    let made = lengthen(&file, 0, size.0, reserve);
+    made.map(|()| file).inspect_err(|_| drop(fs::remove_file(path)))
 }
 
 /// Makes a file longer, with its place or without; no place at all where there is not enough.
@@ -444,10 +471,13 @@ fn lengthen(file: impl AsFd, from: u64, to: u64, reserve: bool) -> rustix::io::R
     }
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn sync_folder_of(path: &Path) -> rustix::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::fsync(rustix::fs::open(folder, flags, Mode::empty())?)
+    rustix::fs::fsync(rustix::fs::open(folder_of(path), flags, Mode::empty())?)
 }
 
 /// Past the page cache where that can be done (NFS of old kernels and some FUSE file systems cannot). A block device that a
