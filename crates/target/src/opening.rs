@@ -1,6 +1,7 @@
 //! The media of units are opened: where nobody waits but who asked for it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,8 +25,12 @@ const SERIAL_LENGTH_MAX: usize = 64;
 /// Opens one after the other, on a thread that may be left behind: what a disk does not answer, no signal ends.
 ///
 /// # Errors
-/// Why one cannot be opened; that one does not answer.
-pub(crate) fn open_all(units: Vec<UnitOptions>, log: &Log) -> Result<Vec<NewUnit>, TargetError> {
+/// Why one cannot be opened; that one does not answer; that the start was given up.
+pub(crate) fn open_all(
+    units: Vec<UnitOptions>,
+    given_up: &AtomicBool,
+    log: &Log,
+) -> Result<Vec<NewUnit>, TargetError> {
     let mut known: Vec<(u16, String)> = Vec::with_capacity(units.len());
     for unit in &units {
         let serial = check(unit, known.iter().map(|(number, serial)| (*number, serial.as_str())))?;
@@ -45,7 +50,7 @@ pub(crate) fn open_all(units: Vec<UnitOptions>, log: &Log) -> Result<Vec<NewUnit
     thread.map_err(|error| TargetError::Thread { reason: error.to_string() })?;
     let answered = |(number, path): (u16, PathBuf)| {
         let name = format!("unit {number}: {}", path.display());
-        answer(&opened, (OPENING_TOLD, OPENING_MAX), |waited| {
+        answer(&opened, (OPENING_TOLD, OPENING_MAX), given_up, |waited| {
             log(&format!("{name} has not answered for {} s; the array waits for it", waited.as_secs()));
         })
         .unwrap_or_else(|waited| Err(TargetError::Silent { number, path, waited }))
@@ -53,22 +58,34 @@ pub(crate) fn open_all(units: Vec<UnitOptions>, log: &Log) -> Result<Vec<NewUnit
     names.into_iter().map(answered).collect()
 }
 
+/// How often it looks whether the start was given up.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// The next one that was opened. While it waits, it tells so again and again.
 ///
 /// # Errors
 /// How long it waited, where that was too long.
 fn answer<T>(
     opened: &Receiver<Result<T, TargetError>>,
-    (told, max): (Duration, Duration),
+    (every, max): (Duration, Duration),
+    given_up: &AtomicBool,
     tell: impl Fn(Duration),
 ) -> Result<Result<T, TargetError>, Duration> {
-    let since = Instant::now();
+    let (since, mut due) = (Instant::now(), every);
     loop {
-        match opened.recv_timeout(told) {
+        let answer = opened.recv_timeout(LOOK.min(every));
+        if given_up.load(Ordering::Relaxed) {
+            return Ok(Err(TargetError::GivenUp));
+        }
+        match answer {
             Ok(answer) => return Ok(answer),
             Err(RecvTimeoutError::Disconnected) => return Ok(Err(TargetError::Gone)),
             Err(RecvTimeoutError::Timeout) if since.elapsed() >= max => return Err(since.elapsed()),
-            Err(RecvTimeoutError::Timeout) => tell(since.elapsed()),
+            Err(RecvTimeoutError::Timeout) if since.elapsed() >= due => {
+                due += every;
+                tell(since.elapsed());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
         }
     }
 }
@@ -207,11 +224,17 @@ mod tests {
         let (opens, opened) = mpsc::channel::<Result<u8, TargetError>>();
         let count = Cell::new(0);
         let tell = |_| count.set(count.get() + 1);
-        let waited = answer(&opened, (TOLD, 20 * TOLD), tell).unwrap_err();
+        let given_up = AtomicBool::new(false);
+        let waited = answer(&opened, (TOLD, 20 * TOLD), &given_up, tell).unwrap_err();
         assert!(waited >= 20 * TOLD && count.get() > 0);
         opens.send(Ok(7)).unwrap();
-        assert_eq!(answer(&opened, (TOLD, TOLD), |_| ()), Ok(Ok(7)));
+        let next = || answer(&opened, (TOLD, LOOK), &given_up, |_| ());
+        assert_eq!(next(), Ok(Ok(7)));
+        opens.send(Ok(8)).unwrap();
+        given_up.store(true, Ordering::Relaxed);
+        assert_eq!(next(), Ok(Err(TargetError::GivenUp)), "also where it has answered");
+        given_up.store(false, Ordering::Relaxed);
         drop(opens);
-        assert_eq!(answer(&opened, (TOLD, TOLD), |_| ()), Ok(Err(TargetError::Gone)));
+        assert_eq!(next(), Ok(Err(TargetError::Gone)));
     }
 }

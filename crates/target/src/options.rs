@@ -273,6 +273,9 @@ pub enum TargetError {
         /// For how long.
         waited: Duration,
     },
+    /// Whoever asked for the array wants it no more.
+    #[error("the start was given up")]
+    GivenUp,
     /// The kernel gave no ring, or no thread.
     #[error("the array's thread cannot be started: {reason}")]
     Thread {

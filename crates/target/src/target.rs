@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -48,10 +49,10 @@ impl Target {
     /// # Errors
     /// [`TargetError`]: nothing runs then.
     pub fn start(options: TargetOptions, log: Log) -> Result<Target, TargetError> {
-        Target::start_faulty(options, Vec::new(), log)
+        Target::start_faulty(options, Vec::new(), log, &AtomicBool::new(false))
     }
 
-    /// The same, with an array that misbehaves as `faults` say.
+    /// The same, with an array that misbehaves as `faults` say, and which is not started where it was `given_up` before it serves.
     ///
     /// # Errors
     /// As [`start`](Target::start).
@@ -59,6 +60,7 @@ impl Target {
         options: TargetOptions,
         faults: Vec<ArrayFaultSpec>,
         log: Log,
+        given_up: &AtomicBool,
     ) -> Result<Target, TargetError> {
         let asked = options.portals.len();
         if asked == 0 || asked > PORTALS_MAX {
@@ -76,7 +78,7 @@ impl Target {
             options.portals.iter().map(|portal| listen(*portal)).collect::<Result<_, _>>()?;
         let portals: Vec<SocketAddr> =
             listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-        let units = open_all(options.units, &log)?;
+        let units = open_all(options.units, given_up, &log)?;
         let config = Config {
             name: options.name,
             accounts: options.accounts,

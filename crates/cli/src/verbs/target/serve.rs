@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use clap::Args;
@@ -192,18 +194,25 @@ fn started(
     faults: Vec<ArrayFaultSpec>,
     log: &Log,
 ) -> Result<Option<Target>, Failure> {
-    let (tell, told) = oneshot::channel();
-    let line = log.line();
-    let start = move || drop(tell.send(Target::start_faulty(options, faults, line)));
+    let (tell, mut told) = oneshot::channel();
+    let (line, given_up) = (log.line(), Arc::<AtomicBool>::default());
+    let seen = Arc::clone(&given_up);
+    let start = move || drop(tell.send(Target::start_faulty(options, faults, line, &seen)));
     let thread = thread::Builder::new().name("oarlock-start".to_owned()).spawn(start);
     thread.map_err(|error| Failure::system("the array cannot be started", &error))?;
-    match block_on(select(stop.signal(), told)) {
-        Either::Left((signal, _)) => {
-            log.line()(&format!("{signal}: it ends before it served anything"));
-            Ok(None)
-        }
-        Either::Right((target, _)) => Ok(Some(target.unwrap_or(Err(TargetError::Gone))?)),
+    let signal = match block_on(select(stop.signal(), &mut told)) {
+        Either::Left((signal, _)) => signal,
+        Either::Right((target, _)) => return Ok(Some(target.unwrap_or(Err(TargetError::Gone))?)),
+    };
+    given_up.store(true, Ordering::Relaxed);
+    // It has looked at that within moments, or serves already, and has let somebody in.
+    if let Ok(Ok(target)) = block_on(told) {
+        log.line()(&format!("{signal}: waits for what is under way"));
+        target.stop();
+    } else {
+        log.line()(&format!("{signal}: it ends before it served anything"));
     }
+    Ok(None)
 }
 
 /// Whether not everybody may use what is served.
