@@ -311,7 +311,8 @@ impl Ledger {
         self.last_when = record.prefix.when.or(self.last_when.filter(|_| !is_unread));
         let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
-        let host = written.or(self.section_host).or(known);
+        // What is not understood before a message may name another than the place does.
+        let host = written.or(self.section_host.or(known).filter(|_| !record.prefix.is_unread));
         let about = [draft.device, draft.path, draft.volume];
         let is_first = when.is_none() && !is_unread && !record.prefix.begins;
         let fact = Fact {
