@@ -5,9 +5,11 @@
 
 mod around;
 mod dated;
+mod general;
 mod words;
 
 use around::Around;
+use general::{shows_a_kind, speaks_in_general};
 use memchr::{memchr_iter, memchr3};
 pub use words::SETTINGS;
 use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
@@ -155,8 +157,14 @@ pub fn of_words(text: &str) -> Option<Manner> {
     match (witness, cites || any(text, &SUPPOSES) || is_conditional(text)) {
         (false, true) => Some(Manner::Cited),
         (true, true) => Some(Manner::Told),
-        (true, false) => Some(Manner::Logged).filter(|_| !any(text, &EXEMPLIFIES)).or(Some(Manner::Told)),
-        (false, false) => (any(text, &EXEMPLIFIES) || shows_a_look(text)).then_some(Manner::Told),
+        (true, false) => {
+            let is_example = any(text, &EXEMPLIFIES) || shows_a_kind(text);
+            Some(if is_example { Manner::Told } else { Manner::Logged })
+        }
+        (false, false) => {
+            let is_example = any(text, &EXEMPLIFIES) || shows_a_look(text) || speaks_in_general(text);
+            is_example.then_some(Manner::Told)
+        }
     }
 }
 
