@@ -355,7 +355,7 @@ fn is_another_program(word: &str) -> bool {
 /// the kernel are written so, too, where its name was taken off.
 fn is_another_tag(word: &str) -> bool {
     // The last four are names of whoever hands a line on, and of Linux-HA.
-    const TOPICS: [&str; 30] = [
+    const TOPICS: [&str; 32] = [
         "device-mapper",
         "blk",
         "print_req",
@@ -383,6 +383,8 @@ fn is_another_tag(word: &str) -> bool {
         "ext4",
         "xfs",
         "journal",
+        "ctl_",
+        "mps",
         "message",
         "syslog",
         "heartbeat",

@@ -6,7 +6,7 @@ use crate::fact::Notice::{GatewayLock, Hung, NoGoodCopy, QuorumLost, TargetHung}
 use crate::fact::PathEvent;
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::TargetStep::{BackendError, CacheLost, FusedSplit, Miscompare, SessionLost, SlowBackend};
-use crate::fact::TaskKind::{Abort, DeviceReset};
+use crate::fact::TaskKind::{Abort, DeviceReset, WiderReset};
 use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued};
 
 pub const BOOK: PhraseBook = PhraseBook { name: "gateways and targets in user space", phrases: PHRASES };
@@ -112,6 +112,10 @@ const PHRASES: &[Phrase] = &[
     beside("tgtd:", &["io error"], Means::Target(BackendError)),
     beside("tgtd:", &["connection closed"], Means::Target(SessionLost)),
     phrase("no ping reply (NOP-Out) after", Means::Target(SessionLost)),
+    // FreeBSD's drivers of LSI's adapters (dev/mps/mps_sas.c, dev/mpt/mpt_cam.c): the adapter ended commands of a link or a disk that was lost.
+    beside("terminated ioc ", &["SMID"], Means::Task(Abort, Issued)),
+    beside("timed out for ccb", &["mpt"], Means::Task(Abort, Issued)),
+    beside("mpt_recover_commands", &["Resetting controller"], Means::Task(WiderReset, Issued)),
     beside("ctl_datamove", &["aborted"], Means::Task(Abort, Issued)),
     beside("COMPARE AND WRITE", &["CAM status", "iscompare"], Means::Target(Miscompare)),
 ];
