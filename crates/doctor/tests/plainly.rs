@@ -228,6 +228,10 @@ fn clusters_disks_and_adapters_are_heard_in_their_own_words() {
             "Jun  2 05:00:00 reed kernel: mpt0: mpt_recover_commands: abort timed-out. Resetting controller",
             "cannot-tell",
         ),
+        (
+            "(da8:mps1:0:18:0): SCSI status: Check Condition\n(da8:mps1:0:18:0): SCSI sense: UNIT ATTENTION asc:29,0 (Power on, reset, or bus device reset occurred)",
+            "cannot-tell",
+        ),
     ];
     for (log, cause) in cases {
         let log = format!("{log}\n");

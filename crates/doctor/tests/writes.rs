@@ -46,6 +46,9 @@ fn an_abort_is_of_the_command_that_stands_in_its_line_or_behind_it() {
         assert!(of(abort, "Read(10): 28 00 07 1a 6c 00 00 04 00 00").starts_with(NONE), "{abort}");
     }
     assert!(of(TERMINATED, "WRITE(10). CDB: 2a 00 07 1a 6c 00 00 04 00 00").starts_with(UNANSWERED));
+    let read_before_a_write = TERMINATED.replace('@', "READ(10). CDB: 28 00 07 1a 6c 00 00 04 00 00")
+        + "\n(da4:mps1:0:17:0): WRITE(10). CDB: 2a 00 07 1a 6c 00 00 04 00 00";
+    assert!(of(&read_before_a_write, "").starts_with(NONE), "the line behind is another command's");
     assert!(of(TERMINATED, "READ(10). CDB: 28 00 07 1a 6c 00 00 04 00 00").starts_with(NONE));
 }
 
@@ -75,6 +78,7 @@ fn writes_that_the_kernel_lost_or_failed_are_told() {
             "sd 7:0:4:0: [sdm] tag#5 Add. Sense: Unrecovered read error",
             "sd 7:0:4:0: [sdm] tag#5 CDB: Read(10) 28 00 00 d5 c8 a0 00 02 00 00",
             "md/raid:md3: Disk failure on sdm2, disabling device.",
+            "sd 7:0:4:0: rejecting I/O to offline device",
             "md/raid:md3: Cannot continue operation (2/5 failed).",
         ],
     ];

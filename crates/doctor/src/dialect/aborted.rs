@@ -8,20 +8,24 @@
 //! ```
 //! Whether a write that was given up stands on the disk, nobody knows then: the adapter's answer to the abort does not tell.
 
-use super::linux_scsi::opcode;
+use std::borrow::Cow;
+
+use super::linux_scsi::{names, opcode};
 use crate::fact::Opcode;
 use crate::record::Record;
 use crate::text::{after, has};
 
-/// Whether an abort gave a write up.
+/// Whether an abort gave a write up. What the line itself names goes before what stands behind it.
 pub(super) fn gives_a_write_up(record: &Record<'_>) -> bool {
     /// Drivers name the command right behind; another command's abort may follow soon.
     const LINES_MAX: usize = 2;
     let body = record.body();
-    if ["(Write)", "WRITE(1)", ": WRITE("].iter().any(|mark| has(body, mark)) {
-        return true;
+    if has(body, "nvme") {
+        return has(body, "(Write)") || has(body, "WRITE(1)");
     }
-    let behind = record.following().take(LINES_MAX);
-    let named = behind.filter_map(|line| after(&line, "CDB: ").and_then(opcode)).next();
-    named.is_some_and(Opcode::writes)
+    let own_host = |line: &Cow<'_, str>| record.prefix.host.is_none_or(|host| names(line, host));
+    let behind = record.following().take(LINES_MAX).filter(own_host);
+    let named = std::iter::once(Cow::from(body)).chain(behind);
+    let opcode = named.filter_map(|line| after(&line, "CDB: ").and_then(opcode)).next();
+    opcode.is_some_and(Opcode::writes)
 }

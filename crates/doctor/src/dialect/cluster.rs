@@ -69,9 +69,12 @@ const PHRASES: &[Phrase] = &[
     phrase("very sorry to be fencing this system", Means::Cluster(Watchdog)),
     // A processor that corrects its memory's errors all the time runs nothing else.
     beside("MCA: ", &["Memory Controller"], Means::Cluster(Paused)),
-    phrase("o2dlm has evicted node", Means::Cluster(MemberLost)),
+    phrase("o2dlm has evicted", Means::Cluster(MemberLost)),
     // cman's fence daemon (fence/fenced/recover.c), and DRBD's question to the cluster (drbd_nl.c)
-    beside("fenced[", &["fence ", " failed"], Means::FenceFailed),
+    beside(" fenced[", &["fence ", " failed"], Means::FenceFailed),
+    beside(" fenced[", &["fence ", " success"], Means::Fence),
+    beside(" fenced[", &["fencing node "], Means::FencePlanned),
+    phrase(" fenced[", Means::Nothing),
     phrase("fence-peer helper broken", Means::FenceFailed),
     // wdmd
     // So many seconds are left until the watchdog fires; it may still be renewed.

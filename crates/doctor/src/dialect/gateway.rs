@@ -64,6 +64,8 @@ const PHRASES: &[Phrase] = &[
     phrase("ache data was lost", Means::Target(CacheLost)),
     // FreeBSD's CAM, on both sides of a disk (cam/scsi/scsi_all.c)
     phrase("SCSI sense: MISCOMPARE asc:1d,0", Means::FalseAnswer),
+    // It prints this of a disk in use alone, not of one that it finds when it starts: whatever the disk had in hand was lost to a reset.
+    phrase("SCSI sense: UNIT ATTENTION asc:29,", Means::Task(DeviceReset, Done)),
     // An array's own event log, as 3PAR's and its heirs' print sense data. A key word holds no `0x`: web pages spell it with another sign.
     beside("asc/q:", &["asc/q:0x27/07", "Skey:0x07"], Means::Space(Full)),
     beside("asc/q:", &["asc/q:0x38/07", "Skey:0x06"], Means::Space(Warning)),

@@ -109,20 +109,24 @@ const PHRASES: &[Phrase] = &[
     // The same of kernels before 4.5.
     phrase("lost page write due to I/O error", Means::Notice(WritesLost)),
     beside("etected aborted journal", &["-fs"], Means::Notice(WritesLost)),
-    // XFS (fs/xfs/xfs_log.c, xfs_fsops.c, xfs_log_recover.c) and GFS (fs/gfs2/util.c) stop where their log cannot be written; -5 is EIO.
-    beside("XFS", &["og I/O Error Detected"], Means::Notice(WritesLost)),
-    beside("XFS", &["shut down due to log error"], Means::Notice(WritesLost)),
-    beside("XFS", &["log I/O error -5"], Means::Notice(WritesLost)),
-    beside("XFS", &["log mount/recovery failed: error -5"], Means::Notice(JournalUnread)),
-    beside("XFS", &["ahead of current LSN"], Means::Notice(JournalUnread)),
-    beside("GFS", &["fatal: I/O error"], Means::Notice(WritesLost)),
-    beside("GFS", &["about to withdraw"], Means::Notice(WritesLost)),
+    // XFS (fs/xfs/xfs_log.c, xfs_fsops.c, xfs_log_recover.c; their capitals changed) and GFS (fs/gfs2/util.c) stop where their log cannot be written; -5 is EIO.
+    beside("XFS (", &["og I/O Error Detected"], Means::Notice(WritesLost)),
+    beside("XFS (", &["shut down due to log error"], Means::Notice(WritesLost)),
+    beside("XFS (", &["log I/O error -5"], Means::Notice(WritesLost)),
+    beside("XFS (", &["log mount/recovery failed: error -5"], Means::Notice(JournalUnread)),
+    beside("XFS (", &["ahead of current LSN"], Means::Notice(JournalUnread)),
+    phrase("XFS (", Means::Nothing),
+    beside("fsid=", &["GFS", "fatal: I/O error"], Means::Notice(WritesLost)),
+    beside("fsid=", &["GFS", "about to withdraw"], Means::Notice(WritesLost)),
+    beside("fsid=", &["GFS"], Means::Nothing),
     // md (drivers/md/raid5.c, raid10.c, raid1.c)
     beside("md/raid", &["Cannot continue operation"], Means::Notice(RaidLost)),
+    phrase("md/raid", Means::Nothing),
     // DRBD (drbd_receiver.c)
     beside("Split-Brain detected", &["automatically solved"], Means::Nothing),
     beside("Split-Brain detected", &["drbd"], Means::Notice(Diverged)),
     beside("helper command: ", &["drbdadm split-brain"], Means::Notice(Diverged)),
+    beside("helper command: ", &["drbd"], Means::Nothing),
     phrase("Aborting journal on device", Means::Notice(WritesLost)),
     beside("Remounting filesystem read-only", &["-fs"], Means::Notice(WritesLost)),
     beside(" writing to inode ", &["-fs"], Means::Notice(WritesLost)),
@@ -161,7 +165,7 @@ const PHRASES: &[Phrase] = &[
     beside("cciss", &["CHECK CONDITION sense key = 0x4"], Means::Medium),
     // smartd passes on what a disk says of itself (sense 5Dh), and Dell's agent what its controller prints: keys 3 and 4 are the medium's and the hardware's.
     beside("IMPENDING FAILURE", &["SMART"], Means::Medium),
-    beside("FAILURE PREDICTION THRESHOLD EXCEEDED", &["SMART Failure"], Means::Medium),
+    beside("PREDICTION THRESHOLD", &["SMART Failure"], Means::Medium),
     beside("Unexpected sense", &["Sense key:  3"], Means::Medium),
     beside("Unexpected sense", &["Sense key: 3"], Means::Medium),
     beside("Unexpected sense", &["Sense key:  4"], Means::Medium),

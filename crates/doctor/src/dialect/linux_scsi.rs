@@ -259,7 +259,7 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
 }
 
 /// Whether a line has a host's name as a word.
-fn names(line: &str, host: &str) -> bool {
+pub(super) fn names(line: &str, host: &str) -> bool {
     let ends =
         |at: usize| !line[at..].starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '-');
     let begins =

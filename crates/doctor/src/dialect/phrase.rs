@@ -184,7 +184,7 @@ impl Dialect for PhraseBook {
                 path: about.path,
                 volume: about.volume,
                 count,
-                of_a_write: matches!(phrase.means, Means::Task(TaskKind::Abort, _))
+                of_a_write: matches!(phrase.means, Means::Task(TaskKind::Abort, TaskOutcome::Issued))
                     && gives_a_write_up(record),
                 ..Draft::of(kind)
             };
@@ -212,7 +212,7 @@ impl Phrase {
 /// The host that a cluster's line about a fence names: `targeting ha-2 using ipmi`, `Operation off of ha-2 by`, `Node ha-2 will be fenced`,
 /// `for host 'ha-2' with`.
 fn fenced_host(body: &str) -> Option<&str> {
-    const MARKS: [&str; 16] = [
+    const MARKS: [&str; 17] = [
         "targeting node ",
         "targeting ",
         "to fence (reboot) ",
@@ -229,6 +229,7 @@ fn fenced_host(body: &str) -> Option<&str> {
         "Peer ",
         "node '",
         "]: fence ",
+        "]: fencing node ",
     ];
     let named = MARKS.iter().find_map(|mark| after(body, mark));
     let named = named.or_else(|| after(body, "ode ").filter(|_| has(body, "will be fenced")));

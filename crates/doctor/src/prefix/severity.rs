@@ -12,7 +12,7 @@ const COLUMNS_MAX: usize = 2;
 
 /// `info`, `WARNING`: no host is called so.
 pub(super) fn is_severity(word: &str) -> bool {
-    const SEVERITIES: [&str; 18] = [
+    const SEVERITIES: [&str; 16] = [
         "info",
         "informational",
         "warning",
@@ -24,13 +24,11 @@ pub(super) fn is_severity(word: &str) -> bool {
         "critical",
         "alert",
         "emerg",
-        "emergency",
         "debug",
         "verbose",
         "trivia",
         "trace",
         "fatal",
-        "panic",
     ];
     SEVERITIES.iter().any(|severity| word.eq_ignore_ascii_case(severity))
 }

@@ -9,6 +9,7 @@ use super::case::Case;
 use super::words::remedy;
 use super::{Confidence, Proof, Words};
 use crate::fact::{Fact, Kind, Notice};
+use crate::incident::{Weight, weight};
 
 /// The incident told by what was noticed in it, where nothing of an atomic test and set, a heartbeat or a lock needs an explanation.
 #[must_use]
@@ -16,6 +17,11 @@ pub fn proof<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     let lines = case.all(|fact| notice(fact).is_some());
     // The most telling first.
     let first = lines.iter().filter_map(|fact| notice(fact)).min()?;
+    let says_more = |fact: &Fact| notice(fact).is_none() && weight(fact) > Weight::Context;
+    // What failed in the end is told by whatever else failed before it.
+    if first == Notice::DiskError && case.facts().any(says_more) {
+        return None;
+    }
     if !case.stakes().is_empty() {
         return None;
     }
@@ -35,7 +41,9 @@ pub fn diverged(title: &str) -> bool {
 /// What else was noticed beside a finding that has other words: its titles.
 #[must_use]
 pub fn beside(case: &Case<'_>, own: Option<&Words>) -> Vec<&'static str> {
-    let mut notices: Vec<Notice> = case.facts().filter_map(notice).collect();
+    // Of a request that failed, what stands beside it may be the reason.
+    let mut notices: Vec<Notice> =
+        case.facts().filter_map(notice).filter(|notice| *notice != Notice::DiskError).collect();
     notices.sort_unstable();
     notices.dedup();
     let others =
