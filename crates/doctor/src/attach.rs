@@ -348,6 +348,7 @@ mod tests {
             device,
             path: None,
             volume: None,
+            of_a_write: false,
             kind,
             is_told: false,
             voice: 0,

@@ -254,6 +254,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         last: last.map(|when| when.to_string()),
         span: first.zip(last),
         harm: harm_of(case),
+        breaks_writes: case.facts().any(|fact| harm(fact) == Harm::Broken),
         is_lone: cause == Cause::CannotTell && unsolved::is_lone(case, &proof),
         events,
         evidence: quoted(case, &proof.lines).into_iter().map(|fact| quote(case, fact, inputs)).collect(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::clock::{ClockOffset, ClockQuestion};
 use crate::gravity::Harm;
 use crate::passed::PassedKind;
+use crate::rule::Confidence;
 use crate::series::Chronicle;
 use crate::stamp::Stamp;
 use crate::suggestion::{MachinePart, Suggestion};
@@ -50,6 +51,11 @@ pub struct Remedy {
 }
 
 impl Remedy {
+    /// Whether it takes nothing away, not even for a while.
+    fn is_mild(&self) -> bool {
+        matches!(Risk::from_name(&self.risk), Some(Risk::Looks | Risk::Changes))
+    }
+
     /// What it may cost, in a sentence; of an unknown risk the worst is said.
     #[must_use]
     pub fn cost(&self) -> &'static str {
@@ -94,6 +100,9 @@ pub struct Finding {
     /// What it did to hosts and volumes.
     #[serde(skip)]
     pub(crate) harm: Harm,
+    /// Whether writes failed for good in it, whatever graver was harmed besides.
+    #[serde(skip)]
+    pub(crate) breaks_writes: bool,
     /// Whether it is of a false answer or a few, with nothing but everyday lines around them.
     #[serde(skip)]
     pub(crate) is_lone: bool,
@@ -117,6 +126,26 @@ impl Finding {
     /// Whether nothing is known of it but what to collect: a finding with words of its own has remedies that fit.
     pub(crate) fn is_open(&self) -> bool {
         self.cause == Cause::CannotTell.name() && self.own_title.is_none()
+    }
+
+    /// What to do first, in a hurry: two remedies; where the cause is not known, what to collect. For what is only possible nobody replaces a part, stops a
+    /// host or lets go of what he may need: he looks whether it is so.
+    pub(crate) fn steps_now(&self) -> Vec<&str> {
+        const STEPS_MAX: usize = 3;
+        let collect = || self.collect_next.iter().map(String::as_str);
+        if self.is_open() {
+            return collect().take(STEPS_MAX).collect();
+        }
+        let remedies = |kept: fn(&Remedy) -> bool| {
+            self.remedy.iter().filter(move |remedy| kept(remedy)).map(|remedy| remedy.text.as_str())
+        };
+        if self.confidence != Confidence::Possible.name() {
+            return remedies(|_| true).take(STEPS_MAX - 1).collect();
+        }
+        let steps = remedies(Remedy::is_mild).take(STEPS_MAX - 1).chain(collect()).take(STEPS_MAX);
+        let steps: Vec<&str> = steps.collect();
+        // Nothing else is known to do.
+        if steps.is_empty() { remedies(|_| true).take(STEPS_MAX - 1).collect() } else { steps }
     }
 
     /// What happened, in a few words; `None` for a cause that the catalogue does not have.

@@ -60,7 +60,6 @@ pub fn harm(fact: &Fact) -> Harm {
         Kind::Cluster(
             ClusterStep::RenewalLate
             | ClusterStep::RenewalFailed
-            | ClusterStep::MemberLost
             | ClusterStep::FencePlanned
             | ClusterStep::FenceFailed,
         ) => Harm::Doubt,
@@ -69,12 +68,17 @@ pub fn harm(fact: &Fact) -> Harm {
             task: TaskKind::Abort,
             outcome: TaskOutcome::AlreadyComplete | TaskOutcome::Pending,
         } => Harm::Doubt,
+        // Which command was given up, the line behind an abort may say.
+        Kind::Task { task: TaskKind::Abort, .. } if fact.of_a_write => Harm::Doubt,
+        Kind::Notice(Notice::BlockError | Notice::DiskError) if fact.of_a_write => Harm::Broken,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
-        Kind::Notice(Notice::WritesLost) => Harm::Broken,
+        Kind::Notice(Notice::WritesLost | Notice::RaidLost) => Harm::Broken,
         Kind::Notice(
             Notice::VolumeFull
             | Notice::NoGoodCopy
             | Notice::QuorumLost
+            | Notice::Diverged
+            | Notice::JournalUnread
             | Notice::MirrorLost
             | Notice::WritesHeld,
         ) => Harm::Refused,
@@ -121,6 +125,9 @@ fn of_lock(lock: &Lock) -> Harm {
 pub fn risk_of(finding: &Finding) -> Risk {
     if finding.harm < Harm::Doubt && finding.own_title.is_some_and(crate::rule::is_harmless) {
         return Risk::Low;
+    }
+    if finding.own_title.is_some_and(crate::rule::diverged) {
+        return Risk::High;
     }
     let of = |name: &str| Cause::from_name(name).map_or(Risk::Unknown, risk);
     // Nor does it calm anybody, for another cause may be at work; but what was refused alone was not executed, and its senders know it.

@@ -378,7 +378,7 @@ pub fn is_hard(fact: &Fact) -> bool {
             broken
                 || piece
                 || command.refuses_reserve()
-                || command.sense.is_some_and(|sense| sense.key == 0xa)
+                || command.sense.is_some_and(|sense| matches!(sense.key, 0xa | 0xb))
                 || command.verified_unequal()
                 || (lost || command.outcome() == Outcome::Unknown) && weight(fact) > Weight::Context
         }

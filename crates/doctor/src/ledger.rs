@@ -53,13 +53,15 @@ pub struct Draft<'a> {
     pub volume: Option<&'a str>,
     /// How many occurrences it stands for.
     pub count: u64,
+    /// Whether the line says that it is about a write of data.
+    pub of_a_write: bool,
 }
 
 impl Draft<'_> {
     /// A fact about nothing in particular.
     #[must_use]
     pub fn of(kind: Kind) -> Draft<'static> {
-        Draft { kind, host: None, device: None, path: None, volume: None, count: 1 }
+        Draft { kind, host: None, device: None, path: None, volume: None, count: 1, of_a_write: false }
     }
 }
 
@@ -311,7 +313,8 @@ impl Ledger {
         self.last_when = record.prefix.when.or(self.last_when.filter(|_| !is_unread));
         let written = draft.host.or(record.prefix.host).map(|host| self.host(host));
         let known = self.inputs.get(place.input.0 as usize).and_then(|input| input.host);
-        let host = written.or(self.section_host).or(known);
+        // What is not understood before a message may name another than the place does.
+        let host = written.or(self.section_host.or(known).filter(|_| !record.prefix.is_unread));
         let about = [draft.device, draft.path, draft.volume];
         let is_first = when.is_none() && !is_unread && !record.prefix.begins;
         let fact = Fact {
@@ -326,6 +329,7 @@ impl Ledger {
             volume: draft.volume.map(|name| self.names.name(name)),
             kind: draft.kind,
             count: draft.count.max(1),
+            of_a_write: draft.of_a_write,
             is_told: self.manner != Manner::Logged,
             text: Box::default(),
         };
@@ -506,7 +510,7 @@ fn key(fact: &Fact) -> Option<u64> {
             return None;
         }
     }
-    (fact.host, fact.device, fact.path, fact.volume).hash(&mut hasher);
+    (fact.host, fact.device, fact.path, fact.volume, fact.of_a_write).hash(&mut hasher);
     Some(hasher.finish())
 }
 

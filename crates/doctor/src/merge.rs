@@ -109,6 +109,7 @@ impl Merged {
         known.first = known.span.map(|(first, _)| first.to_string());
         known.last = known.span.map(|(_, last)| last.to_string());
         known.harm = known.harm.max(other.harm);
+        known.breaks_writes |= other.breaks_writes;
         known.events = known.events.saturating_add(other.events);
         for evidence in other.evidence {
             if known.evidence.len() < EVIDENCE_MAX && !known.evidence.contains(&evidence) {

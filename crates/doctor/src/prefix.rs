@@ -5,12 +5,14 @@
 
 mod dates;
 mod label;
+mod severity;
 mod times;
 
 use std::net::IpAddr;
 
 use dates::dated;
 use label::labelled;
+use severity::{behind_columns, is_severity};
 pub(crate) use times::ambiguous_zone;
 use times::{
     behind_the_day_of_the_week, boot, day, epoch, iso, kernel, klog, masked, syslog, with_year_behind,
@@ -33,6 +35,8 @@ pub struct Prefix<'a> {
     pub is_foreign: bool,
     /// What stands before the first time, and was set aside: an address, a number. It may be a speaker.
     pub label: Option<&'a str>,
+    /// Whether something stands before the program's name that is not understood: whose the line is, only that may tell.
+    pub is_unread: bool,
     /// Whether there was a time, even one that was masked: then a new record begins here.
     pub begins: bool,
     /// The message.
@@ -225,19 +229,18 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
         prefix.is_foreign = true;
         return;
     }
-    // `info vmkernel: `: agents write how grave it is where others have the host.
-    if is_severity(first) {
-        prefix.body = prefix.body[first.len()..].trim_start();
-        return names(prefix);
+    if behind_columns(prefix.body).len() < prefix.body.len() {
+        return names_behind_columns(prefix);
     }
     if !is_host(first) {
+        prefix.is_unread = is_headed(prefix.body);
         return;
     }
     // A relay hands the line on as it came, its priority too; ESXi 8 has a severity behind the host.
     let mut behind_host = Prefix { body: prefix.body[first.len()..].trim_start(), ..Prefix::default() };
     priority(&mut behind_host);
     severity(&mut behind_host);
-    let rest = behind_host.body;
+    let rest = behind_columns(behind_host.body);
     let second = &rest[..rest.find(' ').unwrap_or(rest.len())];
     let behind = rest[second.len()..].trim_start();
     if let Some(process) = process(second) {
@@ -248,28 +251,40 @@ fn names<'a>(prefix: &mut Prefix<'a>) {
     } else if let Some((program, message)) = structured(rest) {
         prefix.is_foreign = !is_program(program) && is_of_another_kind(program);
         wrote(prefix, first, program, message);
-    } else if let Some(process) = process(&behind[..behind.find(' ').unwrap_or(behind.len())])
-        && is_host(second)
+    } else if is_host(second)
         && second.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        && let Some((third, message)) = behind_columns(behind).split_once(' ')
+        && let Some(process) = process(third)
     {
-        // A relay stands before the host whose line it hands on.
-        let message = behind.split_once(' ').map_or("", |(_, message)| message.trim_start());
-        wrote(prefix, second, process, message);
+        // A relay stands before the host whose line it hands on; but which of a name and an address behind it is the relay's, forms of both orders leave open.
+        prefix.is_unread = is_address(second) && !is_address(first);
+        wrote(prefix, if prefix.is_unread { "-" } else { second }, process, message.trim_start());
     } else if time(&mut Prefix { body: rest, ..Prefix::default() }) {
         prefix.host = prefix.host.or(Some(first));
         prefix.body = rest;
     } else {
         prefix.is_foreign = is_another_program(second) || is_another_tag(second);
+        prefix.is_unread = !prefix.is_foreign && is_headed(prefix.body);
     }
 }
 
-/// `info`, `warning`: no host is called so.
-fn is_severity(word: &str) -> bool {
-    const SEVERITIES: [&str; 13] = [
-        "info", "warning", "warn", "error", "err", "notice", "crit", "critical", "alert", "emerg", "debug",
-        "verbose", "trivia",
-    ];
-    SEVERITIES.contains(&word)
+/// `info vmkernel: `, `WARNING esx1 vmkernel: `: agents write how grave it is where others have the host. Where nothing known follows, a word in capitals may
+/// be of the message.
+fn names_behind_columns(prefix: &mut Prefix<'_>) {
+    let body = prefix.body;
+    prefix.body = behind_columns(body);
+    let known = (prefix.process, prefix.host);
+    names(prefix);
+    let is_column = body.starts_with(|letter: char| letter.is_ascii_lowercase());
+    if !is_column && (prefix.process, prefix.host) == known && !prefix.is_foreign {
+        prefix.body = body;
+    }
+}
+
+/// `[gate] esx1 - vmkernel: ...`: a program's tag behind columns that are not known. One of them may name the host.
+fn is_headed(body: &str) -> bool {
+    const WORDS_MAX: usize = 6;
+    body.split_whitespace().take(WORDS_MAX).skip(1).any(|word| process(word).is_some())
 }
 
 /// A host's program wrote the message. A host that stands before it without a program is a relay's; one with a program quotes the line. `-` is no host
@@ -340,7 +355,7 @@ fn is_another_program(word: &str) -> bool {
 /// the kernel are written so, too, where its name was taken off.
 fn is_another_tag(word: &str) -> bool {
     // The last four are names of whoever hands a line on, and of Linux-HA.
-    const TOPICS: [&str; 30] = [
+    const TOPICS: [&str; 32] = [
         "device-mapper",
         "blk",
         "print_req",
@@ -368,6 +383,8 @@ fn is_another_tag(word: &str) -> bool {
         "ext4",
         "xfs",
         "journal",
+        "ctl_",
+        "mps",
         "message",
         "syslog",
         "heartbeat",
@@ -460,6 +477,11 @@ pub(crate) fn is_program(name: &str) -> bool {
         || name.starts_with("rbd-target")
 }
 
+fn is_address(word: &str) -> bool {
+    word.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+}
+
+/// Whether a word may be a host's name or address.
 pub(crate) fn is_host(word: &str) -> bool {
     // `[fe80::1]`: an address in brackets.
     if let Some(address) = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

@@ -5,9 +5,11 @@
 
 mod around;
 mod dated;
+mod general;
 mod words;
 
 use around::Around;
+use general::{shows_a_kind, speaks_in_general};
 use memchr::{memchr_iter, memchr3};
 pub use words::SETTINGS;
 use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
@@ -33,6 +35,13 @@ pub enum Manner {
 /// How a record's message is said.
 #[must_use]
 pub fn of(record: &Record<'_>) -> Manner {
+    // Whoever puts `<volume name>` into a line may have taken a name out of a real one, or never had one.
+    let least = if asks_for_a_name(record.line) { Manner::Told } else { Manner::Logged };
+    of_message(record).max(least)
+}
+
+/// The same, whatever names the message has.
+fn of_message(record: &Record<'_>) -> Manner {
     let line = record.line;
     if is_a_template(line) {
         return Manner::Cited;
@@ -102,6 +111,22 @@ fn is_a_template(line: &str) -> bool {
         || has(line, " -> esx.")
 }
 
+/// Whether a line has words in the place of a name: `<datastore name>`, `<host_id>`.
+fn asks_for_a_name(line: &str) -> bool {
+    const PLACE_BYTES_MAX: usize = 40;
+    const NAMES: [&str; 5] = ["name", "id", "uuid", "label", "address"];
+    memchr_iter(b'<', line.as_bytes()).any(|at| {
+        let inner = line[at + 1..].split_once('>').map_or("", |(inner, _)| inner);
+        let words: Vec<&str> = inner.split([' ', '_', '-']).take(PLACE_BYTES_MAX).collect();
+        let lettered = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let names = |word: &str| NAMES.iter().any(|name| word.eq_ignore_ascii_case(name));
+        inner.len() <= PLACE_BYTES_MAX
+            && words.len() > 1
+            && words.iter().all(lettered)
+            && words.last().is_some_and(|word| names(word))
+    })
+}
+
 /// Whether a line behind a time, or a program's name, is what such a program says itself: not what was told to a host's service, and kept by it.
 fn is_a_kernels(record: &Record<'_>) -> bool {
     /// They write what people typed, and `message` is whoever wrote into an export.
@@ -155,8 +180,14 @@ pub fn of_words(text: &str) -> Option<Manner> {
     match (witness, cites || any(text, &SUPPOSES) || is_conditional(text)) {
         (false, true) => Some(Manner::Cited),
         (true, true) => Some(Manner::Told),
-        (true, false) => Some(Manner::Logged).filter(|_| !any(text, &EXEMPLIFIES)).or(Some(Manner::Told)),
-        (false, false) => (any(text, &EXEMPLIFIES) || shows_a_look(text)).then_some(Manner::Told),
+        (true, false) => {
+            let is_example = any(text, &EXEMPLIFIES) || shows_a_kind(text);
+            Some(if is_example { Manner::Told } else { Manner::Logged })
+        }
+        (false, false) => {
+            let is_example = any(text, &EXEMPLIFIES) || shows_a_look(text) || speaks_in_general(text);
+            is_example.then_some(Manner::Told)
+        }
     }
 }
 

@@ -429,6 +429,7 @@ mod tests {
             volume,
             kind,
             is_told: false,
+            of_a_write: false,
             voice: 0,
             count: 1,
             text: "".into(),

@@ -190,6 +190,68 @@ fn targets_pools_and_lock_managers_say_in_their_own_words_what_is_wrong() {
 }
 
 #[test]
+fn clusters_disks_and_adapters_are_heard_in_their_own_words() {
+    let cases = [
+        ("Jun  2 05:00:00 reed kernel: o2cb: o2dlm has evicted node 4 from domain lab", "cannot-tell"),
+        ("Jun  2 05:00:00 reed fenced[811]: fence rook.lab failed", "cannot-tell"),
+        ("Jun  2 05:00:00 reed kernel: block drbd3: fence-peer helper broken, returned 126", "cannot-tell"),
+        (
+            "2026-06-02 05:00:00 811 [901]: worker2 aio timeout RD 0x7f01c0ffee00:0x7f01c0ffee10:0x7f01c0f00000 ioto 10 to_count 1",
+            "slow-storage",
+        ),
+        (
+            "kernel: cciss 0000:07:00.0: cciss: c ffff8100c0ffee00 has CHECK CONDITION sense key = 0x3",
+            "device-fault",
+        ),
+        (
+            "Jun  2 05:00:00 reed Server Administrator: Storage Service EventID: 2095  Unexpected sense. SCSI sense data: Sense key:  3 Sense code: 11 Sense qualifier:  0:  Physical Disk 0:0:7 Controller 0, Connector 0",
+            "device-fault",
+        ),
+        (
+            "Device: /dev/sg4 [cciss_disk_05] [SCSI], SMART Failure: HARDWARE IMPENDING FAILURE GENERAL HARD DRIVE FAILURE",
+            "device-fault",
+        ),
+        (
+            "2026-06-02T05:00:00.000Z cpu6:43298)WARNING: LSOM: LSOMEventNotify:6440: Virtual SAN device 52c0ffee-0001-9957-485c-e2dcf1057f66 is under permanent error.",
+            "device-fault",
+        ),
+        (
+            "2026-06-02T05:00:00.000Z cpu4:2074)J3: 3497: Replaying transaction failed: No space left on device",
+            "cannot-tell",
+        ),
+        ("Jun  2 05:00:00 reed kernel: XFS (dm-7): log mount/recovery failed: error -5", "cannot-tell"),
+        (
+            "Jun  2 05:00:00 reed ctl_datamove: tag 0x1c0ffee on (28:7:1) aborted\nJun  2 05:00:00 reed ctl_datamove: tag 0x1c0ffef on (28:7:1) aborted",
+            "cannot-tell",
+        ),
+        (
+            "Jun  2 05:00:00 reed kernel: mpt0: mpt_recover_commands: abort timed-out. Resetting controller",
+            "cannot-tell",
+        ),
+        (
+            "(da8:mps1:0:18:0): SCSI status: Check Condition\n(da8:mps1:0:18:0): SCSI sense: UNIT ATTENTION asc:29,0 (Power on, reset, or bus device reset occurred)",
+            "cannot-tell",
+        ),
+    ];
+    for (log, cause) in cases {
+        let log = format!("{log}\n");
+        assert_eq!(first(&judge(&log), &log).cause, cause, "{log}");
+    }
+}
+
+/// A page that shows a text by its lines counts them: that is copied with it.
+#[test]
+fn numbers_of_lines_are_of_the_page() {
+    let lines = [
+        "Jun  2 05:00:00 reed kernel: sd 4:0:7:0: [sdm] Result: hostbyte=DID_OK driverbyte=DRIVER_OK",
+        "Jun  2 05:00:00 reed kernel: sd 4:0:7:0: [sdm] CDB: Write(10): 2a 00 42 87 08 00 00 04 00 00",
+        "Jun  2 05:00:00 reed kernel: sd 4:0:7:0: reservation conflict",
+    ];
+    let log: String = (1..).zip(lines).map(|(number, line)| format!("  {number}. {line}\n")).collect();
+    assert_eq!(first(&judge(&log), &log).cause, "reservation");
+}
+
+#[test]
 fn a_lock_that_a_gateway_has_back_within_seconds_is_wanted_by_another() {
     let line = |minute: u32, second: u32, text: &str| {
         format!("2026-06-02 05:{minute:02}:{second:02}.100 911 [WARN] {text}\n")

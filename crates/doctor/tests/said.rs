@@ -315,3 +315,60 @@ fn what_was_made_up_or_caused_on_purpose_is_not_told_as_a_fault() {
         judge(&format!("{LATE}\n{FALSE}\n")).incidents.iter().any(|finding| finding.confidence == "likely")
     );
 }
+
+/// What a disk says of itself; nothing in it is a time.
+const BROKEN: &str = "kernel: sd 3:0:5:0: [sdn] tag#9 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_SENSE\nkernel: sd 3:0:5:0: [sdn] tag#9 Sense Key : Medium Error [current]\nkernel: sd 3:0:5:0: [sdn] tag#9 Add. Sense: Unrecovered read error\nkernel: sd 3:0:5:0: [sdn] tag#9 CDB: Read(10) 28 00 11 40 5b c8 00 00 08 00\n";
+
+/// A sentence that says what may be logged, or what messages look like, announces an example, whatever its verb is.
+#[test]
+fn a_sentence_about_messages_in_general_announces_an_example() {
+    let sure = |sentence: &str| {
+        let report = judge(&format!("{sentence}\n```\n{BROKEN}```\n"));
+        report.incidents.iter().any(|finding| finding.confidence != "possible")
+    };
+    let general = [
+        "The kernel log might contain errors like this:",
+        "The journal can also include such lines:",
+        "A worn disk could then report something like:",
+        "Here is what such a failure looks like:",
+        "An error may appear like this:",
+        "Look out for errors like these:",
+        "Any messages of this kind are worth a look:",
+        "The following errors indicate a bad disk:",
+        "Test input:",
+        "The fixture is:",
+        "Our parser recognises these lines:",
+    ];
+    for sentence in general {
+        assert!(!sure(sentence), "{sentence}");
+    }
+    let seen = [
+        "We are getting errors like this on one of the hosts:",
+        "The log is full of errors like these:",
+        "Since Monday dmesg shows errors like this every hour:",
+        "Here is what the log looks like on our host:",
+        "The disk went away last night, the kernel says:",
+    ];
+    for sentence in seen {
+        assert!(sure(sentence), "{sentence}");
+    }
+}
+
+/// A name that was taken out of a line, or is to be filled in, leaves open whether anybody logged it.
+#[test]
+fn a_place_for_a_name_proves_nothing() {
+    let damaged = |name: &str| {
+        let line = format!(
+            "2026-02-02T02:02:02.000Z cpu4:2097)WARNING: HBX: 599: Volume 5f000001-aaaa0001-0001-0050560a0b0c (\"{name}\") may be damaged on disk. Corrupt heartbeat detected at offset 3444736: [HB state 0 offset 0 gen 0 stampUS 0 uuid 00000000-00000000-0000-000000000000 jrnl <FB 0> drv 0.0 lockImpl 0]\n"
+        );
+        judge(&line)
+            .incidents
+            .iter()
+            .map(|finding| (finding.cause.clone(), finding.confidence != "possible"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(damaged("gold"), [("corrupt-block".to_owned(), true)]);
+    for place in ["<Datastore name>", "<volume-label>", "<DATASTORE_NAME>"] {
+        assert!(damaged(place).iter().all(|(_, sure)| !sure), "{place}: {:?}", damaged(place));
+    }
+}

@@ -338,3 +338,58 @@ fn a_severity_is_no_host() {
     let named = log.replace("vmkernel:", "esx1 vmkernel:");
     assert_eq!(told(&judge(&[("-".to_owned(), named)])), (vec!["esx1".to_owned()], true));
 }
+
+/// A log server may write how grave a line is behind its host: @V is that column.
+#[test]
+fn a_column_of_severities_is_no_host() {
+    const COLUMNS: [&str; 12] = [
+        "WARNING",
+        "warning",
+        "warn",
+        "info",
+        "NOTICE",
+        "Error",
+        "kern.warn",
+        "local6.warning",
+        "[warning]",
+        "<kern.err>",
+        "local4 notice",
+        "[local4] [notice]",
+    ];
+    for (column, time) in
+        COLUMNS.iter().flat_map(|column| [(column, "Jun  1 02:00:0"), (column, "2026-06-01T02:00:0")])
+    {
+        let pair = |second: &str, other: &str| {
+            let log = format!(
+                "{time}0 esx1 {column} vmkernel: {LATE}\n{time}2 {second} {other} vmkernel: {FALSE}\n"
+            );
+            told(&judge(&[("case/night.log".to_owned(), log)]))
+        };
+        assert_eq!(pair("esx2", column), (vec!["esx1".to_owned(), "esx2".to_owned()], false), "{column}");
+        assert_eq!(pair("esx1", column), (vec!["esx1".to_owned()], true), "{column}");
+        assert_eq!(
+            pair("esx1", "ERR"),
+            (vec!["esx1".to_owned()], true),
+            "of one host, whatever the column says: {column}"
+        );
+    }
+}
+
+/// What stands between a time and a program's name and is not understood may name the host: the file's name does not name it then, nor tie two lines.
+#[test]
+fn a_head_that_is_not_understood_is_of_no_host_that_the_file_names() {
+    for (one, other) in [
+        ("esx1 10.0.0.7", "esx2 10.0.0.7"),
+        ("gate 10.0.0.7", "gate 10.0.0.8"),
+        ("gate [esx1]", "gate [esx2]"),
+    ] {
+        let pair = |second: &str| {
+            let log = format!(
+                "Jun  1 02:00:00 {one} vmkernel: {LATE}\nJun  1 02:00:02 {second} vmkernel: {FALSE}\n"
+            );
+            told(&judge(&[("esx9/var/log/vmkernel.log".to_owned(), log)]))
+        };
+        assert_eq!(pair(other), (vec![], false), "{one}");
+        assert_eq!(pair(one), (vec![], true), "{one}");
+    }
+}

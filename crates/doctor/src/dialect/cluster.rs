@@ -22,6 +22,9 @@ const PHRASES: &[Phrase] = &[
     phrase("delta_renew reread mismatch", Means::Cluster(LeaseLost)),
     phrase("delta_renew long write", Means::Cluster(RenewalLate)),
     phrase("delta_renew timeout", Means::Cluster(RenewalLate)),
+    // A read of a lease on the disk that had no answer within sanlock's own time (src/diskio.c, src/paxos_lease.c).
+    beside(" aio timeout ", &["ioto", "to_count"], Means::Cluster(RenewalLate)),
+    beside("dblock read", &["error -202"], Means::Cluster(RenewalLate)),
     phrase("renewed lv", Means::Cluster(Healthy)),
     beside(" renewed ", &["delta_length"], Means::Cluster(Healthy)),
     beside("wdmd", &["/dev/watchdog", "reopen"], Means::Cluster(Healthy)),
@@ -66,6 +69,13 @@ const PHRASES: &[Phrase] = &[
     phrase("very sorry to be fencing this system", Means::Cluster(Watchdog)),
     // A processor that corrects its memory's errors all the time runs nothing else.
     beside("MCA: ", &["Memory Controller"], Means::Cluster(Paused)),
+    phrase("o2dlm has evicted", Means::Cluster(MemberLost)),
+    // cman's fence daemon (fence/fenced/recover.c), and DRBD's question to the cluster (drbd_nl.c)
+    beside(" fenced[", &["fence ", " failed"], Means::FenceFailed),
+    beside(" fenced[", &["fence ", " success"], Means::Fence),
+    beside(" fenced[", &["fencing node "], Means::FencePlanned),
+    phrase(" fenced[", Means::Nothing),
+    phrase("fence-peer helper broken", Means::FenceFailed),
     // wdmd
     // So many seconds are left until the watchdog fires; it may still be renewed.
     phrase("test failed rem 0 ", Means::Cluster(Watchdog)),

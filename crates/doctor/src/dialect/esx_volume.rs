@@ -4,7 +4,7 @@ use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::HeartbeatStep::{CleanedUp, Corrupt, LostAccess, Restored, TimedOut};
 use crate::fact::LockStep;
 use crate::fact::Notice::{
-    Checksum, CopyFilter, HeapExhausted, MirrorLost, ProcessorStuck, RingFull, VolumeFull,
+    Checksum, CopyFilter, HeapExhausted, JournalUnread, MirrorLost, ProcessorStuck, RingFull, VolumeFull,
 };
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::Support::{MixedModes, NeededByVolume, No};
@@ -16,6 +16,9 @@ const PHRASES: &[Phrase] = &[
     phrase("Lost access to volume", Means::Heartbeat(LostAccess)),
     phrase("restored access to volume", Means::Heartbeat(Restored)),
     // J3 replays the journal of a host that counts as dead.
+    beside("Replaying transaction failed", &["J3: "], Means::Notice(JournalUnread)),
+    // vSAN gives a disk up whose errors do not end.
+    beside("is under permanent error", &["LSOM"], Means::Medium),
     phrase("Replaying journal at", Means::Heartbeat(CleanedUp)),
     phrase("vmfs.heartbeat.timedout", Means::Heartbeat(TimedOut)),
     phrase("vmfs.heartbeat.recovered", Means::Heartbeat(Restored)),

@@ -6,7 +6,7 @@ use crate::fact::Notice::{GatewayLock, Hung, NoGoodCopy, QuorumLost, TargetHung}
 use crate::fact::PathEvent;
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::TargetStep::{BackendError, CacheLost, FusedSplit, Miscompare, SessionLost, SlowBackend};
-use crate::fact::TaskKind::{Abort, DeviceReset};
+use crate::fact::TaskKind::{Abort, DeviceReset, WiderReset};
 use crate::fact::TaskOutcome::{AlreadyComplete, Done, Issued};
 
 pub const BOOK: PhraseBook = PhraseBook { name: "gateways and targets in user space", phrases: PHRASES };
@@ -64,6 +64,8 @@ const PHRASES: &[Phrase] = &[
     phrase("ache data was lost", Means::Target(CacheLost)),
     // FreeBSD's CAM, on both sides of a disk (cam/scsi/scsi_all.c)
     phrase("SCSI sense: MISCOMPARE asc:1d,0", Means::FalseAnswer),
+    // It prints this of a disk in use alone, not of one that it finds when it starts: whatever the disk had in hand was lost to a reset.
+    phrase("SCSI sense: UNIT ATTENTION asc:29,", Means::Task(DeviceReset, Done)),
     // An array's own event log, as 3PAR's and its heirs' print sense data. A key word holds no `0x`: web pages spell it with another sign.
     beside("asc/q:", &["asc/q:0x27/07", "Skey:0x07"], Means::Space(Full)),
     beside("asc/q:", &["asc/q:0x38/07", "Skey:0x06"], Means::Space(Warning)),
@@ -112,6 +114,10 @@ const PHRASES: &[Phrase] = &[
     beside("tgtd:", &["io error"], Means::Target(BackendError)),
     beside("tgtd:", &["connection closed"], Means::Target(SessionLost)),
     phrase("no ping reply (NOP-Out) after", Means::Target(SessionLost)),
+    // FreeBSD's drivers of LSI's adapters (dev/mps/mps_sas.c, dev/mpt/mpt_cam.c): the adapter ended commands of a link or a disk that was lost.
+    beside("terminated ioc ", &["SMID"], Means::Task(Abort, Issued)),
+    beside("timed out for ccb", &["mpt"], Means::Task(Abort, Issued)),
+    beside("mpt_recover_commands", &["Resetting controller"], Means::Task(WiderReset, Issued)),
     beside("ctl_datamove", &["aborted"], Means::Task(Abort, Issued)),
     beside("COMPARE AND WRITE", &["CAM status", "iscompare"], Means::Target(Miscompare)),
 ];

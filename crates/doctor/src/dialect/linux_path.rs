@@ -1,7 +1,7 @@
 //! Linux: paths, ports and sessions (multipathd, iscsid, qla2xxx, lpfc, nvme), aborts and resets.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
-use crate::fact::Notice::{ImageWatch, PathStates, SasLog, WritesLost};
+use crate::fact::Notice::{Diverged, ImageWatch, JournalUnread, PathStates, RaidLost, SasLog, WritesLost};
 use crate::fact::PathEvent::{
     AllDown, Failed, GivenUp, InDoubt, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
 };
@@ -106,6 +106,27 @@ const PHRASES: &[Phrase] = &[
     // What the kernel had taken, and could not write (fs/buffer.c, fs/jbd2/journal.c, fs/ext4/page-io.c).
     phrase("lost async page write", Means::Notice(WritesLost)),
     phrase("lost sync page write", Means::Notice(WritesLost)),
+    // The same of kernels before 4.5.
+    phrase("lost page write due to I/O error", Means::Notice(WritesLost)),
+    beside("etected aborted journal", &["-fs"], Means::Notice(WritesLost)),
+    // XFS (fs/xfs/xfs_log.c, xfs_fsops.c, xfs_log_recover.c; their capitals changed) and GFS (fs/gfs2/util.c) stop where their log cannot be written; -5 is EIO.
+    beside("XFS (", &["og I/O Error Detected"], Means::Notice(WritesLost)),
+    beside("XFS (", &["shut down due to log error"], Means::Notice(WritesLost)),
+    beside("XFS (", &["log I/O error -5"], Means::Notice(WritesLost)),
+    beside("XFS (", &["log mount/recovery failed: error -5"], Means::Notice(JournalUnread)),
+    beside("XFS (", &["ahead of current LSN"], Means::Notice(JournalUnread)),
+    phrase("XFS (", Means::Nothing),
+    beside("fsid=", &["GFS", "fatal: I/O error"], Means::Notice(WritesLost)),
+    beside("fsid=", &["GFS", "about to withdraw"], Means::Notice(WritesLost)),
+    beside("fsid=", &["GFS"], Means::Nothing),
+    // md (drivers/md/raid5.c, raid10.c, raid1.c)
+    beside("md/raid", &["Cannot continue operation"], Means::Notice(RaidLost)),
+    phrase("md/raid", Means::Nothing),
+    // DRBD (drbd_receiver.c)
+    beside("Split-Brain detected", &["automatically solved"], Means::Nothing),
+    beside("Split-Brain detected", &["drbd"], Means::Notice(Diverged)),
+    beside("helper command: ", &["drbdadm split-brain"], Means::Notice(Diverged)),
+    beside("helper command: ", &["drbd"], Means::Nothing),
     phrase("Aborting journal on device", Means::Notice(WritesLost)),
     beside("Remounting filesystem read-only", &["-fs"], Means::Notice(WritesLost)),
     beside(" writing to inode ", &["-fs"], Means::Notice(WritesLost)),
@@ -133,6 +154,22 @@ const PHRASES: &[Phrase] = &[
     beside("lpfc", &["SCSI Layer I/O Abort Request Status"], Means::Task(Abort, Issued)),
     beside("lpfc", &["SCSI layer issued Device Reset"], Means::Task(DeviceReset, Issued)),
     phrase("attempting task abort", Means::Task(Abort, Issued)),
+    // The driver knows the command no more: whether it was executed, its other words leave open (mpt3sas_scsih.c).
+    phrase("No reference found at driver", Means::Nothing),
+    // drivers/usb/storage/uas.c
+    phrase("uas_eh_abort_handler", Means::Task(Abort, Issued)),
+    phrase("uas_eh_device_reset_handler start", Means::Task(DeviceReset, Issued)),
+    phrase("uas_eh_device_reset_handler success", Means::Task(DeviceReset, Done)),
+    // cciss prints sense keys by number (drivers/block/cciss.c).
+    beside("cciss", &["CHECK CONDITION sense key = 0x3"], Means::Medium),
+    beside("cciss", &["CHECK CONDITION sense key = 0x4"], Means::Medium),
+    // smartd passes on what a disk says of itself (sense 5Dh), and Dell's agent what its controller prints: keys 3 and 4 are the medium's and the hardware's.
+    beside("IMPENDING FAILURE", &["SMART"], Means::Medium),
+    beside("PREDICTION THRESHOLD", &["SMART Failure"], Means::Medium),
+    beside("Unexpected sense", &["Sense key:  3"], Means::Medium),
+    beside("Unexpected sense", &["Sense key: 3"], Means::Medium),
+    beside("Unexpected sense", &["Sense key:  4"], Means::Medium),
+    beside("Unexpected sense", &["Sense key: 4"], Means::Medium),
     phrase("task abort: SUCCESS", Means::Task(Abort, Done)),
     phrase("task abort: FAILED", Means::Task(Abort, TaskOutcome::Failed)),
     phrase("Power-on or device reset occurred", Means::Nothing),

@@ -78,7 +78,7 @@ impl Dialect for LinuxScsi {
             return returned(record, ledger, code);
         }
         if let Some(disk) = served_disk(body) {
-            ledger.note(record, Draft { device: Some(disk), ..Draft::of(Kind::Notice(Notice::BlockError)) });
+            note_error(record, ledger, disk, Notice::BlockError);
             return Reading::UNDERSTOOD;
         }
         let about = subject::find(body);
@@ -119,8 +119,12 @@ impl Dialect for LinuxScsi {
             let nvme =
                 status.map(|rest| rest.trim_start_matches([' ', ':'])).and_then(number).map(NvmeStatus::of);
             note(record, ledger, nvme.map(Command::of_nvme).unwrap_or_default());
+        } else if let Some(disk) =
+            after(body, "I/O error, dev ").and_then(block_device).filter(|_| !self.was_told(record))
+        {
+            note_error(record, ledger, disk, Notice::DiskError);
         }
-        // The block layer repeats what the lines before said.
+        // Otherwise the block layer repeats what the lines before said.
         Reading::UNDERSTOOD
     }
 
@@ -153,9 +157,20 @@ impl LinuxScsi {
     }
 }
 
+/// What the block layer says of a request that failed; newer kernels tell whether it was a write (block/blk-core.c).
+fn note_error(record: &Record<'_>, ledger: &mut Ledger, disk: &str, notice: Notice) {
+    let of_a_write = has(record.body(), ":(WRITE)");
+    ledger.note(record, Draft { device: Some(disk), of_a_write, ..Draft::of(Kind::Notice(notice)) });
+}
+
+/// `nvme0n1` of `nvme0n1, sector 8`
+fn block_device(text: &str) -> Option<&str> {
+    text.split([',', ' ']).next().filter(|name| !name.is_empty())
+}
+
 /// The disk of `I/O error, dev rbd0, sector 8`, where its driver has no SCSI answer to tell: of Ceph, of a network, of virtio and Xen.
 fn served_disk(text: &str) -> Option<&str> {
-    let name = after(text, "I/O error, dev ").and_then(|rest| rest.split([',', ' ']).next())?;
+    let name = after(text, "I/O error, dev ").and_then(block_device)?;
     ["rbd", "nbd", "vd", "xvd"]
         .iter()
         .any(|kind| name.strip_prefix(kind).is_some_and(|rest| !rest.is_empty() && rest.len() <= 4))
@@ -244,7 +259,7 @@ fn failed(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
 }
 
 /// Whether a line has a host's name as a word.
-fn names(line: &str, host: &str) -> bool {
+pub(super) fn names(line: &str, host: &str) -> bool {
     let ends =
         |at: usize| !line[at..].starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '-');
     let begins =
@@ -316,7 +331,7 @@ fn with_code(sense: Sense, text: &str) -> Sense {
 }
 
 /// `opcode=0x89 89 00 ...`, `Compare and write 89 00 ...`, `Write(10) 2a 00 ...`.
-fn opcode(text: &str) -> Option<Opcode> {
+pub(super) fn opcode(text: &str) -> Option<Opcode> {
     let byte = |value: u64| u8::try_from(value).ok().map(Opcode);
     if let Some(value) = after(text, "opcode=").and_then(number) {
         return byte(value);

@@ -3,6 +3,7 @@
 //! A dialect names the key words that its lines hold. The sieve finds lines by them; the dialect reads the line and notes
 //! facts. A new dialect is a file, and a line in [`Dialects::all`].
 
+mod aborted;
 mod bare;
 mod cluster;
 mod dump;

@@ -1,6 +1,7 @@
 //! Phrase books: dialects whose lines each say one thing by a fixed phrase. The phrase is data; what the line is about is
 //! found wherever it stands.
 
+use super::aborted::gives_a_write_up;
 use super::{Dialect, Reading};
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
@@ -183,6 +184,8 @@ impl Dialect for PhraseBook {
                 path: about.path,
                 volume: about.volume,
                 count,
+                of_a_write: matches!(phrase.means, Means::Task(TaskKind::Abort, TaskOutcome::Issued))
+                    && gives_a_write_up(record),
                 ..Draft::of(kind)
             };
             ledger.note(record, draft);
@@ -209,7 +212,7 @@ impl Phrase {
 /// The host that a cluster's line about a fence names: `targeting ha-2 using ipmi`, `Operation off of ha-2 by`, `Node ha-2 will be fenced`,
 /// `for host 'ha-2' with`.
 fn fenced_host(body: &str) -> Option<&str> {
-    const MARKS: [&str; 15] = [
+    const MARKS: [&str; 17] = [
         "targeting node ",
         "targeting ",
         "to fence (reboot) ",
@@ -225,6 +228,8 @@ fn fenced_host(body: &str) -> Option<&str> {
         "Scheduling Node ",
         "Peer ",
         "node '",
+        "]: fence ",
+        "]: fencing node ",
     ];
     let named = MARKS.iter().find_map(|mark| after(body, mark));
     let named = named.or_else(|| after(body, "ode ").filter(|_| has(body, "will be fenced")));

@@ -66,6 +66,8 @@ pub struct Fact {
     pub count: u64,
     /// Who wrote it, as far as its place tells it from others, where no host is known.
     pub voice: u64,
+    /// Whether it is about a write of data by what its line says, where its kind does not tell: an abort, an error of the block layer.
+    pub of_a_write: bool,
     /// Whether somebody tells it, or may give it as an example: it proves nothing.
     pub is_told: bool,
     /// The line, cut to be quoted.

@@ -11,6 +11,12 @@ pub enum Notice {
     TargetHung,
     /// The kernel gave writes up that nobody can send again: of its cache, or of a journal.
     WritesLost,
+    /// A RAID that the host's kernel makes lost more disks than it can do without.
+    RaidLost,
+    /// Both copies of a replicated disk have writes that the other lacks.
+    Diverged,
+    /// A file system could not read or replay its own journal.
+    JournalUnread,
     /// The host holds the writes to a partition back.
     WritesHeld,
     /// A gateway could not take an image's lock from the one that had it.
@@ -41,6 +47,8 @@ pub enum Notice {
     ImageWatch,
     /// The block layer told of an error on a disk of Ceph, of a network or of a hypervisor, and nobody told why.
     BlockError,
+    /// The block layer told of an error on a disk of this host, and no line says what the disk or its way answered.
+    DiskError,
     /// The firmware of a SAS controller says something about a disk or its link.
     SasLog,
 }
@@ -50,6 +58,6 @@ impl Notice {
     /// somebody pasted it.
     #[must_use]
     pub fn is_grave(self) -> bool {
-        !matches!(self, Notice::SasLog | Notice::BlockError)
+        !matches!(self, Notice::SasLog | Notice::BlockError | Notice::DiskError)
     }
 }

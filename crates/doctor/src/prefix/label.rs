@@ -54,7 +54,9 @@ fn set_apart(prefix: &mut Prefix<'_>) -> bool {
         return false;
     };
     let rest = rest.trim_start();
-    let word = word.strip_suffix([':', ',']).unwrap_or(word);
+    // `12. `: a page that shows a text by its lines counts them so.
+    let counted = word.strip_suffix('.').filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let word = counted.or_else(|| word.strip_suffix([':', ','])).unwrap_or(word);
     let bare = word.trim_matches(['[', ']', '(', ')']);
     // A number is nobody's name, and may stand for one.
     let numbered = bare.bytes().all(|byte| byte.is_ascii_digit());
@@ -69,7 +71,7 @@ fn set_apart(prefix: &mut Prefix<'_>) -> bool {
         return false;
     }
     prefix.host = host.filter(|host| is_host(host));
-    prefix.label = prefix.host.is_none().then_some(bare);
+    prefix.label = prefix.host.is_none().then_some(bare).filter(|_| counted.is_none());
     prefix.body = rest;
     true
 }

@@ -43,7 +43,7 @@ pub fn at_risk(report: &Report) -> Option<(Risk, &'static str)> {
     let worst = report.incidents.iter().map(risk_of).max()?;
     let lacks_an_answer =
         report.incidents.iter().any(|finding| risk_of(finding) == worst && finding.harm >= Harm::Doubt);
-    let breaks_writes = report.incidents.iter().any(|finding| finding.harm == Harm::Broken);
+    let breaks_writes = report.incidents.iter().any(|finding| finding.breaks_writes);
     Some((worst, worst.sentence(lacks_an_answer, breaks_writes)))
 }
 

@@ -94,13 +94,7 @@ impl Page {
             self.line(sentence, INDENT, page);
         }
         self.head("What to do now", page);
-        let steps = first.remedy.iter().take(2).map(|remedy| remedy.text.as_str());
-        let steps: Vec<&str> = if first.is_open() {
-            first.collect_next.iter().take(3).map(String::as_str).collect()
-        } else {
-            steps.collect()
-        };
-        for step in steps {
+        for step in first.steps_now() {
             self.line(&format!("- {step}"), INDENT, page);
         }
         self.head("What not to do", page);

@@ -67,6 +67,29 @@ pub fn is_of_one_host(case: &Case<'_>, device: Name) -> bool {
         || (is_local(name) || is_a_single_disk(name)) && !is_behind_a_fabric(case, device, name)
 }
 
+/// Whether the way to what fails ends in the host's case or at its USB, by its devices, or by lines that only drivers of such disks write.
+pub fn is_within_the_host(case: &Case<'_>) -> bool {
+    are_of_one_host(case) || case.facts().take(super::case::FIRST).any(is_of_a_local_bus)
+}
+
+/// Whether a driver of USB, of SATA, of cards or of NVMe over PCI Express wrote the line (drivers/usb/storage/uas.c, drivers/ata/libata-eh.c,
+/// drivers/nvme/host/pci.c): no fabric and no network is behind these.
+fn is_of_a_local_bus(fact: &Fact) -> bool {
+    const ANY: [&str; 5] =
+        ["uas_eh_", "USB disconnect", "hard resetting link", "dev mmcblk", "(device mmcblk"];
+    const NVME: [&str; 6] = [
+        "timeout, aborting",
+        "timeout, reset controller",
+        "timeout, disable controller",
+        "controller is down; will reset",
+        "Removing after probe failure",
+        "Disabling device after reset failure",
+    ];
+    let text = &*fact.text;
+    ANY.iter().any(|mark| text.contains(mark))
+        || text.contains("nvme") && NVME.iter().any(|mark| text.contains(mark))
+}
+
 /// Whether every device of the incident is one that its host has for itself.
 pub fn are_of_one_host(case: &Case<'_>) -> bool {
     let devices = &case.incident.devices;

@@ -1,12 +1,15 @@
 //! What was noticed: lines that say plainly what is wrong, of which no cause of the catalogue speaks. Alone they are `cannot-tell` in their own
 //! words; beside a finding they are named with it.
 
+mod replicas;
+
 use oarlock_causes::{Layer, Remedy, Risk, Source};
 
 use super::case::Case;
 use super::words::remedy;
 use super::{Confidence, Proof, Words};
 use crate::fact::{Fact, Kind, Notice};
+use crate::incident::{Weight, weight};
 
 /// The incident told by what was noticed in it, where nothing of an atomic test and set, a heartbeat or a lock needs an explanation.
 #[must_use]
@@ -14,6 +17,11 @@ pub fn proof<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     let lines = case.all(|fact| notice(fact).is_some());
     // The most telling first.
     let first = lines.iter().filter_map(|fact| notice(fact)).min()?;
+    let says_more = |fact: &Fact| notice(fact).is_none() && weight(fact) > Weight::Context;
+    // What failed in the end is told by whatever else failed before it.
+    if first == Notice::DiskError && case.facts().any(says_more) {
+        return None;
+    }
     if !case.stakes().is_empty() {
         return None;
     }
@@ -24,10 +32,18 @@ pub fn proof<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     Some(proof.and_collect(told.next))
 }
 
+/// Whether a title says that two copies went apart: every further write makes it worse.
+#[must_use]
+pub fn diverged(title: &str) -> bool {
+    title == replicas::DIVERGED_TITLE
+}
+
 /// What else was noticed beside a finding that has other words: its titles.
 #[must_use]
 pub fn beside(case: &Case<'_>, own: Option<&Words>) -> Vec<&'static str> {
-    let mut notices: Vec<Notice> = case.facts().filter_map(notice).collect();
+    // Of a request that failed, what stands beside it may be the reason.
+    let mut notices: Vec<Notice> =
+        case.facts().filter_map(notice).filter(|notice| *notice != Notice::DiskError).collect();
     notices.sort_unstable();
     notices.dedup();
     let others =
@@ -74,6 +90,10 @@ fn told(notice: Notice) -> &'static Told {
         Notice::Hung => &HUNG,
         Notice::ImageWatch => &IMAGE_WATCH,
         Notice::BlockError => &BLOCK_ERROR,
+        Notice::DiskError => &DISK_ERROR,
+        Notice::RaidLost => &replicas::RAID_LOST,
+        Notice::Diverged => &replicas::DIVERGED,
+        Notice::JournalUnread => &replicas::JOURNAL_UNREAD,
         Notice::SasLog => &SAS_LOG,
     }
 }
@@ -106,6 +126,23 @@ static IMAGE_WATCH: Told = Told {
                 "Map one image for writing on one host only, or with the option `exclusive`, so that no lock moves by itself.",
             ),
         ],
+    },
+};
+
+/// An error of the block layer on a disk of this host, without a reason.
+static DISK_ERROR: Told = Told {
+    because: "The block layer of Linux says that requests to a disk of this host ended in an error, and not why: what the disk answered, or its driver gave up, is not among these lines.",
+    next: "The whole kernel log of that host from two minutes before (time-outs, resets, sense data, a disk that went away), and what the disk says of itself (`smartctl -x`, `nvme smart-log`).",
+    words: Words {
+        title: "A disk of this host answered with errors, and nobody says why",
+        layer: Layer::HostQueue,
+        what: "The block layer prints one line for each request that failed in the end. Its reason stands in the lines of the disk's driver before it: sense data, a time-out, a disk that \
+               went away. None of those is here.",
+        consequence: "Reads failed. Where a write failed, what it held is not on the disk, and whoever wrote through a cache may not know it.",
+        remedy: &[remedy(
+            Risk::Looks,
+            "Read the driver's lines before the first of these, and look whether the disk still answers, before anything is written to it.",
+        )],
     },
 };
 

@@ -145,6 +145,9 @@ fn by_its_way<'a>(case: &Case<'a>, proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a
     if any(is_of_a_network) && !any(is_of_fibre_channel) {
         return proof.in_words(&words::NETWORK).and_collect(super::unsolved::NETWORK_NEXT);
     }
+    if super::local::is_within_the_host(case) {
+        return proof.and_collect(super::unsolved::LOCAL_NEXT);
+    }
     proof.and_collect(NEXT)
 }
 

@@ -127,6 +127,10 @@ const BY_HAND: &str = "SCSI status: Reservation Conflict";
 
 /// Linux's kernel names neither the command nor VMware's statuses beside a conflict, and calls it EBADE to programs.
 fn is_of_linux(fact: &Fact) -> bool {
+    // Kernels before 2.6.28 print the status once more, as a byte of their own number.
+    if fact.text.contains("SCSI error") && fact.text.contains("return code = 0x") {
+        return true;
+    }
     command(fact).is_some_and(|command| {
         command.host.is_none()
             && command.plugin.is_none()

@@ -1,7 +1,7 @@
 //! `cannot-tell`: nothing is proved. What to collect depends on what was seen.
 
 use super::case::{self, Case, Record};
-use super::{Confidence, Proof, fenced, path_fault, words};
+use super::{Confidence, Proof, fenced, local, path_fault, words};
 use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep, TaskOutcome};
 use crate::gravity::{Harm, harm};
 use crate::image_words;
@@ -172,7 +172,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 }
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
-fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 12] {
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 13] {
     let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
     [
         (unequal, case.false_answers()),
@@ -183,6 +183,7 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 12] {
         (OTHER_RECORD, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord))),
         (RENEWAL_FAILED, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalFailed))),
         (LEASE_LOST, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::LeaseLost))),
+        (MEMBER_LOST, if of_members_alone(case) { case.all(is_a_lost_member) } else { Vec::new() }),
         (HELD_ELSEWHERE, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::HeldElsewhere))),
         (INITIATOR_SILENT, case.all(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent))),
         (
@@ -193,6 +194,16 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 12] {
         ),
         (PATHS_ALONE, if of_paths_alone(case) { case.all(is_hard) } else { Vec::new() }),
     ]
+}
+
+/// Whether nothing but members of a cluster that were lost is told.
+fn of_members_alone(case: &Case<'_>) -> bool {
+    case.facts().all(|fact| is_a_lost_member(fact) || weight(fact) == Weight::Context && !is_hard(fact))
+}
+
+/// Whether others miss a member. A servant that sbd misses is on the same host, and may wait for a disk.
+fn is_a_lost_member(fact: &Fact) -> bool {
+    fact.kind == Kind::Cluster(ClusterStep::MemberLost) && !fact.text.contains("sbd")
 }
 
 /// Whether nothing but paths that failed is told.
@@ -247,6 +258,11 @@ const NOT_KNOWN: &str = "The device refused a command that it does not know, or 
                          older kernels takes such a refusal of a discard (UNMAP, WRITE SAME) for a failed path: update the kernel, or mount without discard.";
 const LEASE_LOST: &str = "A lock manager lost its lease: it ran out, or another host stands in this host's record, as after two hosts were given one host id. Why, no \
                           line here tells: compare the host ids that are configured, and read who owns the record now (`sanlock client read -s`).";
+const MEMBER_LOST: &str = "A cluster lost a member: it was not heard any more over the cluster's own network. Of disks, leases and commands no line here speaks.";
+const MEMBER_NEXT: &str = "The cluster's log of all its members in that minute (`journalctl -u corosync -u pacemaker`, or o2cb's and dlm's lines of the kernel), and the network that they \
+                           talk over: links, switches, a host that stood still.";
+const FENCE_NEXT: &str =
+    "Whether the lost member was fenced since: until then it may still write to what the members share.";
 const HELD_ELSEWHERE: &str = "A lock manager refused a lock because another host holds it: that is what locks are for, and no fault of the storage. Whether that host \
                               still needs it, no line here tells: deactivate the volume there (`lvs -o+lv_active`), or, where the host is dead, wait until its \
                               lease has run out.";
@@ -278,13 +294,22 @@ fn next_steps_of_the_way(case: &Case<'_>) -> Vec<String> {
         "The error counters of the adapter and of the switch's port (/sys/class/fc_host/*/statistics; `esxcli storage san fc stats get`), the switch's log, and which \
          paths of the device failed and which stayed."
     };
+    if local::is_within_the_host(case) {
+        return vec![KERNEL_NEXT.to_owned(), LOCAL_NEXT.to_owned()];
+    }
     vec![
-        "The kernel log (or vmkernel.log) of this host, from two minutes before the first line quoted here: what failed first?".to_owned(),
+        KERNEL_NEXT.to_owned(),
         way.to_owned(),
         "The array's or target's log and its latency for this device in the same minutes, and whether other hosts saw the same.".to_owned(),
         VERSIONS.to_owned(),
     ]
 }
+
+const KERNEL_NEXT: &str = "The kernel log (or vmkernel.log) of this host, from two minutes before the first line quoted here: what failed first?";
+
+/// What to collect of a disk in the host's own case, or behind its USB.
+pub const LOCAL_NEXT: &str = "What the disk says of itself (`smartctl -x /dev/sdX`, `nvme smart-log /dev/nvmeX`), its firmware's version, its cable, slot or bridge and its power; and \
+                              whether another disk in that place, or this one in another, does the same.";
 
 /// What to collect where the way to the storage is a network.
 pub const NETWORK_NEXT: &str = "The network between host and target: a ping of full length without fragmentation (`vmkping -d -s 8972`, or 1472 without jumbo frames), the \
@@ -298,6 +323,9 @@ fn next_steps(case: &Case<'_>) -> Vec<String> {
         return next_steps_of_the_way(case);
     }
     let stakes = case.stakes();
+    if !stakes.is_empty() && stakes.iter().all(|fact| is_a_lost_member(fact)) {
+        return vec![MEMBER_NEXT.to_owned(), FENCE_NEXT.to_owned()];
+    }
     if !stakes.is_empty() && stakes.iter().all(|fact| matches!(fact.kind, Kind::Cluster(_))) {
         return vec![
             "The kernel log of the same host, from two minutes before the first line quoted here: errors, aborts and lost paths of the device that the lease lies on."

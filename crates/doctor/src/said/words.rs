@@ -73,7 +73,7 @@ pub const DENIES: [&str; 66] = [
     "없습니다",
 ];
 /// It would be seen, is to be looked for, or was seen by others.
-pub const SUPPOSES: [&str; 90] = [
+pub const SUPPOSES: [&str; 95] = [
     "made up",
     "made-up",
     "fictitious",
@@ -164,9 +164,14 @@ pub const SUPPOSES: [&str; 90] = [
     "suppose",
     "todo",
     "parses",
+    "parser",
+    "recognises",
+    "recognizes",
+    "grep for",
+    "errors indicate",
 ];
 /// It may be no more than an example.
-pub const EXEMPLIFIES: [&str; 24] = [
+pub const EXEMPLIFIES: [&str; 31] = [
     "on purpose",
     "injected",
     "invented",
@@ -187,6 +192,13 @@ pub const EXEMPLIFIES: [&str; 24] = [
     "looks as follows",
     "look as follows",
     "unit test",
+    "test input",
+    "test data",
+    "regression data",
+    "fixture",
+    "fixtures",
+    "known bad",
+    "known good",
     "heredoc",
     "beispiel",
     "ejemplo",

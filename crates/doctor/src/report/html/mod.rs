@@ -23,8 +23,6 @@ use crate::finding::{Coverage, Finding, Report};
 const FIRST_SCREEN_MAX: usize = 3;
 /// Findings that are told in full; later ones, which are less grave, are rows of a table. JSON has them all in full.
 const ARTICLES_MAX: usize = 60;
-/// Steps that are told on the first screen.
-const STEPS_MAX: usize = 3;
 /// Clocks that differ and are named.
 const OFFSETS_MAX: usize = 8;
 /// Inputs that could not be read and are named.
@@ -160,7 +158,7 @@ fn first_screen(report: &Report, page: &mut Markup) {
     page.element("<p>", sentence, "</p></section>");
     if let Some(first) = report.incidents.first() {
         page.raw("<section class=\"card\"><h2>What to do now</h2><ol>");
-        for step in steps(first) {
+        for step in first.steps_now() {
             page.sentences("<li>", step, "</li>");
         }
         page.raw("</ol></section>");
@@ -170,14 +168,6 @@ fn first_screen(report: &Report, page: &mut Markup) {
         page.sentences("<li>", step, "</li>");
     }
     page.raw("</ul></section></div>");
-}
-
-/// In a hurry, two steps of the remedy; where the cause is not known, what to collect.
-fn steps(first: &Finding) -> impl Iterator<Item = &str> {
-    let unknown = first.is_open();
-    let remedies = first.remedy.iter().map(|remedy| remedy.text.as_str()).filter(move |_| !unknown);
-    let collect = first.collect_next.iter().map(String::as_str).filter(move |_| unknown);
-    remedies.chain(collect).take(if unknown { STEPS_MAX } else { STEPS_MAX - 1 })
 }
 
 fn circumstances(finding: &Finding) -> String {

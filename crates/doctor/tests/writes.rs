@@ -1,0 +1,126 @@
+//! What is said of data: a write that was given up, lost or refused is told as one, whatever cause is found beside it; and who was only missed lost nothing.
+
+use oarlock_doctor::report::advice::at_risk;
+use oarlock_doctor::{Doctor, Report};
+
+fn judge(log: &str) -> Report {
+    let mut doctor = Doctor::new();
+    doctor.read("-", &mut log.as_bytes(), &mut |_| {});
+    doctor.judge()
+}
+
+/// What the first screen says of the data.
+fn data(log: &str) -> &'static str {
+    at_risk(&judge(log)).unwrap_or_else(|| panic!("no incident: {log}")).1
+}
+
+/// Lines of one second of a kernel's log.
+fn kernel(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("Jun  2 05:00:07 rook kernel: {line}\n")).collect()
+}
+
+const UNANSWERED: &str = "Writes without an answer may or may not be on the disk";
+const FAILED: &str = "Writes failed: what they held is not on the disk";
+const NONE: &str = "No write without an answer is among these lines";
+const DIFFERS: &str = "Data is at risk: something on the disk is wrong";
+
+#[test]
+fn an_abort_is_of_the_command_that_stands_in_its_line_or_behind_it() {
+    const ABORTS: [&str; 3] = [
+        "sd 7:0:4:0: attempting task abort!scmd(0x00000000c0ffee01), outstanding for 40123 ms & timeout 30000 ms\nsd 7:0:4:0: [sdm] tag#811 CDB: @\nsd 7:0:4:0: No reference found at driver, assuming scmd(0x00000000c0ffee01) might have completed\nsd 7:0:4:0: task abort: SUCCESS scmd(0x00000000c0ffee01)",
+        "mptscsih: ioc0: attempting task abort! (sc=ffff88011c0ffe00)\nsd 7:0:4:0: [sdm] CDB: @\nmptscsih: ioc0: task abort: SUCCESS (sc=ffff88011c0ffe00)",
+        "sd 7:0:4:0: [sdm] tag#3 uas_eh_abort_handler 0 uas-tag 4 inflight: CMD\nsd 7:0:4:0: [sdm] tag#3 CDB: @",
+    ];
+    const TERMINATED: &str =
+        "(da4:mps1:0:17:0): @ length 131072 SMID 411 terminated ioc 804b scsi 0 state c xfer 0";
+    let of = |abort: &str, command: &str| {
+        let text = abort.replace('@', command);
+        data(&kernel(&text.lines().collect::<Vec<_>>()))
+    };
+    for abort in ABORTS {
+        for write in
+            ["Write(10): 2a 00 07 1a 6c 00 00 04 00 00", "opcode=0x8a 8a 00 00 00 00 01 73 00 00 80 00 00"]
+        {
+            assert!(of(abort, write).starts_with(UNANSWERED), "{abort} {write}");
+        }
+        assert!(of(abort, "Read(10): 28 00 07 1a 6c 00 00 04 00 00").starts_with(NONE), "{abort}");
+    }
+    assert!(of(TERMINATED, "WRITE(10). CDB: 2a 00 07 1a 6c 00 00 04 00 00").starts_with(UNANSWERED));
+    let read_before_a_write = TERMINATED.replace('@', "READ(10). CDB: 28 00 07 1a 6c 00 00 04 00 00")
+        + "\n(da4:mps1:0:17:0): WRITE(10). CDB: 2a 00 07 1a 6c 00 00 04 00 00";
+    assert!(of(&read_before_a_write, "").starts_with(NONE), "the line behind is another command's");
+    assert!(of(TERMINATED, "READ(10). CDB: 28 00 07 1a 6c 00 00 04 00 00").starts_with(NONE));
+}
+
+#[test]
+fn writes_that_the_kernel_lost_or_failed_are_told() {
+    let lost: [&[&str]; 9] = [
+        &["Buffer I/O error on device dm-5, logical block 71102", "lost page write due to I/O error on dm-5"],
+        &[
+            "blk_update_request: I/O error, dev rbd4, sector 8 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 0",
+        ],
+        &["I/O error, dev nvme2n1, sector 71102 op 0x1:(WRITE) flags 0x0 phys_seg 1 prio class 2"],
+        &["EXT4-fs error (device mmcblk1p3): ext4_journal_check_start:61 Detected aborted journal"],
+        &["XFS (sdk2): Log I/O Error Detected.  Shutting down filesystem"],
+        &["XFS (sdk2): Filesystem has been shut down due to log error (0x2)."],
+        &[
+            "GFS2: fsid=lab:gold.1: fatal: I/O error",
+            "GFS2: fsid=lab:gold.1: about to withdraw this file system",
+        ],
+        &[
+            "sd 7:0:4:0: reservation conflict",
+            "GFS: fsid=lab:gold.1: fatal: I/O error",
+            "GFS: fsid=lab:gold.1: withdrawn",
+        ],
+        &[
+            "sd 7:0:4:0: [sdm] tag#5 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=9s",
+            "sd 7:0:4:0: [sdm] tag#5 Sense Key : Medium Error [current]",
+            "sd 7:0:4:0: [sdm] tag#5 Add. Sense: Unrecovered read error",
+            "sd 7:0:4:0: [sdm] tag#5 CDB: Read(10) 28 00 00 d5 c8 a0 00 02 00 00",
+            "md/raid:md3: Disk failure on sdm2, disabling device.",
+            "sd 7:0:4:0: rejecting I/O to offline device",
+            "md/raid:md3: Cannot continue operation (2/5 failed).",
+        ],
+    ];
+    for lines in lost {
+        assert!(data(&kernel(lines)).starts_with(FAILED), "{lines:?}: {}", data(&kernel(lines)));
+    }
+    let read =
+        kernel(&["I/O error, dev nvme2n1, sector 71102 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]);
+    assert!(data(&read).starts_with(NONE), "a read loses nothing");
+}
+
+#[test]
+fn copies_that_went_apart_are_a_risk_unless_they_were_brought_together() {
+    let split = kernel(&["block drbd4: Split-Brain detected, dropping connection!"]);
+    assert!(data(&split).starts_with(DIFFERS));
+    let solved = kernel(&[
+        "block drbd4: Split-Brain detected, 0 primaries, automatically solved. Sync from this node",
+    ]);
+    assert!(judge(&solved).incidents.is_empty());
+}
+
+#[test]
+fn a_member_that_a_cluster_misses_is_no_write_without_an_answer() {
+    let log = "Jun  2 05:00:07 rook corosync[911]: [TOTEM ] A processor failed, forming new configuration.\n";
+    assert!(data(log).starts_with(NONE));
+}
+
+/// In a log a request that failed is of every day; whoever pastes a few lines asks, but not again for what the disk said itself.
+#[test]
+fn an_error_of_the_block_layer_alone_is_a_question() {
+    let error = "print_req_error: I/O error, dev sdm, sector 98120304 flags 0";
+    let report = judge(&kernel(&[error, error]));
+    assert_eq!(report.incidents.len(), 1);
+    assert!(report.incidents[0].because.contains("and not why"), "{}", report.incidents[0].because);
+    let quiet: String = (0..90).map(|line| format!("a line {line} of something else\n")).collect();
+    assert!(judge(&(quiet + &kernel(&[error, error]))).incidents.is_empty());
+    let told = kernel(&[
+        "sd 7:0:4:0: [sdm] tag#5 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=9s",
+        "sd 7:0:4:0: [sdm] tag#5 Sense Key : Illegal Request [current]",
+        "sd 7:0:4:0: [sdm] tag#5 Add. Sense: Invalid field in cdb",
+        "sd 7:0:4:0: [sdm] tag#5 CDB: Write same(16) 93 08 00 00 00 00 00 00 08 00 00 00 08 00 00 00",
+        "blk_update_request: I/O error, dev sdm, sector 2048",
+    ]);
+    assert!(judge(&told).incidents.is_empty(), "the disk said why");
+}
