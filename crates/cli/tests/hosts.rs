@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::common::{self, BLOCK, Place, Ran, bytes, eventually, spoil};
+use crate::common::{self, BLOCK, Place, Ran, bytes, spoil};
 
 #[test]
 fn a_host_says_ready_tells_its_status_and_leaves_on_sigterm() {
@@ -229,12 +229,7 @@ fn sigterm_at_any_moment_of_a_format_leaves_the_old_datastore_the_new_one_or_one
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let status = format!("/proc/{}/status", format.id());
-        eventually("the format catches SIGTERM, or has ended", || {
-            let status = std::fs::read_to_string(&status).unwrap_or_default();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            caught.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & (1 << 14) != 0)
-        });
+        common::catches_signals(&format);
         std::thread::sleep(Duration::from_millis(moment));
         common::send(&format, Signal::TERM);
         let ran = Ran::of(format.wait_with_output().unwrap());

@@ -2,12 +2,14 @@
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::common::array::{Initiator, NAME, get};
-use crate::common::{Place, eventually};
+use crate::common::{Place, Ran, catches_signals, eventually, send};
 
 fn place() -> Place {
     let place = Place::new();
@@ -188,6 +190,27 @@ fn systemd_hears_when_it_is_ready_and_when_it_stops() {
     assert!(heard().contains("READY=1"));
     assert_eq!(array.stop(), 0);
     assert!(heard().contains("STOPPING=1"));
+}
+
+/// A signal in the middle left an empty file, for which every later start was refused.
+#[test]
+fn a_start_that_is_ended_leaves_a_whole_file_or_none() {
+    let place = Place::new();
+    for moment in 0..12 {
+        let array = place
+            .command(&["target", "serve", "--listen", "127.0.0.1:0", "--lun", "0=made.img,size=256M"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        catches_signals(&array);
+        std::thread::sleep(Duration::from_millis(moment * 3));
+        send(&array, Signal::TERM);
+        Ran::of(array.wait_with_output().unwrap()).succeeds();
+        let made = std::fs::metadata(place.path("made.img"));
+        assert!(made.is_err() || made.is_ok_and(|made| made.len() == 256 << 20));
+        let _ = std::fs::remove_file(place.path("made.img"));
+    }
 }
 
 #[test]

@@ -232,6 +232,17 @@ pub fn send(child: &std::process::Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
+/// Waits until a child catches SIGTERM, or has ended.
+#[track_caller]
+pub fn catches_signals(child: &std::process::Child) {
+    let status = format!("/proc/{}/status", child.id());
+    eventually("it catches SIGTERM, or has ended", || {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        caught.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & (1 << 14) != 0)
+    });
+}
+
 /// Waits for `what`, and fails the test where it does not come within 20 seconds.
 #[track_caller]
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
