@@ -229,7 +229,7 @@ fn sigterm_at_any_moment_of_a_format_leaves_the_old_datastore_the_new_one_or_one
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        common::catches_signals(&format);
+        common::until_it_catches_signals(&format);
         std::thread::sleep(Duration::from_millis(moment));
         common::send(&format, Signal::TERM);
         let ran = Ran::of(format.wait_with_output().unwrap());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::common::{BLOCK, Place, Ran, bytes, catches_signals, eventually, send, spoil};
+use crate::common::{BLOCK, Place, Ran, bytes, eventually, send, spoil, until_it_catches_signals};
 
 #[test]
 fn inspect_decodes_each_kind_of_record_and_changes_nothing() {
@@ -182,7 +182,7 @@ fn a_simulation_that_is_interrupted_tells_what_it_found_until_then() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    catches_signals(&sim);
+    until_it_catches_signals(&sim);
     send(&sim, Signal::TERM);
     let ran = Ran::of(sim.wait_with_output().unwrap());
     ran.fails(1, "OAR-0504").says("interrupted by SIGTERM; until then: ").says(" 0 violations");

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::common::array::{Initiator, NAME, get};
-use crate::common::{Place, Ran, catches_signals, eventually, send};
+use crate::common::{Place, Ran, eventually, send, until_it_catches_signals};
 
 fn place() -> Place {
     let place = Place::new();
@@ -203,7 +203,7 @@ fn a_start_that_is_ended_leaves_a_whole_file_or_none() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        catches_signals(&array);
+        until_it_catches_signals(&array);
         std::thread::sleep(Duration::from_millis(moment * 3));
         send(&array, Signal::TERM);
         Ran::of(array.wait_with_output().unwrap()).succeeds();

@@ -575,4 +575,27 @@ mod tests {
         Medium::open(&none, MediumOptions { reserve: true, ..options(1 << 60) }).unwrap_err();
         assert!(!none.exists());
     }
+
+    /// The second is for file systems that know no file without a name.
+    #[test]
+    fn a_file_is_made_by_either_way_and_none_over_another() {
+        type Way = fn(&Path) -> rustix::io::Result<OwnedFd>;
+        let folder = tempfile::tempdir().unwrap();
+        let ways: [Way; 2] = [
+            |path| create_whole(path, ByteCount(4096), false).unwrap_or(Err(Errno::OPNOTSUPP)),
+            |path| create_named(path, ByteCount(4096), false),
+        ];
+        for (number, way) in ways.into_iter().enumerate() {
+            let path = folder.path().join(number.to_string());
+            let made = way(&path);
+            if number == 0 && made.as_ref().is_err_and(|errno| *errno == Errno::OPNOTSUPP) {
+                continue;
+            }
+            made.unwrap();
+            assert_eq!(way(&path).unwrap_err(), Errno::EXIST);
+            assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
+            fs::remove_file(&path).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing else stands there");
+    }
 }

@@ -12,7 +12,8 @@ use std::net::IpAddr;
 
 use dates::dated;
 use label::labelled;
-use severity::{behind_columns, is_severity};
+use severity::behind_columns;
+pub use severity::is_severity;
 pub(crate) use times::ambiguous_zone;
 use times::{
     behind_the_day_of_the_week, boot, day, epoch, iso, kernel, klog, masked, syslog, with_year_behind,

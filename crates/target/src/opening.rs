@@ -22,6 +22,9 @@ use crate::unit::Traits;
 /// The longest serial number (SPC-5, Unit Serial Number page: it is ASCII; longer ones are cut by initiators).
 const SERIAL_LENGTH_MAX: usize = 64;
 
+/// How often a start looks whether it was given up.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Opens one after the other, on a thread that may be left behind: what a disk does not answer, no signal ends.
 ///
 /// # Errors
@@ -57,9 +60,6 @@ pub(crate) fn open_all(
     };
     names.into_iter().map(answered).collect()
 }
-
-/// How often it looks whether the start was given up.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The next one that was opened. While it waits, it tells so again and again.
 ///

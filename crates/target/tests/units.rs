@@ -513,6 +513,7 @@ fn blocks_that_came_are_counted_and_not_those_that_were_written() {
     let mut session = place.session("one");
     let commands = [
         (cdb::write(0, 4), 4 * 512, 4),
+        (cdb::write(0, 4), 2 * 512, 2),
         (cdb::write_same(0, 64, false), 512, 1),
         (cdb::compare_and_write(100, 1), 2 * 512, 2),
     ];

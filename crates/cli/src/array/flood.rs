@@ -61,6 +61,16 @@ impl Account {
             .chain(peer)
             .chain([Account::Said(said.to_owned())])
     }
+
+    /// What there is to say of that most were left out for its sake.
+    fn words(&self) -> String {
+        match self {
+            Account::All { .. } => String::new(),
+            Account::Machine(machine) => format!("; most were of {machine}"),
+            Account::Initiator(name) => format!("; most were of {name}"),
+            Account::Said(said) => format!("; most said: {said}"),
+        }
+    }
 }
 
 impl Flood {
@@ -103,18 +113,6 @@ impl Flood {
             budget.left < at_once
         });
         (all > 0).then(|| format!("{all} lines more were left out, for there were too many{}", most.1))
-    }
-}
-
-impl Account {
-    /// What there is to say of that most were left out for its sake.
-    fn words(&self) -> String {
-        match self {
-            Account::All { .. } => String::new(),
-            Account::Machine(machine) => format!("; most were of {machine}"),
-            Account::Initiator(name) => format!("; most were of {name}"),
-            Account::Said(said) => format!("; most said: {said}"),
-        }
     }
 }
 

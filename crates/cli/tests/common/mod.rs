@@ -234,7 +234,7 @@ pub fn send(child: &std::process::Child, signal: Signal) {
 
 /// Waits until a child catches SIGTERM, or has ended.
 #[track_caller]
-pub fn catches_signals(child: &std::process::Child) {
+pub fn until_it_catches_signals(child: &std::process::Child) {
     let status = format!("/proc/{}/status", child.id());
     eventually("it catches SIGTERM, or has ended", || {
         let status = fs::read_to_string(&status).unwrap_or_default();

@@ -11,7 +11,7 @@
 const COLUMNS_MAX: usize = 2;
 
 /// `info`, `WARNING`: no host is called so.
-pub(super) fn is_severity(word: &str) -> bool {
+pub fn is_severity(word: &str) -> bool {
     const SEVERITIES: [&str; 16] = [
         "info",
         "informational",

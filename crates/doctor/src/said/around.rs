@@ -1,7 +1,7 @@
 //! What stands around a message that has no time: a program writes its topic before it, or nothing. A label, a mark of a list, a tag, a
 //! separator, a link, a question or a remark is of whoever wrote about the message, and may have seen it or not.
 
-use super::words::{HEADS, LABELS, OF_FIXES, OF_RELEASES, QUESTIONS, REMARKS, SETTINGS, SPEAKERS, TITLES};
+use super::words::{HEADS, LABELS, OF_FIXES, OF_RELEASES, QUESTIONS, REMARKS, SETTINGS, TITLES, is_speaker};
 use super::{Manner, any, begins_as_a_log};
 use crate::prefix::is_a_programs_name;
 
@@ -66,8 +66,7 @@ pub fn of_printed(around: Around<'_>) -> Manner {
 fn without_severity(line: &str) -> &str {
     let line = line.trim_start_matches([' ', '-', ',', ';', '|', '\t']);
     let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let bare = first.trim_matches(['[', ']', ':']).to_ascii_lowercase();
-    if SPEAKERS.contains(&&*bare) { rest.trim_start_matches([' ', '-']) } else { line }
+    if is_speaker(first.trim_matches(['[', ']', ':'])) { rest.trim_start_matches([' ', '-']) } else { line }
 }
 
 /// The line of a file that grep found, without the file's name and the line's number: `README.md:12:`, `var/log/dmesg:`.
@@ -126,8 +125,7 @@ fn without_list_mark(line: &str) -> &str {
     let behind = signed.unwrap_or(numbered);
     let next = behind.split_whitespace().next().unwrap_or("");
     // tcmu-runner writes `813 [WARN]`, an array `7 Debug`: a number of their own.
-    let own = signed.is_none()
-        && (next.starts_with('[') || SPEAKERS.iter().any(|word| next.eq_ignore_ascii_case(word)));
+    let own = signed.is_none() && (next.starts_with('[') || is_speaker(next));
     let item = counts && !next.is_empty() && behind.starts_with([' ', '\t']) && !own;
     if item { behind.trim_start() } else { line }
 }
@@ -164,7 +162,7 @@ fn is_a_topic(word: &str) -> bool {
     let inner = word.chars().skip(1).any(char::is_uppercase) && !capitals;
     // Programs and modules are named in small letters, and any word may be one's name.
     let small = !word.chars().any(char::is_uppercase);
-    let named = SPEAKERS.iter().any(|speaker| word.eq_ignore_ascii_case(speaker)) || is_a_programs_name(word);
+    let named = is_speaker(word) || is_a_programs_name(word);
     match (capitals, small) {
         (true, _) => !TITLES.contains(&word),
         (false, true) => !LABELS.contains(&word),

@@ -1,5 +1,7 @@
 //! The words by which people say of a message that it was not seen, is supposed, is an example, or was seen. In lower case; more of them are more lines here.
 
+use crate::prefix::is_severity;
+
 /// Places to be filled in, as an article prints them.
 pub const PLACES: [&str; 3] = ["<uuid>", "<volume name>", "<volume uuid>"];
 
@@ -269,31 +271,13 @@ pub const HEADS: [&str; 16] = [
     "sense", "error", "errors", "failed", "failure", "status", "result", "scsi", "lock", "lost", "warning",
     "check", "reason", "device", "command", "volume",
 ];
-/// Words that begin messages of programs, in letters of either case: how grave it is, and what it is about.
-pub const SPEAKERS: [&str; 22] = [
-    "info",
-    "warning",
-    "warn",
-    "error",
-    "err",
-    "notice",
-    "crit",
-    "critical",
-    "alert",
-    "emerg",
-    "debug",
-    "fatal",
-    "panic",
-    "failed",
-    "message",
-    "sense",
-    "device",
-    "host",
-    "world",
-    "partition",
-    "heartbeat",
-    "output",
-];
+/// Words that begin messages of programs, beside how grave it is: what it is about.
+const SPEAKERS: [&str; 10] =
+    ["panic", "failed", "message", "sense", "device", "host", "world", "partition", "heartbeat", "output"];
+/// Whether a word, in letters of either case, begins messages of programs.
+pub fn is_speaker(word: &str) -> bool {
+    is_severity(word) || SPEAKERS.iter().any(|speaker| word.eq_ignore_ascii_case(speaker))
+}
 /// Words in small letters that people put before a message, and names of settings and fields that hold none that was logged.
 pub const LABELS: [&str; 40] = [
     "subject",

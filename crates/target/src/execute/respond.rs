@@ -84,7 +84,8 @@ fn count(task: &Task, command: Option<Command>, reply: &Reply, took: Duration) {
         _ if command.is_write() => {
             statistics.writes += 1;
             // Those that came: of a WRITE SAME one at most, of a COMPARE AND WRITE twice as many as it is of.
-            let received = command.data_out_length(unit.block_size()).map_or(0, |length| length.0);
+            let wanted = command.data_out_length(unit.block_size()).map_or(0, |length| length.0);
+            let received = wanted.min(task.command.data_out_length() as u64);
             statistics.blocks_received += received / u64::from(unit.block_size().bytes());
             statistics.write_intervals += intervals;
         }
