@@ -15,7 +15,9 @@ use crate::ledger::{Input, Ledger};
 use crate::names::Name;
 use crate::offset::Offset;
 use crate::question::Question;
-use crate::rule::{Case, Confidence, Judgement, Proof, RULES, Words, notices, order, unsolved, untied};
+use crate::rule::{
+    Case, Confidence, Judgement, Proof, RULES, Words, named, notices, order, unsolved, untied,
+};
 use crate::scene::Scene;
 use crate::series::Chronicle;
 use crate::suggestion;
@@ -87,8 +89,13 @@ fn name_of(inputs: &[Input], index: u32) -> String {
     inputs.get(index as usize).map(|input| input.name.clone()).unwrap_or_default()
 }
 
-/// One incident; or two, where it is of a volume and a device that only stood near each other.
+/// One incident; or several, where Oarlock's hosts name causes that have nothing to do with each other, or it is of a volume and a device that only stood near
+/// each other.
 fn judge_apart<'a>(incident: &Incident<'a>, scene: Scene<'a>, inputs: &[Input]) -> Vec<Finding> {
+    let parts = named::parted(incident);
+    if !parts.is_empty() {
+        return parts.iter().flat_map(|part| judge_apart(part, scene, inputs)).collect();
+    }
     let case = Case { incident, scene };
     let verdict = judge(&case);
     if let Some(findings) = proved_by_the_device(&case, &verdict, inputs) {
@@ -145,17 +152,8 @@ struct Verdict<'a> {
 
 /// One incident before all rules.
 fn judge<'a>(case: &Case<'a>) -> Verdict<'a> {
-    let mut met: Vec<(Cause, Proof<'a>)> = Vec::new();
+    let mut met: Vec<(Cause, Proof<'a>)> = named::causes(case);
     let mut considered = Vec::new();
-    // A host that names its own cause has read the block; nobody knows better.
-    let named = case.all(|fact| matches!(fact.kind, Kind::Oarlock(_)));
-    for &cause in Cause::ALL.iter().filter(|cause| !named.is_empty() && **cause != Cause::CannotTell) {
-        let lines: Vec<_> = named.iter().copied().filter(|fact| fact.kind == Kind::Oarlock(cause)).collect();
-        if !lines.is_empty() {
-            let because = "An Oarlock host read the block after the answer, and names the cause itself.";
-            met.push((cause, Proof::new(Confidence::Certain, because, lines)));
-        }
-    }
     for &(cause, rule) in RULES {
         // A cause with several proofs is told by the first that holds.
         if met.iter().any(|(known, _)| *known == cause) {

@@ -303,3 +303,41 @@ fn what_a_disk_says_of_its_medium_is_told_beside_another_outage() {
     let causes: Vec<&str> = report.incidents.iter().map(|found| found.cause.as_str()).collect();
     assert!(causes.contains(&"device-fault") && causes.contains(&"path-fault"), "{causes:?}");
 }
+
+/// An event of Oarlock's, of its own record.
+fn event(second: u32, cause: &str, record: &str, action: &str) -> String {
+    format!(
+        "{{\"time\":\"2026-06-02T05:00:{second:02}.5Z\",\"kind\":\"miscompare\",\"cause\":\"{cause}\",\"layer\":\"array\",\"lba\":4096,\"record\":\"{record}\",\"path\":\"/dev/sdb\",\"action\":\"{action}\"}}\n"
+    )
+}
+
+#[test]
+fn what_a_host_of_ours_names_is_told_by_what_is_at_stake_and_races_last() {
+    let race = |second| event(second, "contention", "lock pay", "lost");
+    for grave in
+        ["rollback", "array-fault", "paths-disagree", "foreign-block", "corrupt-block", "stale-cache"]
+    {
+        for log in
+            [event(1, grave, "slot 3", "stopped") + &race(2), race(1) + &event(2, grave, "slot 3", "stopped")]
+        {
+            let report = judge(&log);
+            let told = first(&report, &log);
+            assert_eq!((told.cause.as_str(), told.confidence.as_str()), (grave, "certain"), "{log}");
+            assert!(told.evidence[0].text.contains(grave), "{:?}", told.evidence);
+        }
+    }
+    // Each of several that put data at risk is told with its line and its remedy; the chain's order holds among the others.
+    let log = event(1, "rollback", "slot 3", "stopped")
+        + &event(2, "array-fault", "lock pay", "stopped")
+        + &race(3);
+    let report = judge(&log);
+    let causes: Vec<&str> = report.incidents.iter().map(|finding| &*finding.cause).collect();
+    assert!(
+        causes.len() == 2 && causes.contains(&"rollback") && causes.contains(&"array-fault"),
+        "{causes:?}"
+    );
+    let log =
+        event(1, "path-fault", "slot 3", "retried") + &event(2, "slow-storage", "slot 3", "held") + &race(3);
+    assert_eq!(first(&judge(&log), &log).cause, "path-fault");
+    assert_eq!(judge(&race(1)).incidents.len(), 1, "who pastes one asks about it");
+}

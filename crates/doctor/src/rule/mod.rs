@@ -22,6 +22,7 @@ mod hba_fault;
 mod known_advisory;
 mod local;
 mod lock_mode_mixed;
+pub mod named;
 pub mod notices;
 pub mod order;
 mod pair;
