@@ -488,6 +488,10 @@ pub(crate) fn is_host(word: &str) -> bool {
     if let Some(address) = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<IpAddr>().is_ok();
     }
+    // `ext4_find_entry:1455` is a place in a source. What was masked may have been an address.
+    if word.contains(':') && !word.contains('<') && word.parse::<IpAddr>().is_err() {
+        return false;
+    }
     !word.is_empty()
         && word.len() <= 253
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:<>".contains(&byte))
@@ -503,6 +507,16 @@ mod tests {
         let prefix = split(line);
         let when = prefix.when.map_or_else(String::new, |when| when.to_string());
         (when, prefix.host, prefix.process, prefix.body)
+    }
+
+    #[test]
+    fn a_place_in_a_source_is_no_host() {
+        for place in ["ext4_find_entry:1455", "ext4_find_entry:1455:", "scsi_error.c:88"] {
+            assert!(!is_host(place), "{place}");
+        }
+        for host in ["esx-1.lab", "fe80::1", "[fe80::1]", "10.0.0.1", "esx<masked:1>"] {
+            assert!(is_host(host), "{host}");
+        }
     }
 
     #[test]
