@@ -14,6 +14,7 @@ use memchr::{memchr_iter, memchr3};
 pub use words::SETTINGS;
 use words::{COMMANDS, DENIES, EXEMPLIFIES, OF_SENTENCES, PLACES, SUPPOSES, WITNESSES};
 
+use crate::dialect::esxtop_table;
 use crate::record::Record;
 use crate::sieve::Sieve;
 use crate::source::behind_prompt;
@@ -35,6 +36,10 @@ pub enum Manner {
 /// How a record's message is said.
 #[must_use]
 pub fn of(record: &Record<'_>) -> Manner {
+    // Names of hosts, guests and counters stand behind backslashes there, as patterns have them: `\\web3\Split Commands/sec`.
+    if esxtop_table::is_header(record.line) {
+        return Manner::Logged;
+    }
     // Whoever puts `<volume name>` into a line may have taken a name out of a real one, or never had one.
     let least = if asks_for_a_name(record.line) { Manner::Told } else { Manner::Logged };
     of_message(record).max(least)

@@ -417,6 +417,32 @@ mod tests {
 
     const DAVG: &[&str] = &["Average Driver MilliSec/Command", "Resets/sec", "Conflicts/sec", "ATS/sec"];
 
+    /// `\\web3` and `\\Split Commands/sec` are no patterns, a guest's name is nobody's word.
+    #[test]
+    fn a_table_is_one_whatever_its_hosts_guests_and_counters_are_called() {
+        let header = "(PDH-CSV 4.0) (UTC)(0)";
+        let plain = table(header, ",", quoted, DAVG);
+        let length = judge(&plain).understood;
+        for host in ["web3", "dell1", "Site2-esx", "dc1-esx2", "esx[^1]", "esx.*"] {
+            let report = judge(&plain.replace("\\\\h1\\", &format!("\\\\{host}\\")));
+            assert_eq!((report.understood, report.incidents.len()), (length, 1), "{host}: {report:?}");
+            assert_eq!(report.incidents[0].cause, "slow-storage", "{host}");
+        }
+        let others = [
+            "\\Split Commands/sec",
+            "\\Swap Used MBytes",
+            "\\% Used",
+            "(no error expected: <vm name> %s)\\Reads/sec",
+            "('let x = \"1\"')\\Writes/sec",
+        ];
+        for counter in others {
+            let mut counters = DAVG.to_vec();
+            counters.push(counter);
+            let report = judge(&table(header, ",", quoted, &counters));
+            assert_eq!((report.understood, report.incidents.len()), (length, 1), "{counter}: {report:?}");
+        }
+    }
+
     #[test]
     fn a_spreadsheets_copy_says_what_the_table_said() {
         let header = "(PDH-CSV 4.0) (Pacific Standard Time)(480)";

@@ -12,6 +12,12 @@ const HEADLESS_CELLS: usize = 4;
 /// Bytes of a row that are looked at for that.
 const HEADLESS_BYTES: usize = 512;
 
+/// Whether a line is a table's header, and not one that speaks of it.
+#[must_use]
+pub fn is_header(line: &str) -> bool {
+    line.trim_start_matches(['\u{feff}', ' ', '"']).starts_with(MARK)
+}
+
 /// How the cells of a table are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {

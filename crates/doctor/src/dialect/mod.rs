@@ -21,7 +21,7 @@ mod esx_ports;
 mod esx_task;
 mod esx_volume;
 mod esxtop;
-mod esxtop_table;
+pub mod esxtop_table;
 mod gateway;
 mod linux_names;
 mod linux_path;
