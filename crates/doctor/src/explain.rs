@@ -77,7 +77,7 @@ pub fn explain(line: &str) -> Explanation {
     }
     let meanings = meanings(&line, &read, &found, &mut fields);
     let summary = meanings.first().map_or_else(
-        || summary(&found, block.is_some(), !says_anything(&found)).to_owned(),
+        || summary(&found, block.is_some(), !says_anything(&found) && !found.names_a_sender()).to_owned(),
         |first| format!("{}. {}", capital(first.says), first.next),
     );
     Explanation { fields, summary }
@@ -337,6 +337,9 @@ fn summary(found: &CommandLine<'_>, has_block: bool, empty: bool) -> &'static st
             "An atomic test and set has no answer. It may have been executed: the next one may meet this host's own image \
              (a false miscompare)."
         }
+        (_, Outcome::Refused) if found.is_without_names() => {
+            "The device answered with a status that has no name here: what became of the command is not known."
+        }
         (true, Outcome::Refused) => "An atomic test and set was refused, and not executed.",
         (false, Outcome::Unknown) => "A command has no answer. If it was a write, it may have been executed.",
         (false, Outcome::Refused) => {
@@ -355,6 +358,40 @@ fn summary(found: &CommandLine<'_>, has_block: bool, empty: bool) -> &'static st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_without_their_words_are_decoded_as_what_they_may_be() {
+        let sense = [
+            "SCSI: 2897: vmhba1:2:3 returned I/O error D:0x2/H:0x0 0xe 0x1d 0x0",
+            "failed D:0x2/H:0x0 sense: 0xe 0x1d 0x0",
+            "Add. Sense: Miscompare during verify operation",
+            "kvm3 kernel: Add. Sense: Miscompare during verify operation",
+            "Sense Key : Miscompare [current] Add. Sense: Miscompare during verify operation",
+        ];
+        for line in sense {
+            let explanation = explain(line);
+            assert!(meaning(&explanation, "sense").starts_with("MISCOMPARE"), "{line}: {explanation:?}");
+            assert!(explanation.summary.contains("not equal"), "{line}: {explanation:?}");
+        }
+        assert!(meaning(&explain("Sense Key : Miscompare [current]"), "sense").starts_with("MISCOMPARE"));
+        let nvme = explain("COMPARE FAILURE (02/85)");
+        assert!(meaning(&nvme, "NVMe status").contains("COMPARE FAILURE"), "{nvme:?}");
+        assert!(nvme.fields.iter().all(|field| field.name != "sense"), "NVMe has none: {nvme:?}");
+        assert!(meaning(&explain("0x89"), "opcode").contains("COMPARE AND WRITE"));
+        for status in ["(0x4285)", "0x285"] {
+            assert!(meaning(&explain(status), "NVMe status").contains("COMPARE FAILURE"), "{status}");
+        }
+        for line in ["0x7fff", "0x12345678", "0xc0ffee (0x4285)", "D:0x2/H:0x0 0x5 0x200 0x0"] {
+            let explanation = explain(line);
+            assert!(
+                explanation.fields.iter().all(|field| !["sense", "NVMe status"].contains(&&*field.name)),
+                "{line}: {explanation:?}"
+            );
+        }
+        assert!(!explain("CmdSN 0x80000033").summary.contains("Nothing"));
+        assert!(explain("H:0x0 D:0x77 P:0x0").summary.contains("no name here"));
+        assert!(explain("H:0x0 D:0x18 P:0x0").summary.contains("refused"));
+    }
 
     fn meaning(explanation: &Explanation, name: &str) -> String {
         explanation.fields.iter().find(|field| field.name == name).map(|field| field.meaning.clone()).unwrap()

@@ -38,6 +38,22 @@ pub struct CommandLine<'a> {
     pub wide_status: Option<u64>,
 }
 
+impl CommandLine<'_> {
+    /// Whether it says who sent the command, or which of many it was.
+    #[must_use]
+    pub fn names_a_sender(&self) -> bool {
+        self.cmd_sn.is_some() || self.world.is_some()
+    }
+
+    /// Whether the device's status is none that SCSI has, and nothing else tells how the command ended.
+    #[must_use]
+    pub fn is_without_names(&self) -> bool {
+        self.command.nvme.is_none()
+            && self.command.sense.is_none()
+            && self.command.device.is_some_and(|status| !status.has_a_name())
+    }
+}
+
 /// Reads a message that holds `H:` and `D:`, or ends before them with `Failed:`.
 #[must_use]
 pub fn read(text: &str) -> CommandLine<'_> {
@@ -166,12 +182,27 @@ fn by_letters(text: &str, found: &mut CommandLine<'_>) {
     };
     // Most lines of commands name no sense data at all, and need not be looked through for bytes.
     let bytes = || has(text, "ense").then(|| sense_bytes::find(text)).flatten();
-    let numbers = letters().or_else(|| bytes().map(|bytes| bytes.numbers.map(u64::from)));
+    let numbers = letters()
+        .or_else(|| bytes().map(|bytes| bytes.numbers.map(u64::from)))
+        .or_else(|| behind_the_statuses(text, found));
     if let Some([key, code, qualifier]) = numbers {
         found.printed_sense = Some([key, code, qualifier]);
         found.claim = Some(SenseClaim::Valid);
         found.command.sense = Sense::of(key, code, qualifier);
     }
+}
+
+/// `D:0x2/H:0x0 0x5 0x20 0x0`: three numbers without a word, behind a check condition.
+fn behind_the_statuses(text: &str, found: &CommandLine<'_>) -> Option<[u64; 3]> {
+    if found.command.device != Some(DeviceStatus::CHECK_CONDITION) {
+        return None;
+    }
+    let last = ["H:0x", "D:0x", "P:0x"].iter().filter_map(|mark| text.rfind(mark)).max()?;
+    let mut words =
+        text[last..].split([' ', ',']).skip(1).filter(|word| !["", "sense:", "sense"].contains(word));
+    let mut byte =
+        || words.next().filter(|word| word.starts_with("0x")).and_then(number).filter(|value| *value <= 0xff);
+    Some([byte()?, byte()?, byte()?])
 }
 
 fn split_at_sense(text: &str) -> Option<(&str, &str)> {

@@ -188,6 +188,16 @@ fn alone(text: &str) -> Option<Sense> {
     Some(Sense { key, code, qualifier })
 }
 
+/// The sense data of a line that names no disk: `Add. Sense: Miscompare during verify operation`, `Sense Key : Miscompare [current]`.
+#[must_use]
+pub fn printed_sense(line: &str) -> Option<Sense> {
+    let code = after(line, "Add. Sense: ");
+    match (key_of(line), code) {
+        (Some(sense), code) => Some(code.map_or(sense, |text| with_code(sense, text))),
+        (None, code) => code.and_then(alone),
+    }
+}
+
 fn note(record: &Record<'_>, ledger: &mut Ledger, command: Command) {
     let about = subject::find(record.body());
     ledger

@@ -25,7 +25,7 @@ pub mod esxtop_table;
 mod gateway;
 mod linux_names;
 mod linux_path;
-mod linux_scsi;
+pub mod linux_scsi;
 mod lio;
 pub mod machine;
 mod nvme;

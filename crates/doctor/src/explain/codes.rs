@@ -3,6 +3,7 @@
 
 use super::Field;
 use super::words::field;
+use crate::dialect::linux_scsi;
 use crate::fact::{Command, DeviceStatus, HostStatus, NvmeStatus, Opcode, Sense};
 use crate::scsi_line::CommandLine;
 use crate::sense_bytes::{self, SenseBytes};
@@ -24,14 +25,22 @@ pub(super) fn complete(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec
         }
     }
     if *found == CommandLine::default() {
+        found.command.sense = linux_scsi::printed_sense(line);
+    }
+    if *found == CommandLine::default() {
         oldest(line, found, fields);
         two_numbers(line, found, fields);
+        one_number(line, found, fields);
     }
     if found.command.nvme.is_none()
         && let Some(status) = nvme(line)
     {
         let Command { device, nvme, .. } = Command::of_nvme(NvmeStatus::of(status));
         (found.command.device, found.command.nvme) = (device, nvme);
+        // What a dialect takes for a false answer, it notes as the sense data of one.
+        if found.printed_sense.is_none() && !holds(line, "sense") {
+            found.command.sense = None;
+        }
         if let Some(marks) = NvmeStatus::marks(status) {
             fields.push(field("status field", &format!("{status:#x}"), &marks));
         }
@@ -93,6 +102,32 @@ fn two_numbers(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>)
     fields.push(field("code", &format!("{second:#04x}"), &says));
 }
 
+/// `0x89`, `(0x4285)`: the last number that somebody has of a line. By its size it is an operation code, or a status of NVMe.
+fn one_number(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
+    let bare = line.trim().trim_matches(['(', ')', '[', ']', '"', '\'', '.', ',']);
+    let Some(value) = number(bare).filter(|_| bare.starts_with("0x") && !bare.contains(' ')) else { return };
+    match u8::try_from(value) {
+        Ok(code) if !Opcode(code).name().contains("without a name") => {
+            found.command.opcode = Some(Opcode(code));
+            fields.push(field(
+                "number",
+                bare,
+                "what it is stands nowhere: as an operation code of SCSI it is this",
+            ));
+        }
+        Err(_) if value <= u64::from(u16::MAX) => {
+            let status = NvmeStatus::of(value);
+            if !status.has_a_name() {
+                return;
+            }
+            let Command { device, nvme, .. } = Command::of_nvme(status);
+            (found.command.device, found.command.nvme) = (device, nvme);
+            fields.push(field("number", bare, "what it is stands nowhere: as a status of NVMe it is this"));
+        }
+        _ => {}
+    }
+}
+
 fn format_of(bytes: &SenseBytes, fields: &mut Vec<Field>) {
     let (name, place) = if bytes.descriptors { ("descriptor", "2 to 4") } else { ("fixed", "3, 13 and 14") };
     let about = if bytes.deferred {
@@ -138,10 +173,14 @@ fn between_slashes(line: &str) -> Option<Sense> {
 /// The status field as a program of NVMe prints it: `COMPARE FAILURE (02/85) qid:1` (SPDK), `NVMe status: COMPARE_FAILED: ... (0x4285)`,
 /// `NVMe status: 0x2002` (nvme-cli), `NVMEIO:3863 ... status 0x285` (ESXi).
 fn nvme(line: &str) -> Option<u64> {
-    if has(line, " qid:") || has(line, "sqhd:") {
+    // SPDK's words are in capitals, and may be all that was copied.
+    let words = line.split_once('(').map_or("", |(words, _)| words.trim_end());
+    let is_named = words.len() > 2 && words.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b' ');
+    if is_named || has(line, " qid:") || has(line, "sqhd:") {
         let (kind, code) =
             line.split('(').skip(1).find_map(|rest| rest.split_once(')')?.0.split_once('/'))?;
-        return (kind.len() <= 2 && code.len() <= 2).then(|| Some(hex(kind)? << 8 | hex(code)?))?;
+        let short = |digits: &str| (1..=2).contains(&digits.len());
+        return (short(kind) && short(code)).then(|| Some(hex(kind)? << 8 | hex(code)?))?;
     }
     if !holds(line, "nvme") {
         return None;

@@ -4,6 +4,9 @@
 
 use super::Sense;
 
+const UNNAMED_DEVICE: &str = "a device status without a name here";
+const UNNAMED_NVME: &str = "a status without a name here";
+
 /// H: what became of the command on its way to the device and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostStatus(pub u16);
@@ -98,8 +101,14 @@ impl DeviceStatus {
             0x28 => "TASK SET FULL: the device's queue is full",
             0x30 => "ACA ACTIVE",
             0x40 => "TASK ABORTED by another initiator: it may have been executed, whole or in part",
-            _ => "a device status without a name here",
+            _ => UNNAMED_DEVICE,
         }
+    }
+
+    /// Whether it is one of SAM-5's.
+    #[must_use]
+    pub fn has_a_name(self) -> bool {
+        self.reading() != UNNAMED_DEVICE
     }
 }
 
@@ -238,7 +247,13 @@ impl NvmeStatus {
             (3, 0x60) => "CONTROLLER PATHING ERROR",
             (3, 0x70) => "HOST PATHING ERROR",
             (3, 0x71) => "HOST ABORTED COMMAND: the host gave it up; it may have been executed",
-            _ => "a status without a name here",
+            _ => UNNAMED_NVME,
         }
+    }
+
+    /// Whether its meaning is known here.
+    #[must_use]
+    pub fn has_a_name(self) -> bool {
+        self.reading() != UNNAMED_NVME
     }
 }
