@@ -48,6 +48,14 @@ pub struct Remedy {
     pub source: Source,
 }
 
+impl Remedy {
+    /// Whether it is of use on VMware's hosts and their volumes alone, by the names in its text.
+    #[must_use]
+    pub fn is_for_vmware(&self) -> bool {
+        ["ESXi", "esxcli", "vmkfstools", "On VMFS"].iter().any(|name| self.text.contains(name))
+    }
+}
+
 /// Where a fact or a remedy comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {

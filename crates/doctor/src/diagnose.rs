@@ -16,7 +16,7 @@ use crate::names::Name;
 use crate::offset::Offset;
 use crate::question::Question;
 use crate::rule::{
-    Case, Confidence, Judgement, Proof, RULES, Words, named, notices, order, unsolved, untied,
+    Case, Confidence, Judgement, Proof, RULES, Words, named, notices, order, system, unsolved, untied,
 };
 use crate::scene::Scene;
 use crate::series::Chronicle;
@@ -236,6 +236,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
     let devices = texts(&incident.devices);
     let words = proof.words;
     let remedies = words.map_or(entry.remedy, |words| words.remedy);
+    let without_vmware = system::is_without_vmware(case);
     Finding {
         cause: cause.name().to_owned(),
         own_title: words.map(|words| words.title),
@@ -261,6 +262,7 @@ fn write(case: &Case<'_>, cause: Cause, proof: Proof<'_>, inputs: &[Input]) -> F
         considered: Vec::new(),
         remedy: remedies
             .iter()
+            .filter(|remedy| !(without_vmware && remedy.is_for_vmware()))
             .map(|remedy| Remedy {
                 text: remedy.text.to_owned(),
                 risk: remedy.risk.name().to_owned(),

@@ -49,3 +49,18 @@ fn a_conflict_on_linux_is_asked_for_its_keys_by_whatever_line_it_is_told() {
     let log = "Jun  2 05:00:07 rook kernel: sd 7:0:4:0: reservation conflict\nJun  2 05:00:07 rook kernel: sd 7:0:4:0: SCSI error: return code = 0x00000018\n";
     assert!(!steps(log).contains("clear the reservation"), "{}", steps(log));
 }
+
+#[test]
+fn what_helps_on_esxi_is_told_where_esxi_may_be() {
+    let linux = "Jun  2 05:00:00 reed kernel: sd 7:0:0:9: [sdk] tag#6 FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK cmd_age=31s\nJun  2 05:00:00 reed kernel: sd 7:0:0:9: [sdk] tag#6 CDB: opcode=0x89 89 00 00 00 00 00 00 00 20 00 00 00 00 01 00 00\n\
+Jun  2 05:00:02 reed kernel: sd 7:0:0:9: [sdk] tag#8 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=0s\nJun  2 05:00:02 reed kernel: sd 7:0:0:9: [sdk] tag#8 Sense Key : Miscompare [current]\nJun  2 05:00:02 reed kernel: sd 7:0:0:9: [sdk] tag#8 Add. Sense: Miscompare during verify operation\n\
+Jun  2 05:00:02 reed kernel: sd 7:0:0:9: [sdk] tag#8 CDB: opcode=0x89 89 00 00 00 00 00 00 00 20 00 00 00 00 01 00 00\n";
+    let esx = "2026-06-02T05:00:00.000Z cpu1:2097)ScsiDeviceIO: 2651: Cmd(0x45) 0x89, CmdSN 0x6 from world 2100 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x5 D:0x0 P:0x0\n\
+2026-06-02T05:00:02.000Z cpu1:2097)ScsiDeviceIO: 2651: Cmd(0x46) 0x89, CmdSN 0x7 from world 2100 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.\n";
+    let ours = "{\"time\":\"2026-06-02T05:00:01.5Z\",\"kind\":\"miscompare\",\"cause\":\"delayed-own-write\",\"layer\":\"hba\",\"lba\":4096,\"record\":\"slot 3\",\"path\":\"/dev/sdb\",\"action\":\"adopted\"}\n";
+    for (log, is_esx) in [(linux, false), (ours, false), (esx, true)] {
+        let told = steps(log);
+        assert!(told.contains("Find why the first command was late"), "{log}{told}");
+        assert_eq!(told.contains("ESXi"), is_esx, "{log}{told}");
+    }
+}

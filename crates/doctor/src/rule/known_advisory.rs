@@ -3,17 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::case::Case;
+use super::system::is_of_vmware;
 use super::{Confidence, Judgement, Proof};
 use crate::advisory::Match;
-use crate::fact::{Fact, Kind};
-
-/// Whether VMware's kernel or tools wrote the line: its adapters, processors and packages have names of their own.
-fn is_of_vmware(fact: &Fact) -> bool {
-    ["vmhba", "VMware", "VMW", "ESX", "vmkernel", ")"].iter().any(|word| match *word {
-        ")" => fact.text.contains("cpu") && fact.text.contains(")lpfc"),
-        word => fact.text.contains(word),
-    })
-}
+use crate::fact::Kind;
 
 pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     if case.stakes().is_empty() {

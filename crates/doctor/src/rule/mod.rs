@@ -35,6 +35,7 @@ mod rollback;
 mod slow_storage;
 mod snapshot_signature;
 mod stale_cache;
+pub mod system;
 pub mod unsolved;
 pub mod untied;
 mod way;
