@@ -29,6 +29,8 @@ pub struct Found {
     pub problems: Vec<DoctorError>,
     /// Links in folders, which are not followed.
     pub links: Vec<PathBuf>,
+    /// Sockets, pipes and devices in folders, which hold no log.
+    pub devices: Vec<PathBuf>,
 }
 
 /// All that the arguments mean: `-` is standard input, a folder is every file in it, in the order of their names.
@@ -83,8 +85,7 @@ impl Found {
                 Ok(about) if about.is_file() => {
                     return self.too_much(path, "holds more files than are read");
                 }
-                // A socket, a pipe or a device in a folder of logs holds none.
-                Ok(_) => {}
+                Ok(_) => self.devices.push(entry),
             }
         }
     }
@@ -124,9 +125,11 @@ mod tests {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
         std::os::unix::fs::symlink("b.log", folder.path().join("link.log")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket.log")).unwrap();
         let found = find(&[folder.path().to_owned(), PathBuf::from("-")]).unwrap();
         let file = |name: &str| Log::File(folder.path().join(name), name.len() as u64);
         assert_eq!(found.links, [folder.path().join("link.log")]);
+        assert_eq!(found.devices, [folder.path().join("socket.log")]);
         assert!(found.problems.is_empty());
         assert_eq!(found.logs, [file("a/c.log"), file("a/z.log"), file("b.log"), Log::Standard]);
     }

@@ -80,6 +80,11 @@ impl Doctor {
         self.ledger.pass_over(Passed::Link, name);
     }
 
+    /// Notes a socket, a pipe or a device that was found in a folder, and holds no log.
+    pub fn pass_device(&mut self, name: &str) {
+        self.ledger.pass_over(Passed::Device, name);
+    }
+
     /// Judges what was read.
     #[must_use]
     pub fn judge(mut self) -> Report {

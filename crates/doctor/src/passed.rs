@@ -24,7 +24,7 @@ impl Passed {
         match self {
             Passed::Binary => "no text",
             Passed::Link => "a link, which is not followed",
-            Passed::Device => "a device or a pipe",
+            Passed::Device => "a device, a pipe or a socket",
             Passed::Unknown => "a member of an unknown kind in an archive",
         }
     }

@@ -68,7 +68,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     }
     let at = |out: &PathBuf| ReportFile::at(out, html::MARK, arguments.force);
     let out = arguments.html.as_ref().map(at).transpose()?;
-    let Found { logs, problems, links } = logs::find(&arguments.logs)
+    let Found { logs, problems, links, devices } = logs::find(&arguments.logs)
         .map_err(|(path, error)| Failure::new(Code::System, format!("{}: {error}", path.display())))?;
     let mut doctor = Doctor::new().showing_strangers(arguments.unknown).redacting(arguments.redact);
     if let Some(path) = &arguments.advisories {
@@ -87,6 +87,7 @@ pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     bar.set_length(logs.iter().map(|log| if let Log::File(_, bytes) = log { *bytes } else { 0 }).sum());
     problems.iter().for_each(|problem| doctor.problem(problem));
     links.iter().for_each(|link| doctor.pass_link(&link.display().to_string()));
+    devices.iter().for_each(|device| doctor.pass_device(&device.display().to_string()));
     for log in &logs {
         logs::read(&mut doctor, log, &mut |bytes| bar.inc(bytes));
     }
