@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::fact::{Command, DeviceStatus, Fact, Kind};
+use crate::fact::{Command, DeviceStatus, Fact, Kind, PathEvent};
 use crate::names::{Name, Names};
 use crate::text::whole;
 
@@ -63,11 +63,12 @@ fn parse(path: &str) -> Option<Numbers<'_>> {
     }
 }
 
-/// Whether it is what a unit itself answered or is found to be. What happened to the way there is of the way: a lost path and a notice of a
+/// Whether it is what a unit itself answered or is found to be, or that its host uses it no more. What happened to the way there is of the way: a lost path and a notice of a
 /// reset tell of the adapter and of the target too, whichever unit's command met them.
 fn is_said_by_a_unit(kind: &Kind) -> bool {
     match kind {
         Kind::Command(command) => answered(command),
+        Kind::Path(event) => matches!(event, PathEvent::Offline | PathEvent::GivenUp),
         Kind::Medium | Kind::ReservationConflicts | Kind::Snapshot | Kind::Space(_) => true,
         _ => false,
     }

@@ -64,3 +64,27 @@ Jun  2 05:00:02 reed kernel: sd 7:0:0:9: [sdk] tag#8 CDB: opcode=0x89 89 00 00 0
         assert_eq!(told.contains("ESXi"), is_esx, "{log}{told}");
     }
 }
+
+/// Two hosts of one name end each other's sessions by turns, and the page asked for frames and optics.
+#[test]
+fn a_connection_that_is_closed_by_turns_is_asked_for_a_second_host_of_that_name() {
+    let closed = |times: u32, number: u32| -> String {
+        (0..times)
+            .map(|turn| {
+                format!(
+                    "Jun  2 05:00:{:02} reed kernel:  connection4:0: detected conn error ({number})\n",
+                    turn * 5
+                )
+            })
+            .collect()
+    };
+    assert!(steps(&closed(4, 1020)).contains("initiatorname.iscsi"), "{}", steps(&closed(4, 1020)));
+    assert!(!steps(&closed(4, 1011)).contains("initiatorname.iscsi"));
+    assert!(!steps(&closed(1, 1020)).contains("initiatorname.iscsi"));
+}
+
+#[test]
+fn a_target_that_was_sent_no_data_is_no_host_with_a_late_test() {
+    let log = "Jun  2 05:00:07 reed kernel: Unable to recover from DataOut timeout while in ERL=0, closing iSCSI connection for I_T Nexus iqn.1994-05.com.example:a1,i,0x00023d000001\n";
+    assert!(steps(log).contains("send no data") && !steps(log).contains("0x89"), "{}", steps(log));
+}
