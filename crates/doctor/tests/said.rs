@@ -372,3 +372,24 @@ fn a_place_for_a_name_proves_nothing() {
         assert!(damaged(place).iter().all(|(_, sure)| !sure), "{place}: {:?}", damaged(place));
     }
 }
+
+/// The same words stood as a sentence before the fence, and were heard; as its title they were not.
+#[test]
+fn what_a_fence_is_called_speaks_of_what_stands_in_it() {
+    let judged =
+        |opens: &str, closes: &str| judge(&format!("{opens}\n{LATE}\n{FALSE}\n{closes}\n")).incidents.len();
+    let sample = [
+        ("```text title=\"Expected output\"", "```"),
+        ("~~~ {.text caption='Expected output'}", "~~~"),
+        ("{code:title=Expected output|borderStyle=solid}", "{code}"),
+        ("<pre title=\"Expected output\">", "</pre>"),
+    ];
+    for (opens, closes) in sample {
+        assert_eq!(judged(opens, closes), 0, "{opens}");
+        assert_eq!(judged(&opens.replace("Expected output", "vmkernel.log"), closes), 1, "{opens}");
+    }
+    let again = format!(
+        "```text title=\"Expected output\"\n{LATE}\n{FALSE}\n```\nWe see on esx1:\n```text\n{LATE}\n{FALSE}\n```\n"
+    );
+    assert_eq!(judge(&again).incidents.len(), 1, "its end ends it");
+}
