@@ -75,6 +75,7 @@ pub fn harm(fact: &Fact) -> Harm {
         Kind::Notice(Notice::WritesLost | Notice::RaidLost) => Harm::Broken,
         Kind::Notice(
             Notice::VolumeFull
+            | Notice::DeviceLocked
             | Notice::NoGoodCopy
             | Notice::QuorumLost
             | Notice::Diverged

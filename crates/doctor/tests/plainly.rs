@@ -303,3 +303,26 @@ fn what_a_disk_says_of_its_medium_is_told_beside_another_outage() {
     let causes: Vec<&str> = report.incidents.iter().map(|found| found.cause.as_str()).collect();
     assert!(causes.contains(&"device-fault") && causes.contains(&"path-fault"), "{causes:?}");
 }
+
+/// The lock of a device that a host left behind when it stopped amid an extension was told as a race with a living host, which waiting would end.
+#[test]
+fn a_device_that_is_locked_for_work_on_its_volume_is_no_race() {
+    let line = |text: &str| format!("2026-04-02T02:14:05.224Z cpu2:35389 opID=d5f9)WARNING: LVM: {text}\n");
+    let disk = "naa.60b1aa00000000000000000000000007:1";
+    let lines = [
+        line(&format!(
+            "13127: The volume on the device {disk} locked, possibly because some remote host encountered an error during a volume operation and could not recover."
+        )),
+        line(&format!(
+            "4938: If you are _sure_ this is the case, please break the device lock with `vmkfstools -B /vmfs/devices/disks/{disk}`"
+        )),
+        line(&format!("11786: Failed to open device {disk} : Lock was not free")),
+    ];
+    for log in lines.iter().chain([&lines.concat()]) {
+        let report = judge(log);
+        let told = first(&report, log);
+        assert_eq!(told.cause, "cannot-tell", "{log}");
+        assert!(told.because.contains("name no host"), "{told:?}");
+        assert_eq!(told.devices, ["naa.60b1aa00000000000000000000000007"], "{log}");
+    }
+}

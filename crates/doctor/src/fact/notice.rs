@@ -7,6 +7,8 @@ pub enum Notice {
     HeapExhausted,
     /// A VMFS volume has no free space of its own.
     VolumeFull,
+    /// A device of a VMFS volume is locked for work on the volume itself, and nobody is named who does any.
+    DeviceLocked,
     /// A target's worker for aborts or logins stands still.
     TargetHung,
     /// The kernel gave writes up that nobody can send again: of its cache, or of a journal.

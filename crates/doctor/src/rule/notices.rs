@@ -2,6 +2,7 @@
 //! words; beside a finding they are named with it.
 
 mod replicas;
+mod vmware;
 
 use oarlock_causes::{Layer, Remedy, Risk, Source};
 
@@ -73,6 +74,7 @@ fn told(notice: Notice) -> &'static Told {
     match notice {
         Notice::HeapExhausted => &HEAP_EXHAUSTED,
         Notice::VolumeFull => &VOLUME_FULL,
+        Notice::DeviceLocked => &vmware::DEVICE_LOCKED,
         Notice::TargetHung => &TARGET_HUNG,
         Notice::WritesLost => &WRITES_LOST,
         Notice::WritesHeld => &WRITES_HELD,
