@@ -114,6 +114,7 @@ pub fn weight(fact: &Fact) -> Weight {
         | Kind::Restart
         | Kind::Setting(_)
         | Kind::Volume(_)
+        | Kind::Listed
         | Kind::HostId(_) => Weight::Context,
     }
 }
