@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::Name;
-use crate::text::has;
+use crate::text::{after, has};
 
 /// How a driver's lines name it, and how its SCSI hosts are called (`info` or `name` of its `scsi_host_template` in drivers/scsi).
 const DRIVERS: [(&str, &str); 15] = [
@@ -65,6 +65,15 @@ impl Drivers {
     }
 }
 
+/// The drivers that a line names. Sessions and connections by their numbers are those of open-iscsi, whatever else the line says.
 fn named(line: &str) -> impl Iterator<Item = &'static str> {
-    DRIVERS.iter().map(|(driver, _)| *driver).filter(|driver| has(line, driver))
+    let of_a_session = |driver: &str| driver == "iscsi" && is_of_a_session(line);
+    DRIVERS.iter().map(|(driver, _)| *driver).filter(move |driver| has(line, driver) || of_a_session(driver))
+}
+
+/// `connection3:0: detected conn error`, `session3: session recovery timed out` (drivers/scsi/scsi_transport_iscsi.c).
+fn is_of_a_session(line: &str) -> bool {
+    ["connection", "session"].iter().any(|start| {
+        after(line, start).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    })
 }

@@ -498,3 +498,62 @@ fn an_applications_own_log_says_in_the_same_words_what_is_none_of_ours() {
                 Aug  9 10:01:09 gw1 tcmu-runner[911]: [WARN] main: Timed out waiting for devices to be released\n";
     assert!(read(over).incidents.is_empty(), "{:?}", said(&read(over)));
 }
+
+/// One slow request somewhere in a cluster of Ceph was made the cause of a false test on a LUN of a gateway that may serve files.
+#[test]
+fn a_slow_request_of_ceph_is_of_no_lun_until_a_gateway_names_an_image() {
+    const LUN: &str = "naa.6001405c0ffee0000000000000000021";
+    let slow = "Aug  9 10:00:01 mon2 ceph-mon[801]: osd.7 [WRN] 3 slow requests (by type [ 'delayed' : 3 ] most affected pool [ 'archive' : 3 ])\n";
+    let test = format!(
+        "Aug  9 10:00:05 esx4 vmkernel: cpu3:2097)ScsiDeviceIO: 4124: Cmd(0x45d9) 0x89, CmdSN 0x31 from world 2097 to dev \"{LUN}\" failed {FALSE}\n"
+    );
+    let image = |name: &str| {
+        format!(
+            "Aug  9 10:00:03 gw1 tcmu-runner: [WARN] tcmu_notify_lock_lost:222 {name}: Async lock drop. Old state 1\n"
+        )
+    };
+    let is_sure = |gateway: &str| {
+        of(&read(&[slow, gateway, &test].concat()), "slow-storage")
+            .is_some_and(|found| found.confidence != "possible")
+    };
+    assert!(!is_sure(""));
+    assert!(!is_sure(&image("rbd/vm.disk1")), "another pool");
+    assert!(is_sure(&image("archive/vm.disk1")));
+}
+
+/// Two gateways that fight for an image nearly always serve a second one: which of them a LUN is, no line says.
+#[test]
+fn a_fight_for_an_image_is_no_certainty_about_a_lun() {
+    let says = |second: u32, gateway: &str, words: &str| {
+        format!("Aug  9 10:00:{second:02} {gateway} tcmu-runner: [WARN] tcmu_rbd:300 rbd/vm.disk1: {words}\n")
+    };
+    let fight: String = (0..4)
+        .map(|turn| {
+            let gateway = if turn % 2 == 0 { "gw1" } else { "gw2" };
+            says(turn * 2, gateway, "Acquired exclusive lock.")
+                + &says(turn * 2 + 1, gateway, "Async lock drop. Old state 1")
+        })
+        .collect();
+    let test = format!(
+        "Aug  9 10:00:11 esx4 vmkernel: cpu3:2097)ScsiDeviceIO: 4124: Cmd(0x45d9) 0x89, CmdSN 0x31 from world 2097 to dev \"naa.6001405c0ffee0000000000000000021\" failed {FALSE}\n"
+    );
+    let confidence = |log: &str| of(&read(log), "gateway-fault").map(|found| found.confidence.clone());
+    assert_eq!(confidence(&fight).as_deref(), Some("certain"));
+    assert_eq!(confidence(&(fight + &test)).as_deref(), Some("likely"));
+}
+
+/// A path that failed behind a session was told of a local disk, because that alone had a name.
+#[test]
+fn a_unit_that_its_host_gave_up_is_no_other_disk() {
+    let log = "\
+[ 911.100] sd 0:0:1:0: [sda] tag#3 Sense Key : 0xb [current]\n\
+[ 911.101] sd 0:0:1:0: [sda] tag#3 ASC=0x47 ASCQ=0x0\n\
+[ 911.102] sd 0:0:1:0: [sda] tag#3 CDB: opcode=0x28 28 00 00 21 37 00 00 00 08 00\n\
+[ 915.500]  session6: session recovery timed out after 90 secs\n\
+[ 915.600] sd 9:0:0:2: rejecting I/O to offline device\n";
+    let report = read(log);
+    assert!(!report.incidents.is_empty());
+    for finding in &report.incidents {
+        assert!(!finding.devices.iter().any(|device| device == "sda"), "{finding:#?}");
+    }
+}

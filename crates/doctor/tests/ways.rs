@@ -285,3 +285,61 @@ fn a_list_of_paths_says_over_which_adapters_a_device_is_reached() {
         assert!(told(&of_another), "another device's: {of_another}");
     }
 }
+
+/// A command on the disk of `pair()` that nobody answered, and the false test six seconds after it.
+fn late_and_false(second: u32) -> Vec<String> {
+    let [late, asked, rest @ ..] = &pair()[..] else { unreachable!() };
+    let at = |line: &String| line.replace(":30 ", &format!(":{second:02} "));
+    [at(late), at(asked)].into_iter().chain(rest.iter().cloned()).collect()
+}
+
+fn with(lines: &[&str], second: u32) -> Report {
+    let told = lines.iter().map(|line| kernel(25, line));
+    let mut all: Vec<String> = told.chain(late_and_false(second)).collect();
+    all.sort();
+    judge(&all)
+}
+
+/// A loss on some other way was tied to a disk by any of its commands that had been late before.
+#[test]
+fn a_command_that_had_ended_before_a_loss_was_not_taken_by_it() {
+    let lost = "connection3:0: detected conn error (1011)";
+    assert!(sure(&with(&[lost], 31), "path-fault"), "it may have been on that way");
+    assert!(!sure(&with(&[lost], 9), "path-fault"), "it had ended");
+    let down = "lpfc 0000:5e:00.0: 0:(0):1305 Link Down Event x6 received Data: x6 x20 x80110 x0 x0";
+    assert!(sure(&with(&[down], 31), "path-fault"));
+    assert!(!sure(&with(&[down], 9), "path-fault"));
+}
+
+#[test]
+fn a_way_of_another_protocol_leads_to_no_disk_of_this_one() {
+    let controller = "nvme nvme3: starting error recovery";
+    assert!(!sure(&with(&[controller], 31), "path-fault"), "a disk of SCSI");
+    let session = "connection3:0: detected conn error (1011)";
+    let adapter = |named: &str| with(&[named, session], 31);
+    assert!(!sure(&adapter("scsi host6: Emulex LPe31000 on PCI bus 5e device 00 irq 61"), "path-fault"));
+    assert!(sure(&adapter("scsi host6: iSCSI Initiator over TCP/IP"), "path-fault"));
+    let compare = |second, device: &str, end: &str| {
+        kernel(second, &format!("{device}: Compare(0x5) @ LBA 4096, 1 blocks, {end}"))
+    };
+    let of_nvme = |lost: &str, device: &str| {
+        judge(&[
+            kernel(21, lost),
+            compare(24, device, "Command Abort Requested (sct 0x0 / sc 0x7)"),
+            compare(36, device, "Compare Failure (sct 0x2 / sc 0x85)"),
+        ])
+    };
+    assert!(!sure(&of_nvme(session, "nvme1n1"), "path-fault"), "a namespace of NVMe");
+    assert!(!sure(&of_nvme(controller, "nvme1c4n1"), "path-fault"), "over another controller");
+    assert!(sure(&of_nvme(controller, "nvme1c3n1"), "path-fault"), "over this one");
+}
+
+/// `8:16` is `sdb`, whatever else is near: sixteen numbers are one disk's.
+#[test]
+fn a_path_that_is_called_by_its_number_is_that_disks() {
+    let failing =
+        |number: &str| with(&[&format!("device-mapper: multipath: 253:4: Failing path {number}.")], 31);
+    assert!(!sure(&failing("8:16"), "path-fault"), "sdb");
+    assert!(!sure(&failing("66:16"), "path-fault"), "sdah");
+    assert!(sure(&failing("65:16"), "path-fault"), "sdr");
+}

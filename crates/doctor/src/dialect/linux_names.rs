@@ -7,6 +7,7 @@
 //!  sd 2:0:0:1: [sdc] ...                                  kernel
 //!  mpatha: sdc - tur checker reports path is down         multipathd
 //!  checker failed path 8:32 in map mpatha
+//!  device-mapper: multipath: 253:9: Failing path 8:32.     kernel: the map's number and the path's
 //!  wwn-0x6005... -> ../../sdc                             ls -l /dev/disk/by-id
 //!  scsi host8: Fusion MPT SAS Host                        kernel: whose numbers begin with 8
 //! ```
@@ -51,6 +52,7 @@ impl Dialect for LinuxNames {
             " checker reports ",
             " in map ",
             " devmap ",
+            "Failing path",
             ") dm-",
             " dm-",
             " -> ../../",
@@ -70,6 +72,7 @@ impl Dialect for LinuxNames {
             || self.listed(record, body, ledger)
             || adapter(record, body, ledger)
             || daemon(record, body, ledger)
+            || mapper(record, body, ledger)
             || link(record, body, ledger);
         if tied { Reading::UNDERSTOOD } else { Reading::Stranger }
     }
@@ -187,9 +190,8 @@ fn adapter(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
 /// `mpatha: sdc - tur checker reports path is down`, `checker failed path 8:32 in map mpatha`, `sdc [8:32]: path added to devmap mpatha`.
 fn daemon(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
     if let Some(map) = after(body, " in map ").or_else(|| after(body, " devmap ")).map(word) {
-        let numbered = || after(body, "path ").map(word).and_then(path_of_number);
-        let path =
-            body.split([' ', ':', '[']).find(|part| is_path(part)).map(str::to_owned).or_else(numbered);
+        let named = body.split([' ', ':', '[']).find(|part| is_path(part)).map(str::to_owned);
+        let path = named.or_else(|| numbered_path(body));
         return path.is_some_and(|path| {
             ledger.tie(record, (Rank::Map, map.trim_end_matches('.')), (Rank::Path, &path));
             true
@@ -202,6 +204,22 @@ fn daemon(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
         ledger.tie(record, (Rank::Map, map), (Rank::Path, path));
     }
     known
+}
+
+/// `device-mapper: multipath: 253:9: Failing path 8:32.`: the second number of a map is that of its name.
+fn mapper(record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+    let map = after(body, "multipath: ").and_then(|rest| rest.split_once(": "));
+    let number = map.and_then(|(map, _)| map.split_once(':')).and_then(|(_, minor)| whole(minor));
+    let Some((number, path)) = number.zip(numbered_path(body)) else { return false };
+    ledger.tie(record, (Rank::Mapped, &format!("dm-{number}")), (Rank::Path, &path));
+    true
+}
+
+/// The disk of a path that a line of multipathing calls by its number alone: `Failing path 8:32.`, `8:32: mark as failed`.
+pub(super) fn numbered_path(body: &str) -> Option<String> {
+    let behind = after(body, "path ").map(word).map(|number| number.trim_end_matches(['.', ':']));
+    let before = || body.split_once(": mark as failed")?.0.rsplit(' ').next();
+    behind.and_then(path_of_number).or_else(|| before().and_then(path_of_number))
 }
 
 /// `wwn-0x6005... -> ../../sdc`, `scsi-36005... -> ../../sdc`, `dm-uuid-mpath-36005... -> ../../dm-2`.

@@ -2,6 +2,7 @@
 //! found wherever it stands.
 
 use super::aborted::gives_a_write_up;
+use super::linux_names::numbered_path;
 use super::{Dialect, Reading};
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
@@ -172,7 +173,9 @@ impl Dialect for PhraseBook {
         if matches!(phrase.means, Means::Nothing) || is_of_a_disc || is_a_zero(phrase.means, record) {
             return Reading::UNDERSTOOD;
         }
-        let about = subject::find(record.body());
+        let mut about = subject::find(record.body());
+        let numbered = matches!(phrase.means, Means::Path(_)).then(|| numbered_path(record.body())).flatten();
+        about.device = about.device.or(numbered.as_deref());
         if let Some(kind) = phrase.means.kind(line, &about) {
             let count = occurrences(line);
             // A fence is about the host that it hits, whoever writes of it.

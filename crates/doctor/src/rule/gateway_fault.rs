@@ -31,9 +31,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         let gateways: BTreeSet<_> = lock.iter().map(|fact| (fact.host, fact.place.input)).collect();
         // tcmu-runner gives a lock up only to another who takes it; whoever maps an image to work on it leaves it when that is done.
         let is_taken = lock.iter().any(|fact| fact.text.contains("tcmu"));
+        // Which LUN the image is exported as, no line says, and a gateway nearly always serves several.
+        let of_a_device = !case.incident.devices.is_empty();
         let confidence = match (gateways.len() > 1, is_taken) {
-            (true, _) => Confidence::Certain,
-            (false, true) => Confidence::Likely,
+            (true, _) if !of_a_device => Confidence::Certain,
+            (true, _) | (false, true) => Confidence::Likely,
             (false, false) => Confidence::Possible,
         };
         let lines = lock.into_iter().take(6).collect();

@@ -9,6 +9,8 @@ use crate::fact::{Fact, Kind};
 use crate::incident::Incident;
 use crate::names::Name;
 use crate::prefix;
+use crate::subject;
+use crate::text::{between, has};
 use crate::unread_time;
 
 /// The proof, no surer than its ties allow.
@@ -137,11 +139,13 @@ pub fn is_of_a_stranger(case: &Case<'_>, fact: &Fact) -> bool {
     let named = |other: &Fact| fact.host.is_some() && other.host.is_some();
     // Who serves images of Ceph serves them as LIO's, whose ids are known.
     let of_ceph = is_of_ceph(fact);
+    let of_no_gateway = of_ceph && is_of_the_whole_cluster(fact) && !is_tied_by_a_gateway(case, fact);
     let mut commands =
         case.facts().take(FIRST).filter(|fact| fact.device.is_some() && command(fact).is_some());
     commands.any(|other| {
         let strange = !of_a_known_target(other);
-        let unknown = of_ceph && !case.text(other.device).unwrap_or_default().contains("6001405");
+        let unknown =
+            of_no_gateway || of_ceph && !case.text(other.device).unwrap_or_default().contains("6001405");
         named(other) && (other.host == fact.host || strange) || is_of_lio(fact) && strange || unknown
     })
 }
@@ -213,6 +217,24 @@ fn is_of_ceph(fact: &Fact) -> bool {
         && ["osd", "ceph", "rbd", "tcmu", "blacklisted", "blocklisted"]
             .iter()
             .any(|word| fact.text.contains(word))
+}
+
+/// What Ceph says of its OSDs, which serve many images, and disks that no gateway exports.
+fn is_of_the_whole_cluster(fact: &Fact) -> bool {
+    ["slow ops", "slow requests"].iter().any(|words| fact.text.contains(words))
+}
+
+/// Whether a gateway tells of an image in these minutes that may lie where the slow requests are: where Ceph names the pool, in that one.
+fn is_tied_by_a_gateway(case: &Case<'_>, slow: &Fact) -> bool {
+    let pool = between(&slow.text, "affected pool [ '", "'");
+    let is_of_an_image = |fact: &Fact| {
+        matches!(fact.kind, Kind::Gateway(_))
+            || has(&fact.text, "tcmu") && matches!(fact.kind, Kind::Target(_))
+    };
+    let images = case.facts().take(FIRST).filter(|fact| is_of_an_image(fact));
+    images
+        .map(|fact| subject::image(&fact.text))
+        .any(|image| pool.zip(image.split_once('/')).is_none_or(|(pool, (other, _))| pool == other))
 }
 
 /// A task of Linux's own target.

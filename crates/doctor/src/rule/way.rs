@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Case, FIRST, command};
+use super::case::{Case, FIRST, JUST_BEFORE_US, command};
 use crate::fact::{Command, Fact};
 use crate::names::Name;
 use crate::ports;
+use crate::scene::{before, near, same_host};
 use crate::text::{after, decimal, whole};
 
 /// An adapter, by the name or the number that its host gives it. Two of different forms are not compared.
@@ -18,7 +19,9 @@ enum Adapter<'a> {
     Vmware(&'a str),
     /// Linux's SCSI host: the first number of `2:0:0:1`, of `host2`, of `rport-2:0-3`, and in front of what qla2xxx says.
     Linux(u64),
-    /// A session, a controller of NVMe: in their own numbers.
+    /// A controller of NVMe: `nvme3`, and the one that `nvme1c3n1` is reached over.
+    Nvme(u64),
+    /// A session or a connection of iSCSI: in their own numbers.
     Other(&'a str),
 }
 
@@ -34,13 +37,15 @@ impl<'a> Way<'a> {
     fn of(case: &Case<'a>, fact: &'a Fact) -> Option<Way<'a>> {
         let alone = |adapter| Way { adapter, target: None, unit: None };
         let Some(name) = adapter(case, fact) else {
-            return of_qlogic(&fact.text).map(|number| alone(Adapter::Linux(number)));
+            let of_a_port = of_qlogic(&fact.text).map(Adapter::Linux);
+            return of_a_port.or_else(|| of_a_path_of_nvme(case.text(fact.device)?)).map(alone);
         };
         let number = ["host", "rport-", ""].iter().find_map(|start| whole(name.strip_prefix(start)?));
-        let adapter = match number {
+        let adapter = match (number, name.strip_prefix("nvme").and_then(whole)) {
             _ if name.starts_with("vmhba") => Adapter::Vmware(name),
-            Some(number) => Adapter::Linux(number),
-            None => Adapter::Other(name),
+            (Some(number), _) => Adapter::Linux(number),
+            (None, Some(controller)) => Adapter::Nvme(controller),
+            (None, None) => Adapter::Other(name),
         };
         // `vmhba2:C0:T7:L31`, `2:0:7:31`; and `vmhba64:CH:0 T:1 CN:0`, as ESXi's iSCSI has it.
         let parts: Vec<&str> = case.text(fact.path).unwrap_or_default().split(':').collect();
@@ -84,6 +89,12 @@ fn of_qlogic(text: &str) -> Option<u64> {
     whole(rest.split(':').nth(1)?)
 }
 
+/// `nvme1c3n1` is what the multipathing of NVMe calls the path to `nvme1n1` over the controller `nvme3` (drivers/nvme/host/core.c).
+fn of_a_path_of_nvme<'a>(device: &str) -> Option<Adapter<'a>> {
+    let (_, path) = device.strip_prefix("nvme")?.split_once('c')?;
+    whole(path.split('n').next()?).map(Adapter::Nvme)
+}
+
 /// Adapters that ESXi's software makes for iSCSI and NVMe over TCP have numbers from here on.
 const FIRST_OF_NETWORKS: u64 = 64;
 
@@ -105,7 +116,11 @@ fn ways<'a>(case: &Case<'a>) -> BTreeSet<Way<'a>> {
     for carriers in volumes.iter().filter_map(|&volume| case.scene.knowledge.carriers(volume, case.when())) {
         devices.extend(carriers.iter());
     }
-    let of_these = |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device));
+    // `vmhba2` of another host is another adapter.
+    let hosts = &case.incident.hosts;
+    let of_its_hosts = |fact: &Fact| hosts.is_empty() || fact.host.is_none_or(|host| hosts.contains(&host));
+    let of_these =
+        |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device)) && of_its_hosts(fact);
     case.scene.facts.iter().filter(of_these).filter_map(|fact| Way::of(case, fact)).collect()
 }
 
@@ -129,7 +144,7 @@ fn has_ways_of_both_kinds(case: &Case<'_>, lost: &[Way<'_>]) -> bool {
 }
 
 /// Whether any line ties what happened to an adapter, a link or a path to the incident's own device: it names the device, or the adapter is
-/// one over which the device is reached, or a command that may have gone over it was left without an answer.
+/// one over which the device is reached, or a command that may have been under way over it was left without an answer.
 pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     if names_this_device(case, hit) {
         return true;
@@ -145,8 +160,10 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
         && hit.iter().take(FIRST).all(|fact| ways.iter().all(|way| way.is_of_another_driver(case, fact)));
     let elsewhere = of_another_driver
         || both(|way| matches!(way, Adapter::Vmware(_)))
-        || both(|way| matches!(way, Adapter::Linux(_)));
+        || both(|way| matches!(way, Adapter::Linux(_)))
+        || both(|way| matches!(way, Adapter::Nvme(_)));
     if elsewhere
+        || are_of_another_protocol(case, &own, &lost)
         || lost.is_empty() && are_of_a_network(&ways)
         || ways.is_empty() && has_ways_of_both_kinds(case, &lost)
         || case.is_of_local_volumes_alone()
@@ -154,7 +171,31 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
         return false;
     }
     // Lines that name no device contradict nothing.
-    own.is_empty() || own.iter().take(FIRST).any(|fact| command(fact).is_some_and(Command::unanswered))
+    own.is_empty() || own.iter().take(FIRST).any(|fact| was_taken_by(fact, hit))
+}
+
+/// Whether a command stayed without an answer that was under way when something was lost: what had ended before that was not taken by it.
+fn was_taken_by(fact: &Fact, lost: &[&Fact]) -> bool {
+    command(fact).is_some_and(Command::unanswered)
+        && lost
+            .iter()
+            .take(FIRST)
+            .any(|lost| same_host(lost, fact) && !before(fact, lost) && near(lost, fact, JUST_BEFORE_US))
+}
+
+/// Whether all that was lost speaks another protocol than the devices: no controller of NVMe is on the way to a disk of SCSI, and no session
+/// of iSCSI on that to a namespace of NVMe.
+fn are_of_another_protocol(case: &Case<'_>, own: &[&Fact], lost: &[Way<'_>]) -> bool {
+    let all_lost =
+        |form: fn(&Adapter<'_>) -> bool| !lost.is_empty() && lost.iter().all(|way| form(&way.adapter));
+    let all_own = |starts: &[&str]| {
+        let is_one = |fact: &&Fact| {
+            case.text(fact.device).is_some_and(|name| starts.iter().any(|start| name.starts_with(start)))
+        };
+        !own.is_empty() && own.iter().take(FIRST).all(is_one)
+    };
+    all_lost(|way| matches!(way, Adapter::Nvme(_))) && all_own(&["sd", "naa."])
+        || all_lost(|way| matches!(way, Adapter::Other(_))) && all_own(&["nvme"])
 }
 
 /// Whether a line names the incident's own device, or an adapter over which it is known to be reached.
