@@ -48,6 +48,7 @@ pub fn harm(fact: &Fact) -> Harm {
         Kind::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
         Kind::Lock(lock) => of_lock(lock),
         Kind::Path(event) if *event == PathEvent::AllDown || event.is_of_the_device() => Harm::Lost,
+        Kind::Notice(Notice::ServerLost) => Harm::Lost,
         Kind::Slot(image) if !image.is_sound() => Harm::Lost,
         Kind::Cluster(
             ClusterStep::Fenced
@@ -72,7 +73,7 @@ pub fn harm(fact: &Fact) -> Harm {
         Kind::Task { task: TaskKind::Abort, .. } if fact.of_a_write => Harm::Doubt,
         Kind::Notice(Notice::BlockError | Notice::DiskError) if fact.of_a_write => Harm::Broken,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
-        Kind::Notice(Notice::WritesLost | Notice::RaidLost) => Harm::Broken,
+        Kind::Notice(Notice::WritesLost | Notice::WriteGivenUp | Notice::RaidLost) => Harm::Broken,
         Kind::Notice(
             Notice::VolumeFull
             | Notice::DeviceLocked

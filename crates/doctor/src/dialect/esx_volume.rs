@@ -5,7 +5,7 @@ use crate::fact::HeartbeatStep::{CleanedUp, Corrupt, LostAccess, Restored, Timed
 use crate::fact::LockStep;
 use crate::fact::Notice::{
     Checksum, CopyFilter, DeviceLocked, HeapExhausted, JournalUnread, MirrorLost, ProcessorStuck, RingFull,
-    VolumeFull,
+    VolumeFull, WriteGivenUp,
 };
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::Support::{MixedModes, NeededByVolume, No};
@@ -22,6 +22,7 @@ const PHRASES: &[Phrase] = &[
     beside("Lock was not free", &["LVM: ", "device"], Means::Notice(DeviceLocked)),
     beside("device lock", &["LVM: ", "please break"], Means::Notice(DeviceLocked)),
     beside("some remote", &["LVM: ", "locked"], Means::Notice(DeviceLocked)),
+    beside("level retries", &["ailed to write", "kernel-"], Means::Notice(WriteGivenUp)),
     // vSAN gives a disk up whose errors do not end.
     beside("is under permanent error", &["LSOM"], Means::Medium),
     phrase("Replaying journal at", Means::Heartbeat(CleanedUp)),
