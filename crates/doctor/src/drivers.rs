@@ -12,10 +12,11 @@ use crate::names::Name;
 use crate::text::{after, has};
 
 /// How a driver's lines name it, and how its SCSI hosts are called (`info` or `name` of its `scsi_host_template` in drivers/scsi).
-const DRIVERS: [(&str, &str); 15] = [
+const DRIVERS: [(&str, &str); 16] = [
     ("mpt3sas", "Fusion MPT SAS"),
     ("mpt2sas", "Fusion MPT SAS"),
     ("megaraid", "MegaRAID"),
+    ("megasas", "MegaRAID"),
     ("hpsa", "hpsa"),
     ("smartpqi", "smartpqi"),
     ("aacraid", "aacraid"),

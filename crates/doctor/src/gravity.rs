@@ -15,12 +15,13 @@ use std::cmp::Reverse;
 use oarlock_causes::Cause;
 
 use crate::fact::{
-    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, Kind, Lock, LockStep, Notice, Outcome, PathEvent,
-    Sense, SpaceEvent, TargetStep, TaskKind, TaskOutcome,
+    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, LockStep, Notice, Outcome,
+    PathEvent, Sense, SpaceEvent, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::finding::Finding;
 use crate::report::advice::{Risk, risk};
 use crate::rule::Confidence;
+use crate::text::has;
 
 /// What an incident did to hosts and volumes. The order is that of gravity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +45,7 @@ pub enum Harm {
 #[must_use]
 pub fn harm(fact: &Fact) -> Harm {
     match &fact.kind {
+        Kind::Command(command) if lost_a_write_of_linux(fact, command) => Harm::Doubt,
         Kind::Command(command) => of_command(command),
         Kind::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
         Kind::Lock(lock) => of_lock(lock),
@@ -58,12 +60,11 @@ pub fn harm(fact: &Fact) -> Harm {
             | ClusterStep::BadRecord
             | ClusterStep::StrangeRecord,
         ) => Harm::Lost,
-        Kind::Cluster(
-            ClusterStep::RenewalLate
-            | ClusterStep::RenewalFailed
-            | ClusterStep::FencePlanned
-            | ClusterStep::FenceFailed,
-        ) => Harm::Doubt,
+        Kind::Cluster(ClusterStep::RenewalLate | ClusterStep::RenewalFailed | ClusterStep::FenceFailed) => {
+            Harm::Doubt
+        }
+        // The data that an initiator announced are those of a write: what of them came, nobody answered.
+        Kind::Target(TargetStep::InitiatorSilent) => Harm::Doubt,
         // A command that was complete when it was aborted had its effect, and its sender does not know it.
         Kind::Task {
             task: TaskKind::Abort,
@@ -71,7 +72,9 @@ pub fn harm(fact: &Fact) -> Harm {
         } => Harm::Doubt,
         // Which command was given up, the line behind an abort may say.
         Kind::Task { task: TaskKind::Abort, .. } if fact.of_a_write => Harm::Doubt,
-        Kind::Notice(Notice::BlockError | Notice::DiskError) if fact.of_a_write => Harm::Broken,
+        Kind::Notice(Notice::BlockError | Notice::DiskError) | Kind::Medium if fact.of_a_write => {
+            Harm::Broken
+        }
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
         Kind::Notice(Notice::WritesLost | Notice::WriteGivenUp | Notice::RaidLost) => Harm::Broken,
         Kind::Notice(
@@ -81,6 +84,8 @@ pub fn harm(fact: &Fact) -> Harm {
             | Notice::QuorumLost
             | Notice::Diverged
             | Notice::JournalUnread
+            | Notice::DamagedData
+            | Notice::FileChecksum
             | Notice::MirrorLost
             | Notice::WritesHeld,
         ) => Harm::Refused,
@@ -97,6 +102,13 @@ fn of_command(command: &Command) -> Harm {
         Outcome::Refused => Harm::Refused,
         Outcome::Unknown | Outcome::Unsaid => Harm::Notice,
     }
+}
+
+/// Whether Linux gave a write up because there was no way to its disk any more. Drivers end so what they had handed to the adapter, too (mpt3sas and hpsa when it
+/// died, the session of iSCSI that did not come back): it may have been executed. What ESXi calls so, it sends again over another path.
+fn lost_a_write_of_linux(fact: &Fact, command: &Command) -> bool {
+    let lost = command.host.is_some_and(HostStatus::is_of_a_lost_way);
+    lost && command.opcode.is_some_and(|opcode| opcode.writes()) && has(&fact.text, "hostbyte=")
 }
 
 /// Whether a medium or a part broke under a write of data. Who sent a test and set waits for its answer, and knows that it failed.
@@ -128,7 +140,7 @@ pub fn risk_of(finding: &Finding) -> Risk {
     if finding.harm < Harm::Doubt && finding.own_title.is_some_and(crate::rule::is_harmless) {
         return Risk::Low;
     }
-    if finding.own_title.is_some_and(crate::rule::diverged) {
+    if finding.own_title.is_some_and(crate::rule::is_wrong_on_the_disk) {
         return Risk::High;
     }
     let of = |name: &str| Cause::from_name(name).map_or(Risk::Unknown, risk);

@@ -161,3 +161,85 @@ fn a_disk_of_vsan_is_no_lun_that_stands_near() {
     assert_eq!(broken.devices, ["52c0ffee-7a2c-8931-e978-1e57a2ff9078"]);
     assert!(told("cannot-tell").is_some_and(|finding| finding.devices[0].starts_with("naa.60b1")));
 }
+
+/// Firmware that died said so in plain words, and a path was sought.
+#[test]
+fn a_controller_that_says_that_it_died_is_believed() {
+    let says = |lines: &[&str]| {
+        let kernel =
+            |(second, line): (usize, &&str)| format!("Feb  7 01:31:{:02} reed kernel: {line}", second + 10);
+        sure(&judge(&lines.iter().enumerate().map(kernel).collect::<Vec<_>>())).join(" ")
+    };
+    let lost = "sd 7:0:4:0: [sdm] tag#3 FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK";
+    let read = "sd 7:0:4:0: [sdm] tag#3 CDB: Read(10) 28 00 00 71 a0 40 00 00 08 00";
+    for died in [
+        "mpt3sas_cm1: SAS host is non-operational !!!!",
+        "mpt2sas_cm1: failure at drivers/scsi/mpt3sas/mpt3sas_scsih.c:9911/_scsih_probe()!",
+        "megasas: Found FW in FAULT state, will reset adapter.",
+        "megaraid_sas: Reset failed, killing adapter.",
+        "hpsa 0000:5e:00.0: Controller lockup detected: 0x00120034 after 30",
+        "smartpqi 0000:5e:00.0: controller is offline: status code 0x6100c",
+    ] {
+        assert_eq!(says(&[died]), "hba-fault", "{died}");
+        assert_eq!(says(&[died, lost, read]), "hba-fault", "{died}");
+    }
+    let died = "mpt3sas_cm1: SAS host is non-operational !!!!";
+    assert_eq!(says(&["scsi host7: qla2xxx", died, lost, read]), "", "another adapter's disk");
+    let second = "sd 9:0:0:2: rejecting I/O to offline device";
+    assert_eq!(
+        says(&[died, lost, read, second]),
+        "",
+        "disks of two adapters: which of them is this one, nobody says"
+    );
+}
+
+/// One failure of libata is told over several lines, and counts once.
+#[test]
+fn a_medium_that_libata_names_in_brackets_is_read() {
+    let failed = |error: &[&str]| {
+        let lines = [
+            "ata3.00: failed command: READ FPDMA QUEUED",
+            "ata3.00: cmd 60/08:48:28:08:00/00:00:00:00:00/40 tag 9 ncq dma 4096 in",
+            "         res 41/40:08:28:08:00/00:00:00:00:00/40 Emask 0x409 (media error) <F>",
+            "ata3.00: status: { DRDY ERR }",
+        ];
+        let all = lines.iter().chain(error).map(|line| format!("Feb  7 01:31:09 reed kernel: {line}"));
+        judge(&all.collect::<Vec<_>>())
+    };
+    for error in [&[][..], &["ata3.00: error: { UNC }"]] {
+        let report = failed(error);
+        let [finding] = &report.incidents[..] else { panic!("{report:#?}") };
+        assert_eq!(
+            (finding.cause.as_str(), finding.confidence.as_str()),
+            ("device-fault", "possible"),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn two_disks_of_freebsd_that_time_out_at_once_are_no_broken_disk() {
+    let timeout = |disk: u32, channel: u32| {
+        [
+            format!("(ada{disk}:ahcich{channel}:0:0:0): READ_FPDMA_QUEUED. ACB: 60 08 30 6b 94 40 08 02 00 00 00 00"),
+            format!("(ada{disk}:ahcich{channel}:0:0:0): CAM status: Command timeout"),
+        ]
+        .map(|line| format!("Feb  7 01:31:09 reed kernel: {line}"))
+    };
+    let report = judge(&[timeout(1, 2), timeout(2, 4)].concat());
+    assert_eq!((report.incidents.len(), sure(&report)), (1, Vec::new()), "{report:#?}");
+}
+
+/// Each in its own words, and none was read.
+#[test]
+fn what_a_disk_says_of_its_medium_is_read_in_whatever_form() {
+    for line in [
+        "reed smartd[911]: Device: /dev/sdm [SAT], 3 Currently unreadable (pending) sectors",
+        "reed zed[4411]: eid=71 class=io pool='tank' vdev=wwn-0x5000cca0c0ffee01 size=4096 offset=81920 priority=4 err=61 flags=0x3800b0",
+        "reed vmunix: CMD: 0x28 STATUS: 0x2 KEY: 0x3 ASC: 0x11 ASCQ: 0x0",
+    ] {
+        let report = judge(&[format!("Feb  7 01:31:09 {line}")]);
+        let causes: Vec<&str> = report.incidents.iter().map(|finding| finding.cause.as_str()).collect();
+        assert_eq!(causes, ["device-fault"], "{line}");
+    }
+}

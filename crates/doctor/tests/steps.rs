@@ -49,3 +49,27 @@ fn a_conflict_on_linux_is_asked_for_its_keys_by_whatever_line_it_is_told() {
     let log = "Jun  2 05:00:07 rook kernel: sd 7:0:4:0: reservation conflict\nJun  2 05:00:07 rook kernel: sd 7:0:4:0: SCSI error: return code = 0x00000018\n";
     assert!(!steps(log).contains("clear the reservation"), "{}", steps(log));
 }
+
+/// Two hosts of one name end each other's sessions by turns, and the page asked for frames and optics.
+#[test]
+fn a_connection_that_is_closed_by_turns_is_asked_for_a_second_host_of_that_name() {
+    let closed = |times: u32, number: u32| -> String {
+        (0..times)
+            .map(|turn| {
+                format!(
+                    "Jun  2 05:00:{:02} reed kernel:  connection4:0: detected conn error ({number})\n",
+                    turn * 5
+                )
+            })
+            .collect()
+    };
+    assert!(steps(&closed(4, 1020)).contains("initiatorname.iscsi"), "{}", steps(&closed(4, 1020)));
+    assert!(!steps(&closed(4, 1011)).contains("initiatorname.iscsi"));
+    assert!(!steps(&closed(1, 1020)).contains("initiatorname.iscsi"));
+}
+
+#[test]
+fn a_target_that_was_sent_no_data_is_no_host_with_a_late_test() {
+    let log = "Jun  2 05:00:07 reed kernel: Unable to recover from DataOut timeout while in ERL=0, closing iSCSI connection for I_T Nexus iqn.1994-05.com.example:a1,i,0x00023d000001\n";
+    assert!(steps(log).contains("send no data") && !steps(log).contains("0x89"), "{}", steps(log));
+}

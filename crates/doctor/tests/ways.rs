@@ -343,3 +343,23 @@ fn a_path_that_is_called_by_its_number_is_that_disks() {
     assert!(!sure(&failing("66:16"), "path-fault"), "sdah");
     assert!(sure(&failing("65:16"), "path-fault"), "sdr");
 }
+
+/// The card's link, the session that had no answer behind it and did not come back, the commands: nobody called that a lost way.
+#[test]
+fn a_session_that_ends_behind_a_cards_link_is_a_lost_way() {
+    let minute = |minute: u32, text: &str| format!("Oct  4 03:{minute:02}:28 node4 kernel: {text}");
+    let link = minute(2, "e1000e: eth3 NIC Link is Down");
+    let rest = [
+        minute(
+            3,
+            " connection1:0: ping timeout of 5 secs expired, recv timeout 5, last rx 4312595841, last ping 4312597092, now 4312598344",
+        ),
+        minute(3, " connection1:0: detected conn error (1022)"),
+        minute(5, " session1: session recovery timed out after 120 secs"),
+        minute(5, "sd 7:0:0:0: rejecting I/O to offline device"),
+        minute(5, "sd 7:0:0:0: [sdt] FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK"),
+        minute(5, "sd 7:0:0:0: [sdt] CDB: Read(10) 28 00 00 71 a0 40 00 00 08 00"),
+    ];
+    assert!(sure(&judge(&[&[link][..], &rest].concat()), "path-fault"));
+    assert!(!sure(&judge(&rest), "path-fault"), "the target may not have answered");
+}

@@ -54,7 +54,7 @@ fn an_abort_is_of_the_command_that_stands_in_its_line_or_behind_it() {
 
 #[test]
 fn writes_that_the_kernel_lost_or_failed_are_told() {
-    let lost: [&[&str]; 9] = [
+    let lost: [&[&str]; 18] = [
         &["Buffer I/O error on device dm-5, logical block 71102", "lost page write due to I/O error on dm-5"],
         &[
             "blk_update_request: I/O error, dev rbd4, sector 8 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 0",
@@ -66,6 +66,20 @@ fn writes_that_the_kernel_lost_or_failed_are_told() {
         &[
             "GFS2: fsid=lab:gold.1: fatal: I/O error",
             "GFS2: fsid=lab:gold.1: about to withdraw this file system",
+        ],
+        &["gfs2: fsid=lab:gold.1: Error 10 writing to journal, jid=2"],
+        &["gfs2: fsid=lab:gold.1: fatal: I/O error(s)"],
+        &["gfs2: fsid=lab:gold.1: about to withdraw this file system"],
+        &[
+            "XFS (dm-9): metadata I/O error in \"xfs_buf_ioend_handle_error+0x1c8/0x5a0 [xfs]\" at daddr 0x40 len 8 error 5",
+        ],
+        &["XFS (dm-9): metadata I/O error: block 0x5dc0 (\"xfs_trans_read_buf_map\") error 28 numblks 8"],
+        &["BTRFS warning (device sdm): lost page write due to IO error on /dev/sdm (-5)"],
+        &["bcache: bch_count_io_errors() dm-3: IO error on writing data to cache."],
+        &["bcache: error on 0a1b2c3d-0001-0002-0003-0a1b2c3d4e5f: journal io error, disabling caching"],
+        &[
+            "qlc: [ID 201814 kern.warning] qlc(1): LOOP DOWN",
+            "scsi: [ID 107833 kern.err] /pci@1,0/SUNW,qlc@4/fp@0,0/ssd@w5000d31000000007,0 (ssd4): Error for Command: write(10) Error Level: Fatal",
         ],
         &[
             "sd 7:0:4:0: reservation conflict",
@@ -88,6 +102,94 @@ fn writes_that_the_kernel_lost_or_failed_are_told() {
     let read =
         kernel(&["I/O error, dev nvme2n1, sector 71102 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]);
     assert!(data(&read).starts_with(NONE), "a read loses nothing");
+}
+
+/// A full pool was certain, and that writes had failed for it was not told: no read runs out of space.
+#[test]
+fn a_file_system_on_a_full_pool_lost_what_it_wrote() {
+    let full = "device-mapper: thin: 253:6: switching pool to out-of-data-space (error IO) mode";
+    let failed =
+        "XFS (dm-9): metadata I/O error in \"xfs_read_agf+0x91/0x120 [xfs]\" at daddr 0x1 len 1 error 28";
+    assert!(data(&kernel(&[full, failed])).starts_with(FAILED));
+    assert!(data(&kernel(&[full])).starts_with(NONE));
+}
+
+#[test]
+fn a_write_that_nobody_answered_is_told_by_whatever_driver() {
+    let flush = |command: &'static str, reason: &'static str| {
+        vec![
+            "ata7.00: exception Emask 0x0 SAct 0x0 SErr 0x0 action 0x6 frozen".to_owned(),
+            format!("ata7.00: failed command: {command}"),
+            "ata7.00: cmd ea/00:00:00:00:00/00:00:00:00:00/a0 tag 3".to_owned(),
+            format!("         res 40/00:01:00:00:00/00:00:00:00:00/40 Emask 0x4 ({reason})"),
+            "ata7.00: status: { DRDY }".to_owned(),
+            "ata7: hard resetting link".to_owned(),
+        ]
+    };
+    let of = |lines: Vec<String>| data(&kernel(&lines.iter().map(String::as_str).collect::<Vec<_>>()));
+    for (command, reason) in [("FLUSH CACHE EXT", "ATA bus error"), ("WRITE FPDMA QUEUED", "timeout")] {
+        assert!(of(flush(command, reason)).starts_with(UNANSWERED), "{command}");
+    }
+    assert!(of(flush("READ FPDMA QUEUED", "timeout")).starts_with(NONE));
+    let fabric = |queue: u32, opcode: u32| {
+        let lost = format!(
+            "nvme nvme4: NVME-FC{{4.{queue}}}: io timeout: opcode {opcode} fctype 1 (I/O Cmd) w10/11: x00201100/x00000000"
+        );
+        of(vec![
+            lost,
+            "nvme nvme4: NVME-FC{4}: transport association event: transport detected io error".to_owned(),
+        ])
+    };
+    assert!(fabric(2, 1).starts_with(UNANSWERED));
+    assert!(fabric(2, 2).starts_with(NONE), "a read");
+    assert!(fabric(0, 1).starts_with(NONE), "no write, but a queue that is made");
+    let cam = |command: &str| {
+        of(vec![
+            format!("(ada4:ahcich2:0:0:0): {command}. ACB: 61 08 40 a8 12 40 00 00 00 00 00 00"),
+            "(ada4:ahcich2:0:0:0): CAM status: Command timeout".to_owned(),
+            "(ada4:ahcich2:0:0:0): Retrying command, 3 more tries remain".to_owned(),
+        ])
+    };
+    assert!(cam("WRITE_FPDMA_QUEUED").starts_with(UNANSWERED));
+    assert!(cam("READ_FPDMA_QUEUED").starts_with(NONE));
+    let target = "Unable to recover from DataOut timeout while in ERL=0, closing iSCSI connection for I_T Nexus iqn.1994-05.com.example:a1,i,0x00023d000001,iqn.2003-01.org.example:t1,t,0x01";
+    assert!(data(&kernel(&[target])).starts_with(UNANSWERED), "the target had it half");
+    let gone = |command: &str| {
+        of(vec![
+            "sd 7:0:4:0: [sdm] tag#1 FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK".to_owned(),
+            format!("sd 7:0:4:0: [sdm] tag#1 CDB: {command}"),
+        ])
+    };
+    assert!(gone("Write(10) 2a 00 00 71 a0 40 00 00 08 00").starts_with(UNANSWERED));
+    assert!(gone("Read(10) 28 00 00 71 a0 40 00 00 08 00").starts_with(NONE));
+}
+
+#[test]
+fn a_fence_that_is_planned_is_no_write_without_an_answer() {
+    let planned = "Jun  2 05:00:07 rook pacemaker-schedulerd[911]: warning: Cluster node reed will be fenced: peer is no longer part of the cluster\n";
+    assert!(data(planned).starts_with(NONE), "{}", data(planned));
+}
+
+/// File systems said that what they read is not what they wrote, and not a word of it was read.
+#[test]
+fn what_a_file_system_finds_damaged_is_told() {
+    let title = |line: &str| {
+        let report = judge(&kernel(&[line]));
+        assert_eq!(report.incidents.len(), 1, "{line}");
+        (report.incidents[0].cause.clone(), at_risk(&report).unwrap().1)
+    };
+    for line in [
+        "XFS (sdm1): Metadata corruption detected at xfs_agf_verify+0x70/0x120 [xfs], xfs_agf block 0x1",
+        "XFS (sdm1): Metadata CRC error detected at xfs_agi_read_verify+0xcb/0xf0 [xfs], xfs_agi block 0x2",
+        "BTRFS error (device sdm): unable to fixup (regular) error at logical 40960 on dev /dev/sdm",
+    ] {
+        let (cause, risk) = title(line);
+        assert!(cause == "cannot-tell" && risk.starts_with(DIFFERS), "{line}: {risk}");
+    }
+    let checksum = "BTRFS warning (device sdm): csum failed root 5 ino 260 off 4096 csum 0x11223344 expected csum 0x55667788 mirror 1";
+    assert!(title(checksum).1.starts_with(NONE), "another copy may be good");
+    let history = "BTRFS info (device sdm): bdev /dev/sdm errs: wr 3, rd 0, flush 1, corrupt 2, gen 0";
+    assert!(judge(&kernel(&[history])).incidents.is_empty(), "counters of years are printed at each mount");
 }
 
 #[test]

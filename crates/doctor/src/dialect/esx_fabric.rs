@@ -46,7 +46,20 @@ const PHRASES: &[Phrase] = &[
     beside("qlnativefc", &["Mailbox", "imeout"], Means::Adapter),
     beside("mpt", &["IOC is in FAULT state"], Means::Adapter),
     beside("mpt", &["fault_state("], Means::Adapter),
+    // The driver gives the adapter up, with all commands that it has (drivers/scsi/mpt3sas/mpt3sas_base.c); and one that does not start.
+    beside("mpt", &["SAS host is non-operational"], Means::Adapter),
+    beside("mpt", &["_base_event_notification: timeout"], Means::Adapter),
+    beside("mpt", &["failure at ", "_scsih_probe"], Means::Adapter),
     beside("megaraid", &["FW in FAULT"], Means::Adapter),
+    // drivers/scsi/megaraid/megaraid_sas_base.c, and what it called itself before.
+    beside("megaraid", &["killing adapter"], Means::Adapter),
+    beside("megaraid", &["adapter never cleared"], Means::Adapter),
+    beside("megasas", &["FW in FAULT"], Means::Adapter),
+    beside("megasas", &["killing adapter"], Means::Adapter),
+    // drivers/scsi/hpsa.c, drivers/scsi/smartpqi
+    beside("hpsa", &["ontroller lockup detected"], Means::Adapter),
+    beside("smartpqi", &["controller is offline"], Means::Adapter),
+    beside("smartpqi", &["controller offline"], Means::Adapter),
     beside("firmware hang", &["vmhba"], Means::Adapter),
     beside("firmware hang", &["scsi"], Means::Adapter),
 ];

@@ -1,7 +1,10 @@
 //! Linux: paths, ports and sessions (multipathd, iscsid, qla2xxx, lpfc, nvme), aborts and resets.
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
-use crate::fact::Notice::{Diverged, ImageWatch, JournalUnread, PathStates, RaidLost, SasLog, WritesLost};
+use crate::fact::Notice::{
+    DamagedData, DiskError, Diverged, FileChecksum, ImageWatch, JournalUnread, PathStates, RaidLost, SasLog,
+    WritesLost,
+};
 use crate::fact::PathEvent::{
     AllDown, Failed, GivenUp, InDoubt, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
 };
@@ -48,6 +51,9 @@ const PHRASES: &[Phrase] = &[
     beside("ping timeout of", &["connection"], Means::Path(SessionLost)),
     phrase("blocked FC remote port time out", Means::Path(SessionLost)),
     phrase("LOOP DOWN detected", Means::Path(LinkDown)),
+    // Solaris: its driver of QLogic's adapters, and a command that its disk driver gave up for good (sd, ssd).
+    beside("LOOP DOWN", &["qlc("], Means::Path(LinkDown)),
+    beside("Error Level: Fatal", &["Error for Command: "], Means::Notice(DiskError)),
     phrase("LOOP UP detected", Means::Path(LinkUp)),
     beside("lpfc", &["0748 abort handler timed out"], Means::Task(Abort, TaskOutcome::Pending)),
     beside("lpfc", &["Link Down Event"], Means::Path(LinkDown)),
@@ -115,9 +121,30 @@ const PHRASES: &[Phrase] = &[
     beside("XFS (", &["log I/O error -5"], Means::Notice(WritesLost)),
     beside("XFS (", &["log mount/recovery failed: error -5"], Means::Notice(JournalUnread)),
     beside("XFS (", &["ahead of current LSN"], Means::Notice(JournalUnread)),
+    // Both functions end writes alone (fs/xfs/xfs_buf.c); 28 is ENOSPC, which no read meets.
+    beside("XFS (", &["etadata I/O error", "xfs_buf_ioend_handle_error"], Means::Notice(WritesLost)),
+    beside("XFS (", &["etadata I/O error", "xfs_buf_iodone_callback"], Means::Notice(WritesLost)),
+    beside("XFS (", &["etadata I/O error", "error 28"], Means::Notice(WritesLost)),
+    beside("XFS (", &["etadata corruption detected"], Means::Notice(DamagedData)),
+    beside("XFS (", &["etadata CRC error detected"], Means::Notice(DamagedData)),
     phrase("XFS (", Means::Nothing),
+    // Btrfs (fs/btrfs/disk-io.c, inode.c, scrub.c). Its counters (`errs: wr 3`) are of the whole life of a disk, and printed at every mount.
+    beside("BTRFS", &["lost page write due to IO error"], Means::Notice(WritesLost)),
+    beside("BTRFS", &["unable to fixup"], Means::Notice(DamagedData)),
+    beside("BTRFS", &["csum failed"], Means::Notice(FileChecksum)),
+    beside("BTRFS", &["checksum/header error"], Means::Notice(FileChecksum)),
+    beside("BTRFS", &["checksum error at"], Means::Notice(FileChecksum)),
+    // bcache (drivers/md/bcache/io.c, journal.c, btree.c): what the cache could not take, or its index not record.
+    beside("bcache: ", &["IO error on writing"], Means::Notice(WritesLost)),
+    beside("bcache: ", &["journal io error"], Means::Notice(WritesLost)),
+    beside("bcache: ", &["bch_btree_insert() error"], Means::Notice(WritesLost)),
     beside("fsid=", &["GFS", "fatal: I/O error"], Means::Notice(WritesLost)),
     beside("fsid=", &["GFS", "about to withdraw"], Means::Notice(WritesLost)),
+    // The same since it writes its name small.
+    beside("fsid=", &["gfs2", "fatal: I/O error"], Means::Notice(WritesLost)),
+    beside("fsid=", &["gfs2", "riting to journal"], Means::Notice(WritesLost)),
+    beside("fsid=", &["gfs2", "about to withdraw"], Means::Notice(WritesLost)),
+    beside("fsid=", &["gfs2"], Means::Nothing),
     beside("fsid=", &["GFS"], Means::Nothing),
     // md (drivers/md/raid5.c, raid10.c, raid1.c)
     beside("md/raid", &["Cannot continue operation"], Means::Notice(RaidLost)),
@@ -166,6 +193,13 @@ const PHRASES: &[Phrase] = &[
     // smartd passes on what a disk says of itself (sense 5Dh), and Dell's agent what its controller prints: keys 3 and 4 are the medium's and the hardware's.
     beside("IMPENDING FAILURE", &["SMART"], Means::Medium),
     beside("PREDICTION THRESHOLD", &["SMART Failure"], Means::Medium),
+    // Sectors that a disk could not read and has not given up yet (smartd).
+    beside(" (pending) sectors", &["nreadable"], Means::Medium),
+    // HP-UX prints the sense data of its disks so.
+    beside(" KEY: 0x", &[" KEY: 0x3 ASC: "], Means::Medium),
+    beside(" KEY: 0x", &[" KEY: 0x4 ASC: "], Means::Medium),
+    // ZFS tells the errors of its disks as events; 61 is ENODATA, which Linux makes of a medium that could not be read or written.
+    beside("class=io", &["err=61"], Means::Medium),
     beside("Unexpected sense", &["Sense key:  3"], Means::Medium),
     beside("Unexpected sense", &["Sense key: 3"], Means::Medium),
     beside("Unexpected sense", &["Sense key:  4"], Means::Medium),

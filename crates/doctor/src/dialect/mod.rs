@@ -4,6 +4,7 @@
 //! facts. A new dialect is a file, and a line in [`Dialects::all`].
 
 mod aborted;
+mod ata;
 mod bare;
 mod cluster;
 mod dump;
@@ -125,6 +126,7 @@ impl Dialects {
             Box::new(gateway::BOOK),
             Box::new(cluster::BOOK),
             Box::new(linux_scsi::LinuxScsi::default()),
+            Box::new(ata::Ata),
             Box::new(nvme::Nvme),
             Box::new(sg_utils::SgUtils::default()),
             Box::new(vmkfstools::Vmkfstools::default()),

@@ -214,8 +214,7 @@ impl Dialect for PhraseBook {
                 path: about.path,
                 volume: about.volume,
                 count,
-                of_a_write: matches!(phrase.means, Means::Task(TaskKind::Abort, TaskOutcome::Issued))
-                    && gives_a_write_up(record),
+                of_a_write: is_of_a_write(phrase.means, record),
                 ..Draft::of(kind)
             };
             ledger.note(record, draft);
@@ -236,6 +235,15 @@ impl Phrase {
         record.may_hold(self.mark)
             && record.holds_word(self.says)
             && self.and.iter().all(|word| has(record.line, word))
+    }
+}
+
+/// Whether a line tells of a write that was given up.
+fn is_of_a_write(means: Means, record: &Record<'_>) -> bool {
+    match means {
+        Means::Task(TaskKind::Abort, TaskOutcome::Issued) => gives_a_write_up(record),
+        Means::Notice(Notice::DiskError) => has(record.body(), "Command: write"),
+        _ => false,
     }
 }
 

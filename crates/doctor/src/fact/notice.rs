@@ -25,6 +25,10 @@ pub enum Notice {
     Diverged,
     /// A file system could not read or replay its own journal.
     JournalUnread,
+    /// A file system found its own records damaged, or data of which no copy is good.
+    DamagedData,
+    /// A file system read data that do not fit their checksum.
+    FileChecksum,
     /// The host holds the writes to a partition back.
     WritesHeld,
     /// A gateway could not take an image's lock from the one that had it.

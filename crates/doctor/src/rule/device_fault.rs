@@ -143,9 +143,10 @@ fn given_up<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 const NEXT: &str = "SMART data of the disk (`esxcli storage core device smart get -d DEVICE`, `smartctl -x`), its firmware, and its controller's driver.";
 
-/// A SATA controller's driver: what it resets is a disk in this host's own case, whatever volume suffers.
+/// A SATA controller's driver: what it resets is a disk in this host's own case, whatever volume suffers. That a command of one disk had no answer, as FreeBSD tells
+/// by its channel (`ahcich2`), may be the cable or what several disks share.
 fn is_of_a_local_driver(fact: &Fact) -> bool {
-    matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("ahci")
+    matches!(fact.kind, Kind::Task { .. }) && fact.text.contains("ahci") && !fact.text.contains(":ahcich")
 }
 
 /// Commands that ask the device about itself, through layers that may not know how: ATA PASS-THROUGH, MODE SENSE, LOG SENSE, INQUIRY.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Case, FIRST, JUST_BEFORE_US, command, total};
+use super::case::{self, Case, FIRST, JUST_BEFORE_US, command, total};
 use super::order::is_harm;
-use super::way::{adapter, is_of_this_device, names_this_device};
-use super::{Confidence, Judgement, Proof, untied};
-use crate::fact::{FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
-use crate::scene::{before, near};
+use super::way::{adapter, is_known_to_be_of_another, is_of_this_device, names_this_device};
+use super::{Confidence, Judgement, Proof, untied, words};
+use crate::fact::{Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
+use crate::scene::{before, near, same_host};
 use crate::text::has;
 
 /// So many requeues are a storm.
@@ -71,7 +71,9 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
     let because = "The driver itself reports that its adapter fails: a hang, a lost mailbox command or exhausted exchanges.";
     let (local, far): (Vec<&Fact>, Vec<&Fact>) =
         own.iter().copied().partition(|fact| is_of_a_local_controller(fact));
-    let tied = !far.is_empty() && is_of_this_device(case, &far) || names_this_device(case, &local);
+    let tied = !far.is_empty() && is_of_this_device(case, &far)
+        || names_this_device(case, &local)
+        || !local.is_empty() && takes_all_that_was_lost(case, &local);
     let beside = only_others_suffer(case);
     let strange = hits_nobody_of_its_host(case, &own);
     let confidence = if tied && !beside && !strange { Confidence::Likely } else { Confidence::Possible };
@@ -90,7 +92,8 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
     } else {
         because.to_owned()
     };
-    Judgement::Met(Proof::new(confidence, because, own).and_collect(NEXT))
+    let proof = Proof::new(confidence, because, own).and_collect(NEXT);
+    Judgement::Met(if far.is_empty() { proof.in_words(&words::OWN_CONTROLLER) } else { proof })
 }
 
 /// Commands for which the driver asks again and again.
@@ -146,6 +149,42 @@ fn requeues<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     None
 }
 
+/// Whether nothing of an atomic test and set, a heartbeat or a lock is to be explained, and whatever was lost was so behind an adapter's fault, and that host lost
+/// nothing behind a second adapter in that minute: then the fault itself is all that there is to tell.
+fn takes_all_that_was_lost(case: &Case<'_>, faults: &[&Fact]) -> bool {
+    if !case.stakes().is_empty() || !case.incident.volumes.is_empty() {
+        return false;
+    }
+    let lost = case.all(is_lost);
+    let is_behind = |fact: &Fact| {
+        let mut faults = faults.iter().take(FIRST);
+        faults.any(|fault| !before(fact, fault) && near(fault, fact, JUST_BEFORE_US))
+    };
+    let devices = &case.incident.devices;
+    let are_all_lost = devices.iter().all(|&device| lost.iter().any(|fact| fact.device == Some(device)));
+    let of_the_host = |fact: &&Fact| faults.first().is_some_and(|fault| same_host(fault, fact));
+    let lost_meanwhile = case
+        .scene
+        .facts
+        .iter()
+        .filter(|fact| is_lost(fact) && of_the_host(fact))
+        .take(FIRST)
+        .filter(|fact| is_behind(fact));
+    let adapters: BTreeSet<_> = lost_meanwhile.filter_map(|fact| adapter(case, fact)).collect();
+    are_all_lost
+        && adapters.len() <= 1
+        && lost
+            .iter()
+            .take(FIRST)
+            .all(|fact| is_behind(fact) && !is_known_to_be_of_another(case, fact, faults))
+}
+
+/// Whether a disk was lost, or a command because there was no way to it.
+fn is_lost(fact: &Fact) -> bool {
+    let has_no_way = |command: &Command| command.host.is_some_and(HostStatus::is_of_a_lost_way);
+    case::says_device_gone(fact) || command(fact).is_some_and(has_no_way)
+}
+
 /// Whether the adapter's host and that of the tests and heartbeats may be two, by the names that their lines bear or lack.
 fn hits_nobody_of_its_host(case: &Case<'_>, own: &[&Fact]) -> bool {
     let stakes = case.stakes();
@@ -167,8 +206,9 @@ fn only_others_suffer(case: &Case<'_>) -> bool {
 
 /// Whether a line is of a controller of disks in its host's own case. A LUN of a network is not behind it, unless a line says so.
 fn is_of_a_local_controller(fact: &Fact) -> bool {
-    const DRIVERS: [&str; 14] = [
+    const DRIVERS: [&str; 15] = [
         "megaraid",
+        "megasas",
         "lsi_mr3",
         "lsi_msgpt",
         "mpt2sas",

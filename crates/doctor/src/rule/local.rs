@@ -75,8 +75,15 @@ pub fn is_within_the_host(case: &Case<'_>) -> bool {
 /// Whether a driver of USB, of SATA, of cards or of NVMe over PCI Express wrote the line (drivers/usb/storage/uas.c, drivers/ata/libata-eh.c,
 /// drivers/nvme/host/pci.c): no fabric and no network is behind these.
 fn is_of_a_local_bus(fact: &Fact) -> bool {
-    const ANY: [&str; 5] =
-        ["uas_eh_", "USB disconnect", "hard resetting link", "dev mmcblk", "(device mmcblk"];
+    const ANY: [&str; 7] = [
+        "uas_eh_",
+        "USB disconnect",
+        "hard resetting link",
+        "failed command: ",
+        ":ahcich",
+        "dev mmcblk",
+        "(device mmcblk",
+    ];
     const NVME: [&str; 6] = [
         "timeout, aborting",
         "timeout, reset controller",

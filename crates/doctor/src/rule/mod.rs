@@ -41,7 +41,7 @@ mod words;
 
 pub use case::Case;
 pub use local::{is_an_everyday_time, is_local};
-pub use notices::diverged;
+pub use notices::is_wrong_on_the_disk;
 pub use words::{DAMAGED_VOLUME, Words, is_harmless, is_lasting};
 
 use oarlock_causes::Cause;

@@ -1,6 +1,7 @@
 //! What was noticed: lines that say plainly what is wrong, of which no cause of the catalogue speaks. Alone they are `cannot-tell` in their own
 //! words; beside a finding they are named with it.
 
+mod damage;
 mod replicas;
 mod vmware;
 
@@ -33,10 +34,10 @@ pub fn proof<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     Some(proof.and_collect(told.next))
 }
 
-/// Whether a title says that two copies went apart: every further write makes it worse.
+/// Whether a title says that what is on the disk is wrong, and by every further write more so: two copies that went apart, data that are damaged.
 #[must_use]
-pub fn diverged(title: &str) -> bool {
-    title == replicas::DIVERGED_TITLE
+pub fn is_wrong_on_the_disk(title: &str) -> bool {
+    title == replicas::DIVERGED_TITLE || title == damage::TITLE
 }
 
 /// What else was noticed beside a finding that has other words: its titles.
@@ -100,6 +101,8 @@ fn told(notice: Notice) -> &'static Told {
         Notice::Diverged => &replicas::DIVERGED,
         Notice::JournalUnread => &replicas::JOURNAL_UNREAD,
         Notice::SasLog => &SAS_LOG,
+        Notice::DamagedData => &damage::DAMAGED_DATA,
+        Notice::FileChecksum => &damage::FILE_CHECKSUM,
     }
 }
 

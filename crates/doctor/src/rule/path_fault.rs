@@ -7,7 +7,7 @@ use super::{Confidence, Judgement, Proof, words};
 use crate::fact::{
     Command, FabricEvent, Fact, HostStatus, Kind, Notice, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
-use crate::scene::{before, same_host};
+use crate::scene::{before, near, same_host};
 use crate::text::{has, holds};
 
 /// A reset takes the link down within seconds.
@@ -60,6 +60,11 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
     let many = total(&strong) >= MANY;
     let all_gone = events.iter().any(|fact| fact.kind == Kind::Path(PathEvent::AllDown));
+    if stakes.is_empty()
+        && let Some(proof) = behind_a_card(case, &events, &gone)
+    {
+        return Judgement::Met(proof);
+    }
     if stakes.is_empty() && (all_gone || many || !gone.is_empty()) {
         // That no path works says nothing of why: an array that stopped looks the same as a fabric that did.
         let why = all_gone && device_gone.is_empty() && !of_the_way(strong.clone()).is_empty();
@@ -79,6 +84,29 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let aside = "A path was lost, but only after the first trouble, or long before it.";
     let taken_out = if stakes.is_empty() { taken_out_behind(case, &strong, &device_gone) } else { None };
     taken_out.unwrap_or_else(|| Judgement::Aside(aside.to_owned()))
+}
+
+/// A network card's link went down, and within a minute a session that went over a network was lost, did not come back in its time, and its commands with it.
+fn behind_a_card<'a>(case: &Case<'a>, events: &[&'a Fact], gone: &[&'a Fact]) -> Option<Proof<'a>> {
+    let mut lost = events
+        .iter()
+        .copied()
+        .filter(|fact| fact.kind == Kind::Path(PathEvent::SessionLost) && is_of_a_network(fact));
+    let first = lost.next()?;
+    let given_up = lost.find(|fact| has(&fact.text, "session recovery timed out"))?;
+    let command = gone.first()?;
+    // A session is waited for longer than an incident pauses: the card's line may stand before it.
+    let is_link = |fact: &&Fact| {
+        fact.kind == Kind::Path(PathEvent::NetworkLink)
+            && same_host(fact, first)
+            && before(fact, first)
+            && near(fact, first, JUST_BEFORE_US)
+    };
+    let link = case.scene.facts.iter().find(is_link)?;
+    let because = "The link of a network card went down, within a minute a session to the storage had no answer any more, it did not come back in its time, and the commands that \
+                   waited for it were given up.";
+    let proof = Proof::new(Confidence::Likely, because, vec![link, first, given_up, command]);
+    Some(proof.in_words(&words::NETWORK).and_collect(super::unsolved::NETWORK_NEXT))
 }
 
 /// What a target itself tells of its initiators, while its own worker stands still, is no word about the way between them.
@@ -143,6 +171,7 @@ fn by_its_way<'a>(case: &Case<'a>, proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a
         return proof.in_words(&words::NOT_LET_IN);
     }
     if any(is_of_a_network) && !any(is_of_fibre_channel) {
+        let proof = if is_hung_up_in_turns(lost) { proof.and_collect(ONE_NAME_NEXT) } else { proof };
         return proof.in_words(&words::NETWORK).and_collect(super::unsolved::NETWORK_NEXT);
     }
     if super::local::is_within_the_host(case) {
@@ -150,6 +179,17 @@ fn by_its_way<'a>(case: &Case<'a>, proof: Proof<'a>, lost: &[&Fact]) -> Proof<'a
     }
     proof.and_collect(NEXT)
 }
+
+/// Whether the other end closed one connection again and again (ISCSI_ERR_TCP_CONN_CLOSE, include/scsi/iscsi_if.h): a target ends the session of an initiator whose name
+/// logs in anew (RFC 7143, 6.3.5), and two hosts of one name end each other's by turns.
+fn is_hung_up_in_turns(lost: &[&Fact]) -> bool {
+    const TURNS_MIN: u64 = 3;
+    let closed = lost.iter().copied().filter(|fact| has(&fact.text, "(1020"));
+    total(&closed.collect::<Vec<_>>()) >= TURNS_MIN
+}
+
+const ONE_NAME_NEXT: &str = "Whether two hosts have the same name: `cat /etc/iscsi/initiatorname.iscsi` on every host of this target (clones of one machine have), and the target's list of its \
+                             sessions. Whoever logs in with a name ends the other's session, and so they do by turns.";
 
 /// Whether all that is lost are sticks and cards behind USB: no optic, cable or session is on the way to one.
 fn has_boot_media_alone(case: &Case<'_>) -> bool {
@@ -164,7 +204,9 @@ pub fn is_of_a_network(fact: &Fact) -> bool {
     is_of_a_software_adapter(&fact.text)
         || holds(&fact.text, "iscsi")
         || holds(&fact.text, "iqn.")
-        || fact.text.contains(" connection") && fact.text.contains("conn error")
+        || has(&fact.text, "connection")
+            && (has(&fact.text, "conn error") || has(&fact.text, "ping timeout of"))
+        || has(&fact.text, "session recovery timed out")
         || has(&fact.text, "nvme") && of_nvme.iter().any(|word| fact.text.contains(word))
 }
 

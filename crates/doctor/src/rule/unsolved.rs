@@ -272,6 +272,7 @@ const HELD_ELSEWHERE: &str = "A lock manager refused a lock because another host
                               lease has run out.";
 const INITIATOR_SILENT: &str = "The target waited for data that an initiator had announced and did not send, and closed the connection. The fault is the initiator's or \
                                 the network's between them; of the target's own storage these lines say nothing.";
+const SILENT_NEXT: &str = "The initiator's own log of the same seconds: why did it send no data? Did it stand still, start anew, or lose its link, and what did it make of that write afterwards?";
 const PIECES: &str = "The statuses of a command stand here without the command: which it was, on which device and when is not said, and from its end \
                       alone no cause follows. `oarlock doctor --explain` says what each of them means.";
 
@@ -327,6 +328,11 @@ fn next_steps(case: &Case<'_>) -> Vec<String> {
         return next_steps_of_the_way(case);
     }
     let stakes = case.stakes();
+    if stakes.is_empty()
+        && of_target.iter().any(|fact| fact.kind == Kind::Target(TargetStep::InitiatorSilent))
+    {
+        return vec![SILENT_NEXT.to_owned(), NETWORK_NEXT.to_owned()];
+    }
     if !stakes.is_empty() && stakes.iter().all(|fact| is_a_lost_member(fact)) {
         return vec![MEMBER_NEXT.to_owned(), FENCE_NEXT.to_owned()];
     }

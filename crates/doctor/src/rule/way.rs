@@ -210,6 +210,12 @@ pub fn names_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     })
 }
 
+/// Whether the kernel said that the adapter which a line names is of another driver than these faults are of.
+pub fn is_known_to_be_of_another(case: &Case<'_>, fact: &Fact, faults: &[&Fact]) -> bool {
+    let way = Way::of(case, fact);
+    way.is_some_and(|way| faults.iter().take(FIRST).all(|fault| way.is_of_another_driver(case, fault)))
+}
+
 fn commands_to_devices<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
     case.all(|fact| fact.device.is_some() && command(fact).is_some())
 }

@@ -545,6 +545,24 @@ pub static ORDERED_RESET: Words = Words {
     ],
 };
 
+/// A controller of disks in a host's own case: no fabric, and no matrix of VMware's, is about it.
+pub static OWN_CONTROLLER: Words = Words {
+    title: "A controller of this host's own disks fails, by its driver's account",
+    layer: Layer::Hba,
+    what: "The driver of a controller of disks in this host's case says that its firmware hangs, does not start or answers no more. All disks behind it go with it, well or not.",
+    consequence: "Commands that the controller had are lost: writes among them may or may not be on the disks, and what its own cache held is there only if a battery kept it.",
+    remedy: &[
+        remedy(
+            Risk::Looks,
+            "Read the controller's own log with its maker's tool (`storcli`, `ssacli`, `arcconf`): faults of its firmware, its heat, its cache and battery. Replace no disk for it.",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Switch the host off and on, for a start without power is more than a reset; then bring the controller's firmware and driver to the versions of its maker's list.",
+        ),
+    ],
+};
+
 /// Whether these words are about a device that is slow by nature: the same of it hours later is the same.
 pub fn is_lasting(title: &str) -> bool {
     title == SLOW_LOCAL.title
