@@ -53,7 +53,7 @@ impl Dialect for EsxLatency {
     }
 }
 
-/// `In thread 2099951, access("/vmfs/volumes/5ee09751-87f3c36e-bb34-bc97e150f532/vm1/vm1.vmx") took over 2850 sec.`: some seconds are everyday.
+/// `In thread 2101, access("/vmfs/volumes/66aa0001-bb000001-1111-0050560a0b0c/vm1/vm1.vmx") took over 300 sec.`: some seconds are everyday.
 fn waited_for(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
     const LONG_S: u64 = 120;
     let Some(seconds) = after(record.line, " took over ").and_then(decimal) else { return Reading::Stranger };

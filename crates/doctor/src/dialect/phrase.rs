@@ -130,7 +130,7 @@ fn disk_of_vsan(body: &str) -> Option<&str> {
     (name.len() == NAME_BYTES && name.matches('-').count() == 4).then_some(name)
 }
 
-/// Whether the host waits no longer for a file system whose server is gone: `identifier [8a5a1336-3d574c6d] has entered the All Paths Down Timeout state`.
+/// Whether the host waits no longer for a file system whose server is gone: `identifier [66aa0001-bb000001] has entered the All Paths Down Timeout state`.
 fn is_of_a_lost_server(line: &str) -> bool {
     const STATES: [&str; 3] = ["Down Timeout state", "APD timeout", "storage.apd.timeout"];
     let is_an_id = |id: &str| {
