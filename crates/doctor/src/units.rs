@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::fact::{Command, DeviceStatus, Fact, Kind};
+use crate::fact::{Command, DeviceStatus, Fact, Kind, PathEvent};
 use crate::names::{Name, Names};
 use crate::text::whole;
 
@@ -73,7 +73,7 @@ pub fn adapter_and_target(path: &str) -> Option<(&str, u64)> {
 fn is_said_by_a_unit(kind: &Kind) -> bool {
     match kind {
         Kind::Command(command) => answered(command),
-        Kind::Path(event) => event.is_of_the_device(),
+        Kind::Path(event) => matches!(event, PathEvent::Offline | PathEvent::GivenUp),
         Kind::Medium | Kind::ReservationConflicts | Kind::Snapshot | Kind::Space(_) => true,
         _ => false,
     }

@@ -193,6 +193,22 @@ fn a_controller_that_says_that_it_died_is_believed() {
     );
 }
 
+/// What a controller of local disks suffers is no answer to a false test of a LUN that no line puts behind it.
+#[test]
+fn a_dead_controller_beside_a_late_test_of_a_lun_does_not_lead() {
+    let test = |second: u32, end: &str| {
+        format!(
+            "2026-02-07T01:31:{second:02}.000Z cpu3:2097777)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x31 from world 2097 to dev \"{SHARED}\" failed {end}"
+        )
+    };
+    let report = judge(&[
+        test(4, "H:0x5 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0"),
+        "2026-02-07T01:31:10.000Z cpu3:2097777)mpt3sas_cm1: SAS host is non-operational !!!!".to_owned(),
+        test(20, "H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0"),
+    ]);
+    assert_eq!(report.incidents[0].cause, "delayed-own-write", "{report:#?}");
+}
+
 /// One failure of libata is told over several lines, and counts once.
 #[test]
 fn a_medium_that_libata_names_in_brackets_is_read() {

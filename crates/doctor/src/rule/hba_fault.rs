@@ -93,7 +93,10 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
         because.to_owned()
     };
     let proof = Proof::new(confidence, because, own).and_collect(NEXT);
-    Judgement::Met(if far.is_empty() { proof.in_words(&words::OWN_CONTROLLER) } else { proof })
+    // Beside a test or a heartbeat of a LUN that nobody ties to it, a controller of local disks is no answer.
+    let is_beside = far.is_empty() && !tied && !case.stakes().is_empty();
+    let proof = if far.is_empty() && !is_beside { proof.in_words(&words::OWN_CONTROLLER) } else { proof };
+    Judgement::Met(Proof { is_beside, ..proof })
 }
 
 /// Commands for which the driver asks again and again.
