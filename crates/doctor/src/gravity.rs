@@ -50,6 +50,7 @@ pub fn harm(fact: &Fact) -> Harm {
         Kind::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
         Kind::Lock(lock) => of_lock(lock),
         Kind::Path(event) if *event == PathEvent::AllDown || event.is_of_the_device() => Harm::Lost,
+        Kind::Notice(Notice::ServerLost) => Harm::Lost,
         Kind::Slot(image) if !image.is_sound() => Harm::Lost,
         Kind::Cluster(
             ClusterStep::Fenced
@@ -75,9 +76,10 @@ pub fn harm(fact: &Fact) -> Harm {
             Harm::Broken
         }
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
-        Kind::Notice(Notice::WritesLost | Notice::RaidLost) => Harm::Broken,
+        Kind::Notice(Notice::WritesLost | Notice::WriteGivenUp | Notice::RaidLost) => Harm::Broken,
         Kind::Notice(
             Notice::VolumeFull
+            | Notice::DeviceLocked
             | Notice::NoGoodCopy
             | Notice::QuorumLost
             | Notice::Diverged

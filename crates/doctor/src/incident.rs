@@ -114,6 +114,7 @@ pub fn weight(fact: &Fact) -> Weight {
         | Kind::Restart
         | Kind::Setting(_)
         | Kind::Volume(_)
+        | Kind::Listed
         | Kind::HostId(_) => Weight::Context,
     }
 }
@@ -150,8 +151,10 @@ fn command_weight(command: &Command) -> Weight {
 
 /// Whether a medium or a part broke under a command that moves data (SPC-5, keys 3h and 4h).
 fn is_broken(fact: &Fact) -> bool {
-    matches!(&fact.kind, Kind::Command(command)
-        if command.sense.is_some_and(Sense::is_broken) && command.opcode.is_some_and(Opcode::moves_data))
+    let of_a_named_disk = fact.kind == Kind::Medium && fact.device.is_some();
+    of_a_named_disk
+        || matches!(&fact.kind, Kind::Command(command)
+            if command.sense.is_some_and(Sense::is_broken) && command.opcode.is_some_and(Opcode::moves_data))
 }
 
 /// Whether it was a write; a sector that cannot be read is what patrols look for.
@@ -377,6 +380,7 @@ pub fn is_hard(fact: &Fact) -> bool {
             let piece = cut && command.device.is_some() && command.outcome() == Outcome::Refused;
             broken
                 || piece
+                || refuses_a_write(command)
                 || command.refuses_reserve()
                 || command.sense.is_some_and(|sense| matches!(sense.key, 0xa | 0xb))
                 || command.verified_unequal()
@@ -384,6 +388,12 @@ pub fn is_hard(fact: &Fact) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a device refuses a write for good: by a key that vendors give a meaning of their own, or because nobody may write there (SPC-5, keys 9h and 7h).
+fn refuses_a_write(command: &Command) -> bool {
+    command.opcode.is_some_and(Opcode::writes)
+        && command.sense.is_some_and(|sense| matches!(sense.key, 7 | 9))
 }
 
 /// A sample in which commands waited: in the host, with a queue, or in the device.

@@ -499,7 +499,7 @@ fn key(fact: &Fact) -> Option<u64> {
             (heartbeat.step, heartbeat.slot.map(|slot| slot.generation)).hash(&mut hasher)
         }
         Kind::Lock(lock) => (lock.step, lock.record).hash(&mut hasher),
-        Kind::ReservationConflicts | Kind::Medium | Kind::AdapterFault | Kind::Snapshot => {}
+        Kind::ReservationConflicts | Kind::Medium | Kind::AdapterFault | Kind::Snapshot | Kind::Listed => {}
         Kind::Latency { .. } | Kind::Queue(_) | Kind::Slot(_) | Kind::LockDump(_) => return None,
         Kind::Gateway(_)
         | Kind::Oarlock(_)

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::Name;
-use crate::text::after;
+use crate::text::{after, position};
 
 /// Targets that are remembered; no host has as many.
 const TARGETS_MAX: usize = 16_384;
@@ -45,6 +45,11 @@ pub fn port(text: &str) -> Option<u64> {
         rest.find(|letter: char| !(letter.is_ascii_hexdigit() || letter == ':')).unwrap_or(rest.len());
     let digits: String = rest[..spelt].chars().filter(|&letter| letter != ':').collect();
     (digits.len() == DIGITS).then(|| u64::from_str_radix(&digits, 16).ok()).flatten()
+}
+
+/// The port of an array in a notice that names both ends: `hostWWPN 100000109b2c3d4e tgtWWPN 524a937c00000001`.
+pub fn of_a_target(text: &str) -> Option<u64> {
+    port(&text[position(text, "tgtWWPN")?..])
 }
 
 #[cfg(test)]

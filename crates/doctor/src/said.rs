@@ -111,8 +111,13 @@ fn is_a_template(line: &str) -> bool {
         return false;
     }
     let is_numbered = |at: usize| matches!(bytes.get(at + 1..at + 3), Some([b'0'..=b'9', b'}']));
+    // `{TIME} In(14) vobd[2098148]:`, as a generator of logs holds it.
+    let is_named = |at: usize| {
+        let inner = line[at + 1..].split_once('}').map_or("", |(inner, _)| inner);
+        inner.len() > 1 && inner.bytes().all(|letter| letter.is_ascii_uppercase() || letter == b'_')
+    };
     PLACES.iter().any(|place| has(line, place))
-        || memchr_iter(b'{', bytes).any(is_numbered)
+        || memchr_iter(b'{', bytes).any(|at| is_numbered(at) || is_named(at))
         || has(line, " -> esx.")
 }
 
@@ -343,7 +348,20 @@ fn is_code(body: &str, parts: &Parts) -> bool {
         parts.quotes && STATEMENTS.iter().any(|word| start.starts_with(word)) || has(body, "r#\"");
     // `"lost": "Lost access to volume",`
     let entry = parts.quotes && (has(body, "\": \"") || has(body, "\":\""));
-    comment || prints || attribute || pattern || entry || statement || command || has_a_format(body)
+    // PowerShell: `$type = Get-EventId | Where-Object { $_.EventTypeId -eq '...' }`
+    let of_a_shell = parts.quotes
+        && [" -eq '", " -eq \"", " -match '", " -match \"", " -like '", " -like \""]
+            .iter()
+            .any(|sign| has(body, sign));
+    comment
+        || of_a_shell
+        || prints
+        || attribute
+        || pattern
+        || entry
+        || statement
+        || command
+        || has_a_format(body)
 }
 
 /// Whether a line orders a search, or a message to be written, whatever counts or prompts before it.

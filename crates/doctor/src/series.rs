@@ -346,6 +346,7 @@ fn happenings(fact: &Fact) -> [Option<(Channel, u64)>; 6] {
         | Kind::Version(_)
         | Kind::Restart
         | Kind::Volume(_)
+        | Kind::Listed
         | Kind::HostId(_)
         | Kind::Setting(_) => None,
     };

@@ -15,7 +15,7 @@ const LANES: usize = 4;
 /// Cells of one state, one for each class of bytes: a power of two, so that a step is a shift.
 const STRIDE_BITS: u32 = 7;
 /// States that the table has room for: a power of two, so that no step can leave it, and none need be checked for that.
-const STATES_MAX: usize = 1 << 13;
+const STATES_MAX: usize = 1 << 14;
 const CELLS: usize = STATES_MAX << STRIDE_BITS;
 
 /// Built once: its table is larger than most logs.

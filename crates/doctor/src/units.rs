@@ -63,6 +63,11 @@ fn parse(path: &str) -> Option<Numbers<'_>> {
     }
 }
 
+/// The adapter and the number of the target in the numbers of a unit.
+pub fn adapter_and_target(path: &str) -> Option<(&str, u64)> {
+    parse(path).map(|(adapter, _, target, _)| (adapter, target))
+}
+
 /// Whether it is what a unit itself answered or is found to be, or that its host uses it no more. What happened to the way there is of the way: a lost path and a notice of a
 /// reset tell of the adapter and of the target too, whichever unit's command met them.
 fn is_said_by_a_unit(kind: &Kind) -> bool {

@@ -123,6 +123,47 @@ fn what_came_before_the_pair_is_still_why_it_was_late() {
     assert!(first(&report).also.iter().any(|also| also == "delayed-own-write"));
 }
 
+/// A write was given up, then the link of some adapter fell, then the host met its own image: an optic was to be replaced for what had come before.
+#[test]
+fn what_falls_behind_a_write_that_was_given_up_is_no_reason_for_it() {
+    let troubles = [
+        ("path-fault", "qlnativefc: vmhba3(3b:0.0): LOOP DOWN detected"),
+        ("hba-fault", "qlnativefc: vmhba3(3b:0.0): ISP System Error - mbx1=4dh mbx2=0h mbx3=0h."),
+        (
+            "fabric-congestion",
+            "StorageFPIN: 1276: Report FC FPIN Congestion Credit Stall event (hostWWPN 100000109b2c3d4e tgtWWPN 5000d31000c0ff03) to vobd. 9 events have occurred since last report.",
+        ),
+    ];
+    for (cause, trouble) in troubles {
+        let led = |second| {
+            let pair = [(10, failed(10, "0x89", LATE)), (19, failed(19, "0x89", FALSE))];
+            let mut lines = [&pair[..], &[(second, at(second, trouble))]].concat();
+            lines.sort_by_key(|(second, _)| *second);
+            let log: String = lines.into_iter().map(|(_, line)| line).collect();
+            first(&judge(&log)).cause.clone()
+        };
+        assert_eq!(led(7), cause, "it came before");
+        assert_eq!(led(13), "delayed-own-write", "{cause}");
+    }
+}
+
+/// One notice of the fabric's about other ports, and a test that was false two seconds later: nothing had waited.
+#[test]
+fn congestion_explains_what_waited_and_not_what_was_answered_at_once() {
+    let notices = troubles(2).swap_remove(0).1;
+    assert!(sure(&judge(&(notices.clone() + &failed(9, "0x89", FALSE)))).is_empty());
+    assert_eq!(sure(&judge(&(notices.clone() + &failed(9, "0x89", LATE)))), ["fabric-congestion"]);
+    assert_eq!(sure(&judge(&notices)), ["fabric-congestion"], "the fabric's own word");
+    let list = |port: &str| {
+        format!(
+            "   Runtime Name: vmhba3:C0:T1:L7\n   Device: {LUN}\n   Target Transport Details: WWNN: 50:00:d3:10:00:c0:ff:00 WWPN: {port}\n"
+        )
+    };
+    let listed = |port: &str| sure(&judge(&(list(port) + &notices + &failed(9, "0x89", LATE)))).len();
+    assert_eq!(listed("50:00:d3:10:00:c0:ff:03"), 1, "its own port");
+    assert_eq!(listed("50:00:d3:10:00:c0:ff:09"), 0, "another port");
+}
+
 #[test]
 fn a_neighbour_that_came_after_a_false_answer_is_no_more_than_possible_and_says_so() {
     for (cause, trouble) in troubles(40) {
@@ -135,7 +176,7 @@ fn a_neighbour_that_came_after_a_false_answer_is_no_more_than_possible_and_says_
         let said: String = report.incidents.iter().map(|finding| finding.because.as_str()).collect();
         assert!(!said.contains("No false answer is among these lines"), "{cause}: {said}");
     }
-    let before = failed(5, "0x89", FALSE) + &troubles(40).swap_remove(0).1 + &failed(48, "0x89", FALSE);
+    let before = failed(5, "0x89", FALSE) + &troubles(40).swap_remove(0).1 + &failed(48, "0x89", LATE);
     assert_eq!(sure(&judge(&before)), ["fabric-congestion"], "another one followed");
 }
 

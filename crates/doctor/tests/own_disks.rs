@@ -148,6 +148,20 @@ fn a_controller_of_local_disks_is_no_way_to_an_array() {
     );
 }
 
+/// A disk of vSAN gave up beside a false test on a LUN, and the LUN was said to fail.
+#[test]
+fn a_disk_of_vsan_is_no_lun_that_stands_near() {
+    let lines = [
+        "2026-02-07T03:10:10.000Z cpu10:284703)WARNING: LSOM: LSOMEventNotify:6861: Virtual SAN device 52c0ffee-7a2c-8931-e978-1e57a2ff9078 is under permanent error.",
+        "2026-02-07T03:10:14.220Z cpu12:209731)ScsiDeviceIO: 2633: Cmd(0x439d4c1f2a80) 0x89, CmdSN 0x3c0f4 from world 32807 to dev \"naa.60b1aa00000000000000000000000007\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.",
+    ];
+    let report = judge(&lines.map(str::to_owned));
+    let told = |cause: &str| report.incidents.iter().find(|finding| finding.cause == cause);
+    let broken = told("device-fault").unwrap_or_else(|| panic!("{:?}", report.incidents));
+    assert_eq!(broken.devices, ["52c0ffee-7a2c-8931-e978-1e57a2ff9078"]);
+    assert!(told("cannot-tell").is_some_and(|finding| finding.devices[0].starts_with("naa.60b1")));
+}
+
 /// Firmware that died said so in plain words, and a path was sought.
 #[test]
 fn a_controller_that_says_that_it_died_is_believed() {

@@ -341,3 +341,116 @@ fn what_a_host_of_ours_names_is_told_by_what_is_at_stake_and_races_last() {
     assert_eq!(first(&judge(&log), &log).cause, "path-fault");
     assert_eq!(judge(&race(1)).incidents.len(), 1, "who pastes one asks about it");
 }
+
+/// The lock of a device that a host left behind when it stopped amid an extension was told as a race with a living host, which waiting would end.
+#[test]
+fn a_device_that_is_locked_for_work_on_its_volume_is_no_race() {
+    let line = |text: &str| format!("2026-04-02T02:14:05.224Z cpu4:20971 opID=a1b2)WARNING: LVM: {text}\n");
+    let disk = "naa.60b1aa00000000000000000000000007:1";
+    let lines = [
+        line(&format!(
+            "13090: The volume on the device {disk} locked, possibly because some remote host encountered an error during a volume operation and could not recover."
+        )),
+        line(&format!(
+            "4901: If you are _sure_ this is the case, please break the device lock with `vmkfstools -B /vmfs/devices/disks/{disk}`"
+        )),
+        line(&format!("11702: Failed to open device {disk} : Lock was not free")),
+    ];
+    for log in lines.iter().chain([&lines.concat()]) {
+        let report = judge(log);
+        let told = first(&report, log);
+        assert_eq!(told.cause, "cannot-tell", "{log}");
+        assert!(told.because.contains("name no host"), "{told:?}");
+        assert_eq!(told.devices, ["naa.60b1aa00000000000000000000000007"], "{log}");
+    }
+}
+
+/// A line of ESXi at a second.
+fn esx(second: u32, text: &str) -> String {
+    format!("2026-04-02T02:14:{second:02}.224Z cpu4:20971){text}\n")
+}
+
+/// Enough lines that nothing here is an excerpt.
+fn in_a_log(lines: &str) -> String {
+    let quiet: String = (0..90).map(|line| format!("a line {line} of something else\n")).collect();
+    quiet + lines
+}
+
+/// Six datastores stood still, and the page said that all was well.
+#[test]
+fn a_file_server_that_is_gone_for_minutes_is_told() {
+    let says = |id: &str, state: &str| {
+        format!(
+            "2026-04-11T03:17:08.500Z: [APDCorrelator] 7702us: [esx.problem.storage.apd.timeout] Device or filesystem with identifier [{id}] has entered the All Paths Down {state}\n"
+        )
+    };
+    let timeout = "Timeout state after being in the All Paths Down state for 140 seconds. I/Os will now be fast failed.";
+    let log = in_a_log(&says("66aa0001-bb000001", timeout));
+    let told = judge(&log);
+    assert!(first(&told, &log).because.contains("file server"), "{told:?}");
+    let begins = in_a_log(&says("66aa0001-bb000001", "state.").replace("apd.timeout", "apd.start"));
+    assert_eq!(judge(&begins).incidents.len(), 0, "it may be back in a moment");
+    let device = in_a_log(&says("naa.60b1aa00000000000000000000000007", timeout));
+    assert_eq!(first(&judge(&device), &device).cause, "path-fault", "a disk has paths");
+}
+
+#[test]
+fn a_file_that_is_waited_for_is_told_when_it_takes_minutes() {
+    let waited = |seconds: u32| {
+        in_a_log(&format!(
+            "2026-06-11T04:10:05.500Z warning hostd[2098001] [Originator@6876 sub=IoTracker] In thread 2101, stat(\"/vmfs/volumes/66aa0001-bb000001-1111-0050560a0b0c/vm7/vm7.vmx\") took over {seconds} sec.\n"
+        ))
+    };
+    let long = waited(1250);
+    assert!(first(&judge(&long), &long).because.contains("IoTracker"));
+    assert_eq!(judge(&waited(20)).incidents.len(), 0, "everyday");
+}
+
+#[test]
+fn a_write_that_a_device_refuses_by_a_key_of_its_vendors_is_told_in_a_few_lines() {
+    let refused = |opcode: &str, sense: &str| {
+        esx(
+            2,
+            &format!(
+                "NMP: nmp_CompleteCommandForPath: Command {opcode} (0x4100c0ffee00) to NMP device \"naa.60b1aa00000000000000000000000007\" failed on physical path \"vmhba33:C0:T1:L0\" H:0x0 D:0x2 P:0x0 Valid sense data: {sense}."
+            ),
+        )
+    };
+    let log = refused("0x2a", "0x9 0x4 0x2");
+    assert!(first(&judge(&log), &log).because.contains("its vendor gives a meaning"), "{log}");
+    assert_eq!(judge(&refused("0x12", "0x9 0x4 0x2")).incidents.len(), 0, "a question");
+}
+
+/// Two LUNs behind one adapter had errors of the host's own, and nothing of it was told.
+#[test]
+fn errors_of_the_hosts_own_on_one_adapter_may_be_the_adapters() {
+    let failed = |second: u32, disk: u32, path: &str| {
+        esx(
+            second,
+            &format!(
+                "NMP: nmp_ThrottleLogForDevice:2458: Cmd 0x28 (0x412ec0ffee00, 20977) to dev \"naa.60b1aa0000000000000000000000000{disk}\" on path \"{path}\" Failed: H:0x7 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0. Act:EVAL"
+            ),
+        )
+    };
+    let cause = |log: &str| {
+        let told = judge(log);
+        let told = first(&told, log);
+        (told.cause.clone(), told.confidence.clone())
+    };
+    let possible = ("hba-fault".to_owned(), "possible".to_owned());
+    let both =
+        failed(2, 7, "vmhba4:C0:T2:L3") + &failed(4, 7, "vmhba4:C0:T2:L3") + &failed(5, 8, "vmhba4:C0:T2:L4");
+    assert_eq!(cause(&both), possible);
+    let spread = failed(2, 7, "vmhba4:C0:T2:L3") + &failed(4, 7, "vmhba5:C0:T2:L3");
+    assert_eq!(cause(&spread).0, "cannot-tell", "two adapters share something else");
+}
+
+#[test]
+fn a_loop_that_a_driver_calls_dead_and_a_guests_aborts_are_told() {
+    let proc = "Number of ISP aborts = 0\nNumber of loop resyncs = 1\nHost adapter:loop state = <DEAD>, flags = 0x2c0ffe\nDpc flags = 0x20c0ffe\n";
+    assert_eq!(judge(proc).incidents.len(), 1);
+    assert_eq!(judge(&proc.replace("<DEAD>", "<READY>")).incidents.len(), 0);
+    let aborts: String =
+        (0..15).map(|at| format!("[411802.3300{at:02}] sd 2:0:0:0: [sda] abort\n")).collect();
+    assert_eq!(judge(&in_a_log(&aborts)).incidents.len(), 1);
+}

@@ -13,7 +13,9 @@ const LATE: &str = "2026-02-02T02:02:02.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0
 const FALSE: &str = "2026-02-02T02:02:03.000Z cpu4:2097)ScsiDeviceIO: 4176: Cmd(0x45b9) 0x89, CmdSN 0x14 from world 20 to dev \"naa.60b1aa00000000000000000000000001\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0.";
 
 /// Each was told as a fault of the machine once, most of them as a certain one.
-const NOBODY_SAW: [&str; 44] = [
+const NOBODY_SAW: [&str; 46] = [
+    "$kind = Get-EventId | Where-Object { $_.EventTypeId -eq 'esx.problem.storage.apd.start' }\n",
+    "\t{\"vobd.log\", 100, \"{TIME} In(14) vobd[2098148]: [vmfsCorrelator] 62us: [esx.problem.vmfs.lock.corruptondisk] VMFS lock corrupt on disk.\"},\n",
     "There are no lines with \"ATS Miscompare detected between test and set HB images\".\nAlso no \"Result: hostbyte=DID_NO_CONNECT\" on sdc.\n",
     "We also searched for \"Lost access to volume\" and \"H:0x5 D:0x0 P:0x0\" and found nothing.\n",
     "Auch \"Lost access to volume\" kommt in keinem Log vor.\nNous n'avons pas vu \"reservation conflict sdc\".\n",
@@ -371,4 +373,25 @@ fn a_place_for_a_name_proves_nothing() {
     for place in ["<Datastore name>", "<volume-label>", "<DATASTORE_NAME>"] {
         assert!(damaged(place).iter().all(|(_, sure)| !sure), "{place}: {:?}", damaged(place));
     }
+}
+
+/// The same words stood as a sentence before the fence, and were heard; as its title they were not.
+#[test]
+fn what_a_fence_is_called_speaks_of_what_stands_in_it() {
+    let judged =
+        |opens: &str, closes: &str| judge(&format!("{opens}\n{LATE}\n{FALSE}\n{closes}\n")).incidents.len();
+    let sample = [
+        ("```text title=\"Expected output\"", "```"),
+        ("~~~ {.text caption='Expected output'}", "~~~"),
+        ("{code:title=Expected output|borderStyle=solid}", "{code}"),
+        ("<pre title=\"Expected output\">", "</pre>"),
+    ];
+    for (opens, closes) in sample {
+        assert_eq!(judged(opens, closes), 0, "{opens}");
+        assert_eq!(judged(&opens.replace("Expected output", "vmkernel.log"), closes), 1, "{opens}");
+    }
+    let again = format!(
+        "```text title=\"Expected output\"\n{LATE}\n{FALSE}\n```\nWe see on esx1:\n```text\n{LATE}\n{FALSE}\n```\n"
+    );
+    assert_eq!(judge(&again).incidents.len(), 1, "its end ends it");
 }

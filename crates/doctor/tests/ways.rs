@@ -249,6 +249,43 @@ fn a_host_on_a_fabric_and_on_a_network_has_two_kinds_of_ways() {
     assert!(sure(&judge(&[named, network, down, late]), "path-fault"), "its way is known");
 }
 
+/// A link of one adapter fell, and a LUN was said to have been behind it that the host itself lists behind another.
+#[test]
+fn a_list_of_paths_says_over_which_adapters_a_device_is_reached() {
+    const LUN: &str = "naa.6000d31000c0ffee00000000000000a9";
+    let down = esx(11, "qlnativefc: vmhba5(5e:0.1): LOOP DOWN detected");
+    let late = esx(
+        19,
+        &format!(
+            "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x91 from world 2097400 to dev \"{LUN}\" failed H:0x5 D:0x0 P:0x0"
+        ),
+    );
+    let told = |list: &str| {
+        let lines: Vec<String> = list.lines().map(str::to_owned).collect();
+        sure(&judge(&[lines, vec![down.clone(), late.clone()]].concat()), "path-fault")
+    };
+    assert!(told(""), "nobody listed anything");
+    let lists = |adapter: &str| {
+        [
+            format!(
+                "   Runtime Name: {adapter}:C0:T1:L6\n   Device: {LUN}\n   Device Display Name: ACME Disk ({LUN})\n   Adapter: {adapter}\n"
+            ),
+            format!(
+                "{LUN}\n   Device Display Name: ACME Disk ({LUN})\n   Path Selection Policy: VMW_PSP_RR\n   Working Paths: {adapter}:C0:T1:L6, {adapter}:C0:T2:L6\n   Is USB: false\n"
+            ),
+            format!(
+                "{adapter}:C0:T1:L6 state:active {LUN} {adapter} 0 1 6 NMP active san fc.20:10 fc.50:50\n"
+            ),
+        ]
+    };
+    for (own, other) in lists("vmhba5").iter().zip(&lists("vmhba2")) {
+        assert!(told(own), "{own}");
+        assert!(!told(other), "{other}");
+        let of_another = other.replace("00a9", "00b0");
+        assert!(told(&of_another), "another device's: {of_another}");
+    }
+}
+
 /// A command on the disk of `pair()` that nobody answered, and the false test six seconds after it.
 fn late_and_false(second: u32) -> Vec<String> {
     let [late, asked, rest @ ..] = &pair()[..] else { unreachable!() };

@@ -226,3 +226,19 @@ fn an_error_of_the_block_layer_alone_is_a_question() {
     ]);
     assert!(judge(&told).incidents.is_empty(), "the disk said why");
 }
+
+#[test]
+fn a_write_that_vmfs_gave_up_is_a_write_that_failed() {
+    let line = |second: u32, text: &str| format!("2026-04-02T02:14:{second:02}.224Z cpu4:20971){text}\n");
+    let held = line(
+        10,
+        "ALERT: ScsiDeviceIO: 3081: Failed write command to write-quiesced partition naa.60b1aa00000000000000000000000007:1",
+    );
+    let given_up = line(
+        16,
+        "BC: 1858: Failed to write (uncached) object '.stats.sf': Maximum kernel-level retries exceeded",
+    );
+    assert!(data(&held).starts_with(NONE), "{}", data(&held));
+    let both = held + &given_up;
+    assert!(data(&both).starts_with(FAILED), "{}", data(&both));
+}

@@ -1,11 +1,11 @@
 //! VMware: a device's latency changed.
 
 use super::{Dialect, Reading};
-use crate::fact::Kind;
+use crate::fact::{Kind, Notice};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{after, decimal, has};
+use crate::text::{after, between, decimal, has};
 
 /// Words of lines that tell it at once.
 const SPEAKS: [&str; 4] = ["performance has ", "latency increased", "latency reduced", "io.latency."];
@@ -21,11 +21,14 @@ impl Dialect for EsxLatency {
     }
 
     fn words(&self) -> Vec<&'static str> {
-        SPEAKS.into_iter().chain(["ScsiDeviceIO: "]).collect()
+        SPEAKS.into_iter().chain(["ScsiDeviceIO: ", "sub=IoTracker"]).collect()
     }
 
     fn read(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Reading {
         let body = record.body();
+        if has(record.line, "sub=IoTracker") {
+            return waited_for(record, ledger);
+        }
         // Failed commands have the same topic, and none of the words.
         let speaks = SPEAKS.iter().any(|word| record.holds_word(word));
         if speaks && let Some((usual, now)) = figures(body) {
@@ -48,6 +51,17 @@ impl Dialect for EsxLatency {
         // Another record may have been glued to the last of the lines: it is read again, and not understood twice.
         Reading::Understood { and_lines: and_lines.saturating_sub(1) }
     }
+}
+
+/// `In thread 2101, access("/vmfs/volumes/66aa0001-bb000001-1111-0050560a0b0c/vm1/vm1.vmx") took over 300 sec.`: some seconds are everyday.
+fn waited_for(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
+    const LONG_S: u64 = 120;
+    let Some(seconds) = after(record.line, " took over ").and_then(decimal) else { return Reading::Stranger };
+    let volume = between(record.line, "/vmfs/volumes/", "/");
+    if seconds >= LONG_S && volume.is_some() {
+        ledger.note(record, Draft { volume, ..Draft::of(Kind::Notice(Notice::FileSlow)) });
+    }
+    Reading::UNDERSTOOD
 }
 
 fn note(record: &Record<'_>, text: &str, usual_us: Option<u64>, now_us: u64, ledger: &mut Ledger) {

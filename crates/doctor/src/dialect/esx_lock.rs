@@ -56,6 +56,10 @@ impl Dialect for EsxLock {
             ledger.note(record, draft);
             return Reading::UNDERSTOOD;
         }
+        // The lock of a device, by which hosts extend or make a volume, is no record of the volume's: no host keeps it alive, and none is named.
+        if has(body, "LVM: ") && !has(body, "[type 10c0") {
+            return Reading::Stranger;
+        }
         // Databases and clusters have optimistic locks of their own.
         let of_another =
             record.prefix.process.is_some_and(|process| !process.to_ascii_lowercase().starts_with("vm"));

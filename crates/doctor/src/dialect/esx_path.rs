@@ -72,6 +72,8 @@ const PHRASES: &[Phrase] = &[
     phrase("PRLI Cmpl", Means::Path(FabricChange)),
     phrase("LOOP DOWN", Means::Path(LinkDown)),
     phrase("Loop down", Means::Path(LinkDown)),
+    // /proc/scsi/qla2xxx, in the bundles of ESX 3.5 to ESXi 5.5.
+    beside("= <DEAD>", &["loop state"], Means::Path(LinkDown)),
     phrase("LOOP UP", Means::Path(LinkUp)),
     phrase("Link Down Event", Means::Path(LinkDown)),
     phrase("Link Up Event", Means::Path(LinkUp)),

@@ -35,6 +35,8 @@ const PHRASES: &[Phrase] = &[
     beside("PVSCSI: ", &["scsi", "RESET"], Means::Task(VirtualReset, Issued)),
     beside(" LSI: ", &["scsi", "reset"], Means::Task(VirtualReset, Issued)),
     beside("BusLogic: ", &["scsi", "eset"], Means::Task(VirtualReset, Issued)),
+    // A guest's own driver before Linux 4: `sd 2:0:0:0: [sda] abort`.
+    beside("] abort", &["sd ", ": [sd"], Means::Task(Abort, Issued)),
     phrase("Reset request on", Means::Task(VirtualReset, Issued)),
     phrase("Completing reset", Means::Task(VirtualReset, Done)),
     phrase("FCPIO_ITMF_REJECTED", Means::Task(Abort, Failed)),

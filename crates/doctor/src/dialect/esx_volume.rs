@@ -4,7 +4,8 @@ use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::HeartbeatStep::{CleanedUp, Corrupt, LostAccess, Restored, TimedOut};
 use crate::fact::LockStep;
 use crate::fact::Notice::{
-    Checksum, CopyFilter, HeapExhausted, JournalUnread, MirrorLost, ProcessorStuck, RingFull, VolumeFull,
+    Checksum, CopyFilter, DeviceLocked, HeapExhausted, JournalUnread, MirrorLost, ProcessorStuck, RingFull,
+    VolumeFull, WriteGivenUp,
 };
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::Support::{MixedModes, NeededByVolume, No};
@@ -17,6 +18,11 @@ const PHRASES: &[Phrase] = &[
     phrase("restored access to volume", Means::Heartbeat(Restored)),
     // J3 replays the journal of a host that counts as dead.
     beside("Replaying transaction failed", &["J3: "], Means::Notice(JournalUnread)),
+    // The lock of a whole device, by which a host extends or makes a volume.
+    beside("Lock was not free", &["LVM: ", "device"], Means::Notice(DeviceLocked)),
+    beside("device lock", &["LVM: ", "please break"], Means::Notice(DeviceLocked)),
+    beside("some remote", &["LVM: ", "locked"], Means::Notice(DeviceLocked)),
+    beside("level retries", &["ailed to write", "kernel-"], Means::Notice(WriteGivenUp)),
     // vSAN gives a disk up whose errors do not end.
     beside("is under permanent error", &["LSOM"], Means::Medium),
     phrase("Replaying journal at", Means::Heartbeat(CleanedUp)),

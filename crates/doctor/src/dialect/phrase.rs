@@ -78,6 +78,9 @@ impl Means {
             Means::Path(event) => Kind::Path(event),
             Means::AnyLink(event) if subject::is_of_a_storage_port(line) => Kind::Path(event),
             Means::AnyLink(_) => Kind::Path(PathEvent::NetworkLink),
+            Means::Device(PathEvent::AllDown) if about.device.is_none() && is_of_a_lost_server(line) => {
+                Kind::Notice(Notice::ServerLost)
+            }
             Means::Device(_) if about.device.is_none() && names_a_file_system(line) => return None,
             Means::Device(event) => Kind::Path(event),
             Means::Fabric(event) => Kind::Fabric(event),
@@ -118,6 +121,30 @@ impl Means {
 /// Whether a line about all paths names what may be a network file system, which has none.
 fn names_a_file_system(line: &str) -> bool {
     has(line, "filesystem with identifier [") || has(line, "StorageApdHandler")
+}
+
+/// `Virtual SAN device 52c0ffee-0001-9957-485c-e2dcf1057f66 is under permanent error`: vSAN has names of its own for its disks.
+fn disk_of_vsan(body: &str) -> Option<&str> {
+    const NAME_BYTES: usize = 36;
+    let name = after(body, "irtual SAN device ").or_else(|| after(body, "vSAN device ")).map(word)?;
+    (name.len() == NAME_BYTES && name.matches('-').count() == 4).then_some(name)
+}
+
+/// Whether the host waits no longer for a file system whose server is gone: `identifier [66aa0001-bb000001] has entered the All Paths Down Timeout state`.
+fn is_of_a_lost_server(line: &str) -> bool {
+    const STATES: [&str; 3] = ["Down Timeout state", "APD timeout", "storage.apd.timeout"];
+    let is_an_id = |id: &str| {
+        let parts = id.split_once('-');
+        parts.is_some_and(|parts| {
+            [parts.0, parts.1].iter().all(|part| part.len() == 8 && is_alphanumeric(part))
+        })
+    };
+    let mut names = line.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    STATES.iter().any(|state| has(line, state)) && names.any(|(name, _)| is_an_id(name))
+}
+
+fn is_alphanumeric(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// A phrase: what the line holds, what else it must hold, and what that means.
@@ -175,7 +202,7 @@ impl Dialect for PhraseBook {
         }
         let mut about = subject::find(record.body());
         let numbered = matches!(phrase.means, Means::Path(_)).then(|| numbered_path(record.body())).flatten();
-        about.device = about.device.or(numbered.as_deref());
+        about.device = about.device.or(numbered.as_deref()).or_else(|| disk_of_vsan(record.body()));
         if let Some(kind) = phrase.means.kind(line, &about) {
             let count = occurrences(line);
             // A fence is about the host that it hits, whoever writes of it.

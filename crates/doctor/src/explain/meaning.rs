@@ -76,6 +76,7 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
         Kind::Notice(notice) => of_a_notice(*notice),
         Kind::Volume(event) => meaning("volume", volume_says(*event), BEFORE),
         Kind::HostId(_) => HOST_ID,
+        Kind::Listed => LISTED,
         Kind::Medium => meaning(
             "medium",
             "the medium or the device's own hardware failed",
@@ -94,11 +95,7 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
         ),
         Kind::Restart => meaning("restart", "the host started, stopped or crashed", BEFORE),
         Kind::Oarlock(_) => meaning("event", "an Oarlock host names the cause itself", BEFORE),
-        Kind::Version(_) => meaning(
-            VERSION,
-            "a component and its version; it matters where an advisory names it",
-            "`oarlock doctor` over the whole log compares it with the published faults.",
-        ),
+        Kind::Version(_) => COMPONENT,
         Kind::Queue(_) | Kind::Setting(_) | Kind::Command(_) => return None,
     })
 }
@@ -106,6 +103,15 @@ pub(super) fn of(kind: &Kind) -> Option<Meaning> {
 /// What `esxcli system uuid get` prints.
 const HOST_ID: Meaning =
     meaning("host", "a host told its own id, as it stands in heartbeat slots and locks", BEFORE);
+/// What a list of paths says.
+const LISTED: Meaning =
+    meaning("path", "a list of a host says over which path it reaches the device", BEFORE);
+/// What a version is good for.
+const COMPONENT: Meaning = meaning(
+    VERSION,
+    "a component and its version; it matters where an advisory names it",
+    "`oarlock doctor` over the whole log compares it with the published faults.",
+);
 /// A component, whose parts are fields of their own.
 pub(super) const VERSION: &str = "version";
 /// Of a slot that is dumped, or printed without a word of what became of it.

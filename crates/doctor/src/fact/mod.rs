@@ -133,6 +133,8 @@ pub enum Kind {
     Snapshot,
     /// What was done to a volume on purpose, or where it lies.
     Volume(VolumeEvent),
+    /// A host's list of paths says over which of them it reaches the device.
+    Listed,
     /// A host told its own id, as it stands in slots and locks, when it was asked.
     HostId(Uuid),
     /// A driver, firmware, product or operating system and its version.

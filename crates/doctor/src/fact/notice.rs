@@ -7,10 +7,18 @@ pub enum Notice {
     HeapExhausted,
     /// A VMFS volume has no free space of its own.
     VolumeFull,
+    /// A device of a VMFS volume is locked for work on the volume itself, and nobody is named who does any.
+    DeviceLocked,
+    /// A file server was not reached for so long that the host fails all I/O to it at once.
+    ServerLost,
+    /// A host's service waited for minutes for a file of a datastore.
+    FileSlow,
     /// A target's worker for aborts or logins stands still.
     TargetHung,
     /// The kernel gave writes up that nobody can send again: of its cache, or of a journal.
     WritesLost,
+    /// VMFS gave a write to a file up for good, after all that it had tried.
+    WriteGivenUp,
     /// A RAID that the host's kernel makes lost more disks than it can do without.
     RaidLost,
     /// Both copies of a replicated disk have writes that the other lacks.

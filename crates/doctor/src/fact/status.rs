@@ -16,6 +16,8 @@ impl HostStatus {
     pub const BUS_BUSY: HostStatus = HostStatus(2);
     /// No answer in time.
     pub const TIMEOUT: HostStatus = HostStatus(3);
+    /// An error within the host.
+    pub const ERROR: HostStatus = HostStatus(7);
     /// The device was reset while the command was out.
     pub const RESET: HostStatus = HostStatus(8);
     /// Sources disagree: see [`HostStatus::reading`].

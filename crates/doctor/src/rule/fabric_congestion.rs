@@ -1,9 +1,11 @@
 //! `fabric-congestion`: frames wait in the fabric.
 
-use super::case::{Case, total};
+use super::case::{Case, FIRST, JUST_BEFORE_US, total};
+use super::order::is_harm;
 use super::way::is_over_a_network_alone;
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{FabricEvent, Kind};
+use crate::fact::{FabricEvent, Fact, HeartbeatStep, HostStatus, Kind, TaskKind};
+use crate::{ports, units};
 
 /// A notice or two come and go.
 const NOTICES_MIN: u64 = 3;
@@ -23,9 +25,54 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
          nothing to do with it.",
         total(&notices)
     );
-    let lines = notices.into_iter().take(4).chain(case.stakes().into_iter().take(2)).collect();
-    Judgement::Met(
-        Proof::new(confidence, because, lines)
-            .and_collect("The switches' counters: which port has no credits left, which one drains slowly, which link is over-subscribed."),
+    let harmed = case.stakes();
+    let doubt = if harmed.iter().any(|fact| is_harm(fact)) { doubt(case, &notices) } else { None };
+    let lines = notices.into_iter().take(4).chain(harmed.into_iter().take(2)).collect();
+    let proof = Proof::new(confidence, because, lines)
+        .and_collect("The switches' counters: which port has no credits left, which one drains slowly, which link is over-subscribed.");
+    Judgement::Met(match doubt {
+        Some(why) => proof.but(why),
+        None => proof,
+    })
+}
+
+/// Why the fabric's own word is not shown to be about what went wrong here.
+fn doubt(case: &Case<'_>, notices: &[&Fact]) -> Option<&'static str> {
+    if case.followed_by(notices, &case.all(waited), JUST_BEFORE_US).is_empty() {
+        return Some(
+            "But no line tells of a command that was late or lost behind that: a test that is answered false at once did not wait in the fabric.",
+        );
+    }
+    notices.iter().take(FIRST).all(|notice| is_of_other_ports(case, notice)).then_some(
+        "But they name ports of an array that are none of those behind which the host lists this device.",
     )
+}
+
+/// Whether this is what a frame leaves that waits or is lost on the way.
+fn waited(fact: &Fact) -> bool {
+    match &fact.kind {
+        Kind::Command(sent) => {
+            let put_back = [HostStatus::SOFT_ERROR, HostStatus::SOFT_RETRY];
+            sent.unanswered() || sent.host.is_some_and(|status| put_back.contains(&status))
+        }
+        Kind::Heartbeat(heartbeat) => {
+            matches!(
+                heartbeat.step,
+                HeartbeatStep::TimedOut | HeartbeatStep::LostAccess | HeartbeatStep::ReclaimFailed
+            )
+        }
+        Kind::Latency { .. } | Kind::Task { task: TaskKind::Abort, .. } => true,
+        _ => false,
+    }
+}
+
+/// Whether a notice names the port of an array, and the host lists others behind each path to these devices.
+fn is_of_other_ports(case: &Case<'_>, notice: &Fact) -> bool {
+    let Some(port) = ports::of_a_target(&notice.text) else { return false };
+    let knowledge = case.scene.knowledge;
+    let paths = case.incident.devices.iter().flat_map(|&device| knowledge.paths(device));
+    let mut targets =
+        paths.filter_map(|path| units::adapter_and_target(case.scene.names.text(path))).peekable();
+    targets.peek().is_some()
+        && targets.all(|(adapter, target)| knowledge.ports.is_another(notice.host, adapter, target, port))
 }

@@ -35,7 +35,32 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
             "The port's error counters on both ends (invalid CRC, loss of sync, link failures), and the optics' power levels.",
         ));
     }
-    Judgement::Silent
+    errors_within(case).map_or(Judgement::Silent, Judgement::Met)
+}
+
+/// So many errors of a host's own are no accident.
+const ERRORS_MIN: u64 = 2;
+
+/// Commands to a LUN that ended in errors of the host's own (H:0x7), over one adapter at most, where nothing on the way was lost.
+fn errors_within<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
+    let errors = case.commands(|command| command.host == Some(HostStatus::ERROR));
+    let adapters: BTreeSet<_> =
+        errors.iter().filter_map(|fact| Some((fact.host, adapter(case, fact)?))).collect();
+    let moved = case
+        .facts()
+        .any(|fact| matches!(fact.kind, Kind::Path(event) if event.is_loss() && event != PathEvent::InDoubt));
+    if total(&errors) < ERRORS_MIN
+        || adapters.len() > 1
+        || moved
+        || !case.stakes().is_empty()
+        || super::local::is_within_the_host(case)
+    {
+        return None;
+    }
+    let because = "Commands ended in errors of the host's own (H:0x7): the driver or the adapter could not bring them to an end, and no line tells of a link, a port or a path that was lost. A failing \
+                   adapter does this, and so do its firmware and a bad optic.";
+    let proof = Proof::new(Confidence::Possible, because, errors).and_collect(NEXT);
+    Some(proof.and_collect("Whether other LUNs behind the same adapter have such errors, and those behind the host's other adapters have none: then it is that adapter."))
 }
 
 const NEXT: &str = "Driver and firmware of the adapter (`esxcli storage core adapter list`, `esxcli software vib list`; Linux: `modinfo`, \

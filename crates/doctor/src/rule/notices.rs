@@ -3,6 +3,7 @@
 
 mod damage;
 mod replicas;
+mod vmware;
 
 use oarlock_causes::{Layer, Remedy, Risk, Source};
 
@@ -74,6 +75,10 @@ fn told(notice: Notice) -> &'static Told {
     match notice {
         Notice::HeapExhausted => &HEAP_EXHAUSTED,
         Notice::VolumeFull => &VOLUME_FULL,
+        Notice::DeviceLocked => &vmware::DEVICE_LOCKED,
+        Notice::ServerLost => &vmware::SERVER_LOST,
+        Notice::FileSlow => &vmware::FILE_SLOW,
+        Notice::WriteGivenUp => &vmware::WRITE_GIVEN_UP,
         Notice::TargetHung => &TARGET_HUNG,
         Notice::WritesLost => &WRITES_LOST,
         Notice::WritesHeld => &WRITES_HELD,

@@ -3,7 +3,8 @@
 //! ```text
 //!  trouble ---> false answer            explains it, if it is near
 //!               false answer ---> trouble      stands beside it
-//!  trouble  own write left open ---> own image met     of a proven pair only what came before its end is why
+//!  trouble  own write left open ---> own image met     of a proven pair only what came before its beginning is why; what is told
+//!           trouble of a command ->                    when a command ends may have begun before
 //! ```
 //!
 //! What an adapter, the fabric, the array or a queue suffered is a neighbour of a false answer and no part of it. That it happened in the same
@@ -136,6 +137,9 @@ fn came_first<'a>(case: &Case<'a>, troubles: &[&'a Fact], harmed: &[&Fact]) -> b
 /// So many lines of a proof are what it is about.
 const FEW: usize = 8;
 
+/// Lines of one moment are written in any order.
+const AT_ONCE_US: i64 = 1_000_000;
+
 /// Whether two lines tell of the same kind of trouble.
 fn is_alike(one: &Fact, other: &Fact) -> bool {
     match (command(one), command(other)) {
@@ -199,7 +203,8 @@ pub fn is_overtaken(case: &Case<'_>, cause: Cause, proof: &Proof<'_>, met: &[(Ca
 }
 
 /// Whether a cause may be told before a proven pair: the host's own write that was left open, and its image that was met. What speaks of the
-/// record itself may; a neighbour only if it was there before the pair was complete, at that host or at what hosts share.
+/// record itself may; a neighbour only if it was there before, at that host or at what hosts share: of the way, before the write was given up; of what
+/// is told when a command ends, before the image was met.
 #[must_use]
 pub fn may_lead(case: &Case<'_>, cause: Cause, proof: &Proof<'_>, pair: &Proof<'_>) -> bool {
     // Neither a device that is full nor one that is reserved leaves a command open; but a full one that says BUSY was not told apart from a late one.
@@ -209,12 +214,18 @@ pub fn may_lead(case: &Case<'_>, cause: Cause, proof: &Proof<'_>, pair: &Proof<'
     if !is_a_neighbour(cause) && !matches!(cause, Cause::ArrayFull | Cause::AtsUnsupported) {
         return true;
     }
-    let Some(met) = pair.lines.last() else { return true };
+    let (Some(given_up), Some(met)) = (pair.lines.first(), pair.lines.last()) else { return true };
+    let is_in_time = |trouble: &Fact| {
+        let of_the_way = matches!(cause, Cause::HbaFault | Cause::PathFault | Cause::FabricCongestion);
+        // A link that falls later has not taken a command that was given up before.
+        !of_the_way || !before(given_up, trouble) || near(given_up, trouble, AT_ONCE_US)
+    };
     let first: Vec<&Fact> = proof.lines.iter().copied().take(FEW).filter(|fact| is_trouble(fact)).collect();
     let mut troubles = case.facts().filter(|fact| first.iter().any(|line| is_alike(line, fact)));
     troubles.any(|trouble| {
         (same_host(trouble, met) || is_shared(trouble))
             && before(trouble, met)
             && near(trouble, met, JUST_BEFORE_US)
+            && is_in_time(trouble)
     })
 }

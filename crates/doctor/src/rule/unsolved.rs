@@ -172,7 +172,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 }
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
-fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 13] {
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 14] {
     let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
     [
         (unequal, case.false_answers()),
@@ -180,6 +180,7 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 13] {
         ("An atomic test and set had no answer. Nothing near it says why.", case.unanswered_ats()),
         (VERIFIED, case.commands(Command::verified_unequal)),
         (REFUSED, case.commands(Command::refuses_reserve)),
+        (OWN_KEY, case.commands(|command| command.sense.is_some_and(|sense| sense.key == 9))),
         (OTHER_RECORD, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::OtherRecord))),
         (RENEWAL_FAILED, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::RenewalFailed))),
         (LEASE_LOST, case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::LeaseLost))),
@@ -251,6 +252,9 @@ const VERIFIED: &str = "Another command, such as VERIFY, found a block that diff
                         two copies differ, or somebody wrote in between.";
 const REFUSED: &str = "The target refuses RESERVE (5/20/00 or 5/24/00), which a host needs to format a volume, and to lock one where it has no atomic test \
                        and set. No atomic test and set is among these lines: the target's software must learn it, or the array allow it.";
+const OWN_KEY: &str = "The device refused the command with a sense key to which its vendor gives a meaning of its own (9h): it was not executed. Ask the vendor what its codes say; \
+                       LeftHand's 9/4/2 says that another host, as a Windows host with its module for multipathing, has the LUN (VMware KB 1030129): look to which hosts the array \
+                       presents it.";
 const OTHER_RECORD: &str = "A lock manager met a record that is not the one it asked for: of another name, kind or geometry, or never initialised. The record is \
                             whole: compare the lockspace, the device and the offset that are configured with what stands there, and initialise nothing blindly.";
 const RENEWAL_FAILED: &str = "A lock manager's read or write of its own lease ended in an error: it was not late, it failed. The kernel log of the same host says why.";

@@ -116,7 +116,11 @@ fn ways<'a>(case: &Case<'a>) -> BTreeSet<Way<'a>> {
     for carriers in volumes.iter().filter_map(|&volume| case.scene.knowledge.carriers(volume, case.when())) {
         devices.extend(carriers.iter());
     }
-    let of_these = |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device));
+    // `vmhba2` of another host is another adapter.
+    let hosts = &case.incident.hosts;
+    let of_its_hosts = |fact: &Fact| hosts.is_empty() || fact.host.is_none_or(|host| hosts.contains(&host));
+    let of_these =
+        |fact: &&Fact| fact.device.is_some_and(|device| devices.contains(&device)) && of_its_hosts(fact);
     case.scene.facts.iter().filter(of_these).filter_map(|fact| Way::of(case, fact)).collect()
 }
 

@@ -578,6 +578,7 @@ pub fn is_harmless(title: &str) -> bool {
         &SLOW_LOCAL,
         words(Notice::HeapExhausted),
         words(Notice::VolumeFull),
+        words(Notice::DeviceLocked),
         words(Notice::NoLockspace),
     ];
     harmless.iter().any(|words| words.title == title)

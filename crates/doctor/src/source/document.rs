@@ -18,6 +18,7 @@ use crate::prefix;
 use crate::said::{Manner, SETTINGS, begins_as_a_log, of_words, plain_words};
 use crate::seams::{Jump, Seams};
 use crate::stamp::Stamp;
+use crate::text::after;
 
 /// `[1] 02:15:05 [SUCCESS] esx1`: what pssh writes before what a host answered.
 const PSSH: [&str; 2] = ["[SUCCESS] ", "[FAILURE] "];
@@ -269,11 +270,14 @@ impl Open {
             return;
         }
         if quotes || is_fence(line) {
-            let closes = self.fenced && !line.to_ascii_lowercase().contains("<pre>");
+            let title = title_of_a_fence(line);
+            let closes = self.fenced && title.is_none() && !line.to_ascii_lowercase().contains("<pre>");
+            let said = title.and_then(of_words);
             *self = if closes {
                 Open::default()
             } else {
-                Open { fenced: true, announces: true, ..std::mem::take(self) }
+                let before = std::mem::take(self);
+                Open { fenced: true, announces: true, said: said.or(before.said), ..before }
             };
             return;
         }
@@ -419,6 +423,18 @@ fn is_fence(line: &str) -> bool {
     ["```", "~~~", "{code", "{noformat", "<pre", "</pre", "[code", "[/code"]
         .iter()
         .any(|mark| start.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark)))
+}
+
+/// What a block is called on its fence: ```` ```text title="Expected output" ```` (MkDocs, Docusaurus), `{code:title=Expected output|...}` (Confluence).
+fn title_of_a_fence(line: &str) -> Option<&str> {
+    const NAMES: [&str; 4] = ["title=", "caption=", "name=", "label="];
+    let rest = NAMES.iter().find_map(|name| after(line, name))?;
+    let quote = rest.chars().next().filter(|sign| ['"', '\''].contains(sign));
+    let title = match quote {
+        Some(quote) => rest[1..].split(quote).next(),
+        None => rest.split(['|', '}', ']', '>']).next(),
+    };
+    title.filter(|title| !title.trim().is_empty())
 }
 
 /// The sign that parts the columns of a table of rules, where a line is its header: `id;pattern;severity`. What stands below waits for messages.
