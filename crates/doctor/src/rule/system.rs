@@ -27,7 +27,7 @@ pub fn is_without_vmware(case: &Case<'_>) -> bool {
             || [" kernel: ", "multipathd", "iscsid", "blk_update_request", "I/O error, dev "]
                 .iter()
                 .any(|word| fact.text.contains(word))
-            || case.text(fact.device).is_some_and(|name| is_of_linux(name))
+            || case.text(fact.device).is_some_and(is_of_linux)
     };
     case.facts().any(of_another) && !case.facts().any(may_be_of_vmware)
 }
