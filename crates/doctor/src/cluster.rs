@@ -8,6 +8,7 @@ use crate::incident::{Incident, QUIET_US, Weight, weight};
 use crate::knowledge::Knowledge;
 use crate::names::{Name, Names};
 use crate::scene::near;
+use crate::subject::is_linux_device;
 
 /// Open clusters that are looked at for a fact whose device or volume no line ties to another.
 const UNTIED_LOOKS_MAX: usize = 64;
@@ -36,6 +37,8 @@ struct Clusters<'a> {
     of_volume: HashMap<Place, usize>,
     /// Names that every host gives anew: what one host calls so is not what another does.
     of_each_host: HashSet<Name>,
+    /// Those of Linux's disks.
+    of_linux: HashSet<Name>,
     /// Clusters that still lack a device or a volume, by host; those of no host are everybody's.
     untied: BTreeMap<(Lack, Option<Name>), BTreeSet<usize>>,
     /// The same clusters, whatever their hosts: those that lack nothing any more are taken off the lists of all their hosts, once.
@@ -67,12 +70,13 @@ pub fn grow<'a>(
     names: &Names,
     knowledge: &'a Knowledge,
 ) -> (Vec<Incident<'a>>, Vec<&'a Fact>) {
-    let all = facts.iter().flat_map(|fact| [fact.device, fact.volume]).flatten();
+    let all = || facts.iter().flat_map(|fact| [fact.device, fact.volume]).flatten();
     let mut clusters = Clusters {
         grown: Vec::new(),
         of_device: HashMap::new(),
         of_volume: HashMap::new(),
-        of_each_host: all.filter(|&name| is_of_each_host(names.text(name))).collect(),
+        of_each_host: all().filter(|&name| is_of_each_host(names.text(name))).collect(),
+        of_linux: all().filter(|&name| is_linux_device(names.text(name))).collect(),
         knowledge,
         untied: BTreeMap::new(),
         lacking: HashSet::new(),
@@ -105,6 +109,11 @@ fn is_of_each_host(name: &str) -> bool {
         || name.strip_prefix("dm-").is_some_and(numbered)
         || name.strip_prefix("nvme").is_some_and(numbered)
         || name.strip_prefix("sd").is_some_and(lettered)
+}
+
+/// Whether a line tells of a volume of VMFS, which no host of Linux has.
+fn is_of_vmfs(fact: &Fact) -> bool {
+    fact.volume.is_some() && matches!(fact.kind, Kind::Heartbeat(_) | Kind::Lock(_))
 }
 
 impl<'a> Clusters<'a> {
@@ -190,7 +199,7 @@ impl<'a> Clusters<'a> {
                 if self.is_open(index, fact) {
                     let last = self.grown.get(index).and_then(|cluster| cluster.facts.last());
                     let soon = last.is_some_and(|last| near(last, fact, UNTIED_US));
-                    if soon && self.may_be_of(index, fact) {
+                    if soon && self.may_be_of(index, fact) && !self.is_of_another_system(index, fact) {
                         found.insert(index);
                     }
                 } else if self.is_over(index, fact)
@@ -201,6 +210,15 @@ impl<'a> Clusters<'a> {
             }
         }
         found.first().copied().filter(|_| found.len() == 1)
+    }
+
+    /// Whether one of both is a volume of VMFS, and the other a disk of Linux.
+    fn is_of_another_system(&self, index: usize, fact: &Fact) -> bool {
+        let Some(cluster) = self.grown.get(index) else { return false };
+        let is_of_linux = |device: &Name| self.of_linux.contains(device);
+        let has_a_volume = || cluster.facts.iter().rev().take(UNTIED_LOOKS_MAX).any(|own| is_of_vmfs(own));
+        is_of_vmfs(fact) && cluster.devices.iter().any(is_of_linux)
+            || fact.device.as_ref().is_some_and(is_of_linux) && has_a_volume()
     }
 
     /// Whether nothing later can join: times only grow. Lines without a time have no such order.

@@ -113,7 +113,8 @@ fn linux_device(text: &str) -> Option<&str> {
     parts.map(|part| part.strip_prefix("/dev/").unwrap_or(part)).find(|part| is_linux_device(part))
 }
 
-fn is_linux_device(part: &str) -> bool {
+/// Whether this is a name that Linux's kernel or multipathing gives to a disk.
+pub fn is_linux_device(part: &str) -> bool {
     let letters =
         |rest: &str| !rest.is_empty() && rest.len() <= 4 && rest.bytes().all(|b| b.is_ascii_lowercase());
     let number = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());

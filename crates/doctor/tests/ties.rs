@@ -557,3 +557,16 @@ fn a_unit_that_its_host_gave_up_is_no_other_disk() {
         assert!(!finding.devices.iter().any(|device| device == "sda"), "{finding:#?}");
     }
 }
+
+/// The heartbeats of a volume were drawn under the disk of a host of Linux, which has no such volume.
+#[test]
+fn a_volume_of_vmfs_and_a_disk_of_linux_are_no_one_incident() {
+    let beat = "2026-06-02T05:00:01.000Z cpu4:2097)HBX: 3058: 'pond-07': HB at offset 3211264 - Waiting for timed out HB:\n2026-06-02T05:00:09.000Z cpu4:2097)HBX: 276: 'pond-07': HB at offset 3211264 - Lost access to volume 5a5a0001-0b0b0002-0c0c-00500000000d (pond-07)\n";
+    let linux = "2026-06-02T05:00:03.000Z reed kernel: sd 7:0:0:9: [sdk] tag#6 FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK cmd_age=31s\n2026-06-02T05:00:03.000Z reed kernel: sd 7:0:0:9: [sdk] tag#6 CDB: Write(10) 2a 00 00 00 20 00 00 00 01 00\n";
+    for logs in [[("esx", beat), ("reed", linux)], [("reed", linux), ("esx", beat)]] {
+        let report = judge(&logs);
+        assert!(!report.incidents.is_empty(), "{report:?}");
+        let both = |finding: &Finding| finding.volume.is_some() && !finding.devices.is_empty();
+        assert!(!report.incidents.iter().any(both), "{report:?}");
+    }
+}

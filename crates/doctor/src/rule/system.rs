@@ -2,6 +2,7 @@
 
 use super::Case;
 use crate::fact::{Fact, Kind};
+use crate::subject::is_linux_device;
 
 /// Whether VMware's kernel or tools wrote the line: its adapters, processors and packages have names of their own.
 #[must_use]
@@ -27,17 +28,7 @@ pub fn is_without_vmware(case: &Case<'_>) -> bool {
             || [" kernel: ", "multipathd", "iscsid", "blk_update_request", "I/O error, dev "]
                 .iter()
                 .any(|word| fact.text.contains(word))
-            || case.text(fact.device).is_some_and(is_of_linux)
+            || case.text(fact.device).is_some_and(is_linux_device)
     };
     case.facts().any(of_another) && !case.facts().any(may_be_of_vmware)
-}
-
-/// Names that Linux gives to disks and maps.
-fn is_of_linux(device: &str) -> bool {
-    ["sd", "dm-", "mpath", "nvme"].iter().any(|start| {
-        device.strip_prefix(start).is_some_and(|rest| {
-            (1..=6).contains(&rest.len())
-                && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        })
-    })
 }
