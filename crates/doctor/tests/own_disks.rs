@@ -172,25 +172,40 @@ fn a_controller_that_says_that_it_died_is_believed() {
     };
     let lost = "sd 7:0:4:0: [sdm] tag#3 FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK";
     let read = "sd 7:0:4:0: [sdm] tag#3 CDB: Read(10) 28 00 00 71 a0 40 00 00 08 00";
+    let of_driver = |line: &str| {
+        let drivers = [
+            ("mpt", "Fusion MPT SAS Host"),
+            ("mega", "Avago SAS based MegaRAID driver"),
+            ("hpsa", "hpsa"),
+            ("smartpqi", "smartpqi"),
+        ];
+        let name = drivers.iter().find(|(driver, _)| line.starts_with(driver)).map_or("", |(_, name)| name);
+        format!("scsi host7: {name}")
+    };
     for died in [
         "mpt3sas_cm1: SAS host is non-operational !!!!",
-        "mpt2sas_cm1: failure at drivers/scsi/mpt3sas/mpt3sas_scsih.c:9911/_scsih_probe()!",
-        "megasas: Found FW in FAULT state, will reset adapter.",
         "megaraid_sas: Reset failed, killing adapter.",
         "hpsa 0000:5e:00.0: Controller lockup detected: 0x00120034 after 30",
         "smartpqi 0000:5e:00.0: controller is offline: status code 0x6100c",
     ] {
         assert_eq!(says(&[died]), "hba-fault", "{died}");
-        assert_eq!(says(&[died, lost, read]), "hba-fault", "{died}");
+        assert_eq!(says(&[&of_driver(died), died, lost, read]), "hba-fault", "{died}");
+        assert_eq!(says(&[died, lost, read]), "", "no line puts the disk behind it: {died}");
+        assert_eq!(says(&["scsi host7: qla2xxx", died, lost, read]), "", "another adapter's disk: {died}");
     }
-    let died = "mpt3sas_cm1: SAS host is non-operational !!!!";
-    assert_eq!(says(&["scsi host7: qla2xxx", died, lost, read]), "", "another adapter's disk");
-    let second = "sd 9:0:0:2: rejecting I/O to offline device";
-    assert_eq!(
-        says(&[died, lost, read, second]),
-        "",
-        "disks of two adapters: which of them is this one, nobody says"
+    // Firmware that faulted is reset and goes on, and a driver may not start for want of its host's memory.
+    for doubtful in [
+        "mpt2sas_cm1: failure at drivers/scsi/mpt3sas/mpt3sas_scsih.c:9911/_scsih_probe()!",
+        "megasas: Found FW in FAULT state, will reset adapter.",
+    ] {
+        assert_eq!(says(&[doubtful]), "", "{doubtful}");
+    }
+    let of_esx =
+        "2026-02-07T01:31:10.000Z cpu3:2097777)lsi_mr3: mfi_Reset:3109: killing adapter vmhba0".to_owned();
+    let of_a_lun = format!(
+        "2026-02-07T01:31:30.000Z cpu3:2097777)NMP: nmp_ThrottleLogForDevice:3893: Cmd 0x2a (0x45dd, 2097) to dev \"{SHARED}\" on path \"vmhba5:C0:T0:L4\" Failed: H:0x1 D:0x0 P:0x0"
     );
+    assert_eq!(sure(&judge(&[of_esx, of_a_lun])).join(" "), "", "a LUN over another adapter");
 }
 
 /// What a controller of local disks suffers is no answer to a false test of a LUN that no line puts behind it.

@@ -339,6 +339,10 @@ fn what_a_host_of_ours_names_is_told_by_what_is_at_stake_and_races_last() {
     let log =
         event(1, "path-fault", "slot 3", "retried") + &event(2, "slow-storage", "slot 3", "held") + &race(3);
     assert_eq!(first(&judge(&log), &log).cause, "path-fault");
+    let log = event(1, "slow-storage", "slot 3", "retried")
+        + &event(2, "delayed-own-write", "slot 3", "adopted")
+        + &race(3);
+    assert_eq!(first(&judge(&log), &log).cause, "delayed-own-write");
     assert_eq!(judge(&race(1)).incidents.len(), 1, "who pastes one asks about it");
 }
 

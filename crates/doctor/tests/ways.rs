@@ -309,6 +309,16 @@ fn a_command_that_had_ended_before_a_loss_was_not_taken_by_it() {
     let down = "lpfc 0000:5e:00.0: 0:(0):1305 Link Down Event x6 received Data: x6 x20 x80110 x0 x0";
     assert!(sure(&with(&[down], 31), "path-fault"));
     assert!(!sure(&with(&[down], 9), "path-fault"));
+    // Nobody tells of a loss in the moment in which it takes a command.
+    let read = |second: u32, line: &str| {
+        let [late, asked, rest @ ..] = &late_and_false(second)[..] else { unreachable!() };
+        let asked = asked.replace("Compare and write 89 00", "Read(16) 88 00");
+        judge(&[&[late.clone(), asked, kernel(25, line)], rest].concat())
+    };
+    for line in [lost, down] {
+        assert!(sure(&read(18, line), "path-fault"), "{line}");
+        assert!(!sure(&read(9, line), "path-fault"), "{line}");
+    }
 }
 
 #[test]
@@ -360,6 +370,11 @@ fn a_session_that_ends_behind_a_cards_link_is_a_lost_way() {
         minute(5, "sd 7:0:0:0: [sdt] FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK"),
         minute(5, "sd 7:0:0:0: [sdt] CDB: Read(10) 28 00 00 71 a0 40 00 00 08 00"),
     ];
-    assert!(sure(&judge(&[&[link][..], &rest].concat()), "path-fault"));
+    assert!(sure(&judge(&[&[link.clone()][..], &rest].concat()), "path-fault"));
     assert!(!sure(&judge(&rest), "path-fault"), "the target may not have answered");
+    let up = "Oct  4 03:02:31 node4 kernel: e1000e: eth3 NIC Link is Up 1000 Mbps Full Duplex".to_owned();
+    assert!(
+        !sure(&judge(&[&[link.clone(), up][..], &rest].concat()), "path-fault"),
+        "it was back before the session had no answer"
+    );
 }

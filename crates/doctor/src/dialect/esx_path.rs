@@ -83,6 +83,8 @@ const PHRASES: &[Phrase] = &[
     phrase("link down", Means::AnyLink(LinkDown)),
     phrase("Link is Down", Means::AnyLink(LinkDown)),
     phrase("Link is down", Means::AnyLink(LinkDown)),
+    phrase("Link is Up", Means::AnyLink(LinkUp)),
+    phrase("Link is up", Means::AnyLink(LinkUp)),
     phrase("I_T nexus loss", Means::Path(SessionLost)),
     phrase("Nexus loss", Means::Path(SessionLost)),
     phrase("rport lost", Means::Path(SessionLost)),

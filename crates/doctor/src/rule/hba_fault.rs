@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::case::{self, Case, FIRST, JUST_BEFORE_US, command, total};
 use super::order::is_harm;
-use super::way::{adapter, is_known_to_be_of_another, is_of_this_device, names_this_device};
+use super::way::{adapter, is_behind_the_driver, is_of_this_device, names_this_device};
 use super::{Confidence, Judgement, Proof, untied, words};
 use crate::fact::{Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
-use crate::scene::{before, near, same_host};
+use crate::scene::{before, near};
 use crate::text::has;
 
 /// So many requeues are a storm.
@@ -73,7 +73,7 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
         own.iter().copied().partition(|fact| is_of_a_local_controller(fact));
     let tied = !far.is_empty() && is_of_this_device(case, &far)
         || names_this_device(case, &local)
-        || !local.is_empty() && takes_all_that_was_lost(case, &local);
+        || !local.is_empty() && is_all_there_is(case, &local);
     let beside = only_others_suffer(case);
     let strange = hits_nobody_of_its_host(case, &own);
     let confidence = if tied && !beside && !strange { Confidence::Likely } else { Confidence::Possible };
@@ -152,34 +152,28 @@ fn requeues<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     None
 }
 
-/// Whether nothing of an atomic test and set, a heartbeat or a lock is to be explained, and whatever was lost was so behind an adapter's fault, and that host lost
-/// nothing behind a second adapter in that minute: then the fault itself is all that there is to tell.
-fn takes_all_that_was_lost(case: &Case<'_>, faults: &[&Fact]) -> bool {
-    if !case.stakes().is_empty() || !case.incident.volumes.is_empty() {
+/// Whether an adapter that died is all that there is to tell: no test, heartbeat, volume or way was lost, and no disk but those which the kernel puts behind its
+/// driver. A LUN is lost over another adapter in the same minute, too.
+fn is_all_there_is(case: &Case<'_>, faults: &[&Fact]) -> bool {
+    let is_a_way =
+        |fact: &Fact| matches!(fact.kind, Kind::Path(event) if event.is_loss() && !event.is_of_the_device());
+    if !case.stakes().is_empty() || !case.incident.volumes.is_empty() || case.facts().any(is_a_way) {
         return false;
     }
+    let is_its_own = |fact: &Fact| is_behind_the_driver(case, fact, faults);
     let lost = case.all(is_lost);
-    let is_behind = |fact: &Fact| {
-        let mut faults = faults.iter().take(FIRST);
-        faults.any(|fault| !before(fact, fault) && near(fault, fact, JUST_BEFORE_US))
-    };
     let devices = &case.incident.devices;
     let are_all_lost = devices.iter().all(|&device| lost.iter().any(|fact| fact.device == Some(device)));
-    let of_the_host = |fact: &&Fact| faults.first().is_some_and(|fault| same_host(fault, fact));
-    let lost_meanwhile = case
-        .scene
-        .facts
+    faults.iter().any(|fault| says_that_it_died(fault))
+        && are_all_lost
+        && lost.iter().take(FIRST).all(|fact| is_its_own(fact))
+}
+
+/// Whether a driver gave its adapter up: firmware that faulted is reset, and a driver that does not start may lack memory of its host's.
+fn says_that_it_died(fault: &Fact) -> bool {
+    ["non-operational", "illing adapter", "never cleared", "lockup detected", "offline"]
         .iter()
-        .filter(|fact| is_lost(fact) && of_the_host(fact))
-        .take(FIRST)
-        .filter(|fact| is_behind(fact));
-    let adapters: BTreeSet<_> = lost_meanwhile.filter_map(|fact| adapter(case, fact)).collect();
-    are_all_lost
-        && adapters.len() <= 1
-        && lost
-            .iter()
-            .take(FIRST)
-            .all(|fact| is_behind(fact) && !is_known_to_be_of_another(case, fact, faults))
+        .any(|word| has(&fault.text, word))
 }
 
 /// Whether a disk was lost, or a command because there was no way to it.

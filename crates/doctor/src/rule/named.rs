@@ -9,14 +9,17 @@ use crate::fact::{Fact, Kind};
 use crate::incident::Incident;
 use crate::report::advice::{Risk, risk};
 
-/// The causes that hosts name, with their lines: first those that put data at risk, then the others in the order of the chain, at whose end races stand: they
-/// are everyday, and explain nothing of what another record suffered.
+/// The causes that hosts name, with their lines: first those that put data at risk; then the own write that was met again, which goes before what is around it as
+/// any proven pair does; then the others in the order of the chain, at whose end races stand: they are everyday, and explain nothing of what another record
+/// suffered.
 #[must_use]
 pub fn causes<'a>(case: &Case<'a>) -> Vec<(Cause, Proof<'a>)> {
     let told = case.all(|fact| named(fact).is_some_and(|cause| cause != Cause::CannotTell));
     let link = |cause: Cause| RULES.iter().rposition(|(ruled, _)| *ruled == cause);
     let mut causes: Vec<Cause> = Cause::ALL.to_vec();
-    causes.sort_by_key(|cause| (Reverse(risk(*cause) == Risk::High), link(*cause)));
+    causes.sort_by_key(|&cause| {
+        (Reverse(risk(cause) == Risk::High), cause != Cause::DelayedOwnWrite, link(cause))
+    });
     let of = |cause: Cause| {
         let lines: Vec<&Fact> = told.iter().copied().filter(|fact| named(fact) == Some(cause)).collect();
         let because = "An Oarlock host read the block after the answer, and names the cause itself.";

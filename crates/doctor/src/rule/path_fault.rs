@@ -102,7 +102,11 @@ fn behind_a_card<'a>(case: &Case<'a>, events: &[&'a Fact], gone: &[&'a Fact]) ->
             && before(fact, first)
             && near(fact, first, JUST_BEFORE_US)
     };
-    let link = case.scene.facts.iter().find(is_link)?;
+    let link = case.scene.facts.iter().rfind(is_link)?;
+    // A card that was up again before the session had no answer is no reason for it; of several nobody knows which is the session's way.
+    if has(&link.text, "Link is Up") || has(&link.text, "Link is up") || has(&link.text, "linkstate.up") {
+        return None;
+    }
     let because = "The link of a network card went down, within a minute a session to the storage had no answer any more, it did not come back in its time, and the commands that \
                    waited for it were given up.";
     let proof = Proof::new(Confidence::Likely, because, vec![link, first, given_up, command]);

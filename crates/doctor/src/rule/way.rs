@@ -174,13 +174,16 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     own.is_empty() || own.iter().take(FIRST).any(|fact| was_taken_by(fact, hit))
 }
 
-/// Whether a command stayed without an answer that was under way when something was lost: what had ended before that was not taken by it.
+/// A way that fails takes commands before anybody tells of it: a port waits for its light, a session for an answer to its ping.
+const TOLD_LATE_US: i64 = 10_000_000;
+
+/// Whether a command stayed without an answer that was under way when something was lost: what had ended long before that was not taken by it.
 fn was_taken_by(fact: &Fact, lost: &[&Fact]) -> bool {
     command(fact).is_some_and(Command::unanswered)
-        && lost
-            .iter()
-            .take(FIRST)
-            .any(|lost| same_host(lost, fact) && !before(fact, lost) && near(lost, fact, JUST_BEFORE_US))
+        && lost.iter().take(FIRST).any(|lost| {
+            let within = if before(fact, lost) { TOLD_LATE_US } else { JUST_BEFORE_US };
+            same_host(lost, fact) && near(lost, fact, within)
+        })
 }
 
 /// Whether all that was lost speaks another protocol than the devices: no controller of NVMe is on the way to a disk of SCSI, and no session
@@ -210,10 +213,12 @@ pub fn names_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     })
 }
 
-/// Whether the kernel said that the adapter which a line names is of another driver than these faults are of.
-pub fn is_known_to_be_of_another(case: &Case<'_>, fact: &Fact, faults: &[&Fact]) -> bool {
-    let way = Way::of(case, fact);
-    way.is_some_and(|way| faults.iter().take(FIRST).all(|fault| way.is_of_another_driver(case, fault)))
+/// Whether the kernel said that the adapter which a line names is of the driver of one of these faults, on the same host.
+pub fn is_behind_the_driver(case: &Case<'_>, fact: &Fact, faults: &[&Fact]) -> bool {
+    let Some(Way { adapter: Adapter::Linux(number), .. }) = Way::of(case, fact) else { return false };
+    let drivers = &case.scene.knowledge.drivers;
+    let mut faults = faults.iter().take(FIRST).filter(|fault| same_host(fault, fact));
+    faults.any(|fault| drivers.numbers(fault.host, &fault.text).contains(&number))
 }
 
 fn commands_to_devices<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
