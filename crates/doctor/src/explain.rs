@@ -391,6 +391,13 @@ mod tests {
         assert!(!explain("CmdSN 0x80000033").summary.contains("Nothing"));
         assert!(explain("H:0x0 D:0x77 P:0x0").summary.contains("no name here"));
         assert!(explain("H:0x0 D:0x18 P:0x0").summary.contains("refused"));
+        let oldest = explain("24/0");
+        assert!(meaning(&oldest, "D").contains("RESERVATION CONFLICT"), "{oldest:?}");
+        assert!(meaning(&oldest, "code").contains("invalid field in CDB"), "{oldest:?}");
+        for line in ["1/2", "24/12/2026"] {
+            assert!(explain(line).fields.iter().all(|field| field.name != "status"), "{line}");
+        }
+        assert!(!explain("ata3.00: failed command: WRITE DMA EXT").summary.contains("usual"));
     }
 
     fn meaning(explanation: &Explanation, name: &str) -> String {

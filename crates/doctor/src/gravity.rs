@@ -99,6 +99,7 @@ fn of_command(command: &Command) -> Harm {
         Outcome::Miscompared => Harm::False,
         Outcome::Unknown if command.opcode.is_none_or(|opcode| opcode.writes()) => Harm::Doubt,
         Outcome::Refused if breaks_a_write(command) => Harm::Broken,
+        Outcome::Refused if breaks_a_flush(command) => Harm::Doubt,
         Outcome::Refused => Harm::Refused,
         Outcome::Unknown | Outcome::Unsaid => Harm::Notice,
     }
@@ -115,6 +116,12 @@ fn lost_a_write_of_linux(fact: &Fact, command: &Command) -> bool {
 fn breaks_a_write(command: &Command) -> bool {
     let broke = command.sense.is_some_and(Sense::is_broken);
     broke && !command.is_ats() && command.opcode.is_some_and(|opcode| opcode.writes())
+}
+
+/// Whether a disk did not write down what its cache held (SYNCHRONIZE CACHE). Some know no such command, and say so; after a reset it is sent again.
+fn breaks_a_flush(command: &Command) -> bool {
+    let is_a_flush = command.opcode.is_some_and(|opcode| matches!(opcode.0, 0x35 | 0x91));
+    is_a_flush && command.sense.is_some_and(|sense| matches!(sense.key, 0x2..=0x4 | 0xb))
 }
 
 fn of_heartbeat(heartbeat: &Heartbeat) -> Harm {

@@ -9,6 +9,7 @@
 use oarlock_causes::Cause;
 
 use crate::bounds::{CLUSTERS_MAX, EXCERPT_LINES_MAX};
+use crate::dialect::ata;
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, HostStatus, Kind,
     LockStep, Opcode, Outcome, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskOutcome,
@@ -150,7 +151,7 @@ fn command_weight(command: &Command) -> Weight {
 }
 
 /// Whether a medium or a part broke under a command that moves data (SPC-5, keys 3h and 4h).
-fn is_broken(fact: &Fact) -> bool {
+pub fn is_broken(fact: &Fact) -> bool {
     let of_a_named_disk = fact.kind == Kind::Medium && fact.device.is_some();
     of_a_named_disk
         || matches!(&fact.kind, Kind::Command(command)
@@ -238,7 +239,6 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     if hard.len() > 1 && hard.iter().all(|fact| raced(fact)) {
         return false;
     }
-    let subject = |fact: &Fact| fact.device.or(fact.path);
     let first = hard.first().and_then(|fact| subject(fact));
     let of_one = first.is_some() && hard.iter().all(|fact| subject(fact) == first);
     // Paths of several maps that are lost in one minute are one outage.
@@ -258,6 +258,18 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
         || one_outage
         || of_one_moment
         || incidents == 2 && count.saturating_mul(2) >= lines
+}
+
+/// What a fact is about: a name, or a disk that its line calls by its place on the bus alone.
+#[derive(PartialEq, Eq)]
+enum Subject<'a> {
+    Named(Name),
+    Disk(&'a str),
+}
+
+fn subject(fact: &Fact) -> Option<Subject<'_>> {
+    let named = fact.device.or(fact.path).map(Subject::Named);
+    named.or_else(|| ata::disk(&fact.text).map(Subject::Disk))
 }
 
 /// Keeps [`CLUSTERS_MAX`] clusters, the gravest; those that stay keep their order. How many went is the answer.

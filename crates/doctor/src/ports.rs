@@ -29,9 +29,10 @@ impl Ports {
         }
     }
 
-    /// Whether what is behind that target number is known, and is another port.
+    /// Whether what is behind that target number is known, and is another port. A list that names no host is of whoever has none of his own.
     pub fn is_another(&self, host: Option<Name>, adapter: &str, target: u64, port: u64) -> bool {
-        let known = self.known.get(&(host, adapter.to_owned(), target));
+        let listed = |host| self.known.get(&(host, adapter.to_owned(), target));
+        let known = listed(host).or_else(|| listed(None));
         known.is_some_and(|ports| !ports.contains(&port))
     }
 }

@@ -162,6 +162,31 @@ fn congestion_explains_what_waited_and_not_what_was_answered_at_once() {
     let listed = |port: &str| sure(&judge(&(list(port) + &notices + &failed(9, "0x89", LATE)))).len();
     assert_eq!(listed("50:00:d3:10:00:c0:ff:03"), 1, "its own port");
     assert_eq!(listed("50:00:d3:10:00:c0:ff:09"), 0, "another port");
+    let of_a_folder = |port: &str| {
+        let mut doctor = Doctor::new();
+        doctor.read("reed/paths.txt", &mut list(port).as_bytes(), &mut |_| {});
+        let log = notices.clone() + &failed(9, "0x89", LATE);
+        doctor.read("reed/vmkernel.log", &mut log.as_bytes(), &mut |_| {});
+        sure(&doctor.judge()).len()
+    };
+    assert_eq!(of_a_folder("50:00:d3:10:00:c0:ff:03"), 1, "its own port, by a list in a file of its own");
+    assert_eq!(of_a_folder("50:00:d3:10:00:c0:ff:09"), 0, "another port, by a list in a file of its own");
+}
+
+/// A notice that counts what was since the last one is written after the time that it counts.
+#[test]
+fn a_notice_that_sums_up_speaks_of_what_was_before_it() {
+    let told = |notice: &str| {
+        let log = failed(5, "0x2a", LATE) + &at(9, notice) + &failed(12, "0x89", FALSE);
+        judge(&log)
+            .incidents
+            .iter()
+            .find(|finding| finding.cause == "fabric-congestion")
+            .is_some_and(|finding| finding.confidence == "likely")
+    };
+    let sum = "StorageFPIN: 1276: Report FC FPIN Congestion Credit Stall event (hostWWPN 100000109b2c3d4e tgtWWPN 5000d31000c0ff03) to vobd. 9 events have occurred since last report.";
+    assert!(told(sum));
+    assert!(!told(&sum.replace(" since last report", "")), "of now");
 }
 
 #[test]

@@ -193,6 +193,12 @@ fn a_controller_that_says_that_it_died_is_believed() {
         assert_eq!(says(&[died, lost, read]), "", "no line puts the disk behind it: {died}");
         assert_eq!(says(&["scsi host7: qla2xxx", died, lost, read]), "", "another adapter's disk: {died}");
     }
+    let fusion = |number: u32| format!("scsi host{number}: Fusion MPT SAS Host");
+    let dead = "mpt3sas_cm1: SAS host is non-operational !!!!";
+    assert_eq!(says(&[&fusion(7), &fusion(8), dead, lost, read]), "", "of two cards nobody knows which died");
+    let fault = "megaraid_sas 0000:5e:00.0: Found FW in FAULT state, will reset adapter.";
+    let host = of_driver("megaraid_sas");
+    assert_eq!(says(&[&host, fault, lost, read]), "", "it is reset and goes on");
     // Firmware that faulted is reset and goes on, and a driver may not start for want of its host's memory.
     for doubtful in [
         "mpt2sas_cm1: failure at drivers/scsi/mpt3sas/mpt3sas_scsih.c:9911/_scsih_probe()!",
@@ -259,6 +265,50 @@ fn two_disks_of_freebsd_that_time_out_at_once_are_no_broken_disk() {
     };
     let report = judge(&[timeout(1, 2), timeout(2, 4)].concat());
     assert_eq!((report.incidents.len(), sure(&report)), (1, Vec::new()), "{report:#?}");
+}
+
+/// A few lines about one disk were silent when hours lay between them, for libata calls it by its place alone.
+#[test]
+fn a_disk_that_libata_calls_by_its_place_is_one_however_late() {
+    let timeout = |uptime: u32, port: u32| {
+        [
+            format!(
+                "[{uptime}.985396] ata{port}.00: exception Emask 0x0 SAct 0x1 SErr 0x0 action 0x6 frozen"
+            ),
+            format!("[{uptime}.985445] ata{port}.00: failed command: WRITE FPDMA QUEUED"),
+            format!(
+                "[{uptime}.985476] ata{port}.00: cmd 61/08:00:00:fc:bd/04:00:7f:00:00/40 tag 0 ncq 4096 out"
+            ),
+            format!("[{uptime}.985478]          res 40/00:08:d8:74:d8/00:00:af:00:00/40 Emask 0x4 (timeout)"),
+            format!("[{uptime}.985564] ata{port}.00: status: {{ DRDY }}"),
+        ]
+    };
+    let told = |later: u32| {
+        judge(&[timeout(641_193, 3), timeout(647_117, later), timeout(652_004, 3)].concat()).incidents.len()
+    };
+    assert_eq!(told(3), 3, "the same disk");
+    assert_eq!(told(5), 0, "of several, none is known to be the one");
+}
+
+/// A controller that was reset and went on was said to hang, and its host to be switched off.
+#[test]
+fn firmware_that_faulted_is_reset_and_not_dead() {
+    let title = |line: &str| {
+        let report = judge(&[format!("Feb  7 01:31:09 reed kernel: {line}")]);
+        assert_eq!(report.incidents.len(), 1, "{line}");
+        report.incidents[0].explanation.clone()
+    };
+    for faulted in [
+        "megaraid_sas 0000:5e:00.0: Found FW in FAULT state, will reset adapter scsi1.",
+        "mpt3sas_cm1: fault_state(0x5854)!",
+    ] {
+        assert!(title(faulted).contains("starts it anew"), "{faulted}");
+    }
+    for dead in
+        ["mpt3sas_cm1: SAS host is non-operational !!!!", "mpt2sas_cm1: _config_request: command timeout"]
+    {
+        assert!(title(dead).contains("hangs, does not start"), "{dead}");
+    }
 }
 
 /// Each in its own words, and none was read.

@@ -180,11 +180,11 @@ fn targets_pools_and_lock_managers_say_in_their_own_words_what_is_wrong() {
         assert_eq!(found.cause, cause, "{log}");
         assert!(found.because.contains(says), "{log}: {}", found.because);
     }
-    for change in ["quorum -> no", "no -> fencing"] {
-        let log = format!("Jun  2 05:00:00 reed kernel: drbd res4 reed: susp-io( {change} )\n");
+    for change in ["quorum -> no )", "no -> fencing )", "no -> quorum ) [down]"] {
+        let log = format!("Jun  2 05:00:00 reed kernel: drbd res4 reed: susp-io( {change}\n");
         assert!(
             judge(&log).incidents.is_empty(),
-            "what goes on again, and what each restart of a peer does for moments"
+            "what goes on again, what each restart of a peer does for moments, and what was taken down on purpose"
         );
     }
 }
@@ -396,6 +396,67 @@ fn a_file_server_that_is_gone_for_minutes_is_told() {
     assert_eq!(judge(&begins).incidents.len(), 0, "it may be back in a moment");
     let device = in_a_log(&says("naa.60b1aa00000000000000000000000007", timeout));
     assert_eq!(first(&judge(&device), &device).cause, "path-fault", "a disk has paths");
+    // The kernel's own words, and the ids that NFS 4.1 has.
+    let handler = |state: &str, id: &str| {
+        in_a_log(&format!(
+            "2026-04-11T03:17:08.500Z cpu4:2097)StorageApdHandler: 609: APD {state} for ident [{id}]!\n"
+        ))
+    };
+    for id in ["66aa0001-bb000001", "66aa0001-bb000001-0000-000000000000"] {
+        for log in [handler("Timeout", id), in_a_log(&says(id, timeout))] {
+            assert!(first(&judge(&log), &log).because.contains("file server"), "{log}");
+        }
+        assert_eq!(judge(&handler("Start", id)).incidents.len(), 0, "it may be back in a moment");
+    }
+    let gone = handler("Start", "naa.60b1aa00000000000000000000000007");
+    assert_eq!(first(&judge(&gone), &gone).cause, "path-fault");
+}
+
+/// VMFS's own RESERVE had no answer in time, and another host's reservation was certain, to be cleared.
+#[test]
+fn a_reservation_that_failed_for_another_reason_is_no_conflict() {
+    let says = |status: &str| {
+        judge(&format!(
+            "Apr 11 03:17:08 esx7 vmkernel: 9:01:11:23.456 cpu5:1077)FS3: 4784: Reservation error: {status}\n"
+        ))
+    };
+    let certain = |report: &Report| {
+        report.incidents.iter().any(|finding| {
+            (finding.cause.as_str(), finding.confidence.as_str()) == ("reservation", "certain")
+        })
+    };
+    assert!(certain(&says("SCSI reservation conflict")));
+    for status in ["Timeout", "No connection", "I/O error", "Not supported"] {
+        let report = says(status);
+        assert!(!report.incidents.is_empty(), "{status}");
+        assert!(
+            report.incidents.iter().all(|finding| finding.cause != "reservation"),
+            "{status}: {report:#?}"
+        );
+    }
+}
+
+/// Each in its own words, and none was read.
+#[test]
+fn checkers_controllers_and_boot_disks_are_heard() {
+    let cases = [
+        (
+            "ON-DISK ERROR: LFB inconsistency found: (211,7) allocated in bitmap, but never used\n",
+            "cannot-tell",
+        ),
+        ("Apr 11 03:17:08 reed kernel: drbd img7/0 drbd1007: quorum( yes -> no )\n", "cannot-tell"),
+        (
+            "2026-04-11T03:17:08.500Z: [scsiCorrelator] 7702us: Lost connectivity to the device mpx.vmhba32:C0:T0:L0 backing the boot filesystem /vmfs/devices/disks/mpx.vmhba32:C0:T0:L0. As a result, host configuration changes will not be saved\n",
+            "path-fault",
+        ),
+        ("2026-04-11T03:17:08.500Z cpu4:2097)lsi_mr3: mfi_Reset:3109: killing adapter vmhba0\n", "hba-fault"),
+    ];
+    for (log, cause) in cases {
+        let report = judge(log);
+        assert_eq!(first(&report, log).cause, cause, "{log}");
+    }
+    let down = "Apr 11 03:17:08 reed kernel: drbd img7/0 drbd1007: quorum( yes -> no ) [down]\n";
+    assert!(judge(down).incidents.is_empty(), "taken down on purpose");
 }
 
 #[test]
@@ -408,6 +469,9 @@ fn a_file_that_is_waited_for_is_told_when_it_takes_minutes() {
     let long = waited(1250);
     assert!(first(&judge(&long), &long).because.contains("IoTracker"));
     assert_eq!(judge(&waited(20)).incidents.len(), 0, "everyday");
+    let root = judge(&long.replace("/vm7/vm7.vmx", ""));
+    let named = root.incidents[0].volume.as_deref();
+    assert_eq!(named, Some("66aa0001-bb000001-1111-0050560a0b0c"), "the volume itself was waited for");
 }
 
 #[test]

@@ -558,6 +558,26 @@ fn a_unit_that_its_host_gave_up_is_no_other_disk() {
     }
 }
 
+/// A disk whose session did not come back was told twice: as the unit to which nothing was sent, and as the disk whose writes failed.
+#[test]
+fn the_error_behind_a_refused_command_is_of_its_unit() {
+    let refused = |unit: &str| format!("[ 915.600] sd {unit}: rejecting I/O to offline device\n");
+    let error = |disk: &str| {
+        format!(
+            "[ 915.600] I/O error, dev {disk}, sector 2048 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2\n"
+        )
+    };
+    let lost = "[ 795.500]  connection6:0: detected conn error (1020)\n[ 915.500]  session6: session recovery timed out after 120 secs\n";
+    let devices = |log: &str| -> Vec<String> {
+        read(log).incidents.iter().flat_map(|finding| finding.devices.clone()).collect()
+    };
+    let one = format!("{lost}{}{}", refused("9:0:0:2"), error("sdq"));
+    assert_eq!(devices(&one), ["sdq"]);
+    assert_eq!(read(&one).incidents.len(), 1);
+    let two = format!("{lost}{}{}{}{}", refused("9:0:0:2"), refused("9:0:0:3"), error("sdq"), error("sdr"));
+    assert!(devices(&two).iter().any(|device| device == "9:0:0:2"), "nobody knows whose is whose");
+}
+
 /// The heartbeats of a volume were drawn under the disk of a host of Linux, which has no such volume.
 #[test]
 fn a_volume_of_vmfs_and_a_disk_of_linux_are_no_one_incident() {

@@ -354,6 +354,65 @@ fn a_path_that_is_called_by_its_number_is_that_disks() {
     assert!(sure(&failing("65:16"), "path-fault"), "sdr");
 }
 
+/// A device was slow for half a minute, a command was given up, and a link of some adapter that fell behind it led.
+#[test]
+fn a_device_that_was_slow_before_lost_its_command_to_that() {
+    const LUN: &str = "naa.6000d31000c0ffee00000000000000a9";
+    let slow = |second: u32| {
+        esx(
+            second,
+            &format!(
+                "ScsiDeviceIO: 1780: Device {LUN} performance has deteriorated. I/O latency increased from average value of 1302 microseconds to 598211 microseconds."
+            ),
+        )
+    };
+    let late = esx(
+        40,
+        &format!(
+            "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x2a, CmdSN 0x91 from world 2097400 to dev \"{LUN}\" failed H:0x5 D:0x0 P:0x0"
+        ),
+    );
+    let down = esx(45, "lpfc: lpfc_handle_latt: vmhba5 1305 Link Down Event x3 received");
+    let met = esx(
+        52,
+        &format!(
+            "ScsiDeviceIO: 4633: Cmd(0x45d9) 0x89, CmdSN 0x92 from world 2097400 to dev \"{LUN}\" failed H:0x0 D:0x2 P:0x0 Valid sense data: 0xe 0x1d 0x0"
+        ),
+    );
+    let lines = [slow(11), slow(18), slow(26), late.clone(), down.clone(), met.clone()];
+    assert!(!sure(&judge(&lines), "path-fault"));
+    assert!(sure(&judge(&[late, down, met]), "path-fault"), "nothing was slow before");
+}
+
+/// One of two paths of a map failed, and the lease of another map, or of a file server, was late.
+#[test]
+fn a_path_of_one_map_takes_no_lease_of_another() {
+    let told = |place: &str| {
+        let line =
+            |second: u32, text: &str| format!("2026-06-01T02:00:{second:02}.000000+00:00 node4 {text}");
+        sure(
+            &judge(&[
+                line(5, "multipathd[900]: mpathk: sdc - tur checker reports path is down"),
+                line(5, "multipathd[900]: mpathk: remaining active paths: 0"),
+                line(
+                    7,
+                    &format!(
+                        "sanlock[881]: 2026-06-01 02:00:07 8812 [911]: s3 delta_renew read timeout 10 sec offset 0 {place}"
+                    ),
+                ),
+                line(
+                    7,
+                    "sanlock[881]: 2026-06-01 02:00:07 8812 [911]: s3 renewal error -202 delta_length 10 last_success 8780",
+                ),
+            ]),
+            "path-fault",
+        )
+    };
+    assert!(told("/dev/mapper/mpathk"));
+    assert!(!told("/dev/mapper/mpathm"));
+    assert!(!told("/rhev/data-center/mnt/nas.reed:_export/0c0ffee1/dom_md/ids"));
+}
+
 /// The card's link, the session that had no answer behind it and did not come back, the commands: nobody called that a lost way.
 #[test]
 fn a_session_that_ends_behind_a_cards_link_is_a_lost_way() {
@@ -370,11 +429,16 @@ fn a_session_that_ends_behind_a_cards_link_is_a_lost_way() {
         minute(5, "sd 7:0:0:0: [sdt] FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK"),
         minute(5, "sd 7:0:0:0: [sdt] CDB: Read(10) 28 00 00 71 a0 40 00 00 08 00"),
     ];
-    assert!(sure(&judge(&[&[link.clone()][..], &rest].concat()), "path-fault"));
-    assert!(!sure(&judge(&rest), "path-fault"), "the target may not have answered");
+    let says_so = |log: &[String]| {
+        let report = judge(log);
+        assert!(!sure(&report, "path-fault"), "no line puts the session on that card");
+        report.incidents.iter().any(|finding| finding.because.contains("link of a network card"))
+    };
+    assert!(says_so(&[&[link.clone()][..], &rest].concat()));
+    assert!(!says_so(&rest), "the target may not have answered");
     let up = "Oct  4 03:02:31 node4 kernel: e1000e: eth3 NIC Link is Up 1000 Mbps Full Duplex".to_owned();
     assert!(
-        !sure(&judge(&[&[link.clone(), up][..], &rest].concat()), "path-fault"),
+        !says_so(&[&[link.clone(), up][..], &rest].concat()),
         "it was back before the session had no answer"
     );
 }

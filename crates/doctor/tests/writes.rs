@@ -182,14 +182,30 @@ fn what_a_file_system_finds_damaged_is_told() {
         "XFS (sdm1): Metadata corruption detected at xfs_agf_verify+0x70/0x120 [xfs], xfs_agf block 0x1",
         "XFS (sdm1): Metadata CRC error detected at xfs_agi_read_verify+0xcb/0xf0 [xfs], xfs_agi block 0x2",
         "BTRFS error (device sdm): unable to fixup (regular) error at logical 40960 on dev /dev/sdm",
+        "BTRFS critical (device sdm): corrupt leaf: root=2 block=1105920 slot=7, unexpected item end, have 16283 expect 0",
+        "BTRFS error (device sdm): block=1105920 write time tree block corruption detected",
     ] {
         let (cause, risk) = title(line);
         assert!(cause == "cannot-tell" && risk.starts_with(DIFFERS), "{line}: {risk}");
     }
+    let aborted = "BTRFS: error (device sdm) in btrfs_commit_transaction:2418: errno=-5 IO failure (Error while writing out transaction)";
+    assert!(title(aborted).1.starts_with(FAILED), "what it had taken is not on the disk");
     let checksum = "BTRFS warning (device sdm): csum failed root 5 ino 260 off 4096 csum 0x11223344 expected csum 0x55667788 mirror 1";
     assert!(title(checksum).1.starts_with(NONE), "another copy may be good");
     let history = "BTRFS info (device sdm): bdev /dev/sdm errs: wr 3, rd 0, flush 1, corrupt 2, gen 0";
     assert!(judge(&kernel(&[history])).incidents.is_empty(), "counters of years are printed at each mount");
+}
+
+/// A disk that did not write its cache down was told as one of which no write is open.
+#[test]
+fn a_flush_that_failed_leaves_writes_in_doubt() {
+    let log = kernel(&[
+        "sd 7:0:4:0: [sdm] tag#5 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_SENSE cmd_age=14s",
+        "sd 7:0:4:0: [sdm] tag#5 Sense Key : Hardware Error [current]",
+        "sd 7:0:4:0: [sdm] tag#5 Add. Sense: Internal target failure",
+        "sd 7:0:4:0: [sdm] tag#5 CDB: Synchronize Cache(10) 35 00 00 00 00 00 00 00 00 00",
+    ]);
+    assert!(data(&log).starts_with(UNANSWERED), "{}", data(&log));
 }
 
 #[test]

@@ -59,6 +59,15 @@ impl Dialect for Ata {
     }
 }
 
+/// The disk that a line about a failed command is of, by its place: `ata4.00`, `ada3`.
+#[must_use]
+pub fn disk(text: &str) -> Option<&str> {
+    if let Some((before, _)) = text.split_once(": failed command: ") {
+        return before.rsplit([' ', ']']).next().filter(|name| name.starts_with("ata"));
+    }
+    between(text.split_once(" ACB: ")?.0, "(", ":")
+}
+
 /// How a command ended.
 enum End {
     /// The disk could not read or write the medium.
@@ -69,8 +78,12 @@ enum End {
 
 /// The reason in brackets behind the mask of errors (`ata_err_string`, drivers/ata/libata-eh.c). The error that is told for itself counts there.
 fn of_libata(record: &Record<'_>) -> Option<End> {
-    let of_it = |line: &Cow<'_, str>| !has(line, "failed command: ");
+    let of_it = |line: &Cow<'_, str>| !line.trim().is_empty() && !has(line, "failed command: ");
     let behind: Vec<Cow<'_, str>> = record.following().take(LINES_MAX).take_while(of_it).collect();
+    // Alone, as a search for these words finds it: that it failed is all that is told.
+    if behind.is_empty() {
+        return Some(End::Unanswered);
+    }
     let reason = behind.iter().find_map(|line| between(after(line, "Emask 0x")?, "(", ")"))?;
     match reason {
         "media error" if behind.iter().any(|line| has(line, "error: { UNC")) => None,

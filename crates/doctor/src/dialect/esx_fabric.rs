@@ -50,10 +50,12 @@ const PHRASES: &[Phrase] = &[
     beside("mpt", &["SAS host is non-operational"], Means::Adapter),
     beside("mpt", &["_base_event_notification: timeout"], Means::Adapter),
     beside("mpt", &["failure at ", "_scsih_probe"], Means::Adapter),
+    beside("mpt", &["_config_request: command timeout"], Means::Adapter),
     beside("megaraid", &["FW in FAULT"], Means::Adapter),
     // drivers/scsi/megaraid/megaraid_sas_base.c, and what it called itself before.
     beside("megaraid", &["killing adapter"], Means::Adapter),
     beside("megaraid", &["adapter never cleared"], Means::Adapter),
+    beside("lsi_mr3", &["killing adapter"], Means::Adapter),
     beside("megasas", &["FW in FAULT"], Means::Adapter),
     beside("megasas", &["killing adapter"], Means::Adapter),
     // drivers/scsi/hpsa.c, drivers/scsi/smartpqi

@@ -5,7 +5,7 @@ use crate::fact::{Kind, Notice};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::subject;
-use crate::text::{after, between, decimal, has};
+use crate::text::{after, decimal, has};
 
 /// Words of lines that tell it at once.
 const SPEAKS: [&str; 4] = ["performance has ", "latency increased", "latency reduced", "io.latency."];
@@ -57,7 +57,9 @@ impl Dialect for EsxLatency {
 fn waited_for(record: &Record<'_>, ledger: &mut Ledger) -> Reading {
     const LONG_S: u64 = 120;
     let Some(seconds) = after(record.line, " took over ").and_then(decimal) else { return Reading::Stranger };
-    let volume = between(record.line, "/vmfs/volumes/", "/");
+    let path = after(record.line, "/vmfs/volumes/");
+    let volume =
+        path.and_then(|path| path.split(['/', '"', '\'', ')']).next()).filter(|name| !name.is_empty());
     if seconds >= LONG_S && volume.is_some() {
         ledger.note(record, Draft { volume, ..Draft::of(Kind::Notice(Notice::FileSlow)) });
     }

@@ -71,7 +71,11 @@ const PHRASES: &[Phrase] = &[
     beside("asc/q:", &["asc/q:0x38/07", "Skey:0x06"], Means::Space(Warning)),
     phrase("neither local nor remote data", Means::Notice(NoGoodCopy)),
     // DRBD (drbd_state.c): what it holds back, it says for a resource. Until a peer is fenced (`fencing`) it does so at each restart of one, for moments.
+    // Whoever takes a resource down on purpose has it suspended for a moment, and the reason behind it.
+    beside("susp-io( no -> quorum", &["[down]"], Means::Nothing),
     phrase("susp-io( no -> quorum", Means::Notice(QuorumLost)),
+    beside("quorum( yes -> no", &["[down]"], Means::Nothing),
+    phrase("quorum( yes -> no", Means::Notice(QuorumLost)),
     phrase("susp-io( no -> no-disk", Means::Notice(NoGoodCopy)),
     // VDO (dm-vdo, status-codes.c): its pool has no physical block left.
     beside("VDO Status: ", &["Out of space"], Means::Space(Full)),

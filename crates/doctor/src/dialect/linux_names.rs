@@ -8,6 +8,8 @@
 //!  mpatha: sdc - tur checker reports path is down         multipathd
 //!  checker failed path 8:32 in map mpatha
 //!  device-mapper: multipath: 253:9: Failing path 8:32.     kernel: the map's number and the path's
+//!  sd 9:0:0:1: rejecting I/O to offline device             kernel: the unit, and right behind it its disk
+//!  I/O error, dev sdq, sector 2048
 //!  wwn-0x6005... -> ../../sdc                             ls -l /dev/disk/by-id
 //!  scsi host8: Fusion MPT SAS Host                        kernel: whose numbers begin with 8
 //! ```
@@ -22,10 +24,20 @@ use crate::ties::Rank;
 /// Lines behind the head of a map within which its paths are listed.
 const LISTED_LINES_MAX: u64 = 64;
 
-/// The lines, and the map whose paths are being listed.
+/// The lines, the map whose paths are being listed, and the unit to which the kernel sent nothing any more.
 #[derive(Debug, Default)]
 pub struct LinuxNames {
     map: Option<Map>,
+    refused: Option<Refused>,
+}
+
+/// A unit to which commands were refused.
+#[derive(Debug)]
+struct Refused {
+    line: u64,
+    nexus: String,
+    /// Whether another was refused near it: whose disk is told behind them, nobody knows then.
+    is_one_of_several: bool,
 }
 
 /// A map of multipathing.
@@ -47,6 +59,9 @@ impl Dialect for LinuxNames {
     fn words(&self) -> Vec<&'static str> {
         vec![
             ": [sd",
+            "rejecting I/O to ",
+            "/O error, dev sd",
+            "/O error on dev sd",
             "scsi host",
             " - tur checker",
             " checker reports ",
@@ -70,6 +85,7 @@ impl Dialect for LinuxNames {
         let tied = kernel(record, body, ledger)
             || self.head(record, body, ledger)
             || self.listed(record, body, ledger)
+            || self.refused(record, body, ledger)
             || adapter(record, body, ledger)
             || daemon(record, body, ledger)
             || mapper(record, body, ledger)
@@ -78,7 +94,7 @@ impl Dialect for LinuxNames {
     }
 
     fn end(&mut self, _ledger: &mut Ledger) {
-        self.map = None;
+        *self = LinuxNames::default();
     }
 }
 
@@ -126,6 +142,36 @@ impl LinuxNames {
         }
         true
     }
+}
+
+impl LinuxNames {
+    /// `sd 9:0:0:1: rejecting I/O to offline device`, and right behind it `I/O error, dev sdq, sector 2048`: the kernel ends the command that it refused
+    /// (drivers/scsi/scsi_lib.c, block/blk-core.c).
+    fn refused(&mut self, record: &Record<'_>, body: &str, ledger: &mut Ledger) -> bool {
+        const NEAR_LINES: u64 = 64;
+        let line = record.place.line;
+        if let Some((nexus, _)) = body.strip_prefix("sd ").and_then(|rest| rest.split_once(": rejecting I/O"))
+        {
+            let earlier =
+                self.refused.take().filter(|earlier| line.saturating_sub(earlier.line) <= NEAR_LINES);
+            let is_one_of_several =
+                earlier.is_some_and(|earlier| earlier.is_one_of_several || earlier.nexus != nexus);
+            self.refused = Some(Refused { line, nexus: nexus.to_owned(), is_one_of_several });
+            return false;
+        }
+        let behind = |refused: &&Refused| !refused.is_one_of_several && line == refused.line + 1;
+        let disk =
+            after(body, "/O error, dev ").or_else(|| after(body, "/O error on dev ")).and_then(disk_of);
+        let Some((refused, disk)) = self.refused.as_ref().filter(behind).zip(disk) else { return false };
+        ledger.tie(record, (Rank::Path, disk), (Rank::Nexus, &refused.nexus));
+        true
+    }
+}
+
+/// `sdq` of `sdq,` and of its partition `sdq1,`.
+fn disk_of(text: &str) -> Option<&str> {
+    let name = word(text).trim_end_matches(',').trim_end_matches(|letter: char| letter.is_ascii_digit());
+    is_path(name).then_some(name)
 }
 
 /// A path in a list of multipathing.

@@ -131,6 +131,11 @@ const PHRASES: &[Phrase] = &[
     // Btrfs (fs/btrfs/disk-io.c, inode.c, scrub.c). Its counters (`errs: wr 3`) are of the whole life of a disk, and printed at every mount.
     beside("BTRFS", &["lost page write due to IO error"], Means::Notice(WritesLost)),
     beside("BTRFS", &["unable to fixup"], Means::Notice(DamagedData)),
+    // What it checks before it writes and when it reads (fs/btrfs/tree-checker.c); then it takes no more writes (transaction.c).
+    beside("BTRFS", &["orrupt leaf"], Means::Notice(DamagedData)),
+    beside("BTRFS", &["orrupt node"], Means::Notice(DamagedData)),
+    beside("BTRFS", &["tree block corruption detected"], Means::Notice(DamagedData)),
+    beside("BTRFS", &["Error while writing out transaction"], Means::Notice(WritesLost)),
     beside("BTRFS", &["csum failed"], Means::Notice(FileChecksum)),
     beside("BTRFS", &["checksum/header error"], Means::Notice(FileChecksum)),
     beside("BTRFS", &["checksum error at"], Means::Notice(FileChecksum)),

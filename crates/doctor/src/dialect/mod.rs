@@ -4,7 +4,7 @@
 //! facts. A new dialect is a file, and a line in [`Dialects::all`].
 
 mod aborted;
-mod ata;
+pub mod ata;
 mod bare;
 mod cluster;
 mod dump;

@@ -5,8 +5,8 @@ use super::aborted::gives_a_write_up;
 use super::linux_names::numbered_path;
 use super::{Dialect, Reading};
 use crate::fact::{
-    ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, Kind, Lock,
-    LockStep, Notice, Opcode, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
+    ClusterStep, Command, DeviceStatus, FabricEvent, GatewayStep, Heartbeat, HeartbeatStep, HostStatus, Kind,
+    Lock, LockStep, Notice, Opcode, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskKind, TaskOutcome,
     VolumeEvent,
 };
 use crate::ledger::{Draft, Ledger};
@@ -49,6 +49,10 @@ pub enum Means {
     Device(PathEvent),
     /// Conflicts of reservations.
     Reservation,
+    /// A RESERVE of the host's that ended without an answer of the device's.
+    Reserve(HostStatus),
+    /// A device that knows no RESERVE.
+    ReserveRefused,
     /// A device's queue is full, by its own answer.
     QueueFull,
     /// A copy.
@@ -95,6 +99,17 @@ impl Means {
             Means::FencePlanned => Kind::Cluster(ClusterStep::FencePlanned),
             Means::FenceFailed => Kind::Cluster(ClusterStep::FenceFailed),
             Means::Reservation => Kind::ReservationConflicts,
+            Means::Reserve(host) => Kind::Command(Command {
+                opcode: Some(Opcode::RESERVE),
+                host: Some(host),
+                ..Command::default()
+            }),
+            Means::ReserveRefused => Kind::Command(Command {
+                opcode: Some(Opcode::RESERVE),
+                device: Some(DeviceStatus::CHECK_CONDITION),
+                sense: Some(Sense::INVALID_OPCODE),
+                ..Command::default()
+            }),
             Means::QueueFull => {
                 Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
             }
@@ -131,13 +146,13 @@ fn disk_of_vsan(body: &str) -> Option<&str> {
 }
 
 /// Whether the host waits no longer for a file system whose server is gone: `identifier [66aa0001-bb000001] has entered the All Paths Down Timeout state`.
+/// What NFS 4.1 mounts has an id of four parts, `66aa0001-bb000001-0000-000000000000`; that of a VMFS volume ends with the address of a host.
 fn is_of_a_lost_server(line: &str) -> bool {
-    const STATES: [&str; 3] = ["Down Timeout state", "APD timeout", "storage.apd.timeout"];
+    const STATES: [&str; 4] = ["Down Timeout state", "APD timeout", "APD Timeout", "storage.apd.timeout"];
     let is_an_id = |id: &str| {
-        let parts = id.split_once('-');
-        parts.is_some_and(|parts| {
-            [parts.0, parts.1].iter().all(|part| part.len() == 8 && is_alphanumeric(part))
-        })
+        let mut parts = id.split('-');
+        let mut is_half = || parts.next().is_some_and(|part| part.len() == 8 && is_alphanumeric(part));
+        is_half() && is_half() && parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte == b'0'))
     };
     let mut names = line.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
     STATES.iter().any(|state| has(line, state)) && names.any(|(name, _)| is_an_id(name))

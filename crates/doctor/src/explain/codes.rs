@@ -47,13 +47,13 @@ pub(super) fn complete(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec
     }
 }
 
-/// `status 24/0`, `status = 2/0 0x5 0x24 0x0`: ESX 3 wrote the device's status first and the host's behind it, in decimal.
+/// `status 24/0`, `status = 2/0 0x5 0x24 0x0`, and `24/0` alone: ESX 3 wrote the device's status first and the host's behind it, in decimal.
 fn oldest(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
     const OF_DEVICES: [u64; 9] = [0, 2, 4, 8, 16, 24, 40, 48, 64];
     const HOSTS_MAX: u64 = 0xf;
-    let Some(rest) = after(line, "status").map(|rest| rest.trim_start_matches([' ', '=', ':'])) else {
-        return;
-    };
+    let behind = after(line, "status").map(|rest| rest.trim_start_matches([' ', '=', ':']));
+    let alone = || Some(line.trim().trim_matches(['(', ')', '[', ']'])).filter(|pair| !pair.contains(' '));
+    let Some(rest) = behind.or_else(alone) else { return };
     let pair = rest.split(' ').next().unwrap_or("").trim_end_matches([',', '.', ';']);
     let Some((device, host)) = pair.split_once('/') else { return };
     let whole = |text: &str| text.parse::<u64>().ok().filter(|_| text.len() <= 2);
@@ -70,6 +70,20 @@ fn oldest(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
     }
     let says = "as ESX 3 wrote it: the device's status, then the host's, in decimal; later releases print H before D, in hex";
     fields.push(field("status", pair, says));
+    if behind.is_none()
+        && let Some(name) = code_of(pair)
+    {
+        let says =
+            format!("the other reading, as an additional sense code and its qualifier, in hex: {name}");
+        fields.push(field("code", pair, &says));
+    }
+}
+
+/// What `24/0` is called as an additional sense code and its qualifier, whatever key goes with it.
+fn code_of(pair: &str) -> Option<&'static str> {
+    let (code, qualifier) = pair.split_once('/')?;
+    let (code, qualifier) = (hex(code)?, hex(qualifier)?);
+    (1..=0xf).find_map(|key| Sense::of(key, code, qualifier).and_then(Sense::code_name))
 }
 
 /// `0x89 0x1d`, `0xe 0x1d`, and nothing else: what somebody remembers of a line. Which numbers they are is not said, so each possible reading is.

@@ -5,6 +5,7 @@ use super::order::is_harm;
 use super::way::is_over_a_network_alone;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{FabricEvent, Fact, HeartbeatStep, HostStatus, Kind, TaskKind};
+use crate::text::has;
 use crate::{ports, units};
 
 /// A notice or two come and go.
@@ -38,7 +39,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
 
 /// Why the fabric's own word is not shown to be about what went wrong here.
 fn doubt(case: &Case<'_>, notices: &[&Fact]) -> Option<&'static str> {
-    if case.followed_by(notices, &case.all(waited), JUST_BEFORE_US).is_empty() {
+    let late = case.all(waited);
+    let followed = !case.followed_by(notices, &late, JUST_BEFORE_US).is_empty();
+    if !followed && !sums_up(case, notices, &late) {
         return Some(
             "But no line tells of a command that was late or lost behind that: a test that is answered false at once did not wait in the fabric.",
         );
@@ -46,6 +49,13 @@ fn doubt(case: &Case<'_>, notices: &[&Fact]) -> Option<&'static str> {
     notices.iter().take(FIRST).all(|notice| is_of_other_ports(case, notice)).then_some(
         "But they name ports of an array that are none of those behind which the host lists this device.",
     )
+}
+
+/// Whether a notice that counts what was since the last one came right behind a command that was late: it speaks of the time before it.
+fn sums_up(case: &Case<'_>, notices: &[&Fact], late: &[&Fact]) -> bool {
+    const SUMMED_US: i64 = 10_000_000;
+    let mut sums = notices.iter().take(FIRST).filter(|notice| has(&notice.text, "since last report"));
+    sums.any(|sum| case.just_before(sum, late, SUMMED_US).is_some())
 }
 
 /// Whether this is what a frame leaves that waits or is lost on the way.

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use super::case::{self, Case, FIRST, JUST_BEFORE_US, command, total};
 use super::order::is_harm;
-use super::way::{adapter, is_behind_the_driver, is_of_this_device, names_this_device};
+use super::way::{
+    TOLD_LATE_US, adapter, is_behind_the_driver, is_of_this_device, is_the_only_one, names_this_device,
+    tells_its_way,
+};
 use super::{Confidence, Judgement, Proof, untied, words};
 use crate::fact::{Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
+use crate::incident::is_broken;
 use crate::scene::{before, near};
 use crate::text::has;
 
@@ -72,7 +76,8 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
     let (local, far): (Vec<&Fact>, Vec<&Fact>) =
         own.iter().copied().partition(|fact| is_of_a_local_controller(fact));
     let tied = !far.is_empty() && is_of_this_device(case, &far)
-        || names_this_device(case, &local)
+        || names_this_device(case, &of_a_named_adapter(case, &local))
+        || took_its_disks(case, &local)
         || !local.is_empty() && is_all_there_is(case, &local);
     let beside = only_others_suffer(case);
     let strange = hits_nobody_of_its_host(case, &own);
@@ -95,7 +100,9 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
     let proof = Proof::new(confidence, because, own).and_collect(NEXT);
     // Beside a test or a heartbeat of a LUN that nobody ties to it, a controller of local disks is no answer.
     let is_beside = far.is_empty() && !tied && !case.stakes().is_empty();
-    let proof = if far.is_empty() && !is_beside { proof.in_words(&words::OWN_CONTROLLER) } else { proof };
+    let is_reset = local.iter().take(FIRST).all(|fault| says_that_it_stopped(fault));
+    let words = if is_reset { &words::FIRMWARE_FAULT } else { &words::OWN_CONTROLLER };
+    let proof = if far.is_empty() && !is_beside { proof.in_words(words) } else { proof };
     Judgement::Met(Proof { is_beside, ..proof })
 }
 
@@ -152,6 +159,24 @@ fn requeues<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     None
 }
 
+/// Those that name the adapter itself, and not only its driver.
+fn of_a_named_adapter<'a>(case: &Case<'a>, faults: &[&'a Fact]) -> Vec<&'a Fact> {
+    faults.iter().copied().filter(|fault| tells_its_way(case, fault)).collect()
+}
+
+/// Whether the only adapter of its driver failed, the disks are behind it, and none of them was lost or broken before. Firmware that is reset makes a test or a heartbeat
+/// late; only of one that died it is known that a disk went with it.
+fn took_its_disks(case: &Case<'_>, faults: &[&Fact]) -> bool {
+    let harmed = !case.stakes().is_empty();
+    let died: Vec<&Fact> =
+        faults.iter().copied().filter(|fault| harmed || says_that_it_died(fault)).collect();
+    let Some(first) = died.first() else { return false };
+    let is_earlier = |fact: &&Fact| before(fact, first) && !near(fact, first, TOLD_LATE_US);
+    names_this_device(case, &died)
+        && died.iter().take(FIRST).all(|fault| is_the_only_one(case, fault))
+        && !case.all(|fact| is_lost(fact) || is_broken(fact)).iter().take(FIRST).any(is_earlier)
+}
+
 /// Whether an adapter that died is all that there is to tell: no test, heartbeat, volume or way was lost, and no disk but those which the kernel puts behind its
 /// driver. A LUN is lost over another adapter in the same minute, too.
 fn is_all_there_is(case: &Case<'_>, faults: &[&Fact]) -> bool {
@@ -174,6 +199,11 @@ fn says_that_it_died(fault: &Fact) -> bool {
     ["non-operational", "illing adapter", "never cleared", "lockup detected", "offline"]
         .iter()
         .any(|word| has(&fault.text, word))
+}
+
+/// Whether a driver found its adapter's firmware stopped, which it resets then.
+fn says_that_it_stopped(fault: &Fact) -> bool {
+    ["FW in FAULT", "in FAULT state", "fault_state("].iter().any(|word| has(&fault.text, word))
 }
 
 /// Whether a disk was lost, or a command because there was no way to it.

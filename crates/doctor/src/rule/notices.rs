@@ -396,7 +396,7 @@ static NO_GOOD_COPY: Told = Told {
 
 /// I/O that DRBD holds back.
 static QUORUM_LOST: Told = Told {
-    because: "DRBD says that it holds all I/O back from now on (`susp-io`): its node sees too few of the others to have a quorum. That is what it is told to do, so that no two sides \
+    because: "DRBD says that its node sees too few of the others to have a quorum: from now on it holds all I/O back (`susp-io`), or fails it. That is what it is told to do, so that no two sides \
              write; what was lost is a node or the network to it.",
     next: "`drbdadm status` on every node, the kernel log of each from a minute before (`PingAck`, `conn(`), and whether the others are off or only not reached.",
     words: Words {

@@ -8,7 +8,7 @@ use crate::fact::{
     Command, FabricEvent, Fact, HostStatus, Kind, Notice, PathEvent, Sense, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::scene::{before, near, same_host};
-use crate::text::{has, holds};
+use crate::text::{after, has, holds, word};
 
 /// A reset takes the link down within seconds.
 const RESET_WITHIN_US: i64 = 10_000_000;
@@ -108,8 +108,8 @@ fn behind_a_card<'a>(case: &Case<'a>, events: &[&'a Fact], gone: &[&'a Fact]) ->
         return None;
     }
     let because = "The link of a network card went down, within a minute a session to the storage had no answer any more, it did not come back in its time, and the commands that \
-                   waited for it were given up.";
-    let proof = Proof::new(Confidence::Likely, because, vec![link, first, given_up, command]);
+                   waited for it were given up. That the session goes over that card, and over no other, no line says.";
+    let proof = Proof::new(Confidence::Possible, because, vec![link, first, given_up, command]);
     Some(proof.in_words(&words::NETWORK).and_collect(super::unsolved::NETWORK_NEXT))
 }
 
@@ -140,6 +140,7 @@ fn with_a_victim<'a>(
         && !by_own_hand
         && !units_changed(case)
         && !case.is_a_plain_race()
+        && !is_of_a_lease_elsewhere(case, &hit)
         && is_of_this_device(case, &hit);
     let stakes = case.stakes();
     let lines = hit.into_iter().take(4).chain(stakes.into_iter().take(4)).collect();
@@ -147,6 +148,22 @@ fn with_a_victim<'a>(
     let proof = Proof::new(confidence, because, lines);
     let proof = if by_own_hand { proof.but(OWN_HAND) } else { proof };
     Judgement::Met(by_its_way(case, proof, strong))
+}
+
+/// Whether all that went wrong is a lease that lies on another map than the lost paths, or in a file of a file server.
+fn is_of_a_lease_elsewhere(case: &Case<'_>, hit: &[&Fact]) -> bool {
+    let maps: Vec<&str> = hit.iter().take(case::FIRST).filter_map(|fact| case.text(fact.device)).collect();
+    let of_another_map = |text: &str| {
+        let map = after(text, "/dev/mapper/").map(word).filter(|map| map.starts_with("mpath"));
+        let of_maps = !maps.is_empty() && maps.iter().all(|name| name.starts_with("mpath"));
+        map.is_some_and(|map| of_maps && !maps.contains(&map))
+    };
+    let stakes = case.stakes();
+    let leases = || stakes.iter().take(case::FIRST);
+    let mut places = leases().filter(|fact| has(&fact.text, " /")).peekable();
+    leases().all(|fact| matches!(fact.kind, Kind::Cluster(_)))
+        && places.peek().is_some()
+        && places.all(|fact| of_another_map(&fact.text) || has(&fact.text, ":_"))
 }
 
 /// A link went down, and the host took the device out of use right behind it: whether it lay on that link, no line says.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, command};
-use crate::fact::{Command, Fact};
+use crate::fact::{Command, DeviceStatus, Fact, Kind};
 use crate::names::Name;
 use crate::ports;
 use crate::scene::{before, near, same_host};
@@ -171,18 +171,36 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
         return false;
     }
     // Lines that name no device contradict nothing.
-    own.is_empty() || own.iter().take(FIRST).any(|fact| was_taken_by(fact, hit))
+    let was_slow = was_slow_before(case, hit);
+    own.is_empty() || own.iter().take(FIRST).any(|fact| was_taken_by(fact, hit, was_slow))
+}
+
+/// Whether the device was slow or busy long before anything was lost: then a command that was given up before the loss waited for that.
+fn was_slow_before(case: &Case<'_>, lost: &[&Fact]) -> bool {
+    let is_slow = |fact: &Fact| match &fact.kind {
+        Kind::Latency { .. } => true,
+        Kind::Command(command) => command
+            .device
+            .is_some_and(|status| matches!(status, DeviceStatus::BUSY | DeviceStatus::TASK_SET_FULL)),
+        _ => false,
+    };
+    let slow = case.all(is_slow);
+    let is_before = |fact: &Fact, lost: &Fact| {
+        same_host(lost, fact) && before(fact, lost) && !near(lost, fact, TOLD_LATE_US)
+    };
+    slow.iter().take(FIRST).any(|fact| lost.iter().take(FIRST).any(|lost| is_before(fact, lost)))
 }
 
 /// A way that fails takes commands before anybody tells of it: a port waits for its light, a session for an answer to its ping.
-const TOLD_LATE_US: i64 = 10_000_000;
+pub const TOLD_LATE_US: i64 = 10_000_000;
 
 /// Whether a command stayed without an answer that was under way when something was lost: what had ended long before that was not taken by it.
-fn was_taken_by(fact: &Fact, lost: &[&Fact]) -> bool {
+fn was_taken_by(fact: &Fact, lost: &[&Fact], was_slow: bool) -> bool {
     command(fact).is_some_and(Command::unanswered)
         && lost.iter().take(FIRST).any(|lost| {
-            let within = if before(fact, lost) { TOLD_LATE_US } else { JUST_BEFORE_US };
-            same_host(lost, fact) && near(lost, fact, within)
+            let is_before = before(fact, lost);
+            let within = if is_before { TOLD_LATE_US } else { JUST_BEFORE_US };
+            !(is_before && was_slow) && same_host(lost, fact) && near(lost, fact, within)
         })
 }
 
@@ -213,12 +231,22 @@ pub fn names_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
     })
 }
 
-/// Whether the kernel said that the adapter which a line names is of the driver of one of these faults, on the same host.
+/// Whether the kernel said that the adapter which a line names is the only one of the driver of one of these faults, on the same host.
 pub fn is_behind_the_driver(case: &Case<'_>, fact: &Fact, faults: &[&Fact]) -> bool {
     let Some(Way { adapter: Adapter::Linux(number), .. }) = Way::of(case, fact) else { return false };
     let drivers = &case.scene.knowledge.drivers;
     let mut faults = faults.iter().take(FIRST).filter(|fault| same_host(fault, fact));
-    faults.any(|fault| drivers.numbers(fault.host, &fault.text).contains(&number))
+    faults.any(|fault| drivers.numbers(fault.host, &fault.text) == [number])
+}
+
+/// Whether no other adapter of its host has the driver of a line, as far as the kernel said.
+pub fn is_the_only_one(case: &Case<'_>, fault: &Fact) -> bool {
+    case.scene.knowledge.drivers.numbers(fault.host, &fault.text).len() <= 1
+}
+
+/// Whether a line names the adapter itself, or a device.
+pub fn tells_its_way(case: &Case<'_>, fact: &Fact) -> bool {
+    fact.device.is_some() || Way::of(case, fact).is_some()
 }
 
 fn commands_to_devices<'a>(case: &Case<'a>) -> Vec<&'a Fact> {

@@ -563,6 +563,27 @@ pub static OWN_CONTROLLER: Words = Words {
     ],
 };
 
+pub static FIRMWARE_FAULT: Words = Words {
+    title: "The firmware of a controller of this host's own disks stopped, and its driver resets it",
+    layer: Layer::Hba,
+    what: "The firmware of a controller of disks in this host's case met a fault. Its driver starts it anew and sends again what had no answer; all disks behind it stand still until that is done, well or not.",
+    consequence: "If the reset succeeds, commands were late and no more. If it does not, the driver gives the controller up, and with it whatever had no answer.",
+    remedy: &[
+        remedy(
+            Risk::Looks,
+            "See in the lines behind whether the driver called its reset successful, and how often this came before.",
+        ),
+        remedy(
+            Risk::Looks,
+            "Read the controller's own log with its maker's tool (`storcli`, `ssacli`, `arcconf`): what its firmware stopped at, its heat, its cache and battery. Replace no disk for it.",
+        ),
+        remedy(
+            Risk::Interrupts,
+            "Bring the controller's firmware and driver to the versions of its maker's list.",
+        ),
+    ],
+};
+
 /// Whether these words are about a device that is slow by nature: the same of it hours later is the same.
 pub fn is_lasting(title: &str) -> bool {
     title == SLOW_LOCAL.title
