@@ -28,6 +28,7 @@ use crate::text::cut;
 use crate::ties::{Rank, Ties};
 use crate::unread_time;
 use crate::voice::voice;
+use crate::{adapter_words, ports};
 
 /// Facts further apart than this are two, as long as there is room.
 const MERGE_US: i64 = 1_000_000;
@@ -333,7 +334,7 @@ impl Ledger {
             is_told: self.manner != Manner::Logged,
             text: Box::default(),
         };
-        let key = key(&fact);
+        let key = key(&fact, text);
         if let Some(key) = key {
             if self.told_here.contains(&(place, key)) {
                 return;
@@ -453,7 +454,7 @@ impl Ledger {
             for at in 0..self.facts.len() {
                 let (before, rest) = self.facts.split_at_mut(at);
                 let Some(fact) = rest.first() else { break };
-                let key = key(fact);
+                let key = key(fact, &fact.text);
                 if let Some(recent) = key.and_then(|key| self.recent.get_mut(&key))
                     && let Some(known) = before.get_mut(recent.at)
                     && merge(known, fact, window)
@@ -479,14 +480,16 @@ impl Ledger {
 }
 
 /// What two facts must have in common to be merged; `None` for those that are always kept apart.
-fn key(fact: &Fact) -> Option<u64> {
+fn key(fact: &Fact, text: &str) -> Option<u64> {
     let mut hasher = Digest::default();
     std::mem::discriminant(&fact.kind).hash(&mut hasher);
     match &fact.kind {
         Kind::Command(command) => command.hash(&mut hasher),
         Kind::Task { task, outcome } => (task, outcome).hash(&mut hasher),
         Kind::Path(event) => event.hash(&mut hasher),
-        Kind::Fabric(event) => event.hash(&mut hasher),
+        // Which of an array's ports a notice names matters.
+        Kind::Fabric(event) => (event, ports::of_a_target(text)).hash(&mut hasher),
+        Kind::AdapterFault => (adapter_words::died(text), adapter_words::stopped(text)).hash(&mut hasher),
         Kind::Target(step) => step.hash(&mut hasher),
         Kind::Support(support) => support.hash(&mut hasher),
         Kind::Space(event) => event.hash(&mut hasher),
@@ -499,7 +502,7 @@ fn key(fact: &Fact) -> Option<u64> {
             (heartbeat.step, heartbeat.slot.map(|slot| slot.generation)).hash(&mut hasher)
         }
         Kind::Lock(lock) => (lock.step, lock.record).hash(&mut hasher),
-        Kind::ReservationConflicts | Kind::Medium | Kind::AdapterFault | Kind::Snapshot | Kind::Listed => {}
+        Kind::ReservationConflicts | Kind::Medium | Kind::Snapshot | Kind::Listed => {}
         Kind::Latency { .. } | Kind::Queue(_) | Kind::Slot(_) | Kind::LockDump(_) => return None,
         Kind::Gateway(_)
         | Kind::Oarlock(_)

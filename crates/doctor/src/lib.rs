@@ -7,6 +7,7 @@
 //! Nothing here opens a file, asks for the time or belongs to one operating system: whoever calls gives names and
 //! readers ([`Doctor::read`]), and gets a [`Report`].
 
+mod adapter_words;
 mod advisory;
 mod attach;
 pub mod bounds;

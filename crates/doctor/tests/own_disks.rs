@@ -199,6 +199,12 @@ fn a_controller_that_says_that_it_died_is_believed() {
     let fault = "megaraid_sas 0000:5e:00.0: Found FW in FAULT state, will reset adapter.";
     let host = of_driver("megaraid_sas");
     assert_eq!(says(&[&host, fault, lost, read]), "", "it is reset and goes on");
+    let killed = "megaraid_sas 0000:5e:00.0: Reset failed, killing adapter.";
+    assert_eq!(says(&[&host, fault, killed, lost, read]), "hba-fault", "its reset failed");
+    let quiet: Vec<String> = (0..19).map(|line| format!("usb 1-{line}: new device")).collect();
+    let quiet = quiet.iter().map(String::as_str).collect::<Vec<_>>();
+    let died = [&[host.as_str(), lost, read][..], &quiet, &[killed]].concat();
+    assert_eq!(says(&died), "", "the disk was lost long before");
     // Firmware that faulted is reset and goes on, and a driver may not start for want of its host's memory.
     for doubtful in [
         "mpt2sas_cm1: failure at drivers/scsi/mpt3sas/mpt3sas_scsih.c:9911/_scsih_probe()!",

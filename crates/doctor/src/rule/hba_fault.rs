@@ -9,6 +9,7 @@ use super::way::{
     tells_its_way,
 };
 use super::{Confidence, Judgement, Proof, untied, words};
+use crate::adapter_words;
 use crate::fact::{Command, FabricEvent, Fact, HostStatus, Kind, PathEvent, Sense, TaskKind, TaskOutcome};
 use crate::incident::is_broken;
 use crate::scene::{before, near};
@@ -100,7 +101,7 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
     let proof = Proof::new(confidence, because, own).and_collect(NEXT);
     // Beside a test or a heartbeat of a LUN that nobody ties to it, a controller of local disks is no answer.
     let is_beside = far.is_empty() && !tied && !case.stakes().is_empty();
-    let is_reset = local.iter().take(FIRST).all(|fault| says_that_it_stopped(fault));
+    let is_reset = local.iter().take(FIRST).all(|fault| adapter_words::stopped(&fault.text));
     let words = if is_reset { &words::FIRMWARE_FAULT } else { &words::OWN_CONTROLLER };
     let proof = if far.is_empty() && !is_beside { proof.in_words(words) } else { proof };
     Judgement::Met(Proof { is_beside, ..proof })
@@ -169,12 +170,17 @@ fn of_a_named_adapter<'a>(case: &Case<'a>, faults: &[&'a Fact]) -> Vec<&'a Fact>
 fn took_its_disks(case: &Case<'_>, faults: &[&Fact]) -> bool {
     let harmed = !case.stakes().is_empty();
     let died: Vec<&Fact> =
-        faults.iter().copied().filter(|fault| harmed || says_that_it_died(fault)).collect();
-    let Some(first) = died.first() else { return false };
-    let is_earlier = |fact: &&Fact| before(fact, first) && !near(fact, first, TOLD_LATE_US);
-    names_this_device(case, &died)
+        faults.iter().copied().filter(|fault| harmed || adapter_words::died(&fault.text)).collect();
+    let is_earlier = |fact: &&Fact| is_long_before(fact, &died);
+    !died.is_empty()
+        && names_this_device(case, &died)
         && died.iter().take(FIRST).all(|fault| is_the_only_one(case, fault))
         && !case.all(|fact| is_lost(fact) || is_broken(fact)).iter().take(FIRST).any(is_earlier)
+}
+
+/// Whether something was long over when the first of these was told.
+fn is_long_before(fact: &Fact, faults: &[&Fact]) -> bool {
+    faults.first().is_some_and(|first| before(fact, first) && !near(fact, first, TOLD_LATE_US))
 }
 
 /// Whether an adapter that died is all that there is to tell: no test, heartbeat, volume or way was lost, and no disk but those which the kernel puts behind its
@@ -185,25 +191,13 @@ fn is_all_there_is(case: &Case<'_>, faults: &[&Fact]) -> bool {
     if !case.stakes().is_empty() || !case.incident.volumes.is_empty() || case.facts().any(is_a_way) {
         return false;
     }
-    let is_its_own = |fact: &Fact| is_behind_the_driver(case, fact, faults);
+    let is_its_own = |fact: &Fact| is_behind_the_driver(case, fact, faults) && !is_long_before(fact, faults);
     let lost = case.all(is_lost);
     let devices = &case.incident.devices;
     let are_all_lost = devices.iter().all(|&device| lost.iter().any(|fact| fact.device == Some(device)));
-    faults.iter().any(|fault| says_that_it_died(fault))
+    faults.iter().any(|fault| adapter_words::died(&fault.text))
         && are_all_lost
         && lost.iter().take(FIRST).all(|fact| is_its_own(fact))
-}
-
-/// Whether a driver gave its adapter up: firmware that faulted is reset, and a driver that does not start may lack memory of its host's.
-fn says_that_it_died(fault: &Fact) -> bool {
-    ["non-operational", "illing adapter", "never cleared", "lockup detected", "offline"]
-        .iter()
-        .any(|word| has(&fault.text, word))
-}
-
-/// Whether a driver found its adapter's firmware stopped, which it resets then.
-fn says_that_it_stopped(fault: &Fact) -> bool {
-    ["FW in FAULT", "in FAULT state", "fault_state("].iter().any(|word| has(&fault.text, word))
 }
 
 /// Whether a disk was lost, or a command because there was no way to it.
