@@ -426,6 +426,10 @@ fn a_reservation_that_failed_for_another_reason_is_no_conflict() {
         })
     };
     assert!(certain(&says("SCSI reservation conflict")));
+    assert!(
+        judge("Booking of seats: Reservation error: Timeout\n").incidents.is_empty(),
+        "another kind of seat"
+    );
     for status in ["Timeout", "No connection", "I/O error", "Not supported"] {
         let report = says(status);
         assert!(!report.incidents.is_empty(), "{status}");

@@ -24,7 +24,7 @@ const PHRASES: &[Phrase] = &[
     beside("StorageApdHandler", &["APD Exit for"], Means::Device(Restored)),
     beside("StorageApdHandler", &["APD Timer killed"], Means::Device(Restored)),
     phrase("problem.bootdevice.apd.", Means::Path(AllDown)),
-    phrase("backing the boot filesystem", Means::Path(AllDown)),
+    beside("backing the boot filesystem", &["ost connectivity"], Means::Path(AllDown)),
     // ESX 3, of an array's controller that answers no more.
     phrase("Mark all paths using this SP as dead", Means::Path(Failed)),
     phrase("storage.apd.start", Means::Device(AllDown)),

@@ -2,13 +2,11 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::HeartbeatStep::{CleanedUp, Corrupt, LostAccess, Restored, TimedOut};
-use crate::fact::HostStatus;
 use crate::fact::LockStep;
 use crate::fact::Notice::{
     Checksum, CopyFilter, DamagedData, DeviceLocked, HeapExhausted, JournalUnread, MirrorLost,
     ProcessorStuck, RingFull, VolumeFull, WriteGivenUp,
 };
-use crate::fact::PathEvent;
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::Support::{MixedModes, NeededByVolume, No};
 use crate::fact::VolumeEvent::{Made, Resignatured};
@@ -89,17 +87,12 @@ const PHRASES: &[Phrase] = &[
     phrase("ON-DISK ERROR: ", Means::Notice(DamagedData)),
     phrase("too many reservation conflicts", Means::Reservation),
     phrase("Sync CR at", Means::Reservation),
-    // VMFS's own RESERVE that came to nothing for another reason than a conflict: the status stands behind the colon.
-    beside("Reservation error", &[": Timeout"], Means::Reserve(HostStatus::TIMEOUT)),
-    beside("Reservation error", &[": No connection"], Means::Path(PathEvent::Failed)),
-    beside("Reservation error", &[": I/O error"], Means::Reserve(HostStatus::ERROR)),
-    beside("Reservation error", &[": Not supported"], Means::ReserveRefused),
     // Rooms and seats are reserved, too.
-    beside("Reservation error", &["SCSI"], Means::Reservation),
-    beside("Reservation error", &["FS3"], Means::Reservation),
-    beside("Reservation error", &["LVM"], Means::Reservation),
-    beside("Reservation error", &["vmhba"], Means::Reservation),
-    beside("Reservation error", &["cpu"], Means::Reservation),
+    beside("Reservation error", &["SCSI"], Means::ReservationError),
+    beside("Reservation error", &["FS3"], Means::ReservationError),
+    beside("Reservation error", &["LVM"], Means::ReservationError),
+    beside("Reservation error", &["vmhba"], Means::ReservationError),
+    beside("Reservation error", &["cpu"], Means::ReservationError),
     phrase("SCSI reservation conflict", Means::Reservation),
     phrase("Long VMFS3 rsv time", Means::Nothing),
     phrase("Long VMFS rsv time", Means::Nothing),

@@ -49,10 +49,8 @@ pub enum Means {
     Device(PathEvent),
     /// Conflicts of reservations.
     Reservation,
-    /// A RESERVE of the host's that ended without an answer of the device's.
-    Reserve(HostStatus),
-    /// A device that knows no RESERVE.
-    ReserveRefused,
+    /// VMFS's own RESERVE came to nothing; why, the status behind the colon says.
+    ReservationError,
     /// A device's queue is full, by its own answer.
     QueueFull,
     /// A copy.
@@ -99,17 +97,7 @@ impl Means {
             Means::FencePlanned => Kind::Cluster(ClusterStep::FencePlanned),
             Means::FenceFailed => Kind::Cluster(ClusterStep::FenceFailed),
             Means::Reservation => Kind::ReservationConflicts,
-            Means::Reserve(host) => Kind::Command(Command {
-                opcode: Some(Opcode::RESERVE),
-                host: Some(host),
-                ..Command::default()
-            }),
-            Means::ReserveRefused => Kind::Command(Command {
-                opcode: Some(Opcode::RESERVE),
-                device: Some(DeviceStatus::CHECK_CONDITION),
-                sense: Some(Sense::INVALID_OPCODE),
-                ..Command::default()
-            }),
+            Means::ReservationError => reservation_error(line),
             Means::QueueFull => {
                 Kind::Command(Command { device: Some(DeviceStatus::TASK_SET_FULL), ..Command::default() })
             }
@@ -130,6 +118,26 @@ impl Means {
             Means::Notice(notice) => Kind::Notice(notice),
             Means::Nothing => return None,
         })
+    }
+}
+
+/// `FS3: 4784: Reservation error: Timeout`: a conflict is another host's reservation, and whatever else came of a RESERVE is none.
+fn reservation_error(line: &str) -> Kind {
+    let reserve = |host, device, sense| {
+        Kind::Command(Command { opcode: Some(Opcode::RESERVE), host, device, sense, ..Command::default() })
+    };
+    let status = after(line, "Reservation error: ").unwrap_or_default();
+    let is = |start: &str| status.starts_with(start);
+    if is("Timeout") {
+        reserve(Some(HostStatus::TIMEOUT), None, None)
+    } else if is("I/O error") {
+        reserve(Some(HostStatus::ERROR), None, None)
+    } else if is("Not supported") {
+        reserve(None, Some(DeviceStatus::CHECK_CONDITION), Some(Sense::INVALID_OPCODE))
+    } else if is("No connection") {
+        Kind::Path(PathEvent::Failed)
+    } else {
+        Kind::ReservationConflicts
     }
 }
 
