@@ -212,6 +212,14 @@ fn a_controller_that_says_that_it_died_is_believed() {
     ] {
         assert_eq!(says(&[doubtful]), "", "{doubtful}");
     }
+    let session = " session2: session recovery timed out after 5 secs";
+    let both = [&fusion(0), "mpt3sas_cm0: fault_state(0x5854)!", session, lost, read];
+    let lines = both.map(|line| format!("Feb  7 01:31:09 reed kernel: {line}"));
+    assert_eq!(
+        judge(&lines).incidents[0].cause,
+        "path-fault",
+        "a session was lost, and no controller has one"
+    );
     let of_esx =
         "2026-02-07T01:31:10.000Z cpu3:2097777)lsi_mr3: mfi_Reset:3109: killing adapter vmhba0".to_owned();
     let of_a_lun = format!(

@@ -99,8 +99,14 @@ fn by_its_own_account<'a>(case: &Case<'a>, own: Vec<&'a Fact>) -> Judgement<'a> 
         because.to_owned()
     };
     let proof = Proof::new(confidence, because, own).and_collect(NEXT);
-    // Beside a test or a heartbeat of a LUN that nobody ties to it, a controller of local disks is no answer.
-    let is_beside = far.is_empty() && !tied && !case.stakes().is_empty();
+    // Beside a test or a heartbeat of a LUN that nobody ties to it, a way that was lost or a device behind another adapter, a controller of local disks is no answer.
+    let is_elsewhere = || {
+        !case.stakes().is_empty()
+            || case.facts().any(is_a_lost_way)
+            || !case.incident.devices.is_empty()
+                && local.iter().take(FIRST).any(|fault| tells_its_way(case, fault))
+    };
+    let is_beside = far.is_empty() && !tied && is_elsewhere();
     let is_reset = local.iter().take(FIRST).all(|fault| adapter_words::stopped(&fault.text));
     let words = if is_reset { &words::FIRMWARE_FAULT } else { &words::OWN_CONTROLLER };
     let proof = if far.is_empty() && !is_beside { proof.in_words(words) } else { proof };
@@ -186,9 +192,7 @@ fn is_long_before(fact: &Fact, faults: &[&Fact]) -> bool {
 /// Whether an adapter that died is all that there is to tell: no test, heartbeat, volume or way was lost, and no disk but those which the kernel puts behind its
 /// driver. A LUN is lost over another adapter in the same minute, too.
 fn is_all_there_is(case: &Case<'_>, faults: &[&Fact]) -> bool {
-    let is_a_way =
-        |fact: &Fact| matches!(fact.kind, Kind::Path(event) if event.is_loss() && !event.is_of_the_device());
-    if !case.stakes().is_empty() || !case.incident.volumes.is_empty() || case.facts().any(is_a_way) {
+    if !case.stakes().is_empty() || !case.incident.volumes.is_empty() || case.facts().any(is_a_lost_way) {
         return false;
     }
     let is_its_own = |fact: &Fact| is_behind_the_driver(case, fact, faults) && !is_long_before(fact, faults);
@@ -198,6 +202,11 @@ fn is_all_there_is(case: &Case<'_>, faults: &[&Fact]) -> bool {
     faults.iter().any(|fault| adapter_words::died(&fault.text))
         && are_all_lost
         && lost.iter().take(FIRST).all(|fact| is_its_own(fact))
+}
+
+/// Whether a link, a port, a session or a path was lost.
+fn is_a_lost_way(fact: &Fact) -> bool {
+    matches!(fact.kind, Kind::Path(event) if event.is_loss() && !event.is_of_the_device())
 }
 
 /// Whether a disk was lost, or a command because there was no way to it.
