@@ -6,7 +6,7 @@ use crate::bounds::EVIDENCE_MAX;
 use crate::finding::Finding;
 use crate::stamp::Stamp;
 
-/// Merges findings of one cause whose times overlap and that share a host; sorts the gravest first (see [`crate::gravity`]).
+/// Merges findings of one cause and of one confidence whose times overlap and that share a host; sorts the gravest first (see [`crate::gravity`]).
 #[must_use]
 pub fn alike(findings: Vec<Finding>) -> Vec<Finding> {
     let mut merged: Vec<Merged> = Vec::new();
@@ -71,6 +71,7 @@ impl Merged {
                 || finding.hosts.iter().any(|host| self.hosts.contains(host))
         };
         known.cause == finding.cause
+            && known.confidence == finding.confidence
             && (known.own_title == finding.own_title || lasting() && may_be_the_same_record(known, finding))
             && explained
             && (overlap(known.span, finding.span) || lasting())

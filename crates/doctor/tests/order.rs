@@ -212,8 +212,31 @@ fn a_named_race_overrules_what_stood_around_it() {
             continue;
         }
         let report = judge(&(trouble + &not_free(22) + &failed(22, "0x89", FALSE)));
-        assert!(!sure(&report).contains(&cause), "{cause}: {:?}", sure(&report));
+        assert_eq!(sure(&report), ["contention"], "{cause}");
     }
+}
+
+/// What is sure of one device was lent to another, or what is only possible of one was taken from another, because both had one cause.
+#[test]
+fn what_is_sure_of_one_device_is_not_lent_to_another_of_the_same_cause() {
+    let (_, notices) = troubles(10).swap_remove(0);
+    let other = "naa.6000d31000c0ffee000000000000005e";
+    let late = failed(15, "0x28", LATE).replace(LUN, other);
+    let tie = format!(
+        "Volume Name  VMFS UUID                            Extent Number  Device Name  Partition\n\
+         basalt       63aa0c00-5b2e7f90-7a1d-0050568c4d5e              0  {LUN}          1\n\
+         granite      63aa0c01-5b2e7f90-7a1d-0050568c4d5e              0  {other}          1\n"
+    );
+    let report = judge(&(tie + &notices + &late + &failed(22, "0x89", FALSE)));
+    let of = |device: &str| {
+        let mut findings =
+            report.incidents.iter().filter(|finding| finding.devices.iter().any(|name| name == device));
+        let finding = findings.next().expect("a finding of this device");
+        assert!(findings.next().is_none(), "one finding of {device}");
+        (finding.cause.as_str(), finding.confidence.as_str())
+    };
+    assert_eq!(of(other), ("fabric-congestion", "likely"));
+    assert_eq!(of(LUN), ("fabric-congestion", "possible"), "no command of this device was late");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `fabric-congestion`: frames wait in the fabric.
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, total};
-use super::order::is_harm;
 use super::way::is_over_a_network_alone;
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{FabricEvent, Fact, HeartbeatStep, HostStatus, Kind, TaskKind};
@@ -27,7 +26,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         total(&notices)
     );
     let harmed = case.stakes();
-    let doubt = if harmed.iter().any(|fact| is_harm(fact)) { doubt(case, &notices) } else { None };
+    let doubt = if harmed.is_empty() { None } else { doubt(case, &notices) };
     let lines = notices.into_iter().take(4).chain(harmed.into_iter().take(2)).collect();
     let proof = Proof::new(confidence, because, lines)
         .and_collect("The switches' counters: which port has no credits left, which one drains slowly, which link is over-subscribed.");

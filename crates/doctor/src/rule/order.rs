@@ -48,7 +48,9 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     let harmed = case.all(is_harm);
     // That a disk has unreadable sectors is true whoever won the race.
     let sure = proof.confidence > Confidence::Possible;
-    if sure && cause != Cause::DeviceFault && !harmed.is_empty() && case.is_a_plain_race() {
+    // Trouble that no line ties to a device of this volume's is told beside a race that it cannot have lost.
+    let is_about_the_race = !harmed.is_empty() || case.incident.devices.is_empty();
+    if sure && cause != Cause::DeviceFault && is_about_the_race && case.is_a_plain_race() {
         return proof.but(
             "But the lock is another host's, which was found alive: a test that is false in such a race needs no other reason.",
         );
