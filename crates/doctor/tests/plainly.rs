@@ -430,7 +430,15 @@ fn a_reservation_that_failed_for_another_reason_is_no_conflict() {
         judge("Booking of seats: Reservation error: Timeout\n").incidents.is_empty(),
         "another kind of seat"
     );
-    for status in ["Timeout", "No connection", "I/O error", "Not supported"] {
+    for status in [
+        "Timeout",
+        "No connection",
+        "I/O error",
+        "Not supported",
+        "Storage initiator error",
+        "Busy",
+        "Failure",
+    ] {
         let report = says(status);
         assert!(!report.incidents.is_empty(), "{status}");
         assert!(
@@ -459,6 +467,8 @@ fn checkers_controllers_and_boot_disks_are_heard() {
         let report = judge(log);
         assert_eq!(first(&report, log).cause, cause, "{log}");
     }
+    let failed = "Apr 11 03:17:08 reed kernel: drbd img7/0 drbd1007: Failed: disk( UpToDate -> Detaching ) quorum( yes -> no ) [detach]\n";
+    assert!(judge(failed).incidents.is_empty(), "it refused to do that");
     let down = "Apr 11 03:17:08 reed kernel: drbd img7/0 drbd1007: quorum( yes -> no ) [down]\n";
     assert!(judge(down).incidents.is_empty(), "taken down on purpose");
 }

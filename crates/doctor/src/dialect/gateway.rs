@@ -75,6 +75,8 @@ const PHRASES: &[Phrase] = &[
     beside("susp-io( no -> quorum", &["[down]"], Means::Nothing),
     phrase("susp-io( no -> quorum", Means::Notice(QuorumLost)),
     beside("quorum( yes -> no", &["[down]"], Means::Nothing),
+    // It prints so what it refused to do (`___end_state_change`).
+    beside("quorum( yes -> no", &["Failed: "], Means::Nothing),
     phrase("quorum( yes -> no", Means::Notice(QuorumLost)),
     phrase("susp-io( no -> no-disk", Means::Notice(NoGoodCopy)),
     // VDO (dm-vdo, status-codes.c): its pool has no physical block left.

@@ -130,14 +130,15 @@ fn reservation_error(line: &str) -> Kind {
     let is = |start: &str| status.starts_with(start);
     if is("Timeout") {
         reserve(Some(HostStatus::TIMEOUT), None, None)
-    } else if is("I/O error") {
-        reserve(Some(HostStatus::ERROR), None, None)
     } else if is("Not supported") {
         reserve(None, Some(DeviceStatus::CHECK_CONDITION), Some(Sense::INVALID_OPCODE))
     } else if is("No connection") {
         Kind::Path(PathEvent::Failed)
-    } else {
+    } else if status.to_ascii_lowercase().contains("conflict") {
         Kind::ReservationConflicts
+    } else {
+        // `I/O error`, `Storage initiator error`, `Busy`, `Failure`: that it failed is all that is told.
+        reserve(Some(HostStatus::ERROR), None, None)
     }
 }
 
