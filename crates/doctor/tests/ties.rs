@@ -574,6 +574,9 @@ fn the_error_behind_a_refused_command_is_of_its_unit() {
     let one = format!("{lost}{}{}", refused("9:0:0:2"), error("sdq"));
     assert_eq!(devices(&one), ["sdq"]);
     assert_eq!(read(&one).incidents.len(), 1);
+    let later = error("sdq").replace("915.600", "1995.600");
+    let apart = devices(&format!("{lost}{}{later}", refused("9:0:0:2")));
+    assert!(apart.iter().any(|device| device == "9:0:0:2"), "18 minutes lie between: {apart:?}");
     let two = format!("{lost}{}{}{}{}", refused("9:0:0:2"), refused("9:0:0:3"), error("sdq"), error("sdr"));
     assert!(devices(&two).iter().any(|device| device == "9:0:0:2"), "nobody knows whose is whose");
 }

@@ -18,6 +18,7 @@ use super::{Dialect, Reading};
 use crate::fact::{Kind, PathEvent};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
+use crate::stamp::Stamp;
 use crate::text::{after, has, whole, word};
 use crate::ties::Rank;
 
@@ -35,6 +36,7 @@ pub struct LinuxNames {
 #[derive(Debug)]
 struct Refused {
     line: u64,
+    when: Option<Stamp>,
     nexus: String,
     /// Whether another was refused near it: whose disk is told behind them, nobody knows then.
     is_one_of_several: bool,
@@ -156,15 +158,30 @@ impl LinuxNames {
                 self.refused.take().filter(|earlier| line.saturating_sub(earlier.line) <= NEAR_LINES);
             let is_one_of_several =
                 earlier.is_some_and(|earlier| earlier.is_one_of_several || earlier.nexus != nexus);
-            self.refused = Some(Refused { line, nexus: nexus.to_owned(), is_one_of_several });
+            self.refused =
+                Some(Refused { line, when: record.prefix.when, nexus: nexus.to_owned(), is_one_of_several });
             return false;
         }
-        let behind = |refused: &&Refused| !refused.is_one_of_several && line == refused.line + 1;
+        let behind = |refused: &&Refused| {
+            !refused.is_one_of_several
+                && line == refused.line + 1
+                && is_one_moment(refused.when, record.prefix.when)
+        };
         let disk =
             after(body, "/O error, dev ").or_else(|| after(body, "/O error on dev ")).and_then(disk_of);
         let Some((refused, disk)) = self.refused.as_ref().filter(behind).zip(disk) else { return false };
         ledger.tie(record, (Rank::Path, disk), (Rank::Nexus, &refused.nexus));
         true
+    }
+}
+
+/// Whether two lines that are neighbours are of one moment: an excerpt brings lines together that were written hours apart.
+fn is_one_moment(earlier: Option<Stamp>, later: Option<Stamp>) -> bool {
+    const MOMENT_US: i64 = 1_000_000;
+    match (earlier, later) {
+        (None, None) => true,
+        (Some(earlier), Some(later)) => later.since(&earlier).is_some_and(|us| (0..=MOMENT_US).contains(&us)),
+        _ => false,
     }
 }
 
