@@ -15,8 +15,8 @@ use std::cmp::Reverse;
 use oarlock_causes::Cause;
 
 use crate::fact::{
-    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, LockStep, Notice, Outcome,
-    PathEvent, Sense, SpaceEvent, TargetStep, TaskKind, TaskOutcome,
+    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, LockStep, Notice, Opcode,
+    Outcome, PathEvent, Sense, SpaceEvent, TargetStep, TaskKind, TaskOutcome,
 };
 use crate::finding::Finding;
 use crate::report::advice::{Risk, risk};
@@ -97,7 +97,9 @@ pub fn harm(fact: &Fact) -> Harm {
 fn of_command(command: &Command) -> Harm {
     match command.outcome() {
         Outcome::Miscompared => Harm::False,
-        Outcome::Unknown if command.opcode.is_none_or(|opcode| opcode.writes()) => Harm::Doubt,
+        Outcome::Unknown if command.opcode.is_none_or(|opcode| opcode.writes() || opcode.flushes()) => {
+            Harm::Doubt
+        }
         Outcome::Refused if breaks_a_write(command) => Harm::Broken,
         Outcome::Refused if breaks_a_flush(command) => Harm::Doubt,
         Outcome::Refused => Harm::Refused,
@@ -119,9 +121,9 @@ fn breaks_a_write(command: &Command) -> bool {
 }
 
 /// Whether a disk did not write down what its cache held (SYNCHRONIZE CACHE). Some know no such command, and say so; after a reset it is sent again.
-fn breaks_a_flush(command: &Command) -> bool {
-    let is_a_flush = command.opcode.is_some_and(|opcode| matches!(opcode.0, 0x35 | 0x91));
-    is_a_flush && command.sense.is_some_and(|sense| matches!(sense.key, 0x2..=0x4 | 0xb))
+pub fn breaks_a_flush(command: &Command) -> bool {
+    command.opcode.is_some_and(Opcode::flushes)
+        && command.sense.is_some_and(|sense| matches!(sense.key, 0x2..=0x4 | 0xb))
 }
 
 fn of_heartbeat(heartbeat: &Heartbeat) -> Harm {

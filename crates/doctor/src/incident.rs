@@ -14,7 +14,7 @@ use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, HostStatus, Kind,
     LockStep, Opcode, Outcome, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
-use crate::gravity::harm;
+use crate::gravity::{breaks_a_flush, harm};
 use crate::names::Name;
 use crate::rate::are_many;
 use crate::rule::{Case, gateway_fault, is_an_everyday_time};
@@ -37,7 +37,7 @@ const LOOKS_MAX: usize = 16;
 /// So many samples of strained queues are no moment.
 const STRAINED_MIN: usize = 6;
 /// A latency that is worth an incident by itself.
-const SLOW_US: u64 = 200_000;
+pub const SLOW_US: u64 = 200_000;
 
 /// What a fact does to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,7 +137,8 @@ fn command_weight(command: &Command) -> Weight {
     {
         return Weight::Trigger;
     }
-    let of_data = command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.0 >= 0xc0);
+    let of_data =
+        command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.flushes() || opcode.0 >= 0xc0);
     let gone = command.sense.is_some_and(Sense::is_gone);
     if command.verified_unequal() {
         return Weight::Trouble;
@@ -239,8 +240,7 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     if hard.len() > 1 && hard.iter().all(|fact| raced(fact)) {
         return false;
     }
-    let first = hard.first().and_then(|fact| subject(fact));
-    let of_one = first.is_some() && hard.iter().all(|fact| subject(fact) == first);
+    let of_one = !hard.is_empty() && are_of_one(&hard);
     // Paths of several maps that are lost in one minute are one outage.
     let is_lost_path = |fact: &&&Fact| matches!(&fact.kind, Kind::Path(event) if event.is_loss());
     let one_outage = hard.first().is_some_and(|first| {
@@ -260,16 +260,30 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
         || incidents == 2 && count.saturating_mul(2) >= lines
 }
 
-/// What a fact is about: a name, or a disk that its line calls by its place on the bus alone.
+/// What a fact is about: a name, or a disk that its line calls by its place on a host's bus alone.
 #[derive(PartialEq, Eq)]
 enum Subject<'a> {
     Named(Name),
-    Disk(&'a str),
+    Disk(Option<Name>, &'a str),
 }
 
 fn subject(fact: &Fact) -> Option<Subject<'_>> {
     let named = fact.device.or(fact.path).map(Subject::Named);
-    named.or_else(|| ata::disk(&fact.text).map(Subject::Disk))
+    named.or_else(|| ata::disk(&fact.text).map(|disk| Subject::Disk(fact.host, disk)))
+}
+
+/// Whether all of these are about one thing; or about one disk that libata calls by its place, and SCSI, at once each time, by its name.
+fn are_of_one(facts: &[&Fact]) -> bool {
+    const AT_ONCE_US: i64 = 2_000_000;
+    let by_place = |fact: &&Fact| matches!(subject(fact), Some(Subject::Disk(..)));
+    let (places, names): (Vec<&Fact>, Vec<&Fact>) = facts.iter().partition(|fact| by_place(fact));
+    let is_one = |facts: &[&Fact]| {
+        let first = facts.first().and_then(|fact| subject(fact));
+        facts.is_empty() || first.is_some() && facts.iter().all(|fact| subject(fact) == first)
+    };
+    let told_twice =
+        |name: &&Fact| places.iter().any(|place| same_host(place, name) && near(place, name, AT_ONCE_US));
+    is_one(&places) && is_one(&names) && (places.is_empty() || names.iter().all(told_twice))
 }
 
 /// Keeps [`CLUSTERS_MAX`] clusters, the gravest; those that stay keep their order. How many went is the answer.
@@ -393,6 +407,7 @@ pub fn is_hard(fact: &Fact) -> bool {
             broken
                 || piece
                 || refuses_a_write(command)
+                || breaks_a_flush(command)
                 || command.refuses_reserve()
                 || command.sense.is_some_and(|sense| matches!(sense.key, 0xa | 0xb))
                 || command.verified_unequal()

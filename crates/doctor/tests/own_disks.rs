@@ -304,6 +304,39 @@ fn a_disk_that_libata_calls_by_its_place_is_one_however_late() {
     assert_eq!(told(5), 0, "of several, none is known to be the one");
 }
 
+/// The more lines somebody pasted, the less was told: the link's reset, the medium's error, and the same in SCSI's words.
+#[test]
+fn a_disk_that_libata_and_scsi_both_name_is_one() {
+    let broken = |uptime: u32, port: u32, disk: &str| {
+        [
+            format!("[{uptime}.985445] ata{port}.00: failed command: READ FPDMA QUEUED"),
+            format!(
+                "[{uptime}.985476] ata{port}.00: cmd 60/08:00:00:fc:bd/04:00:7f:00:00/40 tag 0 ncq 4096 in"
+            ),
+            format!(
+                "[{uptime}.985478]          res 41/40:08:d8:74:d8/00:00:af:00:00/40 Emask 0x409 (media error) <F>"
+            ),
+            format!("[{uptime}.985566] ata{port}.00: error: {{ UNC }}"),
+            format!("[{uptime}.988000] ata{port}: hard resetting link"),
+            format!(
+                "[{uptime}.990001] sd 2:0:0:0: [{disk}] tag#0 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_SENSE"
+            ),
+            format!("[{uptime}.990002] sd 2:0:0:0: [{disk}] tag#0 Sense Key : Medium Error [current]"),
+            format!(
+                "[{uptime}.990003] sd 2:0:0:0: [{disk}] tag#0 Add. Sense: Unrecovered read error - auto reallocate failed"
+            ),
+            format!(
+                "[{uptime}.990004] sd 2:0:0:0: [{disk}] tag#0 CDB: Read(10) 28 00 00 71 a0 40 00 00 08 00"
+            ),
+        ]
+    };
+    let told = |port: u32, disk: &str| {
+        judge(&[broken(641_193, 3, "sdc"), broken(647_117, port, disk)].concat()).incidents.len()
+    };
+    assert_eq!(told(3, "sdc"), 2, "one disk");
+    assert_eq!(told(5, "sdd"), 0, "of several, none is known to be the one");
+}
+
 /// A controller that was reset and went on was said to hang, and its host to be switched off.
 #[test]
 fn firmware_that_faulted_is_reset_and_not_dead() {

@@ -206,6 +206,29 @@ fn a_flush_that_failed_leaves_writes_in_doubt() {
         "sd 7:0:4:0: [sdm] tag#5 CDB: Synchronize Cache(10) 35 00 00 00 00 00 00 00 00 00",
     ]);
     assert!(data(&log).starts_with(UNANSWERED), "{}", data(&log));
+    let ended = |result: &str, sense: &[&str]| {
+        let first = format!("sd 7:0:4:0: [sdm] tag#5 FAILED Result: {result} cmd_age=30s");
+        let last = "sd 7:0:4:0: [sdm] tag#5 CDB: Synchronize Cache(10) 35 00 00 00 00 00 00 00 00 00";
+        kernel(&[&[first.as_str()], sense, &[last]].concat())
+    };
+    let not_ready = [
+        "sd 7:0:4:0: [sdm] tag#5 Sense Key : Not Ready [current]",
+        "sd 7:0:4:0: [sdm] tag#5 Add. Sense: Logical unit not ready, cause not reportable",
+    ];
+    for log in [
+        ended("hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK", &[]),
+        ended("hostbyte=DID_ERROR driverbyte=DRIVER_OK", &[]),
+        ended("hostbyte=DID_OK driverbyte=DRIVER_SENSE", &not_ready),
+    ] {
+        assert_eq!(judge(&log).incidents.len(), 1, "{log}");
+        assert!(data(&log).starts_with(UNANSWERED), "{log}: {}", data(&log));
+    }
+    let unknown = [
+        "sd 7:0:4:0: [sdm] tag#5 Sense Key : Illegal Request [current]",
+        "sd 7:0:4:0: [sdm] tag#5 Add. Sense: Invalid command operation code",
+    ];
+    let refused = ended("hostbyte=DID_OK driverbyte=DRIVER_SENSE", &unknown);
+    assert!(judge(&refused).incidents.is_empty(), "a bridge that knows no such command");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::{Dialect, Reading};
 use crate::fact::{Kind, TaskKind, TaskOutcome};
 use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
-use crate::text::{after, between, has};
+use crate::text::{after, between, has, whole};
 
 /// Lines of libata and CAM.
 #[derive(Debug)]
@@ -59,13 +59,18 @@ impl Dialect for Ata {
     }
 }
 
-/// The disk that a line about a failed command is of, by its place: `ata4.00`, `ada3`.
+/// The disk that a line is of, by its place: the port `ata4` of `ata4.00: failed command:` and of `ata4: hard resetting link`, and `ada3`.
 #[must_use]
 pub fn disk(text: &str) -> Option<&str> {
-    if let Some((before, _)) = text.split_once(": failed command: ") {
-        return before.rsplit([' ', ']']).next().filter(|name| name.starts_with("ata"));
+    if let Some((before, _)) = text.split_once(" ACB: ") {
+        return between(before, "(", ":");
     }
-    between(text.split_once(" ACB: ")?.0, "(", ":")
+    let port = |word: &'_ str| -> Option<usize> {
+        let number = word.strip_prefix("ata")?.strip_suffix(':')?;
+        let port = number.split('.').next().unwrap_or(number);
+        whole(port).map(|_| "ata".len() + port.len())
+    };
+    text.split([' ', ']']).find_map(|word| port(word).map(|end| &word[..end]))
 }
 
 /// How a command ended.

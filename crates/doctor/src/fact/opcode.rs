@@ -62,6 +62,12 @@ impl Opcode {
         matches!(self.0, 0x0a | 0x2a | 0x2e | 0x41 | 0x83 | 0x89 | 0x8a | 0x8e | 0x93 | 0x9c | 0xaa | 0xf1)
     }
 
+    /// Whether the command has the device write down what its cache holds (SBC-4, SYNCHRONIZE CACHE).
+    #[must_use]
+    pub fn flushes(self) -> bool {
+        matches!(self.0, 0x35 | 0x91)
+    }
+
     /// The command's name in the standards, or what is known of it.
     #[must_use]
     pub fn name(self) -> &'static str {
