@@ -114,7 +114,7 @@ fn is_of_resources(fact: &Fact) -> bool {
 
 const CHECK: &str = "Before anything is written: what `voma -m vmfs -f check -d /vmfs/devices/disks/DEVICE:PARTITION` says while the volume is in use nowhere, and the log of \
                      the device below it: did its commands fail before?";
-const NEXT: &str = "Before anything is written: a dump of the region (`hexdump -C` of the heartbeat region, `voma -m vmfs -f check`), and the \
+const NEXT: &str = "Before anything is written: a dump of the region (`hexdump -C` of the heartbeat region, `voma -m vmfs -f check -d /vmfs/devices/disks/DEVICE:PARTITION`), and the \
                     array's log of the last power loss or failover.";
 
 /// A slot that cannot be one: no state, or not its own offset.

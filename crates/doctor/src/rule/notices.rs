@@ -12,6 +12,7 @@ use super::words::remedy;
 use super::{Confidence, Proof, Words};
 use crate::fact::{Fact, Kind, Notice};
 use crate::incident::{Weight, weight};
+use crate::scene::before;
 
 /// The incident told by what was noticed in it, where nothing of an atomic test and set, a heartbeat or a lock needs an explanation.
 #[must_use]
@@ -19,6 +20,7 @@ pub fn proof<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     let lines = case.all(|fact| notice(fact).is_some());
     // The most telling first.
     let first = lines.iter().filter_map(|fact| notice(fact)).min()?;
+    let first = if refused_itself(first, &lines) { Notice::DamagedData } else { first };
     let says_more = |fact: &Fact| notice(fact).is_none() && weight(fact) > Weight::Context;
     // What failed in the end is told by whatever else failed before it.
     if first == Notice::DiskError && case.facts().any(says_more) {
@@ -51,6 +53,13 @@ pub fn beside(case: &Case<'_>, own: Option<&Words>) -> Vec<&'static str> {
     let others =
         notices.into_iter().map(words).filter(|words| own.is_none_or(|own| own.title != words.title));
     others.map(|words| words.title).collect()
+}
+
+/// Whether a file system found its own records damaged before it gave writes up: then it refused them, and no disk did.
+fn refused_itself(first: Notice, lines: &[&Fact]) -> bool {
+    let of = |wanted: Notice| lines.iter().copied().find(|fact| notice(fact) == Some(wanted));
+    let order = of(Notice::DamagedData).zip(of(Notice::WritesLost));
+    first == Notice::WritesLost && order.is_some_and(|(damaged, lost)| before(damaged, lost))
 }
 
 fn notice(fact: &Fact) -> Option<Notice> {

@@ -288,7 +288,7 @@ pub static DAMAGED_LOCK: Words = Words {
         ),
         remedy(
             Risk::Interrupts,
-            "Check the volume while no host uses it: `voma -m vmfs -f check`; let support repair it, nobody by hand.",
+            "Check the volume while no host uses it: `voma -m vmfs -f check -d /vmfs/devices/disks/DEVICE:PARTITION`; let support repair it, nobody by hand.",
         ),
         remedy(Risk::Looks, "Read the array's and the disk's error logs: find what damaged it."),
     ],
@@ -314,7 +314,7 @@ pub static DAMAGED_VOLUME: Words = Words {
         },
         remedy(
             Risk::Interrupts,
-            "Any other: move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check`; let the vendor's support repair it.",
+            "Any other: move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check -d /vmfs/devices/disks/DEVICE:PARTITION`; let the vendor's support repair it.",
         ),
     ],
 };
@@ -332,7 +332,7 @@ pub static DAMAGED_RESOURCES: Words = Words {
         ),
         remedy(
             Risk::Interrupts,
-            "Move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check`; let the vendor's support repair it.",
+            "Move or back up what can still be read, then check the volume while no host uses it: `voma -m vmfs -f check -d /vmfs/devices/disks/DEVICE:PARTITION`; let the vendor's support repair it.",
         ),
     ],
 };

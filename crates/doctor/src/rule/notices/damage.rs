@@ -13,7 +13,7 @@ pub(super) const TITLE: &str = "A file system found damage that it cannot mend b
 pub(super) static DAMAGED_DATA: Told = Told {
     because: "A file system says that a record of its own is not what it wrote, or that no copy of a block fits its checksum. Who damaged it, these lines do not tell: a disk or a path that \
               changed data, a write that was lost, two writers, or the host's own memory.",
-    next: "What stands below it (sense data, resets, lost paths, and whether another host has the same disk mounted), since when, and a look that changes nothing: `xfs_repair -n`, `btrfs scrub start -r`, `voma -m vmfs -f check`.",
+    next: "What stands below it (sense data, resets, lost paths, and whether another host has the same disk mounted), since when, and a look that changes nothing: `xfs_repair -n`, `btrfs scrub start -r`, `voma -m vmfs -f check -d /vmfs/devices/disks/DEVICE:PARTITION`.",
     words: Words {
         title: TITLE,
         layer: Layer::FileSystem,
