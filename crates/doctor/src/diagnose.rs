@@ -191,6 +191,7 @@ fn earliest(case: &Case<'_>, met: &[(Cause, Proof<'_>)]) -> Option<usize> {
     let pair = met.iter().find(|(cause, proof)| *cause == Cause::DelayedOwnWrite && is_sure(proof));
     met.iter().position(|(cause, proof)| {
         is_sure(proof)
+            && !proof.is_beside
             && !order::is_overtaken(case, *cause, proof, met)
             && (*cause == Cause::DelayedOwnWrite
                 || pair.is_none_or(|(_, pair)| order::may_lead(case, *cause, proof, pair)))

@@ -187,6 +187,23 @@ fn a_notice_that_sums_up_speaks_of_what_was_before_it() {
     let sum = "StorageFPIN: 1276: Report FC FPIN Congestion Credit Stall event (hostWWPN 100000109b2c3d4e tgtWWPN 5000d31000c0ff03) to vobd. 9 events have occurred since last report.";
     assert!(told(sum));
     assert!(!told(&sum.replace(" since last report", "")), "of now");
+    let slow = |second: u32| {
+        at(
+            second,
+            &format!(
+                "ScsiDeviceIO: 1780: Device {LUN} performance has deteriorated. I/O latency increased from average value of 1302 microseconds to 598211 microseconds."
+            ),
+        )
+    };
+    let log = repeated(0, 9, |turn| slow(turn * 30))
+        + &failed(290, "0x2a", LATE)
+        + &at(294, sum)
+        + &failed(296, "0x89", FALSE);
+    assert!(
+        !sure(&judge(&log)).contains(&"fabric-congestion"),
+        "slow for minutes before it: {:?}",
+        judge(&log).incidents
+    );
 }
 
 #[test]
@@ -214,6 +231,36 @@ fn a_named_race_overrules_what_stood_around_it() {
         let report = judge(&(trouble + &not_free(22) + &failed(22, "0x89", FALSE)));
         assert_eq!(sure(&report), ["contention"], "{cause}");
     }
+}
+
+/// A line of an everyday race made the fabric's and the driver's own word disappear.
+#[test]
+fn trouble_of_no_known_device_stands_beside_a_race() {
+    let sum = "StorageFPIN: 1276: Report FC FPIN Congestion Credit Stall event (hostWWPN 100000109b2c3d4e tgtWWPN 5000d31000c0ff03) to vobd. 9 events have occurred since last report.";
+    let report = judge(&(repeated(0, 6, |turn| at(turn * 10, sum)) + &not_free(22)));
+    let finding = first(&report);
+    assert_eq!(finding.cause, "contention");
+    assert!(finding.also.iter().any(|cause| cause == "fabric-congestion"), "{finding:?}");
+}
+
+/// Nobody loses a volume to a race for a file.
+#[test]
+fn a_volume_that_was_lost_was_not_lost_to_a_race_behind_it() {
+    let tie = format!(
+        "Volume Name  VMFS UUID                            Extent Number  Device Name  Partition\n\
+         basalt       63aa0c00-5b2e7f90-7a1d-0050568c4d5e              0  {LUN}          1\n"
+    );
+    let lost = at(30, "HBX: 3040: 'basalt': HB at offset 3641344 - Waiting for timed out HB:");
+    let down = at(5, "lpfc: lpfc_handle_latt: vmhba3 1305 Link Down Event x3 received");
+    let path = on_path(6, "0x89", "vmhba3:C0:T0:L1", "H:0x1 D:0x0 P:0x0 Possible sense data: 0x0 0x0 0x0.");
+    let race = not_free(60) + &failed(60, "0x89", FALSE);
+    let report = judge(&(tie.clone() + &down + &path + &lost + &race));
+    assert_eq!(first(&report).cause, "path-fault", "{:?}", report.incidents);
+    let gone = at(5, &format!("StorageApdHandler: 846: APD Start for ident [{LUN}]!"))
+        + &at(40, &format!("StorageApdHandler: 1101: APD Timeout for ident [{LUN}]!"))
+        + &at(50, &format!("StorageApdHandler: 1315: APD Exit for ident [{LUN}]!"));
+    let report = judge(&(tie + &gone + &race));
+    assert_ne!(first(&report).cause, "contention", "{:?}", report.incidents);
 }
 
 /// What is sure of one device was lent to another, or what is only possible of one was taken from another, because both had one cause.

@@ -381,19 +381,23 @@ fn a_device_that_was_slow_before_lost_its_command_to_that() {
     );
     let lines = [slow(11), slow(18), slow(26), late.clone(), down.clone(), met.clone()];
     assert!(!sure(&judge(&lines), "path-fault"));
+    let calm = |line: String| sure(&judge(&[line, late.clone(), down.clone(), met.clone()]), "path-fault");
+    assert!(calm(slow(11).replace("598211", "31000")), "that is not slow");
+    let full = late.replace("02:00:40", "02:00:11").replace("H:0x5 D:0x0", "H:0x0 D:0x28");
+    assert!(calm(full), "a queue that was full once");
     assert!(sure(&judge(&[late, down, met]), "path-fault"), "nothing was slow before");
 }
 
 /// One of two paths of a map failed, and the lease of another map, or of a file server, was late.
 #[test]
 fn a_path_of_one_map_takes_no_lease_of_another() {
-    let told = |place: &str| {
+    let told_of = |map: &str, place: &str| {
         let line =
             |second: u32, text: &str| format!("2026-06-01T02:00:{second:02}.000000+00:00 node4 {text}");
         sure(
             &judge(&[
-                line(5, "multipathd[900]: mpathk: sdc - tur checker reports path is down"),
-                line(5, "multipathd[900]: mpathk: remaining active paths: 0"),
+                line(5, &format!("multipathd[900]: {map}: sdc - tur checker reports path is down")),
+                line(5, &format!("multipathd[900]: {map}: remaining active paths: 0")),
                 line(
                     7,
                     &format!(
@@ -408,7 +412,17 @@ fn a_path_of_one_map_takes_no_lease_of_another() {
             "path-fault",
         )
     };
-    assert!(told("/dev/mapper/mpathk"));
+    let told = |place: &str| told_of("mpathk", place);
+    for own in ["mpathk", "mpathk1", "mpathkp1", "mpathk-part1", "vgk-lvmlock"] {
+        assert!(told(&format!("/dev/mapper/{own}")), "{own}");
+    }
+    for (map, other) in [
+        ("36001405aaaaaaaaaaaaaaaaaaaaaaaa1", "36001405aaaaaaaaaaaaaaaaaaaaaaaa2"),
+        ("fence_lun", "data_lun"),
+    ] {
+        assert!(told_of(map, &format!("/dev/mapper/{map}")), "{map}");
+        assert!(!told_of(map, &format!("/dev/mapper/{other}")), "{other}");
+    }
     assert!(!told("/dev/mapper/mpathm"));
     assert!(!told("/rhev/data-center/mnt/nas.reed:_export/0c0ffee1/dom_md/ids"));
 }

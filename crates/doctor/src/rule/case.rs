@@ -1,7 +1,7 @@
 //! A case: one incident, with the questions that rules ask of it.
 
 use crate::fact::{
-    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, LockStep, Uuid,
+    ClusterStep, Command, Fact, Heartbeat, HeartbeatStep, HostStatus, Kind, Lock, LockStep, PathEvent, Uuid,
 };
 use crate::incident::Incident;
 use crate::names::Name;
@@ -112,8 +112,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether the incident is a race for a lock and no more: a living owner is named, and no atomic test and set stayed without an
-    /// answer. What else happened at that time is beside the point.
+    /// Whether the incident is a race for a lock and no more: a living owner is named, no atomic test and set stayed without an
+    /// answer or found no way, and no volume was lost. What else happened at that time is beside the point.
     #[must_use]
     pub fn is_a_plain_race(&self) -> bool {
         let answers = self.false_answers();
@@ -128,7 +128,18 @@ impl<'a> Case<'a> {
                         .any(|answer| same_host(answer, fact) && near(answer, fact, RACE_US))
             })
         };
-        self.unanswered_ats().is_empty() && (raced() || !answers.is_empty() && beside())
+        // Nobody loses a volume, or the time of a heartbeat, to a race for a file.
+        let lost = |step| {
+            matches!(step, HeartbeatStep::TimedOut | HeartbeatStep::LostAccess | HeartbeatStep::ReclaimFailed)
+        };
+        let had_no_way =
+            |command: &Command| command.is_ats() && command.host.is_some_and(HostStatus::is_of_a_lost_way);
+        let is_outage = |fact: &Fact| fact.kind == Kind::Path(PathEvent::AllDown);
+        let is_quiet = self.unanswered_ats().is_empty()
+            && self.commands(had_no_way).is_empty()
+            && self.all(is_outage).is_empty()
+            && self.heartbeats(|beat| lost(beat.step)).is_empty();
+        is_quiet && (raced() || !answers.is_empty() && beside())
     }
 
     /// What the incident's ATS were about, as far as the lines around them tell: the first split of every diagnosis.

@@ -1,7 +1,7 @@
 //! `fabric-congestion`: frames wait in the fabric.
 
 use super::case::{Case, FIRST, JUST_BEFORE_US, total};
-use super::way::is_over_a_network_alone;
+use super::way::{is_over_a_network_alone, was_slow_before};
 use super::{Confidence, Judgement, Proof};
 use crate::fact::{FabricEvent, Fact, HeartbeatStep, HostStatus, Kind, TaskKind};
 use crate::text::has;
@@ -26,7 +26,9 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
         total(&notices)
     );
     let harmed = case.stakes();
-    let doubt = if harmed.is_empty() { None } else { doubt(case, &notices) };
+    // Beside a race that they cannot have lost, they stand for themselves.
+    let stand_alone = harmed.is_empty() || case.incident.devices.is_empty() && case.is_a_plain_race();
+    let doubt = if stand_alone { None } else { doubt(case, &notices) };
     let lines = notices.into_iter().take(4).chain(harmed.into_iter().take(2)).collect();
     let proof = Proof::new(confidence, because, lines)
         .and_collect("The switches' counters: which port has no credits left, which one drains slowly, which link is over-subscribed.");
@@ -53,8 +55,10 @@ fn doubt(case: &Case<'_>, notices: &[&Fact]) -> Option<&'static str> {
 /// Whether a notice that counts what was since the last one came right behind a command that was late: it speaks of the time before it.
 fn sums_up(case: &Case<'_>, notices: &[&Fact], late: &[&Fact]) -> bool {
     const SUMMED_US: i64 = 10_000_000;
-    let mut sums = notices.iter().take(FIRST).filter(|notice| has(&notice.text, "since last report"));
-    sums.any(|sum| case.just_before(sum, late, SUMMED_US).is_some())
+    let sums = notices.iter().copied().take(FIRST).filter(|notice| has(&notice.text, "since last report"));
+    let sums: Vec<&Fact> = sums.collect();
+    // Moments explain no slowness of minutes before them.
+    sums.iter().any(|sum| case.just_before(sum, late, SUMMED_US).is_some()) && !was_slow_before(case, &sums)
 }
 
 /// Whether this is what a frame leaves that waits or is lost on the way.

@@ -48,12 +48,16 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     let harmed = case.all(is_harm);
     // That a disk has unreadable sectors is true whoever won the race.
     let sure = proof.confidence > Confidence::Possible;
-    // Trouble that no line ties to a device of this volume's is told beside a race that it cannot have lost.
-    let is_about_the_race = !harmed.is_empty() || case.incident.devices.is_empty();
-    if sure && cause != Cause::DeviceFault && is_about_the_race && case.is_a_plain_race() {
-        return proof.but(
-            "But the lock is another host's, which was found alive: a test that is false in such a race needs no other reason.",
-        );
+    if sure && cause != Cause::DeviceFault && case.is_a_plain_race() {
+        const NEEDS_NO_OTHER: &str = "But the lock is another host's, which was found alive: a test that is false in such a race needs no other reason.";
+        if !harmed.is_empty() {
+            return proof.but(NEEDS_NO_OTHER);
+        }
+        // Trouble that no line ties to a device of this volume's is as sure as before, and is told beside a race that it cannot have lost.
+        if case.incident.devices.is_empty() {
+            let because = format!("{} {NEEDS_NO_OTHER}", proof.because);
+            return Proof { is_beside: true, because, ..proof };
+        }
     }
     let troubles: Vec<&Fact> =
         proof.lines.iter().copied().take(FIRST).filter(|fact| is_trouble(fact)).collect();

@@ -153,10 +153,12 @@ fn with_a_victim<'a>(
 /// Whether all that went wrong is a lease that lies on another map than the lost paths, or in a file of a file server.
 fn is_of_a_lease_elsewhere(case: &Case<'_>, hit: &[&Fact]) -> bool {
     let maps: Vec<&str> = hit.iter().take(case::FIRST).filter_map(|fact| case.text(fact.device)).collect();
+    let of_maps = !maps.is_empty() && maps.iter().all(|name| is_a_map(name));
+    // A volume of LVM stands there too, by its group, `-` and its name: on which map it lies, the line does not say.
     let of_another_map = |text: &str| {
-        let map = after(text, "/dev/mapper/").map(word).filter(|map| map.starts_with("mpath"));
-        let of_maps = !maps.is_empty() && maps.iter().all(|name| name.starts_with("mpath"));
-        map.is_some_and(|map| of_maps && !maps.contains(&map))
+        let place = after(text, "/dev/mapper/").map(word);
+        let of_none = |place: &str| !maps.iter().any(|map| is_of_the_map(place, map));
+        of_maps && place.is_some_and(|place| of_none(place) && !place.contains('-'))
     };
     let stakes = case.stakes();
     let leases = || stakes.iter().take(case::FIRST);
@@ -164,6 +166,23 @@ fn is_of_a_lease_elsewhere(case: &Case<'_>, hit: &[&Fact]) -> bool {
     leases().all(|fact| matches!(fact.kind, Kind::Cluster(_)))
         && places.peek().is_some()
         && places.all(|fact| of_another_map(&fact.text) || has(&fact.text, ":_"))
+}
+
+/// Whether a name is that of a map of multipathing, `mpathk`, its WWID or an alias, and not of one of its paths.
+fn is_a_map(name: &str) -> bool {
+    let disk =
+        name.strip_prefix("sd").is_some_and(|rest| rest.chars().all(|letter| letter.is_ascii_lowercase()));
+    !disk
+        && !name.contains(':')
+        && !["nvme", "dm-", "naa.", "eui."].iter().any(|start| name.starts_with(start))
+}
+
+/// Whether a name below `/dev/mapper` is a map's own, or one of its partitions': `mpathk`, `mpathk1`, `mpathkp1`, `mpathk-part1`.
+fn is_of_the_map(place: &str, map: &str) -> bool {
+    place.strip_prefix(map).is_some_and(|rest| {
+        let number = ["-part", "p", ""].iter().find_map(|start| rest.strip_prefix(start)).unwrap_or(rest);
+        number.chars().all(|letter| letter.is_ascii_digit())
+    })
 }
 
 /// A link went down, and the host took the device out of use right behind it: whether it lay on that link, no line says.

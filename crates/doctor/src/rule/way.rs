@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Case, FIRST, JUST_BEFORE_US, command};
+use super::case::{Case, FIRST, JUST_BEFORE_US, command, total};
 use crate::fact::{Command, DeviceStatus, Fact, Kind};
+use crate::incident::SLOW_US;
 use crate::names::Name;
 use crate::ports;
 use crate::scene::{before, near, same_host};
@@ -176,19 +177,26 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
 }
 
 /// Whether the device was slow or busy long before anything was lost: then a command that was given up before the loss waited for that.
-fn was_slow_before(case: &Case<'_>, lost: &[&Fact]) -> bool {
-    let is_slow = |fact: &Fact| match &fact.kind {
-        Kind::Latency { .. } => true,
-        Kind::Command(command) => command
-            .device
-            .is_some_and(|status| matches!(status, DeviceStatus::BUSY | DeviceStatus::TASK_SET_FULL)),
-        _ => false,
+pub fn was_slow_before(case: &Case<'_>, lost: &[&Fact]) -> bool {
+    /// A queue that was full once is everyday.
+    const BUSY_MIN: u64 = 3;
+    let is_before = |fact: &Fact| {
+        lost.iter()
+            .take(FIRST)
+            .any(|lost| same_host(lost, fact) && before(fact, lost) && !near(lost, fact, TOLD_LATE_US))
     };
-    let slow = case.all(is_slow);
-    let is_before = |fact: &Fact, lost: &Fact| {
-        same_host(lost, fact) && before(fact, lost) && !near(lost, fact, TOLD_LATE_US)
+    let is_busy = |fact: &Fact| {
+        let status = command(fact).and_then(|command| command.device);
+        status.is_some_and(|status| matches!(status, DeviceStatus::BUSY | DeviceStatus::TASK_SET_FULL))
     };
-    slow.iter().take(FIRST).any(|fact| lost.iter().take(FIRST).any(|lost| is_before(fact, lost)))
+    let is_slow = |fact: &Fact| matches!(fact.kind, Kind::Latency { now_us, .. } if now_us >= SLOW_US);
+    let of_before = |facts: Vec<&'_ Fact>| -> u64 {
+        let mut facts = facts;
+        facts.truncate(FIRST);
+        facts.retain(|fact| is_before(fact));
+        total(&facts)
+    };
+    of_before(case.all(is_slow)) > 0 || of_before(case.all(is_busy)) >= BUSY_MIN
 }
 
 /// A way that fails takes commands before anybody tells of it: a port waits for its light, a session for an answer to its ping.
