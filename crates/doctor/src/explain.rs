@@ -391,6 +391,7 @@ mod tests {
         assert!(!explain("CmdSN 0x80000033").summary.contains("Nothing"));
         assert!(explain("H:0x0 D:0x77 P:0x0").summary.contains("no name here"));
         assert!(explain("H:0x0 D:0x18 P:0x0").summary.contains("refused"));
+        assert!(explain("16/9").fields.is_empty(), "a fraction");
         let oldest = explain("24/0");
         assert!(meaning(&oldest, "D").contains("RESERVATION CONFLICT"), "{oldest:?}");
         assert!(meaning(&oldest, "code").contains("invalid field in CDB"), "{oldest:?}");

@@ -6,6 +6,7 @@
 //!  map        mpatha, dm-2         this host's device over all paths
 //!  path       sdc, sdk             one path each
 //!  nexus      2:0:0:1              the same path, by adapter, channel, target and LUN
+//!  part       sdc1                 a partition, by the form of its name: what befalls it befalls its disk
 //! ```
 //! Names below the identity mean something only on their host, and may be given anew: a name that is tied to two of a kind
 //! stays as it is, for any choice would be a guess.
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fact::{Fact, Kind};
 use crate::ledger::Ledger;
 use crate::names::{Name, Names};
+use crate::text::whole;
 
 /// Ties that are remembered.
 const TIES_MAX: usize = 50_000;
@@ -32,6 +34,8 @@ pub enum Rank {
     Path,
     /// A path by its numbers.
     Nexus,
+    /// A partition of a path.
+    Part,
 }
 
 /// A host, where one is known, and a name on it.
@@ -105,7 +109,9 @@ impl Ties {
 /// Gives every fact the name of its LUN, as far as the ties tell, and its own device's name as its path.
 pub fn settle(ledger: &mut Ledger) {
     let mut ties = std::mem::take(&mut ledger.ties);
+    tie_partitions(&mut ties, ledger);
     if ties.count == 0 {
+        ledger.ties = ties;
         return;
     }
     ties.lift();
@@ -115,6 +121,34 @@ pub fn settle(ledger: &mut Ledger) {
         rename(fact, &ties);
     }
     ledger.ties = ties;
+}
+
+/// A partition says in its name whose it is.
+fn tie_partitions(ties: &mut Ties, ledger: &mut Ledger) {
+    let devices: BTreeSet<Local> =
+        ledger.facts().iter().filter_map(|fact| Some((fact.host, fact.device?))).collect();
+    for (host, part) in devices {
+        let disk = disk_of_partition(ledger.names.text(part)).map(str::to_owned);
+        if let Some(disk) = disk {
+            let disk = ledger.names.name(&disk);
+            ties.tie(host, (Rank::Path, disk), (Rank::Part, part));
+        }
+    }
+}
+
+/// `sdc` of `sdc1`, `nvme0n1` of `nvme0n1p2`.
+fn disk_of_partition(name: &str) -> Option<&str> {
+    let disk = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if disk.len() == name.len() {
+        return None;
+    }
+    if let Some(letters) = disk.strip_prefix("sd") {
+        let is_a_disk = !letters.is_empty() && letters.chars().all(|letter| letter.is_ascii_lowercase());
+        return is_a_disk.then_some(disk);
+    }
+    let namespace = disk.strip_suffix('p')?;
+    let (controller, number) = namespace.strip_prefix("nvme")?.split_once('n')?;
+    (whole(controller).is_some() && whole(number).is_some()).then_some(namespace)
 }
 
 fn rename(fact: &mut Fact, ties: &Ties) {

@@ -337,6 +337,39 @@ fn a_disk_that_libata_and_scsi_both_name_is_one() {
     assert_eq!(told(5, "sdd"), 0, "of several, none is known to be the one");
 }
 
+#[test]
+fn a_drive_that_does_not_answer_a_question_about_itself_is_no_incident() {
+    let told = |command: &str| {
+        judge(&[format!("[641193.985445] ata3.00: failed command: {command}")]).incidents.len()
+    };
+    assert_eq!(["PACKET", "SMART", "IDENTIFY DEVICE", "CHECK POWER MODE"].map(told), [0; 4]);
+    assert_eq!(["READ DMA EXT", "WRITE FPDMA QUEUED", "FLUSH CACHE EXT"].map(told), [1; 3]);
+    let refused = [
+        "[641193.985445] ata3.00: failed command: FLUSH CACHE EXT",
+        "[641193.985476] ata3.00: cmd ea/00:00:00:00:00/00:00:00:00:00/a0 tag 7",
+        "[641193.985478]          res 51/04:00:00:00:00/00:00:00:00:00/a0 Emask 0x1 (device error)",
+        "[641193.985564] ata3.00: status: { DRDY ERR }",
+        "[641193.985566] ata3.00: error: { ABRT }",
+    ];
+    assert_eq!(judge(&refused.map(str::to_owned)).incidents.len(), 1, "a flush that the disk refused");
+}
+
+/// The same disk was told twice, by its own name and by that of its partition, once as likely and once as possible.
+#[test]
+fn what_befalls_a_partition_befalls_its_disk() {
+    let report = judge(
+        &[
+            "Feb  7 01:31:01 reed kernel: scsi host1: smartpqi",
+            "Feb  7 01:31:03 reed kernel: sd 1:1:0:0: [sda] Attached SCSI disk",
+            "Feb  7 01:31:09 reed kernel: smartpqi 0000:5c:00.0: controller is offline: status code 0x6100c",
+            "Feb  7 01:31:10 reed kernel: sd 1:1:0:0: rejecting I/O to offline device",
+            "Feb  7 01:31:10 reed kernel: Buffer I/O error on dev sda1, logical block 12, lost async page write",
+        ]
+        .map(str::to_owned),
+    );
+    assert_eq!((sure(&report), report.incidents.len()), (vec!["hba-fault"], 1), "{:#?}", report.incidents);
+}
+
 /// A controller that was reset and went on was said to hang, and its host to be switched off.
 #[test]
 fn firmware_that_faulted_is_reset_and_not_dead() {

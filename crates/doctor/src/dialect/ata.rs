@@ -41,7 +41,7 @@ impl Dialect for Ata {
             return Reading::Stranger;
         }
         let (command, end) = match after(body, "failed command: ").filter(|_| has(body, "ata")) {
-            Some(command) => (command, of_libata(record)),
+            Some(command) => (command, of_libata(record, command)),
             None => match body.split_once("): ").and_then(|(_, rest)| rest.split_once(" ACB: ")) {
                 Some((command, _)) => (command, of_cam(record)),
                 None => return Reading::Stranger,
@@ -49,6 +49,10 @@ impl Dialect for Ata {
         };
         let of_a_write =
             ["WRITE", "FLUSH", "ATA_WRITE", "ATA_FLUSH"].iter().any(|start| command.starts_with(start));
+        // A drive without a disc, or asleep, does not answer such a question; of what is on it, that says nothing.
+        if !moves_data(command) {
+            return Reading::UNDERSTOOD;
+        }
         let kind = match end {
             Some(End::Medium) => Kind::Medium,
             Some(End::Unanswered) => Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Issued },
@@ -73,6 +77,13 @@ pub fn disk(text: &str) -> Option<&str> {
     text.split([' ', ']']).find_map(|word| port(word).map(|end| &word[..end]))
 }
 
+/// Whether a command reads, writes, trims or flushes, by its name (`ata_get_cmd_name`, drivers/ata/libata-eh.c): no PACKET, SMART or IDENTIFY.
+fn moves_data(command: &str) -> bool {
+    const NAMES: [&str; 7] = ["READ", "WRITE", "FLUSH", "DATA SET", "DSM", "SEND", "ZERO"];
+    let command = command.strip_prefix("ATA_").unwrap_or(command);
+    NAMES.iter().any(|name| command.starts_with(name))
+}
+
 /// How a command ended.
 enum End {
     /// The disk could not read or write the medium.
@@ -82,7 +93,7 @@ enum End {
 }
 
 /// The reason in brackets behind the mask of errors (`ata_err_string`, drivers/ata/libata-eh.c). The error that is told for itself counts there.
-fn of_libata(record: &Record<'_>) -> Option<End> {
+fn of_libata(record: &Record<'_>, command: &str) -> Option<End> {
     let of_it = |line: &Cow<'_, str>| !line.trim().is_empty() && !has(line, "failed command: ");
     let behind: Vec<Cow<'_, str>> = record.following().take(LINES_MAX).take_while(of_it).collect();
     // Alone, as a search for these words finds it: that it failed is all that is told.
@@ -94,6 +105,8 @@ fn of_libata(record: &Record<'_>) -> Option<End> {
         "media error" if behind.iter().any(|line| has(line, "error: { UNC")) => None,
         "media error" => Some(End::Medium),
         "timeout" | "ATA bus error" | "host bus error" => Some(End::Unanswered),
+        // What the disk's cache held when it refused to write it down, nobody knows.
+        "device error" if command.starts_with("FLUSH") => Some(End::Unanswered),
         _ => None,
     }
 }

@@ -49,7 +49,9 @@ pub(super) fn complete(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec
 
 /// `status 24/0`, `status = 2/0 0x5 0x24 0x0`, and `24/0` alone: ESX 3 wrote the device's status first and the host's behind it, in decimal.
 fn oldest(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
+    // Those that SPC-5 still has. Without its word before it, a pair of others is a fraction or a date.
     const OF_DEVICES: [u64; 9] = [0, 2, 4, 8, 16, 24, 40, 48, 64];
+    const USUAL: [u64; 5] = [0, 2, 8, 24, 40];
     const HOSTS_MAX: u64 = 0xf;
     let behind = after(line, "status").map(|rest| rest.trim_start_matches([' ', '=', ':']));
     let alone = || Some(line.trim().trim_matches(['(', ')', '[', ']'])).filter(|pair| !pair.contains(' '));
@@ -58,7 +60,8 @@ fn oldest(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
     let Some((device, host)) = pair.split_once('/') else { return };
     let whole = |text: &str| text.parse::<u64>().ok().filter(|_| text.len() <= 2);
     let (Some(device), Some(host)) = (whole(device), whole(host)) else { return };
-    if !OF_DEVICES.contains(&device) || host > HOSTS_MAX {
+    let devices: &[u64] = if behind.is_some() { &OF_DEVICES } else { &USUAL };
+    if !devices.contains(&device) || host > HOSTS_MAX {
         return;
     }
     found.command.device = u8::try_from(device).ok().map(DeviceStatus);
