@@ -20,7 +20,8 @@ pub(super) const ENTRY: Entry = Entry {
         logs: "BUSY or 7/27/07 on writes and on 0x89 of one pool's LUNs, while the pool's usage is at \
                its limit.",
     },
-    consequence: "Writes are held, not failed, until space comes or the hold time ends. It is never a \
+    consequence: "Writes fail, or wait for space: a pool may hold them for a while, ESXi halts the machine, and Oarlock's host holds \
+                  its guests' writes until space comes or the hold time ends. It is never a \
                   reason to fence anybody.",
     remedy: &[
         Remedy {
