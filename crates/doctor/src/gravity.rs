@@ -75,6 +75,7 @@ pub fn harm(fact: &Fact) -> Harm {
         Kind::Notice(Notice::BlockError | Notice::DiskError) | Kind::Medium if fact.of_a_write => {
             Harm::Broken
         }
+        Kind::Notice(Notice::LockLost | Notice::JournalUnwritten) => Harm::Doubt,
         Kind::Oarlock(_) | Kind::OwnImage | Kind::Target(TargetStep::Miscompare) => Harm::False,
         Kind::Notice(Notice::WritesLost | Notice::WriteGivenUp | Notice::RaidLost) => Harm::Broken,
         Kind::Notice(
@@ -123,7 +124,12 @@ fn breaks_a_write(command: &Command) -> bool {
 /// Whether a disk did not write down what its cache held (SYNCHRONIZE CACHE). Some know no such command, and say so; after a reset it is sent again.
 pub fn breaks_a_flush(command: &Command) -> bool {
     command.opcode.is_some_and(Opcode::flushes)
-        && command.sense.is_some_and(|sense| matches!(sense.key, 0x2..=0x4 | 0xb))
+        && command.sense.is_some_and(|sense| matches!(sense.key, 0x2..=0x4 | 0xb) || is_libatas_abort(sense))
+}
+
+/// What libata makes of a command that an ATA disk aborted (5/21/04, drivers/ata/libata-scsi.c).
+fn is_libatas_abort(sense: Sense) -> bool {
+    (sense.key, sense.code, sense.qualifier) == (5, 0x21, 4)
 }
 
 fn of_heartbeat(heartbeat: &Heartbeat) -> Harm {

@@ -110,6 +110,8 @@ fn is_a_template(line: &str) -> bool {
     if memchr3(b'<', b'>', b'{', bytes).is_none() {
         return false;
     }
+    // `NVME-FC{0}:` is a controller's number, and `Originator={PL}` what a driver found.
+    let is_filled_in = |at: usize| ["NVME-FC", "Originator="].iter().any(|name| line[..at].ends_with(name));
     let is_numbered = |at: usize| matches!(bytes.get(at + 1..at + 3), Some([b'0'..=b'9', b'}']));
     // `{TIME} In(14) vobd[2098148]:`, as a generator of logs holds it.
     let is_named = |at: usize| {
@@ -117,7 +119,7 @@ fn is_a_template(line: &str) -> bool {
         inner.len() > 1 && inner.bytes().all(|letter| letter.is_ascii_uppercase() || letter == b'_')
     };
     PLACES.iter().any(|place| has(line, place))
-        || memchr_iter(b'{', bytes).any(|at| is_numbered(at) || is_named(at))
+        || memchr_iter(b'{', bytes).any(|at| (is_numbered(at) || is_named(at)) && !is_filled_in(at))
         || has(line, " -> esx.")
 }
 

@@ -1,6 +1,7 @@
 //! What is said of data: a write that was given up, lost or refused is told as one, whatever cause is found beside it; and who was only missed lost nothing.
 
 use oarlock_doctor::report::advice::at_risk;
+use oarlock_doctor::report::terminal::Page;
 use oarlock_doctor::{Doctor, Report};
 
 fn judge(log: &str) -> Report {
@@ -194,6 +195,43 @@ fn what_a_file_system_finds_damaged_is_told() {
     assert!(title(checksum).1.starts_with(NONE), "another copy may be good");
     let history = "BTRFS info (device sdm): bdev /dev/sdm errs: wr 3, rd 0, flush 1, corrupt 2, gen 0";
     assert!(judge(&kernel(&[history])).incidents.is_empty(), "counters of years are printed at each mount");
+}
+
+/// What file systems, md and DRBD say in a line or two was passed over.
+#[test]
+fn what_a_file_system_or_a_raid_says_for_itself_is_told() {
+    let page = |line: &str| Page { width: 400, colours: false }.report(&judge(&kernel(&[line])));
+    let says = |line: &str, title: &str| assert!(page(line).contains(title), "{line}: {}", page(line));
+    for line in [
+        "XFS (dm-3): Internal error xfs_trans_cancel at line 1059 of file fs/xfs/xfs_trans.c.  Caller xfs_inactive_ifree+0x1b3/0x1f0 [xfs]",
+        "XFS (dm-3): Corruption of in-memory data (0x8) detected at xfs_trans_cancel+0x155/0x170 [xfs] (fs/xfs/xfs_trans.c:1060).  Shutting down filesystem.",
+        "XFS (dm-3): metadata I/O error: block 0x4d7300 (\"xfs_trans_read_buf_map\") error 117 numblks 32",
+        "XFS: Internal error XFS_WANT_CORRUPTED_RETURN at line 342 of file fs/xfs/xfs_alloc.c.  Caller 0xffffffffa01e76c2",
+    ] {
+        says(line, "A file system found damage that it cannot mend by itself");
+    }
+    for line in [
+        "EXT4-fs error (device sdf) in ext4_reserve_inode_write:5795: Journal has aborted",
+        "EXT4-fs (sdi): I/O error while writing superblock",
+        "XFS (dm-11): writeback error on sector 738263040",
+    ] {
+        says(line, "The kernel gave up writes that it had taken");
+    }
+    says(
+        "md/raid10:md7: Disk failure on sdc1, disabling device.",
+        "A RAID of this host goes on without one of its disks",
+    );
+    says(
+        "drbd img7 reed: PingAck did not arrive in time.",
+        "A replicated disk lost the connection to its other node",
+    );
+    for line in [
+        "XFS (dm-3): Mounting V5 Filesystem",
+        "XFS (dm-3): Starting recovery (logdev: internal)",
+        "md/raid1:md7: active with 2 out of 2 mirrors",
+    ] {
+        assert!(judge(&kernel(&[line])).incidents.is_empty(), "{line}");
+    }
 }
 
 /// A disk that did not write its cache down was told as one of which no write is open.

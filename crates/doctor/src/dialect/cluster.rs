@@ -2,7 +2,7 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::ClusterStep::{
-    BadRecord, Busy, Healthy, HeldElsewhere, LeaseLost, MemberLost, OtherOwner, OtherRecord, Paused,
+    BadRecord, Busy, Fenced, Healthy, HeldElsewhere, LeaseLost, MemberLost, OtherOwner, OtherRecord, Paused,
     RenewalFailed, RenewalLate, StrangeRecord, Watchdog,
 };
 use crate::fact::Notice::{HostIdTaken, NoLockspace};
@@ -67,8 +67,11 @@ const PHRASES: &[Phrase] = &[
     // The cluster of OCFS2 (fs/ocfs2/cluster/heartbeat.c, quorum.c)
     phrase("Heartbeat write timeout to device", Means::Cluster(RenewalLate)),
     phrase("very sorry to be fencing this system", Means::Cluster(Watchdog)),
+    beside("fencing this node because", &["o2quo"], Means::Cluster(Watchdog)),
     // A processor that corrects its memory's errors all the time runs nothing else.
     beside("MCA: ", &["Memory Controller"], Means::Cluster(Paused)),
+    // pacemaker's controller, of its own host.
+    phrase("allegedly just fenced", Means::Cluster(Fenced)),
     phrase("o2dlm has evicted", Means::Cluster(MemberLost)),
     // cman's fence daemon (fence/fenced/recover.c), and DRBD's question to the cluster (drbd_nl.c)
     beside(" fenced[", &["fence ", " failed"], Means::FenceFailed),

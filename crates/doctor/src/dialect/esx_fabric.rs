@@ -52,6 +52,8 @@ const PHRASES: &[Phrase] = &[
     beside("mpt", &["failure at ", "_scsih_probe"], Means::Adapter),
     beside("mpt", &["_config_request: command timeout"], Means::Adapter),
     beside("megaraid", &["FW in FAULT"], Means::Adapter),
+    // illumos' driver of the same controllers (uts/common/io/mr_sas/mr_sas.c).
+    beside("mr_sas", &["FW Fault"], Means::Adapter),
     // drivers/scsi/megaraid/megaraid_sas_base.c, and what it called itself before.
     beside("megaraid", &["killing adapter"], Means::Adapter),
     beside("megaraid", &["adapter never cleared"], Means::Adapter),

@@ -7,6 +7,8 @@
 //!  esxcli storage nmp device list                                    Device Display Name: ACME Disk (naa.60aa01)
 //!                                                                    Working Paths: vmhba2:C0:T0:L4, vmhba3:C0:T0:L4
 //!  esxcfg-mpath -L                                                   vmhba2:C0:T0:L4 state:active naa.60aa01 vmhba2 0 0 4 NMP ...
+//!  esxcfg-mpath -b                                                   naa.60aa01 : ACME Fibre Channel Disk (naa.60aa01)
+//!                                                                       vmhba2:C0:T0:L4 LUN:4 state:active fc Adapter: ... Target: ...
 //! ```
 
 use super::{Dialect, Reading};
@@ -39,6 +41,8 @@ impl Dialect for EsxPorts {
             "Device Display Name: ",
             "Working Paths: vmhba",
             " state:active ",
+            "Disk (naa.",
+            "Disk (eui.",
         ]
     }
 
@@ -62,6 +66,19 @@ impl Dialect for EsxPorts {
         if let Some(paths) = line.strip_prefix("Working Paths: ") {
             let Some(device) = &self.device else { return Reading::Stranger };
             paths.split(", ").for_each(|path| _ = note(record, path, device, ledger));
+            return Reading::UNDERSTOOD;
+        }
+        if let Some((device, _)) =
+            line.split_once(" : ").filter(|(device, _)| device_of(device) == Some(device))
+        {
+            self.device = Some(device.to_owned());
+            return Reading::UNDERSTOOD;
+        }
+        if let Some((path, _)) = line.split_once(" LUN:").filter(|_| line.contains(" state:"))
+            && let Some(device) = &self.device
+        {
+            note(record, path, device, ledger);
+            self.leads_to(record, line, ledger);
             return Reading::UNDERSTOOD;
         }
         if let Some((path, rest)) = line.split_once(" state:")

@@ -30,6 +30,7 @@ const PHRASES: &[Phrase] = &[
     // A guest's driver resets its adapter when it starts, and when no command is out, none ends with it.
     beside("(0 outstanding commands)", &["eset"], Means::Nothing),
     phrase("processing reset for handle", Means::Task(VirtualReset, Issued)),
+    beside("Reset [Retries: ", &["VSCSI: "], Means::Task(VirtualReset, Issued)),
     // The adapters that guests have: PVSCSI, LSI Logic, BusLogic.
     beside("PVSCSI: ", &["scsi", "ABORT ctx"], Means::Task(VirtualReset, Issued)),
     beside("PVSCSI: ", &["scsi", "RESET"], Means::Task(VirtualReset, Issued)),

@@ -4,8 +4,8 @@ use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::HeartbeatStep::{CleanedUp, Corrupt, LostAccess, Restored, TimedOut};
 use crate::fact::LockStep;
 use crate::fact::Notice::{
-    Checksum, CopyFilter, DamagedData, DeviceLocked, HeapExhausted, JournalUnread, MirrorLost,
-    ProcessorStuck, RingFull, VolumeFull, WriteGivenUp,
+    Checksum, CopyFilter, DamagedData, DeviceLocked, HeaderUnread, HeapExhausted, JournalUnread,
+    JournalUnwritten, LockLost, MirrorLost, ProcessorStuck, RingFull, VolumeFull, WriteGivenUp,
 };
 use crate::fact::SpaceEvent::{Full, Warning};
 use crate::fact::Support::{MixedModes, NeededByVolume, No};
@@ -83,6 +83,17 @@ const PHRASES: &[Phrase] = &[
     beside("hecksum error", &["LSOM"], Means::Notice(Checksum)),
     beside("Ran out of IOCBs", &["qlnativefc"], Means::Notice(RingFull)),
     beside("no heartbeat (", &["PCPU "], Means::Notice(ProcessorStuck)),
+    beside("have a heartbeat for", &["PCPU "], Means::Notice(ProcessorStuck)),
+    // VMFS's journal, its headers and its locks; the status stands behind the colon (vmkapi: `VMK_FS_LOCK_LOST`).
+    phrase("Lost previously held disk lock", Means::Notice(LockLost)),
+    beside("rror committing txn", &[": I/O error"], Means::Notice(JournalUnwritten)),
+    beside("rror committing txn", &[": Timeout"], Means::Notice(JournalUnwritten)),
+    beside("Couldn't read volume header from", &[": Timeout"], Means::Notice(HeaderUnread)),
+    beside("Couldn't read volume header from", &[": I/O error"], Means::Notice(HeaderUnread)),
+    beside("Partition table read from device", &["failed: I/O error"], Means::Notice(HeaderUnread)),
+    beside("Partition table read from device", &["failed: Timeout"], Means::Notice(HeaderUnread)),
+    beside("Failed to initialize VMFS distributed locking", &[": Timeout"], Means::Notice(HeaderUnread)),
+    beside("Failed to initialize VMFS distributed locking", &[": I/O error"], Means::Notice(HeaderUnread)),
     // VMFS's checker, `voma`.
     phrase("ON-DISK ERROR: ", Means::Notice(DamagedData)),
     phrase("too many reservation conflicts", Means::Reservation),

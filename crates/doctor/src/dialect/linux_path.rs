@@ -2,8 +2,8 @@
 
 use super::phrase::{Means, Phrase, PhraseBook, beside, phrase};
 use crate::fact::Notice::{
-    DamagedData, DiskError, Diverged, FileChecksum, ImageWatch, JournalUnread, PathStates, RaidLost, SasLog,
-    WritesLost,
+    DamagedData, DiskError, Diverged, FileChecksum, ImageWatch, JournalUnread, MemberLost, PathStates,
+    PeerLost, RaidLost, SasLog, WritesLost,
 };
 use crate::fact::PathEvent::{
     AllDown, Failed, GivenUp, InDoubt, LinkDown, LinkUp, Offline, Restored, SessionLost, Unplugged,
@@ -40,6 +40,10 @@ const PHRASES: &[Phrase] = &[
     beside("encountered watch error", &["rbd"], Means::Notice(ImageWatch)),
     beside("breaking header lock owned by", &["rbd"], Means::Notice(ImageWatch)),
     beside("no lock owners detected", &["rbd"], Means::Nothing),
+    // No connection to a monitor or a server of Ceph comes about (net/ceph/messenger.c). One that idles is closed, too.
+    beside("socket closed (con state CONNECTING)", &["libceph"], Means::Path(SessionLost)),
+    // The controller refused a command that it does not know, as tools for the health of disks send (30030109h, of the adapter's own processor).
+    beside("log_info(0x30030109)", &["originator(IOP)"], Means::Nothing),
     beside("log_info(", &["originator("], Means::Notice(SasLog)),
     // ISCSI_ERR_SCSI_EH_SESSION_RST: aborts and resets had no answer, and SCSI's error handling dropped the session (include/scsi/iscsi_if.h).
     beside("detected conn error", &["(1021)"], Means::Task(WiderReset, Issued)),
@@ -68,6 +72,9 @@ const PHRASES: &[Phrase] = &[
     phrase("hard resetting link", Means::Task(DeviceReset, Issued)),
     beside("error: { UNC", &["ata"], Means::Medium),
     beside("nvme", &["controller is down; will reset"], Means::Task(WiderReset, Issued)),
+    // PCI Express itself told of an error (drivers/nvme/host/pci.c, nvme_error_detected).
+    beside("nvme", &["frozen state error detected"], Means::Task(WiderReset, Issued)),
+    beside("nvme", &["failure state error detected"], Means::Path(GivenUp)),
     beside("nvme", &["Removing after probe failure"], Means::Path(GivenUp)),
     beside("nvme", &["Disabling device after reset failure"], Means::Path(GivenUp)),
     // The multipathing of NVMe (drivers/nvme/host/multipath.c): I/O waits while a path may come back, and fails when none is left.
@@ -81,6 +88,7 @@ const PHRASES: &[Phrase] = &[
     phrase("ANATT timeout", Means::Path(InDoubt)),
     // NVMe over Fibre Channel (drivers/nvme/host/fc.c).
     beside("NVME-FC{", &["connectivity lost"], Means::Path(SessionLost)),
+    beside("NVME-FC{", &["dev_loss_tmo", "expired"], Means::Path(SessionLost)),
     beside("NVME-FC{", &["transport association event"], Means::Path(SessionLost)),
     beside("NVME-FC{", &["connectivity re-established"], Means::Path(Restored)),
     beside("NVME-FC{", &["controller connect complete"], Means::Path(Restored)),
@@ -127,7 +135,18 @@ const PHRASES: &[Phrase] = &[
     beside("XFS (", &["etadata I/O error", "error 28"], Means::Notice(WritesLost)),
     beside("XFS (", &["etadata corruption detected"], Means::Notice(DamagedData)),
     beside("XFS (", &["etadata CRC error detected"], Means::Notice(DamagedData)),
+    // 117 and 74 are EUCLEAN and EFSBADCRC: what was read is no record, or does not fit its checksum (fs/xfs/xfs_buf.c, xfs_trans_buf.c, xfs_error.c, xfs_fsops.c).
+    beside("XFS (", &["etadata I/O error", "error 117 "], Means::Notice(DamagedData)),
+    beside("XFS (", &["etadata I/O error", "error 74 "], Means::Notice(DamagedData)),
+    beside("XFS (", &["returned error -117"], Means::Notice(DamagedData)),
+    beside("XFS (", &["corrupted metadata buffer"], Means::Notice(DamagedData)),
+    beside("XFS (", &["nternal error", " at line "], Means::Notice(DamagedData)),
+    beside("XFS (", &["orruption of in-memory data", "detected"], Means::Notice(DamagedData)),
+    beside("XFS (", &["orruption detected"], Means::Notice(DamagedData)),
+    beside("XFS (", &["riteback error on "], Means::Notice(WritesLost)),
     phrase("XFS (", Means::Nothing),
+    // The same of kernels that name no device there.
+    beside("XFS: Internal error", &[" at line "], Means::Notice(DamagedData)),
     // Btrfs (fs/btrfs/disk-io.c, inode.c, scrub.c). Its counters (`errs: wr 3`) are of the whole life of a disk, and printed at every mount.
     beside("BTRFS", &["lost page write due to IO error"], Means::Notice(WritesLost)),
     beside("BTRFS", &["unable to fixup"], Means::Notice(DamagedData)),
@@ -143,6 +162,8 @@ const PHRASES: &[Phrase] = &[
     beside("bcache: ", &["IO error on writing"], Means::Notice(WritesLost)),
     beside("bcache: ", &["journal io error"], Means::Notice(WritesLost)),
     beside("bcache: ", &["bch_btree_insert() error"], Means::Notice(WritesLost)),
+    beside("fsid=", &["onsistency error"], Means::Notice(DamagedData)),
+    beside("bad entry in directory", &["-fs error"], Means::Notice(DamagedData)),
     beside("fsid=", &["GFS", "fatal: I/O error"], Means::Notice(WritesLost)),
     beside("fsid=", &["GFS", "about to withdraw"], Means::Notice(WritesLost)),
     // The same since it writes its name small.
@@ -153,13 +174,21 @@ const PHRASES: &[Phrase] = &[
     beside("fsid=", &["GFS"], Means::Nothing),
     // md (drivers/md/raid5.c, raid10.c, raid1.c)
     beside("md/raid", &["Cannot continue operation"], Means::Notice(RaidLost)),
+    beside("md/raid", &["Disk failure on "], Means::Notice(MemberLost)),
     phrase("md/raid", Means::Nothing),
+    beside("event detected on md device", &["Fail"], Means::Notice(MemberLost)),
     // DRBD (drbd_receiver.c)
     beside("Split-Brain detected", &["automatically solved"], Means::Nothing),
     beside("Split-Brain detected", &["drbd"], Means::Notice(Diverged)),
     beside("helper command: ", &["drbdadm split-brain"], Means::Notice(Diverged)),
     beside("helper command: ", &["drbd"], Means::Nothing),
+    beside("PingAck did not arrive in time", &["drbd"], Means::Notice(PeerLost)),
+    beside("-> NetworkFailure", &["drbd"], Means::Notice(PeerLost)),
+    beside("-> BrokenPipe", &["drbd"], Means::Notice(PeerLost)),
     phrase("Aborting journal on device", Means::Notice(WritesLost)),
+    beside("Journal has aborted", &["-fs"], Means::Notice(WritesLost)),
+    beside("Error while async write back metadata", &["-fs"], Means::Notice(WritesLost)),
+    beside("I/O error while writing superblock", &["-fs"], Means::Notice(WritesLost)),
     beside("Remounting filesystem read-only", &["-fs"], Means::Notice(WritesLost)),
     beside(" writing to inode ", &["-fs"], Means::Notice(WritesLost)),
     // Thin pools (drivers/md/dm-thin.c).
@@ -186,6 +215,10 @@ const PHRASES: &[Phrase] = &[
     beside("lpfc", &["SCSI Layer I/O Abort Request Status"], Means::Task(Abort, Issued)),
     beside("lpfc", &["SCSI layer issued Device Reset"], Means::Task(DeviceReset, Issued)),
     phrase("attempting task abort", Means::Task(Abort, Issued)),
+    // drivers/scsi/megaraid/megaraid_sas_base.c, megaraid_sas_fusion.c: SCSI's error handling asks for them, and the second resets the whole controller.
+    beside("megaraid_sas", &["target reset called for scmd"], Means::Task(DeviceReset, Issued)),
+    beside("megaraid_sas", &["will reset adapter"], Means::Task(WiderReset, Issued)),
+    beside("megasas: RESET", &["cmd="], Means::Task(WiderReset, Issued)),
     // The driver knows the command no more: whether it was executed, its other words leave open (mpt3sas_scsih.c).
     phrase("No reference found at driver", Means::Nothing),
     // drivers/usb/storage/uas.c

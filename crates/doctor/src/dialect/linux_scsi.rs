@@ -71,6 +71,10 @@ impl Dialect for LinuxScsi {
         }
         if has(body, "hostbyte=") {
             self.tell(record);
+            // What scsi_logging prints of a command that went well (drivers/scsi/scsi_logging.c).
+            if has(body, "Done: SUCCESS") && has(body, "hostbyte=DID_OK") && !is_followed_by_sense(record) {
+                return Reading::UNDERSTOOD;
+            }
             return failed(record, ledger);
         }
         if let Some(code) = after(body, "return code = ").filter(|_| has(body, "SCSI error")).and_then(number)
@@ -161,6 +165,12 @@ impl LinuxScsi {
 fn note_error(record: &Record<'_>, ledger: &mut Ledger, disk: &str, notice: Notice) {
     let of_a_write = has(record.body(), ":(WRITE)");
     ledger.note(record, Draft { device: Some(disk), of_a_write, ..Draft::of(Kind::Notice(notice)) });
+}
+
+/// Whether sense data stand right behind a command's end.
+fn is_followed_by_sense(record: &Record<'_>) -> bool {
+    const LINES: usize = 2;
+    record.following().take(LINES).any(|line| has(&line, "Sense Key"))
 }
 
 /// `nvme0n1` of `nvme0n1, sector 8`

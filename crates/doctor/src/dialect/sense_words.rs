@@ -31,7 +31,7 @@ pub fn of_key(text: &str) -> Option<Sense> {
 /// The same with the additional code that a text names.
 #[must_use]
 pub fn with_code(sense: Sense, text: &str) -> Sense {
-    const CODES: [(&str, u8, u8); 24] = [
+    const CODES: [(&str, u8, u8); 25] = [
         ("miscompare during verify", 0x1d, 0),
         ("i_t nexus loss", 0x29, 7),
         ("power on", 0x29, 0),
@@ -52,6 +52,7 @@ pub fn with_code(sense: Sense, text: &str) -> Sense {
         ("internal target failure", 0x44, 0),
         ("invalid field in parameter list", 0x26, 0),
         ("block address out of range", 0x21, 0),
+        ("unaligned write command", 0x21, 4),
         ("manual intervention required", 0x04, 3),
         ("target port in standby state", 0x04, 0x0b),
         ("target port in unavailable state", 0x04, 0x0c),

@@ -17,6 +17,10 @@ pub enum Notice {
     TargetHung,
     /// The kernel gave writes up that nobody can send again: of its cache, or of a journal.
     WritesLost,
+    /// VMFS lost a lock that it held on the disk.
+    LockLost,
+    /// VMFS could not write a change of its metadata into its journal.
+    JournalUnwritten,
     /// VMFS gave a write to a file up for good, after all that it had tried.
     WriteGivenUp,
     /// A RAID that the host's kernel makes lost more disks than it can do without.
@@ -45,6 +49,12 @@ pub enum Notice {
     NoGoodCopy,
     /// A replicated disk holds all I/O back, for it lost its quorum.
     QuorumLost,
+    /// A RAID that the host's kernel makes goes on without one of its disks.
+    MemberLost,
+    /// A replicated disk goes on without its other node.
+    PeerLost,
+    /// A volume's header, its partition table or its locks could not be read.
+    HeaderUnread,
     /// A lock manager has no such lock space.
     NoLockspace,
     /// A host's own number in a lock space is used by another that lives.
@@ -66,10 +76,14 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Whether it is worth a report by itself. What a controller logs, and what a disk says that is taken away, is everyday by itself, and explained where
+    /// Whether it is worth a report by itself. What a controller logs, what a disk says that is taken away, and a node that is
+    /// restarted, is everyday by itself, and explained where
     /// somebody pasted it.
     #[must_use]
     pub fn is_grave(self) -> bool {
-        !matches!(self, Notice::SasLog | Notice::BlockError | Notice::DiskError)
+        !matches!(
+            self,
+            Notice::SasLog | Notice::BlockError | Notice::DiskError | Notice::PeerLost | Notice::HeaderUnread
+        )
     }
 }

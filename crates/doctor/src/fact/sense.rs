@@ -177,6 +177,7 @@ impl Sense {
             (0x1d, 0x00) => "miscompare during verify operation",
             (0x20, 0x00) => "invalid command operation code",
             (0x21, 0x00) => "logical block address out of range",
+            (0x21, 0x04) => "unaligned write command",
             (0x24, 0x00) => "invalid field in CDB",
             (0x25, 0x00) => "logical unit not supported",
             (0x26, 0x00) => "invalid field in parameter list",

@@ -191,14 +191,24 @@ fn by_its_registration<'a>(case: &Case<'a>) -> Judgement<'a> {
     )
 }
 
+/// Whether a host writes down what the others told it of itself.
+fn was_told(fence: &Fact) -> bool {
+    fence.text.contains("We were allegedly")
+}
+
 /// Reservation conflicts of a host that was fenced before: by a cluster's word, or by the device's that its registration is gone.
 pub fn after_a_fence<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
     let fences = case.all(|fact| {
         fact.kind == Kind::Cluster(ClusterStep::Fenced) || command(fact).is_some_and(Command::was_preempted)
     });
+    // A fenced host hears of it last.
     let fenced_before = |conflict: &&Fact| {
         fences.iter().take(FIRST).any(|fence| {
-            same_host(fence, conflict) && !before(conflict, fence) && near(fence, conflict, FENCED_FOR_US)
+            let within =
+                if before(conflict, fence) && was_told(fence) { JUST_BEFORE_US } else { FENCED_FOR_US };
+            same_host(fence, conflict)
+                && (!before(conflict, fence) || was_told(fence))
+                && near(fence, conflict, within)
         })
     };
     let conflicts = case.commands(|command| command.device == Some(DeviceStatus::RESERVATION_CONFLICT));

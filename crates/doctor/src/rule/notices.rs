@@ -7,12 +7,12 @@ mod vmware;
 
 use oarlock_causes::{Layer, Remedy, Risk, Source};
 
-use super::case::Case;
+use super::case::{Case, JUST_BEFORE_US};
 use super::words::remedy;
 use super::{Confidence, Proof, Words};
 use crate::fact::{Fact, Kind, Notice};
 use crate::incident::{Weight, weight};
-use crate::scene::before;
+use crate::scene::{before, near};
 
 /// The incident told by what was noticed in it, where nothing of an atomic test and set, a heartbeat or a lock needs an explanation.
 #[must_use]
@@ -59,7 +59,10 @@ pub fn beside(case: &Case<'_>, own: Option<&Words>) -> Vec<&'static str> {
 fn refused_itself(first: Notice, lines: &[&Fact]) -> bool {
     let of = |wanted: Notice| lines.iter().copied().find(|fact| notice(fact) == Some(wanted));
     let order = of(Notice::DamagedData).zip(of(Notice::WritesLost));
-    first == Notice::WritesLost && order.is_some_and(|(damaged, lost)| before(damaged, lost))
+    first == Notice::WritesLost
+        && order.is_some_and(|(damaged, lost)| {
+            damaged.device == lost.device && before(damaged, lost) && near(damaged, lost, JUST_BEFORE_US)
+        })
 }
 
 fn notice(fact: &Fact) -> Option<Notice> {
@@ -108,6 +111,11 @@ fn told(notice: Notice) -> &'static Told {
         Notice::DiskError => &DISK_ERROR,
         Notice::RaidLost => &replicas::RAID_LOST,
         Notice::Diverged => &replicas::DIVERGED,
+        Notice::LockLost => &vmware::LOCK_LOST,
+        Notice::JournalUnwritten => &vmware::JOURNAL_UNWRITTEN,
+        Notice::HeaderUnread => &vmware::HEADER_UNREAD,
+        Notice::MemberLost => &replicas::MEMBER_LOST,
+        Notice::PeerLost => &replicas::PEER_LOST,
         Notice::JournalUnread => &replicas::JOURNAL_UNREAD,
         Notice::SasLog => &SAS_LOG,
         Notice::DamagedData => &damage::DAMAGED_DATA,

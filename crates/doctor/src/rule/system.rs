@@ -25,9 +25,16 @@ pub fn is_without_vmware(case: &Case<'_>) -> bool {
     };
     let of_another = |fact: &Fact| {
         matches!(fact.kind, Kind::Oarlock(_))
-            || [" kernel: ", "multipathd", "iscsid", "blk_update_request", "I/O error, dev "]
-                .iter()
-                .any(|word| fact.text.contains(word))
+            || [
+                " kernel: ",
+                "multipathd",
+                "iscsid",
+                "blk_update_request",
+                "I/O error, dev ",
+                "critical medium error, dev ",
+            ]
+            .iter()
+            .any(|word| fact.text.contains(word))
             || case.text(fact.device).is_some_and(is_linux_device)
     };
     case.facts().any(of_another) && !case.facts().any(may_be_of_vmware)

@@ -30,6 +30,49 @@ pub(super) static RAID_LOST: Told = Told {
     },
 };
 
+/// A RAID that goes on with fewer disks.
+pub(super) static MEMBER_LOST: Told = Told {
+    because: "The kernel's RAID (md) says that it dropped one of its disks, and goes on without it. Why the disk failed stands in the lines of its driver before this one; where somebody asked for \
+              it (`mdadm --fail`), there are none.",
+    next: "The kernel log from two minutes before (sense data, time-outs, a disk that went away), `mdadm --detail` of the array, and what the disk says of itself (`smartctl -x`).",
+    words: Words {
+        title: "A RAID of this host goes on without one of its disks",
+        layer: Layer::Medium,
+        what: "md drops a disk that fails a write, and goes on without it as long as its level allows. All data are there, and one disk fewer stands between them and their loss.",
+        consequence: "Nothing is lost yet. The next disk that fails may be one too many.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Look which disk it is by its serial number, and why it was dropped: a cable or a controller drops disks that are well.",
+            ),
+            remedy(
+                Risk::Changes,
+                "Make sure that the backup is good, then replace the disk or its cable, and let the array rebuild.",
+            ),
+        ],
+    },
+};
+
+/// A replicated disk whose other node is gone.
+pub(super) static PEER_LOST: Told = Told {
+    because: "DRBD says that its connection to the other node failed: no answer came in its time, or the other end hung up. It goes on with its own copy where it may, and keeps account of what \
+              the other one lacks. Whether the network failed or the other node stopped, these lines do not tell.",
+    next: "The other node's log of that minute (was it restarted?), the links and counters of the network cards between the two, and `drbdadm status` on both.",
+    words: Words {
+        title: "A replicated disk lost the connection to its other node",
+        layer: Layer::Fabric,
+        what: "DRBD writes each block on two nodes and asks the other one every few seconds whether it is there. Here it was not, or the connection broke.",
+        consequence: "What is written from now on stands on one node alone until the two are connected again; where quorum or fencing is set up, writes wait.",
+        remedy: &[
+            remedy(Risk::Looks, "Look whether the other node runs, and whether it sees this one."),
+            remedy(
+                Risk::Changes,
+                "Mend the connection; what the other node lacks is then sent by itself. Make the other node primary only if this one is surely down.",
+            ),
+        ],
+    },
+};
+
 /// What a report calls copies that differ.
 pub(super) const DIVERGED_TITLE: &str =
     "Both copies of a replicated disk were written to, each without the other";

@@ -100,3 +100,60 @@ pub(super) static WRITE_GIVEN_UP: Told = Told {
         ],
     },
 };
+
+/// A lock that VMFS does not hold any more.
+pub(super) static LOCK_LOST: Told = Told {
+    because: "VMFS says that it lost a lock on the disk that it had held: when it came back to the record, its own name did not stand there any more. Another host took it, as it may from a \
+              host whose heartbeat stood still, or the record was damaged; which of the two, this line does not tell.",
+    next: "vmkernel.log of this host from two minutes before (heartbeats of that volume, lost access, lost paths), and of the other hosts of the same volume in that minute: who broke the lock?",
+    words: Words {
+        title: "VMFS lost a lock on the disk that it had held",
+        layer: Layer::FileSystem,
+        what: "Each open file of VMFS has a lock record on the disk with its owner's name. The owner reads it again before it changes what the lock protects. Here another name, or none, stood in it.",
+        consequence: "This host's right to the file is gone. If a machine runs from it here and on another host, both may have written to it.",
+        remedy: &[
+            remedy(
+                Risk::Looks,
+                "Find out where the machines of that volume run, and that none of them runs twice, before anything is started again.",
+            ),
+            remedy(
+                Risk::Interrupts,
+                "Stop what still runs from that file on this host, and mend what made its heartbeat stand still.",
+            ),
+        ],
+    },
+};
+
+/// A change of metadata that the journal does not have.
+pub(super) static JOURNAL_UNWRITTEN: Told = Told {
+    because: "VMFS says that it could not write a change of its metadata into its journal: the write failed, or had no answer in its time. What the device answered stands in other lines.",
+    next: "The SCSI errors, resets and lost paths of the volume's device in that minute (`grep ScsiDeviceIO vmkernel.log`), and whether access to the volume was lost.",
+    words: Words {
+        title: "VMFS could not write its journal",
+        layer: Layer::FileSystem,
+        what: "VMFS writes each change of its metadata into a journal of its own host first. Without it no file is made, grown or locked.",
+        consequence: "The change was not made, or it is not known whether it was; the journal is replayed when the volume is next mounted. Data of running machines do not go through it.",
+        remedy: &[remedy(
+            Risk::Looks,
+            "Find what the device answered to the writes of that minute, and mend that.",
+        )],
+    },
+};
+
+/// A volume that cannot be looked at.
+pub(super) static HEADER_UNREAD: Told = Told {
+    because: "ESXi says that it could not read the header, the partition table or the locks of a volume: the read failed, or had no answer in its time. What the device answered stands in other \
+              lines.",
+    next: "The SCSI errors and the paths of that device in the same minute (`grep ScsiDeviceIO vmkernel.log`, `esxcli storage core path list -d DEVICE`).",
+    words: Words {
+        title: "ESXi could not read the beginning of a volume",
+        layer: Layer::HostQueue,
+        what: "When a host looks for volumes, it reads the first blocks of every device that it sees. A device that answers inquiries and no reads is reserved by somebody, has no working path, or \
+               is broken.",
+        consequence: "The volume is not mounted on this host, or not seen.",
+        remedy: &[remedy(
+            Risk::Looks,
+            "Find what the device answers to a read, and whether other hosts read it.",
+        )],
+    },
+};
