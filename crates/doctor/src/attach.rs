@@ -85,7 +85,11 @@ pub fn attach<'a>(mut clusters: Vec<Incident<'a>>, ambient: Vec<&'a Fact>) -> (V
 fn keep<'a>(lonely: &mut Vec<Incident<'a>>, fact: &'a Fact) {
     // What one host says of its own parts is no other host's.
     let of_parts = |fact: &Fact| matches!(fact.kind, Kind::AdapterFault | Kind::Medium);
-    let of_one = |last: &Fact| same_host(last, fact) || !of_parts(last) && !of_parts(fact);
+    let of_one = |last: &Fact| {
+        // An everyday refusal lends the name of its disk to no trouble.
+        is_an_everyday_refusal(last) == is_an_everyday_refusal(fact)
+            && (same_host(last, fact) || !of_parts(last) && !of_parts(fact))
+    };
     let joins = |cluster: &&mut Incident<'a>| {
         cluster.facts.last().is_some_and(|last| near(last, fact, QUIET_US) && of_one(last))
     };
@@ -232,6 +236,12 @@ impl Index {
         }
         found
     }
+}
+
+/// Whether a device refused a command that it does not know (Illegal Request), as local disks do each day.
+fn is_an_everyday_refusal(fact: &Fact) -> bool {
+    weight(fact) == Weight::Context
+        && matches!(&fact.kind, Kind::Command(command) if command.sense.is_some_and(|sense| sense.key == 5))
 }
 
 /// Whether a fact is of a piece of a line that somebody pasted, without time, program and name: of which device it is, nobody knows, whatever stands around it.

@@ -12,7 +12,7 @@ use crate::bounds::{CLUSTERS_MAX, EXCERPT_LINES_MAX};
 use crate::dialect::ata;
 use crate::fact::{
     ClusterStep, Command, DeviceStatus, FabricEvent, Fact, GatewayStep, HeartbeatStep, HostStatus, Kind,
-    LockStep, Opcode, Outcome, PathEvent, Sense, SpaceEvent, Support, TargetStep, TaskOutcome,
+    LockStep, Opcode, Outcome, PathEvent, PluginStatus, Sense, SpaceEvent, Support, TargetStep, TaskOutcome,
 };
 use crate::gravity::{breaks_a_flush, harm};
 use crate::names::Name;
@@ -26,6 +26,8 @@ pub const QUIET_US: i64 = 120_000_000;
 const TROUBLES_MIN: u64 = 12;
 /// So many writes without an answer within two minutes do.
 const OPEN_WRITES_MIN: u64 = 6;
+/// So many commands of data that a device refuses for good within two minutes do.
+const REFUSALS_MIN: u64 = 6;
 /// So many writes under which the medium or a part broke do.
 const BROKEN_WRITES_MIN: u64 = 2;
 /// Going over to another path takes no longer: a path that failed one command is tested at once.
@@ -144,7 +146,8 @@ fn command_weight(command: &Command) -> Weight {
         return Weight::Trouble;
     }
     // A copy that an array does not make (COPY ABORTED) is made by the host.
-    let harmless = command.sense.is_some_and(|sense| matches!(sense.key, 5 | 0xa) || sense.is_reset());
+    let harmless = command.sense.is_some_and(|sense| matches!(sense.key, 5 | 0xa) || sense.is_reset())
+        && !breaks_a_flush(command);
     if gone {
         return Weight::Trouble;
     }
@@ -156,13 +159,27 @@ pub fn is_broken(fact: &Fact) -> bool {
     let of_a_named_disk = fact.kind == Kind::Medium && fact.device.is_some();
     of_a_named_disk
         || matches!(&fact.kind, Kind::Command(command)
-            if command.sense.is_some_and(Sense::is_broken) && command.opcode.is_some_and(Opcode::moves_data))
+            if command.sense.is_some_and(Sense::is_broken)
+                && command.opcode.is_some_and(|opcode| opcode.moves_data() || opcode.flushes()))
+}
+
+/// Whether a link, a session or all paths were lost, and not one path of several.
+fn is_a_lost_way(fact: &Fact) -> bool {
+    matches!(
+        fact.kind,
+        Kind::Path(PathEvent::LinkDown | PathEvent::SessionLost | PathEvent::AllDown | PathEvent::GivenUp)
+    )
+}
+
+/// Whether a command hands data over for good: a write, or the flush behind writes.
+fn hands_over(opcode: Opcode) -> bool {
+    opcode.writes() || opcode.flushes()
 }
 
 /// Whether it was a write; a sector that cannot be read is what patrols look for.
 fn is_a_broken_write(fact: &Fact) -> bool {
     matches!(&fact.kind, Kind::Command(command)
-        if command.sense.is_some_and(Sense::is_broken) && command.opcode.is_some_and(Opcode::writes))
+        if command.sense.is_some_and(Sense::is_broken) && command.opcode.is_some_and(hands_over))
 }
 
 /// Whether a write failed because there was no way to its device.
@@ -174,7 +191,7 @@ fn is_a_write_without_a_way(fact: &Fact) -> bool {
 /// Whether a write has no answer: one is everyday, and several within two minutes are not.
 fn is_an_open_write(fact: &Fact) -> bool {
     matches!(&fact.kind, Kind::Command(command)
-        if command.outcome() == Outcome::Unknown && command.opcode.is_some_and(Opcode::writes))
+        if command.outcome() == Outcome::Unknown && command.opcode.is_some_and(hands_over))
 }
 
 /// Facts that belong together, in the order of time.
@@ -218,11 +235,25 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     let everyday =
         |incident: &Incident<'_>| !excerpt && is_an_everyday_time(&Case { incident, scene: *scene });
     let told = found.iter().any(Incident::matters);
+    // What one host lost is no part of another's incident, and not silent because that one is told.
+    let told_hosts: std::collections::HashSet<Name> = found
+        .iter()
+        .filter(|incident| incident.matters())
+        .flat_map(|incident| incident.hosts.iter().copied())
+        .collect();
+    let elsewhere = |incident: &Incident<'_>| {
+        let of_others = |host: &Name| !told_hosts.contains(host);
+        excerpt
+            && !told_hosts.is_empty()
+            && !incident.hosts.is_empty()
+            && incident.hosts.iter().all(of_others)
+            && incident.facts.iter().any(|fact| is_a_lost_way(fact))
+    };
     found.retain(|incident| {
         if asked {
             hard(incident)
         } else {
-            incident.matters() && !everyday(incident) || told && apart(incident)
+            incident.matters() && !everyday(incident) || told && (apart(incident) || elsewhere(incident))
         }
     });
     Incidents { found, left_out }
@@ -272,9 +303,8 @@ fn subject(fact: &Fact) -> Option<Subject<'_>> {
     named.or_else(|| ata::disk(&fact.text).map(|disk| Subject::Disk(fact.host, disk)))
 }
 
-/// Whether all of these are about one thing; or about one disk that libata calls by its place, and SCSI, at once each time, by its name.
+/// Whether all of these are about one thing; or about one disk that libata calls by its place, and SCSI, within its retries each time, by its name.
 fn are_of_one(facts: &[&Fact]) -> bool {
-    const AT_ONCE_US: i64 = 2_000_000;
     let by_place = |fact: &&Fact| matches!(subject(fact), Some(Subject::Disk(..)));
     let (places, names): (Vec<&Fact>, Vec<&Fact>) = facts.iter().partition(|fact| by_place(fact));
     let is_one = |facts: &[&Fact]| {
@@ -282,7 +312,7 @@ fn are_of_one(facts: &[&Fact]) -> bool {
         facts.is_empty() || first.is_some() && facts.iter().all(|fact| subject(fact) == first)
     };
     let told_twice =
-        |name: &&Fact| places.iter().any(|place| same_host(place, name) && near(place, name, AT_ONCE_US));
+        |name: &&Fact| places.iter().any(|place| same_host(place, name) && near(place, name, QUIET_US));
     is_one(&places) && is_one(&names) && (places.is_empty() || names.iter().all(told_twice))
 }
 
@@ -333,6 +363,7 @@ impl Incident<'_> {
             || strained >= STRAINED_MIN
             || are_many(self.facts.iter().copied().filter(|fact| is_an_open_write(fact)), OPEN_WRITES_MIN)
             || are_many(self.facts.iter().copied().filter(|fact| is_a_broken_write(fact)), BROKEN_WRITES_MIN)
+            || are_many(self.facts.iter().copied().filter(|fact| is_refused_for_good(fact)), REFUSALS_MIN)
             || self.is_cut_off()
             || are_many(
                 self.facts.iter().copied().filter(|fact| weight(fact) == Weight::Trouble),
@@ -388,10 +419,11 @@ pub fn is_hard(fact: &Fact) -> bool {
         Kind::Slot(image) => image.found_at.is_none(),
         Kind::Path(event) => event.is_loss(),
         Kind::Oarlock(Cause::Contention)
-        | Kind::Task { .. }
         | Kind::Medium
         | Kind::Notice(_)
         | Kind::Cluster(ClusterStep::HeldElsewhere) => true,
+        // A guest's first try, with which no command need be lost.
+        Kind::Task { .. } => !fact.text.contains("Reset [Retries: 0/"),
         Kind::Target(step) => {
             matches!(step, TargetStep::SessionLost | TargetStep::InitiatorSilent | TargetStep::BackendError)
         }
@@ -407,6 +439,7 @@ pub fn is_hard(fact: &Fact) -> bool {
             broken
                 || piece
                 || refuses_a_write(command)
+                || command.plugin == Some(PluginStatus::SNAPSHOT)
                 || breaks_a_flush(command)
                 || command.refuses_reserve()
                 || command.sense.is_some_and(|sense| matches!(sense.key, 0xa | 0xb))
@@ -415,6 +448,21 @@ pub fn is_hard(fact: &Fact) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a device refused a command of data for a reason that does not pass by itself: its medium, a unit that waits for a person or is gone, protection, data that
+/// were damaged on the way.
+fn is_refused_for_good(fact: &Fact) -> bool {
+    let for_good = |sense: Sense| {
+        sense.is_broken()
+            || sense.is_gone()
+            || sense.waits_for_a_person()
+            || sense.key == 7
+            || (sense.key, sense.code) == (0xb, 0x47)
+    };
+    matches!(&fact.kind, Kind::Command(command)
+        if breaks_a_flush(command)
+            || command.opcode.is_some_and(Opcode::moves_data) && command.sense.is_some_and(for_good))
 }
 
 /// Whether a device refuses a write for good: by a key that vendors give a meaning of their own, or because nobody may write there (SPC-5, keys 9h and 7h).

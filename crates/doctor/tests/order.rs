@@ -314,7 +314,11 @@ fn a_heartbeat_that_came_back_ends_the_doubt_about_the_write_before_it() {
 fn a_lock_held_through_the_hosts_own_slot_or_by_its_own_id_is_no_contention() {
     assert_eq!(sure(&judge(&not_free(30))), ["contention"]);
     let waits = at(3, "HBX: 2961: 'basalt': HB at offset 3641344 - Waiting for timed out HB:");
-    let contended = |log: &str| sure(&judge(log)).contains(&"contention");
+    let contended = |log: &str| {
+        let report = judge(log);
+        sure(&report).contains(&"contention")
+            || report.incidents.iter().any(|finding| finding.also.iter().any(|cause| cause == "contention"))
+    };
     assert!(!contended(&(waits.clone() + &not_free(30))));
     assert!(contended(&(waits.replace("3641344", "3641856") + &not_free(30))), "another slot");
     let asked = "[root@quarry-2:~] esxcli system uuid get\n63aa0c11-5b2e-7f90-7a1d-0050568c4d5e\n";
@@ -461,7 +465,11 @@ fn a_slowness_that_was_over_does_not_explain_a_false_answer() {
         "deteriorated. I/O latency increased from average value of 1100 microseconds to 320000 microseconds.",
     );
     let fast = device(3, "improved. I/O latency reduced from 320000 microseconds to 1100 microseconds.");
-    assert_eq!(sure(&judge(&(slow.clone() + &failed(50, "0x89", FALSE)))), ["slow-storage"]);
+    assert_eq!(sure(&judge(&(slow.clone() + &failed(15, "0x89", FALSE)))), ["slow-storage"]);
+    let long_after = slow.clone() + &failed(50, "0x89", FALSE);
+    assert!(sure(&judge(&long_after)).is_empty(), "no answer is late for so long");
+    let held_back = slow.clone() + &failed(44, "0x2a", LATE) + &failed(50, "0x89", FALSE);
+    assert_eq!(sure(&judge(&held_back)), ["slow-storage"], "a command was held back in between");
     let over = slow.clone() + &fast;
     assert!(sure(&judge(&(over.clone() + &failed(50, "0x89", FALSE)))).is_empty());
     assert_eq!(

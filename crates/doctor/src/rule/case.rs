@@ -7,6 +7,7 @@ use crate::incident::Incident;
 use crate::names::Name;
 use crate::scene::{Scene, before, near, same_host};
 use crate::stamp::Stamp;
+use crate::text::has;
 
 /// What lies just before: a heartbeat is given up after 8 seconds, and reclaimed or lost within 16 (KB320840); a path
 /// takes up to a minute to be called dead.
@@ -112,8 +113,19 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Heartbeats that ran out of time, and volumes that were lost with them: nobody loses these to a race for a file.
+    #[must_use]
+    pub fn lost_heartbeats(&self) -> Vec<&'a Fact> {
+        self.heartbeats(|heartbeat| {
+            matches!(
+                heartbeat.step,
+                HeartbeatStep::TimedOut | HeartbeatStep::LostAccess | HeartbeatStep::ReclaimFailed
+            )
+        })
+    }
+
     /// Whether the incident is a race for a lock and no more: a living owner is named, no atomic test and set stayed without an
-    /// answer or found no way, and no volume was lost. What else happened at that time is beside the point.
+    /// answer, and no volume was lost. What else happened at that time is beside the point.
     #[must_use]
     pub fn is_a_plain_race(&self) -> bool {
         let answers = self.false_answers();
@@ -128,17 +140,12 @@ impl<'a> Case<'a> {
                         .any(|answer| same_host(answer, fact) && near(answer, fact, RACE_US))
             })
         };
-        // Nobody loses a volume, or the time of a heartbeat, to a race for a file.
-        let lost = |step| {
-            matches!(step, HeartbeatStep::TimedOut | HeartbeatStep::LostAccess | HeartbeatStep::ReclaimFailed)
-        };
-        let had_no_way =
-            |command: &Command| command.is_ats() && command.host.is_some_and(HostStatus::is_of_a_lost_way);
-        let is_outage = |fact: &Fact| fact.kind == Kind::Path(PathEvent::AllDown);
+        // Paths that were gone for a moment are found again, and a test that found no way was sent anew over another.
+        let is_outage =
+            |fact: &Fact| fact.kind == Kind::Path(PathEvent::AllDown) && has(&fact.text, "imeout");
         let is_quiet = self.unanswered_ats().is_empty()
-            && self.commands(had_no_way).is_empty()
             && self.all(is_outage).is_empty()
-            && self.heartbeats(|beat| lost(beat.step)).is_empty();
+            && self.lost_heartbeats().is_empty();
         is_quiet && (raced() || !answers.is_empty() && beside())
     }
 

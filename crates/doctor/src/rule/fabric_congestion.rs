@@ -27,7 +27,7 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     );
     let harmed = case.stakes();
     // Beside a race that they cannot have lost, they stand for themselves.
-    let stand_alone = harmed.is_empty() || case.incident.devices.is_empty() && case.is_a_plain_race();
+    let stand_alone = harmed.is_empty() || case.is_a_plain_race();
     let doubt = if stand_alone { None } else { doubt(case, &notices) };
     let lines = notices.into_iter().take(4).chain(harmed.into_iter().take(2)).collect();
     let proof = Proof::new(confidence, because, lines)

@@ -58,6 +58,13 @@ pub fn is_a_local_disk(case: &Case<'_>, device: Name) -> bool {
     is_local(name) && !is_behind_a_fabric(case, device, name)
 }
 
+/// Whether a device is a disk in its host's own case, or a namespace of NVMe of which no line says that a network lies before it.
+#[must_use]
+pub fn may_be_local(case: &Case<'_>, device: Name) -> bool {
+    let name = case.scene.names.text(device);
+    is_a_local_disk(case, device) || name.starts_with("t10.NVMe") && !is_behind_a_fabric(case, device, name)
+}
+
 /// Whether a device is any disk, stick, card or disc that one host has for itself.
 #[must_use]
 pub fn is_of_one_host(case: &Case<'_>, device: Name) -> bool {
@@ -103,10 +110,13 @@ pub fn are_of_one_host(case: &Case<'_>) -> bool {
     !devices.is_empty() && devices.iter().all(|&device| is_of_one_host(case, device))
 }
 
-/// Whether every device of the incident lies in its host's case: such a disk, or a volume of Smart Array, which has this company's and this kind's number.
+/// Whether every device of the incident lies in its host's case: such a disk, or a volume of Smart Array or of LSI's Integrated RAID, which have
+/// these companies' and these kinds' numbers.
 pub fn lie_in_the_host(case: &Case<'_>) -> bool {
     let devices = &case.incident.devices;
-    let of_a_card = |device: Name| case.scene.names.text(device).starts_with("naa.600508b1");
+    let of_a_card = |device: Name| {
+        ["naa.600508b1", "naa.600508e0"].iter().any(|start| case.scene.names.text(device).starts_with(start))
+    };
     !devices.is_empty() && devices.iter().all(|&device| of_a_card(device) || is_of_one_host(case, device))
 }
 

@@ -50,13 +50,15 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     let sure = proof.confidence > Confidence::Possible;
     if sure && cause != Cause::DeviceFault && case.is_a_plain_race() {
         const NEEDS_NO_OTHER: &str = "But the lock is another host's, which was found alive: a test that is false in such a race needs no other reason.";
-        if !harmed.is_empty() {
-            return proof.but(NEEDS_NO_OTHER);
-        }
-        // Trouble that no line ties to a device of this volume's is as sure as before, and is told beside a race that it cannot have lost.
-        if case.incident.devices.is_empty() {
+        // What the fabric or a driver says of itself is true whoever won a race, and is told beside it.
+        let of_itself = matches!(cause, Cause::FabricCongestion | Cause::HbaFault);
+        if of_itself && names_no_device(case, &proof) || harmed.is_empty() && case.incident.devices.is_empty()
+        {
             let because = format!("{} {NEEDS_NO_OTHER}", proof.because);
             return Proof { is_beside: true, because, ..proof };
+        }
+        if !harmed.is_empty() {
+            return proof.but(NEEDS_NO_OTHER);
         }
     }
     let troubles: Vec<&Fact> =
@@ -81,6 +83,13 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
     );
     // A slow command is told when it ends.
     Proof { is_beside: cause != Cause::SlowStorage, ..proof }
+}
+
+/// Whether the trouble of a proof is nobody's in particular: no line of it names a device.
+fn names_no_device(case: &Case<'_>, proof: &Proof<'_>) -> bool {
+    let stakes = case.stakes();
+    let is_a_stake = |fact: &Fact| stakes.iter().take(FIRST).any(|stake| std::ptr::eq(*stake, fact));
+    proof.lines.iter().take(FIRST).all(|fact| fact.device.is_none() || is_a_stake(fact))
 }
 
 /// Whether every line of a proof was written by a host that had just said that it stops.

@@ -177,11 +177,14 @@ fn is_a_map(name: &str) -> bool {
         && !["nvme", "dm-", "naa.", "eui."].iter().any(|start| name.starts_with(start))
 }
 
-/// Whether a name below `/dev/mapper` is a map's own, or one of its partitions': `mpathk`, `mpathk1`, `mpathkp1`, `mpathk-part1`.
+/// Whether a name below `/dev/mapper` is a map's own, or one of its partitions': `mpathk`, `mpathk1`, `mpathkp1`, `mpathk-part1`, `mpathk_part1`. `data2` may be
+/// another map beside `data`.
 fn is_of_the_map(place: &str, map: &str) -> bool {
+    let bare = if map.starts_with("mpath") { &[""][..] } else { &[] };
     place.strip_prefix(map).is_some_and(|rest| {
-        let number = ["-part", "p", ""].iter().find_map(|start| rest.strip_prefix(start)).unwrap_or(rest);
-        number.chars().all(|letter| letter.is_ascii_digit())
+        let mut marks = ["-part", "_part", "p"].iter().chain(bare);
+        let number = marks.find_map(|mark| rest.strip_prefix(mark));
+        rest.is_empty() || number.is_some_and(|number| number.chars().all(|letter| letter.is_ascii_digit()))
     })
 }
 

@@ -108,12 +108,39 @@ fn fails_behind(case: &Case<'_>, victims: &[&Fact]) -> bool {
     })
 }
 
+/// How long a command to the device took that had begun seconds before an atomic test and set was given up, and was told behind it.
+fn stood_still(case: &Case<'_>, trigger: &Fact) -> Option<u64> {
+    const LONG_US: u64 = 2_000_000;
+    let begun_before = |fact: &Fact, us: u64| {
+        let behind = fact.when.zip(trigger.when).and_then(|(told, given_up)| told.since(&given_up));
+        let took = i64::try_from(us).unwrap_or(i64::MAX);
+        behind.is_some_and(|behind| behind >= 0 && behind < took)
+    };
+    case.facts().find_map(|fact| match fact.kind {
+        Kind::Latency { now_us, .. }
+            if now_us >= LONG_US
+                && fact.device == trigger.device
+                && same_host(fact, trigger)
+                && begun_before(fact, now_us) =>
+        {
+            Some(now_us)
+        }
+        _ => None,
+    })
+}
+
 /// Why the commands were lost to a reset, if not for the trigger.
 fn another_reason(case: &Case<'_>, trigger: &Fact, victims: &[&Fact]) -> Option<String> {
     if let Some(late) = given_up_too(case, trigger, victims) {
         return Some(format!(
             "{} other command(s) to the device had been given up before the reset, too: it was late for all, and the reset may be for any of them.",
             total(&late)
+        ));
+    }
+    if let Some(us) = stood_still(case, trigger) {
+        return Some(format!(
+            "The device says behind it that a command took {} s which was under way before that test and set: it stood still, and its commands were given up for that.",
+            us / 1_000_000
         ));
     }
     if command(trigger).is_some_and(Command::miscompared) && case.is_a_plain_race() {

@@ -1,11 +1,13 @@
 //! `slow-storage`: the device, or what is behind it, was far slower than usual.
 
-use super::case::{Case, FIRST, JUST_BEFORE_US, Record, total};
-use super::local::{are_of_one_host, is_a_local_disk};
+use super::case::{Case, FIRST, JUST_BEFORE_US, Record, command, total};
+use super::local::{lie_in_the_host, may_be_local};
 use super::order::is_harm;
 use super::path_fault::is_of_a_network;
 use super::{Confidence, Judgement, Proof, answered, words};
-use crate::fact::{ClusterStep, Fact, HeartbeatStep, Kind, PathEvent, TargetStep, TaskKind, TaskOutcome};
+use crate::fact::{
+    ClusterStep, Command, Fact, HeartbeatStep, Kind, Notice, PathEvent, TargetStep, TaskKind, TaskOutcome,
+};
 use crate::scene::{before, near, same_host};
 
 /// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
@@ -38,7 +40,8 @@ fn in_latencies<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     let stakes = case.stakes();
     let is_harmed = stakes.iter().any(|stake| is_harm(stake));
     let fast = case.all(is_fast);
-    let is_explained = |stake: &&Fact| !was_over_before(&spikes, &fast, stake);
+    let is_explained =
+        |stake: &&Fact| !was_over_before(&spikes, &fast, stake) && !came_long_after(case, &spikes, stake);
     let explained: Vec<&Fact> = stakes.iter().copied().take(FIRST).filter(is_explained).collect();
     let hit = !case.followed_by(&spikes, &explained, JUST_BEFORE_US).is_empty();
     let told = if !hit && is_harmed {
@@ -60,7 +63,7 @@ fn in_latencies<'a>(case: &Case<'a>) -> Option<Judgement<'a>> {
     };
     let because = format!("The device took up to {worst} ms for a command, many times its usual. {told}");
     let doubts = doubts(case, &spikes, hit);
-    let alone = are_of_one_host(case);
+    let alone = lie_in_the_host(case);
     // Nobody waits for a stick, a disc or a disk of one host but that host.
     let is_shown = !(case.is_a_plain_race() || is_harmed && !hit || alone && !is_harmed);
     let confidence = if is_shown { Confidence::Likely } else { Confidence::Possible };
@@ -78,15 +81,17 @@ fn doubts(case: &Case<'_>, spikes: &[&Fact], hit: bool) -> Vec<&'static str> {
     // A host that does not run for a while measures its own pause.
     let pauses = case.all(|fact| fact.kind == Kind::Cluster(ClusterStep::Paused));
     // One error of memory that was corrected stops nobody; a row of them does.
-    let paused =
-        pauses.iter().any(|fact| !fact.text.contains("MCA: ")) || total(&pauses) >= MEMORY_ERRORS_MIN;
+    let stuck = !case.all(|fact| fact.kind == Kind::Notice(Notice::ProcessorStuck)).is_empty();
+    let paused = stuck
+        || pauses.iter().any(|fact| !fact.text.contains("MCA: "))
+        || total(&pauses) >= MEMORY_ERRORS_MIN;
     let of_the_host = spikes.iter().take(FIRST).all(|spike| strikes_a_local_disk(case, spike));
     let over = !hit && is_over_at_once(case, spikes);
     let of_the_way = sessions_lost_behind(case, spikes) >= SESSIONS_MIN;
     let told = [
         (
             paused,
-            "But the host itself did not run all the time, by its own account (memory errors, or a process that was not scheduled): then it measures its own pauses as the \
+            "But the host itself did not run all the time, by its own account (memory errors, a processor that answered nothing, or a process that was not scheduled): then it measures its own pauses as the \
              device's.",
         ),
         (
@@ -241,19 +246,39 @@ fn renewals<'a>(case: &Case<'a>) -> Judgement<'a> {
     }
 }
 
-/// Whether a false answer came when the host had said for a while that the device was fast again. A command that had no answer may have been lost before that,
-/// and is told when its time runs out.
-fn was_over_before(spikes: &[&Fact], fast: &[&Fact], stake: &Fact) -> bool {
-    /// Access is lost after 16 seconds without a heartbeat (KB320840): so long a late answer may be met.
-    const LATE_US: i64 = 16_000_000;
-    let is_false = match &stake.kind {
+/// Access is lost after 16 seconds without a heartbeat (KB320840): so long a late answer may be met.
+const LATE_US: i64 = 16_000_000;
+
+/// Whether an atomic test and set or a heartbeat came back as false: somebody compared it, and it waited for nothing then.
+fn is_false(stake: &Fact) -> bool {
+    match &stake.kind {
         Kind::Command(command) => command.miscompared(),
         Kind::Heartbeat(heartbeat) => heartbeat.step == HeartbeatStep::Miscompare,
         _ => false,
+    }
+}
+
+/// Whether a false answer came later than any answer that a slow command before it can have left behind: neither the slowness was told within that time, nor a
+/// command given up that the slowness held back.
+fn came_long_after(case: &Case<'_>, spikes: &[&Fact], stake: &Fact) -> bool {
+    let is_near = |fact: &Fact, within: i64| {
+        spikes.iter().take(FIRST).any(|spike| same_host(spike, fact) && near(spike, fact, within))
     };
+    let held_back = |fact: &Fact| {
+        command(fact).is_some_and(Command::unanswered)
+            && same_host(fact, stake)
+            && near(fact, stake, LATE_US)
+            && is_near(fact, JUST_BEFORE_US)
+    };
+    is_false(stake) && !is_near(stake, LATE_US) && !case.facts().any(held_back)
+}
+
+/// Whether a false answer came when the host had said for a while that the device was fast again. A command that had no answer may have been lost before that,
+/// and is told when its time runs out.
+fn was_over_before(spikes: &[&Fact], fast: &[&Fact], stake: &Fact) -> bool {
     let of_it =
         |fact: &&&Fact| same_host(fact, stake) && !before(stake, fact) && near(fact, stake, JUST_BEFORE_US);
-    let Some(last) = spikes.iter().take(FIRST).rfind(of_it).filter(|_| is_false) else { return false };
+    let Some(last) = spikes.iter().take(FIRST).rfind(of_it).filter(|_| is_false(stake)) else { return false };
     fast.iter().take(FIRST).any(|fact| {
         fact.device == last.device
             && same_host(fact, last)
@@ -278,20 +303,19 @@ fn is_over_at_once(case: &Case<'_>, spikes: &[&Fact]) -> bool {
         })
 }
 
-/// Whether a local disk of the same host took about as long in the same moment.
+/// Whether a local disk and one that is none, of the same host, took about as long in the same moment.
 fn strikes_a_local_disk(case: &Case<'_>, spike: &Fact) -> bool {
     let long = latency(spike);
-    let is_local = |fact: &Fact| fact.device.is_some_and(|device| is_a_local_disk(case, device));
-    !is_local(spike)
-        && case.scene.facts.iter().any(|fact| {
-            is_spike(fact)
-                && fact.device != spike.device
-                && same_host(fact, spike)
-                && near(fact, spike, AT_ONCE_US)
-                && latency(fact) >= long / 2
-                && long >= latency(fact) / 2
-                && is_local(fact)
-        })
+    let is_local = |fact: &Fact| fact.device.is_some_and(|device| may_be_local(case, device));
+    case.scene.facts.iter().any(|fact| {
+        is_spike(fact)
+            && fact.device != spike.device
+            && same_host(fact, spike)
+            && near(fact, spike, AT_ONCE_US)
+            && latency(fact) >= long / 2
+            && long >= latency(fact) / 2
+            && is_local(fact) != is_local(spike)
+    })
 }
 
 fn is_target(fact: &Fact) -> bool {

@@ -111,17 +111,23 @@ fn short_of_space<'a>(case: &Case<'a>) -> Option<Proof<'a>> {
     let rest = case.all(|fact| weight(fact) > Weight::Context && !fact.warns_of_space());
     let because = "The array says that a threshold of its space was crossed (unit attention 6/38/07), once for each host and path: a notice, no fault. The command beside \
                    it was not executed and is sent again.";
+    let of_linux = warned.iter().all(|fact| fact.text.contains("low water mark"));
+    let because = if of_linux { OF_A_THIN_POOL } else { because };
     let proof = Proof::new(Confidence::Possible, because, warned.clone()).in_words(&words::SPACE_RUNS_SHORT);
     (!warned.is_empty() && rest.is_empty()).then(|| proof.and_collect(
         "The physical space of the pool behind the LUN, and how fast it shrinks; which volumes on it are thin, and whether UNMAP reclaims.",
     ))
 }
 
+const OF_A_THIN_POOL: &str = "A thin pool of this host (dm-thin) says that it has less free space than its low water mark: a notice for whoever extends it, a person or a program (dmeventd, \
+                              stratisd), and no fault.";
+
 /// The host took a disk out of use.
 fn offline_disk<'a>(case: &Case<'a>, way_lost: bool) -> Option<Proof<'a>> {
     let given_up = !case.all(|fact| fact.kind == Kind::Path(PathEvent::GivenUp)).is_empty();
     let offline = case.all(|fact| fact.kind == Kind::Path(PathEvent::Offline));
-    if offline.is_empty() || given_up || way_lost {
+    let adapter_failed = !case.all(|fact| fact.kind == Kind::AdapterFault).is_empty();
+    if offline.is_empty() || given_up || way_lost || adapter_failed {
         return None;
     }
     let unplugged = case.all(|fact| fact.kind == Kind::Path(PathEvent::Unplugged));

@@ -178,8 +178,9 @@ pub fn is_of_this_device(case: &Case<'_>, hit: &[&Fact]) -> bool {
 
 /// Whether the device was slow or busy long before anything was lost: then a command that was given up before the loss waited for that.
 pub fn was_slow_before(case: &Case<'_>, lost: &[&Fact]) -> bool {
-    /// A queue that was full once is everyday.
+    /// A queue that was full once is everyday, and so is one slow command.
     const BUSY_MIN: u64 = 3;
+    const SLOW_MIN: u64 = 2;
     let is_before = |fact: &Fact| {
         lost.iter()
             .take(FIRST)
@@ -196,7 +197,7 @@ pub fn was_slow_before(case: &Case<'_>, lost: &[&Fact]) -> bool {
         facts.retain(|fact| is_before(fact));
         total(&facts)
     };
-    of_before(case.all(is_slow)) > 0 || of_before(case.all(is_busy)) >= BUSY_MIN
+    of_before(case.all(is_slow)) >= SLOW_MIN || of_before(case.all(is_busy)) >= BUSY_MIN
 }
 
 /// A way that fails takes commands before anybody tells of it: a port waits for its light, a session for an answer to its ping.
