@@ -502,15 +502,13 @@ fn a_device_that_ever_compared_knows_the_command_whose_field_it_refuses() {
 
 #[test]
 fn a_volume_of_a_card_in_the_host_needs_no_test_and_set() {
-    let refused = at(
-        1,
-        &failed(
-            "0x89",
-            "naa.600508b1001c77aabbccddeeff001122",
-            "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0.",
-        ),
-    );
-    assert!(judge(&refused).incidents[0].explanation.contains("nobody else uses the disk"));
+    let told = |device: &str| {
+        let refused = at(1, &failed("0x89", device, "H:0x0 D:0x2 P:0x0 Valid sense data: 0x5 0x20 0x0."));
+        judge(&refused).incidents[0].explanation.contains("nobody else uses the disk")
+    };
+    assert!(told("naa.600508b1001c77aabbccddeeff001122"), "Smart Array");
+    assert!(told("naa.600605b0aabbccdd24d2da38046660c8"), "MegaRAID");
+    assert!(!told("naa.6000d31000c0ffee0000000000000c0a"), "an array");
 }
 
 /// The starts of ten machines made an incident of whatever disk was named near them.

@@ -110,12 +110,14 @@ pub fn are_of_one_host(case: &Case<'_>) -> bool {
     !devices.is_empty() && devices.iter().all(|&device| is_of_one_host(case, device))
 }
 
-/// Whether every device of the incident lies in its host's case: such a disk, or a volume of Smart Array or of LSI's Integrated RAID, which have
+/// Whether every device of the incident lies in its host's case: such a disk, or a volume of Smart Array, of LSI's Integrated RAID or of MegaRAID, which have
 /// these companies' and these kinds' numbers.
 pub fn lie_in_the_host(case: &Case<'_>) -> bool {
     let devices = &case.incident.devices;
     let of_a_card = |device: Name| {
-        ["naa.600508b1", "naa.600508e0"].iter().any(|start| case.scene.names.text(device).starts_with(start))
+        ["naa.600508b1", "naa.600508e0", "naa.600605b"]
+            .iter()
+            .any(|start| case.scene.names.text(device).starts_with(start))
     };
     !devices.is_empty() && devices.iter().all(|&device| of_a_card(device) || is_of_one_host(case, device))
 }
