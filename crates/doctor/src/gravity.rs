@@ -123,8 +123,13 @@ fn breaks_a_write(command: &Command) -> bool {
 
 /// Whether a disk did not write down what its cache held (SYNCHRONIZE CACHE). Some know no such command, and say so; after a reset it is sent again.
 pub fn breaks_a_flush(command: &Command) -> bool {
+    // No medium is there, or the unit starts, is formatted, or serves over another port: such a flush is sent again, or there is nothing to write down.
+    let passes = |sense: Sense| {
+        sense.key == 2 && (sense.code == 0x3a || sense.code == 4 && !matches!(sense.qualifier, 0 | 3))
+    };
+    let breaks = |sense: Sense| matches!(sense.key, 0x2..=0x4 | 0xb) && !passes(sense);
     command.opcode.is_some_and(Opcode::flushes)
-        && command.sense.is_some_and(|sense| matches!(sense.key, 0x2..=0x4 | 0xb) || is_libatas_abort(sense))
+        && command.sense.is_some_and(|sense| breaks(sense) || is_libatas_abort(sense))
 }
 
 /// What libata makes of a command that an ATA disk aborted (5/21/04, drivers/ata/libata-scsi.c).

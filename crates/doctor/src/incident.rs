@@ -271,7 +271,10 @@ fn asks_about_one_thing(found: &[Incident<'_>], lines: u64) -> bool {
     if hard.len() > 1 && hard.iter().all(|fact| raced(fact)) {
         return false;
     }
-    let of_one = !hard.is_empty() && are_of_one(&hard);
+    // A port of ATA is reset after whatever had no answer, also after a question that says nothing of data.
+    let is_a_links_reset = |fact: &Fact| fact.text.contains("hard resetting link");
+    let told: Vec<&Fact> = hard.iter().copied().filter(|fact| !is_a_links_reset(fact)).collect();
+    let of_one = !told.is_empty() && are_of_one(&told);
     // Paths of several maps that are lost in one minute are one outage.
     let is_lost_path = |fact: &&&Fact| matches!(&fact.kind, Kind::Path(event) if event.is_loss());
     let one_outage = hard.first().is_some_and(|first| {

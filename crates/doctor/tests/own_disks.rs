@@ -344,6 +344,14 @@ fn a_drive_that_does_not_answer_a_question_about_itself_is_no_incident() {
     };
     assert_eq!(["PACKET", "SMART", "IDENTIFY DEVICE", "CHECK POWER MODE"].map(told), [0; 4]);
     assert_eq!(["READ DMA EXT", "WRITE FPDMA QUEUED", "FLUSH CACHE EXT"].map(told), [1; 3]);
+    let asleep = |uptime: u32| {
+        [
+            format!("[{uptime}.985445] ata3.00: failed command: SMART"),
+            format!("[{uptime}.985478]          res 40/00:00:00:00:00/00:00:00:00:00/00 Emask 0x4 (timeout)"),
+            format!("[{uptime}.985564] ata3: hard resetting link"),
+        ]
+    };
+    assert!(judge(&[asleep(641_193), asleep(651_193), asleep(661_193)].concat()).incidents.is_empty());
     let refused = [
         "[641193.985445] ata3.00: failed command: FLUSH CACHE EXT",
         "[641193.985476] ata3.00: cmd ea/00:00:00:00:00/00:00:00:00:00/a0 tag 7",

@@ -265,6 +265,11 @@ fn a_flush_that_failed_leaves_writes_in_doubt() {
         "sd 7:0:4:0: [sdm] tag#5 Sense Key : Illegal Request [current]",
         "sd 7:0:4:0: [sdm] tag#5 Add. Sense: Invalid command operation code",
     ];
+    for passing in ["Medium not present", "Logical unit is in process of becoming ready"] {
+        let added = format!("sd 7:0:4:0: [sdm] tag#5 Add. Sense: {passing}");
+        let log = ended("hostbyte=DID_OK driverbyte=DRIVER_SENSE", &[not_ready[0], &added]);
+        assert!(judge(&log).incidents.is_empty(), "{passing}");
+    }
     let refused = ended("hostbyte=DID_OK driverbyte=DRIVER_SENSE", &unknown);
     assert!(judge(&refused).incidents.is_empty(), "a bridge that knows no such command");
 }

@@ -31,7 +31,7 @@ pub fn of_key(text: &str) -> Option<Sense> {
 /// The same with the additional code that a text names.
 #[must_use]
 pub fn with_code(sense: Sense, text: &str) -> Sense {
-    const CODES: [(&str, u8, u8); 25] = [
+    const CODES: [(&str, u8, u8); 26] = [
         ("miscompare during verify", 0x1d, 0),
         ("i_t nexus loss", 0x29, 7),
         ("power on", 0x29, 0),
@@ -57,6 +57,7 @@ pub fn with_code(sense: Sense, text: &str) -> Sense {
         ("target port in standby state", 0x04, 0x0b),
         ("target port in unavailable state", 0x04, 0x0c),
         ("becoming ready", 0x04, 1),
+        ("medium not present", 0x3a, 0),
     ];
     let known = CODES.iter().find(|(name, _, _)| holds(text, name));
     known.map_or(sense, |&(_, code, qualifier)| Sense { code, qualifier, ..sense })
