@@ -139,8 +139,9 @@ fn command_weight(command: &Command) -> Weight {
     {
         return Weight::Trigger;
     }
-    let of_data =
-        command.opcode.is_none_or(|opcode| opcode.moves_data() || opcode.flushes() || opcode.0 >= 0xc0);
+    let of_data = command.opcode.is_none_or(|opcode| {
+        opcode.moves_data() || opcode.flushes() && (silent || breaks_a_flush(command)) || opcode.0 >= 0xc0
+    });
     let gone = command.sense.is_some_and(Sense::is_gone);
     if command.verified_unequal() {
         return Weight::Trouble;

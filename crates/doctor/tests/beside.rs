@@ -222,6 +222,12 @@ fn a_flush_is_heard_in_a_log_if_it_failed() {
     let told = |end: &str, sense: &str| judge(&(day.clone() + &flushes(end, sense))).incidents.len();
     assert_eq!(told("Done: SUCCESS Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=0s", ""), 0);
     assert_eq!(told("FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK cmd_age=30s", ""), 1);
+    let standby = "Sense Key : Not Ready [current]\nAdd. Sense: Logical unit not accessible, target port in standby state";
+    let twice = "FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_SENSE cmd_age=0s";
+    assert_eq!(
+        judge(&(day.clone() + &flushes(twice, standby) + &flushes(twice, standby))).incidents.len(),
+        0
+    );
     let aborted = "Sense Key : Illegal Request [current]\nAdd. Sense: Unaligned write command";
     assert_eq!(
         told("FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_SENSE cmd_age=0s", aborted),
