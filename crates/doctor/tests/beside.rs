@@ -190,6 +190,12 @@ fn a_volume_that_was_lost_for_no_known_reason_leads_over_a_race() {
     assert_eq!(sure(&judge(&race)), ["contention"]);
     let report = judge(&(waits + &race));
     assert!(sure(&report).is_empty(), "{:?}", report.incidents);
+    assert!(
+        report.incidents[0].because.contains("no volume is lost to it"),
+        "{}",
+        report.incidents[0].because
+    );
+    assert!(report.incidents[0].evidence[0].text.contains("timed out HB"));
     assert!(report.incidents.iter().any(|finding| finding.also.iter().any(|cause| cause == "contention")));
     // A path that was gone for a moment, and a test that was sent anew, are no such loss.
     let moment = esx(2, &format!("StorageApdHandler: 846: APD Start for ident [{LUN}]!"))

@@ -2,7 +2,7 @@
 
 use super::case::{self, Case, Record};
 use super::{Confidence, Proof, fenced, local, path_fault, words};
-use crate::fact::{ClusterStep, Command, Fact, Kind, PathEvent, Sense, TargetStep, TaskOutcome};
+use crate::fact::{ClusterStep, Command, Fact, Kind, LockStep, PathEvent, Sense, TargetStep, TaskOutcome};
 use crate::gravity::{Harm, harm};
 use crate::image_words;
 use crate::incident::{Weight, is_hard, weight};
@@ -178,9 +178,11 @@ pub fn proof<'a>(case: &Case<'a>) -> Proof<'a> {
 }
 
 /// Kinds of lines that say something although they prove no cause, the most telling first: what they say, and the lines, if any.
-fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 14] {
+fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 15] {
     let unequal = if case.shares_its_id() { SHARED_ID } else { of_a_false_answer(case.record()) };
+    let raced = !case.locks(|lock| lock.step == LockStep::NotFree).is_empty();
     [
+        (LOST_BESIDE_A_RACE, if raced { case.lost_heartbeats() } else { Vec::new() }),
         (unequal, case.false_answers()),
         (AT_TARGET, case.all(|fact| fact.kind == Kind::Target(TargetStep::Miscompare))),
         ("An atomic test and set had no answer. Nothing near it says why.", case.unanswered_ats()),
@@ -202,6 +204,9 @@ fn told_by_name<'a>(case: &Case<'a>) -> [(&'static str, Vec<&'a Fact>); 14] {
         (PATHS_ALONE, if of_paths_alone(case) { case.all(is_hard) } else { Vec::new() }),
     ]
 }
+
+const LOST_BESIDE_A_RACE: &str = "A heartbeat ran out of time, or the volume was lost, and no line near it says why. What stands beside it is a race for a lock, which another host that lives \
+                                  had won: it explains a false answer, and no volume is lost to it.";
 
 /// Whether nothing but members of a cluster that were lost is told.
 fn of_members_alone(case: &Case<'_>) -> bool {
