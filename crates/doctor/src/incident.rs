@@ -38,7 +38,7 @@ const MINUTE_US: i64 = 60_000_000;
 const LOOKS_MAX: usize = 16;
 /// So many samples of strained queues are no moment.
 const STRAINED_MIN: usize = 6;
-/// A latency that is worth an incident by itself.
+/// A latency that is worth an incident by itself, and in which a heartbeat is in danger: a fortieth of its eight seconds is far beyond any normal.
 pub const SLOW_US: u64 = 200_000;
 
 /// What a fact does to an incident.
@@ -239,13 +239,12 @@ pub fn find<'a>(scene: &Scene<'a>) -> Incidents<'a> {
     // What one host lost is no part of another's incident, and not silent because that one is told.
     let told_hosts: std::collections::HashSet<Name> = found
         .iter()
-        .filter(|incident| incident.matters())
+        .filter(|incident| excerpt && incident.matters())
         .flat_map(|incident| incident.hosts.iter().copied())
         .collect();
     let elsewhere = |incident: &Incident<'_>| {
         let of_others = |host: &Name| !told_hosts.contains(host);
-        excerpt
-            && !told_hosts.is_empty()
+        !told_hosts.is_empty()
             && !incident.hosts.is_empty()
             && incident.hosts.iter().all(of_others)
             && incident.facts.iter().any(|fact| is_a_lost_way(fact))

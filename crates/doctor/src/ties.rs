@@ -136,8 +136,9 @@ fn tie_partitions(ties: &mut Ties, ledger: &mut Ledger) {
     }
 }
 
-/// `sdc` of `sdc1`, `nvme0n1` of `nvme0n1p2`.
-fn disk_of_partition(name: &str) -> Option<&str> {
+/// `sdc` of `sdc1`, `nvme0n1` of `nvme0n1p2`; a disk has none.
+#[must_use]
+pub fn disk_of_partition(name: &str) -> Option<&str> {
     let disk = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
     if disk.len() == name.len() {
         return None;

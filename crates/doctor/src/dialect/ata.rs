@@ -47,8 +47,7 @@ impl Dialect for Ata {
                 None => return Reading::Stranger,
             },
         };
-        let of_a_write =
-            ["WRITE", "FLUSH", "ATA_WRITE", "ATA_FLUSH"].iter().any(|start| command.starts_with(start));
+        let command = command.strip_prefix("ATA_").unwrap_or(command);
         // A drive without a disc, or asleep, does not answer such a question; of what is on it, that says nothing.
         if !moves_data(command) {
             return Reading::UNDERSTOOD;
@@ -58,6 +57,7 @@ impl Dialect for Ata {
             Some(End::Unanswered) => Kind::Task { task: TaskKind::Abort, outcome: TaskOutcome::Issued },
             None => return Reading::UNDERSTOOD,
         };
+        let of_a_write = ["WRITE", "FLUSH"].iter().any(|start| command.starts_with(start));
         ledger.note(record, Draft { of_a_write, ..Draft::of(kind) });
         Reading::UNDERSTOOD
     }
@@ -69,7 +69,7 @@ pub fn disk(text: &str) -> Option<&str> {
     if let Some((before, _)) = text.split_once(" ACB: ") {
         return between(before, "(", ":");
     }
-    let port = |word: &'_ str| -> Option<usize> {
+    let port = |word: &str| {
         let number = word.strip_prefix("ata")?.strip_suffix(':')?;
         let port = number.split('.').next().unwrap_or(number);
         whole(port).map(|_| "ata".len() + port.len())
@@ -80,7 +80,6 @@ pub fn disk(text: &str) -> Option<&str> {
 /// Whether a command reads, writes, trims or flushes, by its name (`ata_get_cmd_name`, drivers/ata/libata-eh.c): no PACKET, SMART or IDENTIFY.
 fn moves_data(command: &str) -> bool {
     const NAMES: [&str; 7] = ["READ", "WRITE", "FLUSH", "DATA SET", "DSM", "SEND", "ZERO"];
-    let command = command.strip_prefix("ATA_").unwrap_or(command);
     NAMES.iter().any(|name| command.starts_with(name))
 }
 

@@ -20,7 +20,7 @@ use crate::ledger::{Draft, Ledger};
 use crate::record::Record;
 use crate::stamp::Stamp;
 use crate::text::{after, has, whole, word};
-use crate::ties::Rank;
+use crate::ties::{Rank, disk_of_partition};
 
 /// Lines behind the head of a map within which its paths are listed.
 const LISTED_LINES_MAX: u64 = 64;
@@ -187,8 +187,8 @@ fn is_one_moment(earlier: Option<Stamp>, later: Option<Stamp>) -> bool {
 
 /// `sdq` of `sdq,` and of its partition `sdq1,`.
 fn disk_of(text: &str) -> Option<&str> {
-    let name = word(text).trim_end_matches(',').trim_end_matches(|letter: char| letter.is_ascii_digit());
-    is_path(name).then_some(name)
+    let name = word(text).trim_end_matches(',');
+    Some(disk_of_partition(name).unwrap_or(name)).filter(|disk| is_path(disk))
 }
 
 /// A path in a list of multipathing.

@@ -163,7 +163,6 @@ const PHRASES: &[Phrase] = &[
     beside("bcache: ", &["journal io error"], Means::Notice(WritesLost)),
     beside("bcache: ", &["bch_btree_insert() error"], Means::Notice(WritesLost)),
     beside("fsid=", &["onsistency error"], Means::Notice(DamagedData)),
-    beside("bad entry in directory", &["-fs error"], Means::Notice(DamagedData)),
     beside("fsid=", &["GFS", "fatal: I/O error"], Means::Notice(WritesLost)),
     beside("fsid=", &["GFS", "about to withdraw"], Means::Notice(WritesLost)),
     // The same since it writes its name small.
@@ -186,6 +185,8 @@ const PHRASES: &[Phrase] = &[
     beside("-> NetworkFailure", &["drbd"], Means::Notice(PeerLost)),
     beside("-> BrokenPipe", &["drbd"], Means::Notice(PeerLost)),
     phrase("Aborting journal on device", Means::Notice(WritesLost)),
+    // fs/ext4/ext4_jbd2.c, inode.c, super.c, dir.c
+    beside("bad entry in directory", &["-fs error"], Means::Notice(DamagedData)),
     beside("Journal has aborted", &["-fs"], Means::Notice(WritesLost)),
     beside("Error while async write back metadata", &["-fs"], Means::Notice(WritesLost)),
     beside("I/O error while writing superblock", &["-fs"], Means::Notice(WritesLost)),

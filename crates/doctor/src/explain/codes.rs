@@ -49,7 +49,7 @@ pub(super) fn complete(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec
 
 /// `status 24/0`, `status = 2/0 0x5 0x24 0x0`, and `24/0` alone: ESX 3 wrote the device's status first and the host's behind it, in decimal.
 fn oldest(line: &str, found: &mut CommandLine<'_>, fields: &mut Vec<Field>) {
-    // Those that SPC-5 still has. Without its word before it, a pair of others is a fraction or a date.
+    // Those that logs have. A pair of others without the word before it is a fraction or a date.
     const OF_DEVICES: [u64; 9] = [0, 2, 4, 8, 16, 24, 40, 48, 64];
     const USUAL: [u64; 5] = [0, 2, 8, 24, 40];
     const HOSTS_MAX: u64 = 0xf;

@@ -27,6 +27,14 @@ pub enum HeartbeatStep {
     CleanedUp,
 }
 
+impl HeartbeatStep {
+    /// Whether a heartbeat ran out of time, or the volume was lost with it.
+    #[must_use]
+    pub fn is_a_loss(self) -> bool {
+        matches!(self, HeartbeatStep::TimedOut | HeartbeatStep::LostAccess | HeartbeatStep::ReclaimFailed)
+    }
+}
+
 /// What a host says about a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {

@@ -76,9 +76,8 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Whether it is worth a report by itself. What a controller logs, what a disk says that is taken away, and a node that is
-    /// restarted, is everyday by itself, and explained where
-    /// somebody pasted it.
+    /// Whether it is worth a report by itself. What a controller logs, a disk that is taken away, a node that is restarted and a device that cannot be read when volumes
+    /// are looked for are everyday by themselves, and explained where somebody pasted them.
     #[must_use]
     pub fn is_grave(self) -> bool {
         !matches!(

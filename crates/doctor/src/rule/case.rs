@@ -116,12 +116,7 @@ impl<'a> Case<'a> {
     /// Heartbeats that ran out of time, and volumes that were lost with them: nobody loses these to a race for a file.
     #[must_use]
     pub fn lost_heartbeats(&self) -> Vec<&'a Fact> {
-        self.heartbeats(|heartbeat| {
-            matches!(
-                heartbeat.step,
-                HeartbeatStep::TimedOut | HeartbeatStep::LostAccess | HeartbeatStep::ReclaimFailed
-            )
-        })
+        self.heartbeats(|heartbeat| heartbeat.step.is_a_loss())
     }
 
     /// Whether the incident is a race for a lock and no more: a living owner is named, no atomic test and set stayed without an

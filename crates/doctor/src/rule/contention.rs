@@ -69,18 +69,13 @@ pub fn judge<'a>(case: &Case<'a>) -> Judgement<'a> {
     let lines =
         held.into_iter().take(4).chain(asked.into_iter().take(2)).chain(stale.into_iter().take(2)).collect();
     let proof = Proof::new(confidence, because, lines);
-    let proof = if case.lost_heartbeats().is_empty() { proof } else { beside_a_loss(proof) };
+    let proof = if case.lost_heartbeats().is_empty() { proof } else { proof.beside(NO_LOSS) };
     if of_a_file {
         return Judgement::Met(proof.in_words(&words::HELD_FILE).and_collect(
             "Which file it is (the lines just behind these name it), and on the host that holds it, what has it open: `vmkfstools -D FILE`, `lsof | grep FILE`.",
         ));
     }
     Judgement::Met(proof.and_collect("How many hosts share the volume, and how full it is: over ten hosts and under a tenth of free space make this frequent (KB301887)."))
-}
-
-/// A race that is as true as before, and not what is to be told first.
-fn beside_a_loss(proof: Proof<'_>) -> Proof<'_> {
-    Proof { is_beside: true, because: format!("{} {NO_LOSS}", proof.because), ..proof }
 }
 
 const NO_LOSS: &str = "But a heartbeat ran out of time, or the volume was lost, in the same minutes: no race for a lock does that, and it is to be looked at first.";

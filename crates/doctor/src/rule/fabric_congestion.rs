@@ -3,7 +3,7 @@
 use super::case::{Case, FIRST, JUST_BEFORE_US, total};
 use super::way::{is_over_a_network_alone, was_slow_before};
 use super::{Confidence, Judgement, Proof};
-use crate::fact::{FabricEvent, Fact, HeartbeatStep, HostStatus, Kind, TaskKind};
+use crate::fact::{FabricEvent, Fact, HostStatus, Kind, TaskKind};
 use crate::text::has;
 use crate::{ports, units};
 
@@ -68,12 +68,7 @@ fn waited(fact: &Fact) -> bool {
             let put_back = [HostStatus::SOFT_ERROR, HostStatus::SOFT_RETRY];
             sent.unanswered() || sent.host.is_some_and(|status| put_back.contains(&status))
         }
-        Kind::Heartbeat(heartbeat) => {
-            matches!(
-                heartbeat.step,
-                HeartbeatStep::TimedOut | HeartbeatStep::LostAccess | HeartbeatStep::ReclaimFailed
-            )
-        }
+        Kind::Heartbeat(heartbeat) => heartbeat.step.is_a_loss(),
         Kind::Latency { .. } | Kind::Task { task: TaskKind::Abort, .. } => true,
         _ => false,
     }

@@ -204,11 +204,12 @@ pub fn after_a_fence<'a>(case: &Case<'a>) -> Vec<&'a Fact> {
     // A fenced host hears of it last.
     let fenced_before = |conflict: &&Fact| {
         fences.iter().take(FIRST).any(|fence| {
-            let within =
-                if before(conflict, fence) && was_told(fence) { JUST_BEFORE_US } else { FENCED_FOR_US };
-            same_host(fence, conflict)
-                && (!before(conflict, fence) || was_told(fence))
-                && near(fence, conflict, within)
+            let in_time = if before(conflict, fence) {
+                was_told(fence) && near(fence, conflict, JUST_BEFORE_US)
+            } else {
+                near(fence, conflict, FENCED_FOR_US)
+            };
+            in_time && same_host(fence, conflict)
         })
     };
     let conflicts = case.commands(|command| command.device == Some(DeviceStatus::RESERVATION_CONFLICT));

@@ -119,6 +119,12 @@ impl<'a> Proof<'a> {
         Proof { confidence: Confidence::Possible, because: format!("{} {why}", self.because), ..self }
     }
 
+    /// The same, as sure as before, told beside another for a reason that is told behind what it shows.
+    #[must_use]
+    pub fn beside(self, why: &str) -> Proof<'a> {
+        Proof { is_beside: true, because: format!("{} {why}", self.because), ..self }
+    }
+
     /// The same, with what would make it surer.
     #[must_use]
     pub fn and_collect(mut self, what: impl Into<String>) -> Proof<'a> {

@@ -54,8 +54,7 @@ pub fn sobered<'a>(case: &Case<'a>, cause: Cause, proof: Proof<'a>) -> Proof<'a>
         let of_itself = matches!(cause, Cause::FabricCongestion | Cause::HbaFault);
         if of_itself && names_no_device(case, &proof) || harmed.is_empty() && case.incident.devices.is_empty()
         {
-            let because = format!("{} {NEEDS_NO_OTHER}", proof.because);
-            return Proof { is_beside: true, because, ..proof };
+            return proof.beside(NEEDS_NO_OTHER);
         }
         if !harmed.is_empty() {
             return proof.but(NEEDS_NO_OTHER);
@@ -187,13 +186,7 @@ pub fn is_harm(fact: &Fact) -> bool {
     match &fact.kind {
         Kind::Command(command) => is_of_a_test(command),
         Kind::Heartbeat(heartbeat) => {
-            matches!(
-                heartbeat.step,
-                HeartbeatStep::TimedOut
-                    | HeartbeatStep::Miscompare
-                    | HeartbeatStep::LostAccess
-                    | HeartbeatStep::ReclaimFailed
-            )
+            heartbeat.step.is_a_loss() || heartbeat.step == HeartbeatStep::Miscompare
         }
         _ => false,
     }

@@ -8,10 +8,9 @@ use super::{Confidence, Judgement, Proof, answered, words};
 use crate::fact::{
     ClusterStep, Command, Fact, HeartbeatStep, Kind, Notice, PathEvent, TargetStep, TaskKind, TaskOutcome,
 };
+use crate::incident::SLOW_US;
 use crate::scene::{before, near, same_host};
 
-/// A latency in which a heartbeat is in danger: a tenth of its eight seconds is far beyond any normal.
-const SLOW_US: u64 = 200_000;
 /// What strikes all devices strikes them within this.
 const AT_ONCE_US: i64 = 2_000_000;
 /// So many times the usual is far slower.

@@ -191,8 +191,7 @@ pub fn was_slow_before(case: &Case<'_>, lost: &[&Fact]) -> bool {
         status.is_some_and(|status| matches!(status, DeviceStatus::BUSY | DeviceStatus::TASK_SET_FULL))
     };
     let is_slow = |fact: &Fact| matches!(fact.kind, Kind::Latency { now_us, .. } if now_us >= SLOW_US);
-    let of_before = |facts: Vec<&'_ Fact>| -> u64 {
-        let mut facts = facts;
+    let of_before = |mut facts: Vec<&Fact>| {
         facts.truncate(FIRST);
         facts.retain(|fact| is_before(fact));
         total(&facts)
